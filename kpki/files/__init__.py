@@ -1,0 +1,41 @@
+"""The only room that touches the disk: reading, writing, whole trees at once, looking, locking, archives.
+
+Every name loads its module on first use (PEP 562), so that a command pays for what it does. An OSError never leaves
+this room: it becomes a FileError that names the path.
+"""
+from __future__ import annotations
+
+TYPE_CHECKING = False  # the name type checkers know; `typing` itself would cost more than the rest of this module
+if TYPE_CHECKING:
+    from kpki.files.archive import pack, unpack
+    from kpki.files.locking import lock
+    from kpki.files.looking import Entry, look, resolve, walk
+    from kpki.files.output import write_output
+    from kpki.files.reading import LIMIT, read
+    from kpki.files.tree import File, replace_tree
+
+__all__ = ["LIMIT", "Entry", "File", "lock", "look", "pack", "read", "replace_tree", "resolve", "unpack", "walk",
+           "write_output"]
+
+_ROOMS = {
+    "LIMIT": "reading", "read": "reading",
+    "write_output": "output",
+    "File": "tree", "replace_tree": "tree",
+    "Entry": "looking", "look": "looking", "resolve": "looking", "walk": "looking",
+    "lock": "locking",
+    "pack": "archive", "unpack": "archive",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load the module that defines *name*; raises AttributeError for any other name."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+    value: object = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

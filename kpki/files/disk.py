@@ -1,0 +1,133 @@
+"""What the modules of this room share: an OSError turned into words, a new file written, a folder made, a name staged.
+
+Functions here let an OSError through; their callers wrap them in `disk(path)`, with the path the user knows.
+"""
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from kpki.errors import FileError
+
+Path = str | os.PathLike[str]
+
+_KINDS = {
+    stat.S_IFREG: "regular file", stat.S_IFDIR: "folder", stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "FIFO",
+    stat.S_IFSOCK: "socket", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device",
+}
+_HINTS = {
+    errno.EACCES: "run it as the owner of the file and of its folder",
+    errno.EPERM: "run it as the owner of the file and of its folder",
+    errno.ENOSPC: "make room there and run it again",
+    errno.EDQUOT: "make room there and run it again",
+    errno.EROFS: "it is mounted read-only: choose another place",
+}
+_MARK = ".kpki-"
+_STEM = 50  # characters of the name that go into a staging name: 4 bytes each at most, so it stays under NAME_MAX
+
+
+def kind(mode: int) -> str:
+    """What a `st_mode` says the thing is, as a message says it."""
+    return _KINDS.get(stat.S_IFMT(mode), "unknown kind of file")
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into a FileError `PATH: what the system said`; system calls only inside."""
+    try:
+        yield
+    except OSError as error:
+        fact = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise FileError(f"{os.fspath(path)}: {fact}", hint=_HINTS.get(error.errno or 0)) from error
+    except ValueError as error:  # os itself refuses a null character, and text that no file name can be
+        raise FileError(f"{os.fspath(path)!r}: not a possible file name") from error
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of *data*; one `write` may take less than it is given."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest):]
+
+
+def write_new(path: str, data: bytes, *, mode: int | None, owner: tuple[int, int] | None, sync: bool) -> None:
+    """Make the file *path*, which must not exist, with its final owner and mode before its first byte.
+
+    *mode* None is what `open` gives: 0666 less the umask; a number is exact. *owner* is (uid, gid), None our own.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666 if mode is None else mode & 0o600)
+    try:
+        if owner is not None:
+            made = os.fstat(descriptor)
+            if (made.st_uid, made.st_gid) != owner:
+                os.fchown(descriptor, *owner)
+        if mode is not None:  # after chown, which may clear bits
+            os.fchmod(descriptor, mode)
+        write_all(descriptor, data)
+        if sync:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: str) -> None:
+    """Remove a file that may be gone already; one that cannot be removed stays, and the next run tries again."""
+    with suppress(OSError):
+        os.unlink(path)
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what some network file systems answer for any folder
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def missing_folders(path: str) -> list[str]:
+    """Those of the folder *path* and the folders above it that are not there, outermost first."""
+    missing: list[str] = []
+    while True:
+        try:
+            mode = os.stat(path or ".").st_mode
+        except FileNotFoundError:
+            missing.append(path)
+            path = os.path.dirname(path)
+            continue
+        if not stat.S_ISDIR(mode):
+            raise FileError(f"{path}: a {kind(mode)}, not a folder")
+        return missing[::-1]
+
+
+def make_folder(path: str, mode: int) -> None:
+    """Make one folder with exactly *mode*, whatever the umask; a set-group bit inherited from above stays."""
+    os.mkdir(path, mode)
+    made = os.stat(path).st_mode
+    if made & 0o777 != mode:
+        os.chmod(path, made & 0o7000 | mode)
+
+
+def staging_name(path: str) -> str:
+    """A fresh name beside *path*: `.NAME.kpki-<16 hex digits>`."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name[:_STEM]}{_MARK}{os.urandom(8).hex()}")
+
+
+def staged_for(name: str) -> str | None:
+    """The start of the file's name that a staging name was made for (see `stem`), None for any other name."""
+    start, mark, random = name.rpartition(_MARK)
+    ours = mark and start.startswith(".") and len(random) == 16 and not random.strip("0123456789abcdef")
+    return start[1:] if ours else None
+
+
+def stem(name: str) -> str:
+    """As much of a file's name as its staging name holds."""
+    return name[:_STEM]

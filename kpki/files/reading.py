@@ -1,0 +1,50 @@
+"""Read one whole file."""
+from __future__ import annotations
+
+import os
+import stat
+
+from kpki.errors import FileError
+from kpki.files.disk import Path, disk, kind
+
+LIMIT = 16 * 1024 * 1024
+"""The most bytes that a certificate, key, request, description or passphrase source may have."""
+
+_STREAMS = (stat.S_IFIFO, stat.S_IFCHR)
+
+
+def read(path: Path, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
+    """The bytes of the regular file *path*, *limit* of them at most.
+
+    With *pipes* also a FIFO, a terminal or another character device, waiting for its writer: what openssl's `-in` takes
+    as `/dev/stdin` or a shell's `<(command)`. Without, such a thing is refused by name and never waited for.
+    Raises FileError: missing, unreadable, of another kind, over the limit.
+    """
+    with disk(path):
+        # looked at before it is opened: opening alone is an act on some devices
+        _refuse_other_kinds(path, os.stat(path).st_mode, pipes)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | (0 if pipes else os.O_NONBLOCK))
+        try:
+            found = os.fstat(descriptor)
+            _refuse_other_kinds(path, found.st_mode, pipes)
+            parts: list[bytes] = []
+            left = limit + 1
+            # to the end, not to st_size: a file in /proc says 0, and another may grow meanwhile
+            while left > 0 and (part := os.read(descriptor, min(left, max(found.st_size + 1, 65536)))):
+                parts.append(part)
+                left -= len(part)
+        finally:
+            os.close(descriptor)
+    if left <= 0:
+        raise FileError(f"{os.fspath(path)}: over {_size(limit)}",
+                        hint="no certificate, key or description is that large")
+    return b"".join(parts)
+
+
+def _refuse_other_kinds(path: Path, mode: int, pipes: bool) -> None:
+    if not stat.S_ISREG(mode) and not (pipes and stat.S_IFMT(mode) in _STREAMS):
+        raise FileError(f"{os.fspath(path)}: a {kind(mode)}, not a regular file")
+
+
+def _size(limit: int) -> str:
+    return f"{limit} bytes" if limit % 1048576 else f"{limit // 1048576} MiB"

@@ -1,0 +1,306 @@
+"""Change many files of a tree together or not at all.
+
+What happens, in this order; an error in 2 to 5 undoes them, and a cut anywhere leaves each file old or new:
+1. what earlier runs that were cut off left staged beside the targets is removed;
+2. missing folders are made, and every new content is staged beside its target;
+3. every old file gets a second name beside it (its way back) and, if asked for, a third in the backup;
+4. when all that is durable, every staged file is renamed over its target;
+5. the folders are made durable: from here on the change holds;
+6. the second names go.
+"""
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from itertools import count
+
+from kpki.errors import FileError, InputError
+from kpki.files.disk import (
+    Path, disk, kind, make_folder, missing_folders, remove, staged_for, staging_name, stem, sync_folder, write_new,
+)
+from kpki.files.looking import resolve
+from kpki.files.reading import LIMIT, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Literal
+    Action = Literal["create", "replace", "keep"]
+
+_FEW = 16  # up to so many files one fsync each is cheaper than a sync of the file system, which waits for others' data
+_NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def check_relative(path: str) -> None:
+    """Raise InputError unless *path* is relative, in its shortest form and below its start: no `..`, `.` or `//`."""
+    if not path or any(part in ("", ".", "..") for part in path.split("/")):
+        raise InputError(f"{path!r}: not a plain relative path")
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise InputError(f"{path!r}: not a possible file name")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be: *path* relative to a tree's root, with `/`; *data*; *mode*, its permission bits (0 to 0o777).
+
+    Raises InputError: an absolute path, one with `..` or not in its shortest form; a mode with more than those bits.
+    """
+
+    path: str
+    data: bytes = field(repr=False)  # it may be a private key
+    mode: int
+
+    def __post_init__(self) -> None:
+        check_relative(self.path)
+        if not 0 <= self.mode <= 0o777:
+            raise InputError(f"{self.path}: mode {self.mode:o} is more than permission bits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    file: File
+    target: str
+    old: os.stat_result | None
+    action: Action
+    staged: str
+    way_back: str
+
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """Of the regular file that is replaced; a link's own owner says nothing about what it stood for."""
+        return (self.old.st_uid, self.old.st_gid) if self.old and stat.S_ISREG(self.old.st_mode) else None
+
+    @property
+    def mode(self) -> int:
+        return self.file.mode & self.old.st_mode if self.old and stat.S_ISREG(self.old.st_mode) else self.file.mode
+
+
+def replace_tree(
+    root: Path, files: Sequence[File], *, folder_mode: int | Callable[[str], int], backup: str | None, now: datetime,
+) -> list[tuple[File, Action]]:
+    """Put *files* under *root*, all or none; says for each what was done: `create`, `replace` or `keep`.
+
+    A file with the same bytes and a mode no wider than asked is kept, untouched. A replaced one keeps owner, group and
+    the stricter of both modes; it goes to `root/backup/<now in UTC>/path` first, unless *backup* is None. A symbolic
+    link in a file's place is replaced itself; one in a folder's place is followed as `resolve` does. Folders that are
+    missing, *root* too, get *folder_mode* (or what it says of a folder's path below *root*), those of the backup 0700.
+    One call is one batch: the caller splits a fleet.
+    Raises FileError (all is as before; the hint names what could not be put back), RefusedError (a folder's link leads
+    out of *root*), InputError (a path given twice).
+    """
+    top = os.fspath(root)
+    top = top.rstrip("/") or top[:1] or "."
+    changes = _changes(top, files)
+    todo = [change for change in changes if change.action != "keep"]
+
+    def mode_of(folder: str) -> int:
+        return folder_mode(os.path.relpath(folder, top)) if callable(folder_mode) else folder_mode
+
+    _sweep(changes)
+    lost: list[str] = []
+    try:
+        with ExitStack() as leftovers, ExitStack() as undo:
+            touched = _stage(todo, mode_of, undo)
+            kept = _keep(top, todo, mode_of, backup, now, leftovers, undo)
+            many = len(todo) > _FEW
+            _sync(touched | kept if many else kept, whole=many)
+            undo.callback(_sync_quietly, touched, whole=many)  # runs after what was renamed is put back
+            for change in todo:
+                undo.callback(_put_back, change, lost)
+                with disk(change.target):
+                    os.rename(change.staged, change.target)
+            _sync(touched, whole=many)
+            undo.pop_all()
+    except FileError as error:
+        if lost:
+            error.hint = f"could not be put back: {', '.join(lost)}; run it again"
+        raise
+    return [(change.file, change.action) for change in changes]
+
+
+def _changes(root: str, files: Sequence[File]) -> list[_Change]:
+    folders: dict[str, str] = {}
+    changes: list[_Change] = []
+    seen: set[str] = set()
+    for file in files:
+        folder, _, name = file.path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = resolve(root, folder, refuse_escape=True)
+        target = os.path.join(folders[folder], name)
+        if target in seen:
+            raise InputError(f"{file.path}: given twice")
+        seen.add(target)
+        old = _found(target)
+        action: Action = "create" if old is None else "keep" if _same(target, old, file) else "replace"
+        changes.append(_Change(file=file, target=target, old=old, action=action,
+                               staged=staging_name(target), way_back=staging_name(target)))
+    return changes
+
+
+def _found(target: str) -> os.stat_result | None:
+    with disk(target):
+        try:
+            found = os.lstat(target)
+        except FileNotFoundError:
+            return None
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+        raise FileError(f"{target}: a {kind(found.st_mode)}, not a regular file")
+    return found
+
+
+def _same(target: str, old: os.stat_result, file: File) -> bool:
+    return (stat.S_ISREG(old.st_mode) and old.st_size == len(file.data)
+            and not stat.S_IMODE(old.st_mode) & ~file.mode
+            and read(target, limit=max(LIMIT, len(file.data))) == file.data)
+
+
+def _sweep(changes: Iterable[_Change]) -> None:
+    """Remove what runs that were cut off have left staged for these targets."""
+    names: dict[str, set[str]] = {}
+    for change in changes:
+        folder, name = os.path.split(change.target)
+        names.setdefault(folder, set()).add(stem(name))
+    for folder, stems in names.items():
+        with disk(folder):
+            try:
+                with os.scandir(folder or ".") as entries:
+                    stale = [entry.path for entry in entries
+                             if staged_for(entry.name) in stems and not entry.is_dir(follow_symlinks=False)]
+            except FileNotFoundError:
+                continue
+        for path in stale:
+            with disk(path):
+                os.unlink(path)
+
+
+def _stage(todo: Sequence[_Change], mode_of: Callable[[str], int], undo: ExitStack) -> set[str]:
+    """Write every new content beside its target; gives the folders whose names change."""
+    touched: set[str] = set()
+    for change in todo:
+        folder = os.path.dirname(change.target)
+        if folder not in touched:
+            touched |= _make(folder, mode_of, undo)
+        undo.callback(remove, change.staged)
+        with disk(change.target):
+            write_new(change.staged, change.file.data, mode=change.mode, owner=change.owner, sync=len(todo) <= _FEW)
+    return touched
+
+
+def _keep(
+    root: str, todo: Sequence[_Change], mode_of: Callable[[str], int], backup: str | None, now: datetime,
+    leftovers: ExitStack, undo: ExitStack,
+) -> set[str]:
+    """Give every old file its second and third name; gives the backup's folders."""
+    replaced = [change for change in todo if change.old]
+    for change in replaced:
+        leftovers.callback(remove, change.way_back)
+        _second_name(change, change.way_back)
+    if backup is None or not replaced:
+        return set()
+    check_relative(backup)
+    place = resolve(root, backup, refuse_escape=True)
+    touched = _make(os.path.dirname(place), mode_of, undo)
+    touched |= _make(place, _private, undo)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", now.utctimetuple())
+    names = (f"{stamp}-{number}" if number > 1 else stamp for number in count(1))
+    run = next(path for name in names if not os.path.lexists(path := os.path.join(place, name)))
+    for change in replaced:
+        path = os.path.join(run, change.file.path)
+        touched |= _make(os.path.dirname(path), _private, undo)
+        undo.callback(remove, path)
+        _second_name(change, path)
+    return touched
+
+
+def _private(folder: str) -> int:
+    return 0o700
+
+
+def _second_name(change: _Change, path: str) -> None:
+    """Hard-link what is at the target to *path*; where that cannot be (another file system, none at all), copy it."""
+    assert change.old is not None
+    with disk(path):
+        try:
+            return os.link(change.target, path, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+        if stat.S_ISLNK(change.old.st_mode):
+            return os.symlink(os.readlink(change.target), path)
+        data = read(change.target, limit=max(LIMIT, change.old.st_size))
+        write_new(path, data, mode=stat.S_IMODE(change.old.st_mode), owner=change.owner, sync=True)
+
+
+def _put_back(change: _Change, lost: list[str]) -> None:
+    """Undo a rename that has happened, or not, or half (an interrupt between it and the next line)."""
+    try:
+        if change.old:
+            # of two names of one file a rename leaves both: the target untouched if it was never replaced
+            os.rename(change.way_back, change.target)
+        elif not os.path.lexists(change.staged):
+            os.unlink(change.target)
+    except OSError:
+        lost.append(change.target)
+
+
+def _make(folder: str, mode_of: Callable[[str], int], undo: ExitStack) -> set[str]:
+    """Make what is missing of a folder; gives it and those above it whose names change."""
+    touched = {folder}
+    with disk(folder):
+        missing = missing_folders(folder)
+    for path in missing:
+        undo.callback(_remove_folder, path)
+        with disk(path):
+            make_folder(path, mode_of(path))
+        touched.add(os.path.dirname(path))
+    return touched
+
+
+def _remove_folder(path: str) -> None:
+    with suppress(OSError):  # not made after all, or somebody has put something into it
+        os.rmdir(path)
+
+
+def _sync(folders: Iterable[str], *, whole: bool) -> None:
+    """Make folders durable; *whole*: everything on their file systems."""
+    act: Callable[[str], None] = sync_folder
+    if whole:
+        act = sync_file_system
+        folders = {_device(folder): folder for folder in folders}.values()
+    for folder in folders:
+        with disk(folder):
+            act(folder)
+
+
+def _sync_quietly(folders: Iterable[str], *, whole: bool) -> None:
+    with suppress(FileError):  # after an undo: the error that led to it is the one to tell
+        _sync(folders, whole=whole)
+
+
+def _device(folder: str) -> int:
+    with disk(folder):
+        return os.stat(folder or ".").st_dev
+
+
+def sync_file_system(folder: str) -> None:
+    """syncfs(2), which has no name in os; where the C library has none either, sync(2)."""
+    import ctypes  # 4 ms, for a large batch only
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        return os.sync()
+    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,79 @@
+# Read by scripts/kpki and scripts/test, which set `here` to the checkout: its virtual environment, made on first use.
+#
+# .venv/place      the checkout's path when the installation ended well: a venv does not survive being moved
+# .venv/kpki.cfg   the setup.cfg that kpki was installed from; .venv/test.cfg the same for kpki with its tests' tools
+# Nothing but these files says "done", and they come last, so a run cut off anywhere is begun anew by the next.
+# .venv.lock       held while one run sets up; .venv.log what venv and pip said
+
+venv=$here/.venv
+log=$here/.venv.log
+lock=$here/.venv.lock
+
+die() {
+    printf 'kpki: %s\n' "$*" >&2
+    exit 2
+}
+
+whole() {
+    [ -x "$venv/bin/python" ] && [ -f "$venv/place" ] && IFS= read -r place <"$venv/place" && [ "$place" = "$here" ]
+}
+
+ready() { # ready kpki|test, at the price of one cmp: no Python is started to find out
+    whole && cmp -s "$here/setup.cfg" "$venv/$1.cfg" 2>/dev/null
+}
+
+find_python() { # sets python: the interpreter itself, so that a removed one leaves a dangling link, which `whole` sees
+    if [ -n "${PYTHON-}" ]; then set -- "$PYTHON"; else set -- python3.14 python3.13 python3.12 python3.11 python3 python; fi
+    probe='import os, sys; print(sys.version.split()[0] + " " + os.path.realpath(sys.executable))
+sys.exit(sys.version_info < (3, 11))'
+    seen=
+    for name; do
+        if found=$("$name" -c "$probe" 2>/dev/null); then
+            python=${found#* }
+            return
+        fi
+        [ -z "$found" ] || seen="$seen${seen:+, }$name is ${found%% *}"
+    done
+    [ -n "$seen" ] || seen="tried $*"
+    die "no Python 3.11 or newer here ($seen): install one, or name it in PYTHON"
+}
+
+install() { # install kpki|test, under the lock
+    if ready "$1"; then return; fi # whoever held the lock before has done it
+    unset PYTHONPATH PYTHONHOME
+    export PIP_USER=0 # pip refuses --user in a venv, even when its settings ask for it
+    if whole; then
+        printf 'kpki: bringing %s up to date\n' "$venv" >&2
+        rm -f "$venv/place"
+        : >"$log"
+    else
+        find_python
+        "$python" -c 'import venv, ensurepip' 2>/dev/null ||
+            die "$python cannot make a virtual environment (Debian, Ubuntu: apt install python3-venv)"
+        printf 'kpki: setting up %s (first use, less than a minute)\n' "$venv" >&2
+        "$python" -m venv --clear "$venv" >"$log" 2>&1 || die "the virtual environment could not be made: see $log"
+    fi
+    case $1 in kpki) wanted=$here ;; *) wanted="$here[$1]" ;; esac
+    "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --editable "$wanted" >>"$log" 2>&1 ||
+        die "pip could not install kpki and what it needs: see $log"
+    printf '%s\n' "$here" >"$venv/place" && cp "$here/setup.cfg" "$venv/kpki.cfg" || die "$venv: cannot be written"
+    [ "$1" = kpki ] || cp "$here/setup.cfg" "$venv/$1.cfg" || die "$venv: cannot be written"
+}
+
+set_up() { # set_up kpki|test: returns when it is installed; else says why not in one sentence and ends with 2
+    if ready "$1"; then return; fi
+    [ -w "$here" ] || die "$here: not writable, and .venv has to be made there"
+    if command -v flock >/dev/null; then
+        (flock 9 && install "$1") 9>"$lock" || exit 2
+        return
+    fi
+    # A link is made in one step and names its owner; one whose owner is gone is swept away.
+    until ln -s "$$" "$lock.$1" 2>/dev/null; do
+        kill -0 "$(readlink "$lock.$1")" 2>/dev/null || rm -f "$lock.$1"
+        sleep 1
+    done
+    (install "$1")
+    status=$?
+    rm -f "$lock.$1"
+    [ "$status" = 0 ] || exit 2
+}

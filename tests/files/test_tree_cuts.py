@@ -1,0 +1,238 @@
+"""A tree is changed whole or not at all, wherever it is interrupted.
+
+The room calls the disk by `os.NAME` alone, so each call can be counted, and the n-th of them made to fail, to be
+interrupted, or to be the last that the process does.
+"""
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from kpki.errors import FileError
+from kpki.files import File, replace_tree, tree
+
+Take = Callable[[Path], dict[str, tuple[int, bytes, int, int]]]
+Plant = Callable[[Path], Path]
+Act = Callable[[str, partial[object]], object]
+
+CHANGING = ["open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir", "chmod", "unlink",
+            "rmdir"]
+LOOKING = ["stat", "lstat", "fstat", "readlink", "scandir", "read"]
+ERRORS = [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO]
+OLD = {"pki/ca.crt": b"ca", "pki/worker.pem": b"old certificate", "pki/worker-key.pem": b"old key",
+       "pki/current.pem": b"not ours", "etc/deep/kubelet.conf": None}
+
+
+@contextmanager
+def counted(
+    patch: pytest.MonkeyPatch, names: list[str], nth: int, act: Act, *, on: bool = False,
+) -> Iterator[list[str]]:
+    """Let *act* do the *nth* call in the call's place, and every one from there if *on*; gives the calls made."""
+    calls: list[str] = []
+
+    def wrap(name: str) -> Callable[..., object]:
+        real = getattr(os, name)
+
+        def call(*args: object, **kwargs: object) -> object:
+            calls.append(name)
+            if len(calls) == nth or on and len(calls) > nth:
+                return act(name, partial(real, *args, **kwargs))
+            return real(*args, **kwargs)
+        return call
+    with patch.context() as inner:
+        wrapped = {name: wrap(name) for name in names}
+        for name, call in wrapped.items():
+            inner.setattr(os, name, call)
+        yield calls
+
+
+def put(root: Path, files: list[File], now: datetime, backup: str | None) -> list[str]:
+    return [action for _, action in replace_tree(root, files, folder_mode=0o755, backup=backup, now=now)]
+
+
+def strays(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if ".kpki-" in path.name]
+
+
+def assert_whole(root: Path, files: list[File]) -> None:
+    """Each file is old or new, to the last byte, and no key was ever readable by others."""
+    for file in files:
+        path = root / file.path
+        found = path.read_bytes() if path.exists() else None
+        assert found in (OLD[file.path], file.data)
+        assert found is None or found == OLD[file.path] or path.stat().st_mode & 0o777 == file.mode
+    for path in [*strays(root), *root.rglob("*key*")]:
+        assert path.is_symlink() or "key" not in path.name or not path.stat().st_mode & 0o077
+
+
+def assert_heals(root: Path, files: list[File], now: datetime, backup: str | None) -> None:
+    """The next run finishes the job, and the one after finds nothing to do."""
+    put(root, files, now + timedelta(minutes=1), backup)
+    assert [(root / file.path).read_bytes() for file in files] == [file.data for file in files]
+    assert strays(root) == []
+    assert put(root, files, now + timedelta(minutes=2), backup) == ["keep"] * len(files)
+
+
+@pytest.fixture(params=[None, "backup"])
+def backup(request: pytest.FixtureRequest) -> str | None:
+    value: str | None = request.param
+    return value
+
+
+@pytest.fixture(params=[16, 0], ids=["one by one", "whole file system"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Both ways to make a batch durable."""
+    monkeypatch.setattr(tree, "_FEW", request.param)
+    value: int = request.param
+    if value == 0:  # counted and durable as any other call, without the wait for the whole machine's data
+        monkeypatch.setattr(tree, "sync_file_system", lambda folder: os.stat(folder))
+    return value
+
+
+@pytest.mark.usefixtures("few")
+def test_an_error_at_any_call_leaves_all_as_it_was(
+    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime, backup: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No space, read-only, no permission, broken: the same files, inodes and times, and nothing beside them.
+
+    Only where the change already holds and a second name cannot be removed is that left to the next run; and a look
+    whose answer changes nothing may fail.
+    """
+    outcomes = set()
+    for nth in count(1):
+        root, number = plant(tmp_path / str(nth)), ERRORS[nth % len(ERRORS)]
+        before, failed = snapshot(root), False
+
+        def refuse(name: str, real: partial[object]) -> object:
+            raise OSError(number, os.strerror(number))
+        with counted(monkeypatch, CHANGING + LOOKING, nth, refuse) as calls:
+            try:
+                put(root, wanted, now, backup)
+            except FileError as error:
+                failed = True
+                assert os.strerror(number).lower() in str(error) and str(root) in str(error)
+        if len(calls) < nth:
+            break
+        outcomes.add(failed)
+        if failed:
+            assert snapshot(root) == before, (nth, calls)
+        else:
+            assert (calls[nth - 1], len(strays(root))) in {("unlink", 1), ("lstat", 0)}
+            assert [(root / file.path).read_bytes() for file in wanted] == [file.data for file in wanted]
+            assert_heals(root, wanted, now, backup)
+    assert nth > 60 and outcomes == {True, False}
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_an_interrupt_at_any_call_leaves_all_or_nothing(
+    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime, backup: str | None,
+    monkeypatch: pytest.MonkeyPatch, done: bool,
+) -> None:
+    """Control-C just before a call, or when the call is done and Python does not know it yet."""
+    outcomes = set()
+    for nth in count(1):
+        root = plant(tmp_path / str(nth))
+        before = snapshot(root)
+
+        def interrupt(name: str, real: partial[object]) -> object:
+            if done:
+                opened = real()
+                if name == "open" and isinstance(opened, int):
+                    os.close(opened)
+            raise KeyboardInterrupt
+        with counted(monkeypatch, CHANGING, nth, interrupt) as calls:
+            try:
+                put(root, wanted, now, backup)
+            except KeyboardInterrupt:
+                pass
+        if len(calls) < nth:
+            break
+        changed = snapshot(root) != before
+        outcomes.add(changed)
+        if changed:
+            assert [(root / file.path).read_bytes() for file in wanted] == [file.data for file in wanted]
+            assert calls[nth - 1] == "unlink"
+            assert_heals(root, wanted, now, backup)
+    assert nth > 30 and outcomes == {True, False}
+
+
+def test_a_disk_that_fails_from_some_call_on_leaves_whole_files(
+    tmp_path: Path, plant: Plant, wanted: list[File], now: datetime, backup: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nothing can be put back either, the error says which files stay new; the next run finishes."""
+    hints = []
+    for nth in count(1):
+        root = plant(tmp_path / str(nth))
+
+        def refuse(name: str, real: partial[object]) -> object:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        with counted(monkeypatch, CHANGING, nth, refuse, on=True) as calls:
+            try:
+                put(root, wanted, now, backup)
+            except FileError as error:
+                hints.append(error.hint or "")
+        if len(calls) < nth:
+            break
+        assert_whole(root, wanted)
+        assert_heals(root, wanted, now, backup)
+    lost = [hint for hint in hints if hint.startswith("could not be put back: ")]
+    assert lost and all(hint.endswith("; run it again") and "/pki/worker" in hint for hint in lost)
+    assert "it is mounted read-only: choose another place" in hints
+
+
+def test_a_kill_at_any_call_leaves_whole_files_and_the_next_run_heals(
+    tmp_path: Path, plant: Plant, wanted: list[File], now: datetime, backup: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SIGKILL before each call in turn, and in the middle of each write."""
+    for nth in count(1):
+        root = plant(tmp_path / str(nth))
+        child = os.fork()
+        if child == 0:
+            def die(name: str, real: partial[object]) -> object:
+                if name == "write":
+                    descriptor, data = real.args
+                    real.func(descriptor, data[:len(data) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+                return None
+            try:
+                with counted(monkeypatch, CHANGING, nth, die):
+                    put(root, wanted, now, backup)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        status = os.waitpid(child, 0)[1]
+        assert_whole(root, wanted)
+        if os.WIFEXITED(status):
+            assert os.WEXITSTATUS(status) == 0
+            break
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        assert_heals(root, wanted, now, backup)
+    assert nth > 30
+
+
+def test_all_is_durable_before_the_first_rename_and_the_names_before_the_end(
+    tmp_path: Path, plant: Plant, wanted: list[File], now: datetime, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a loss of power needs: contents and backup, renames, folders, and only then the second names go."""
+    root = plant(tmp_path / "root")
+    with counted(monkeypatch, CHANGING, 0, lambda name, real: real()) as calls:
+        put(root, wanted, now, "backup")
+    first, last = calls.index("rename"), len(calls) - 1 - calls[::-1].index("rename")
+    changed, backups = 4, 4  # files; backup/, its run's folder, pki/ in that, and the root that backup/ was made in
+    assert calls[:first].count("fsync") == changed + backups and calls[first:last + 1] == ["rename"] * changed
+    after = calls[last + 1:]
+    assert after[-3:] == ["unlink"] * 3 and "fsync" not in after[-3:]
+    assert after.count("fsync") == 4  # root, etc/, etc/deep/, pki/
+    assert set(calls[:first]) >= {"open", "write", "link", "mkdir"} and not {"write", "link", "mkdir"} & set(after)
