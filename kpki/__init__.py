@@ -1,3 +1,61 @@
-"""kpki makes, checks and repairs the certificates of a Kubernetes cluster, one openssl step at a time."""
+"""kpki makes, checks and repairs the certificates of a Kubernetes cluster, one openssl step at a time.
+
+The front door: each name below is loaded from its room when it is first used, so that a program pays only for what it
+calls. Functions take and give values: no disk, no printing, no global state.
+"""
+from __future__ import annotations
+
+TYPE_CHECKING = False  # the name type checkers know: typing itself would cost every verb some milliseconds
+if TYPE_CHECKING:
+    from .errors import ConfigurationError, FileError, InputError, KpkiError, RefusedError, UnsupportedError
+    from .pem import (dump_certificate, dump_csr, dump_key, dump_public_key, load_certificate, load_certificates,
+                      load_csr, load_key, load_public_key)
+    from .stages.certificates import Values, req_x509, sign, x509_req
+    from .stages.config import Config, parse_config
+    from .stages.handshake import Handshake, handshake
+    from .stages.keys import genpkey, genrsa
+    from .stages.name_text import name_text
+    from .stages.names import Name, parse_subject
+    from .stages.requests import req_new
+    from .stages.text import certificate_text, request_text
+    from .stages.verification import Verdict, verify
 
 __version__ = "0.1.0"
+
+_ROOMS = {
+    "errors": "ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
+    "pem": "dump_certificate dump_csr dump_key dump_public_key load_certificate load_certificates load_csr load_key "
+           "load_public_key",
+    "stages.certificates": "Values req_x509 sign x509_req",
+    "stages.config": "Config parse_config",
+    "stages.handshake": "Handshake handshake",
+    "stages.keys": "genpkey genrsa",
+    "stages.name_text": "name_text",
+    "stages.names": "Name parse_subject",
+    "stages.requests": "req_new",
+    "stages.text": "certificate_text request_text",
+    "stages.verification": "Verdict verify",
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+__all__ = [
+    "Config", "ConfigurationError", "FileError", "Handshake", "InputError",
+    "KpkiError", "Name", "RefusedError", "UnsupportedError", "Values", "Verdict", "certificate_text",
+    "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "genpkey", "genrsa", "handshake",
+    "load_certificate", "load_certificates", "load_csr",
+    "load_key", "load_public_key", "name_text", "parse_config", "parse_subject", "req_new", "req_x509",
+    "request_text", "sign", "verify", "x509_req",
+]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{_ROOM_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOM_OF})

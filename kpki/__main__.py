@@ -1,0 +1,4 @@
+"""`python -m kpki` is the command."""
+from .cli.main import run
+
+run()

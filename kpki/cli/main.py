@@ -1,0 +1,78 @@
+"""The entry: a first word that is openssl's goes to that verb's own module, everything else to the typer application.
+
+Typer costs more to import than most verbs take, so nothing here imports it.
+"""
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import KpkiError, RefusedError
+
+VERBS = {
+    "genrsa": "genrsa", "genpkey": "genpkey", "ecparam": "pkey", "rsa": "pkey", "ec": "pkey", "pkey": "pkey",
+    "req": "req", "x509": "x509", "verify": "verify",
+}
+# The other commands of OpenSSL 3.0, and what does the work here, where something does.
+_NOT_HERE = dict.fromkeys((
+    "asn1parse ca ciphers cmp cms crl crl2pkcs7 dgst dhparam dsa dsaparam enc engine errstr fipsinstall gendsa info "
+    "kdf list mac nseq ocsp passwd pkcs12 pkcs7 pkcs8 pkeyparam pkeyutl prime rand rehash rsautl s_client s_server "
+    "s_time sess_id smime speed spkac srp storeutl ts version").split(), "openssl itself does it")
+_NOT_HERE |= {
+    "ca": "kpki x509 -req -CA … signs a request", "dgst": "kpki x509 -fingerprint gives a certificate's digest",
+    "pkcs8": "kpki pkey reads and writes PKCS#8", "asn1parse": "kpki x509 -text shows a certificate",
+    "gendsa": "kpki genpkey -algorithm EC … makes a key", "s_client": "openssl itself does it",
+    "version": "kpki --version"}
+
+
+def run() -> None:
+    """Run the command line of this process and end it with the exit status."""
+    try:
+        status = main(sys.argv[1:])
+    except Exception as error:  # The last door before a traceback: what comes here is a fault of kpki's own.
+        print(f"kpki: this is a fault in kpki, please report it: {type(error).__name__}: {error}", file=sys.stderr)
+        status = 2
+    sys.exit(status)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command line (without the program's name); the exit status. Never raises for what a user can do."""
+    first = argv[0] if argv else ""
+    try:
+        status = _dispatch(argv)
+        sys.stdout.flush()
+        return status
+    except KpkiError as error:
+        say(error)
+        return 1 if isinstance(error, RefusedError) or first in VERBS or first in _NOT_HERE else 2
+    except BrokenPipeError:
+        # Whoever read the output is gone; the interpreter must not try to write the rest at its end.
+        sys.stdout = io.StringIO()
+        return 1
+    except KeyboardInterrupt:
+        print("kpki: interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"kpki: standard output: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _dispatch(argv: Sequence[str]) -> int:
+    first = argv[0] if argv else "--help"
+    if first in VERBS:
+        status: int = import_module(f".openssl.{VERBS[first]}", __package__).run(first, argv[1:])
+        return status
+    if first in _NOT_HERE:
+        from ..errors import UnsupportedError
+        raise UnsupportedError(f"openssl's {first} is not supported", hint=_NOT_HERE[first])
+    from .app import run_app
+    return run_app(argv or ["--help"])
+
+
+def say(error: KpkiError) -> None:
+    """Print an error and its hint on stderr."""
+    print(f"kpki: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"kpki: hint: {error.hint}", file=sys.stderr)

@@ -1,0 +1,76 @@
+"""`kpki genrsa [numbits]`: an RSA key, as `openssl genrsa` makes one."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import InputError
+from . import streams
+from .explaining import ASKED, call_text
+from .options import COUNT, FILE, RANDOM, TEXT, Given, Option, help_page, read_options
+
+TABLE = (
+    Option("3", "", "exponent 3"), Option("F4", "", "exponent 65537, the default"), Option("f4", "", "the same"),
+    Option("out", FILE, "where the key goes (standard output)"),
+    Option("passout", TEXT, "passphrase source of an encrypted key"),
+    Option("primes", COUNT, instead="keys of two primes"),
+    Option("verbose", "", "say more"), Option("traditional", "", "PKCS#1 instead of PKCS#8"),
+    *RANDOM,
+)
+_CIPHERS = frozenset("aes256 aes192 aes128 des des3 desede3 camellia256 camellia192 camellia128 aria256 aria192 "
+                     "aria128 seed idea bf cast cast5 rc2 sm4".split())
+_CIPHER_HELP = "the name of a cipher (-aes256) encrypts the key; it is AES-256 whatever the name"
+
+
+def run(verb: str, argv: Sequence[str]) -> int:
+    """Make the key and write it."""
+    given = read_options(verb, TABLE, argv, word="cipher")
+    if given.has("help"):
+        print(help_page(verb, TABLE, "[numbits]") + _CIPHER_HELP)
+        return 0
+    bits = _bits(given.rest)
+    form = "traditional" if given.has("traditional") else "pkcs8"
+    if given.has("explain"):
+        streams.explain(verb, reads=[], does=f"makes an RSA key of {bits} bits: two random primes and their product",
+                        writes=[given.get("out") or "standard output"],
+                        call=call_text(
+                            "dump_key", call_text("genrsa", str(bits), exponent="3" if given.has("3") else None),
+                            form="'traditional'" if form != "pkcs8" else None,
+                            passphrase=ASKED if given.word else None))
+    write_key(given, bits, form)
+    return 0
+
+
+def write_key(given: Given, bits: int, form: str) -> None:
+    """Make and write an RSA key."""
+    from ...pem import dump_key
+    from ...stages.keys import genrsa
+    secret = encryption(given)
+    key = genrsa(bits, exponent=3 if given.has("3") else 65537)
+    streams.write(given.get("out"), dump_key(key, form=form, passphrase=secret), private=True)
+
+
+def encryption(given: Given, source: str = "passout") -> bytes | None:
+    """The passphrase that a key is to be encrypted with, None where no cipher was named."""
+    if given.word is None:
+        return None
+    check_cipher(given.word, quiet=given.has("quiet"))
+    return streams.new_passphrase(given.get(source), "the key")
+
+
+def check_cipher(name: str, *, quiet: bool) -> None:
+    """Refuse what is no cipher's name; say so where the name is not what will be used."""
+    lower = name.lower().replace("-cbc", "").replace("-", "")
+    if lower not in _CIPHERS:
+        raise InputError(f"unknown option or cipher: {name}")
+    if lower != "aes256" and not quiet:
+        streams.note(f"kpki: warning: the key is encrypted with AES-256, not with {name}")
+
+
+def _bits(rest: Sequence[str]) -> int:
+    if len(rest) > 1:
+        raise InputError(f"genrsa: extra arguments given: {' '.join(rest[1:])}")
+    if not rest:
+        return 2048
+    if not rest[0].isdecimal() or len(rest[0]) > 6:
+        raise InputError(f"genrsa: {rest[0]!r} is no number of bits")
+    return int(rest[0])

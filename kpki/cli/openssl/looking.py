@@ -1,0 +1,327 @@
+"""Looking at certificates and requests: the display options that `x509` and `req` share, and what each prints.
+
+`x509` prints in the order in which the options stand on the command line, `req` always in its own (openssl 3.0).
+"""
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from ... import pem
+from ...clock import utc_now
+from ...errors import InputError, UnsupportedError, about
+from . import streams
+from .options import NUMBER, TEXT, Given, Option
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate, CertificateSigningRequest
+
+    from ...stages.der import Extension
+
+_COMMON = (
+    Option("noout", "", "print what is asked for, not the PEM"),
+    Option("text", "", "everything in words"),
+    Option("subject", "", "the subject"), Option("modulus", "", "the modulus of an RSA key"),
+    Option("pubkey", "", "the public key, as PEM"),
+    Option("nameopt", TEXT, "how names are shown: RFC2253, oneline, multiline, compat, esc_…, sep_…"),
+)
+REQUEST_OPTIONS = (
+    *_COMMON, Option("verify", "", "check that the request is signed by its own key"),
+    Option("reqopt", TEXT, "parts of -text to leave out: no_header, no_pubkey, no_sigdump …"),
+)
+CERTIFICATE_OPTIONS = (
+    *_COMMON, Option("nocert", "", "the same as -noout"),
+    Option("issuer", "", "the issuer"), Option("serial", "", "the serial number"),
+    Option("dates", "", "both dates"), Option("startdate", "", "notBefore"), Option("enddate", "", "notAfter"),
+    Option("fingerprint", "", "the digest of the certificate (-sha1; -sha256 and so on)"),
+    Option("ext", TEXT, "these extensions: subjectAltName,keyUsage,…"),
+    Option("purpose", "", "what the certificate may be used for"),
+    Option("checkend", NUMBER, "exit 1 where it ends within so many seconds"),
+    Option("checkhost", TEXT, "whether it is for this host"), Option("checkip", TEXT, "for this address"),
+    Option("checkemail", TEXT, "for this e-mail address"), Option("email", "", "its e-mail addresses"),
+    Option("hash", "", "the hash of the subject"), Option("subject_hash", "", "the same"),
+    Option("issuer_hash", "", "the hash of the issuer"), Option("subject_hash_old", "", "as before OpenSSL 1.0"),
+    Option("issuer_hash_old", "", "likewise"), Option("ocsp_uri", "", "the addresses of OCSP responders"),
+    Option("ocspid", "", "the hashes that OCSP names it by"), Option("alias", "", "the alias, which there never is"),
+    Option("certopt", TEXT, "parts of -text to leave out: no_header, no_pubkey, no_sigdump …"),
+    Option("dateopt", TEXT, "rfc_822 or iso_8601"),
+)
+
+_PARTS = ("header", "version", "serial", "signame", "issuer", "validity", "subject", "pubkey", "extensions", "sigdump",
+          "attributes", "aux")
+_CA_DEFAULT = frozenset(("header", "version", "issuer", "pubkey"))
+_PURPOSES = {"sslclient": "SSL client", "sslserver": "SSL server", "nssslserver": "Netscape SSL server",
+             "smimesign": "S/MIME signing", "smimeencrypt": "S/MIME encryption", "crlsign": "CRL signing",
+             "any": "Any Purpose", "ocsphelper": "OCSP helper", "timestampsign": "Time Stamp signing"}
+_EMAIL_ADDRESS, _ALTERNATIVE_NAMES = "1.2.840.113549.1.9.1", "2.5.29.17"
+_INFORMATION_ACCESS, _OCSP = "1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.48.1"
+
+
+class _Look(NamedTuple):
+    """A certificate with what its lines are made of: DER of the whole, of names and of key, and the options given."""
+
+    certificate: Certificate
+    given: Given
+    whole: bytes
+    issuer: bytes
+    subject: bytes
+    public_key: bytes
+    extensions: tuple[Extension, ...]
+
+
+def show_certificate(certificate: Certificate, given: Given, *, now: datetime | None = None) -> tuple[str, int]:
+    """What the display options print of a certificate, and the exit status; *now* (None: the clock) is for -checkend.
+
+    Of `req -x509` the four options that `req` has are shown, in its order. Raises InputError for a value of an option
+    that openssl refuses, UnsupportedError for one that kpki does not have.
+    """
+    look = _look(certificate, given)
+    if given.verb == "req":
+        return "".join(_ITEMS[name](look) for name in _REQUEST_ORDER if given.has(name)), 0
+    _name_flags(given), _text_options(given, "certopt")  # a wrong value is refused, used or not
+    if given.get("dateopt") not in (None, "rfc_822", "iso_8601"):
+        raise InputError(f"invalid date format: {given.get('dateopt')}", hint="rfc_822 or iso_8601")
+    text = "".join(_ITEMS[name](look) for name in _in_order(given))
+    if given.has("checkend"):
+        left = certificate.not_valid_after_utc - (now or utc_now())
+        ends = left.total_seconds() <= given.number("checkend", 0)
+        return text + f"Certificate will {'' if ends else 'not '}expire\n", int(ends)
+    return text + _matches(look), 0
+
+
+def show_request(csr: CertificateSigningRequest, given: Given) -> tuple[str, int]:
+    """What the display options print of a request, and the exit status. Raises as `show_certificate` does."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from ...stages import der
+    from ...stages.text import request_text
+    fields = der.request_fields(csr.public_bytes(Encoding.DER))
+    public_key = der.whole(fields.subject_public_key_info)
+    flags, (without, unknown) = _name_flags(given), _text_options(given, "reqopt")
+    shown = {
+        "pubkey": lambda: _pubkey(public_key),
+        "text": lambda: request_text(csr, name_option=flags, without=without, unknown=unknown),
+        "subject": lambda: _named("subject=", der.whole(fields.subject), flags),
+        "modulus": lambda: _modulus(public_key, "Wrong Algorithm type"),
+    }
+    return "".join(shown[name]() for name in _REQUEST_ORDER if given.has(name)), 0
+
+
+def _look(certificate: Certificate, given: Given) -> _Look:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from ...stages import der
+    whole = certificate.public_bytes(Encoding.DER)
+    fields = der.certificate_fields(whole)
+    return _Look(certificate, given, whole, der.whole(fields.issuer), der.whole(fields.subject),
+                 der.whole(fields.subject_public_key_info), der.certificate_extensions(whole))
+
+
+def _in_order(given: Given) -> Iterable[str]:
+    """The items asked for; of one asked for twice the last place counts."""
+    places: dict[str, None] = {}
+    for name, _ in given.order:
+        for item in _SPREAD.get(name, (name,)):
+            if item in _ITEMS:
+                places.pop(item, None)
+                places[item] = None
+    return places
+
+
+def _name_flags(given: Given) -> int:
+    from ...stages.name_text import name_flags
+    return name_flags(*given.all("nameopt"))
+
+
+def _text_options(given: Given, option: str) -> tuple[frozenset[str], str]:
+    """The parts of -text to leave out, and how an unknown extension is shown (`-certopt`, `-reqopt`)."""
+    from ...stages.name_text import option_words
+    without: set[str] = set()
+    unknown = "default"
+    for word in (word for text in given.all(option) for word in option_words(text)):
+        name, taken_back = word.lstrip("-+").lower(), word.startswith("-")
+        kind, _, rest = name.partition("_")
+        if name == "compatible":
+            without, unknown = set(), "default"
+        elif name == "ca_default":
+            without, unknown = set() if taken_back else set(_CA_DEFAULT), "default"
+        elif kind == "no" and rest in _PARTS:
+            (without.discard if taken_back else without.add)(rest)
+        elif name == "ext_parse":
+            raise UnsupportedError(f"openssl's -{option} {word} is not supported", hint="ext_dump shows the octets")
+        elif kind == "ext" and rest in ("default", "error", "dump"):
+            unknown = "default" if taken_back else rest
+        else:
+            raise InputError(f"unknown -{option} {word!r}", hint=", ".join((
+                "compatible", "ca_default", "ext_default", "ext_error", "ext_dump", *map("no_{}".format, _PARTS))))
+    return frozenset(without), unknown
+
+
+def _named(title: str, name: bytes, flags: int) -> str:
+    from ...stages.name_text import COMPAT, flagged_name_text, lined, slashed_name_text
+    from ...stages.names import load_name
+    value = load_name(name)
+    if flags == COMPAT:
+        return f"{title}{slashed_name_text(value)}\n"
+    return f"{title}\n{flagged_name_text(value, flags, 4)}\n" if lined(flags) else \
+        f"{title}{flagged_name_text(value, flags)}\n"
+
+
+def _text(look: _Look) -> str:
+    from ...stages.text import certificate_text
+    without, unknown = _text_options(look.given, "reqopt" if look.given.verb == "req" else "certopt")
+    return certificate_text(look.certificate, name_option=_name_flags(look.given), without=without, unknown=unknown)
+
+
+def _date(title: str, place: int) -> Callable[[_Look], str]:
+    def shown(look: _Look) -> str:
+        from ...stages import der
+        from ...stages.value_text import time_text
+        dates = der.items(der.content_of(der.whole(der.certificate_fields(look.whole).validity)))
+        return f"{title}={time_text(dates[place], iso=look.given.get('dateopt') == 'iso_8601')}\n"
+    return shown
+
+
+def _serial(look: _Look) -> str:
+    from ...stages import der
+    from ...stages.text import serial_text
+    return f"serial={serial_text(der.certificate_fields(look.whole).serial_number)}\n"
+
+
+def _fingerprint(look: _Look) -> str:
+    from cryptography.hazmat.primitives import hashes
+
+    from ...stages.keys import DIGESTS, find_digest
+    name = look.given.word or "SHA1"
+    digest = look.certificate.fingerprint(getattr(hashes, DIGESTS[find_digest(name)][0])())
+    return f"{name} Fingerprint={digest.hex(':').upper()}\n"
+
+
+def _pubkey(public_key: bytes) -> str:
+    return pem.armour(public_key, "PUBLIC KEY").decode()
+
+
+def _modulus(public_key: bytes, otherwise: str) -> str:
+    from ...stages.key_text import modulus
+    from ...stages.value_text import hexadecimal
+    with about("the public key"):
+        number = modulus(public_key)
+    return f"Modulus={otherwise if number is None else hexadecimal(number)}\n"
+
+
+def _hash(name: bytes) -> str:
+    from ...stages.canonical import name_hash
+    return name_hash(name) + "\n"
+
+
+def _old_hash(name: bytes) -> str:
+    return hashlib.md5(name, usedforsecurity=False).digest()[3::-1].hex() + "\n"
+
+
+def _ocsp_hashes(look: _Look) -> str:
+    from ...stages.der import key_bits
+    subject, key = (hashlib.sha1(data, usedforsecurity=False).hexdigest().upper()
+                    for data in (look.subject, key_bits(look.public_key)))
+    return f"        Subject OCSP hash: {subject}\n        Public key OCSP hash: {key}\n"
+
+
+def _extensions(look: _Look) -> str:
+    from ...stages import objects
+    from ...stages.extension_text import extensions_text
+    known = objects.by_oid()
+    names = [name.strip() for name in (look.given.get("ext") or "").split(",")]
+    found = [one for one in look.extensions for name in names
+             if one.oid in known and known[one.oid].short_name == name]
+    if not found:
+        streams.note("No extensions matched in certificate" if look.extensions else "No extensions in certificate")
+    return extensions_text(found)
+
+
+def _purposes(look: _Look) -> str:
+    from ...stages.facts import facts_of
+    from ...stages.purposes import PURPOSES
+    facts = facts_of(look.certificate)
+    lines = []
+    for name, title in _PURPOSES.items():
+        for as_ca in (False, True):
+            answer = -1 if facts.broken else PURPOSES[name](facts, as_ca)
+            words = {0: "No", 1: "Yes"}.get(answer, f"Yes (WARNING code={answer})")
+            lines.append(f"{title}{' CA' * as_ca} : {words}\n")
+    return "Certificate purposes:\n" + "".join(lines)
+
+
+def _emails(look: _Look) -> str:
+    """The addresses of the subject, then of the subjectAltName."""
+    from ...stages import der
+    from ...stages.names import load_name
+    entries = [one.octets for one in load_name(look.subject).attributes(_EMAIL_ADDRESS) if one.tag == der.IA5]
+    return _texts([*entries, *(der.content_of(item) for item in _items(look, _ALTERNATIVE_NAMES)
+                               if der.tag_of(item) == 0x81)])
+
+
+def _responders(look: _Look) -> str:
+    from ...stages import der
+    try:
+        pairs = [der.items(der.content_of(item)) for item in _items(look, _INFORMATION_ACCESS)]
+        return _texts([der.content_of(name) for method, name in pairs
+                       if der.oid_text(method) == _OCSP and der.tag_of(name) == 0x86])
+    except ValueError:  # an entry that is no pair, or none at all: the extension counts for nothing
+        return ""
+
+
+def _items(look: _Look, oid: str) -> Sequence[bytes]:
+    """The items of an extension, none where it is absent, there twice or broken (X509_get_ext_d2i)."""
+    from ...stages import der
+    values = [one.value for one in look.extensions if one.oid == oid]
+    try:
+        return der.items(der.content_of(values[0])) if len(values) == 1 else ()
+    except InputError:
+        return ()
+
+
+def _texts(entries: Iterable[bytes]) -> str:
+    """A line for each text, none twice. OpenSSL sorts what it has before it looks for the next, and so its output."""
+    lines: list[bytes] = []
+    for entry in entries:
+        if entry and b"\0" not in entry:
+            lines.sort()
+            if entry not in lines:
+                lines.append(entry)
+    return b"".join(line + b"\n" for line in lines).decode("utf-8", "surrogateescape")
+
+
+def _matches(look: _Look) -> str:
+    """What -checkhost, -checkemail and -checkip print, which never change the exit status."""
+    from ...stages.general_names import ip_octets
+    from ...stages.hostnames import matches_email, matches_host, matches_ip
+
+    def matches_address(certificate: Certificate, wanted: str) -> bool:
+        return matches_ip(certificate, ip_octets(wanted))
+
+    text = ""
+    for option, noun, matches in (("checkhost", "Hostname", matches_host), ("checkemail", "Email", matches_email),
+                                  ("checkip", "IP", matches_address)):
+        wanted = look.given.get(option)
+        if wanted is not None:
+            text += f"{noun} {wanted} does {'' if matches(look.certificate, wanted) else 'NOT '}match certificate\n"
+    return text
+
+
+# Option → the items it asks for, where these are not the one of its own name.
+_SPREAD = {"dates": ("startdate", "enddate"), "hash": ("subject_hash",)}
+_REQUEST_ORDER = ("pubkey", "text", "subject", "modulus")
+# Item → its lines.
+_ITEMS: dict[str, Callable[[_Look], str]] = {
+    "text": _text,
+    "subject": lambda look: _named("subject=", look.subject, _name_flags(look.given)),
+    "issuer": lambda look: _named("issuer=", look.issuer, _name_flags(look.given)),
+    "serial": _serial, "startdate": _date("notBefore", 0), "enddate": _date("notAfter", 1),
+    "fingerprint": _fingerprint, "pubkey": lambda look: _pubkey(look.public_key),
+    "modulus": lambda look: _modulus(look.public_key, "No modulus for this public key type"),
+    "ext": _extensions, "purpose": _purposes, "email": _emails, "ocsp_uri": _responders, "ocspid": _ocsp_hashes,
+    "alias": lambda look: "<No Alias>\n",
+    "subject_hash": lambda look: _hash(look.subject), "issuer_hash": lambda look: _hash(look.issuer),
+    "subject_hash_old": lambda look: _old_hash(look.subject), "issuer_hash_old": lambda look: _old_hash(look.issuer),
+}

@@ -1,0 +1,142 @@
+"""openssl's option grammar (apps/lib/opt.c), driven by a table per verb; the table also makes the verb's help page."""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ...errors import InputError, UnsupportedError
+
+FILE, TEXT, NUMBER, COUNT, FORM = "FILE", "TEXT", "N", "+N", "PEM|DER"
+
+
+class Option(NamedTuple):
+    """One option: its *name*, what it *takes* ("" for nothing), what it *means*; *instead* where kpki lacks it."""
+
+    name: str
+    takes: str = ""
+    means: str = ""
+    instead: str | None = None
+
+
+# Of every verb: what openssl loads or keeps outside the files it is given, which kpki never does.
+EVERYWHERE = (
+    Option("help", "", "show this page"),
+    Option("engine", TEXT, instead="a key in a file"),
+    Option("provider", TEXT, instead="the algorithms that are built in"),
+    Option("provider-path", FILE, instead="the algorithms that are built in"),
+    Option("propquery", TEXT, instead="the algorithms that are built in"),
+)
+RANDOM = (
+    Option("rand", FILE, instead="the system's random numbers, which are always used"),
+    Option("writerand", FILE, instead="the system's random numbers, which are always used"),
+)
+OURS = (
+    Option("explain", "", "say on stderr what the step reads, does and writes, and the library call it equals"),
+    Option("quiet", "", "no warning of kpki's"),
+)
+
+
+class Given(NamedTuple):
+    """A command line as it was read: (name, value) in order, what came after, and the one word that is no option."""
+
+    verb: str
+    order: tuple[tuple[str, str], ...]
+    rest: tuple[str, ...]
+    word: str | None
+
+    def has(self, *names: str) -> bool:
+        """Whether any of these options was given."""
+        return any(name in names for name, _ in self.order)
+
+    def all(self, name: str) -> list[str]:
+        """Every value of an option, in order."""
+        return [value for given, value in self.order if given == name]
+
+    def get(self, *names: str) -> str | None:
+        """The value of the last of these options, or None."""
+        return next((value for name, value in reversed(self.order) if name in names), None)
+
+    def number(self, name: str, default: int) -> int:
+        """The value of a number option."""
+        value = self.get(name)
+        return default if value is None else to_number(value)
+
+    def form(self, name: str) -> str:
+        """PEM or DER: the value of a format option, PEM by default."""
+        return self.form_or_none(name) or "PEM"
+
+    def form_or_none(self, name: str) -> str | None:
+        """PEM or DER, None where the option was not given."""
+        value = self.get(name)
+        return value and {"P": "PEM", "D": "DER"}[value[0].upper()]
+
+
+def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> Given:
+    """Read a command line by the verb's table. *word* names what an unknown option is taken for (a digest, a cipher).
+
+    Options start with one dash or two, take their value as the next word or after `=`, and end at the first word
+    without a dash. Raises InputError for a command line that openssl refuses, UnsupportedError for an option that kpki
+    has not.
+    """
+    known: Mapping[str, Option] = {option.name: option for option in (*table, *EVERYWHERE, *OURS)}
+    order: list[tuple[str, str]] = []
+    unknown: str | None = None
+    words = list(argv)
+    while words and words[0].startswith("-"):
+        text = words.pop(0)
+        if text == "--":
+            break
+        name, equals, value = text.removeprefix("-").removeprefix("-").partition("=")
+        option = known.get(name)
+        if option is None and word and name and not equals:
+            unknown = name
+            continue
+        if option is None:
+            raise InputError(f"{verb}: unknown option: {text}", hint=f"kpki {verb} -help lists them")
+        if option in OURS and not text.startswith("--"):
+            raise InputError(f"{verb}: {name} is kpki's own and takes two dashes: --{name}")
+        if option.takes and not equals:
+            if not words:
+                raise InputError(f"{verb}: option -{name} needs a value ({option.takes})")
+            value = words.pop(0)
+        if equals and not option.takes:
+            raise InputError(f"{verb}: option -{name} does not take a value")
+        if option.instead is not None:
+            raise UnsupportedError(f"openssl's -{name} is not supported", hint=f"instead: {option.instead}")
+        _check(verb, option, value)
+        order.append((name, value))
+    return Given(verb, tuple(order), tuple(words), unknown)
+
+
+def to_number(text: str) -> int:
+    """A number as strtol reads it: decimal, 0x hexadecimal, or octal after a 0."""
+    digits = text.strip().lstrip("+-")
+    octal = len(digits) > 1 and digits[0] == "0" and digits.isdigit()
+    size = int(digits, 8 if octal else 0)
+    return -size if text.strip().startswith("-") else size
+
+
+def _check(verb: str, option: Option, value: str) -> None:
+    if option.takes in (NUMBER, COUNT):
+        if not re.fullmatch(r"\s*[+-]?(0[xX][0-9A-Fa-f]+|\d+)", value, re.ASCII):
+            raise InputError(f"{verb}: can't parse {value!r} as a number (option -{option.name})")
+        if option.takes == COUNT and to_number(value) <= 0:
+            raise InputError(f"{verb}: non-positive number {value!r} for option -{option.name}")
+    if option.takes == FORM and value.upper() not in ("PEM", "P", "DER", "D"):
+        raise InputError(f"{verb}: invalid format {value!r} for option -{option.name}", hint="PEM or DER")
+
+
+def help_page(verb: str, table: Sequence[Option], words: str = "") -> str:
+    """The verb's help, made of its table: what kpki takes, and what of openssl's it does not."""
+    rows = [option for option in (*table, *EVERYWHERE) if option.instead is None]
+    lines = [f"Usage: kpki {verb} [options]{words and ' ' + words}", "",
+             f"openssl {verb}'s options, with one dash or two:"]
+    lines += _rows(rows, "-")
+    lines += ["", "kpki's own:", *_rows(OURS, "--")]
+    missing = [f"-{option.name}" for option in (*table, *EVERYWHERE) if option.instead is not None]
+    return "\n".join([*lines, "", f"Not supported: {', '.join(missing)}", ""])
+
+
+def _rows(options: Sequence[Option], dash: str) -> list[str]:
+    return [f"  {dash + option.name + (option.takes and ' ' + option.takes):<24} {option.means}" for option in options]

@@ -1,0 +1,169 @@
+"""What the verbs read and write: files or standard input and output, passphrases, configurations."""
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ... import files, pem
+from ...errors import ConfigurationError, FileError, InputError, about
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate, CertificateSigningRequest
+
+    from ...stages.config import Config
+    from .options import Given
+
+STANDARD_INPUT = "/dev/stdin"
+
+
+def read(path: str | None) -> bytes:
+    """A file's bytes, standard input's for None."""
+    return files.read(STANDARD_INPUT if path is None else path, pipes=True)
+
+
+def write(path: str | None, data: bytes, *, private: bool = False) -> None:
+    """Write a file, or standard output for None; a private one is 0600 from its first byte."""
+    if path is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+    else:
+        files.write_output(path, data, private=private)
+
+
+def note(*lines: str) -> None:
+    """Words for the person at the terminal."""
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def read_key(path: str | None, passin: str | None = None, encoding: str | None = None) -> PrivateKeyTypes:
+    """A private key from a file, with the passphrase of a `-passin` source, or asked for on a terminal."""
+    data = read(path)
+    with about(path or "standard input"):
+        source = passphrase(passin)
+        if source is None and sys.stdin.isatty() and b"ENCRYPTED" in data:
+            source = ask_passphrase(f"Enter pass phrase for {path}:")
+        return pem.load_key(data, source, encoding=encoding)
+
+
+def read_certificate(path: str | None, encoding: str | None = None) -> Certificate:
+    """The first certificate of a file."""
+    data = read(path)
+    with about(path or "standard input"):
+        return pem.load_certificate(data, encoding=encoding)
+
+
+def read_csr(path: str | None, encoding: str | None = None) -> CertificateSigningRequest:
+    """The first request of a file."""
+    data = read(path)
+    with about(path or "standard input"):
+        return pem.load_csr(data, encoding=encoding)
+
+
+def read_config(path: str) -> Config:
+    """A configuration file, with this process's environment as `$ENV::` and the disk behind `.include`."""
+    from ...stages.config import parse_config
+    text = read(path).decode("utf-8", "surrogateescape") if path else ""
+    with about(path):
+        return parse_config(text, environment=os.environ, read=_included)
+
+
+@contextmanager
+def blaming(path: str | None) -> Iterator[None]:
+    """Put the configuration's name before what is wrong in it."""
+    try:
+        yield
+    except ConfigurationError as error:
+        error.message = f"{path or 'the default configuration'}: {error.message}"
+        raise
+
+
+def warn(given: Given, lines: Iterable[str], path: str | None = None) -> None:
+    """Warnings of kpki's own, one line each, with the name of the file they are about; none with --quiet."""
+    if not given.has("quiet"):
+        note(*(f"kpki: warning: {path + ': ' if path else ''}{line}" for line in lines))
+
+
+def _included(name: str) -> Iterator[tuple[str, str]]:
+    """The files that an `.include` stands for: the file itself, or the *.cnf and *.conf of a folder; none is fine."""
+    entry = files.look("/", os.path.abspath(name).lstrip("/")).kind if name else "missing"
+    if entry == "folder":
+        names = [f"{name}/{path}" for path, kind in files.walk(name, skip=lambda path: "/" in path)
+                 if path.endswith((".cnf", ".conf")) and kind == "file"]
+    else:
+        names = [name]
+    for one in names:
+        try:
+            yield one, files.read(one, pipes=True).decode("utf-8", "surrogateescape")
+        except FileError:
+            continue
+
+
+def ask(question: str) -> str | None:
+    """Put a question on stderr; the line that standard input answers, None at its end."""
+    print(question, end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    return line[:-1] if line.endswith("\n") else None
+
+
+def ask_passphrase(prompt: str) -> bytes:
+    """A passphrase from the terminal, not shown."""
+    from getpass import getpass
+    try:
+        return getpass(prompt + " ").encode()
+    except EOFError:
+        raise InputError("no passphrase: the input is at its end") from None
+
+
+def new_passphrase(source: str | None, what: str) -> bytes:
+    """The passphrase that a new key is encrypted with: of a `-passout` source, else asked for twice."""
+    given = passphrase(source)
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise InputError(f"{what} is to be encrypted, and no passphrase was given",
+                         hint="give it with -passout, or leave the key unencrypted with -noenc")
+    first = ask_passphrase("Enter PEM pass phrase:")
+    if len(first) < 4:
+        raise InputError("a passphrase has at least 4 characters")
+    if ask_passphrase("Verifying - Enter PEM pass phrase:") != first:
+        raise InputError("the two passphrases differ")
+    return first
+
+
+def passphrase(source: str | None) -> bytes | None:
+    """The passphrase of a source: pass:TEXT, env:NAME, file:PATH, fd:N or stdin (openssl-passphrase-options(1)).
+
+    Only the first line counts. Raises InputError or FileError where the source gives none; never shows it.
+    """
+    if source is None:
+        return None
+    kind, _, rest = source.partition(":")
+    if kind == "pass" and source.startswith("pass:"):
+        return rest.encode("utf-8", "surrogateescape")
+    if kind == "env" and rest:
+        if rest not in os.environ:
+            raise InputError(f"the environment has no variable {rest} to take the passphrase from")
+        return os.environ[rest].encode("utf-8", "surrogateescape")
+    if kind == "file" and rest:
+        return _first_line(files.read(rest, pipes=True))
+    if kind == "fd" and rest.isdigit():
+        return _first_line(files.read(f"/dev/fd/{rest}", pipes=True))
+    if source == "stdin":
+        return sys.stdin.readline().rstrip("\r\n").encode("utf-8", "surrogateescape")
+    raise InputError("a passphrase source is pass:TEXT, env:NAME, file:PATH, fd:N or stdin")
+
+
+def _first_line(data: bytes) -> bytes:
+    return data.partition(b"\n")[0].rstrip(b"\r")
+
+
+def explain(verb: str, *, reads: Iterable[str], does: str, writes: Iterable[str], call: str) -> None:
+    """The lines of `--explain`; *call* is an expression that runs, see explaining.py."""
+    note(f"kpki {verb}: {does}", f"  reads:   {', '.join(reads) or 'nothing'}",
+         f"  writes:  {', '.join(writes) or 'nothing'}", f"  library: {call}",
+         f"  openssl: the same words after `openssl {verb}`")

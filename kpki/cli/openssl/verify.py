@@ -1,0 +1,204 @@
+"""`kpki verify`: whether certificates hold, in the words and with the exit status of `openssl verify`.
+
+Unlike openssl, which falls back on the system's store, kpki trusts nothing but what -CAfile, -CApath or -trusted names.
+"""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from ... import files, pem
+from ...errors import InputError, KpkiError, about
+from . import streams
+from .explaining import call_text, reading, shown
+from .options import FILE, NUMBER, TEXT, Given, Option, help_page, read_options, to_number
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cryptography.x509 import Certificate
+
+    from ...stages.verdicts import Verdict
+
+_NO_LISTS = "openssl verify, where revocation lists matter: kpki reads none"
+_NO_POLICIES = "openssl verify, where certificate policies matter: kpki judges none"
+_NO_SUITE_B = "look at the keys with kpki x509 -text"
+
+TABLE = (
+    Option("verbose", "", "nothing more: every error is printed anyhow"),
+    Option("nameopt", TEXT, "how names are shown: RFC2253, oneline, multiline, compat, esc_…, sep_…"),
+    Option("trusted", FILE, "trusted certificates (may come again; not with -CAfile, -CApath)"),
+    Option("CAfile", FILE, "trusted certificates, PEM"),
+    Option("CApath", "DIR", "a folder of trusted certificates, each called after its subject's hash (HASH.0)"),
+    Option("untrusted", FILE, "certificates that may stand between (may come again)"),
+    Option("show_chain", "", "print the path of a certificate that holds"),
+    Option("no-CAfile", "", "nothing: the system's trusted file is never read"),
+    Option("no-CApath", "", "nothing, likewise"), Option("no-CAstore", "", "nothing, likewise"),
+    Option("purpose", TEXT, "what it must be good for: sslclient, sslserver, smimesign, crlsign, any …"),
+    Option("verify_depth", NUMBER, "the most CAs between leaf and root (100)"),
+    Option("attime", NUMBER, "the moment it must hold at, in seconds since 1970"),
+    Option("verify_hostname", TEXT, "the host it must be for"),
+    Option("verify_email", TEXT, "the e-mail address it must be for"),
+    Option("verify_ip", TEXT, "the IP address it must be for"),
+    Option("x509_strict", "", "hold certificates to RFC 5280"),
+    Option("check_ss_sig", "", "check a root's own signature too"),
+    Option("partial_chain", "", "a trusted certificate ends the path, self-signed or not"),
+    Option("no_check_time", "", "no matter when"),
+    Option("trusted_first", "", "nothing: trusted certificates always come first"),
+    Option("issuer_checks", "", "nothing, as in openssl"),
+    Option("json", "", "print {\"ok\", \"code\", \"reason\", \"depth\"}, of several files a list"),
+    Option("CAstore", TEXT, instead="-CAfile"), Option("CRLfile", FILE, instead=_NO_LISTS),
+    Option("crl_download", "", instead=_NO_LISTS), Option("crl_check", "", instead=_NO_LISTS),
+    Option("crl_check_all", "", instead=_NO_LISTS), Option("extended_crl", "", instead=_NO_LISTS),
+    Option("use_deltas", "", instead=_NO_LISTS),
+    Option("policy", TEXT, instead=_NO_POLICIES), Option("policy_check", "", instead=_NO_POLICIES),
+    Option("explicit_policy", "", instead=_NO_POLICIES), Option("inhibit_any", "", instead=_NO_POLICIES),
+    Option("inhibit_map", "", instead=_NO_POLICIES), Option("policy_print", "", instead=_NO_POLICIES),
+    Option("verify_name", TEXT, instead="-purpose"), Option("auth_level", NUMBER, instead=_NO_SUITE_B),
+    Option("ignore_critical", "", instead="a certificate whose critical extensions are known"),
+    Option("suiteB_128_only", "", instead=_NO_SUITE_B), Option("suiteB_128", "", instead=_NO_SUITE_B),
+    Option("suiteB_192", "", instead=_NO_SUITE_B),
+    Option("no_alt_chains", "", instead="the roots that are meant, alone"),
+    Option("allow_proxy_certs", "", instead="certificates that are no proxies"),
+    Option("vfyopt", TEXT, instead="RSA PKCS#1 v1.5, RSA-PSS, ECDSA and EdDSA signatures"),
+)
+
+_WORDS = {"verify_hostname": "hostname", "verify_ip": "ip", "verify_email": "email", "purpose": "purpose"}
+_FLAGS = {"x509_strict": "strict", "partial_chain": "partial_chain", "check_ss_sig": "check_ss_sig"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def run(verb: str, argv: Sequence[str]) -> int:
+    """Verify each file, standard input where none is named: 0 all hold, 2 one is refused or cannot be read."""
+    from ...stages.name_text import name_flags
+    given = read_options(verb, TABLE, argv)
+    if given.has("help"):
+        print(help_page(verb, TABLE, "[cert...]"), end="")
+        return 0
+    if given.has("trusted") and given.has("CAfile", "CApath"):
+        raise InputError("verify: cannot use -trusted with -CAfile or -CApath")
+    question, flags = _question(given), name_flags(*given.all("nameopt"))
+    roots, untrusted = _roots(given), [one for path in given.all("untrusted") for one in _bundle(path)]
+    paths: Sequence[str | None] = given.rest or (None,)
+    if given.has("explain"):
+        _explain(given, question, paths)
+    if not given.has("trusted", "CAfile", "CApath", "quiet"):
+        streams.note("kpki: warning: nothing is trusted: kpki does not read the system's store",
+                     "kpki: hint: name the CA with -CAfile FILE")
+    answers = [_answer(path, roots, untrusted, question, flags, given) for path in paths]
+    if given.has("json"):
+        streams.write(None, json.dumps(answers if len(answers) > 1 else answers[0]).encode() + b"\n")
+    return 0 if all(answer["ok"] for answer in answers) else 2
+
+
+def _question(given: Given) -> dict[str, Any]:
+    """The options as verify()'s arguments, refused where openssl refuses the command line."""
+    from ...stages.general_names import ip_octets
+    from ...stages.purposes import PURPOSES
+    question: dict[str, Any] = {word: given.get(name) for name, word in _WORDS.items() if given.has(name)}
+    question |= {word: True for name, word in _FLAGS.items() if given.has(name)}
+    if question.get("purpose", "any") not in PURPOSES:
+        raise InputError(f"verify: invalid purpose {question['purpose']}", hint=f"one of {', '.join(PURPOSES)}")
+    if "ip" in question:
+        ip_octets(question["ip"])
+    if (depth := given.number("verify_depth", -1)) >= 0:
+        question["depth"] = depth
+    moment = given.get("attime")
+    if moment is not None:
+        try:
+            question["now"] = _EPOCH + timedelta(seconds=to_number(moment))
+        except OverflowError:
+            raise InputError(f"verify: -attime {moment} is beyond any certificate's time") from None
+    elif given.has("no_check_time"):  # which -attime overrides
+        question["check_time"] = False
+    return question
+
+
+def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[Certificate], question: dict[str, Any],
+            flags: int, given: Given) -> dict[str, Any]:
+    """Verify one file and say so; what --json shows of it (code and depth are null for a file that cannot be read)."""
+    from ...stages.verification import verify
+    name = "stdin" if path is None else path
+    try:
+        certificate = streams.read_certificate(path)
+    except KpkiError as error:
+        streams.note(f"kpki: {error.message}", "Unable to load certificate file")
+        return {"ok": False, "code": None, "reason": error.message, "depth": None}
+    verdict = verify(certificate, roots, untrusted=untrusted, **question)
+    if not verdict.ok:
+        streams.note(*_errors(verdict, flags), f"error {name}: verification failed")
+    elif not given.has("json"):
+        lines = [f"{name}: OK"] + (_chain(verdict, roots, flags) if given.has("show_chain") else [])
+        streams.write(None, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+    return {"ok": verdict.ok, "code": verdict.code, "reason": verdict.reason, "depth": verdict.depth}
+
+
+def _errors(verdict: Verdict, flags: int) -> Iterator[str]:
+    for fault in verdict.faults:
+        yield from (_subject(one, flags) for one in verdict.chain[fault.depth:fault.depth + 1])
+        yield f"error {fault.code} at {fault.depth} depth lookup: {fault.reason}"
+
+
+def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> list[str]:
+    """The path from the leaf up; what stands below the first trusted certificate above it is marked."""
+    known = set(roots)
+    untrusted = next((depth for depth, one in enumerate(verdict.chain) if depth and one in known), 0)
+    return ["Chain:"] + [f"depth={depth}: {_subject(one, flags)}" + " (untrusted)" * (depth < untrusted)
+                         for depth, one in enumerate(verdict.chain)]
+
+
+def _subject(certificate: Certificate, flags: int) -> str:
+    from ...stages.name_text import flagged_name_text
+    from ...stages.names import load_name
+    return flagged_name_text(load_name(certificate.subject.public_bytes()), flags)
+
+
+def _roots(given: Given) -> list[Certificate]:
+    roots = [one for path in given.all("trusted") for one in _bundle(path)]
+    path, folder = given.get("CAfile"), given.get("CApath")
+    if path is not None:
+        roots += _bundle(path, only_pem=True)
+    if folder is not None:
+        roots += _folder(folder)
+    return roots
+
+
+def _bundle(path: str, *, only_pem: bool = False) -> list[Certificate]:
+    data = streams.read(path)
+    with about(path):
+        if only_pem and b"-----BEGIN " not in data:
+            raise InputError("no PEM in it", hint="-trusted FILE takes a certificate in DER")
+        return pem.load_certificates(data)
+
+
+def _folder(folder: str) -> Iterator[Certificate]:
+    """The certificates that openssl finds in a folder: by the hash of the subject, numbered from 0 without a gap."""
+    from ...stages.canonical import name_hash
+    names = {path for path, _ in files.walk(folder, skip=lambda path: not re.fullmatch(r"[0-9a-f]{8}\.\d+", path))}
+    for start in sorted({name.partition(".")[0] for name in names}):
+        number = 0
+        while (name := f"{start}.{number}") in names:
+            yield from (one for one in _bundle(f"{folder}/{name}") if name_hash(one.subject.public_bytes()) == start)
+            number += 1
+
+
+def _explain(given: Given, question: dict[str, Any], paths: Sequence[str | None]) -> None:
+    trusted = given.all("trusted") or [path for path in (given.get("CAfile"),) if path]
+    between = given.all("untrusted")
+    words = {word: shown(value) for word, value in question.items() if word not in ("now", "check_time")}
+    if "now" in question:
+        words["now"] = f"__import__('datetime').datetime.fromisoformat({question['now'].isoformat()!r})"
+    if "check_time" in question:
+        words["check_time"] = "False"
+    does = "builds the path from each certificate to a trusted one, then checks extensions, names, signatures and times"
+    call = call_text("verify", reading("load_certificate", paths[0]), _reading_all(trusted) or "[]",
+                     untrusted=_reading_all(between), **words)
+    streams.explain("verify", reads=[*(path or "standard input" for path in paths), *trusted, *between,
+                                     *given.all("CApath")[-1:]], does=does, writes=[], call=call)
+
+
+def _reading_all(paths: Sequence[str]) -> str | None:
+    return " + ".join(reading("load_certificates", path) for path in paths) or None

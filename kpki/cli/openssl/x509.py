@@ -1,0 +1,256 @@
+"""`kpki x509`: signing a request or a certificate with a CA, as `openssl x509` does, and a look at a certificate."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ... import pem
+from ...errors import FileError, InputError, RefusedError, UnsupportedError, about
+from . import explaining, looking, streams
+from .options import FILE, FORM, NUMBER, RANDOM, TEXT, Given, Option, help_page, read_options
+from .req import serial_number
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate, CertificateSigningRequest
+
+    from ...stages.config import Config
+
+TABLE = (
+    Option("in", FILE, "the certificate, or with -req the request (standard input)"),
+    Option("inform", FORM, "its form (PEM; of a certificate found out)"),
+    Option("req", "", "the input is a request: sign it"),
+    Option("out", FILE, "where the result goes (standard output)"), Option("outform", FORM, "its form"),
+    Option("CA", FILE, "the CA certificate that signs"), Option("CAkey", FILE, "its key (in the same file as -CA)"),
+    Option("CAform", FORM, "the form of -CA (found out by itself)"),
+    Option("CAkeyform", FORM, "the form of -CAkey (likewise)"),
+    Option("CAserial", FILE, "the file that counts serial numbers"),
+    Option("CAcreateserial", "", "make that file where it is not there"),
+    Option("signkey", FILE, "sign with this key itself"), Option("key", FILE, "the same"),
+    Option("keyform", FORM, "its form (likewise)"), Option("passin", TEXT, "passphrase source of the key"),
+    Option("days", NUMBER, "how long the certificate is valid (30)"),
+    Option("preserve_dates", "", "keep the dates of a certificate that is signed anew"),
+    Option("set_serial", TEXT, "the serial number, decimal or 0x…"),
+    Option("extfile", FILE, "the configuration with the extensions"),
+    Option("extensions", TEXT, "its section (extensions = of its default section, else that section)"),
+    Option("copy_extensions", TEXT, "none, copy or copyall: take the request's extensions over"),
+    Option("clrext", "", "drop the extensions of the input"), Option("subj", TEXT, "another subject"),
+    Option("force_pubkey", FILE, "another public key"), Option("x509toreq", "", "write a request from a certificate"),
+    Option("new", "", "no input: a certificate from -subj and the keys"),
+    *looking.CERTIFICATE_OPTIONS,
+    Option("trustout", "", instead="a plain certificate"), Option("setalias", TEXT, instead="a plain certificate"),
+    Option("clrtrust", "", instead="a plain certificate"), Option("addtrust", TEXT, instead="a plain certificate"),
+    Option("clrreject", "", instead="a plain certificate"), Option("addreject", TEXT, instead="a plain certificate"),
+    Option("badsig", "", instead="another CA's signature"), Option("next_serial", "", instead="-CAserial"),
+    Option("sigopt", TEXT, instead="RSA PKCS#1 v1.5, ECDSA and EdDSA signatures"),
+    Option("vfyopt", TEXT, instead="nothing: a signature has no options here"),
+    *RANDOM,
+)
+
+
+# An option that says nothing without another: openssl warns and goes on.
+_IDLE = (("CA", ("CAkey", "CAkeyform", "CAform", "CAserial", "CAcreateserial"), "since -CA option is not given"),
+         ("extfile", ("extensions",), "without -extfile"))
+
+
+def run(verb: str, argv: Sequence[str]) -> int:
+    """Sign, or look."""
+    given = read_options(verb, TABLE, argv, word="digest")
+    if given.has("help"):
+        print(help_page(verb, TABLE))
+        return 0
+    if given.rest:
+        raise InputError(f"x509: extra arguments given: {' '.join(given.rest)}")
+    _refuse(given)
+    if given.has("explain"):
+        _explain(given)
+    for needed, options, why in _IDLE:
+        if not given.has(needed):
+            streams.note(*(f"Warning: ignoring -{name} option {why}" for name in options if given.has(name)))
+    if given.has("x509toreq"):
+        return _to_request(given)
+    made, counted = _signed(given) if _signs(given) else (_read(given), None)
+    looks = given.has(*(option.name for option in looking.CERTIFICATE_OPTIONS))
+    shown, status = looking.show_certificate(made, given) if looks else ("", 0)
+    silent = given.has("noout", "nocert", "checkend")
+    data = b"" if silent else pem.dump_certificate(made, encoding=given.form("outform"))
+    if counted is not None:
+        streams.write(counted[0], counted[1].encode())
+    streams.write(given.get("out"), shown.encode("utf-8", "surrogateescape") + data)
+    return status
+
+
+def _signs(given: Given) -> bool:
+    return given.has("req", "new", "CA", "signkey", "key")
+
+
+def _refuse(given: Given) -> None:
+    own, toreq = given.has("signkey", "key"), given.has("x509toreq")
+    copy = given.get("copy_extensions")
+    for refused, words in (
+            (given.number("days", 30) < -1, "-days parameter arg must be >= -1"),
+            (given.has("days") and given.has("preserve_dates"), "cannot use -preserve_dates with -days option"),
+            (given.has("new") and given.has("in"), "the -in option cannot be used with -new"),
+            (given.has("new") and given.has("req"), "the -req option cannot be used with -new"),
+            (given.has("new") and not given.has("subj"), "the -new option requires a subject to be set using -subj"),
+            (own and given.has("CA"), "cannot use both -key/-signkey and -CA option"),
+            (given.has("req", "new") and not (own or given.has("CA")),
+             "we need a private key to sign with, use -key or -CA with a private key"),
+            (toreq and not own, "must specify request signing key using -key"),
+            (copy not in (None, "none", "copy", "copyall"), f"invalid extension copy option: {copy}"),
+            (given.has("clrext") and copy in ("copy", "copyall"),
+             "must not use -clrext together with -copy_extensions")):
+        if refused:
+            raise InputError(f"x509: {words}", hint="kpki x509 -help lists the options")
+    idle = [name for name in ("extfile", "subj", "force_pubkey", "clrext", "set_serial") if given.has(name)]
+    if idle and not (_signs(given) or toreq):
+        raise UnsupportedError(f"x509: -{idle[0]} changes a certificate, and nothing signs it",
+                               hint="add -CA FILE -CAkey FILE, or -signkey FILE")
+    odd = [name for name in ("req", "new", "CA", "extfile", "force_pubkey", "set_serial") if given.has(name)]
+    if toreq and odd:
+        raise UnsupportedError(f"openssl's x509 -x509toreq with -{odd[0]} is not supported",
+                               hint="kpki req -new -key FILE -config FILE writes any request")
+
+
+def _read(given: Given) -> Certificate:
+    return streams.read_certificate(given.get("in"), given.form_or_none("inform"))
+
+
+def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
+    """The certificate that a request, a certificate or a bare subject gives, signed; the serial file and its text."""
+    from ...stages import certificates
+    serial, counted = _serial(given)
+    path, days = given.get("extfile"), given.number("days", 30)
+    extfile = None if path is None else streams.read_config(path)
+    subject, digest, extensions = given.get("subj"), given.word or "sha256", given.get("extensions")
+    if given.has("req"):
+        csr = _request(given)
+        ca_cert, ca_key = _signer(given)
+        with streams.blaming(path):
+            made = certificates.x509_req(
+                csr, ca_cert, ca_key, days=days, extfile=extfile, extensions=extensions,
+                copy_extensions=given.get("copy_extensions") or "none", digest=digest, serial_number=serial,
+                subject=subject, public_key=_forced_key(given))
+        _warn(given, csr, made)
+    elif given.has("new"):
+        ca_cert, ca_key = _signer(given)
+        with streams.blaming(path):
+            made = certificates.x509_new(
+                subject or "/", _forced_key(given), ca_cert, ca_key, days=days, extfile=extfile,
+                extensions=extensions, digest=digest, serial_number=serial)
+    else:
+        old = _read(given)
+        ca_cert, ca_key = _signer(given)
+        with streams.blaming(path):
+            made = certificates.x509_resign(
+                old, ca_cert, ca_key, extfile=extfile, extensions=extensions,
+                days=None if given.has("preserve_dates") else days, clear_extensions=given.has("clrext"),
+                digest=digest, serial_number=serial, subject=subject, public_key=_forced_key(given))
+    if extfile is not None:
+        _warn_extfile(given, extfile, path)
+    return made, counted
+
+
+def _request(given: Given) -> CertificateSigningRequest:
+    """The request to sign, once its signature holds."""
+    from ...stages.name_text import name_text
+    from ...stages.names import load_name
+    csr = streams.read_csr(given.get("in"), given.form("inform"))
+    if not csr.is_signature_valid:
+        raise RefusedError("certificate request self-signature did not match the contents")
+    streams.note("Certificate request self-signature ok",
+                 f"subject={name_text(load_name(csr.subject.public_bytes()))}")
+    if given.has("preserve_dates"):
+        streams.note("Warning: ignoring -preserve_dates option with -req or -new")
+    return csr
+
+
+def _warn(given: Given, csr: CertificateSigningRequest, made: Certificate) -> None:
+    from ...stages.traps import dropped_names, no_extension
+    streams.warn(given, [*dropped_names(csr, made), *no_extension(made)])
+
+
+def _warn_extfile(given: Given, extfile: Config, path: str | None) -> None:
+    from ...stages.certificates import extfile_section
+    from ...stages.traps import extension_traps, repeated_keys, unused_section
+    section = extfile_section(extfile, given.get("extensions"))
+    streams.warn(given, [*repeated_keys(extfile), *extension_traps(extfile, section),
+                         *unused_section(extfile, section)], path)
+
+
+def _to_request(given: Given) -> int:
+    from ...stages.requests import req_from
+    certificate = _read(given)
+    key = streams.read_key(given.get("signkey", "key"), given.get("passin"), given.form_or_none("keyform"))
+    csr = req_from(certificate, key, copy_extensions=given.get("copy_extensions") in ("copy", "copyall"),
+                   subject=given.get("subj"), digest=given.word or "sha256")
+    shown, status = looking.show_certificate(certificate, given)
+    data = b"" if given.has("noout") else pem.dump_csr(csr, encoding=given.form("outform"))
+    streams.write(given.get("out"), shown.encode("utf-8", "surrogateescape") + data)
+    return status
+
+
+def _signer(given: Given) -> tuple[Certificate | None, PrivateKeyTypes]:
+    if not given.has("CA"):
+        own = given.get("signkey", "key")
+        return None, streams.read_key(own, given.get("passin"), given.form_or_none("keyform"))
+    ca_cert = streams.read_certificate(given.get("CA"), given.form_or_none("CAform"))
+    path = given.get("CAkey") or given.get("CA")
+    return ca_cert, streams.read_key(path, given.get("passin"), given.form_or_none("CAkeyform"))
+
+
+def _forced_key(given: Given) -> bytes | None:
+    path = given.get("force_pubkey")
+    if path is None:
+        return None
+    data = streams.read(path)
+    with about(path):
+        return pem.dump_public_key(pem.load_public_key(data), encoding="DER")
+
+
+def _serial(given: Given) -> tuple[int | None, tuple[str, str] | None]:
+    """The number of -set_serial; else, with a CA, the next of its serial file, and that file's new text; None: random.
+
+    The file is written when all else is done, so that a refusal counts nothing.
+    """
+    ca = given.get("CA")
+    if given.has("set_serial") or ca is None:
+        return serial_number(given), None
+    from ...stages.certificates import next_serial, serial_or_random, serial_text
+    named = given.get("CAserial")
+    path = named or (ca[:ca.rindex(".")] if "." in ca else ca) + ".srl"
+    try:
+        text = streams.read(path).decode("latin-1")
+    except FileError:
+        if given.has("CAcreateserial"):
+            number = serial_or_random()
+            return number, (path, serial_text(number))
+        if named is None:
+            return None, None
+        raise
+    with about(path):
+        number, text = next_serial(text)
+    return number, (path, text)
+
+
+def _explain(given: Given) -> None:
+    shown = explaining.shown
+    signs = _signs(given) and not given.has("x509toreq")
+    call = explaining.reading("load_certificate", given.get("in"))
+    if signs and given.has("req"):
+        ca = explaining.reading("load_certificate", given.get("CA")) if given.has("CA") else "None"
+        key = explaining.key_reading(given.get("signkey", "key", "CAkey") or given.get("CA"), given.get("passin"))
+        call = explaining.call_text("dump_certificate", explaining.call_text(
+            "x509_req", explaining.reading("load_csr", given.get("in")), ca, key,
+            days=given.get("days") and str(given.number("days", 30)),
+            extfile=explaining.config_reading(given.get("extfile")), extensions=shown(given.get("extensions")),
+            copy_extensions=shown(given.get("copy_extensions")), digest=shown(given.word),
+            serial_number=shown(serial_number(given)), subject=shown(given.get("subj"))),
+            encoding=shown(given.form_or_none("outform")))
+    reads = [given.get("in") or "standard input", *(value for name, value in given.order
+                                                    if name in ("CA", "CAkey", "signkey", "key", "extfile"))]
+    streams.explain(
+        "x509", reads=reads, call=call, writes=[given.get("out") or "standard output"],
+        does="checks that the request is signed by its own key, and certifies that key and its subject with the CA's "
+        "key; of the request's extensions none is taken over unless -copy_extensions asks" if signs else
+        "shows what a certificate says")

@@ -1,0 +1,202 @@
+"""Bytes ↔ key, certificate signing request, certificate and bundle: PEM (RFC 7468) and DER, no disk."""
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
+CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
+KEY_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+_BLOCK = re.compile(rb"^-----BEGIN ([^\r\n-]+)-----[ \t]*\r?\n(.*?)^-----END \1-----[ \t]*\r?$",
+                    re.DOTALL | re.MULTILINE)
+_HEADER = re.compile(rb"\A(?:[A-Za-z0-9-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n")
+
+
+class Block(NamedTuple):
+    """One PEM block: its *label*, its DER, whether it has RFC 1421 headers, and its own text (*armour*)."""
+
+    label: str
+    der: bytes
+    headers: bool
+    armour: bytes
+
+    def __repr__(self) -> str:
+        return f"Block({self.label!r}, {len(self.der)} bytes)"
+
+
+def blocks(data: bytes) -> Iterator[Block]:
+    """The PEM blocks in *data*, in order; text around them is passed over. InputError where one is no base64."""
+    for match in _BLOCK.finditer(data):
+        label, body = match[1].decode("latin-1"), match[2]
+        header = _HEADER.match(body)
+        try:
+            content = base64.b64decode(re.sub(rb"\s", b"", body[header.end():] if header else body), validate=True)
+        except binascii.Error:
+            raise InputError(f"bad base64 in the PEM block {label}") from None
+        yield Block(label, content, bool(header), match[0])
+
+
+def armour(der: bytes, label: str) -> bytes:
+    """*der* as a PEM block, 64 characters a line."""
+    text = base64.b64encode(der)
+    lines = b"\n".join(text[at:at + 64] for at in range(0, len(text), 64))
+    return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (label.encode(), lines, label.encode())
+
+
+def load_key(data: bytes, passphrase: bytes | None = None, *, encoding: str | None = None) -> PrivateKeyTypes:
+    """The first private key in PEM or DER: PKCS#1, SEC1 or PKCS#8, encrypted or not (`-key FILE`).
+
+    *encoding* PEM or DER insists on that one (`-keyform`).
+    Raises InputError: no key there, a broken one, a passphrase that is missing or wrong.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+    block = None if encoding == "DER" else next((one for one in blocks(data) if one.label in KEY_LABELS), None)
+    encrypted = block is not None and (block.label == "ENCRYPTED PRIVATE KEY" or b"ENCRYPTED" in block.armour[:200])
+    if encrypted and passphrase is None:
+        raise InputError("the private key is encrypted, and no passphrase was given", hint="give it with -passin")
+    try:
+        if block is None:
+            _refuse_other(data, "private key", encoding)
+            return load_der_private_key(data, passphrase if _is_encrypted_pkcs8(data) else None)
+        return load_pem_private_key(block.armour, passphrase if encrypted else None)
+    except TypeError:
+        raise InputError("the private key is encrypted, and no passphrase was given",
+                         hint="give it with -passin") from None
+    except (ValueError, UnsupportedAlgorithm) as error:
+        if isinstance(error, InputError):
+            raise
+        if encrypted or (block is None and _is_encrypted_pkcs8(data)):
+            raise InputError("the private key does not decrypt: wrong passphrase, or a broken file") from None
+        raise InputError("not a readable private key") from None
+
+
+def _is_encrypted_pkcs8(data: bytes) -> bool:
+    """EncryptedPrivateKeyInfo begins with the sequence of an algorithm, every other key with a version."""
+    if len(data) < 3:
+        return False
+    content = 2 + (data[1] & 0x7F if data[1] & 0x80 else 0)
+    return data[:1] == data[content:content + 1] == b"\x30"
+
+
+def load_public_key(data: bytes, *, encoding: str | None = None) -> PublicKeyTypes:
+    """The first public key in PEM or DER (SubjectPublicKeyInfo, `-pubin`), see `load_key`. Raises InputError."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+    der = _first(data, ("PUBLIC KEY",), "public key", encoding)
+    try:
+        return load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm):
+        raise InputError("not a readable public key") from None
+
+
+def load_csr(data: bytes, *, encoding: str | None = None) -> x509.CertificateSigningRequest:
+    """The first certificate signing request in PEM or DER (`req -in`, `-inform`), its signature unchecked.
+
+    Raises InputError.
+    """
+    from cryptography.x509 import InvalidVersion, load_der_x509_csr
+    der = _first(data, CSR_LABELS, "certificate request", encoding)
+    try:
+        return load_der_x509_csr(der)
+    except (ValueError, InvalidVersion):
+        raise InputError("not a readable certificate request") from None
+
+
+def load_certificate(data: bytes, *, encoding: str | None = None) -> x509.Certificate:
+    """The first certificate in PEM or DER (`x509 -in`, `-inform`). Raises InputError."""
+    return _certificate(_first(data, CERTIFICATE_LABELS, "certificate", encoding))
+
+
+def load_certificates(data: bytes) -> list[x509.Certificate]:
+    """Every certificate of a PEM bundle, or the one of a DER file (`-CAfile`). Raises InputError for none."""
+    found = [one.der for one in blocks(data) if one.label in CERTIFICATE_LABELS]
+    return [_certificate(der) for der in found or [_first(data, CERTIFICATE_LABELS, "certificate", None)]]
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    import warnings
+
+    from cryptography.utils import CryptographyDeprecationWarning
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
+    with warnings.catch_warnings():
+        # A serial number of 0 or below is for whoever judges the certificate to name, not for a reader.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        try:
+            return load_der_x509_certificate(der)
+        except (ValueError, InvalidVersion):
+            raise InputError("not a readable certificate") from None
+
+
+def _first(data: bytes, labels: Sequence[str], noun: str, encoding: str | None) -> bytes:
+    if encoding != "DER":
+        for block in blocks(data):
+            if block.label in labels:
+                return block.der
+    _refuse_other(data, noun, encoding)
+    return data
+
+
+def _refuse_other(data: bytes, noun: str, encoding: str | None) -> None:
+    """Say what is there instead, where *data* is empty, PEM of another kind or not in the *encoding* wanted."""
+    if not data.strip():
+        raise InputError(f"no {noun} in it: the file is empty")
+    if data[:1] == b"\x30" and encoding == "PEM":
+        raise InputError(f"no {noun} in PEM in it, but perhaps one in DER", hint="try with DER as its form")
+    if data[:1] != b"\x30" and encoding == "DER":
+        raise InputError(f"no {noun} in DER in it")
+    labels = sorted({label.decode("latin-1") for label in re.findall(rb"-----BEGIN ([^\r\n-]+)-----", data)})
+    if labels:
+        raise InputError(f"no {noun} in it, but PEM of {', '.join(labels)}"
+                         + ("" if any(True for _ in _BLOCK.finditer(data)) else " that is cut off"))
+    if data[:1] != b"\x30":
+        raise InputError(f"no {noun} in it: neither PEM nor DER")
+
+
+def dump_key(key: PrivateKeyTypes, *, form: str = "pkcs8", passphrase: bytes | None = None,
+             encoding: str = "PEM") -> bytes:
+    """A private key as PEM or DER; *form* pkcs8 (what openssl 3 writes) or traditional (PKCS#1, SEC1).
+
+    A passphrase encrypts it with AES-256. Raises InputError for a key that has no traditional form.
+    """
+    from cryptography.hazmat.primitives import serialization
+    formats = {"pkcs8": serialization.PrivateFormat.PKCS8,
+               "traditional": serialization.PrivateFormat.TraditionalOpenSSL}
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        encryption = serialization.BestAvailableEncryption(passphrase)
+    try:
+        return key.private_bytes(getattr(serialization.Encoding, encoding), formats[form], encryption)
+    except ValueError:
+        raise InputError(f"this key cannot be written as {form}") from None
+
+
+def dump_public_key(key: PublicKeyTypes, *, encoding: str = "PEM") -> bytes:
+    """A public key as SubjectPublicKeyInfo, PEM or DER."""
+    from cryptography.hazmat.primitives import serialization
+    return key.public_bytes(getattr(serialization.Encoding, encoding), serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def dump_csr(csr: x509.CertificateSigningRequest, *, encoding: str = "PEM", new_header: bool = False) -> bytes:
+    """A certificate signing request, PEM or DER; with *new_header* its label is NEW CERTIFICATE REQUEST (`-newhdr`)."""
+    return _dump(csr, CSR_LABELS[new_header], encoding)
+
+
+def dump_certificate(certificate: x509.Certificate, *, encoding: str = "PEM") -> bytes:
+    """A certificate, PEM or DER."""
+    return _dump(certificate, CERTIFICATE_LABELS[0], encoding)
+
+
+def _dump(value: x509.Certificate | x509.CertificateSigningRequest, label: str, encoding: str) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+    der = value.public_bytes(Encoding.DER)
+    return der if encoding == "DER" else armour(der, label)

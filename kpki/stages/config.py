@@ -1,0 +1,311 @@
+"""An openssl configuration file: text → sections of settings, by the rules of config(5) as OpenSSL 3.0 reads them."""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ..errors import ConfigurationError, InputError
+
+DEFAULT_SECTION = "default"
+_KEY_CHARACTER = re.compile(r"[A-Za-z0-9_!.%&*+,/;?@^~|-]")
+_VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]*")
+_VARIABLE_NAME_WITH_DOLLAR = re.compile(r"[A-Za-z0-9_$]*")
+_BLANKS = " \t\n\r"
+_QUOTES = "\"'`"
+_CONTROL = {"n": "\n", "r": "\r", "b": "\b", "t": "\t"}
+_LONGEST_VALUE = 65536
+_DEEPEST_INCLUDE = 20
+
+Include = Callable[[str], Iterable[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One `key = value`, expanded; *line* counts from 1, *source* is the included file's name or ""."""
+
+    key: str
+    value: str
+    line: int = 0
+    source: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for a message; "" where it comes from no file."""
+        return _place(self.line, self.source)
+
+
+def _place(line: int, source: str) -> str:
+    return (f"line {line}" + (f" of {source}" if source else "") + ": ") if line else ""
+
+
+@contextmanager
+def blamed(setting: Setting) -> Iterator[None]:
+    """Give an InputError raised inside the block the setting's line and text: it becomes a ConfigurationError.
+
+    One that a line inside it has taken already stays as it is, and so does one of a setting without a line.
+    """
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except InputError as error:
+        message = f"{setting.place}{setting.key} = {setting.value}: {error.message}"
+        if not setting.line:
+            raise InputError(message, hint=error.hint) from None
+        raise ConfigurationError(message, line=setting.line, hint=error.hint) from None
+
+
+@dataclass(frozen=True)
+class Config:
+    """A configuration as it was read: section name → its settings in effect, in order.
+
+    *overridden* holds, as (section, setting), what a later setting of the same key replaced. *settled* is a memory of
+    what settings came to, for whoever reads them (see context.py); it is no part of the value.
+    """
+
+    sections: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)
+    overridden: tuple[tuple[str, Setting], ...] = ()
+    settled: dict[Setting, object] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def settings(self, section: str) -> tuple[Setting, ...] | None:
+        """The settings of a section in order, None where there is no such section (NCONF_get_section)."""
+        return self.sections.get(section)
+
+    def find(self, section: str, key: str) -> Setting | None:
+        """The setting *key* of *section*, else of the default section (NCONF_get_string), else None."""
+        for name in (section, DEFAULT_SECTION):
+            for setting in self.sections.get(name, ()):
+                if setting.key == key:
+                    return setting
+        return None
+
+    def get(self, section: str, key: str) -> str | None:
+        """The value that `find` finds, or None."""
+        setting = self.find(section, key)
+        return setting.value if setting else None
+
+
+def parse_config(text: str, *, environment: Mapping[str, str] | None = None, read: Include | None = None) -> Config:
+    """Read a configuration: what openssl's `-config` and `-extfile` do with the file's text.
+
+    *environment* is what `$ENV::NAME` sees, nothing by default. *read* turns the name in an `.include` into the (name,
+    text) of each file it stands for, none where the file is missing; without it `.include` is refused.
+    Raises ConfigurationError with the line and openssl's words for it.
+    """
+    return _Reader(environment or {}, read).config(text)
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str], read: Include | None) -> None:
+        self.environment = environment
+        self.read = read
+        self.sections: dict[str, dict[str, Setting]] = {DEFAULT_SECTION: {}}
+        self.overridden: list[tuple[str, Setting]] = []
+        self.section = DEFAULT_SECTION
+        self.dollar_in_names = False
+        self.absolute_includes = False
+        self.include_folder = ""
+        self.depth = 0
+
+    def config(self, text: str) -> Config:
+        self.lines(text, "")
+        return Config({name: tuple(settings.values()) for name, settings in self.sections.items()},
+                      tuple(self.overridden))
+
+    def lines(self, text: str, source: str) -> None:
+        for number, line in _logical_lines(text):
+            line = _without_comment(line).strip(_BLANKS)
+            if not line:
+                continue
+            try:
+                if line[0] == "[":
+                    self.section = self.expand(_section_name(line), DEFAULT_SECTION)
+                    self.sections.setdefault(self.section, {})
+                else:
+                    self.setting(line, number, source)
+            except ConfigurationError as error:
+                if not error.line:
+                    error.line, error.message = number, f"{_place(number, source)}{line}: {error.message}"
+                raise
+
+    def setting(self, line: str, number: int, source: str) -> None:
+        end = _key_end(line, 0)
+        section, key = self.section, line[:end]
+        if line.startswith("::", end):
+            start, end = end + 2, _key_end(line, end + 2)
+            section, key = key, line[start:end]
+        rest = line[end:].lstrip(_BLANKS)
+        for directive, act in ((".pragma", self.pragma), (".include", self.include)):
+            if key.startswith(directive) and (key != directive or rest != line[end:] or rest.startswith("=")):
+                act(rest[1:].strip(_BLANKS) if rest.startswith("=") else rest)
+                return
+        if not rest.startswith("="):
+            raise ConfigurationError("missing equal sign")
+        value = self.expand(rest[1:].strip(_BLANKS), section)
+        settings = self.sections.setdefault(section, {})
+        if key in settings:
+            self.overridden.append((section, settings.pop(key)))
+        settings[key] = Setting(key, value, number, source)
+
+    def pragma(self, text: str) -> None:
+        keyword, colon, value = text.partition(":")
+        keyword, value = keyword.strip(_BLANKS), value.strip(_BLANKS)
+        if not (keyword and colon and value):
+            raise ConfigurationError("invalid pragma")
+        if keyword == "dollarid":
+            self.dollar_in_names = _pragma_switch(value)
+        elif keyword == "abspath":
+            self.absolute_includes = _pragma_switch(value)
+        elif keyword == "includedir":
+            self.include_folder = value
+
+    def include(self, text: str) -> None:
+        name = self.expand(text, self.section)
+        if not name.startswith("/"):
+            if self.absolute_includes:
+                raise ConfigurationError("relative path")
+            folder = self.environment.get("OPENSSL_CONF_INCLUDE", self.include_folder)
+            name = f"{folder}/{name}" if folder else name
+        if self.read is None:
+            raise ConfigurationError(f".include {name} cannot be followed here", hint="put its lines in its place")
+        if self.depth == _DEEPEST_INCLUDE:
+            raise ConfigurationError(f".include {name} is nested {_DEEPEST_INCLUDE} deep")
+        self.depth += 1
+        for source, content in self.read(name):
+            self.lines(content, source)
+        self.depth -= 1
+
+    def expand(self, text: str, section: str) -> str:
+        """Quotes, escapes and variables of one value (str_copy in conf_def.c)."""
+        out: list[str] = []
+        at = 0
+        while at < len(text):
+            character = text[at]
+            if character in _QUOTES:
+                at += 1
+                while at < len(text) and text[at] != character:
+                    if text[at] == "\\":
+                        at += 1
+                    out.append(text[at:at + 1])
+                    at += 1
+                at += 1
+            elif character == "\\":
+                out.append(_CONTROL.get(text[at + 1:at + 2], text[at + 1:at + 2]))
+                at += 2
+            elif character == "$" and (not self.dollar_in_names or text[at + 1:at + 2] in ("{", "(")):
+                value, at = self.variable(text, at + 1, section)
+                if sum(map(len, out)) + len(value) + len(text) - at > _LONGEST_VALUE:
+                    raise ConfigurationError("variable expansion too long")
+                out.append(value)
+            else:
+                out.append(character)
+                at += 1
+        return "".join(out)
+
+    def variable(self, text: str, at: int, section: str) -> tuple[str, int]:
+        """The value of the variable whose name starts at *at*, and where the text goes on."""
+        names = _VARIABLE_NAME_WITH_DOLLAR if self.dollar_in_names else _VARIABLE_NAME
+        closing = {"{": "}", "(": ")"}.get(text[at:at + 1], "")
+        start, end = at + len(closing), _end(names, text, at + len(closing))
+        name = text[start:end]
+        if text.startswith("::", end):
+            section, start = name, end + 2
+            end = _end(names, text, start)
+            name = text[start:end]
+        if closing and text[end:end + 1] != closing:
+            raise ConfigurationError("no close brace")
+        value = self.look_up(section, name)
+        if value is None:
+            what = f"{section}::{name}" if section == "ENV" else name
+            raise ConfigurationError(f"variable has no value: ${what}")
+        return value, end + len(closing)
+
+    def look_up(self, section: str, name: str) -> str | None:
+        here = self.sections.get(section, {}).get(name)
+        if here is not None:
+            return here.value
+        if section == "ENV" and name in self.environment:
+            return self.environment[name]
+        fallback = self.sections[DEFAULT_SECTION].get(name)
+        return fallback.value if fallback else None
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file with continuations joined, and the number of the last physical line of each.
+
+    The joining comes before comments are removed, as in OpenSSL: `# text \\` swallows the next line.
+    """
+    joined = ""
+    number = 0
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        joined += line.split("\0")[0].rstrip("\r")
+        if joined.endswith("\\") and not joined.endswith("\\\\"):
+            joined = joined[:-1]
+            continue
+        yield number, joined
+        joined = ""
+    yield number, joined
+
+
+def _without_comment(line: str) -> str:
+    at = 0
+    while at < len(line):
+        if line[at] == "#":
+            return line[:at]
+        if line[at] in _QUOTES:
+            at = _quote_end(line, at)
+        else:
+            at += 2 if line[at] == "\\" else 1
+    return line
+
+
+def _quote_end(line: str, at: int) -> int:
+    quote = line[at]
+    at += 1
+    while at < len(line) and line[at] != quote:
+        at += 2 if line[at] == "\\" else 1
+    return at + 1
+
+
+def _section_name(line: str) -> str:
+    start = at = _skip_blanks(line, 1)
+    while True:
+        end = _key_end(line, at)
+        after = _skip_blanks(line, end)
+        if line[after:after + 1] == "]":
+            return line[start:end]
+        if after >= len(line) or after == at:
+            raise ConfigurationError("missing close square bracket")
+        at = after
+
+
+def _skip_blanks(line: str, at: int) -> int:
+    while at < len(line) and line[at] in _BLANKS:
+        at += 1
+    return at
+
+
+def _key_end(line: str, at: int) -> int:
+    while at < len(line):
+        if line[at] == "\\":
+            at += 2
+        elif _KEY_CHARACTER.match(line, at):
+            at += 1
+        else:
+            break
+    return min(at, len(line))
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    match = pattern.match(text, at)
+    return match.end() if match else at
+
+
+def _pragma_switch(value: str) -> bool:
+    if value in ("on", "true"):
+        return True
+    if value in ("off", "false"):
+        return False
+    raise ConfigurationError("invalid pragma")

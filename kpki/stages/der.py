@@ -1,0 +1,298 @@
+"""DER: the records that get signed, and the few encodings that no record can say.
+
+Requests and certificates are written and taken apart here and nowhere else. The records are RFC 5280's and RFC 2986's
+own; fields that must keep their bytes (names, keys, algorithms) are passed through whole as TLV.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import Annotated, TypeVar
+
+from cryptography.hazmat import asn1
+from cryptography.x509 import ObjectIdentifier
+
+from ..errors import InputError
+
+T = TypeVar("T")
+
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OBJECT, ENUMERATED = 1, 2, 3, 4, 5, 6, 10
+UTF8, NUMERIC, PRINTABLE, T61, IA5 = 12, 18, 19, 20, 22
+UTC_TIME, GENERALIZED_TIME, VISIBLE, GENERAL, UNIVERSAL, BMP = 23, 24, 26, 27, 28, 30
+SEQUENCE, SET = 0x30, 0x31
+
+
+def tlv(tag: int, *contents: bytes) -> bytes:
+    """One item: *tag* (0–0xFF, the identifier octet of a low tag number), DER length, *contents* joined."""
+    body = b"".join(contents)
+    size = len(body)
+    if size < 0x80:
+        return bytes((tag, size)) + body
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + body
+
+
+def sequence(*items: bytes) -> bytes:
+    """SEQUENCE of ready items."""
+    return tlv(SEQUENCE, *items)
+
+
+def set_of(items: Iterable[bytes]) -> bytes:
+    """SET OF ready items, in DER's order (sorted by their encoding, X.690 §11.6)."""
+    return tlv(SET, *sorted(items))
+
+
+def integer(number: int) -> bytes:
+    """INTEGER of any size and sign."""
+    return tlv(INTEGER, _octets(number))
+
+
+def enumerated(number: int) -> bytes:
+    """ENUMERATED."""
+    return tlv(ENUMERATED, _octets(number))
+
+
+def _octets(number: int) -> bytes:
+    return number.to_bytes((number if number >= 0 else ~number).bit_length() // 8 + 1, "big", signed=True)
+
+
+def boolean(truth: bool) -> bytes:
+    """BOOLEAN: FF or 00."""
+    return tlv(BOOLEAN, b"\xff" if truth else b"\0")
+
+
+def octet_string(data: bytes) -> bytes:
+    """OCTET STRING."""
+    return tlv(OCTET_STRING, data)
+
+
+@lru_cache(maxsize=1024)
+def oid(dotted: str) -> bytes:
+    """OBJECT IDENTIFIER from its digits, arcs of any size."""
+    first, second, *rest = map(int, dotted.split("."))
+    return tlv(OBJECT, *map(_base128, (40 * first + second, *rest)))
+
+
+def _base128(number: int) -> bytes:
+    digits = [number & 0x7F]
+    while number := number >> 7:
+        digits.append(0x80 | number & 0x7F)
+    return bytes(reversed(digits))
+
+
+def oid_text(item: bytes) -> str:
+    """The digits of an OBJECT IDENTIFIER item; InputError where it is none."""
+    octets = content_of(item)
+    if tag_of(item) != OBJECT or not octets or octets[-1] & 0x80:
+        raise InputError("not a well-formed object identifier")
+    arcs, number = [], 0
+    for octet in octets:
+        number = number << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(number)
+            number = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+
+
+def bit_string(data: bytes, unused: int = 0) -> bytes:
+    """BIT STRING whose last *unused* bits do not count."""
+    return tlv(BIT_STRING, bytes((unused,)), data)
+
+
+def named_bits(numbers: Iterable[int]) -> bytes:
+    """BIT STRING in which the bits *numbers* (0 = first) are set, without trailing zero bits (X.690 §11.2.2)."""
+    wanted = set(numbers)
+    size = max(wanted, default=-1) + 1
+    data = bytearray((size + 7) // 8)
+    for number in wanted:
+        data[number // 8] |= 0x80 >> number % 8
+    return bit_string(bytes(data), -size % 8)
+
+
+NULL_ITEM = tlv(NULL)
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """An X.509 extension: dotted *oid*, whether *critical*, *value* the DER in its OCTET STRING (RFC 5280 §4.2)."""
+
+    oid: str
+    critical: bool
+    value: bytes
+
+
+@asn1.sequence
+class _ExtensionRecord:
+    extn_id: ObjectIdentifier
+    critical: Annotated[bool, asn1.Default(False)]
+    extn_value: bytes
+
+
+@asn1.sequence
+class Validity:
+    """RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on."""
+
+    not_before: asn1.UTCTime | asn1.GeneralizedTime
+    not_after: asn1.UTCTime | asn1.GeneralizedTime
+
+
+@asn1.sequence
+class TBSCertificate:
+    """RFC 5280 §4.1.2, as kpki writes it; *version* counts from 0."""
+
+    version: Annotated[int, asn1.Explicit(0), asn1.Default(0)]
+    serial_number: int
+    signature: asn1.TLV
+    issuer: asn1.TLV
+    validity: Validity
+    subject: asn1.TLV
+    subject_public_key_info: asn1.TLV
+    extensions: Annotated[list[_ExtensionRecord] | None, asn1.Explicit(3)]
+
+
+@asn1.sequence
+class CertificateFields:
+    """The same structure, for reading: whatever the times, identifiers and extensions look like."""
+
+    version: Annotated[int, asn1.Explicit(0), asn1.Default(0)]
+    serial_number: int
+    signature: asn1.TLV
+    issuer: asn1.TLV
+    validity: asn1.TLV
+    subject: asn1.TLV
+    subject_public_key_info: asn1.TLV
+    issuer_unique_id: Annotated[asn1.BitString | None, asn1.Implicit(1)]
+    subject_unique_id: Annotated[asn1.BitString | None, asn1.Implicit(2)]
+    extensions: Annotated[list[asn1.TLV] | None, asn1.Explicit(3)]
+
+
+@asn1.sequence
+class CertificationRequestInfo:
+    """RFC 2986 §4.1; the attributes are present even when there is none (A0 00), as openssl writes them."""
+
+    version: int
+    subject: asn1.TLV
+    subject_public_key_info: asn1.TLV
+    attributes: Annotated[asn1.SetOf[asn1.TLV], asn1.Implicit(0)]
+
+
+@asn1.sequence
+class _Attribute:
+    type: ObjectIdentifier
+    values: asn1.SetOf[asn1.TLV]
+
+
+@asn1.sequence
+class _SubjectPublicKeyInfo:
+    algorithm: asn1.TLV
+    subject_public_key: asn1.BitString
+
+
+@asn1.sequence
+class _Items:
+    of: list[asn1.TLV]
+
+
+@asn1.sequence
+class _Signed:
+    to_be_signed: asn1.TLV
+    algorithm: asn1.TLV
+    signature: asn1.BitString
+
+
+def raw(item: bytes) -> asn1.TLV:
+    """A ready item as a field of a record."""
+    return asn1.decode_der(asn1.TLV, item)
+
+
+def whole(item: asn1.TLV) -> bytes:
+    """The item's bytes, as they were read."""
+    return asn1.encode_der(item)
+
+
+def certificate_info(*, version: int, serial_number: int, algorithm: bytes, issuer: bytes, not_before: datetime,
+                     not_after: datetime, subject: bytes, public_key: bytes, extensions: Iterable[Extension]) -> bytes:
+    """TBSCertificate in DER; *version* is 0 or 2, times are UTC, *algorithm*, names and *public_key* ready DER."""
+    records = [_ExtensionRecord(extn_id=ObjectIdentifier(one.oid), critical=one.critical, extn_value=one.value)
+               for one in extensions]
+    return asn1.encode_der(TBSCertificate(
+        version=version, serial_number=serial_number, signature=raw(algorithm), issuer=raw(issuer),
+        validity=Validity(not_before=_time(not_before), not_after=_time(not_after)), subject=raw(subject),
+        subject_public_key_info=raw(public_key), extensions=records or None))
+
+
+def _time(moment: datetime) -> asn1.UTCTime | asn1.GeneralizedTime:
+    moment = moment.astimezone(timezone.utc).replace(microsecond=0)
+    return asn1.UTCTime(moment) if 1950 <= moment.year < 2050 else asn1.GeneralizedTime(moment)
+
+
+def request_info(*, subject: bytes, public_key: bytes, attributes: Iterable[bytes]) -> bytes:
+    """CertificationRequestInfo in DER, version 0; *attributes* are ready DER, sorted here."""
+    return asn1.encode_der(CertificationRequestInfo(
+        version=0, subject=raw(subject), subject_public_key_info=raw(public_key),
+        attributes=asn1.SetOf([raw(one) for one in attributes])))
+
+
+def signed(to_be_signed: bytes, algorithm: bytes, signature: bytes) -> bytes:
+    """What was signed, how, and the signature: a Certificate or CertificationRequest in DER."""
+    return sequence(to_be_signed, algorithm, bit_string(signature))
+
+
+def certificate_fields(certificate: bytes) -> CertificateFields:
+    """The fields of a certificate (DER), names and key with their own bytes.
+
+    Raises InputError where the outer structure is no certificate.
+    """
+    return _decoded(CertificateFields, whole(_decoded(_Signed, certificate, "certificate").to_be_signed), "certificate")
+
+
+def request_fields(csr: bytes) -> CertificationRequestInfo:
+    """The fields of a certificate signing request (DER), likewise."""
+    return _decoded(CertificationRequestInfo, whole(_decoded(_Signed, csr, "request").to_be_signed), "request")
+
+
+def read_extension(item: bytes) -> Extension:
+    """One Extension of a certificate or request from its DER; InputError when it is none."""
+    record = _decoded(_ExtensionRecord, item, "extension")
+    return Extension(record.extn_id.dotted_string, record.critical, record.extn_value)
+
+
+def certificate_extensions(certificate: bytes) -> tuple[Extension, ...]:
+    """The extensions of a certificate (DER), in its order, each decoded alone."""
+    return tuple(read_extension(whole(one)) for one in certificate_fields(certificate).extensions or ())
+
+
+def request_attributes(csr: bytes) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
+    """The attributes of a request (DER): the dotted OID and the DER of each value."""
+    records = (_decoded(_Attribute, whole(one), "attribute") for one in request_fields(csr).attributes.as_list())
+    return tuple((record.type.dotted_string, tuple(map(whole, record.values.as_list()))) for record in records)
+
+
+def key_bits(public_key: bytes) -> bytes:
+    """The bits of a SubjectPublicKeyInfo (DER): what a subjectKeyIdentifier is the SHA-1 of (RFC 5280 §4.2.1.2)."""
+    return bytes(_decoded(_SubjectPublicKeyInfo, public_key, "public key").subject_public_key.as_bytes())
+
+
+def items(content: bytes) -> tuple[bytes, ...]:
+    """The items inside a constructed item's *content*, each whole; InputError where one is cut short."""
+    return tuple(map(whole, _decoded(_Items, sequence(sequence(content)), "sequence").of))
+
+
+def content_of(item: bytes) -> bytes:
+    """The content octets of one item (DER)."""
+    return bytes(_decoded(asn1.TLV, item, "item").data)
+
+
+def tag_of(item: bytes) -> int:
+    """The identifier octet of one item (DER)."""
+    return item[0]
+
+
+def _decoded(record: type[T], data: bytes, noun: str) -> T:
+    try:
+        return asn1.decode_der(record, data)
+    except ValueError as error:
+        raise InputError(f"not a well-formed {noun}: {error}") from None

@@ -1,0 +1,119 @@
+"""The prompting dialogue of `openssl req`: the fields of a configuration, asked one by one."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from ..errors import InputError
+from . import objects
+from .config import Config, Setting
+from .names import Name, attribute, attribute_type, grouped
+from .strings import StringOptions
+
+_INTRODUCTION = """\
+You are about to be asked to enter information that will be incorporated
+into your certificate request.
+What you are about to enter is what is called a Distinguished Name or a DN.
+There are quite a few fields but you can leave some blank
+For some fields there will be a default value,
+If you enter '.', the field will be left blank.
+-----
+"""
+_EXTRA = "\nPlease enter the following 'extra' attributes\nto be sent with your certificate request\n"
+_SUFFIXES = ("_min", "_max", "_default", "_value")
+
+Ask = Callable[[str], str | None]
+
+
+class _Field(NamedTuple):
+    kind: str
+    joins: bool
+    question: str
+    default: str
+    forced: str | None
+    least: int
+    most: int
+
+
+def ask_name(settings: Sequence[Setting], config: Config, section: str, options: StringOptions,
+             ask: Ask | None) -> Name:
+    """The name that the answers give (prompt_info in req); without *ask* every default is taken, as with `-batch`.
+
+    Raises InputError at the end of the answers, and for an answer that does not fit where nobody can be asked again.
+    """
+    introduction = _INTRODUCTION
+    joined = []
+    for setting in settings:
+        if setting.key.endswith(_SUFFIXES):
+            continue
+        joins, kind = attribute_type(setting.key)
+        oid = options.names.get(kind) or objects.find_known_oid(kind)
+        if oid is None:
+            continue
+        answer = _answer(_field(setting, kind, joins, config, section), introduction, ask)
+        introduction = ""
+        if answer is not None:
+            joined.append((joins, attribute(oid, answer, options)))
+    return grouped(joined)
+
+
+def ask_attributes(settings: Sequence[Setting], config: Config, section: str, options: StringOptions,
+                   ask: Ask | None) -> tuple[tuple[str, str], ...]:
+    """The attributes that the answers give, as (type, text)."""
+    introduction = _EXTRA
+    pairs = []
+    for setting in settings:
+        if setting.key.endswith(_SUFFIXES) or (options.names.get(setting.key)
+                                               or objects.find_known_oid(setting.key)) is None:
+            continue
+        answer = _answer(_field(setting, setting.key, False, config, section), introduction, ask)
+        introduction = ""
+        if answer is not None:
+            pairs.append((setting.key, answer))
+    return tuple(pairs)
+
+
+def _field(setting: Setting, kind: str, joins: bool, config: Config, section: str) -> _Field:
+    def beside(suffix: str) -> str | None:
+        return config.get(section, setting.key + suffix)
+
+    return _Field(kind, joins, setting.value, beside("_default") or "", beside("_value"),
+                  _limit(beside("_min")), _limit(beside("_max")))
+
+
+def _limit(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else -1
+
+
+def _answer(field: _Field, introduction: str, ask: Ask | None) -> str | None:
+    """The text of one field, None where it is left out."""
+    for reply in _replies(field, introduction, ask):
+        if reply == "":
+            reply = field.default
+            if not reply:
+                return None
+        elif reply == ".":
+            return None
+        size = len(reply.encode("utf-8", "surrogateescape"))
+        if field.least > 0 and size < field.least:
+            complaint = f"string is too short, it needs to be at least {field.least} bytes long"
+        elif 0 <= field.most < size:
+            complaint = f"string is too long, it needs to be no more than {field.most} bytes long"
+        else:
+            return reply
+        if ask is None or field.forced is not None:
+            raise InputError(f"{field.kind}: {complaint}")
+    raise InputError(f"{field.kind}: no answer, and the input is at its end",
+                     hint="give the subject with -subj, or take the defaults with -batch")
+
+
+def _replies(field: _Field, introduction: str, ask: Ask | None) -> Iterator[str]:
+    if field.forced is not None:
+        yield field.forced
+    elif ask is None:
+        yield ""
+    else:
+        question = f"{introduction}{field.question} [{field.default}]:"
+        while (reply := ask(question)) is not None:
+            yield reply
+            question = f"{field.question} [{field.default}]:"

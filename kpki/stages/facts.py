@@ -1,0 +1,232 @@
+"""What OpenSSL reads off a certificate before it judges it (its x509v3_cache_extensions), each extension alone."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ..errors import InputError
+from . import der
+from .canonical import canonical_name
+from .extensions import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
+                         NETSCAPE_TYPES, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER)
+from .hostnames import read_general_names
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+    from cryptography.x509 import Certificate
+
+T = TypeVar("T")
+
+_NETSCAPE_TYPE, _PROXY, _ISSUER_ALTERNATIVE_NAME = "2.16.840.1.113730.1.1", "1.3.6.1.5.5.7.1.14", "2.5.29.18"
+_NAME_CONSTRAINTS, _DISTRIBUTION_POINTS = "2.5.29.30", "2.5.29.31"
+# The extensions that OpenSSL 3.0 understands, so that they may be critical (X509_supported_extension(3)).
+_UNDERSTOOD = {_NETSCAPE_TYPE, _PROXY, "1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8", "1.3.6.1.5.5.7.48.1.5",
+               *(f"2.5.29.{number}" for number in (15, 17, 19, 30, 31, 32, 33, 36, 37, 54))}
+_RSA, _RSA_PSS, _DSA = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.10040.4.1"
+_EC, _ED25519, _ED448 = "1.2.840.10045.2.1", "1.3.101.112", "1.3.101.113"
+# A signature algorithm that OpenSSL knows → the algorithms of the keys that can have made it.
+_SIGNERS: dict[str, frozenset[str]] = {oid: frozenset(keys) for keys, start, ends in (
+    ((_RSA,), "1.2.840.113549.1.1.", (2, 3, 4, 5, 11, 12, 13, 14, 15, 16)), ((_RSA,), "1.3.14.3.2.", (15, 29)),
+    ((_RSA,), "2.16.840.1.101.3.4.3.", (13, 14, 15, 16)), ((_RSA, _RSA_PSS), "1.2.840.113549.1.1.", (10,)),
+    ((_EC,), "1.2.840.10045.4.", (1,)), ((_EC,), "1.2.840.10045.4.3.", (1, 2, 3, 4)),
+    ((_EC,), "2.16.840.1.101.3.4.3.", (9, 10, 11, 12)), ((_DSA,), "2.16.840.1.101.3.4.3.", range(1, 9)),
+    ((_DSA,), "1.2.840.10040.4.", (3,)), ((_ED25519,), "1.3.101.", (112,)), ((_ED448,), "1.3.101.", (113,)),
+) for oid in (f"{start}{end}" for end in ends)}
+
+
+class Authority(NamedTuple):
+    """An authorityKeyIdentifier (RFC 5280 §4.2.1.1); *issuer* is its first directory name, in canonical form."""
+
+    key_identifier: bytes | None
+    issuer: bytes | None
+    serial_number: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """One certificate as its judge sees it; what an absent extension would say is None.
+
+    *subject* and *issuer* are canonical names, *algorithm* and *key_algorithm* OIDs (of the signature; of the key, None
+    where it cannot be read). *broken*: an extension does not decode or comes twice; OpenSSL then takes the
+    certificate for nobody's issuer and nobody's child. *alternatives* counts the entries of the subjectAltName,
+    *critical* holds the OIDs of the critical extensions, *heeded* those before the first that OpenSSL does not know:
+    there it stops looking.
+    """
+
+    certificate: Certificate
+    version: int
+    serial_number: int
+    subject: bytes
+    issuer: bytes
+    not_before: datetime
+    not_after: datetime
+    algorithm: str
+    consistent: bool
+    key_algorithm: str | None
+    explicit_curve: bool
+    extensions: int
+    critical: frozenset[str]
+    heeded: frozenset[str]
+    broken: bool
+    proxy: bool
+    ca: bool | None
+    path_length: int | None
+    key_usage: frozenset[str] | None
+    extended_key_usage: frozenset[str] | None
+    netscape_type: frozenset[str] | None
+    key_identifier: bytes | None
+    authority: Authority | None
+    alternatives: int | None
+
+    @property
+    def self_issued(self) -> bool:
+        """Whether subject and issuer are one name."""
+        return self.subject == self.issuer
+
+    @property
+    def self_signed(self) -> bool:
+        """Whether everything but the signature, which is not looked at, says that it signed itself."""
+        return issues(self, self)
+
+
+def issues(issuer: Facts, subject: Facts) -> bool:
+    """Whether *issuer* may have issued *subject*: name, identifiers and kind of signature fit (X509_check_issued(3)).
+
+    Neither the signature nor the issuer's key usage is looked at.
+    """
+    if issuer.broken or subject.broken or issuer.subject != subject.issuer:
+        return False
+    if subject.authority is not None:
+        key_identifier, name, serial_number = subject.authority
+        if None not in (key_identifier, issuer.key_identifier) and key_identifier != issuer.key_identifier:
+            return False
+        if serial_number not in (None, issuer.serial_number) or name not in (None, issuer.issuer):
+            return False
+    return issuer.key_algorithm in _SIGNERS.get(subject.algorithm, ())
+
+
+def public_key(certificate: Certificate) -> CertificatePublicKeyTypes | None:
+    """The certificate's key, None where it cannot be read."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def facts_of(certificate: Certificate) -> Facts:
+    """Read a certificate. Raises InputError where it is none at all, never for what an extension holds."""
+    data = certificate.public_bytes(Encoding.DER)
+    fields, extensions = der.certificate_fields(data), der.certificate_extensions(data)
+    broken = False
+
+    def read(oid: str, reader: Callable[[bytes], T]) -> T | None:
+        nonlocal broken
+        values = [one.value for one in extensions if one.oid == oid]
+        try:
+            if len(values) == 1:
+                return reader(values[0])
+        except (InputError, ValueError):
+            broken = True
+        broken = broken or len(values) > 1
+        return None
+
+    critical = [one.oid for one in extensions if one.critical]
+    ca, path_length = read(BASIC_CONSTRAINTS, _basic_constraints) or (None, None)
+    proxy = any(one.oid == _PROXY for one in extensions)
+    alternatives = read(SUBJECT_ALTERNATIVE_NAME, read_general_names)
+    if proxy and (ca or alternatives or read(_ISSUER_ALTERNATIVE_NAME, read_general_names)):
+        broken = True
+    read(_PROXY, _items)
+    read(_DISTRIBUTION_POINTS, _items)
+    read(_NAME_CONSTRAINTS, _subtrees)
+    algorithm, (key_algorithm, explicit) = der.whole(fields.signature), _key(fields)
+    return Facts(
+        certificate, fields.version, fields.serial_number,
+        canonical_name(der.whole(fields.subject)), canonical_name(der.whole(fields.issuer)),
+        certificate.not_valid_before_utc, certificate.not_valid_after_utc,
+        _algorithm(algorithm), consistent=_items(data)[1] == algorithm,
+        key_algorithm=key_algorithm if explicit or public_key(certificate) else None, explicit_curve=explicit,
+        extensions=len(extensions), critical=frozenset(critical),
+        heeded=frozenset(takewhile(_UNDERSTOOD.__contains__, critical)),
+        proxy=proxy, ca=ca, path_length=path_length,
+        key_usage=read(KEY_USAGE, _key_usage), extended_key_usage=read(EXTENDED_KEY_USAGE, _object_identifiers),
+        netscape_type=read(_NETSCAPE_TYPE, _netscape_type), key_identifier=read(SUBJECT_KEY_IDENTIFIER, _octets),
+        authority=read(AUTHORITY_KEY_IDENTIFIER, _authority),
+        alternatives=None if alternatives is None else len(alternatives), broken=broken)
+
+
+def _key(fields: der.CertificateFields) -> tuple[str, bool]:
+    """A key's algorithm, and whether it is on a curve that is spelled out instead of named (RFC 5480 §2.1.1)."""
+    algorithm = _items(der.whole(fields.subject_public_key_info))[0]
+    oid, *parameters = _items(algorithm)
+    return der.oid_text(oid), der.oid_text(oid) == _EC and [*map(der.tag_of, parameters)] == [der.SEQUENCE]
+
+
+def _algorithm(item: bytes) -> str:
+    return der.oid_text(_items(item)[0])
+
+
+def _items(value: bytes) -> tuple[bytes, ...]:
+    if der.tag_of(value) != der.SEQUENCE:
+        raise InputError("not a sequence")
+    return der.items(der.content_of(value))
+
+
+def _basic_constraints(value: bytes) -> tuple[bool, int | None]:
+    parts = {der.tag_of(one): der.content_of(one) for one in _items(value)}
+    length = int.from_bytes(parts[der.INTEGER], "big", signed=True) if der.INTEGER in parts else None
+    if parts.keys() - {der.BOOLEAN, der.INTEGER} or length is not None and length < 0:
+        raise InputError("not a BasicConstraints")
+    return parts.get(der.BOOLEAN, b"\0") != b"\0", length
+
+
+def _bits(value: bytes) -> frozenset[int]:
+    if der.tag_of(value) != der.BIT_STRING:
+        raise InputError("not a bit string")
+    unused, *octets = der.content_of(value) or b"\x08"
+    if unused > 7:
+        raise InputError("not a bit string")
+    return frozenset(number for number in range(8 * len(octets) - unused) if octets[number // 8] & 0x80 >> number % 8)
+
+
+def _key_usage(value: bytes) -> frozenset[str]:
+    usages = frozenset(name for number, (name, _) in enumerate(KEY_USAGES) if number in _bits(value))
+    if not usages:
+        raise InputError("a key usage that allows nothing (RFC 5280 §4.2.1.3)")
+    return usages
+
+
+def _netscape_type(value: bytes) -> frozenset[str]:
+    return frozenset(name for number, (name, _) in enumerate(NETSCAPE_TYPES) if number in _bits(value))
+
+
+def _object_identifiers(value: bytes) -> frozenset[str]:
+    return frozenset(map(der.oid_text, _items(value)))
+
+
+def _subtrees(value: bytes) -> tuple[bytes, ...]:
+    """The bases of all subtrees of a NameConstraints (RFC 5280 §4.2.1.10)."""
+    trees = (tree for part in _items(value) for tree in der.items(der.content_of(part)))
+    return tuple(base for tree in trees for base in read_general_names(der.sequence(*_items(tree)[:1])))
+
+
+def _octets(value: bytes) -> bytes:
+    if der.tag_of(value) != der.OCTET_STRING:
+        raise InputError("not an octet string")
+    return der.content_of(value)
+
+
+def _authority(value: bytes) -> Authority:
+    parts = {der.tag_of(one): der.content_of(one) for one in _items(value)}
+    if parts.keys() - {0x80, 0xA1, 0x82}:
+        raise InputError("not an AuthorityKeyIdentifier")
+    issuers = read_general_names(der.sequence(parts.get(0xA1, b"")))
+    names = (canonical_name(der.content_of(one)) for one in issuers if der.tag_of(one) == 0xA4)
+    serial_number = int.from_bytes(parts[0x82], "big", signed=True) if 0x82 in parts else None
+    return Authority(parts.get(0x80), next(names, None), serial_number)

@@ -1,0 +1,145 @@
+"""Keys: making them (genrsa, genpkey), naming them, and signing bytes with them."""
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+
+from ..errors import InputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+
+# Every name that openssl's -pkeyopt ec_paramgen_curve takes for the curves that exist here.
+CURVES: dict[str, type[ec.EllipticCurve]] = {
+    "P-256": ec.SECP256R1, "prime256v1": ec.SECP256R1, "secp256r1": ec.SECP256R1,
+    "P-384": ec.SECP384R1, "secp384r1": ec.SECP384R1,
+    "P-521": ec.SECP521R1, "secp521r1": ec.SECP521R1,
+    "P-224": ec.SECP224R1, "secp224r1": ec.SECP224R1,
+    "secp256k1": ec.SECP256K1,
+    "brainpoolP256r1": ec.BrainpoolP256R1, "brainpoolP384r1": ec.BrainpoolP384R1, "brainpoolP512r1": ec.BrainpoolP512R1,
+}
+_SMALLEST_RSA, _LARGEST_RSA = 1024, 16384
+
+# Digest name → class in cryptography's hashes, then the last arcs of its RSA and its ECDSA signature OIDs.
+DIGESTS: dict[str, tuple[str, str, str]] = {
+    "md5": ("MD5", "1.2.840.113549.1.1.4", ""),
+    "sha1": ("SHA1", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1"),
+    "sha224": ("SHA224", "1.2.840.113549.1.1.14", "1.2.840.10045.4.3.1"),
+    "sha256": ("SHA256", "1.2.840.113549.1.1.11", "1.2.840.10045.4.3.2"),
+    "sha384": ("SHA384", "1.2.840.113549.1.1.12", "1.2.840.10045.4.3.3"),
+    "sha512": ("SHA512", "1.2.840.113549.1.1.13", "1.2.840.10045.4.3.4"),
+    "sha512-224": ("SHA512_224", "1.2.840.113549.1.1.15", ""),
+    "sha512-256": ("SHA512_256", "1.2.840.113549.1.1.16", ""),
+    "sha3-224": ("SHA3_224", "2.16.840.1.101.3.4.3.13", "2.16.840.1.101.3.4.3.9"),
+    "sha3-256": ("SHA3_256", "2.16.840.1.101.3.4.3.14", "2.16.840.1.101.3.4.3.10"),
+    "sha3-384": ("SHA3_384", "2.16.840.1.101.3.4.3.15", "2.16.840.1.101.3.4.3.11"),
+    "sha3-512": ("SHA3_512", "2.16.840.1.101.3.4.3.16", "2.16.840.1.101.3.4.3.12"),
+}
+_DIGEST_ALIASES = {"ssl3-md5": "md5", "ssl3-sha1": "sha1", "rsa-sha1": "sha1", "rsa-sha256": "sha256",
+                   "rsa-sha384": "sha384", "rsa-sha512": "sha512", "sha-1": "sha1", "sha2-224": "sha224",
+                   "sha-224": "sha224", "sha2-256": "sha256", "sha-256": "sha256", "sha2-384": "sha384",
+                   "sha-384": "sha384", "sha2-512": "sha512", "sha-512": "sha512", "rsa-md5": "md5",
+                   "rsa-sha224": "sha224", "sha-512/256": "sha512-256", "sha-512/224": "sha512-224"}
+
+
+def genrsa(bits: int = 2048, *, exponent: int = 65537) -> rsa.RSAPrivateKey:
+    """Generate an RSA key of *bits* bits (openssl genrsa; `-3` is exponent 3).
+
+    Raises InputError under 1024 bits, which nothing accepts any more, or over 16384.
+    """
+    if not _SMALLEST_RSA <= bits <= _LARGEST_RSA:
+        raise InputError(f"an RSA key of {bits} bits cannot be made: {_SMALLEST_RSA} to {_LARGEST_RSA}",
+                         hint="2048 is what the Kubernetes documentation uses")
+    if exponent not in (3, 65537):
+        raise UnsupportedError(f"the RSA exponent {exponent} is not supported", hint="65537 is the usual one")
+    return rsa.generate_private_key(exponent, bits)
+
+
+def genpkey(algorithm: str = "RSA", *, bits: int = 2048, curve: str = "P-256") -> SigningKey:
+    """Generate a key: *algorithm* RSA (of *bits*), EC (on *curve*), ED25519 or ED448 (openssl genpkey -algorithm).
+
+    Raises InputError for a curve or size there is not, UnsupportedError for another algorithm.
+    """
+    match algorithm.upper():
+        case "RSA":
+            return genrsa(bits)
+        case "EC":
+            return ec.generate_private_key(find_curve(curve)())
+        case "ED25519":
+            return ed25519.Ed25519PrivateKey.generate()
+        case "ED448":
+            return ed448.Ed448PrivateKey.generate()
+    raise UnsupportedError(f"the key algorithm {algorithm} is not supported", hint="RSA, EC, ED25519, ED448")
+
+
+def find_curve(name: str) -> type[ec.EllipticCurve]:
+    """The curve of that name, NIST's or SECG's; InputError where there is none."""
+    if name not in CURVES:
+        raise InputError(f"unknown curve name ({name})", hint=", ".join(CURVES))
+    return CURVES[name]
+
+
+def signing_key(key: PrivateKeyTypes) -> SigningKey:
+    """*key*, where it can sign a certificate; UnsupportedError where it cannot (X25519, DSA, DH)."""
+    if isinstance(key, SigningKey):
+        return key
+    raise UnsupportedError("this kind of key cannot sign certificates here", hint="RSA, EC, Ed25519 and Ed448 can")
+
+
+def public_key_der(key: PrivateKeyTypes | PublicKeyTypes) -> bytes:
+    """The SubjectPublicKeyInfo of a key in DER; two keys are the same key exactly when these bytes are."""
+    from ..pem import dump_public_key
+    return dump_public_key(key.public_key() if hasattr(key, "public_key") else key, encoding="DER")
+
+
+@lru_cache(maxsize=64)
+def key_identifier(public_key: bytes) -> bytes:
+    """The SHA-1 of the key bits of a SubjectPublicKeyInfo: openssl's `subjectKeyIdentifier = hash`."""
+    from .der import key_bits
+    return hashlib.sha1(key_bits(public_key), usedforsecurity=False).digest()
+
+
+def find_digest(name: str) -> str:
+    """The digest that *name* stands for in openssl, case aside; InputError for one that is unknown."""
+    lower = name.lower()
+    found = _DIGEST_ALIASES.get(lower, lower)
+    if found not in DIGESTS:
+        raise InputError(f"unknown message digest {name}", hint="sha256, sha384 and sha512 are the usual ones")
+    return found
+
+
+def signature_algorithm(key: SigningKey, digest: str) -> bytes:
+    """The AlgorithmIdentifier (DER) of a signature by *key* over *digest* (RFC 4055 §5, RFC 5758 §3.2, RFC 8410 §3)."""
+    from . import der
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return der.sequence(der.oid("1.3.101.112"))
+    if isinstance(key, ed448.Ed448PrivateKey):
+        return der.sequence(der.oid("1.3.101.113"))
+    _, with_rsa, with_ecdsa = DIGESTS[find_digest(digest)]
+    if isinstance(key, rsa.RSAPrivateKey):
+        return der.sequence(der.oid(with_rsa), der.NULL_ITEM)
+    if not with_ecdsa:
+        raise InputError(f"there is no ECDSA signature with {digest}")
+    return der.sequence(der.oid(with_ecdsa))
+
+
+def sign_bytes(key: SigningKey, digest: str, data: bytes) -> bytes:
+    """The signature of *data* by *key*: RSA PKCS#1 v1.5 or ECDSA over *digest*, or EdDSA."""
+    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+        return key.sign(data)
+    algorithm = _hash(digest)
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), algorithm)
+    return key.sign(data, ec.ECDSA(algorithm))
+
+
+def _hash(digest: str) -> hashes.HashAlgorithm:
+    from cryptography.hazmat.primitives import hashes
+    algorithm: hashes.HashAlgorithm = getattr(hashes, DIGESTS[find_digest(digest)][0])()
+    return algorithm

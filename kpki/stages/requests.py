@@ -1,0 +1,266 @@
+"""Certificate signing requests: what `openssl req -new` does with a key, a configuration and options."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigurationError, InputError
+from . import der, keys
+from .config import Config, Setting, parse_config
+from .context import Context
+from .der import Extension
+from .dialogue import ask_attributes, ask_name
+from .extensions import (AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER, replace_extensions, section_extensions,
+                         settings_extensions)
+from .modules import added_names
+from .names import Name, attribute, parse_subject, section_name
+from .strings import StringOptions, string_mask
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate, CertificateSigningRequest
+
+EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
+_IDENTIFIERS = (SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER)
+
+# The shortest text with the effect that OpenSSL 3.0's distributed openssl.cnf has on req and x509.
+DEFAULT_CONFIG = """
+[req]
+default_keyfile = privkey.pem
+distinguished_name = names
+attributes = attributes
+x509_extensions = ca
+string_mask = utf8only
+[names]
+countryName = Country Name (2 letter code)
+countryName_default = AU
+countryName_min = 2
+countryName_max = 2
+stateOrProvinceName = State or Province Name (full name)
+stateOrProvinceName_default = Some-State
+localityName = Locality Name (eg, city)
+0.organizationName = Organization Name (eg, company)
+0.organizationName_default = Internet Widgits Pty Ltd
+organizationalUnitName = Organizational Unit Name (eg, section)
+commonName = Common Name (e.g. server FQDN or YOUR name)
+commonName_max = 64
+emailAddress = Email Address
+emailAddress_max = 64
+[attributes]
+challengePassword = A challenge password
+challengePassword_min = 4
+challengePassword_max = 20
+unstructuredName = An optional company name
+[ca]
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always,issuer
+basicConstraints = critical,CA:true
+"""
+
+Ask = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What `req` reads of a configuration before it writes anything: all that is common to -new and -x509."""
+
+    config: Config
+    subject: Name
+    attributes: tuple[tuple[str, str], ...]
+    digest: str
+    strings: StringOptions
+    request_extensions: str | None
+    certificate_extensions: str | None
+    added: tuple[Setting, ...]
+
+    def context(self, public_key: bytes) -> Context:
+        """What its extensions are read for, with the key (DER) that is certified."""
+        return Context(self.config, subject=self.subject, key_identifier=keys.key_identifier(public_key),
+                       strings=self.strings)
+
+
+def req_new(key: PrivateKeyTypes, *, config: str | Config | None = None, section: str = "req",
+            subject: str | Name | None = None, extensions: str | None = None, addext: Sequence[str] = (),
+            digest: str | None = None, utf8: bool = False, ask: Ask | None = None,
+            warnings: list[str] | None = None) -> CertificateSigningRequest:
+    """Write and sign a request with *key* (openssl req -new -key KEY -config CONFIG).
+
+    *config* is the configuration's text or value (None: openssl's own defaults), *section* is `-section`, *subject*
+    `-subj`, *extensions* `-reqexts`, *addext* each `-addext`, *digest* `-sha256` and its like (None: default_md, else
+    sha256). *ask* answers a question of the prompting dialogue with a line, None at its end; without it the
+    configuration's defaults are taken (`-batch`). Lines that openssl would warn with are added to *warnings*.
+    Raises InputError, with the line of the configuration, for what openssl refuses.
+    """
+    form = fill_form(config, section=section, subject=subject, request_extensions=extensions, addext=addext,
+                     digest=digest, utf8=utf8, ask=ask, warnings=warnings)
+    return sign_request(form, keys.signing_key(key))
+
+
+def fill_form(config: str | Config | None, *, section: str, subject: str | Name | None,
+              request_extensions: str | None = None, certificate_extensions: str | None = None,
+              addext: Sequence[str] = (), digest: str | None = None, utf8: bool = False, ask: Ask | None = None,
+              warnings: list[str] | None = None) -> Form:
+    """Read all that `req` needs, in its order, and test both extension sections first, as it does."""
+    config = default_config() if config is None else as_config(config)
+    strings = StringOptions(names=added_names(config))
+    if (mask := config.get(section, "string_mask")) is not None:
+        strings = replace(strings, mask=string_mask(mask))
+    if utf8 or config.get(section, "utf8") == "yes":
+        strings = replace(strings, utf8=True)
+    if digest is None:
+        digest = config.get(section, "default_md") or "sha256"
+    added = _added(addext)
+    if certificate_extensions is None:
+        certificate_extensions = config.get(section, "x509_extensions")
+    if request_extensions is None:
+        request_extensions = config.get(section, "req_extensions")
+    test = Context(config, strings=strings, test=True)
+    for name, kind in ((certificate_extensions, "x509"), (request_extensions, "request")):
+        if name is not None:
+            tested_section(test, name, f"{kind} extension")
+    settings_extensions(Context(Config({"default": added}), strings=strings, test=True), added)
+    digest = keys.find_digest(digest)
+    filled, attributes = _subject(config, section, subject, strings, ask, warnings)
+    return Form(config, filled, attributes, digest, strings, request_extensions, certificate_extensions, added)
+
+
+def _added(texts: Sequence[str]) -> tuple[Setting, ...]:
+    """The `-addext` arguments as settings; they are read like a file of their own, with nothing but their lines."""
+    names = [text.partition("=")[0].strip() for text in texts]
+    for name, text in zip(names, texts):
+        if not name or "=" not in text:
+            raise InputError(f"-addext {text!r} is not name=value")
+        if names.count(name) > 1:
+            raise InputError(f"duplicate extension: -addext {name}")
+    settings = parse_config("\n".join(texts)).settings("default") or ()
+    return tuple(replace(one, line=0) for one in settings)
+
+
+def tested_section(test: Context, name: str, kind: str) -> None:
+    """Read a section for its syntax alone; ConfigurationError in openssl's words where it does not hold."""
+    if test.config.settings(name) is None:
+        raise ConfigurationError(f"error checking {kind} section {name}: there is no [{name}]")
+    section_extensions(test, name)
+
+
+@cache
+def default_config() -> Config:
+    """What counts where no configuration is named."""
+    return parse_config(DEFAULT_CONFIG)
+
+
+def as_config(config: str | Config) -> Config:
+    """A configuration as it is, or read from its text."""
+    return _parsed(config) if isinstance(config, str) else config
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Config:
+    """A text is mostly read again at once: for the request and for its signature, for one node after the other."""
+    return parse_config(text)
+
+
+def _subject(config: Config, section: str, subject: str | Name | None, strings: StringOptions, ask: Ask | None,
+             warnings: list[str] | None) -> tuple[Name, tuple[tuple[str, str], ...]]:
+    """The name and the attributes of a request; with *subject* given the attributes are left out, as openssl does."""
+    names = _settings(config, section, "distinguished_name", needed=subject is None)
+    attributes = _settings(config, section, "attributes", needed=False)
+    if isinstance(subject, Name):
+        return subject, ()
+    if subject is not None:
+        return parse_subject(subject, strings, warnings=warnings), ()
+    if config.get(section, "prompt") == "no":
+        name = section_name(names, strings)
+        pairs = tuple((setting.key, setting.value) for setting in attributes)
+    else:
+        if not names:
+            raise ConfigurationError("no template, please set one up: the distinguished_name section is empty",
+                                     hint="give the subject with -subj, or set prompt = no and the fields")
+        defaults = config, config.get(section, "distinguished_name") or ""
+        name = ask_name(names, *defaults, strings, ask)
+        pairs = ask_attributes(attributes, config, config.get(section, "attributes") or "", strings, ask)
+    if not name.rdns:
+        raise ConfigurationError("no objects specified in config file",
+                                 hint="its distinguished_name section gives no value: set prompt = no, or use -subj")
+    return name, pairs
+
+
+def _settings(config: Config, section: str, key: str, *, needed: bool) -> Sequence[Setting]:
+    name = config.get(section, key)
+    if name is None:
+        if needed:
+            raise ConfigurationError(f"unable to find '{key}' in config")
+        return ()
+    settings = config.settings(name)
+    if settings is None:
+        raise ConfigurationError(f"unable to get '{name}' section, which {key} names")
+    return settings
+
+
+def sign_request(form: Form, key: keys.SigningKey) -> CertificateSigningRequest:
+    """The request that a form stands for, signed with *key*."""
+    public_key = keys.public_key_der(key)
+    context = form.context(public_key)
+    attributes: dict[str, bytes] = {}
+    for kind, text in form.attributes:
+        oid = context.object_oid(kind)
+        if oid in attributes:
+            raise InputError(f"duplicate attribute: {kind}")
+        value = attribute(oid, text, form.strings)
+        attributes[oid] = _attribute(oid, der.tlv(value.tag, value.octets))
+    for extensions in (section_extensions(context, form.request_extensions) if form.request_extensions else (),
+                       replace_extensions((), settings_extensions(context, form.added))):
+        if extensions:
+            if EXTENSION_REQUEST in attributes:
+                raise InputError("duplicate attribute: -addext beside request extensions of the configuration",
+                                 hint="write the extension into the req_extensions section")
+            attributes[EXTENSION_REQUEST] = _attribute(EXTENSION_REQUEST, extensions_item(extensions))
+    return _signed(context.name().dump(), public_key, attributes.values(), key, form.digest)
+
+
+def req_from(certificate: Certificate, key: PrivateKeyTypes, *, copy_extensions: bool = False,
+             subject: str | Name | None = None, digest: str = "sha256") -> CertificateSigningRequest:
+    """A request for what a certificate says, signed with *key* (openssl x509 -x509toreq -key KEY).
+
+    *copy_extensions* takes its extensions over, but for the two key identifiers; *subject* is `-subj`.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding
+    signer = keys.signing_key(key)
+    data = certificate.public_bytes(Encoding.DER)
+    extensions = [one for one in der.certificate_extensions(data) if copy_extensions and one.oid not in _IDENTIFIERS]
+    attributes = [_attribute(EXTENSION_REQUEST, extensions_item(extensions))] if extensions else []
+    name = der.whole(der.certificate_fields(data).subject) if subject is None else as_name(subject).dump()
+    return _signed(name, keys.public_key_der(signer), attributes, signer, digest)
+
+
+def as_name(subject: str | Name) -> Name:
+    """A name as it is, or read from the text of `-subj`."""
+    return parse_subject(subject) if isinstance(subject, str) else subject
+
+
+def _signed(subject: bytes, public_key: bytes, attributes: Iterable[bytes], key: keys.SigningKey,
+            digest: str) -> CertificateSigningRequest:
+    from cryptography.x509 import load_der_x509_csr
+    info = der.request_info(subject=subject, public_key=public_key, attributes=attributes)
+    return load_der_x509_csr(der.signed(info, keys.signature_algorithm(key, digest),
+                                        keys.sign_bytes(key, digest, info)))
+
+
+def _attribute(oid: str, value: bytes) -> bytes:
+    return der.sequence(der.oid(oid), der.set_of([value]))
+
+
+def extensions_item(extensions: Sequence[Extension]) -> bytes:
+    """SEQUENCE OF Extension in DER."""
+    return der.sequence(*(
+        der.sequence(der.oid(one.oid), der.boolean(True) if one.critical else b"", der.octet_string(one.value))
+        for one in extensions))
+
+
+def request_extensions(csr: bytes) -> tuple[Extension, ...]:
+    """The extensions that a request (DER) asks for, in its order; InputError where they are no extensions."""
+    return tuple(der.read_extension(item)
+                 for oid, values in der.request_attributes(csr) if oid == EXTENSION_REQUEST
+                 for value in values for item in der.items(der.content_of(value)))

@@ -1,0 +1,194 @@
+"""Certificates and requests as text: what `openssl x509 -text` and `openssl req -text` print."""
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..pem import load_public_key
+from . import der
+from .extension_text import extensions_text
+from .key_text import public_key_text
+from .name_text import COMPAT, flagged_name_text, lined, name_flags
+from .names import load_name
+from .requests import EXTENSION_REQUEST
+from .value_text import hexadecimal, object_text, raw_text, time_text
+
+if TYPE_CHECKING:
+    from cryptography.hazmat import asn1
+    from cryptography.x509 import Certificate, CertificateSigningRequest
+
+_MICROSOFT_EXTENSION_REQUEST = "1.3.6.1.4.1.311.2.1.14"
+_EC, _RSA_PSS = "1.2.840.10045.2.1", "1.2.840.113549.1.1.10"
+_LONG = 1 << 63
+_ROW = 18  # octets of a signature a line
+_ATTRIBUTE_STRINGS = (der.UTF8, der.NUMERIC, der.PRINTABLE, der.T61, der.IA5)
+_NAME_INDENT, _COMPAT_INDENT = 12, 16
+
+
+def certificate_text(certificate: Certificate, *, name_option: int | None = None, without: Container[str] = (),
+                     unknown: str = "default") -> str:
+    """A certificate as `openssl x509 -text -noout` prints it (X509_print_ex).
+
+    *name_option* is what `name_flags` gives for `-nameopt`; *without* holds the parts to leave out, as `-certopt no_…`
+    names them (header, version, serial, signame, issuer, validity, subject, pubkey, extensions, sigdump); *unknown* is
+    `extensions_text`'s.
+    """
+    data = _der(certificate)
+    fields = der.certificate_fields(data)
+    not_before, not_after = (time_text(item) for item in der.items(der.content_of(der.whole(fields.validity))))
+    inner, (_, outer, signature) = der.whole(fields.signature), der.items(der.content_of(data))
+    flags = name_flags() if name_option is None else name_option
+    parts = {
+        "header": "Certificate:\n    Data:\n",
+        "version": f"        Version: {_version(fields.version, highest=2)}\n",
+        "serial": f"        Serial Number:{_serial(fields.serial_number)}\n",
+        "signame": f"        Signature Algorithm: {_algorithm(inner)}{_parameters(inner)}",
+        "issuer": f"        Issuer:{_name(der.whole(fields.issuer), flags)}\n",
+        "validity": f"        Validity\n            Not Before: {not_before}\n            Not After : {not_after}\n",
+        "subject": f"        Subject:{_name(der.whole(fields.subject), flags)}\n",
+        "pubkey": _public_key(der.whole(fields.subject_public_key_info)),
+        "ids": _unique_id("Issuer", fields.issuer_unique_id) + _unique_id("Subject", fields.subject_unique_id),
+        "extensions": extensions_text(der.certificate_extensions(data), title="X509v3 extensions", indent=8,
+                                      unknown=unknown),
+        "sigdump": _signature(outer, signature),
+    }
+    return "".join(text for part, text in parts.items() if part not in without)
+
+
+def request_text(csr: CertificateSigningRequest, *, name_option: int | None = None, without: Container[str] = (),
+                 unknown: str = "default") -> str:
+    """A request as `openssl req -text -noout` prints it (X509_REQ_print_ex); the options are `certificate_text`'s, with
+    `attributes` among the parts that can be left out."""
+    data = _der(csr)
+    fields = der.request_fields(data)
+    _, outer, signature = der.items(der.content_of(data))
+    flags = name_flags() if name_option is None else name_option
+    attributes = der.request_attributes(data)
+    parts = {
+        "header": "Certificate Request:\n    Data:\n",
+        "version": f"        Version: {_version(fields.version, highest=0)}\n",
+        "subject": f"        Subject:{_name(der.whole(fields.subject), flags)}\n",
+        "pubkey": _public_key(der.whole(fields.subject_public_key_info)),
+        "attributes": "        Attributes:\n" + ("".join(
+            _attribute(oid, values) for oid, values in attributes if oid not in _EXTENSIONS)
+            if attributes else "            (none)\n"),
+        "extensions": _requested_extensions(attributes, unknown),
+        "sigdump": _signature(outer, signature),
+    }
+    return "".join(text for part, text in parts.items() if part not in without)
+
+
+_EXTENSIONS = (EXTENSION_REQUEST, _MICROSOFT_EXTENSION_REQUEST)
+
+
+def serial_text(number: int) -> str:
+    """A serial number as `x509 -serial` prints it: upper-case hexadecimal, two digits an octet, 35 octets a line."""
+    digits = hexadecimal(abs(number))
+    return ("-" if number < 0 else "") + "\\\n".join(digits[at:at + 70] for at in range(0, len(digits), 70))
+
+
+def _der(value: Certificate | CertificateSigningRequest) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+    return value.public_bytes(Encoding.DER)
+
+
+def _version(number: int, *, highest: int) -> str:
+    return f"{number + 1} (0x{number:x})" if 0 <= number <= highest else f"Unknown ({number})"
+
+
+def _serial(number: int) -> str:
+    """Decimal and hexadecimal where it fits a long; -1 is OpenSSL's sign that it does not."""
+    sign, size = ("-" if number < 0 else ""), abs(number)
+    if -_LONG <= number < _LONG and number != -1:
+        return f" {sign}{size} ({sign}0x{size:x})"
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return f"\n            {' (Negative)' if sign else ''}{octets.hex(':')}"
+
+
+def _name(name: bytes, flags: int) -> str:
+    if flags == COMPAT:
+        return " " + flagged_name_text(load_name(name), flags)
+    before, indent = ("\n", _NAME_INDENT) if lined(flags) else (" ", 0)
+    return before + flagged_name_text(load_name(name), flags, indent)
+
+
+def _public_key(public_key: bytes) -> str:
+    algorithm = der.items(der.content_of(public_key))[0]
+    oid = der.oid_text(der.items(der.content_of(algorithm))[0])
+    try:
+        if oid == _EC:
+            load_public_key(public_key)  # a point that is not on its curve is no key
+        text = public_key_text(public_key, 16)
+    except (ValueError, LookupError):
+        text = None
+    return (f"        Subject Public Key Info:\n            Public Key Algorithm: {object_text(oid)}\n"
+            f"{text or '            Unable to load Public Key' + chr(10)}")
+
+
+def _algorithm(item: bytes) -> str:
+    """The name of a signature algorithm."""
+    return object_text(der.oid_text(der.items(der.content_of(item))[0]))
+
+
+def _parameters(item: bytes) -> str:
+    """What follows the name: the end of its line, and for RSASSA-PSS a line for each parameter."""
+    kind, *parameters = der.items(der.content_of(item))
+    if der.oid_text(kind) != _RSA_PSS or not parameters:
+        return "\n"
+    try:
+        lines = ["", *_pss_lines(parameters[0])]
+    except (ValueError, LookupError):
+        lines = ["(INVALID PSS PARAMETERS)"]
+    return "".join(f"        {line}\n" for line in lines)
+
+
+def _pss_lines(parameters: bytes) -> tuple[str, ...]:
+    """RSASSA-PSS-params (RFC 4055 §3.1)."""
+    fields = {der.tag_of(one): der.content_of(one) for one in der.items(der.content_of(parameters))}
+
+    def first_oid(algorithm: bytes) -> str:
+        return object_text(der.oid_text(der.items(der.content_of(algorithm))[0]))
+
+    mask = "mgf1 with sha1 (default)"
+    if 0xA1 in fields:
+        generator, inner = der.items(der.content_of(fields[0xA1]))
+        mask = f"{object_text(der.oid_text(generator))} with {first_oid(inner)}"
+    return (f"Hash Algorithm: {first_oid(fields[0xA0]) if 0xA0 in fields else 'sha1 (default)'}",
+            f"Mask Algorithm: {mask}", f" Salt Length: 0x{_digits(fields, 0xA2, '14 (default)')}",
+            f"Trailer Field: 0x{_digits(fields, 0xA3, '01 (default)')}")
+
+
+def _digits(fields: Mapping[int, bytes], tag: int, default: str) -> str:
+    return hexadecimal(int.from_bytes(der.content_of(fields[tag]), "big")) if tag in fields else default
+
+
+def _signature(algorithm: bytes, signature: bytes) -> str:
+    return (f"    Signature Algorithm: {_algorithm(algorithm)}\n    Signature Value:{_parameters(algorithm)}"
+            f"{_octets(der.content_of(signature)[1:], 8)}")
+
+
+def _unique_id(whose: str, bits: asn1.BitString | None) -> str:
+    return "" if bits is None else f"        {whose} Unique ID: {_octets(bits.as_bytes(), 12)}"
+
+
+def _octets(octets: bytes, indent: int) -> str:
+    rows = [octets[at:at + _ROW].hex(":") for at in range(0, len(octets), _ROW)]
+    return ":\n".join(" " * indent + row for row in rows) + "\n"
+
+
+def _attribute(oid: str, values: Sequence[bytes]) -> str:
+    name = object_text(oid)
+    lines = [raw_text(der.content_of(value)) if der.tag_of(value) in _ATTRIBUTE_STRINGS else "unable to print attribute"
+             for value in values]
+    return f"            {name:<25}" + "".join(f":{line}\n" for line in lines)
+
+
+def _requested_extensions(attributes: Sequence[tuple[str, Sequence[bytes]]], unknown: str) -> str:
+    """The title stands even where no extension is asked for, but not above what is no list of extensions."""
+    values = next((values for oid, values in attributes if oid in _EXTENSIONS and values), (der.sequence(),))
+    try:
+        extensions = [der.read_extension(item) for item in der.items(der.content_of(values[0]))]
+    except InputError:
+        return ""
+    return "            Requested Extensions:\n" + extensions_text(extensions, indent=16, unknown=unknown)

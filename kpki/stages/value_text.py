@@ -1,0 +1,76 @@
+"""The small values that openssl prints everywhere: octets, objects, addresses, numbers and times."""
+from __future__ import annotations
+
+import re
+
+from ..errors import InputError
+from . import der, objects
+
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_TIME = re.compile(rb"(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d+)?Z")
+_LARGEST_DECIMAL = 128  # bits
+
+
+def printable(octets: bytes) -> str:
+    """Octets as text, a dot for each that is no printable ASCII or line end (ASN1_STRING_print)."""
+    return "".join(chr(one) if 32 <= one <= 126 or one in b"\r\n" else "." for one in octets)
+
+
+def raw_text(octets: bytes) -> str:
+    """Octets as they are; what is no UTF-8 stands as surrogate escapes."""
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def object_text(oid: str) -> str:
+    """The long name of an object, its digits where it has none (i2a_ASN1_OBJECT)."""
+    known = objects.by_oid().get(oid)
+    return known.long_name if known else oid
+
+
+def address_text(octets: bytes) -> str:
+    """4 or 16 octets as an IP address, IPv6 with every group; another length is named."""
+    if len(octets) == 4:
+        return ".".join(map(str, octets))
+    if len(octets) == 16:
+        return ":".join(f"{octets[at] << 8 | octets[at + 1]:X}" for at in range(0, 16, 2))
+    return f"<invalid length={len(octets)}>"
+
+
+def content(item: bytes, tag: int) -> bytes:
+    """The content octets of an item that must have that *tag*; else InputError."""
+    if not item or der.tag_of(item) != tag:
+        raise InputError("not the type that belongs here")
+    return der.content_of(item)
+
+
+def integer_text(item: bytes, tag: int = der.INTEGER) -> str:
+    """An INTEGER (or what is tagged *tag*): decimal, from 128 bits on hexadecimal (i2s_ASN1_INTEGER)."""
+    octets = content(item, tag)
+    if not octets:
+        raise InputError("an integer without octets")
+    number = int.from_bytes(octets, "big", signed=True)
+    if number.bit_length() < _LARGEST_DECIMAL:
+        return str(number)
+    return f"{'-' * (number < 0)}0x{hexadecimal(abs(number))}"
+
+
+def hexadecimal(number: int) -> str:
+    """A number from 0 up in upper-case hexadecimal, two digits an octet."""
+    digits = f"{number:X}"
+    return digits.zfill(len(digits) + len(digits) % 2)
+
+
+def time_text(item: bytes, *, iso: bool = False) -> str:
+    """A UTCTime or GeneralizedTime (DER) as `Jan  2 03:04:05 2026 GMT`, or by ISO 8601 (ASN1_TIME_print_ex)."""
+    found = _TIME.fullmatch(der.content_of(item))
+    if found is None or len(found[1]) != (4 if der.tag_of(item) == der.GENERALIZED_TIME else 2):
+        return "Bad time value"
+    year, month, day, hour, minute, second = (int(one) for one in found.groups()[:6])
+    if len(found[1]) == 2:
+        year += 2000 if year < 50 else 1900
+    if not 1 <= month <= len(_MONTHS):
+        return "Bad time value"
+    fraction = raw_text(found[7] or b"")
+    if iso:
+        return f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction}Z"
+    return f"{_MONTHS[month - 1]} {day:2} {hour:02}:{minute:02}:{second:02}{fraction} {year} GMT"

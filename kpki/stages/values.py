@@ -1,0 +1,74 @@
+"""The value language of v3 extensions: `critical, name:value, name, …` or `@section` (X509V3_parse_list)."""
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ..errors import InputError
+from .context import Context
+
+_SPACE = " \t\n\v\f\r"
+_TRUE, _FALSE = ("TRUE", "true", "Y", "y", "YES", "yes"), ("FALSE", "false", "N", "n", "NO", "no")
+# A sign may stand before the digits as well as before 0x, and counts once.
+_INTEGER = re.compile(r"-?(?:0[xX]-?(?P<hexadecimal>[0-9A-Fa-f]{1,4000})|-?(?P<decimal>[0-9]{1,4000}))")
+
+
+class Value(NamedTuple):
+    """One item of a list: *name*, and after a colon its *text*, None where there is no colon."""
+
+    name: str
+    text: str | None
+
+
+def list_values(text: str, context: Context) -> list[Value]:
+    """The items of a value: an inline list, or the settings of the `@section` it names.
+
+    Raises InputError for an empty list, item or section.
+    """
+    if not text.startswith("@"):
+        return parse_list(text)
+    settings = context.config.settings(text[1:])
+    if not settings:
+        raise InputError("invalid extension string: there is no such section, or it is empty")
+    return [Value(one.key, one.value) for one in settings]
+
+
+def parse_list(text: str) -> list[Value]:
+    """The items of an inline list, split at commas, each parted at its first colon; InputError for empty ones."""
+    return [_item(item) for item in text.partition("\r")[0].partition("\n")[0].split(",")]
+
+
+def _item(item: str) -> Value:
+    name, colon, text = item.partition(":")
+    if not (name := _strip(name)):
+        raise InputError("invalid empty name")
+    if not colon:
+        return Value(name, None)
+    if not (text := _strip(text)):
+        raise InputError("invalid null value")
+    return Value(name, text)
+
+
+def _strip(text: str) -> str:
+    """Without the blanks around it; but a text of one character keeps those behind it (OpenSSL's strip_spaces)."""
+    text = text.lstrip(_SPACE)
+    stripped = text.rstrip(_SPACE)
+    return text if len(stripped) == 1 else stripped
+
+
+def truth(value: Value) -> bool:
+    """A boolean as openssl spells one; InputError for any other word."""
+    if value.text in _TRUE:
+        return True
+    if value.text in _FALSE:
+        return False
+    raise InputError(f"invalid boolean string: {value.name}:{value.text}")
+
+
+def number(text: str | None) -> int:
+    """An integer in digits or 0x hexadecimal, `-` before either; InputError for anything else (s2i_ASN1_INTEGER)."""
+    match = _INTEGER.fullmatch(text or "")
+    if match is None:
+        raise InputError(f"invalid number: {text!r}")
+    size = int(match["hexadecimal"] or match["decimal"], 16 if match["hexadecimal"] else 10)
+    return -size if "-" in match[0] else size

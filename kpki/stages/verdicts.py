@@ -1,0 +1,119 @@
+"""What a verification ends with: OpenSSL 3.0's error numbers and words, and which do not end it."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+# X509_verify_cert_error_string(3) of OpenSSL 3.0, as far as a verification without revocation lists can end so.
+REASONS = {
+    0: "ok",
+    1: "unspecified certificate verification error",
+    2: "unable to get issuer certificate",
+    6: "unable to decode issuer public key",
+    7: "certificate signature failure",
+    9: "certificate is not yet valid",
+    10: "certificate has expired",
+    13: "format error in certificate's notBefore field",
+    14: "format error in certificate's notAfter field",
+    17: "out of memory",
+    18: "self-signed certificate",
+    19: "self-signed certificate in certificate chain",
+    20: "unable to get local issuer certificate",
+    21: "unable to verify the first certificate",
+    22: "certificate chain too long",
+    24: "issuer certificate doesn't have a public key",
+    25: "path length constraint exceeded",
+    26: "unsuitable certificate purpose",
+    27: "certificate not trusted",
+    28: "certificate rejected",
+    29: "subject issuer mismatch",
+    30: "authority and subject key identifier mismatch",
+    31: "authority and issuer serial number mismatch",
+    32: "key usage does not include certificate signing",
+    34: "unhandled critical extension",
+    37: "invalid non-CA certificate (has CA markings)",
+    38: "proxy path length constraint exceeded",
+    39: "key usage does not include digital signature",
+    40: "proxy certificates not allowed, please set the appropriate flag",
+    41: "invalid or inconsistent certificate extension",
+    42: "invalid or inconsistent certificate policy extension",
+    45: "unsupported extension feature",
+    46: "RFC 3779 resource not subset of parent's resources",
+    47: "permitted subtree violation",
+    48: "excluded subtree violation",
+    49: "name constraints minimum and maximum not supported",
+    51: "unsupported name constraint type",
+    52: "unsupported or invalid name constraint syntax",
+    53: "unsupported or invalid name syntax",
+    55: "path loop",
+    62: "hostname mismatch",
+    63: "email address mismatch",
+    64: "IP address mismatch",
+    66: "EE certificate key too weak",
+    67: "CA certificate key too weak",
+    68: "CA signature digest algorithm too weak",
+    69: "invalid certificate verification context",
+    70: "issuer certificate lookup error",
+    72: "proxy subject name violation",
+    76: "Cannot find certificate signature algorithm",
+    77: "subject signature algorithm and issuer public key algorithm mismatch",
+    78: "cert info signature and signature algorithm mismatch",
+    79: "invalid CA certificate",
+    80: "Path length invalid for non-CA cert",
+    81: "Path length given without key usage keyCertSign",
+    82: "Key usage keyCertSign invalid for non-CA cert",
+    83: "Issuer name empty",
+    84: "Subject name empty",
+    85: "Missing Authority Key Identifier",
+    86: "Missing Subject Key Identifier",
+    87: "Empty Subject Alternative Name extension",
+    88: "Subject empty and Subject Alt Name extension not critical",
+    89: "Basic Constraints of CA cert not marked critical",
+    90: "Authority Key Identifier marked critical",
+    91: "Subject Key Identifier marked critical",
+    92: "CA cert does not include key usage extension",
+    93: "Using cert extension requires at least X509v3",
+    94: "Certificate public key has explicit ECC parameters",
+}
+UNKNOWN = "unknown certificate verification error"
+
+# After these `openssl verify` looks on; any other ends it (the callback of its source, verify.c).
+TOLERATED = frozenset({10, 18, 25, 26, 34, 37, 78, 79, *range(80, 94)})
+NAME_CONSTRAINTS = frozenset(range(47, 54)) - {50}
+
+
+class Fault(NamedTuple):
+    """One error on the way: its number, and how far above the leaf the certificate stands (0: the leaf itself)."""
+
+    code: int
+    depth: int
+
+    @property
+    def reason(self) -> str:
+        """OpenSSL 3.0's words for it."""
+        return REASONS.get(self.code, UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `openssl verify` says of a certificate: the error that ended it, its words and depth (0, ok, 0 for none).
+
+    *chain* goes from the certificate up, as far as it was found; *faults* are all errors in the order found, the last
+    of which is the one that counts.
+    """
+
+    ok: bool
+    code: int
+    reason: str
+    depth: int
+    chain: tuple[Certificate, ...]
+    faults: tuple[Fault, ...] = ()
+
+
+def verdict_of(faults: list[Fault], chain: tuple[Certificate, ...]) -> Verdict:
+    """The verdict that these faults, in order, amount to."""
+    last = faults[-1] if faults else Fault(0, 0)
+    return Verdict(not faults, last.code, last.reason, last.depth, chain, tuple(faults))

@@ -1,0 +1,119 @@
+"""Bytes to keys, requests and certificates and back: what openssl wrote is read, what is broken is named."""
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from kpki import pem
+from kpki.errors import InputError
+
+STEPS = """\
+genrsa -out rsa.pem 1024
+genrsa -traditional -out rsa1.pem 1024
+rsa -in rsa.pem -aes256 -passout pass:secret -out locked.pem
+rsa -in rsa.pem -traditional -aes256 -passout pass:secret -out locked1.pem
+pkcs8 -topk8 -in rsa.pem -passout pass:secret -outform DER -out locked.der
+ecparam -name prime256v1 -genkey -out ec.pem
+rsa -in rsa.pem -outform DER -out rsa.der
+rsa -in rsa.pem -pubout -out rsa.pub
+req -x509 -new -key ec.pem -subj /CN=a -out cert.pem
+x509 -in cert.pem -outform DER -out cert.der
+x509 -in cert.pem -text -out text.pem
+req -new -key ec.pem -subj /CN=a -out req.pem
+req -in req.pem -newhdr -out newreq.pem
+req -in req.pem -outform DER -out req.der
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files that openssl made."""
+    folder = tmp_path_factory.mktemp("pem")
+    for line in STEPS.splitlines():
+        subprocess.run(["openssl", *line.split()], cwd=folder, check=True, capture_output=True)
+    bundle = (folder / "text.pem").read_bytes() + b"words\n" + (folder / "cert.pem").read_bytes()
+    (folder / "bundle.pem").write_bytes(bundle)
+    return folder
+
+
+@pytest.mark.parametrize(("name", "passphrase"), [
+    ("rsa.pem", None), ("rsa1.pem", None), ("rsa.der", None), ("rsa.pem", b"unused"), ("rsa.der", b"unused"),
+    ("locked.pem", b"secret"), ("locked1.pem", b"secret"), ("locked.der", b"secret")])
+def test_a_key_in_any_form_is_read(files: Path, name: str, passphrase: bytes | None) -> None:
+    """PKCS#8, PKCS#1, PEM, DER, encrypted either way: the key comes out; a passphrase not needed does no harm."""
+    assert isinstance(pem.load_key((files / name).read_bytes(), passphrase), rsa.RSAPrivateKey)
+
+
+def test_parameters_before_a_key_are_passed_over(files: Path) -> None:
+    """The file of `openssl ecparam -genkey`, with its EC PARAMETERS first, gives its key."""
+    assert isinstance(pem.load_key((files / "ec.pem").read_bytes()), ec.EllipticCurvePrivateKey)
+
+
+@pytest.mark.parametrize(("name", "passphrase", "said"), [
+    ("locked.pem", None, "encrypted"), ("locked1.pem", None, "encrypted"), ("locked.der", None, "encrypted"),
+    ("locked.pem", b"wrong", "wrong passphrase"), ("locked1.pem", b"wrong", "wrong passphrase"),
+    ("cert.pem", None, "no private key in it, but PEM of CERTIFICATE"), ("rsa.pub", None, "PUBLIC KEY")])
+def test_a_key_that_cannot_be_read_is_named(files: Path, name: str, passphrase: bytes | None, said: str) -> None:
+    """The message says what is there instead, or what the passphrase lacks, and never the passphrase."""
+    with pytest.raises(InputError, match=said) as raised:
+        pem.load_key((files / name).read_bytes(), passphrase)
+    assert "wrong" not in str(raised.value).replace("wrong passphrase", "")
+
+
+@pytest.mark.parametrize(("data", "said"), [
+    (b"", "empty"), (b" \n", "empty"), (b"text", "neither PEM nor DER"), (b"\x30\x03\x02\x01\x05", "not a readable"),
+    (b"-----BEGIN CERTIFICATE-----\nMIIB\n", "cut off"), (b"-----BEGIN X-----\n!\n-----END X-----\n", "bad base64")])
+def test_rubbish_is_named(data: bytes, said: str) -> None:
+    """Nothing but an InputError comes of bytes that are nothing."""
+    for load in (pem.load_certificate, pem.load_csr, pem.load_key, pem.load_public_key):
+        with pytest.raises(InputError, match=said):
+            load(data)
+
+
+def test_what_is_written_is_what_openssl_wrote(files: Path) -> None:
+    """Certificates and requests come out byte for byte, in PEM, DER and with the new header."""
+    certificate = pem.load_certificate((files / "cert.der").read_bytes())
+    csr = pem.load_csr((files / "req.der").read_bytes())
+    assert pem.dump_certificate(certificate) == (files / "cert.pem").read_bytes()
+    assert pem.dump_certificate(certificate, encoding="DER") == (files / "cert.der").read_bytes()
+    assert pem.dump_csr(csr) == (files / "req.pem").read_bytes()
+    assert pem.dump_csr(csr, new_header=True) == (files / "newreq.pem").read_bytes()
+    assert pem.load_csr((files / "newreq.pem").read_bytes()) == csr
+
+
+def test_keys_are_written_as_openssl_writes_them(files: Path) -> None:
+    """PKCS#8 by default, PKCS#1 as traditional, the public half as SubjectPublicKeyInfo; a passphrase locks."""
+    key = pem.load_key((files / "rsa.pem").read_bytes())
+    assert pem.dump_key(key) == (files / "rsa.pem").read_bytes()
+    assert pem.dump_key(key, form="traditional").startswith(b"-----BEGIN RSA PRIVATE KEY-----")
+    assert pem.dump_public_key(key.public_key()) == (files / "rsa.pub").read_bytes()
+    locked = pem.dump_key(key, passphrase=b"secret")
+    assert pem.dump_key(pem.load_key(locked, b"secret")) == (files / "rsa.pem").read_bytes()
+    with pytest.raises(InputError):
+        pem.load_key(locked)
+
+
+def test_every_certificate_of_a_bundle_is_read(files: Path) -> None:
+    """Text around the blocks does not count; a file without a certificate is refused."""
+    assert len(pem.load_certificates((files / "bundle.pem").read_bytes())) == 2
+    assert len(pem.load_certificates((files / "cert.der").read_bytes())) == 1
+    with pytest.raises(InputError):
+        pem.load_certificates((files / "rsa.pem").read_bytes())
+
+
+def test_an_encoding_that_is_asked_for_is_insisted_on(files: Path) -> None:
+    """encoding="DER" takes no PEM, and the other way round, as -inform does."""
+    pem_data, der = (files / "cert.pem").read_bytes(), (files / "cert.der").read_bytes()
+    assert pem.load_certificate(pem_data, encoding="PEM") == pem.load_certificate(der, encoding="DER")
+    for data, encoding in ((pem_data, "DER"), (der, "PEM")):
+        with pytest.raises(InputError):
+            pem.load_certificate(data, encoding=encoding)
+
+
+def test_a_block_never_shows_its_content(files: Path) -> None:
+    """The repr of a block is its label and size: a key in it is not printed."""
+    block = next(iter(pem.blocks((files / "rsa.pem").read_bytes())))
+    assert repr(block) == f"Block('PRIVATE KEY', {len(block.der)} bytes)"
