@@ -7,6 +7,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # the name type checkers know: typing itself would cost every verb some milliseconds
 if TYPE_CHECKING:
+    from .cluster.authority import Authority, load_authority
+    from .cluster.contents import Finding
+    from .cluster.findings import check_node
+    from .cluster.inventory import Inventory, inspect
+    from .cluster.node import issue_node
     from .errors import ConfigurationError, FileError, InputError, KpkiError, RefusedError, UnsupportedError
     from .pem import (dump_certificate, dump_csr, dump_key, dump_public_key, load_certificate, load_certificates,
                       load_csr, load_key, load_public_key)
@@ -23,6 +28,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "cluster.authority": "Authority load_authority",
+    "cluster.contents": "Finding",
+    "cluster.findings": "check_node",
+    "cluster.inventory": "Inventory inspect",
+    "cluster.node": "issue_node",
     "errors": "ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
     "pem": "dump_certificate dump_csr dump_key dump_public_key load_certificate load_certificates load_csr load_key "
            "load_public_key",
@@ -39,10 +49,10 @@ _ROOMS = {
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __all__ = [
-    "Config", "ConfigurationError", "FileError", "Handshake", "InputError",
-    "KpkiError", "Name", "RefusedError", "UnsupportedError", "Values", "Verdict", "certificate_text",
-    "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "genpkey", "genrsa", "handshake",
-    "load_certificate", "load_certificates", "load_csr",
+    "Authority", "Config", "ConfigurationError", "FileError", "Finding", "Handshake", "InputError",
+    "Inventory", "KpkiError", "Name", "RefusedError", "UnsupportedError", "Values", "Verdict", "certificate_text",
+    "check_node", "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "genpkey", "genrsa", "handshake",
+    "inspect", "issue_node", "load_authority", "load_certificate", "load_certificates", "load_csr",
     "load_key", "load_public_key", "name_text", "parse_config", "parse_subject", "req_new", "req_x509",
     "request_text", "sign", "verify", "x509_req",
 ]

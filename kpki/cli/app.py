@@ -1,0 +1,46 @@
+"""Everything that is not openssl's: the typer application, and what its commands share."""
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from .. import __version__
+from . import check, node
+
+_EPILOG = """openssl's verbs run here too, with openssl's options: genrsa genpkey ecparam rsa ec pkey req x509 verify
+(kpki VERB -help lists them). Exit status: 0 done or nothing wrong, 1 the answer is no, 2 kpki could not do it."""
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="kpki", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=_EPILOG,
+    help="Makes, checks and repairs the certificates of a Kubernetes cluster, one openssl step at a time. "
+         "Not for public web certificates, ACME, or running an online CA.")
+app.add_typer(node.app, name="node", help="A node's certificate: issue it at the CA, or request, sign and install it.")
+app.command("check")(check.check)
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        print(f"kpki {__version__}")
+        raise typer.Exit(0)
+
+
+def run_app(argv: Sequence[str]) -> int:
+    """Run one command; its exit status. A usage error is a message and 2."""
+    try:
+        status = app(args=list(argv), standalone_mode=False, prog_name="kpki")
+    except TyperException as error:
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        print(f"kpki: {message}" if "Usage:" not in message else message, file=sys.stderr)
+        return 2
+    except typer.Abort:
+        status = _INTERRUPTED
+    if status == _INTERRUPTED:      # typer turns the interrupt into this status, and says nothing
+        print("kpki: interrupted", file=sys.stderr)
+    return int(status or 0)

@@ -1,0 +1,72 @@
+"""What several commands share: the options every one has, the CA's, and how results are told."""
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import files
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..cluster.authority import Authority
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what happens and why, with the openssl commands.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No words beside the result and errors.")]
+Ca = Annotated[str | None, typer.Option("--ca", metavar="CERT", help="The cluster's CA certificate, or a bundle.")]
+CaKey = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help="The CA's private key.")]
+Passin = Annotated[str | None, typer.Option("--passin", metavar="SRC", help=(
+    "Passphrase of the CA key: pass:TEXT, env:NAME, file:PATH, fd:N or stdin."))]
+Addresses = Annotated[list[str], typer.Option("--address", metavar="IP", help="An address of the node; repeatable.")]
+Dns = Annotated[list[str], typer.Option("--dns", metavar="NAME", help="A further DNS name of the node; repeatable.")]
+Server = Annotated[str | None, typer.Option("--server", metavar="URL", help="The API server, for the kubeconfig.")]
+Days = Annotated[int, typer.Option("--days", metavar="N", help="How long the certificate is valid.")]
+Algorithm = Annotated[str | None, typer.Option("--algorithm", metavar="A", help=(
+    "The key's: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384."))]
+LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", help="Where the files lie: ssl.")]
+Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Where the nodes' trees are made.")]
+Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
+
+
+class Words:
+    """The words on stderr, unless `--quiet` was said."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+
+    def say(self, *lines: str) -> None:
+        """Plain words."""
+        if not self.quiet:
+            for line in lines:
+                print(line, file=sys.stderr)
+
+    def warn(self, lines: Sequence[str]) -> None:
+        """Warnings: what was done all the same."""
+        self.say(*(f"kpki: warning: {line}" for line in lines))
+
+
+def put_json(document: dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(document, indent=2))
+
+
+def read_authority(ca: str | None, ca_key: str | None, passin: str | None, now: datetime) -> Authority:
+    """The CA that the options name; a passphrase is asked for on a terminal where none is given."""
+    from ..cluster.authority import load_authority
+    from .openssl.streams import ask_passphrase, passphrase
+    if ca is None or ca_key is None:
+        raise InputError("no CA: its certificate and its key are needed",
+                         hint="--ca CERT --ca-key KEY (or --example, to try it with a throw-away CA)")
+    key = files.read(ca_key)
+    source = passphrase(passin)
+    if source is None and b"ENCRYPTED" in key and sys.stdin.isatty():
+        source = ask_passphrase(f"Passphrase of {ca_key}:")
+    if source is None and b"ENCRYPTED" in key:
+        raise InputError(f"{ca_key}: the private key is encrypted, and no passphrase was given",
+                         hint="--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT")
+    return load_authority(files.read(ca), key, passphrase=source, now=now, names=(ca, ca_key))

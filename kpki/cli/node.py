@@ -1,0 +1,143 @@
+"""`kpki node`: issue, request, sign, install."""
+from __future__ import annotations
+
+import os
+import socket
+from typing import Annotated
+
+import typer
+
+from .. import files, pem
+from ..clock import utc_now
+from ..errors import InputError, about
+from . import telling
+from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
+                     Server, Words, read_authority)
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+_EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://192.0.2.10:6443"
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The node's name, as `kubectl get nodes` shows it.")]
+Archive = Annotated[bool, typer.Option("--archive", help="Also pack the tree into DIR/NAME.tar.")]
+Example = Annotated[bool, typer.Option("--example", help="Try it with a throw-away CA, in the folder example/.")]
+Csr = Annotated[str, typer.Argument(metavar="CSR", help="The request that `node request` made.")]
+For = Annotated[str, typer.Option("--node", metavar="NAME", help="The node that asks.")]
+Source = Annotated[str, typer.Argument(metavar="TREE|ARCHIVE|PEM", help=(
+    "A node's tree or its archive (node issue), or the signed certificate (node sign)."))]
+Mine = Annotated[str | None, typer.Option("--node", metavar="NAME", help="This node's name (its host name).")]
+Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The request's key, for a PEM.")]
+
+
+@app.command()
+def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, address: Addresses = [],
+          dns: Dns = [], server: Server = None, days: Days = 365, algorithm: Algorithm = None,
+          layout: LayoutName = "ssl", out: Out = "nodes", archive: Archive = False, example: Example = False,
+          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+    """At the CA: a node's key, certificate and kubeconfig, as the file tree that belongs on the node.
+
+    What is right already stays. Prints the kubelet's flags that must name the files.
+    """
+    from ..cluster import node as nodes
+    from ..cluster import workspace
+    from ..kubernetes.layouts import find_layout
+    words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
+    if example:
+        if ca or ca_key:
+            raise InputError("--example makes a CA of its own", hint="leave out --ca and --ca-key, or --example")
+        out, address, server = f"{_EXAMPLE}/nodes", address or [_EXAMPLE_ADDRESS], server or _EXAMPLE_SERVER
+    node, chosen = nodes.node_of(name, address, dns), find_layout(layout or "ssl")
+    nodes.check_wishes(days=days, algorithm=algorithm, server=server)
+    if example:
+        ca, ca_key = workspace.ensure_example(_EXAMPLE, now)
+    authority = read_authority(ca, ca_key, passin, now)
+    folder, trees = _place(out)
+    with workspace.locked(folder, now):
+        wanted = nodes.issue_into(f"{out}/{name}", authority, node, server=server, days=days, algorithm=algorithm,
+                                  layout=chosen.name, now=now, warnings=warnings)
+        packed = [files.File(f"{trees}/{name}.tar", files.pack(wanted, now=now, prefix=name), 0o600)] if archive else []
+        written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", wanted), *packed], trees=trees, now=now)
+    words.warn(warnings)
+    if explain:
+        words.say(*telling.issue_steps(node, authority, algorithm, ca or "", ca_key or "", days))
+    telling.issued(written, chosen, node, out=out, as_json=json, words=words)
+    return 0
+
+
+@app.command()
+def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
+            layout: LayoutName = "ssl", out: Out = "nodes", json: Json = False, explain: Explain = False,
+            quiet: Quiet = False) -> int:
+    """On the node: its key, which never leaves it, and a request for the CA to sign."""
+    from ..cluster import node as nodes
+    from ..cluster import workspace
+    from ..kubernetes.layouts import find_layout
+    words, now = Words(quiet=quiet), utc_now()
+    node, chosen = nodes.node_of(name, address, dns), find_layout(layout or "ssl")
+    nodes.check_wishes(algorithm=algorithm)
+    folder, trees = _place(out)
+    with workspace.locked(folder, now):
+        there = files.look(folder, f"{trees}/{name}.csr").kind == "file"
+        key, csr = nodes.request_node(f"{out}/{name}", node, algorithm=algorithm, layout=chosen.name,
+                                      present=files.read(f"{out}/{name}.csr") if there else None)
+        written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", [key]),
+                                           files.File(f"{trees}/{name}.csr", csr, 0o644)], trees=trees, now=now)
+    if explain:
+        words.say(*telling.request_steps(node, algorithm))
+    telling.requested(written, chosen, node, out=out, as_json=json, words=words)
+    return 0
+
+
+@app.command()
+def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
+         address: Addresses = [], dns: Dns = [], days: Days = 365, out: Out = "nodes",
+         json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+    """At the CA: answer a node's request. Writes DIR/NAME.pem, the certificate and then the CA's.
+
+    The names and addresses are those said here, never more because a request asks.
+    """
+    from ..cluster import node as nodes
+    from ..cluster import workspace
+    words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
+    asked, asks = nodes.node_of(node, address, dns), files.read(csr)
+    authority = read_authority(ca, ca_key, passin, now)
+    with about(csr):
+        answer = nodes.sign_node(pem.load_csr(asks), authority, asked, days=days, now=now, warnings=warnings)
+    folder, trees = _place(out)
+    with workspace.locked(folder, now):
+        written = workspace.write(folder, [files.File(f"{trees}/{node}.pem", answer, 0o644)], trees=trees, now=now)
+    words.warn(warnings)
+    if explain:
+        words.say(*telling.sign_steps(asked, authority, csr, ca or "", ca_key or "", days))
+    telling.signed(written, asked, out=out, as_json=json, words=words)
+    return 0
+
+
+@app.command()
+def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None, server: Server = None,
+            layout: LayoutName = "ssl", json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+    """On the node: check everything, then put all files in place at once.
+
+    What is replaced is kept under var/lib/kpki/backup. A kubeconfig that is there and right stays.
+    """
+    from ..cluster import installation
+    from ..kubernetes.layouts import find_layout
+    from ..kubernetes.profiles import check_node_name
+    words, now = Words(quiet=quiet), utc_now()
+    name, chosen = node or socket.gethostname().lower(), find_layout(layout or "ssl")
+    given = installation.read_source(source, chosen, root=root, key=key, node=check_node_name(name))
+    plan = installation.plan_install(given, root, name, layout=chosen, server=server, now=now)
+    written = installation.install(plan, root, now=now)
+    words.warn(plan.warnings)
+    if explain:
+        words.say(*telling.install_steps(plan, root))
+    telling.installed(written, plan, chosen, name, root=root, as_json=json, words=words)
+    return 0
+
+
+def _place(out: str) -> tuple[str, str]:
+    """The workspace that a folder of trees lies in, and the folder's own name."""
+    folder, trees = os.path.split(os.path.abspath(out))
+    if not trees:
+        raise InputError(f"{out}: not a folder for nodes' trees", hint="--out nodes")
+    return os.path.relpath(folder), trees

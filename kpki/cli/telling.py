@@ -1,0 +1,161 @@
+"""What the node commands tell a person: what lies where, what comes next, and the openssl steps that they stand for."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .. import files
+from ..cluster.node import REQUEST_ALGORITHM
+from ..kubernetes.layouts import Layout, kubelet_flags
+from ..kubernetes.profiles import KUBELET, NODE_PREFIX, NODES_GROUP
+from .common import Words, put_json
+
+if TYPE_CHECKING:
+    from ..cluster.authority import Authority
+    from ..cluster.installation import Installation
+    from ..cluster.node import Node
+
+Written = Sequence[tuple[files.File, str]]
+_DONE = {"create": "made", "replace": "replaced", "keep": "right already"}
+
+
+def issued(written: Written, layout: Layout, node: Node, *, out: str, as_json: bool, words: Words) -> None:
+    """After `node issue`: the flags on stdout, and where to look and go on."""
+    _result(written, layout, node.name, as_json=as_json, lines=kubelet_flags(layout))
+    if as_json:
+        return
+    tree = f"{out}/{node.name}"
+    words.say(*_made(written, out), "", "On standard output: the kubelet's flags that must name these files there.",
+              "", "look:    kpki x509 -noout -text -in " + f"{tree}/{layout.place(KUBELET.name).certificate}",
+              f"check:   kpki check {tree}", f"install: copy {tree} to {node.name}, and there:",
+              f"         kpki node install {node.name} --node {node.name}")
+
+
+def requested(written: Written, layout: Layout, node: Node, *, out: str, as_json: bool, words: Words) -> None:
+    """After `node request`: the request's path on stdout."""
+    _result(written, layout, node.name, as_json=as_json, lines=[f"{out}/{node.name}.csr"])
+    if as_json:
+        return
+    addresses = "".join(f" --address {one}" for one in node.addresses)
+    names = "".join(f" --dns {one}" for one in node.dns)
+    words.say(*_made(written, out), "", f"look: kpki req -noout -text -in {out}/{node.name}.csr",
+              f"next: copy {node.name}.csr to the CA, and there:",
+              f"      kpki node sign {node.name}.csr --node {node.name} --ca CA.pem --ca-key CA-KEY.pem"
+              f"{addresses}{names}")
+
+
+def signed(written: Written, node: Node, *, out: str, as_json: bool, words: Words) -> None:
+    """After `node sign`: the answer's path on stdout."""
+    _result(written, None, node.name, as_json=as_json, lines=[f"{out}/{node.name}.pem"])
+    if as_json:
+        return
+    words.say(*_made(written, out), "", f"look: kpki x509 -noout -text -in {out}/{node.name}.pem",
+              f"next: copy {node.name}.pem to {node.name}, and there:",
+              f"      kpki node install {node.name}.pem --node {node.name}")
+
+
+def installed(written: Written, plan: Installation, layout: Layout, node: str, *, root: str, as_json: bool,
+              words: Words) -> None:
+    """After `node install`: the flags on stdout, what to restart, what another node's pair has left behind."""
+    _result(written, layout, None, as_json=as_json, lines=kubelet_flags(layout))
+    if as_json:
+        return
+    words.say(*_list(root, [(file.path, file.mode, action) for file, action in written]), "")
+    if all(action == "keep" for _, action in written):
+        words.say(f"{node}: everything was right already")
+        return
+    words.say("next: see that the kubelet has the flags on standard output, then",
+              "      systemctl restart kubelet")
+    if plan.former:
+        words.say(f"The old pair was {plan.former}'s. What hangs on {node} since then goes with:",
+                  f"      kubectl get pods -A --field-selector spec.nodeName={node}",
+                  "      kubectl delete pod -n NAMESPACE POD --force --grace-period=0   # mirror pods in Terminating")
+
+
+def _result(written: Written, layout: Layout | None, host: str | None, *, as_json: bool, lines: Iterable[str]) -> None:
+    """The result on stdout: its lines, or one JSON document, which needs no words beside it."""
+    if not as_json:
+        print(*lines, sep="\n")
+        return
+    rows = {path: place.row for place in (layout.places if layout else ())
+            for path in (place.certificate, place.key, place.kubeconfig) if path}
+    put_json({"written": [
+        {"host": host, "path": _inside(file.path, host), "row": _row(file.path, rows), "action": action}
+        for file, action in written], "waiting": []})
+
+
+def _row(path: str, rows: dict[str, str]) -> str:
+    return next((row for end, row in rows.items() if path.endswith(end)), KUBELET.name)
+
+
+def _inside(path: str, host: str | None) -> str:
+    """A path relative to the host's tree, where it lies in one of several."""
+    trees, _, rest = path.partition("/")
+    return rest.removeprefix(f"{host}/") if host and rest.startswith(f"{host}/") else path
+
+
+def _made(written: Written, out: str) -> Iterator[str]:
+    """A line per file of a workspace, whose paths begin with the last part of *out*."""
+    return _list(out, [(file.path.partition("/")[2], file.mode, action) for file, action in written])
+
+
+def _list(folder: str, rows: Iterable[tuple[str, int, str]]) -> Iterator[str]:
+    """A line per file, under the folder that the person named."""
+    for path, mode, action in rows:
+        yield f"  {_DONE[action]:<14} {mode:04o}  {os.path.join(folder, path)}"
+
+
+def issue_steps(node: Node, authority: Authority, algorithm: str | None, ca: str, ca_key: str, days: int) -> list[str]:
+    """The openssl commands that `node issue` stands for."""
+    return ["kpki node issue makes a key, a request and a certificate, and says which files the kubelet must name:",
+            *_key_steps(algorithm or authority.algorithm), *_request_steps(node),
+            *_sign_steps(node, "worker.csr", ca, ca_key, days, authority.digest),
+            "The certificate is for client and server at once: the API server knows the node by its subject, and",
+            "reaches the kubelet under its names and addresses. The kubeconfig names the files by their paths."]
+
+
+def request_steps(node: Node, algorithm: str | None) -> list[str]:
+    """The openssl commands that `node request` stands for."""
+    return ["kpki node request makes the key where it will stay, and asks for a certificate for it:",
+            *_key_steps(algorithm or REQUEST_ALGORITHM), *_request_steps(node)]
+
+
+def sign_steps(node: Node, authority: Authority, csr: str, ca: str, ca_key: str, days: int) -> list[str]:
+    """The openssl commands that `node sign` stands for."""
+    return ["kpki node sign looks at the request, and issues what a node may have, whatever the request says:",
+            f"  openssl req -noout -text -verify -in {csr}",
+            *_sign_steps(node, csr, ca, ca_key, days, authority.digest)]
+
+
+def install_steps(plan: Installation, root: str) -> list[str]:
+    """The openssl commands that `node install` stands for."""
+    base = root.rstrip("/")
+    paths = [f"{base}/{file.path}" for file in plan.files]
+    return ["kpki node install checks the pair, its signer, its subject and its dates, then replaces all at once:",
+            "  openssl x509 -noout -subject -dates -in worker.pem", "  openssl verify -CAfile ca.pem worker.pem",
+            "  openssl x509 -noout -pubkey -in worker.pem; openssl pkey -pubout -in worker-key.pem   # the same",
+            *(f"  install -m {file.mode:04o} FILE {path}" for file, path in zip(plan.files, paths, strict=True))]
+
+
+def _key_steps(algorithm: str) -> list[str]:
+    kind, _, size = algorithm.partition("-")
+    return [f"  openssl genrsa -out worker-key.pem {size}" if kind == "RSA" else
+            f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} -out worker-key.pem"]
+
+
+def _names(node: Node) -> str:
+    return ",".join([f"DNS:{name}" for name in node.names] + [f"IP:{address}" for address in node.addresses])
+
+
+def _request_steps(node: Node) -> list[str]:
+    return [f"  openssl req -new -key worker-key.pem -subj /O={NODES_GROUP}/CN={NODE_PREFIX}{node.name} \\",
+            f"      -addext subjectAltName={_names(node)} -out worker.csr"]
+
+
+def _sign_steps(node: Node, csr: str, ca: str, ca_key: str, days: int, digest: str) -> list[str]:
+    return ["  printf '%s\\n' 'basicConstraints=critical,CA:FALSE' 'keyUsage=critical,digitalSignature' \\",
+            f"      'extendedKeyUsage=serverAuth,clientAuth' 'subjectAltName={_names(node)}' > worker.ext",
+            f"  openssl x509 -req -in {csr} -CA {ca} -CAkey {ca_key} -days {days} -{digest} \\",
+            "      -extfile worker.ext -out worker.pem",
+            "The keyUsage of an RSA key has keyEncipherment as well."]

@@ -1,0 +1,1 @@
+"""Your cluster: what it should be, what is there, what to do."""

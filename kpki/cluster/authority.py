@@ -1,0 +1,194 @@
+"""A CA at work: its signing pair, checked before use, and the certificates it issues for rows of the table."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from .. import pem
+from ..errors import InputError, KpkiError, RefusedError, about
+from ..kubernetes import reading
+from ..kubernetes.profiles import Profile, leaf_values
+from ..stages import certificates, keys
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+    from cryptography.x509 import Certificate
+
+BACKDATED = timedelta(minutes=5)    # as kubeadm does, for hosts whose clock is a little behind
+SHORTEST_RSA = 2048
+GO_CURVES = ("secp256r1", "secp384r1", "secp521r1")     # crypto/tls takes no certificate on another
+
+# Name of an algorithm, as kubeadm's encryptionAlgorithm has it → the words of genpkey.
+ALGORITHMS: dict[str, dict[str, str | int]] = {
+    "RSA-2048": {"algorithm": "RSA", "bits": 2048}, "RSA-3072": {"algorithm": "RSA", "bits": 3072},
+    "RSA-4096": {"algorithm": "RSA", "bits": 4096},
+    "ECDSA-P256": {"algorithm": "EC", "curve": "P-256"}, "ECDSA-P384": {"algorithm": "EC", "curve": "P-384"},
+}
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The certificate that signs, its *key*, and the *bundle* (PEM) that hosts are to trust."""
+
+    certificate: Certificate
+    key: PrivateKeyTypes = field(repr=False)
+    bundle: bytes
+
+    @property
+    def digest(self) -> str:
+        """The hash of its signatures: SHA-256, but a P-384 or P-521 key's own size."""
+        size = self.key.curve.key_size if isinstance(self.key, ec.EllipticCurvePrivateKey) else 256
+        return {384: "sha384", 521: "sha512"}.get(size, "sha256")
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of the leaves' keys where nobody says another: the CA's own."""
+        return key_algorithm(self.key) or ("RSA-2048" if isinstance(self.key, rsa.RSAPrivateKey) else "ECDSA-P256")
+
+
+def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes | None = None, now: datetime,
+                   names: tuple[str, str] = ("CA certificate", "CA key")) -> Authority:
+    """A CA from its files' bytes; of a bundle the signer is the certificate that matches the key.
+
+    *names* are the files'.
+
+    Raises InputError for bytes that cannot be read, RefusedError for a pair that does not match, that is no CA or whose
+    time is over.
+    """
+    with about(names[1]):
+        key = pem.load_key(key_pem, passphrase)
+        public_key = keys.public_key_der(keys.signing_key(key))
+    with about(names[0]):
+        bundle = pem.load_certificates(certificates_pem)
+        for one in bundle:
+            if part := reading.unreadable(one):
+                raise InputError(f"a certificate whose {part} cannot be read")
+    signer = next((one for one in bundle if reading.certifies(one, public_key)), None)
+    if signer is None:
+        raise RefusedError(f"{names[0]} and {names[1]} do not match: the key is not the certificate's",
+                           hint="take the key that lies beside this CA certificate")
+    with about(names[0]):
+        _check_ca(signer, now)
+    return Authority(signer, key, b"".join(map(pem.dump_certificate, bundle)))
+
+
+def _check_ca(certificate: Certificate, now: datetime) -> None:
+    fault = reading.ca_fault(certificate)
+    if fault:
+        raise RefusedError(f"the certificate is not a CA: {fault}", hint="take the cluster's CA certificate")
+    if now > certificate.not_valid_after_utc:
+        raise RefusedError(f"the CA certificate expired on {day(certificate.not_valid_after_utc)}",
+                           hint="nothing it signs is accepted any more: the CA must be renewed first")
+    if now < certificate.not_valid_before_utc:
+        raise RefusedError(f"the CA certificate is not valid before {day(certificate.not_valid_before_utc)}",
+                           hint="is this host's clock right?")
+
+
+def day(moment: datetime) -> str:
+    """A moment for people: date and time in UTC, to the second."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def make_key(algorithm: str) -> PrivateKeyTypes:
+    """A new key; *algorithm* is a name of ALGORITHMS. Raises InputError for another."""
+    words = ALGORITHMS[check_algorithm(algorithm)]
+    return keys.genpkey(str(words["algorithm"]), bits=int(words.get("bits", 0)), curve=str(words.get("curve", "")))
+
+
+def check_algorithm(name: str) -> str:
+    """*name*, where it is one of ALGORITHMS. Else InputError."""
+    if name not in ALGORITHMS:
+        raise InputError(f"unknown algorithm {name!r}", hint=f"one of: {', '.join(ALGORITHMS)}")
+    return name
+
+
+def key_algorithm(key: PrivateKeyTypes) -> str | None:
+    """The name in ALGORITHMS that a key answers to, None where none does."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        name = f"RSA-{key.key_size}"
+    elif isinstance(key, ec.EllipticCurvePrivateKey):
+        name = f"ECDSA-P{key.curve.key_size}" if key.curve.name.startswith("secp") else ""
+    else:
+        name = ""
+    return name if name in ALGORITHMS else None
+
+
+def issue(authority: Authority, profile: Profile, key: PrivateKeyTypes | bytes, *, node: str, dns: Sequence[str],
+          addresses: Sequence[str], days: int, now: datetime, warnings: list[str]) -> Certificate:
+    """The certificate of a row for a key (or the public key's DER), valid *days* from *now*, 5 minutes backdated.
+
+    It never outlives its CA: then it is cut, with a line added to *warnings*. Raises InputError for *days* under 1.
+    """
+    check_days(days)
+    try:
+        not_after = now + timedelta(days=days)
+    except OverflowError:
+        not_after = datetime.max.replace(tzinfo=timezone.utc)
+    end = authority.certificate.not_valid_after_utc
+    if not_after > end:
+        warnings.append(f"{days} days are cut to the end of the CA, {day(end)}: no certificate outlives its CA")
+        not_after = end
+    public_key = key if isinstance(key, bytes) else keys.public_key_der(key)
+    values = leaf_values(profile, node=node, dns=dns, addresses=addresses, rsa=_is_rsa(public_key))
+    return certificates.sign(values, public_key, authority.certificate, authority.key, digest=authority.digest,
+                             not_before=now - BACKDATED, not_after=not_after)
+
+
+def check_days(days: int) -> int:
+    """*days*, where a certificate can be valid so long. Else InputError."""
+    if days < 1:
+        raise InputError(f"a certificate that is valid {days} days is of no use", hint="--days is 1 or more")
+    return days
+
+
+def _is_rsa(public_key: bytes) -> bool:
+    return isinstance(pem.load_public_key(public_key), rsa.RSAPublicKey)
+
+
+def example_authority(now: datetime) -> tuple[bytes, bytes]:
+    """A throw-away CA (P-256, ten years): its certificate and its key, in PEM."""
+    key = make_key("ECDSA-P256")
+    certificate = certificates.req_x509(
+        key, config=_CA_CONFIG, subject="/CN=kubernetes", days=3650, now=now)
+    return pem.dump_certificate(certificate), pem.dump_key(key, form="traditional")
+
+
+_CA_CONFIG = """
+[req]
+x509_extensions = ca
+[ca]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,digitalSignature,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+"""
+
+
+def sound_key(data: bytes) -> PrivateKeyTypes | None:
+    """The key in *data*, where the kubelet can load it and it is strong enough to be kept; else None."""
+    try:
+        key = pem.load_key(data, encoding="PEM")
+    except KpkiError:
+        return None
+    return key if key_fault(key.public_key()) is None else None
+
+
+def key_fault(key: PublicKeyTypes) -> str | None:
+    """Why a node's key is not one to issue for, None where it is: RSA of 2048 bits or more, or a curve that Go has."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA key has {key.key_size} bits, under {SHORTEST_RSA}" if key.key_size < SHORTEST_RSA else None
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        name = key.curve.name
+        return None if name in GO_CURVES else f"key is on the curve {name}, which Kubernetes cannot use"
+    return "key is neither RSA nor ECDSA, and Kubernetes reads no other"
+
+
+def plain_key(data: bytes) -> PrivateKeyTypes:
+    """The key in *data*, which the kubelet is to load without being asked anything. Raises InputError."""
+    if b"ENCRYPTED" in data:
+        raise InputError("the private key is encrypted, and the kubelet has no passphrase to give",
+                         hint="decrypt it first: kpki pkey -in KEY -out PLAIN-KEY")
+    return pem.load_key(data)

@@ -1,0 +1,109 @@
+"""What a file of a tree holds, or the finding that says why it holds nothing of use."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .. import pem
+from ..errors import InputError
+from ..kubernetes import reading
+from ..kubernetes.causes import CAUSES, Severity
+from .inventory import Found
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault: its *cause*, where it is (*host*, *path* in its tree, *row*), and what was *got* and *expected*.
+
+    *mild* makes a warning of it, whatever its cause usually is.
+    """
+
+    cause: str
+    path: str
+    row: str
+    message: str
+    got: str = ""
+    expected: str = ""
+    host: str | None = None
+    remedy: tuple[str, ...] = ()
+    mild: bool = False
+
+    @property
+    def severity(self) -> Severity:
+        """The cause's severity."""
+        return "warning" if self.mild else CAUSES[self.cause].severity
+
+
+def read_certificates(found: Found, row: str) -> tuple[list[Certificate], Finding | None]:
+    """The certificates of a file, or why there are none."""
+    data, finding = readable(found, row)
+    if data is None:
+        return [], finding
+    blocks, labels = _blocks(data)
+    if "CERTIFICATE" not in labels:
+        if any(label.endswith("PRIVATE KEY") for label in labels):
+            return [], Finding("key-cert-mismatch", found.path, row, "it holds a private key, not a certificate: "
+                               "certificate and key are swapped", got=labels[0], expected="CERTIFICATE")
+        return [], _no_pem(found.path, row, data, "certificate")
+    try:
+        certificates = [pem.load_certificate(one.der) for one in blocks if one.label == "CERTIFICATE"]
+    except InputError as error:
+        return [], Finding("malformed-x509", found.path, row, error.message)
+    part = next(filter(None, map(reading.unreadable, certificates)), None)
+    if part:
+        return [], Finding("malformed-x509", found.path, row, f"the {part} of a certificate in it cannot be read",
+                           got=part)
+    return certificates, None
+
+
+def readable(found: Found, row: str) -> tuple[bytes | None, Finding | None]:
+    """The bytes of a file, or why there are none."""
+    if found.missing:
+        return None, Finding("file-missing", found.path, row, "it is not there")
+    if found.data is None:
+        return None, Finding("key-unreadable", found.path, row, f"it cannot be read: {found.problem}")
+    return found.data, None
+
+
+def _blocks(data: bytes) -> tuple[list[pem.Block], list[str]]:
+    try:
+        blocks = list(pem.blocks(data))
+    except InputError:
+        blocks = []
+    return blocks, [block.label for block in blocks]
+
+
+def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
+    if not data.strip():
+        what = "the file is empty"
+    elif data[:1] == b"\x30":
+        what = "it looks like DER, and Kubernetes reads PEM only"
+    elif b"-----BEGIN " in data:
+        what = "the PEM block is cut off, broken or of another kind"
+    else:
+        what = "there is no PEM block in it"
+    return Finding("bad-pem", path, row, f"no {noun} in it: {what}", got=f"{len(data)} bytes",
+                   expected=f"a {noun} in PEM")
+
+
+def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | None]:
+    """The private key of a file, or why there is none."""
+    data, finding = readable(found, row)
+    if data is None:
+        return None, finding
+    blocks, labels = _blocks(data)
+    if not any(label in pem.KEY_LABELS for label in labels):
+        if "CERTIFICATE" in labels:
+            return None, Finding("key-cert-mismatch", found.path, row, "it holds a certificate, not a private key: "
+                                 "certificate and key are swapped", got="CERTIFICATE", expected="PRIVATE KEY")
+        return None, _no_pem(found.path, row, data, "private key")
+    if any(b"ENCRYPTED" in block.armour[:200] for block in blocks if block.label in pem.KEY_LABELS):
+        return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no kubelet can load it")
+    try:
+        return pem.load_key(data), None
+    except InputError as error:
+        return None, Finding("bad-pem", found.path, row, error.message)

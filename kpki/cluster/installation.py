@@ -1,0 +1,159 @@
+"""Putting a node's files in place: read them, check everything, replace all at once."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from .. import files, pem
+from ..errors import FileError, InputError, RefusedError, about
+from ..kubernetes import reading
+from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, KEY_MODE, Layout
+from ..kubernetes.profiles import KUBELET, NODE_PREFIX
+from .authority import plain_key
+from .contents import Finding
+from .findings import check_node
+from .inventory import Found, Inventory, inspect
+from .node import kept_kubeconfig, kubeconfig_file
+
+BACKUP = "var/lib/kpki/backup"
+# Faults of files that cannot be taken at all, as against files that are another's.
+UNREADABLE = ("file-missing", "bad-pem", "malformed-x509", "key-unreadable", "encrypted-key", "kubeconfig-broken")
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is to be put in place: the *files*, and the node whose pair lay there before (None: nobody else's).
+
+    *warnings* are lines to be told to a person.
+    """
+
+    files: tuple[files.File, ...]
+    former: str | None
+    warnings: tuple[str, ...] = ()
+
+
+def tree_files(tree: str, layout: Layout) -> tuple[files.File, ...]:
+    """The files of a node's tree on disk, as far as they are there. FileError where one cannot be read."""
+    found = inspect(tree, layout=layout.name).found
+    modes = dict(layout.files())
+    for one in found.values():
+        if one.problem:
+            raise FileError(f"{tree}/{one.path}: {one.problem}")
+    return tuple(files.File(path, found[path].data or b"", mode) for path, mode in modes.items()
+                 if not found[path].missing)
+
+
+def signed_files(data: bytes, key: bytes, layout: Layout) -> tuple[files.File, ...]:
+    """The files that a signed answer (PEM: certificate, then CA) and the request's key make."""
+    chain = pem.load_certificates(data)
+    if len(chain) < 2:
+        raise InputError("only one certificate in it: the node's own, and after it the CA's, are wanted",
+                         hint="kpki node sign writes both")
+    place = layout.place(KUBELET.name)
+    bundle = b"".join(map(pem.dump_certificate, chain[1:]))
+    return (files.File(layout.place("ca").certificate, bundle, CERTIFICATE_MODE),
+            files.File(place.certificate, pem.dump_certificate(chain[0]), CERTIFICATE_MODE),
+            files.File(place.key or "", key, KEY_MODE))
+
+
+def read_source(path: str, layout: Layout, *, root: str, key: str | None, node: str) -> tuple[files.File, ...]:
+    """What `node install` is given: a tree, an archive of one, or a signed answer (PEM) with the request's key.
+
+    The key is *key*'s file, else the one that `node request` left beside the answer, else the one in place. Raises
+    InputError or FileError for what cannot be read.
+    """
+    if _kind(path) == "folder":
+        return tree_files(path, layout)
+    data = files.read(path)
+    with about(path):
+        if b"\0" in data[:512] and data[:1] != b"\x30":        # no text, and no DER
+            modes = dict(layout.files())
+            return tuple(files.File(one.path, one.data, modes[one.path]) for one in files.unpack(data, expected=modes))
+        name = layout.place(KUBELET.name).key or ""
+        beside = [os.path.join(os.path.dirname(path), node, name), os.path.join("nodes", node, name),
+                  os.path.join(root, name)]
+        place = key or next((one for one in beside if _kind(one) == "file"), None)
+        if place is None:
+            raise InputError("the key of this certificate is not here",
+                             hint="kpki node request made it: say --key FILE")
+    key_data = files.read(place)
+    with about(place):
+        plain = pem.dump_key(plain_key(key_data), form="traditional")
+    with about(path):
+        return signed_files(data, plain, layout)
+
+
+def _kind(path: str) -> str:
+    """What lies at a path, with symbolic links followed."""
+    return files.look("/", files.resolve("/", os.path.abspath(path))).kind
+
+
+def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: Layout, server: str | None,
+                 now: datetime) -> Installation:
+    """What installing these files on *node*, whose root is *root*, would put there, once all of it has been checked.
+
+    A kubeconfig that is there and right is kept. Raises RefusedError for files that are another node's, no pair, of an
+    unknown CA or expired; InputError for files that cannot be read, or where a kubeconfig must be made and nothing
+    tells the *server*.
+    """
+    place = layout.place(KUBELET.name)
+    there = inspect(root, layout=layout.name)
+    kept = kept_kubeconfig(there, server)
+    given = next((one for one in source if one.path == place.kubeconfig), None)
+    if kept is None and given is None and server is None:
+        raise InputError(f"{node}: its kubeconfig must be made, and nothing tells the API server's URL",
+                         hint="--server https://ADDRESS:6443")
+    kubeconfig = kept or (kubeconfig_file(layout, server) if server else given)
+    wanted = [one for one in source if one.path != place.kubeconfig] + ([kubeconfig] if kubeconfig else [])
+    _check_files(wanted, layout, node, now)
+    return Installation(tuple(wanted), _former(there.found[place.certificate], node), _another_ca(there, wanted))
+
+
+def _another_ca(there: Inventory, wanted: Sequence[files.File]) -> tuple[str, ...]:
+    """A warning where the CA that is in place is not among those that take its place."""
+    path = there.layout.place("ca").certificate
+    try:
+        old, new = (pem.load_certificates(data) for data in (
+            there.found[path].data or b"", next(one.data for one in wanted if one.path == path)))
+    except InputError:
+        return ()
+    if any(one in new for one in old):
+        return ()
+    return (f"{path}: another CA than the one that was there; if it is not the cluster's, put the old one back from "
+            f"{BACKUP}",)
+
+
+def _check_files(source: Sequence[files.File], layout: Layout, node: str, now: datetime) -> None:
+    found = {path: Found(path, missing=True) for path, _ in layout.files()}
+    found |= {one.path: Found(one.path, one.data, one.mode) for one in source}
+    errors = [one for one in check_node(Inventory("", layout, found), node=node, now=now) if one.severity == "error"]
+    unreadable = [one for one in errors if one.cause in UNREADABLE]
+    if unreadable:
+        raise InputError(_told(unreadable[0]), hint="nothing was installed")
+    if errors:
+        raise RefusedError(_told(errors[0]), hint=f"nothing was installed: these files are not fit for {node}")
+
+
+def _told(finding: Finding) -> str:
+    return f"{finding.path}: {finding.message} ({finding.cause})"
+
+
+def _former(found: Found, node: str) -> str | None:
+    """The node that a certificate names, where it is another than *node*."""
+    try:
+        user = reading.certificate_subject(pem.load_certificate(found.data or b"")).user
+    except InputError:
+        return None
+    other = user.removeprefix(NODE_PREFIX)
+    return other if other != user and other != node else None
+
+
+def install(plan: Installation, root: str, *, now: datetime) -> list[tuple[files.File, str]]:
+    """Put the files in place, all at once; what they replace is kept under BACKUP. Raises FileError."""
+    if _kind(root) != "folder":
+        raise FileError(f"{root}: no such folder", hint="--root is the node's root folder")
+    with files.lock(f"{root.rstrip('/')}/var/lib/kpki/lock", now=now, folder_mode=FOLDER_MODE):
+        return [(file, action) for file, action in files.replace_tree(
+            root, plan.files, folder_mode=FOLDER_MODE, backup=BACKUP, now=now)]

@@ -1,0 +1,146 @@
+"""What a certificate says, as Kubernetes reads it: whom it names, what it is for, whether it may sign another."""
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ..stages import der, keys
+from ..stages.extensions import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, SUBJECT_ALTERNATIVE_NAME)
+from ..stages.names import load_name
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+COMMON_NAME, ORGANIZATION = "2.5.4.3", "2.5.4.10"
+_DNS, _IP = 0x82, 0x87
+_ANY_USAGE = "2.5.29.37.0"
+USAGE_OIDS = {"serverAuth": "1.3.6.1.5.5.7.3.1", "clientAuth": "1.3.6.1.5.5.7.3.2"}
+_CERT_SIGN_BIT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who a certificate says its owner is: the *user* (CN) and the *groups* (every O)."""
+
+    user: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The subjectAltName: DNS names and addresses; None in its place where there is no such extension."""
+
+    dns: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+def subject_of(data: bytes) -> Subject:
+    """User and groups of a certificate's or request's subject (its Name in DER); of several CNs the last, as in Go."""
+    name = load_name(data)
+    users = name.attributes(COMMON_NAME)
+    return Subject(users[-1].text if users else "", tuple(one.text for one in name.attributes(ORGANIZATION)))
+
+
+def certificate_subject(certificate: Certificate) -> Subject:
+    """User and groups that a certificate stands for."""
+    return subject_of(der.whole(der.certificate_fields(certificate.public_bytes(Encoding.DER)).subject))
+
+
+def names_of(extensions: tuple[der.Extension, ...]) -> Names | None:
+    """The names of a subjectAltName among *extensions*, None where there is none."""
+    value = _value(extensions, SUBJECT_ALTERNATIVE_NAME)
+    if value is None:
+        return None
+    dns, addresses = [], []
+    for item in der.items(der.content_of(value)):
+        content = der.content_of(item)
+        if der.tag_of(item) == _DNS:
+            dns.append(content.decode("latin-1"))
+        elif der.tag_of(item) == _IP and len(content) in (4, 16):
+            addresses.append(str(ipaddress.ip_address(content)))
+    return Names(tuple(dns), tuple(addresses))
+
+
+def extensions_of(certificate: Certificate) -> tuple[der.Extension, ...]:
+    """The extensions of a certificate, each as its DER."""
+    return der.certificate_extensions(certificate.public_bytes(Encoding.DER))
+
+
+def usable_for(certificate: Certificate, usage: str) -> bool:
+    """Whether Go lets the certificate be used so ("serverAuth", "clientAuth"): no usage at all means every usage."""
+    value = _value(extensions_of(certificate), EXTENDED_KEY_USAGE)
+    if value is None:
+        return True
+    usages = [der.oid_text(item) for item in der.items(der.content_of(value))]
+    return not usages or _ANY_USAGE in usages or USAGE_OIDS[usage] in usages
+
+
+def unreadable(certificate: Certificate) -> str | None:
+    """What of a certificate, whose outer form is right, nobody can read; None where all of it can be."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    parts: dict[str, Callable[[], object]] = {
+        "public key": lambda: keys.public_key_der(certificate.public_key()),
+        "dates": lambda: (certificate.not_valid_before_utc, certificate.not_valid_after_utc),
+        "signature algorithm": lambda: certificate.signature_hash_algorithm,
+        "subject": lambda: (certificate_subject(certificate), certificate.subject.rfc4514_string()),
+        "issuer": lambda: certificate.issuer.rfc4514_string(),
+        "subjectAltName": lambda: names_of(extensions_of(certificate)),
+        "extendedKeyUsage": lambda: usable_for(certificate, "clientAuth"),
+        "basicConstraints": lambda: ca_fault(certificate)}
+    for part, read in parts.items():
+        try:
+            read()
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return part
+    return None
+
+
+def ca_fault(certificate: Certificate) -> str | None:
+    """Why a certificate may not sign others as a root, None where it may: Go's rule, which lets a version 1 root."""
+    extensions = extensions_of(certificate)
+    if not extensions:
+        return None
+    constraints, usage = _value(extensions, BASIC_CONSTRAINTS), _value(extensions, KEY_USAGE)
+    if constraints is None:
+        return "it has no basicConstraints"
+    if der.boolean(True) not in der.items(der.content_of(constraints)):
+        return "its basicConstraints say CA:FALSE"
+    if usage is not None and not _has_bit(usage, _CERT_SIGN_BIT):
+        return "its keyUsage lacks keyCertSign"
+    return None
+
+
+def signed_by(certificate: Certificate, ca: Certificate) -> bool:
+    """Whether *ca* signed *certificate*: the issuer's name byte for byte, and the signature (crypto/x509)."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    child = der.certificate_fields(certificate.public_bytes(Encoding.DER))
+    parent = der.certificate_fields(ca.public_bytes(Encoding.DER))
+    if der.whole(child.issuer) != der.whole(parent.subject):
+        return False
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+def certifies(certificate: Certificate, public_key: bytes) -> bool:
+    """Whether the certificate is for that public key (DER)."""
+    fields = der.certificate_fields(certificate.public_bytes(Encoding.DER))
+    return der.whole(fields.subject_public_key_info) == public_key \
+        or keys.public_key_der(certificate.public_key()) == public_key
+
+
+def _value(extensions: tuple[der.Extension, ...], oid: str) -> bytes | None:
+    return next((one.value for one in extensions if one.oid == oid), None)
+
+
+def _has_bit(item: bytes, number: int) -> bool:
+    content = der.content_of(item)
+    if der.tag_of(item) != der.BIT_STRING or len(content) <= 1 + number // 8:
+        return False
+    return bool(content[1 + number // 8] & 0x80 >> number % 8)

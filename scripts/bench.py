@@ -1,0 +1,214 @@
+"""What kpki costs: one node by the bare library calls, the library with files, the command, and openssl; start-up.
+
+Every figure is the median of rounds that take turns, so that a slow moment of the machine falls on all rows alike.
+"""
+from __future__ import annotations
+
+import ipaddress
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from statistics import median
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from kpki import dump_certificate, dump_key, files, genpkey, load_csr, req_new, req_x509, x509_req
+from kpki.cluster.authority import Authority, load_authority
+from kpki.cluster.node import issue_node
+
+NOW = datetime.now(timezone.utc)
+PYTHON = sys.executable
+KPKI = [PYTHON, os.path.join(os.path.dirname(PYTHON), "kpki")]
+SERVER, ADDRESS = "https://10.0.0.10:6443", "10.0.0.21"
+Work = Callable[[], object]
+
+
+def measure(rows: dict[str, Work], rounds: int) -> dict[str, float]:
+    """Median seconds of each row, after one round that does not count; the rows take turns."""
+    times: dict[str, list[float]] = {name: [] for name in rows}
+    for turn in range(rounds + 1):
+        for name, work in rows.items():
+            start = time.perf_counter()
+            work()
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    return {name: median(found) for name, found in times.items()}
+
+
+def report(title: str, found: dict[str, float], base: str) -> None:
+    """One table: milliseconds, and how many times the base row's."""
+    print(f"\n{title}")
+    for name, seconds in found.items():
+        print(f"  {name:<58} {seconds * 1000:10.3f} ms   {seconds / found[base]:7.2f} ×")
+
+
+def bare_key(kind: str) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+    """A key by cryptography alone."""
+    return ec.generate_private_key(ec.SECP256R1()) if kind == "EC" else rsa.generate_private_key(65537, 2048)
+
+
+def bare_node(ca: Authority, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, *, request: bool) -> list[bytes]:
+    """Request (if asked), its check, certificate and the PEMs of one node by cryptography's own builders."""
+    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:nodes"),
+                         x509.NameAttribute(NameOID.COMMON_NAME, "system:node:worker-1")])
+    names = x509.SubjectAlternativeName([x509.DNSName("worker-1"), x509.IPAddress(ipaddress.ip_address(ADDRESS))])
+    if request:
+        csr = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(names, False).sign(
+            key, hashes.SHA256())
+        assert csr.is_signature_valid
+    public_key = key.public_key()
+    ca_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = ca.key  # type: ignore[assignment]
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(ca.certificate.subject).public_key(
+        public_key).serial_number(x509.random_serial_number()).not_valid_before(NOW).not_valid_after(
+        NOW + timedelta(days=365))
+    usage = dict.fromkeys(("content_commitment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign",
+                           "encipher_only", "decipher_only"), False)
+    for extension, critical in (
+            (x509.BasicConstraints(False, None), True),
+            (x509.KeyUsage(digital_signature=True, key_encipherment=isinstance(key, rsa.RSAPrivateKey), **usage), True),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), False),
+            (names, False), (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
+            (x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), False)):
+        builder = builder.add_extension(extension, critical)
+    certificate = builder.sign(ca_key, hashes.SHA256())
+    return [key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL,
+                              serialization.NoEncryption()), certificate.public_bytes(serialization.Encoding.PEM)]
+
+
+def node(kind: str, rounds: int, folder: str) -> None:
+    """One node: (a) bare calls with and without a request, (b) the library with files, (c) the command, (d) openssl."""
+    algorithm = {"EC": "ECDSA-P256", "RSA": "RSA-2048"}[kind]
+    ca_key = genpkey(kind)
+    ca_pem, key_pem = dump_certificate(req_x509(ca_key, subject="/CN=kube-ca", days=3650, now=NOW)), dump_key(ca_key)
+    ca = load_authority(ca_pem, key_pem, now=NOW)
+    for name, data in (("ca.pem", ca_pem), ("ca-key.pem", key_pem), ("v3.ext", (
+            "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+            f"extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=DNS:worker-1,IP:{ADDRESS}\n").encode())):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(data)
+    counter = iter(range(10 ** 9))
+    last: list[files.File] = []
+
+    def library(*, write: bool) -> None:
+        last[:] = issue_node(ca, "worker-1", addresses=[ADDRESS], server=SERVER, now=NOW)
+        if write:
+            files_alone()
+
+    def files_alone() -> None:
+        files.replace_tree(os.path.join(folder, f"tree-{next(counter)}"), last, folder_mode=0o755, backup=None, now=NOW)
+
+    def command() -> None:
+        run([*KPKI, "node", "issue", "worker-1", "--ca", "ca.pem", "--ca-key", "ca-key.pem", "--address", ADDRESS,
+             "--server", SERVER, "--out", f"out-{next(counter)}/nodes", "--quiet"], folder)
+
+    def openssl() -> None:
+        make = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "EC" else ["genrsa"]
+        run(["openssl", *make, "-out", "w.key", *(["2048"] if kind == "RSA" else [])], folder)
+        run(["openssl", "req", "-new", "-key", "w.key", "-subj", "/O=system:nodes/CN=system:node:worker-1",
+             "-out", "w.csr"], folder)
+        run(["openssl", "x509", "-req", "-in", "w.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-days", "365",
+             "-extfile", "v3.ext", "-out", "w.pem"], folder)
+
+    fixed = bare_key(kind)
+    report(f"one {algorithm} node, key made anew", measure({
+        "(a) bare cryptography: key, request, check, certificate": lambda: bare_node(ca, bare_key(kind), request=True),
+        "(a') the same without the request": lambda: bare_node(ca, bare_key(kind), request=False),
+        "(b') kpki.issue_node, no files": lambda: library(write=False),
+        "(b) kpki.issue_node and its four files, durable": lambda: library(write=True),
+        "    those four files alone, durable": files_alone,
+        "(c) the command: kpki node issue": command,
+        "(d) openssl: three commands": openssl,
+    }, rounds), "(a) bare cryptography: key, request, check, certificate")
+    report(f"the same with one {algorithm} key for all (key making is luck for RSA)", measure({
+        "(a) bare cryptography: request, check, certificate": lambda: bare_node(ca, fixed, request=True),
+        "(a') the same without the request": lambda: bare_node(ca, fixed, request=False),
+        "(b') kpki.issue_node, no files": lambda: issue_node(
+            ca, "worker-1", addresses=[ADDRESS], server=SERVER, key=fixed, now=NOW),
+    }, rounds * 20), "(a) bare cryptography: request, check, certificate")
+    stages(kind, ca, fixed, rounds)
+
+
+def stages(kind: str, ca: Authority, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, rounds: int) -> None:
+    """req_new and x509_req beside the same request and certificate by cryptography's builders."""
+    config = ("[req]\nprompt = no\ndistinguished_name = dn\nreq_extensions = ext\n[dn]\nO = system:nodes\n"
+              f"CN = system:node:worker-1\n[ext]\nsubjectAltName = DNS:worker-1,IP:{ADDRESS}\n")
+    extensions = ("basicConstraints = critical,CA:FALSE\nkeyUsage = critical,digitalSignature\n"
+                  f"extendedKeyUsage = serverAuth,clientAuth\nsubjectAltName = DNS:worker-1,IP:{ADDRESS}\n")
+    csr = req_new(key, config=config)
+    data = csr.public_bytes(serialization.Encoding.DER)
+
+    def bare_request() -> object:
+        subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:nodes"),
+                             x509.NameAttribute(NameOID.COMMON_NAME, "system:node:worker-1")])
+        names = x509.SubjectAlternativeName([x509.DNSName("worker-1"), x509.IPAddress(ipaddress.ip_address(ADDRESS))])
+        return x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(names, False).sign(
+            key, hashes.SHA256())
+
+    def bare_signing() -> object:
+        assert x509.load_der_x509_csr(data).is_signature_valid
+        return bare_node(ca, key, request=False)
+
+    report(f"stages as library calls, {kind}: the configuration text is read in each call", measure({
+        "bare cryptography: a request": bare_request,
+        "kpki.req_new": lambda: req_new(key, config=config),
+    }, rounds * 20), "bare cryptography: a request")
+    report(f"signing, {kind}", measure({
+        "bare cryptography: check the request, certificate": bare_signing,
+        "kpki.x509_req": lambda: x509_req(load_csr(data), ca.certificate, ca.key, days=365, extfile=extensions),
+    }, rounds * 20), "bare cryptography: check the request, certificate")
+
+
+def run(argv: list[str], folder: str) -> None:
+    """Run one command, silently."""
+    subprocess.run(argv, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def start_up(rounds: int, folder: str) -> None:
+    """How long the command takes to start, beside the imports that it cannot do without."""
+    csr = ["req", "-new", "-key", "k.pem", "-subj", "/CN=x", "-out", "x.csr"]
+    run([*KPKI, "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "k.pem"], folder)
+    ec_imports = ("from cryptography.hazmat.primitives.asymmetric import ec, rsa, ed25519, ed448, padding; "
+                  "from cryptography.hazmat.primitives import serialization; ")
+    rows = {
+        "python -c pass": [PYTHON, "-c", "pass"],
+        "python -c 'import typer'": [PYTHON, "-c", "import typer"],
+        "kpki --help": [*KPKI, "--help"],
+        "python -c 'import cryptography…serialization, ec, rsa'": [PYTHON, "-c", ec_imports + (
+            "k = ec.generate_private_key(ec.SECP256R1())")],
+        "kpki genpkey (P-256)": [*KPKI, "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+        "python -c 'import cryptography…; rsa.generate…(2048)'": [PYTHON, "-c", ec_imports + (
+            "k = rsa.generate_private_key(65537, 2048)")],
+        "kpki genrsa": [*KPKI, "genrsa"],
+        "openssl genrsa": ["openssl", "genrsa"],
+        "python -c 'import cryptography.x509'": [PYTHON, "-c", "import cryptography.x509"],
+        "kpki req -new -subj": [*KPKI, *csr],
+        "openssl req -new -subj": ["openssl", *csr],
+    }
+
+    def starter(argv: list[str]) -> Work:
+        return lambda: run(argv, folder)
+
+    report("start-up, whole process", measure({name: starter(argv) for name, argv in rows.items()}, rounds),
+           "python -c pass")
+
+
+def main() -> None:
+    """Print every table."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    version = subprocess.run(["openssl", "version"], capture_output=True, text=True, check=True).stdout.strip()
+    print(f"Python {sys.version.split()[0]}, {version}, {os.cpu_count()} processors; medians of {rounds} rounds")
+    with tempfile.TemporaryDirectory() as folder:
+        start_up(rounds, folder)
+        for kind in ("EC", "RSA"):
+            node(kind, rounds, folder)
+
+
+if __name__ == "__main__":
+    main()

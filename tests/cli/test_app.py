@@ -1,0 +1,50 @@
+"""What is not openssl's: the application, its help, its words for a line that it cannot take."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import kpki as library
+
+Run = Callable[..., Any]
+
+
+def test_the_version_is_the_librarys(kpki: Run) -> None:
+    """--version is one line on stdout."""
+    assert kpki("--version").out == f"kpki {library.__version__}\n"
+
+
+def test_help_says_what_it_is_for_and_what_not(kpki: Run) -> None:
+    """The first screen names the commands, openssl's verbs and the exit statuses."""
+    words = " ".join(kpki().out.split())
+    for part in ("Not for public web certificates", "check", "node", "genrsa", "Exit status: 0"):
+        assert part in words
+    assert kpki("--help").out == kpki().out
+
+
+@pytest.mark.parametrize("words", [("node", "--help"), ("node", "issue", "--help"), ("node", "request", "--help"),
+                                   ("node", "sign", "--help"), ("node", "install", "--help"), ("check", "--help")])
+def test_every_command_has_help(kpki: Run, words: tuple[str, ...]) -> None:
+    """Plain text on stdout, nothing on stderr."""
+    told = kpki(*words)
+    assert told.out.startswith("Usage: kpki") and told.err == ""
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("bogus",), "No such command 'bogus'."), (("node", "bogus"), "No such command 'bogus'."),
+    (("check", "--bogus"), "No such option: --bogus"), (("node", "sign", "x.csr"), "Missing option '--node'")])
+def test_a_line_that_cannot_be_taken_is_2(kpki: Run, words: tuple[str, ...], message: str) -> None:
+    """One message, no traceback."""
+    assert kpki(*words, status=2).refusal().startswith(message)
+
+
+@pytest.mark.parametrize("key", [KeyboardInterrupt, EOFError])
+def test_an_interrupt_is_130(kpki: Run, monkeypatch: pytest.MonkeyPatch, key: type[BaseException]) -> None:
+    """Ctrl-C, and Ctrl-D at a question, end a command with a word."""
+    def interrupt(*_: object) -> None:
+        raise key
+
+    monkeypatch.setattr("kpki.cluster.inventory.tree_owner", interrupt)
+    assert kpki("check", ".", status=130).err.split() == ["kpki:", "interrupted"]

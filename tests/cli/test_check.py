@@ -1,0 +1,119 @@
+"""`kpki check`: what is wrong with a node's tree, in words and in JSON."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kpki.kubernetes.causes import CAUSES
+
+CA, CERTIFICATE, KEY = (f"etc/kubernetes/ssl/{name}.pem" for name in ("ca", "worker", "worker-key"))
+TREE = "nodes/worker-1"
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def tree(issue: Run, tmp_path: Path) -> Path:
+    """A healthy tree, `nodes/worker-1` in the test's folder."""
+    issue()
+    return tmp_path / TREE
+
+
+def test_a_healthy_tree_is_0_and_nothing_on_stdout(tree: Path, kpki: Run) -> None:
+    """Nothing wrong is said on stderr alone."""
+    told = kpki("check", TREE)
+    assert told.out == "" and told.err == "kpki: worker-1: nothing wrong (2 certificates read)\n"
+
+
+def test_an_error_is_1_with_what_to_do(tree: Path, kpki: Run) -> None:
+    """Cause and path, the fact, the commands that mend it; the same commands are not said twice."""
+    (tree / CERTIFICATE).unlink()
+    (tree / KEY).unlink()
+    told = kpki("check", TREE, status=1)
+    assert told.out.splitlines() == [
+        f"error    file-missing         {CERTIFICATE}", "         it is not there",
+        "         $ kpki node issue worker-1 --ca CA.pem --ca-key CA-KEY.pem --address ADDRESS "
+        "--server https://10.0.0.10:6443",
+        f"error    file-missing         {KEY}", "         it is not there", "         (the same commands)"]
+    assert told.err == "kpki: worker-1: 2 errors (1 certificates read)\n"
+
+
+def test_the_commands_that_check_names_mend_it(tree: Path, kpki: Run, pki: Path) -> None:
+    """What a remedy says can be run as it stands once the CA's files are filled in."""
+    (tree / KEY).write_bytes((pki / "ca.key").read_bytes())
+    document = json.loads(kpki("check", TREE, "--ca", pki / "other.pem", "--json", status=1).out)
+    command, = document["findings"][0]["remedy"]
+    kpki(*command.replace("CA-KEY.pem", str(pki / "other.key")).split()[1:])
+    kpki("check", TREE, "--ca", pki / "other.pem")
+
+
+def test_an_exposed_key_wants_no_new_one(tree: Path, kpki: Run) -> None:
+    """Its remedy is chmod, not another pair."""
+    (tree / KEY).chmod(0o644)
+    document = json.loads(kpki("check", TREE, "--json", status=1).out)
+    assert [one["remedy"] for one in document["findings"]] == [[f"chmod 600 {TREE}/{KEY}"]]
+
+
+def test_json_is_the_document_of_the_design(tree: Path, kpki: Run) -> None:
+    """Every field is there, in one document on stdout, with the exit status of the words."""
+    assert json.loads(kpki("check", TREE, "--json").out) == {"findings": [], "certificates": 2}
+    (tree / CERTIFICATE).write_bytes(b"")
+    document = json.loads(kpki("check", TREE, "--json", status=1).out)
+    assert document["certificates"] == 1
+    finding, = document["findings"]
+    assert [*finding] == ["cause", "severity", "host", "path", "row", "message", "got", "expected", "remedy"]
+    assert (finding["cause"], finding["severity"], finding["host"], finding["path"], finding["row"]) \
+        == ("bad-pem", "error", None, CERTIFICATE, "kubelet")
+
+
+def test_whose_tree_it_is(tree: Path, kpki: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder's name under nodes/, else what --node says; a tree that nothing tells of is 2."""
+    assert "wrong-node-identity" in kpki("check", TREE, "--node", "worker-2", status=1).out
+    tree.rename(tmp_path / "copy")
+    assert kpki("check", "copy", status=2).refusal() == "copy: whose tree is this?"
+    kpki("check", "copy", "--node", "worker-1")
+
+
+def test_at_another_time(tree: Path, kpki: Run) -> None:
+    """--at judges at that moment; a text that is no time is 2."""
+    assert "expired-client-cert" in kpki("check", TREE, "--at", "2099-01-01", status=1).out
+    assert "not-yet-valid" in kpki("check", TREE, "--at", "2001-01-01T00:00:00Z", status=1).out
+    assert kpki("check", TREE, "--at", "tomorrow", status=2).refusal() == "--at: 'tomorrow' is no time"
+
+
+def test_the_ca_that_counts(tree: Path, kpki: Run, pki: Path) -> None:
+    """--ca is the cluster's CA, whatever the tree holds; a file that is none is 2."""
+    kpki("check", TREE, "--ca", pki / "other.pem")
+    assert kpki("check", TREE, "--ca", pki / "ca.pem", status=1).out.count("unknown-authority") == 2
+    assert f"{pki}/empty" in kpki("check", TREE, "--ca", pki / "empty", status=2).refusal()
+
+
+def test_warnings_count_when_strict(kpki: Run, pki: Path, issue: Run) -> None:
+    """A warning alone is 0, with --strict 1."""
+    issue("worker-1", "--days", "20")
+    assert kpki("check", TREE).out.startswith("warning  expiring-soon")
+    kpki("check", TREE, "--strict", status=1)
+
+
+def test_explain_says_what_a_cause_means(tree: Path, kpki: Run) -> None:
+    """--explain adds the meaning and how to see it by hand, on stderr; --quiet leaves the findings alone."""
+    (tree / KEY).unlink()
+    told = kpki("check", TREE, "--explain", status=1)
+    assert f"file-missing: {CAUSES['file-missing'].meaning}; see it with: ls -l FILE" in told.err
+    assert kpki("check", TREE, "--quiet", status=1).err == ""
+
+
+@pytest.mark.parametrize(("path", "words"), [("nothing", "no such file"), (".", "none of kpki's layouts"),
+                                             ("nodes/worker-1/" + CA, "not a folder")])
+def test_where_there_is_nothing_to_check_is_2(tree: Path, kpki: Run, path: str, words: str) -> None:
+    """A path that is not there, holds no layout's files or is no folder is 2, and is named."""
+    assert words in kpki("check", path, "--node", "worker-1", status=2).refusal()
+
+
+def test_an_unknown_layout_is_2(tree: Path, kpki: Run) -> None:
+    """The message names those that there are."""
+    told = kpki("check", TREE, "--layout", "flat", status=2)
+    assert told.refusal() == "unknown layout 'flat'" and "ssl" in told.err

@@ -1,0 +1,41 @@
+"""The page about the node commands knows every option, cause, file and flag that the program knows."""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kpki.kubernetes.causes import CAUSES
+from kpki.kubernetes.layouts import SSL
+
+PAGE = (Path(__file__).parents[2] / "docs" / "node.md").read_text()
+OPTION = re.compile(r"--[a-z][a-z-]*")
+COMMANDS = {"issue": ("node", "issue"), "request": ("node", "request"), "sign": ("node", "sign"),
+            "install": ("node", "install"), "check": ("check",)}
+
+
+def documented(command: str) -> set[str]:
+    """The options that the page's table gives a command."""
+    rows = [line.split(" | ") for line in PAGE.partition("## Options")[2].partition("\n## ")[0].splitlines()
+            if line.startswith("| `--")]
+    return {option for names, of, _ in rows if command in of or of == "all" for option in OPTION.findall(names)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_option_is_on_the_page(kpki: Callable[..., Any], command: str) -> None:
+    """The help's options are the page's, no more and no fewer."""
+    told = kpki(*COMMANDS[command], "--help").out
+    assert set(re.findall(r"^ +(--[a-z-]+)", told, re.MULTILINE)) - {"--help"} == documented(command)
+
+
+def test_each_cause_file_and_flag_is_on_the_page() -> None:
+    """The tables of the program are all there."""
+    found = PAGE.partition("## What check finds")[2]
+    assert set(re.findall(r"`([a-z0-9-]+)`", found)) == set(CAUSES)
+    for path, mode in SSL.files():
+        assert f"| `/{path}` | {mode:04o} |" in PAGE
+    for flag in SSL.flags:
+        assert f"`--{flag}`" in PAGE

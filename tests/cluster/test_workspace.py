@@ -1,0 +1,46 @@
+"""A workspace: what is private in it, and an example CA that is made once."""
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+from kpki import files, pem
+from kpki.cluster.authority import load_authority
+from kpki.cluster.workspace import ensure_example, write
+from kpki.clock import utc_now
+
+
+def test_folders_are_private_up_to_the_hosts_trees(tmp_path: Path) -> None:
+    """A host's tree is 0755 inside, as on the host; everything above and beside it is 0700."""
+    write(str(tmp_path / "w"), [files.File("nodes/a/etc/x", b"", 0o644), files.File("pki/ca.key", b"", 0o600)],
+          trees="nodes", now=utc_now())
+    modes = {str(path.relative_to(tmp_path)): path.stat().st_mode & 0o777
+             for path in tmp_path.rglob("*") if path.is_dir()}
+    assert modes == {"w": 0o700, "w/nodes": 0o700, "w/nodes/a": 0o700, "w/nodes/a/etc": 0o755, "w/pki": 0o700}
+
+
+def test_the_example_ca_is_kept(tmp_path: Path) -> None:
+    """Made where one of its two files is missing, else left alone; its pair is one."""
+    folder = str(tmp_path / "example")
+    certificate, key = (Path(path) for path in ensure_example(folder, utc_now()))
+    before = certificate.read_bytes(), key.read_bytes()
+    ca = load_authority(*before, now=utc_now())
+    assert pem.dump_key(ca.key, form="traditional") == before[1]
+    ensure_example(folder, utc_now())
+    assert (certificate.read_bytes(), key.read_bytes()) == before
+    key.unlink()
+    ensure_example(folder, utc_now())
+    load_authority(certificate.read_bytes(), key.read_bytes(), now=utc_now())
+    kept, = (tmp_path / "example/backup").glob("*/pki/ca.crt")
+    assert kept.read_bytes() == before[0]
+
+
+def make(folder: str) -> bytes:
+    return Path(ensure_example(folder, utc_now())[0]).read_bytes()
+
+
+def test_two_first_runs_at_once_make_one_ca(tmp_path: Path) -> None:
+    """Whoever comes second finds the first one's CA."""
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        made = pool.map(make, [str(tmp_path / "example")] * 8)
+    assert len(set(made)) == 1 and not (tmp_path / "example/backup").exists()
