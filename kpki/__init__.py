@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # the name type checkers know: typing itself would cost e
 if TYPE_CHECKING:
     from .cluster.authority import Authority, load_authority
     from .cluster.contents import Finding
+    from .cluster.description import Cluster, load_cluster
     from .cluster.findings import check_node
     from .cluster.inventory import Inventory, inspect
     from .cluster.node import issue_node
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "cluster.authority": "Authority load_authority",
     "cluster.contents": "Finding",
+    "cluster.description": "Cluster load_cluster",
     "cluster.findings": "check_node",
     "cluster.inventory": "Inventory inspect",
     "cluster.node": "issue_node",
@@ -49,10 +51,10 @@ _ROOMS = {
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __all__ = [
-    "Authority", "Config", "ConfigurationError", "FileError", "Finding", "Handshake", "InputError",
+    "Authority", "Cluster", "Config", "ConfigurationError", "FileError", "Finding", "Handshake", "InputError",
     "Inventory", "KpkiError", "Name", "RefusedError", "UnsupportedError", "Values", "Verdict", "certificate_text",
     "check_node", "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "genpkey", "genrsa", "handshake",
-    "inspect", "issue_node", "load_authority", "load_certificate", "load_certificates", "load_csr",
+    "inspect", "issue_node", "load_authority", "load_certificate", "load_certificates", "load_cluster", "load_csr",
     "load_key", "load_public_key", "name_text", "parse_config", "parse_subject", "req_new", "req_x509",
     "request_text", "sign", "verify", "x509_req",
 ]
