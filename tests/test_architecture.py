@@ -317,3 +317,14 @@ def test_each_rule_lets_the_right_pass(rule: Rule, sources: Sources) -> None:
 def test_every_rule_has_its_yes_and_its_no() -> None:
     """No rule is held that was never seen to fail, or never to pass."""
     assert {rule for rule, _ in BAD} == {rule for rule, _ in GOOD} == set(RULES)
+
+
+def test_the_table_of_contributing_is_the_one_that_is_held() -> None:
+    """CONTRIBUTING.md names every room, each after those that it may import, with the arrows of this page."""
+    table = re.findall(r"^\| `(\w+)(?:\.py|/)` \| .* \| (.*) \|$", (TOP / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    above = set[str]()
+    for room, may_import in table:
+        named = {"nothing": set[str](), "all above": above, "everything": above}
+        assert ARROWS[room] - {"front"} == (named[may_import] if may_import in named else set(may_import.split(", ")))
+        above = above | {room}
+    assert above == set(ARROWS) - {"front", "__main__"}

@@ -20,7 +20,7 @@ app = typer.Typer(
     name="kpki", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=_EPILOG,
     help="Makes, checks and repairs the certificates of a Kubernetes cluster, one openssl step at a time. "
          "Not for public web certificates, ACME, or running an online CA.")
-app.add_typer(node.app, name="node", help="A node's certificate: issue it at the CA, or request, sign and install it.")
+app.add_typer(node.app, name="node", help="A node's certificate: issue, or request, sign and install it.")
 app.command("check")(check.check)
 
 

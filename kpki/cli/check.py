@@ -1,46 +1,52 @@
 """`kpki check`: what is wrong with a node's tree."""
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import files, pem
+from .. import files
 from ..clock import utc_now
 from ..errors import InputError, about
-from .common import Explain, Json, LayoutName, Quiet, Words, put_json
+from .common import Explain, Json, Quiet, Words, put_json
 
 if TYPE_CHECKING:
     from ..cluster.contents import Finding
 
-Path = Annotated[str, typer.Argument(metavar="[PATH]", help="A node's root tree; / on the node itself.")]
+Path = Annotated[str, typer.Argument(metavar="PATH", help="A node's root tree; / on the node itself.")]
 NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
     "Whose tree it is (its folder's name under nodes/; for / the host name)."))]
 CaFile = Annotated[str | None, typer.Option("--ca", metavar="CERT", help="The CA that counts (the tree's own).")]
 At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="Judge at this time (now): 2026-12-31T23:59:59Z.")]
+LayoutThere = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
+    "Where the files lie: ssl (the one that is there)."))]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]
 
 
 def check(path: Path = "/", node: NodeName = None, ca: CaFile = None, at: At = None, strict: Strict = False,
-          layout: LayoutName = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+          layout: LayoutThere = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """Say what is wrong with a node's files, and what to do about it.
 
     Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check.
     """
+    import socket
+
+    from ..cluster.authority import trusted_bundle
     from ..cluster.findings import check_node
-    from ..cluster.inventory import inspect, tree_owner
+    from ..cluster.inventory import check_root, inspect, tree_owner
     from ..cluster.remedies import situation_of, with_remedies
+    from ..kubernetes.profiles import LONGEST_NAME, check_node_name
     words, now = Words(quiet=quiet), _moment(at)
-    name = node or tree_owner(path, socket.gethostname())
+    check_root(path)
+    name = check_node_name(tree_owner(path, socket.gethostname()) if node is None else node, longest=LONGEST_NAME)
     inventory = inspect(path, layout=layout)
     authorities = None
     if ca is not None:
         data = files.read(ca)
         with about(ca):
-            authorities = pem.load_certificates(data)
+            authorities = trusted_bundle(data)
     findings = with_remedies(check_node(inventory, node=name, now=now, authorities=authorities),
                              situation_of(inventory, name, ca))
     if json:
@@ -58,9 +64,9 @@ def _moment(text: str | None) -> datetime:
         return utc_now()
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):     # the latter for a year 1 or 9999 that UTC puts into another
         raise InputError(f"--at: {text!r} is no time", hint="for example 2026-12-31 or 2026-12-31T23:59:59Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _document(finding: Finding) -> dict[str, object]:
@@ -70,10 +76,11 @@ def _document(finding: Finding) -> dict[str, object]:
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    from ..cluster.contents import shown
     last: tuple[str, ...] = ()
     for finding in findings:
-        yield f"{finding.severity:<8} {finding.cause:<20} {finding.path}"
-        yield f"         {finding.message}"
+        yield f"{finding.severity:<8} {finding.cause:<20} {shown(finding.path)}"
+        yield f"         {shown(finding.message)}"
         if finding.remedy and finding.remedy == last:
             yield "         (the same commands)"
         else:
@@ -83,6 +90,10 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _explained(findings: Sequence[Finding]) -> Iterator[str]:
     from ..kubernetes.causes import CAUSES
+    yield "kpki check reads the node's files and asks what the API server and the kubelet would ask of them:"
+    yield "  openssl x509 -noout -subject -dates -ext subjectAltName,extendedKeyUsage -in CERT"
+    yield "  openssl x509 -noout -pubkey -in CERT; openssl pkey -pubout -in KEY   # the same"
+    yield "  openssl verify -CAfile CA -purpose sslclient CERT; openssl verify -CAfile CA -purpose sslserver CERT"
     for cause in dict.fromkeys(finding.cause for finding in findings):
         yield f"{cause}: {CAUSES[cause].meaning}; see it with: {CAUSES[cause].look}"
 
@@ -90,6 +101,9 @@ def _explained(findings: Sequence[Finding]) -> Iterator[str]:
 def _summary(findings: Sequence[Finding], name: str, certificates: int) -> str:
     errors = sum(one.severity == "error" for one in findings)
     warnings = len(findings) - errors
-    counts = [f"{count} {noun}{'s' * (count != 1)}"
-              for count, noun in ((errors, "error"), (warnings, "warning")) if count]
-    return f"kpki: {name}: {', '.join(counts) or 'nothing wrong'} ({certificates} certificates read)"
+    counts = [_counted(count, noun) for count, noun in ((errors, "error"), (warnings, "warning")) if count]
+    return f"kpki: {name}: {', '.join(counts) or 'nothing wrong'} ({_counted(certificates, 'certificate')} read)"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"

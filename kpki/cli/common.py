@@ -1,10 +1,8 @@
 """What several commands share: the options every one has, the CA's, and how results are told."""
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +11,8 @@ from .. import files
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..cluster.authority import Authority
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
@@ -28,7 +28,7 @@ Server = Annotated[str | None, typer.Option("--server", metavar="URL", help="The
 Days = Annotated[int, typer.Option("--days", metavar="N", help="How long the certificate is valid.")]
 Algorithm = Annotated[str | None, typer.Option("--algorithm", metavar="A", help=(
     "The key's: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384."))]
-LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", help="Where the files lie: ssl.")]
+LayoutName = Annotated[str, typer.Option("--layout", metavar="L", help="Where the files lie: ssl.")]
 Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Where the nodes' trees are made.")]
 Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
 
@@ -52,6 +52,7 @@ class Words:
 
 def put_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout."""
+    import json
     print(json.dumps(document, indent=2))
 
 
@@ -59,14 +60,16 @@ def read_authority(ca: str | None, ca_key: str | None, passin: str | None, now: 
     """The CA that the options name; a passphrase is asked for on a terminal where none is given."""
     from ..cluster.authority import load_authority
     from .openssl.streams import ask_passphrase, passphrase
-    if ca is None or ca_key is None:
+    if not ca or not ca_key:
         raise InputError("no CA: its certificate and its key are needed",
                          hint="--ca CERT --ca-key KEY (or --example, to try it with a throw-away CA)")
     key = files.read(ca_key)
     source = passphrase(passin)
     if source is None and b"ENCRYPTED" in key and sys.stdin.isatty():
         source = ask_passphrase(f"Passphrase of {ca_key}:")
-    if source is None and b"ENCRYPTED" in key:
-        raise InputError(f"{ca_key}: the private key is encrypted, and no passphrase was given",
-                         hint="--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT")
-    return load_authority(files.read(ca), key, passphrase=source, now=now, names=(ca, ca_key))
+    try:
+        return load_authority(files.read(ca), key, passphrase=source, now=now, names=(ca, ca_key))
+    except InputError as error:
+        if error.hint == "give it with -passin":    # openssl's option, which has one dash there
+            error.hint = "--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT"
+        raise

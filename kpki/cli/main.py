@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
         return 130
     except OSError as error:
         print(f"kpki: standard output: {error.strerror}", file=sys.stderr)
-        return 1
+        return 1 if first in VERBS else 2
 
 
 def _dispatch(argv: Sequence[str]) -> int:

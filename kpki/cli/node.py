@@ -2,20 +2,19 @@
 from __future__ import annotations
 
 import os
-import socket
 from typing import Annotated
 
 import typer
 
-from .. import files, pem
+from .. import files
 from ..clock import utc_now
 from ..errors import InputError, about
-from . import telling
 from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
                      Server, Words, read_authority)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
+_NODES = "nodes"
 _EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://192.0.2.10:6443"
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The node's name, as `kubectl get nodes` shows it.")]
@@ -32,54 +31,58 @@ Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The requ
 @app.command()
 def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, address: Addresses = [],
           dns: Dns = [], server: Server = None, days: Days = 365, algorithm: Algorithm = None,
-          layout: LayoutName = "ssl", out: Out = "nodes", archive: Archive = False, example: Example = False,
+          layout: LayoutName = "ssl", out: Out = _NODES, archive: Archive = False, example: Example = False,
           json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
-    """At the CA: a node's key, certificate and kubeconfig, as the file tree that belongs on the node.
+    """At the CA: make a node's key, certificate and kubeconfig.
 
-    What is right already stays. Prints the kubelet's flags that must name the files.
+    They lie in DIR/NAME as they belong on the node. What is right already stays. Prints the kubelet's flags that must
+    name the files.
     """
     from ..cluster import node as nodes
     from ..cluster import workspace
     from ..kubernetes.layouts import find_layout
+    from . import telling
     words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
     if example:
-        if ca or ca_key:
-            raise InputError("--example makes a CA of its own", hint="leave out --ca and --ca-key, or --example")
-        out, address, server = f"{_EXAMPLE}/nodes", address or [_EXAMPLE_ADDRESS], server or _EXAMPLE_SERVER
-    node, chosen = nodes.node_of(name, address, dns), find_layout(layout or "ssl")
+        if ca or ca_key or out != _NODES:
+            raise InputError("--example has a CA and a folder of its own",
+                             hint="leave out --ca, --ca-key and --out, or --example")
+        out, address, server = f"{_EXAMPLE}/{_NODES}", address or [_EXAMPLE_ADDRESS], server or _EXAMPLE_SERVER
+    node, chosen = nodes.node_of(name, address, dns), find_layout(layout)
     nodes.check_wishes(days=days, algorithm=algorithm, server=server)
     if example:
         ca, ca_key = workspace.ensure_example(_EXAMPLE, now)
     authority = read_authority(ca, ca_key, passin, now)
     folder, trees = _place(out)
     with workspace.locked(folder, now):
-        wanted = nodes.issue_into(f"{out}/{name}", authority, node, server=server, days=days, algorithm=algorithm,
-                                  layout=chosen.name, now=now, warnings=warnings)
+        wanted = nodes.issue_into(os.path.join(out, name), authority, node, server=server, days=days,
+                                  algorithm=algorithm, layout=chosen.name, now=now, warnings=warnings)
         packed = [files.File(f"{trees}/{name}.tar", files.pack(wanted, now=now, prefix=name), 0o600)] if archive else []
         written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", wanted), *packed], trees=trees, now=now)
     words.warn(warnings)
     if explain:
         words.say(*telling.issue_steps(node, authority, algorithm, ca or "", ca_key or "", days))
-    telling.issued(written, chosen, node, out=out, as_json=json, words=words)
+    telling.issued(written, chosen, node, out=out, archive=archive, as_json=json, words=words)
     return 0
 
 
 @app.command()
 def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
-            layout: LayoutName = "ssl", out: Out = "nodes", json: Json = False, explain: Explain = False,
+            layout: LayoutName = "ssl", out: Out = _NODES, json: Json = False, explain: Explain = False,
             quiet: Quiet = False) -> int:
-    """On the node: its key, which never leaves it, and a request for the CA to sign."""
+    """On the node: make a key, which stays, and a request for the CA."""
     from ..cluster import node as nodes
     from ..cluster import workspace
     from ..kubernetes.layouts import find_layout
+    from . import telling
     words, now = Words(quiet=quiet), utc_now()
-    node, chosen = nodes.node_of(name, address, dns), find_layout(layout or "ssl")
+    node, chosen = nodes.node_of(name, address, dns), find_layout(layout)
     nodes.check_wishes(algorithm=algorithm)
     folder, trees = _place(out)
     with workspace.locked(folder, now):
         there = files.look(folder, f"{trees}/{name}.csr").kind == "file"
-        key, csr = nodes.request_node(f"{out}/{name}", node, algorithm=algorithm, layout=chosen.name,
-                                      present=files.read(f"{out}/{name}.csr") if there else None)
+        key, csr = nodes.request_node(os.path.join(out, name), node, algorithm=algorithm, layout=chosen.name,
+                                      present=files.read(os.path.join(out, f"{name}.csr")) if there else None)
         written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", [key]),
                                            files.File(f"{trees}/{name}.csr", csr, 0o644)], trees=trees, now=now)
     if explain:
@@ -90,25 +93,31 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
 
 @app.command()
 def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
-         address: Addresses = [], dns: Dns = [], days: Days = 365, out: Out = "nodes",
+         address: Addresses = [], dns: Dns = [], days: Days = 365, out: Out = _NODES,
          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """At the CA: answer a node's request. Writes DIR/NAME.pem, the certificate and then the CA's.
 
     The names and addresses are those said here, never more because a request asks.
     """
+    from .. import pem
     from ..cluster import node as nodes
     from ..cluster import workspace
+    from . import telling
     words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
-    asked, asks = nodes.node_of(node, address, dns), files.read(csr)
+    asked = nodes.node_of(node, address, dns)
+    nodes.check_wishes(days=days)
+    nodes.check_addressed(asked)
+    folder, trees = _place(out)
+    data = files.read(csr)
     authority = read_authority(ca, ca_key, passin, now)
     with about(csr):
-        answer = nodes.sign_node(pem.load_csr(asks), authority, asked, days=days, now=now, warnings=warnings)
-    folder, trees = _place(out)
+        request = pem.load_csr(data)
+        answer = nodes.sign_node(request, authority, asked, days=days, now=now, warnings=warnings)
     with workspace.locked(folder, now):
         written = workspace.write(folder, [files.File(f"{trees}/{node}.pem", answer, 0o644)], trees=trees, now=now)
     words.warn(warnings)
     if explain:
-        words.say(*telling.sign_steps(asked, authority, csr, ca or "", ca_key or "", days))
+        words.say(*telling.sign_steps(asked, authority, request, csr, ca or "", ca_key or "", days))
     telling.signed(written, asked, out=out, as_json=json, words=words)
     return 0
 
@@ -116,17 +125,24 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
 @app.command()
 def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None, server: Server = None,
             layout: LayoutName = "ssl", json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
-    """On the node: check everything, then put all files in place at once.
+    """On the node: check all files, then put them in place at once.
 
     What is replaced is kept under var/lib/kpki/backup. A kubeconfig that is there and right stays.
     """
+    import socket
+
     from ..cluster import installation
+    from ..cluster.node import check_wishes
     from ..kubernetes.layouts import find_layout
     from ..kubernetes.profiles import check_node_name
+    from . import telling
     words, now = Words(quiet=quiet), utc_now()
-    name, chosen = node or socket.gethostname().lower(), find_layout(layout or "ssl")
-    given = installation.read_source(source, chosen, root=root, key=key, node=check_node_name(name))
-    plan = installation.plan_install(given, root, name, layout=chosen, server=server, now=now)
+    name = check_node_name(socket.gethostname().lower() if node is None else node)
+    chosen = find_layout(layout)
+    check_wishes(server=server)
+    given = installation.read_source(source, chosen, root=root, key=key, node=name)
+    with about(source):
+        plan = installation.plan_install(given, root, name, layout=chosen, server=server, now=now)
     written = installation.install(plan, root, now=now)
     words.warn(plan.warnings)
     if explain:
@@ -138,6 +154,6 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
 def _place(out: str) -> tuple[str, str]:
     """The workspace that a folder of trees lies in, and the folder's own name."""
     folder, trees = os.path.split(os.path.abspath(out))
-    if not trees:
-        raise InputError(f"{out}: not a folder for nodes' trees", hint="--out nodes")
+    if not out or not trees:
+        raise InputError(f"{out or repr(out)}: not a folder for nodes' trees", hint=f"--out {_NODES}")
     return os.path.relpath(folder), trees

@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .. import files
 from ..cluster.node import REQUEST_ALGORITHM
@@ -12,6 +15,8 @@ from ..kubernetes.profiles import KUBELET, NODE_PREFIX, NODES_GROUP
 from .common import Words, put_json
 
 if TYPE_CHECKING:
+    from cryptography.x509 import CertificateSigningRequest
+
     from ..cluster.authority import Authority
     from ..cluster.installation import Installation
     from ..cluster.node import Node
@@ -20,26 +25,29 @@ Written = Sequence[tuple[files.File, str]]
 _DONE = {"create": "made", "replace": "replaced", "keep": "right already"}
 
 
-def issued(written: Written, layout: Layout, node: Node, *, out: str, as_json: bool, words: Words) -> None:
+def issued(written: Written, layout: Layout, node: Node, *, out: str, archive: bool, as_json: bool,
+           words: Words) -> None:
     """After `node issue`: the flags on stdout, and where to look and go on."""
     _result(written, layout, node.name, as_json=as_json, lines=kubelet_flags(layout))
     if as_json:
         return
-    tree = f"{out}/{node.name}"
-    words.say(*_made(written, out), "", "On standard output: the kubelet's flags that must name these files there.",
-              "", "look:    kpki x509 -noout -text -in " + f"{tree}/{layout.place(KUBELET.name).certificate}",
-              f"check:   kpki check {tree}", f"install: copy {tree} to {node.name}, and there:",
-              f"         kpki node install {node.name} --node {node.name}")
+    tree = os.path.join(out, node.name)
+    ending = ".tar" if archive else ""
+    words.say(*_made(written, out), "", "On standard output: the kubelet's flags that must name these files there.", "",
+              f"look:    kpki x509 -noout -text -in {quote(f'{tree}/{layout.place(KUBELET.name).certificate}')}",
+              f"check:   kpki check {quote(tree)}",
+              f"install: copy {tree}{ending} to {node.name}, and there:",
+              f"         kpki node install {node.name}{ending} --node {node.name}")
 
 
 def requested(written: Written, layout: Layout, node: Node, *, out: str, as_json: bool, words: Words) -> None:
     """After `node request`: the request's path on stdout."""
-    _result(written, layout, node.name, as_json=as_json, lines=[f"{out}/{node.name}.csr"])
+    _result(written, layout, node.name, as_json=as_json, lines=[os.path.join(out, f"{node.name}.csr")])
     if as_json:
         return
     addresses = "".join(f" --address {one}" for one in node.addresses)
     names = "".join(f" --dns {one}" for one in node.dns)
-    words.say(*_made(written, out), "", f"look: kpki req -noout -text -in {out}/{node.name}.csr",
+    words.say(*_made(written, out), "", f"look: kpki req -noout -text -in {quote(os.path.join(out, node.name))}.csr",
               f"next: copy {node.name}.csr to the CA, and there:",
               f"      kpki node sign {node.name}.csr --node {node.name} --ca CA.pem --ca-key CA-KEY.pem"
               f"{addresses}{names}")
@@ -47,10 +55,10 @@ def requested(written: Written, layout: Layout, node: Node, *, out: str, as_json
 
 def signed(written: Written, node: Node, *, out: str, as_json: bool, words: Words) -> None:
     """After `node sign`: the answer's path on stdout."""
-    _result(written, None, node.name, as_json=as_json, lines=[f"{out}/{node.name}.pem"])
+    _result(written, None, node.name, as_json=as_json, lines=[os.path.join(out, f"{node.name}.pem")])
     if as_json:
         return
-    words.say(*_made(written, out), "", f"look: kpki x509 -noout -text -in {out}/{node.name}.pem",
+    words.say(*_made(written, out), "", f"look: kpki x509 -noout -text -in {quote(os.path.join(out, node.name))}.pem",
               f"next: copy {node.name}.pem to {node.name}, and there:",
               f"      kpki node install {node.name}.pem --node {node.name}")
 
@@ -108,9 +116,10 @@ def _list(folder: str, rows: Iterable[tuple[str, int, str]]) -> Iterator[str]:
 
 def issue_steps(node: Node, authority: Authority, algorithm: str | None, ca: str, ca_key: str, days: int) -> list[str]:
     """The openssl commands that `node issue` stands for."""
+    algorithm = algorithm or authority.algorithm
     return ["kpki node issue makes a key, a request and a certificate, and says which files the kubelet must name:",
-            *_key_steps(algorithm or authority.algorithm), *_request_steps(node),
-            *_sign_steps(node, "worker.csr", ca, ca_key, days, authority.digest),
+            *_key_steps(algorithm), *_request_steps(node),
+            *_sign_steps(node, "worker.csr", ca, ca_key, days, authority.digest, rsa=algorithm.startswith("RSA")),
             "The certificate is for client and server at once: the API server knows the node by its subject, and",
             "reaches the kubelet under its names and addresses. The kubeconfig names the files by their paths."]
 
@@ -121,11 +130,13 @@ def request_steps(node: Node, algorithm: str | None) -> list[str]:
             *_key_steps(algorithm or REQUEST_ALGORITHM), *_request_steps(node)]
 
 
-def sign_steps(node: Node, authority: Authority, csr: str, ca: str, ca_key: str, days: int) -> list[str]:
+def sign_steps(node: Node, authority: Authority, csr: CertificateSigningRequest, path: str, ca: str, ca_key: str,
+               days: int) -> list[str]:
     """The openssl commands that `node sign` stands for."""
     return ["kpki node sign looks at the request, and issues what a node may have, whatever the request says:",
-            f"  openssl req -noout -text -verify -in {csr}",
-            *_sign_steps(node, csr, ca, ca_key, days, authority.digest)]
+            f"  openssl req -noout -text -verify -in {quote(path)}",
+            *_sign_steps(node, path, ca, ca_key, days, authority.digest,
+                         rsa=isinstance(csr.public_key(), RSAPublicKey))]
 
 
 def install_steps(plan: Installation, root: str) -> list[str]:
@@ -135,7 +146,7 @@ def install_steps(plan: Installation, root: str) -> list[str]:
     return ["kpki node install checks the pair, its signer, its subject and its dates, then replaces all at once:",
             "  openssl x509 -noout -subject -dates -in worker.pem", "  openssl verify -CAfile ca.pem worker.pem",
             "  openssl x509 -noout -pubkey -in worker.pem; openssl pkey -pubout -in worker-key.pem   # the same",
-            *(f"  install -m {file.mode:04o} FILE {path}" for file, path in zip(plan.files, paths, strict=True))]
+            *(f"  install -m {file.mode:04o} FILE {quote(path)}" for file, path in zip(plan.files, paths, strict=True))]
 
 
 def _key_steps(algorithm: str) -> list[str]:
@@ -153,9 +164,9 @@ def _request_steps(node: Node) -> list[str]:
             f"      -addext subjectAltName={_names(node)} -out worker.csr"]
 
 
-def _sign_steps(node: Node, csr: str, ca: str, ca_key: str, days: int, digest: str) -> list[str]:
-    return ["  printf '%s\\n' 'basicConstraints=critical,CA:FALSE' 'keyUsage=critical,digitalSignature' \\",
+def _sign_steps(node: Node, csr: str, ca: str, ca_key: str, days: int, digest: str, *, rsa: bool) -> list[str]:
+    usage = "digitalSignature" + ",keyEncipherment" * rsa
+    return [f"  printf '%s\\n' 'basicConstraints=critical,CA:FALSE' 'keyUsage=critical,{usage}' \\",
             f"      'extendedKeyUsage=serverAuth,clientAuth' 'subjectAltName={_names(node)}' > worker.ext",
-            f"  openssl x509 -req -in {csr} -CA {ca} -CAkey {ca_key} -days {days} -{digest} \\",
-            "      -extfile worker.ext -out worker.pem",
-            "The keyUsage of an RSA key has keyEncipherment as well."]
+            f"  openssl x509 -req -in {quote(csr)} -CA {quote(ca)} -CAkey {quote(ca_key)} -days {days} -{digest} \\",
+            "      -extfile worker.ext -out worker.pem"]

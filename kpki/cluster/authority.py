@@ -63,10 +63,7 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
         key = pem.load_key(key_pem, passphrase)
         public_key = keys.public_key_der(keys.signing_key(key))
     with about(names[0]):
-        bundle = pem.load_certificates(certificates_pem)
-        for one in bundle:
-            if part := reading.unreadable(one):
-                raise InputError(f"a certificate whose {part} cannot be read")
+        bundle = load_bundle(certificates_pem)
     signer = next((one for one in bundle if reading.certifies(one, public_key)), None)
     if signer is None:
         raise RefusedError(f"{names[0]} and {names[1]} do not match: the key is not the certificate's",
@@ -74,6 +71,24 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
     with about(names[0]):
         _check_ca(signer, now)
     return Authority(signer, key, b"".join(map(pem.dump_certificate, bundle)))
+
+
+def load_bundle(data: bytes) -> list[Certificate]:
+    """The certificates of a CA file, all of each readable. Raises InputError."""
+    bundle = pem.load_certificates(data)
+    for one in bundle:
+        if part := reading.unreadable(one):
+            raise InputError(f"a certificate whose {part} cannot be read")
+    return bundle
+
+
+def trusted_bundle(data: bytes) -> list[Certificate]:
+    """The certificates of a CA file that others are to be judged by. Raises InputError where none of them is a CA."""
+    bundle = load_bundle(data)
+    faults = [reading.ca_fault(one) for one in bundle]
+    if all(faults):
+        raise InputError(f"the certificate is not a CA: {faults[0]}", hint="take the cluster's CA certificate")
+    return bundle
 
 
 def _check_ca(certificate: Certificate, now: datetime) -> None:
@@ -90,7 +105,7 @@ def _check_ca(certificate: Certificate, now: datetime) -> None:
 
 def day(moment: datetime) -> str:
     """A moment for people: date and time in UTC, to the second."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def make_key(algorithm: str) -> PrivateKeyTypes:

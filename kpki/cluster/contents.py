@@ -38,6 +38,11 @@ class Finding:
         return "warning" if self.mild else CAUSES[self.cause].severity
 
 
+def shown(text: str) -> str:
+    """Words that may hold a certificate's own, for one line of a terminal: escaped where they cannot be printed."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
 def read_certificates(found: Found, row: str) -> tuple[list[Certificate], Finding | None]:
     """The certificates of a file, or why there are none."""
     data, finding = readable(found, row)

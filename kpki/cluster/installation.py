@@ -12,7 +12,7 @@ from ..kubernetes import reading
 from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, KEY_MODE, Layout
 from ..kubernetes.profiles import KUBELET, NODE_PREFIX
 from .authority import plain_key
-from .contents import Finding
+from .contents import Finding, shown
 from .findings import check_node
 from .inventory import Found, Inventory, inspect
 from .node import kept_kubeconfig, kubeconfig_file
@@ -64,6 +64,7 @@ def read_source(path: str, layout: Layout, *, root: str, key: str | None, node: 
     The key is *key*'s file, else the one that `node request` left beside the answer, else the one in place. Raises
     InputError or FileError for what cannot be read.
     """
+    _check_root(root)
     if _kind(path) == "folder":
         return tree_files(path, layout)
     data = files.read(path)
@@ -86,8 +87,13 @@ def read_source(path: str, layout: Layout, *, root: str, key: str | None, node: 
 
 
 def _kind(path: str) -> str:
-    """What lies at a path, with symbolic links followed."""
-    return files.look("/", files.resolve("/", os.path.abspath(path))).kind
+    """What lies at a path, with symbolic links followed; nothing lies at an empty one."""
+    return files.look("/", files.resolve("/", os.path.abspath(path))).kind if path else "missing"
+
+
+def _check_root(root: str) -> None:
+    if _kind(root) != "folder":
+        raise FileError(f"{root or repr(root)}: no such folder", hint="--root is the node's root folder")
 
 
 def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: Layout, server: str | None,
@@ -137,7 +143,7 @@ def _check_files(source: Sequence[files.File], layout: Layout, node: str, now: d
 
 
 def _told(finding: Finding) -> str:
-    return f"{finding.path}: {finding.message} ({finding.cause})"
+    return shown(f"{finding.path}: {finding.message} ({finding.cause})")
 
 
 def _former(found: Found, node: str) -> str | None:
@@ -147,13 +153,12 @@ def _former(found: Found, node: str) -> str | None:
     except InputError:
         return None
     other = user.removeprefix(NODE_PREFIX)
-    return other if other != user and other != node else None
+    return shown(other) if other != user and other != node else None
 
 
 def install(plan: Installation, root: str, *, now: datetime) -> list[tuple[files.File, str]]:
     """Put the files in place, all at once; what they replace is kept under BACKUP. Raises FileError."""
-    if _kind(root) != "folder":
-        raise FileError(f"{root}: no such folder", hint="--root is the node's root folder")
+    _check_root(root)
     with files.lock(f"{root.rstrip('/')}/var/lib/kpki/lock", now=now, folder_mode=FOLDER_MODE):
         return [(file, action) for file, action in files.replace_tree(
             root, plan.files, folder_mode=FOLDER_MODE, backup=BACKUP, now=now)]

@@ -47,7 +47,7 @@ def inspect(root: str, *, layout: str | None = None) -> Inventory:
     *layout* is a name, None: the one whose files or folders are there. Raises InputError where none is, FileError for
     a root that cannot be read.
     """
-    chosen = find_layout(layout) if layout else _layout_there(root)
+    chosen = _layout_there(root) if layout is None else find_layout(layout)
     found = {path: look(root, path) for path, _ in chosen.files()}
     for place in chosen.places:
         kubeconfig = kubeconfig_of(found, place)
@@ -87,8 +87,13 @@ def look(root: str, path: str) -> Found:
         return Found(path, problem=error.message)
 
 
+def check_root(root: str) -> None:
+    """Raise FileError unless *root* is a folder that can be listed."""
+    next(files.walk(root, skip=lambda _: True), None)
+
+
 def _layout_there(root: str) -> Layout:
-    next(files.walk(root, skip=lambda _: True), None)       # says why, where a root cannot be listed
+    check_root(root)
     for layout in LAYOUTS:
         for path, _ in layout.files():
             if any(files.look(root, name).kind != "missing" for name in (path, posixpath.dirname(path))

@@ -131,14 +131,15 @@ def issue_into(root: str, ca: Authority, node: Node, *, server: str | None, days
     if key is not None and not wrong and _says(there.found[place.certificate], node):
         certificate, key_pem = there.found[place.certificate].data or b"", key_data or b""
         return _tree(there.layout, ca.bundle, certificate, key_pem, kubeconfig)
-    _check_addressed(node)
+    check_addressed(node)
     key = key or make_key(algorithm or ca.algorithm)
     made = issue(ca, KUBELET, key, node=node.name, dns=node.names, addresses=node.addresses, days=days, now=now,
                  warnings=warnings)
     return _tree(there.layout, ca.bundle, pem.dump_certificate(made), pem.dump_key(key, form="traditional"), kubeconfig)
 
 
-def _check_addressed(node: Node) -> None:
+def check_addressed(node: Node) -> None:
+    """Raise InputError for a node without an address: nobody could reach it by its certificate."""
     if not node.addresses:
         raise InputError(f"{node.name}: its certificate must be made, and nothing tells its address",
                          hint="--address IP, as `kubectl get nodes -o wide` shows it; more than one is fine")
@@ -198,7 +199,7 @@ def sign_node(csr: CertificateSigningRequest, ca: Authority, node: Node, *, days
 
     Raises RefusedError for a request against policy (`policy.check_request`), InputError for a node without an address.
     """
-    _check_addressed(node)
+    check_addressed(node)
     public_key = check_request(csr, node=node.name, dns=node.dns, addresses=node.addresses)
     certificate = issue(ca, KUBELET, public_key, node=node.name, dns=node.names, addresses=node.addresses, days=days,
                         now=now, warnings=warnings)

@@ -38,7 +38,7 @@ def situation_of(inventory: Inventory, node: str, ca: str | None) -> Situation:
     """The situation of a tree: what its own files still tell of the node's addresses and the API server."""
     place = inventory.layout.place(KUBELET.name)
     kubeconfig = kubeconfig_of(inventory.found, place)
-    server = kubeconfig.server if kubeconfig else None
+    server = kubeconfig.server if kubeconfig and kubeconfig.server.isprintable() else None
     return Situation(inventory.root, node, _addresses(inventory.found[place.certificate], node), server, ca or "CA.pem")
 
 
@@ -63,7 +63,7 @@ def _remedy(finding: Finding, situation: Situation) -> tuple[str, ...]:
     if finding.cause in _NOT_BY_ISSUING:
         return ()
     addresses = " ".join(f"--address {one}" for one in situation.addresses) or "--address ADDRESS"
-    server = situation.server or "https://API-SERVER:6443"
+    server = quote(situation.server or "https://API-SERVER:6443")
     node = situation.node
     issue = (f"kpki node issue {node} --ca {quote(situation.ca)} --ca-key {quote(situation.ca_key)} {addresses} "
              f"--server {server}")

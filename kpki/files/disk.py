@@ -41,7 +41,7 @@ def disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         fact = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise FileError(f"{os.fspath(path)}: {fact}", hint=_HINTS.get(error.errno or 0)) from error
+        raise FileError(f"{os.fspath(path) or repr('')}: {fact}", hint=_HINTS.get(error.errno or 0)) from error
     except ValueError as error:  # os itself refuses a null character, and text that no file name can be
         raise FileError(f"{os.fspath(path)!r}: not a possible file name") from error
 

@@ -1,4 +1,4 @@
-"""Bytes ↔ kubeconfig, as client-go reads one (https://kubernetes.io/docs/concepts/configuration/…/kubeconfig)."""
+"""Bytes ↔ kubeconfig, as client-go reads one (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/)."""
 from __future__ import annotations
 
 import base64

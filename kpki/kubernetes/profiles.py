@@ -20,9 +20,9 @@ NODE_PREFIX = "system:node:"
 NODES_GROUP = "system:nodes"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _NODE_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_LONGEST_NAME = 253
+LONGEST_NAME = 253
 # OpenSSL's upper bound of a commonName (RFC 5280, appendix A.1) less the prefix.
-_LONGEST_NODE = 64 - len(NODE_PREFIX)
+LONGEST_NODE = 64 - len(NODE_PREFIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,23 +52,26 @@ KUBELET = Profile(name="kubelet", signer="ca", common_name=NODE_PREFIX + "{node}
 PROFILES = (CA, KUBELET)
 
 
-def check_node_name(name: str) -> str:
-    """*name*, where it can be a node's: an RFC 1123 subdomain, and short enough for a commonName. Else InputError."""
-    if _NODE_NAME.fullmatch(name) and len(name) <= _LONGEST_NODE:
+def check_node_name(name: str, *, longest: int = LONGEST_NODE) -> str:
+    """*name*, where it can be a node's: an RFC 1123 subdomain of *longest* characters at most. Else InputError.
+
+    LONGEST_NODE is what fits into a certificate that kpki issues, LONGEST_NAME what Kubernetes itself lets a node have.
+    """
+    hint = "use the name that `kubectl get nodes` shows"
+    if len(name) > longest:
+        raise InputError(f"node name {name[:20]!r}… has {len(name)} characters, over the {longest} that "
+                         + ("fit into a certificate's CN" if longest == LONGEST_NODE else "a DNS name has"), hint=hint)
+    if _NODE_NAME.fullmatch(name):
         return name
-    if _NODE_NAME.fullmatch(name.lower()) and name != name.lower():
+    if _NODE_NAME.fullmatch(name.lower()):
         raise InputError(f"node name {name!r} is not in lower case",
                          hint=f"the kubelet registers as {name.lower()!r}: use that")
-    if len(name) > _LONGEST_NODE:
-        raise InputError(f"node name {name[:20]!r}… has {len(name)} characters, over the {_LONGEST_NODE} that fit into "
-                         "a certificate's CN", hint="use the name that `kubectl get nodes` shows")
-    raise InputError(f"node name {name!r} is no DNS name: lower-case letters, digits, '-' and '.' only",
-                     hint="use the name that `kubectl get nodes` shows")
+    raise InputError(f"node name {name!r} is no DNS name: lower-case letters, digits, '-' and '.' only", hint=hint)
 
 
 def check_dns_name(name: str) -> str:
     """*name*, where a certificate can carry it as dNSName: an RFC 1123 subdomain, `*.` before it or not."""
-    if _NODE_NAME.fullmatch(name.removeprefix("*.")) and len(name) <= _LONGEST_NAME:
+    if _NODE_NAME.fullmatch(name.removeprefix("*.")) and len(name) <= LONGEST_NAME:
         return name
     raise InputError(f"{name!r} is no DNS name: lower-case letters, digits, '-' and '.' only")
 

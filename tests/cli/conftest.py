@@ -87,6 +87,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "rsa -in ca.key -traditional -out ca-pkcs1.key",
             "rsa -in ca.key -traditional -aes128 -passout pass:secret -out ca-dek.key",
             "pkcs8 -topk8 -in ca.key -passout pass:secret -out ca-encrypted.key",
+            "pkcs8 -topk8 -in ca.key -passout pass:secret -outform DER -out ca-encrypted-der.key",
             "pkcs8 -topk8 -in ca.key -nocrypt -outform DER -out ca-der.key",
             "ecparam -name secp384r1 -genkey -noout -out ec-sec1.key",
             "pkcs8 -topk8 -in ec-sec1.key -nocrypt -out ec-pkcs8.key",

@@ -1,6 +1,8 @@
 """What is not openssl's: the application, its help, its words for a line that it cannot take."""
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,12 +26,28 @@ def test_help_says_what_it_is_for_and_what_not(kpki: Run) -> None:
     assert kpki("--help").out == kpki().out
 
 
+def test_help_loads_next_to_nothing_beside_typer() -> None:
+    """What a command needs is imported when it runs: the first screen pays for typer and the commands' signatures."""
+    code = ("import sys, typer; before = set(sys.modules); from kpki.cli.app import run_app; run_app(['--help']); "
+            "print(*sorted(set(sys.modules) - before), file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert {name.partition(".")[0] for name in done.stderr.split()} <= {"kpki", "typer", "__future__"}
+    assert {name for name in done.stderr.split() if name.startswith("kpki.") and not name.startswith("kpki.cli")} \
+        <= {"kpki.clock", "kpki.errors", "kpki.files"}
+
+
 @pytest.mark.parametrize("words", [("node", "--help"), ("node", "issue", "--help"), ("node", "request", "--help"),
                                    ("node", "sign", "--help"), ("node", "install", "--help"), ("check", "--help")])
 def test_every_command_has_help(kpki: Run, words: tuple[str, ...]) -> None:
     """Plain text on stdout, nothing on stderr."""
     told = kpki(*words)
     assert told.out.startswith("Usage: kpki") and told.err == ""
+
+
+@pytest.mark.parametrize("words", [("--help",), ("node", "--help")])
+def test_a_list_of_commands_says_each_in_full(kpki: Run, words: tuple[str, ...]) -> None:
+    """The short words beside a command are not cut off."""
+    assert "..." not in kpki(*words).out.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize(("words", "message"), [
@@ -48,3 +66,12 @@ def test_an_interrupt_is_130(kpki: Run, monkeypatch: pytest.MonkeyPatch, key: ty
 
     monkeypatch.setattr("kpki.cluster.inventory.tree_owner", interrupt)
     assert kpki("check", ".", status=130).err.split() == ["kpki:", "interrupted"]
+
+
+@pytest.mark.parametrize(("words", "status"), [("--version", 2), ("genpkey -algorithm ED25519", 1)])
+def test_output_that_cannot_be_written_is_never_a_success(words: str, status: int) -> None:
+    """A full standard output is one sentence, and 2; of openssl's verbs 1, as all of their refusals."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "kpki", *words.split()], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, "kpki: standard output: No space left on device\n")

@@ -36,6 +36,8 @@ AUTHORITIES = [
     ("ca.pem", "ca-encrypted.key", ("--passin", "env:KPKI_NOTHING"), 2, "KPKI_NOTHING"),
     ("ca.pem", "ca-encrypted.key", ("--passin", "file:/nothing"), 2, "/nothing"),
     ("ca.pem", "ca-encrypted.key", ("--passin", "word"), 2, "a passphrase source is"),
+    ("ca.pem", "ca-encrypted.key", ("--passin", "pass:"), 2, "no passphrase was given"),
+    ("ca.pem", "ca-encrypted-der.key", (), 2, "the private key is encrypted, and no passphrase was given"),
 ]
 
 
@@ -54,6 +56,7 @@ def test_a_ca_that_is_no_good(kpki: Run, pki: Path, tmp_path: Path, snapshot: Ru
                 status=status)
     assert words in told.refusal()
     assert "hush" not in told.err
+    assert ("kpki: hint: --passin env:NAME" in told.err) == ("no passphrase was given" in words)
     assert snapshot(tmp_path) == before
 
 
@@ -88,6 +91,7 @@ WORDS = [
     (("w", "--server", "http://10.0.0.10"), "is no API server's URL"),
     (("w", "--server", "10.0.0.10:6443"), "is no API server's URL"),
     (("w", "--server", "https://10.0.0.10:x"), "is no API server's URL"), (("w", "--out", "/"), "not a folder"),
+    (("w", "--out", ""), "'': not a folder"), (("w", "--layout", ""), "unknown layout ''"),
     (("w", "--frobnicate"), "--frobnicate"), ((), "Missing argument"),
 ]
 
@@ -105,6 +109,7 @@ def test_words_that_cannot_be(kpki: Run, pki: Path, tmp_path: Path, words: tuple
 
 @pytest.mark.parametrize(("words", "hint"), [
     (("issue", "w", "--address", "10.0.0.21"), "--ca CERT --ca-key KEY"),
+    (("issue", "w", "--address", "10.0.0.21", "--ca", "", "--ca-key", ""), "--ca CERT --ca-key KEY"),
     (("issue", "w", "--address", "10.0.0.21", "--ca", "CA", "--ca-key", "KEY"), "--server https://"),
     (("issue", "w", *SERVER, "--ca", "CA", "--ca-key", "KEY"), "--address IP")])
 def test_what_nothing_tells_must_be_said(kpki: Run, pki: Path, tmp_path: Path, snapshot: Run, words: tuple[str, ...],
@@ -121,7 +126,17 @@ def test_sign_needs_an_address(kpki: Run, pki: Path) -> None:
     kpki("node", "request", "worker-1")
     told = kpki("node", "sign", "nodes/worker-1.csr", "--node", "worker-1", "--ca", pki / "ca.pem", "--ca-key",
                 pki / "ca.key", status=2)
-    assert "nothing tells its address" in told.refusal()
+    assert told.refusal() == "worker-1: its certificate must be made, and nothing tells its address"
+
+
+def test_what_is_wrong_with_the_line_is_not_blamed_on_the_request(kpki: Run, pki: Path) -> None:
+    """A message begins with the file only where the file is at fault."""
+    kpki("node", "request", "worker-1", "--address", "10.0.0.21")
+    words = ("node", "sign", "nodes/worker-1.csr", "--node", "worker-1", "--ca", pki / "ca.pem", "--ca-key",
+             pki / "ca.key")
+    told = kpki(*words, "--address", "10.0.0.21", "--days", "0", status=2).refusal()
+    assert told == "a certificate that is valid 0 days is of no use"
+    assert kpki(*words, "--address", "10.0.0.22", status=1).refusal().startswith("nodes/worker-1.csr: the request asks")
 
 
 @pytest.mark.parametrize("name", ["empty", "ca.pem", "ca.key", "cut.pem", "passphrase", "nothing"])
@@ -143,11 +158,35 @@ def test_what_cannot_be_installed(kpki: Run, pki: Path, tmp_path: Path, name: st
 
 
 def test_a_root_that_is_not_there(issue: Run, kpki: Run, tmp_path: Path) -> None:
-    """--root is a folder that exists; it is not made."""
+    """--root is a folder that exists; it is not made, and an empty one is not this folder."""
     issue()
-    told = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", "nowhere", status=2)
-    assert told.refusal() == "nowhere: no such folder"
-    assert not (tmp_path / "nowhere").exists()
+    for there in ("nowhere", "", f"nodes/worker-1/{SSL}/ca.pem"):
+        told = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", there, status=2)
+        assert told.refusal() == f"{there or repr(there)}: no such folder"
+    assert {path.name for path in tmp_path.iterdir()} == {".kpki.lock", "nodes"}
+
+
+def test_nothing_is_not_installed(kpki: Run, tmp_path: Path, issue: Run) -> None:
+    """An empty source is not this folder, an empty name not this host, an empty layout not the usual one."""
+    issue()
+    (tmp_path / "root").mkdir()
+    words = ("--node", "worker-1", "--root", "root")
+    assert kpki("node", "install", "", *words, status=2).refusal() == "'': no such file or directory"
+    assert "node name '' is no DNS name" in kpki("node", "install", "nodes/worker-1", *words, "--node", "",
+                                                 status=2).refusal()
+    assert kpki("node", "install", "nodes/worker-1", *words, "--layout", "", status=2).refusal() == "unknown layout ''"
+    assert [*(tmp_path / "root").iterdir()] == []
+
+
+def test_a_refused_installation_names_its_source(kpki: Run, tmp_path: Path, issue: Run) -> None:
+    """What is wrong with a tree's files begins with the tree, what is wrong with the line does not."""
+    issue()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "empty").mkdir()
+    told = kpki("node", "install", "empty", "--node", "worker-1", "--root", "root", *SERVER, status=2).refusal()
+    assert told == f"empty: {SSL}/ca.pem: it is not there (file-missing)"
+    told = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", "root", "--server", "x", status=2)
+    assert told.refusal() == "'x' is no API server's URL"
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "rename", "link"])

@@ -38,7 +38,7 @@ def test_an_error_is_1_with_what_to_do(tree: Path, kpki: Run) -> None:
         "         $ kpki node issue worker-1 --ca CA.pem --ca-key CA-KEY.pem --address ADDRESS "
         "--server https://10.0.0.10:6443",
         f"error    file-missing         {KEY}", "         it is not there", "         (the same commands)"]
-    assert told.err == "kpki: worker-1: 2 errors (1 certificates read)\n"
+    assert told.err == "kpki: worker-1: 2 errors (1 certificate read)\n"
 
 
 def test_the_commands_that_check_names_mend_it(tree: Path, kpki: Run, pki: Path) -> None:
@@ -77,11 +77,26 @@ def test_whose_tree_it_is(tree: Path, kpki: Run, tmp_path: Path, monkeypatch: py
     kpki("check", "copy", "--node", "worker-1")
 
 
+@pytest.mark.parametrize(("name", "words"), [("", "is no DNS name"), ("a/b", "is no DNS name"), ("a" * 300, "has 300"),
+                                             ("Worker-1", "is not in lower case")])
+def test_a_name_that_no_node_has_is_2(tree: Path, kpki: Run, tmp_path: Path, name: str, words: str) -> None:
+    """Neither --node nor the folder's name may be one; a name too long for kpki's own certificates may."""
+    assert words in kpki("check", TREE, "--node", name, status=2).refusal()
+    if "/" not in name and 0 < len(name) < 256:
+        tree.rename(tmp_path / "nodes" / name)
+        assert words in kpki("check", f"nodes/{name}", status=2).refusal()
+        tree = (tmp_path / "nodes" / name).rename(tree)
+    assert "wrong-node-identity" in kpki("check", TREE, "--node", "a" * 63, status=1).out
+
+
 def test_at_another_time(tree: Path, kpki: Run) -> None:
     """--at judges at that moment; a text that is no time is 2."""
     assert "expired-client-cert" in kpki("check", TREE, "--at", "2099-01-01", status=1).out
     assert "not-yet-valid" in kpki("check", TREE, "--at", "2001-01-01T00:00:00Z", status=1).out
-    assert kpki("check", TREE, "--at", "tomorrow", status=2).refusal() == "--at: 'tomorrow' is no time"
+    kpki("check", TREE, "--at", "9999-12-31T23:59:59Z", status=1)
+    assert "and it is 0001-01-01T00:00:00Z here" in kpki("check", TREE, "--at", "0001-01-01", status=1).out
+    for text in ("tomorrow", "", "0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"):
+        assert kpki("check", TREE, "--at", text, status=2).refusal() == f"--at: {text!r} is no time"
 
 
 def test_the_ca_that_counts(tree: Path, kpki: Run, pki: Path) -> None:
@@ -89,6 +104,16 @@ def test_the_ca_that_counts(tree: Path, kpki: Run, pki: Path) -> None:
     kpki("check", TREE, "--ca", pki / "other.pem")
     assert kpki("check", TREE, "--ca", pki / "ca.pem", status=1).out.count("unknown-authority") == 2
     assert f"{pki}/empty" in kpki("check", TREE, "--ca", pki / "empty", status=2).refusal()
+    assert kpki("check", TREE, "--ca", "", status=2).refusal() == "'': no such file or directory"
+
+
+def test_the_ca_that_counts_is_a_ca(tree: Path, kpki: Run, pki: Path) -> None:
+    """A file of --ca without a single CA in it is 2, one with a CA among others is taken."""
+    told = kpki("check", TREE, "--ca", pki / "leaf.pem", status=2).refusal()
+    assert told == f"{pki}/leaf.pem: the certificate is not a CA: its basicConstraints say CA:FALSE"
+    mixed = tree / "mixed.pem"
+    mixed.write_bytes((pki / "leaf.pem").read_bytes() + (pki / "other.pem").read_bytes())
+    assert kpki("check", TREE, "--ca", mixed).out == ""
 
 
 def test_warnings_count_when_strict(kpki: Run, pki: Path, issue: Run) -> None:
@@ -106,11 +131,33 @@ def test_explain_says_what_a_cause_means(tree: Path, kpki: Run) -> None:
     assert kpki("check", TREE, "--quiet", status=1).err == ""
 
 
+def test_explain_says_what_is_asked_of_a_sound_tree_too(tree: Path, kpki: Run) -> None:
+    """Where nothing is wrong --explain still names the openssl commands that ask the same."""
+    assert "openssl verify -CAfile CA -purpose sslclient CERT" in kpki("check", TREE, "--explain").err
+    assert "openssl" not in kpki("check", TREE).err
+
+
 @pytest.mark.parametrize(("path", "words"), [("nothing", "no such file"), (".", "none of kpki's layouts"),
-                                             ("nodes/worker-1/" + CA, "not a folder")])
+                                             ("nodes/worker-1/" + CA, "not a folder"), ("", "'': no such file")])
 def test_where_there_is_nothing_to_check_is_2(tree: Path, kpki: Run, path: str, words: str) -> None:
     """A path that is not there, holds no layout's files or is no folder is 2, and is named."""
     assert words in kpki("check", path, "--node", "worker-1", status=2).refusal()
+    if path != ".":     # an empty host has none of a layout's files, another path none at all
+        assert words in kpki("check", path, "--node", "worker-1", "--layout", "ssl", status=2).refusal()
+        assert words in kpki("check", path, status=2).refusal()
+
+
+def test_a_certificate_cannot_write_to_the_terminal(tree: Path, kpki: Run, openssl: Run, tmp_path: Path) -> None:
+    """What cannot be printed in a name is escaped, in check's words and in install's; JSON has it all."""
+    name = "w\x1b[2J"
+    openssl(tree, f"req -x509 -new -key {KEY} -subj /O=system:nodes/CN=system:node:{name} -out {CERTIFICATE}")
+    told = kpki("check", TREE, status=1)
+    assert "it is node w\\x1b[2J's certificate" in told.out and "\x1b" not in told.out + told.err
+    (tmp_path / "root").mkdir()
+    told = kpki("node", "install", TREE, "--node", "worker-1", "--root", "root", status=1)
+    assert "w\\x1b[2J" in told.refusal() and "\x1b" not in told.err
+    document = json.loads(kpki("check", TREE, "--json", status=1).out)
+    assert name in document["findings"][0]["message"]
 
 
 def test_an_unknown_layout_is_2(tree: Path, kpki: Run) -> None:

@@ -213,9 +213,23 @@ def test_the_commands_that_explain_names_make_such_a_certificate(kpki: Run, pki:
     ours = certificate(tmp_path / "nodes/worker-1")
     assert theirs.subject == ours.subject
     assert {one.oid for one in theirs.extensions} == {one.oid for one in ours.extensions}
-    for kind in (x509.SubjectAlternativeName, x509.ExtendedKeyUsage, x509.BasicConstraints,
+    for kind in (x509.SubjectAlternativeName, x509.ExtendedKeyUsage, x509.BasicConstraints, x509.KeyUsage,
                  x509.AuthorityKeyIdentifier):
         assert theirs.extensions.get_extension_for_class(kind) == ours.extensions.get_extension_for_class(kind)
+
+
+def test_the_commands_that_are_shown_can_be_pasted(issue: Run, kpki: Run, pki: Path) -> None:
+    """A folder with a blank in its name is quoted in every command, and a slash at its end is not doubled."""
+    told = issue("worker-1", "--out", "a b/", "--archive").err
+    assert f"kpki x509 -noout -text -in 'a b/worker-1/{SSL}/worker.pem'" in told
+    assert "kpki check 'a b/worker-1'\n" in told
+    assert "install: copy a b/worker-1.tar to worker-1" in told and "kpki node install worker-1.tar --node" in told
+    told = kpki("node", "request", "worker-1", "--address", "10.0.0.21", "--out", "a b/")
+    assert told.out == "a b/worker-1.csr\n" and "-in 'a b/worker-1'.csr\n" in told.err
+    told = kpki("node", "sign", "a b/worker-1.csr", "--node", "worker-1", "--ca", pki / "ca.pem", "--ca-key",
+                pki / "ca.key", "--address", "10.0.0.21", "--out", "a b/", "--explain")
+    assert "openssl req -noout -text -verify -in 'a b/worker-1.csr'\n" in told.err
+    assert "keyUsage=critical,digitalSignature' " in told.err       # the CA's key is RSA, the request's is not
 
 
 def test_json_says_what_was_done(issue: Run) -> None:
@@ -274,9 +288,10 @@ def test_the_example_is_one_command(kpki: Run, tmp_path: Path, snapshot: Run) ->
     assert kpki("check", "example/nodes/worker-1").out == ""
 
 
-def test_the_example_takes_no_ca(issue: Run, tmp_path: Path) -> None:
-    """--example with --ca is a contradiction, and makes nothing."""
+def test_the_example_takes_no_ca(issue: Run, kpki: Run, tmp_path: Path) -> None:
+    """--example with --ca or --out is a contradiction, and makes nothing."""
     assert "--example" in issue("worker-1", "--example", status=2).refusal()
+    assert "--example" in kpki("node", "issue", "worker-1", "--example", "--out", "mine", status=2).refusal()
     assert [*tmp_path.iterdir()] == []
 
 

@@ -31,11 +31,10 @@ def test_a_leafs_algorithm_follows_the_cas() -> None:
     assert following(genpkey("ED25519")) == "ECDSA-P256"
 
 
-@pytest.mark.parametrize("name", authority.ALGORITHMS)
+@pytest.mark.parametrize("name", [name for name in authority.ALGORITHMS if name != "RSA-4096"])  # a second by itself
 def test_an_algorithm_is_what_its_key_answers_to(name: str) -> None:
     """Name → key → the same name."""
-    if name != "RSA-4096":      # a second by itself
-        assert authority.key_algorithm(authority.make_key(name)) == name
+    assert authority.key_algorithm(authority.make_key(name)) == name
 
 
 def test_an_unknown_algorithm_is_refused() -> None:

@@ -1,6 +1,7 @@
 """What to do about a finding: commands that fit the place where the tree lies."""
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from kpki.cluster.contents import Finding
 from kpki.cluster.inventory import inspect
 from kpki.cluster.remedies import Situation, situation_of, with_remedies
+from kpki.kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig
 
 KEY = "etc/kubernetes/ssl/worker-key.pem"
 THERE = Situation("/", "w", ("10.0.0.1", "10.0.0.2"), "https://api:6443", "ca.pem")
@@ -24,6 +26,18 @@ def test_a_pair_is_made_at_the_ca_and_installed_on_the_node() -> None:
         "# at the CA", "kpki node issue w --ca ca.pem --ca-key CA-KEY.pem --address 10.0.0.1 --address 10.0.0.2 "
         "--server https://api:6443", "# on w, with nodes/w copied there", "kpki node install nodes/w --node w --root /")
     assert "--address ADDRESS --server https://API-SERVER:6443" in remedy("bad-pem", Situation("/", "w"))[1]
+
+
+def test_what_a_kubeconfig_says_is_no_command(tmp_path: Path) -> None:
+    """A server's URL is quoted where the shell would read more than a word in it, and left out where it is no text."""
+    assert "--server 'https://a; reboot'" in remedy("bad-pem", Situation("/", "w", (), "https://a; reboot"))[1]
+    place = tmp_path / "etc/kubernetes/worker-kubeconfig.yaml"
+    place.parent.mkdir(parents=True)
+    for server, wanted in (("https://a:1", "https://a:1"), ("https://a\n:1", None), ("https://a\x1b[2J", None)):
+        place.write_bytes(dump_kubeconfig(Kubeconfig(
+            cluster_name="c", user_name="u", context_name="x", server=server, authority=Material("/a"),
+            certificate=Material("/b"), key=Material("/c"))))
+        assert situation_of(inspect(str(tmp_path), layout="ssl"), "w", None).server == wanted
 
 
 @pytest.mark.parametrize(("root", "out"), [("nodes/w", ""), ("x y/nodes/w/", " --out 'x y/nodes'")])

@@ -4,8 +4,8 @@ from __future__ import annotations
 import pytest
 
 from kpki.errors import InputError
-from kpki.kubernetes.profiles import (KUBELET, PROFILES, check_address, check_dns_name, check_node_name, leaf_values,
-                                      subject)
+from kpki.kubernetes.profiles import (KUBELET, LONGEST_NAME, PROFILES, check_address, check_dns_name, check_node_name,
+                                      leaf_values, subject)
 
 
 def test_signers_come_before_what_they_sign() -> None:
@@ -28,6 +28,16 @@ def test_nothing_else_is_a_node(name: str) -> None:
     """Anything else is refused before it gets into a path or a subject."""
     with pytest.raises(InputError):
         check_node_name(name)
+
+
+def test_a_name_that_is_too_long_for_a_certificate_may_be_a_nodes_all_the_same() -> None:
+    """To look at, a node's name may have the 253 characters of any DNS name, and not one more."""
+    for name in ("a" * 53, "a" * 253):
+        assert check_node_name(name, longest=LONGEST_NAME) == name
+    with pytest.raises(InputError, match="has 254 characters, over the 253 that a DNS name has"):
+        check_node_name("a" * 254, longest=LONGEST_NAME)
+    with pytest.raises(InputError, match="over the 52 that fit into a certificate's CN"):
+        check_node_name("a" * 254)
 
 
 def test_upper_case_is_told_the_name_that_counts() -> None:
