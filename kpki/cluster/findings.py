@@ -180,11 +180,11 @@ def _signer_fault(path: str, chain: Sequence[Certificate], trusted: Sequence[Cer
     """Whether the chain ends at one of the CAs that count; nothing to say where none is known."""
     if not trusted or _signer(chain, trusted) is not None:
         return None
-    issuer = chain[0].issuer.rfc4514_string() or "(no name)"
-    same_name = any(one.subject.public_bytes() == chain[0].issuer.public_bytes() for one in trusted)
+    issuer = reading.issuer_text(chain[0])
+    same_name = any(reading.is_named_issuer(one, chain[0]) for one in trusted)
     why = "a CA of the same name, but with another key" if same_name else f"{issuer}, not by the cluster's CA"
     return Finding("unknown-authority", path, KUBELET.name, f"it was signed by {why}", got=issuer,
-                   expected=trusted[0].subject.rfc4514_string())
+                   expected=reading.subject_text(trusted[0]))
 
 
 def _signer(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> Certificate | None:
@@ -297,7 +297,7 @@ def _kubeconfig_authority(found: Found, where: str, trusted: Sequence[Certificat
 
 
 def _who(certificate: Certificate) -> str:
-    return certificate.subject.rfc4514_string() or "(no name)"
+    return reading.subject_text(certificate)
 
 
 def _fingerprint(certificate: Certificate) -> str:

@@ -13,6 +13,7 @@ from ..stages.extensions import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAG
 from ..stages.names import load_name
 
 if TYPE_CHECKING:
+    from cryptography.hazmat import asn1
     from cryptography.x509 import Certificate
 
 COMMON_NAME, ORGANIZATION = "2.5.4.3", "2.5.4.10"
@@ -47,7 +48,31 @@ def subject_of(data: bytes) -> Subject:
 
 def certificate_subject(certificate: Certificate) -> Subject:
     """User and groups that a certificate stands for."""
-    return subject_of(der.whole(der.certificate_fields(certificate.public_bytes(Encoding.DER)).subject))
+    return subject_of(der.whole(_fields(certificate).subject))
+
+
+def subject_text(certificate: Certificate) -> str:
+    """The subject of a certificate for people (RFC 4514, the last RDN first)."""
+    return _name_text(_fields(certificate).subject)
+
+
+def issuer_text(certificate: Certificate) -> str:
+    """The issuer of a certificate, likewise."""
+    return _name_text(_fields(certificate).issuer)
+
+
+def is_named_issuer(ca: Certificate, certificate: Certificate) -> bool:
+    """Whether the certificate's issuer is *ca*'s subject, byte for byte, as Go compares names."""
+    return der.whole(_fields(ca).subject) == der.whole(_fields(certificate).issuer)
+
+
+def _fields(certificate: Certificate) -> der.CertificateFields:
+    return der.certificate_fields(certificate.public_bytes(Encoding.DER))
+
+
+def _name_text(name: asn1.TLV) -> str:
+    from ..stages.name_text import name_text
+    return name_text(load_name(der.whole(name)), "RFC2253") or "(no name)"
 
 
 def names_of(extensions: tuple[der.Extension, ...]) -> Names | None:
@@ -86,8 +111,8 @@ def unreadable(certificate: Certificate) -> str | None:
         "public key": lambda: keys.public_key_der(certificate.public_key()),
         "dates": lambda: (certificate.not_valid_before_utc, certificate.not_valid_after_utc),
         "signature algorithm": lambda: certificate.signature_hash_algorithm,
-        "subject": lambda: (certificate_subject(certificate), certificate.subject.rfc4514_string()),
-        "issuer": lambda: certificate.issuer.rfc4514_string(),
+        "subject": lambda: (certificate_subject(certificate), subject_text(certificate)),
+        "issuer": lambda: issuer_text(certificate),
         "subjectAltName": lambda: names_of(extensions_of(certificate)),
         "extendedKeyUsage": lambda: usable_for(certificate, "clientAuth"),
         "basicConstraints": lambda: ca_fault(certificate)}
@@ -117,9 +142,7 @@ def ca_fault(certificate: Certificate) -> str | None:
 def signed_by(certificate: Certificate, ca: Certificate) -> bool:
     """Whether *ca* signed *certificate*: the issuer's name byte for byte, and the signature (crypto/x509)."""
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-    child = der.certificate_fields(certificate.public_bytes(Encoding.DER))
-    parent = der.certificate_fields(ca.public_bytes(Encoding.DER))
-    if der.whole(child.issuer) != der.whole(parent.subject):
+    if not is_named_issuer(ca, certificate):
         return False
     try:
         certificate.verify_directly_issued_by(ca)
@@ -130,7 +153,7 @@ def signed_by(certificate: Certificate, ca: Certificate) -> bool:
 
 def certifies(certificate: Certificate, public_key: bytes) -> bool:
     """Whether the certificate is for that public key (DER)."""
-    fields = der.certificate_fields(certificate.public_bytes(Encoding.DER))
+    fields = _fields(certificate)
     return der.whole(fields.subject_public_key_info) == public_key \
         or keys.public_key_der(certificate.public_key()) == public_key
 

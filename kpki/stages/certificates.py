@@ -22,6 +22,7 @@ from .extensions import (AUTHORITY_KEY_IDENTIFIER, SUBJECT_ALTERNATIVE_NAME, SUB
                          replace_extensions, settings_extensions)
 from .names import Name
 from .requests import Ask, Form, as_config, as_name, fill_form, request_extensions, tested_section
+from .signatures import is_self_signed
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -33,7 +34,7 @@ Issue = Callable[[Sequence[Extension]], Issuer]
 _NO_IDENTIFIER = 2      # an empty SEQUENCE or OCTET STRING: what `none` writes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Values:
     """What a certificate says besides its key, signer, serial number and dates: the *subject* and the *extensions*."""
 
@@ -54,7 +55,7 @@ def req_x509(key: PrivateKeyTypes, *, config: str | Config | None = None, sectio
     certificate is version 1. Raises InputError for what openssl refuses.
     """
     form = fill_form(config, section=section, subject=subject, certificate_extensions=extensions, addext=addext,
-                     digest=digest, utf8=utf8, ask=ask, warnings=warnings)
+                     digest=digest, utf8=utf8, ask=ask, warnings=warnings, attributes=False)
     return self_signed(form, keys.signing_key(key), days=days, serial_number=serial_number, now=now)
 
 
@@ -100,7 +101,7 @@ def x509_req(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key
     """
     signer = keys.signing_key(ca_key)
     request = csr.public_bytes(Encoding.DER)
-    if not csr.is_signature_valid:
+    if not is_self_signed(csr):
         raise RefusedError("certificate request self-signature did not match the contents")
     fields = der.request_fields(request)
     copied = request_extensions(request) if copy_extensions in ("copy", "copyall") else ()

@@ -16,12 +16,13 @@ _BLANKS = " \t\n\r"
 _QUOTES = "\"'`"
 _CONTROL = {"n": "\n", "r": "\r", "b": "\b", "t": "\t"}
 _LONGEST_VALUE = 65536
+_LONGEST_SHOWN = 100        # characters of a line in a message: a file that is no configuration may be one line
 _DEEPEST_INCLUDE = 20
 
 Include = Callable[[str], Iterable[tuple[str, str]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setting:
     """One `key = value`, expanded; *line* counts from 1, *source* is the included file's name or ""."""
 
@@ -127,7 +128,8 @@ class _Reader:
                     self.setting(line, number, source)
             except ConfigurationError as error:
                 if not error.line:
-                    error.line, error.message = number, f"{_place(number, source)}{line}: {error.message}"
+                    text = line if len(line) <= _LONGEST_SHOWN else line[:_LONGEST_SHOWN] + "…"
+                    error.line, error.message = number, f"{_place(number, source)}{text}: {error.message}"
                 raise
 
     def setting(self, line: str, number: int, source: str) -> None:

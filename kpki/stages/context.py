@@ -13,7 +13,7 @@ from .strings import StringOptions
 _PLAIN = StringOptions()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Issuer:
     """The certificate that signs, as its leaves' extensions see it (all DER; *key_identifier* is its SKI, "" without).
 

@@ -115,7 +115,7 @@ def named_bits(numbers: Iterable[int]) -> bytes:
 NULL_ITEM = tlv(NULL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Extension:
     """An X.509 extension: dotted *oid*, whether *critical*, *value* the DER in its OCTET STRING (RFC 5280 §4.2)."""
 
@@ -132,30 +132,8 @@ class _ExtensionRecord:
 
 
 @asn1.sequence
-class Validity:
-    """RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on."""
-
-    not_before: asn1.UTCTime | asn1.GeneralizedTime
-    not_after: asn1.UTCTime | asn1.GeneralizedTime
-
-
-@asn1.sequence
-class TBSCertificate:
-    """RFC 5280 §4.1.2, as kpki writes it; *version* counts from 0."""
-
-    version: Annotated[int, asn1.Explicit(0), asn1.Default(0)]
-    serial_number: int
-    signature: asn1.TLV
-    issuer: asn1.TLV
-    validity: Validity
-    subject: asn1.TLV
-    subject_public_key_info: asn1.TLV
-    extensions: Annotated[list[_ExtensionRecord] | None, asn1.Explicit(3)]
-
-
-@asn1.sequence
 class CertificateFields:
-    """The same structure, for reading: whatever the times, identifiers and extensions look like."""
+    """TBSCertificate (RFC 5280 §4.1): *version* counts from 0; times and extensions stay as they are written."""
 
     version: Annotated[int, asn1.Explicit(0), asn1.Default(0)]
     serial_number: int
@@ -177,18 +155,6 @@ class CertificationRequestInfo:
     subject: asn1.TLV
     subject_public_key_info: asn1.TLV
     attributes: Annotated[asn1.SetOf[asn1.TLV], asn1.Implicit(0)]
-
-
-@asn1.sequence
-class _Attribute:
-    type: ObjectIdentifier
-    values: asn1.SetOf[asn1.TLV]
-
-
-@asn1.sequence
-class _SubjectPublicKeyInfo:
-    algorithm: asn1.TLV
-    subject_public_key: asn1.BitString
 
 
 @asn1.sequence
@@ -216,17 +182,23 @@ def whole(item: asn1.TLV) -> bytes:
 def certificate_info(*, version: int, serial_number: int, algorithm: bytes, issuer: bytes, not_before: datetime,
                      not_after: datetime, subject: bytes, public_key: bytes, extensions: Iterable[Extension]) -> bytes:
     """TBSCertificate in DER; *version* is 0 or 2, times are UTC, *algorithm*, names and *public_key* ready DER."""
-    records = [_ExtensionRecord(extn_id=ObjectIdentifier(one.oid), critical=one.critical, extn_value=one.value)
-               for one in extensions]
-    return asn1.encode_der(TBSCertificate(
+    items = [raw(extension_item(one)) for one in extensions]
+    return asn1.encode_der(CertificateFields(
         version=version, serial_number=serial_number, signature=raw(algorithm), issuer=raw(issuer),
-        validity=Validity(not_before=_time(not_before), not_after=_time(not_after)), subject=raw(subject),
-        subject_public_key_info=raw(public_key), extensions=records or None))
+        validity=raw(sequence(_time(not_before), _time(not_after))), subject=raw(subject),
+        subject_public_key_info=raw(public_key), issuer_unique_id=None, subject_unique_id=None,
+        extensions=items or None))
 
 
-def _time(moment: datetime) -> asn1.UTCTime | asn1.GeneralizedTime:
-    moment = moment.astimezone(timezone.utc).replace(microsecond=0)
-    return asn1.UTCTime(moment) if 1950 <= moment.year < 2050 else asn1.GeneralizedTime(moment)
+def _time(moment: datetime) -> bytes:
+    """UTCTime through 2049, GeneralizedTime from 2050 on (RFC 5280 §4.1.2.5)."""
+    text = moment.astimezone(timezone.utc).strftime("%Y%m%d%H%M%SZ").zfill(15).encode()
+    return tlv(UTC_TIME, text[2:]) if 1950 <= int(text[:4]) < 2050 else tlv(GENERALIZED_TIME, text)
+
+
+def extension_item(extension: Extension) -> bytes:
+    """An Extension in DER, without the critical field where it is FALSE (RFC 5280 §4.1)."""
+    return sequence(oid(extension.oid), boolean(True) if extension.critical else b"", octet_string(extension.value))
 
 
 def request_info(*, subject: bytes, public_key: bytes, attributes: Iterable[bytes]) -> bytes:
@@ -267,13 +239,22 @@ def certificate_extensions(certificate: bytes) -> tuple[Extension, ...]:
 
 def request_attributes(csr: bytes) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
     """The attributes of a request (DER): the dotted OID and the DER of each value."""
-    records = (_decoded(_Attribute, whole(one), "attribute") for one in request_fields(csr).attributes.as_list())
-    return tuple((record.type.dotted_string, tuple(map(whole, record.values.as_list()))) for record in records)
+    pairs = (_pair(whole(one), "attribute") for one in request_fields(csr).attributes.as_list())
+    return tuple((oid_text(kind), items(content_of(values))) for kind, values in pairs)
 
 
 def key_bits(public_key: bytes) -> bytes:
     """The bits of a SubjectPublicKeyInfo (DER): what a subjectKeyIdentifier is the SHA-1 of (RFC 5280 §4.2.1.2)."""
-    return bytes(_decoded(_SubjectPublicKeyInfo, public_key, "public key").subject_public_key.as_bytes())
+    _, bits = _pair(public_key, "public key")
+    return content_of(bits)[1:]
+
+
+def _pair(item: bytes, noun: str) -> tuple[bytes, bytes]:
+    """The two items of a SEQUENCE that has two."""
+    found = items(content_of(item))
+    if len(found) != 2 or tag_of(item) != SEQUENCE:
+        raise InputError(f"not a well-formed {noun}")
+    return found[0], found[1]
 
 
 def items(content: bytes) -> tuple[bytes, ...]:

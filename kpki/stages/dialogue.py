@@ -1,7 +1,7 @@
 """The prompting dialogue of `openssl req`: the fields of a configuration, asked one by one."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..errors import InputError
@@ -50,8 +50,9 @@ def ask_name(settings: Sequence[Setting], config: Config, section: str, options:
         oid = options.names.get(kind) or objects.find_known_oid(kind)
         if oid is None:
             continue
-        answer = _answer(_field(setting, kind, joins, config, section), introduction, ask)
-        introduction = ""
+        field = _field(setting, kind, joins, config, section)
+        answer = _answer(field, introduction, ask)
+        introduction = _untold(field, introduction)
         if answer is not None:
             joined.append((joins, attribute(oid, answer, options)))
     return grouped(joined)
@@ -66,8 +67,9 @@ def ask_attributes(settings: Sequence[Setting], config: Config, section: str, op
         if setting.key.endswith(_SUFFIXES) or (options.names.get(setting.key)
                                                or objects.find_known_oid(setting.key)) is None:
             continue
-        answer = _answer(_field(setting, setting.key, False, config, section), introduction, ask)
-        introduction = ""
+        field = _field(setting, setting.key, False, config, section)
+        answer = _answer(field, introduction, ask)
+        introduction = _untold(field, introduction)
         if answer is not None:
             pairs.append((setting.key, answer))
     return tuple(pairs)
@@ -85,35 +87,45 @@ def _limit(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() else -1
 
 
+def _untold(field: _Field, introduction: str) -> str:
+    """What stands before the next question: of a field that nobody was asked (`_value`), its question and answer."""
+    return "" if field.forced is None else f"{introduction}{_question(field)}{field.forced}\n"
+
+
+def _question(field: _Field) -> str:
+    return f"{field.question} [{field.default}]:"
+
+
 def _answer(field: _Field, introduction: str, ask: Ask | None) -> str | None:
     """The text of one field, None where it is left out."""
-    for reply in _replies(field, introduction, ask):
-        if reply == "":
-            reply = field.default
-            if not reply:
-                return None
-        elif reply == ".":
+    before = introduction
+    while (reply := _reply(field, before + _question(field), ask)) is not None:
+        if reply == ".":
             return None
-        size = len(reply.encode("utf-8", "surrogateescape"))
-        if field.least > 0 and size < field.least:
-            complaint = f"string is too short, it needs to be at least {field.least} bytes long"
-        elif 0 <= field.most < size:
-            complaint = f"string is too long, it needs to be no more than {field.most} bytes long"
-        else:
+        reply = reply or field.default
+        if not reply:
+            return None
+        wrong = _misfit(field, reply)
+        if not wrong:
             return reply
         if ask is None or field.forced is not None:
-            raise InputError(f"{field.kind}: {complaint}")
+            raise InputError(f"{field.kind}: {wrong[0].lower()}{wrong[1:]}")
+        before = f"{wrong}\n"
     raise InputError(f"{field.kind}: no answer, and the input is at its end",
                      hint="give the subject with -subj, or take the defaults with -batch")
 
 
-def _replies(field: _Field, introduction: str, ask: Ask | None) -> Iterator[str]:
+def _reply(field: _Field, question: str, ask: Ask | None) -> str | None:
     if field.forced is not None:
-        yield field.forced
-    elif ask is None:
-        yield ""
-    else:
-        question = f"{introduction}{field.question} [{field.default}]:"
-        while (reply := ask(question)) is not None:
-            yield reply
-            question = f"{field.question} [{field.default}]:"
+        return field.forced
+    return "" if ask is None else ask(question)
+
+
+def _misfit(field: _Field, text: str) -> str:
+    """What openssl says to a text that is too short or too long (req_check_len), "" to any other."""
+    size = len(text.encode("utf-8", "surrogateescape"))
+    if field.least > 0 and size < field.least:
+        return f"String too short, must be at least {field.least} bytes long"
+    if 0 <= field.most < size:
+        return f"String too long, must be at most {field.most} bytes long"
+    return ""

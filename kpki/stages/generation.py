@@ -15,6 +15,8 @@ _DEEPEST = 50
 _CLASSES = {"U": 0x00, "A": 0x40, "C": 0x80, "P": 0xC0, "": 0x80}
 _FORMATS = ("ASCII", "UTF8", "HEX", "BITLIST")
 _LARGEST_BIT = 1 << 20
+_HIGH_TAG, _LARGEST_TAG = 0x1F, 0x7FFFFFFF
+Tag = tuple[int, int]           # the class's bits, the number
 # Name in capitals → tag; a type that strings.py has no codec for holds UTF-8, as ASN1_mbstring_copy writes it.
 _STRINGS = {
     "UNIV": der.UNIVERSAL, "UNIVERSALSTRING": der.UNIVERSAL, "BMP": der.BMP, "BMPSTRING": der.BMP,
@@ -33,7 +35,8 @@ def generate(text: str, context: Context, depth: int = 0) -> bytes:
     if depth == _DEEPEST:
         raise InputError("illegal nested tagging: sections nest too deep")
     wraps: list[Callable[[bytes], bytes]] = []
-    form, implicit = "ASCII", None
+    form = "ASCII"
+    implicit: Tag | None = None
     while True:
         modifier, comma, rest = text.partition(",")
         word, colon, argument = modifier.partition(":")
@@ -69,27 +72,35 @@ def generate(text: str, context: Context, depth: int = 0) -> bytes:
     return item
 
 
-def _explicit(tag: int) -> Callable[[bytes], bytes]:
-    return lambda item: der.tlv(tag | 0x20, item)
+def _explicit(tag: Tag) -> Callable[[bytes], bytes]:
+    return lambda item: _with_tag(tag, der.sequence(item))
 
 
-def _retagged(tag: int | None, wrap: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+def _retagged(tag: Tag | None, wrap: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     return wrap if tag is None else lambda item: _with_tag(tag, wrap(item))
 
 
-def _with_tag(tag: int, item: bytes) -> bytes:
-    """*item* under another tag, primitive or constructed as it was (IMPLICIT)."""
-    return bytes((tag | item[0] & 0x20,)) + item[1:]
+def _with_tag(tag: Tag, item: bytes) -> bytes:
+    """*item* (of a low tag number) under another tag, primitive or constructed as it was (IMPLICIT; X.690 §8.1.2)."""
+    kind, number = tag
+    first = kind | item[0] & 0x20
+    octets = bytes((first | number,)) if number < _HIGH_TAG else bytes((first | _HIGH_TAG,)) + _base128(number)
+    return octets + item[1:]
 
 
-def _tag(colon: str, argument: str) -> int:
-    match = re.fullmatch(r"(\d{0,9})([UACP]?)", argument.strip(), re.ASCII)
+def _base128(number: int) -> bytes:
+    """Seven bits an octet, all but the last marked, as an object identifier (2.N-80) begins with them (X.690 §8.19)."""
+    return der.content_of(der.oid(f"2.{number - 80}")) if number >= 80 else bytes((number,))
+
+
+def _tag(colon: str, argument: str) -> Tag:
+    match = re.fullmatch(r"(\d{0,10})([UACP]?)", argument.strip(), re.ASCII)
     if not match or not colon:
         raise InputError(f"unknown tag: invalid number or modifier: {argument!r}")
-    size, kind = int(match[1] or "0"), _CLASSES[match[2]]
-    if size > 30 or not size | kind:
-        raise InputError(f"tag {argument.strip()} is not supported: 0 to 30, and not 0 of the universal class")
-    return kind | size
+    number, kind = int(match[1] or "0"), _CLASSES[match[2]]
+    if number > _LARGEST_TAG or not number | kind:
+        raise InputError(f"tag {argument.strip()} is not supported: 0 to {_LARGEST_TAG}, not 0 of the universal class")
+    return kind, number
 
 
 def _item(kind: str, value: str | None, form: str, context: Context, depth: int) -> bytes:

@@ -116,17 +116,22 @@ def find_digest(name: str) -> str:
 
 def signature_algorithm(key: SigningKey, digest: str) -> bytes:
     """The AlgorithmIdentifier (DER) of a signature by *key* over *digest* (RFC 4055 §5, RFC 5758 §3.2, RFC 8410 §3)."""
-    from . import der
     if isinstance(key, ed25519.Ed25519PrivateKey):
-        return der.sequence(der.oid("1.3.101.112"))
+        return _algorithm("1.3.101.112")
     if isinstance(key, ed448.Ed448PrivateKey):
-        return der.sequence(der.oid("1.3.101.113"))
+        return _algorithm("1.3.101.113")
     _, with_rsa, with_ecdsa = DIGESTS[find_digest(digest)]
     if isinstance(key, rsa.RSAPrivateKey):
-        return der.sequence(der.oid(with_rsa), der.NULL_ITEM)
+        return _algorithm(with_rsa, null=True)
     if not with_ecdsa:
         raise InputError(f"there is no ECDSA signature with {digest}")
-    return der.sequence(der.oid(with_ecdsa))
+    return _algorithm(with_ecdsa)
+
+
+@lru_cache
+def _algorithm(oid: str, *, null: bool = False) -> bytes:
+    from . import der
+    return der.sequence(der.oid(oid), der.NULL_ITEM if null else b"")
 
 
 def sign_bytes(key: SigningKey, digest: str, data: bytes) -> bytes:

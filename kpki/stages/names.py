@@ -3,14 +3,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, about
 from . import der, objects
 from .config import Setting, blamed
 from .strings import StringOptions, attribute_string
 
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate, CertificateSigningRequest
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Attribute:
     """One attribute of a name: dotted *oid*, the *tag* of its string type, its content octets (RFC 5280 §4.1.2.4)."""
 
@@ -27,7 +31,7 @@ class Attribute:
             return self.octets.decode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Name:
     """A distinguished name: its RDNs in order, each one attribute or several (`+`)."""
 
@@ -57,6 +61,18 @@ def load_name(data: bytes) -> Name:
         rdns.append(tuple(Attribute(der.oid_text(kind), der.tag_of(value), der.content_of(value))
                           for kind, value in pairs))
     return Name(tuple(rdns))
+
+
+def subject_name(value: Certificate | CertificateSigningRequest) -> Name:
+    """The subject of a certificate or a request; InputError where it is no Name.
+
+    Read here and not by cryptography, which refuses strings that OpenSSL shows (a T61String in Latin-1).
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509 import Certificate
+    data = value.public_bytes(Encoding.DER)
+    fields = der.certificate_fields(data) if isinstance(value, Certificate) else der.request_fields(data)
+    return load_name(der.whole(fields.subject))
 
 
 def attribute(oid: str, text: str, options: StringOptions) -> Attribute:
@@ -93,7 +109,8 @@ def parse_subject(text: str, options: StringOptions = StringOptions(), *, warnin
         elif not value:
             warnings.append(f'No value provided for subject name attribute "{kind}", skipped')
         else:
-            joined.append((joins, attribute(oid, value, options)))
+            with about(f"subject name attribute {kind}"):
+                joined.append((joins, attribute(oid, value, options)))
         joins = separator == "+"
     return grouped(joined)
 

@@ -1116,7 +1116,7 @@ ROWS = """\
 1.2.840.113549.1.9.16.1.48|id-ct-signedChecklist|id-ct-signedChecklist
 """
 
-_DOTTED = re.compile(r"([0-2](?:[. ][0-9]{0,99})+?)[. ]?")
+_DOTTED = re.compile(r"(?!.[. ]\Z)([0-2](?:[. ][0-9]{0,99})+?)[. ]?")
 _DIVIDER = re.compile("[. ]")
 
 
@@ -1129,9 +1129,14 @@ class Object(NamedTuple):
 
 
 @cache
+def _rows() -> list[list[str]]:
+    return [row.split("|") for row in ROWS.splitlines()]
+
+
+@cache
 def objects() -> tuple[Object, ...]:
     """Every row, in openssl's order."""
-    return tuple(Object(*row.split("|")) for row in ROWS.splitlines())
+    return tuple(map(Object._make, _rows()))
 
 
 @cache
@@ -1143,13 +1148,13 @@ def by_oid() -> dict[str, Object]:
 @cache
 def by_short_name() -> dict[str, str]:
     """Short name to OID."""
-    return {row.short_name: row.oid for row in reversed(objects())}
+    return {short_name: oid for oid, short_name, _ in reversed(_rows())}
 
 
 @cache
 def by_long_name() -> dict[str, str]:
     """Long name to OID."""
-    return {row.long_name: row.oid for row in reversed(objects())}
+    return {long_name: oid for oid, _, long_name in reversed(_rows())}
 
 
 def find_oid(text: str) -> str | None:
@@ -1159,14 +1164,17 @@ def find_oid(text: str) -> str | None:
 
 def find_known_oid(text: str) -> str | None:
     """The same, but None for digits that no row has (OBJ_txt2nid)."""
-    oid = find_oid(text)
-    return oid if oid in by_oid() else None
+    named = by_short_name().get(text) or by_long_name().get(text)
+    if named is None and (digits := dotted(text)) in by_oid():
+        return digits
+    return named
 
 
 def dotted(text: str) -> str | None:
     """Dotted digits as an OID, None for anything else (OBJ_txt2obj with no_name).
 
-    As a2d_ASN1_OBJECT has it, a blank divides as well as a dot, an empty arc is 0, and a divider at the end is nothing.
+    As a2d_ASN1_OBJECT has it, a blank divides as well as a dot, an empty arc is 0, and a divider at the end is nothing;
+    but a first arc alone is no OID.
     """
     match = _DOTTED.fullmatch(text)
     if match is None:

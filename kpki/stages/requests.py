@@ -101,8 +101,11 @@ def req_new(key: PrivateKeyTypes, *, config: str | Config | None = None, section
 def fill_form(config: str | Config | None, *, section: str, subject: str | Name | None,
               request_extensions: str | None = None, certificate_extensions: str | None = None,
               addext: Sequence[str] = (), digest: str | None = None, utf8: bool = False, ask: Ask | None = None,
-              warnings: list[str] | None = None) -> Form:
-    """Read all that `req` needs, in its order, and test both extension sections first, as it does."""
+              warnings: list[str] | None = None, attributes: bool = True) -> Form:
+    """Read all that `req` needs, in its order, and test both extension sections first, as it does.
+
+    Without *attributes* (under -x509) those of the configuration are neither asked for nor taken.
+    """
     config = default_config() if config is None else as_config(config)
     strings = StringOptions(names=added_names(config))
     if (mask := config.get(section, "string_mask")) is not None:
@@ -120,14 +123,17 @@ def fill_form(config: str | Config | None, *, section: str, subject: str | Name 
     for name, kind in ((certificate_extensions, "x509"), (request_extensions, "request")):
         if name is not None:
             tested_section(test, name, f"{kind} extension")
-    settings_extensions(Context(Config({"default": added}), strings=strings, test=True), added)
+    if added:
+        settings_extensions(Context(Config({"default": added}), strings=strings, test=True), added)
     digest = keys.find_digest(digest)
-    filled, attributes = _subject(config, section, subject, strings, ask, warnings)
-    return Form(config, filled, attributes, digest, strings, request_extensions, certificate_extensions, added)
+    filled, pairs = _subject(config, section, subject, strings, ask, warnings, attributes)
+    return Form(config, filled, pairs, digest, strings, request_extensions, certificate_extensions, added)
 
 
 def _added(texts: Sequence[str]) -> tuple[Setting, ...]:
     """The `-addext` arguments as settings; they are read like a file of their own, with nothing but their lines."""
+    if not texts:
+        return ()
     names = [text.partition("=")[0].strip() for text in texts]
     for name, text in zip(names, texts):
         if not name or "=" not in text:
@@ -163,10 +169,11 @@ def _parsed(text: str) -> Config:
 
 
 def _subject(config: Config, section: str, subject: str | Name | None, strings: StringOptions, ask: Ask | None,
-             warnings: list[str] | None) -> tuple[Name, tuple[tuple[str, str], ...]]:
+             warnings: list[str] | None, takes_attributes: bool) -> tuple[Name, tuple[tuple[str, str], ...]]:
     """The name and the attributes of a request; with *subject* given the attributes are left out, as openssl does."""
     names = _settings(config, section, "distinguished_name", needed=subject is None)
-    attributes = _settings(config, section, "attributes", needed=False)
+    attributes = _settings(config, section, "attributes", needed=False)     # a missing section is refused anyhow
+    attributes = attributes if takes_attributes else ()
     if isinstance(subject, Name):
         return subject, ()
     if subject is not None:
@@ -254,9 +261,7 @@ def _attribute(oid: str, value: bytes) -> bytes:
 
 def extensions_item(extensions: Sequence[Extension]) -> bytes:
     """SEQUENCE OF Extension in DER."""
-    return der.sequence(*(
-        der.sequence(der.oid(one.oid), der.boolean(True) if one.critical else b"", der.octet_string(one.value))
-        for one in extensions))
+    return der.sequence(*map(der.extension_item, extensions))
 
 
 def request_extensions(csr: bytes) -> tuple[Extension, ...]:

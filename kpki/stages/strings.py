@@ -18,6 +18,7 @@ _MASKS = {"default": 0xFFFFFFFF, "nombstr": 0xFFFFFFFF & ~0x2800, "pkix": 0xFFFF
 UTF8_ONLY = _MASKS["utf8only"]
 
 _PRINTABLE_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
+_HIGHEST = {IA5: 0x7F, T61: 0xFF, BMP: 0xFFFF}     # UniversalString and UTF8String hold every character
 _CODEC = {BMP: "utf-16-be", UNIVERSAL: "utf-32-be", NUMERIC: "ascii", PRINTABLE: "ascii", IA5: "ascii", T61: "latin-1"}
 
 
@@ -62,7 +63,7 @@ RULES: dict[str, Rule] = {
 _NO_RULE = Rule(-1, -1, _DIRECTORY)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StringOptions:
     """How text becomes names: openssl's `string_mask` (as bits), `utf8` (else bytes count as Latin-1), and the object
     names that a configuration's `oid_section` adds (name → OID)."""
@@ -133,8 +134,7 @@ def fits(tag: int, seen: str) -> bool:
         return _PRINTABLE_CHARACTERS.issuperset(seen)
     if tag == NUMERIC:
         return all(one in "0123456789 " for one in seen)
-    highest = {IA5: 0x7F, T61: 0xFF, BMP: 0xFFFF}.get(tag, 0x10FFFF)
-    return all(ord(one) <= highest for one in seen)
+    return tag not in _HIGHEST or max(map(ord, seen), default=0) <= _HIGHEST[tag]
 
 
 def utf8_item(text: str) -> bytes:

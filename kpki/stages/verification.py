@@ -20,6 +20,7 @@ from .general_names import ip_octets
 from .hostnames import matches_email, matches_host, matches_ip
 from .paths import Path, build_path
 from .purposes import PURPOSES, Purpose, check_ca
+from .signatures import is_signed_by
 from .verdicts import NAME_CONSTRAINTS, TOLERATED, Fault, Verdict, verdict_of
 
 __all__ = ["Verdict", "verify"]
@@ -211,7 +212,7 @@ def _signature_faults(chain: Sequence[Facts], moment: datetime | None, *, partia
         if not own or check_ss_sig and one.self_signed:
             if not (own and not one.ca) and "keyCertSign" not in (issuer.key_usage or ("keyCertSign",)):
                 yield Fault(32, depth + (not own))
-            if not proven and not _is_signed(one, issuer):
+            if not proven and not (is_signed_by(one.certificate, public_key(issuer.certificate)) and one.consistent):
                 yield Fault(7, depth)
         if code := _time_fault(one, moment):
             yield Fault(code, depth)
@@ -222,24 +223,3 @@ def _time_fault(facts: Facts, moment: datetime | None) -> int:
     if moment is None:
         return 0
     return 9 if moment < facts.not_before else 10 if moment >= facts.not_after else 0
-
-
-def _is_signed(subject: Facts, issuer: Facts) -> bool:
-    """Whether the issuer's key made the subject's signature."""
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
-    one, key = subject.certificate, public_key(issuer.certificate)
-    data = one.signature, one.tbs_certificate_bytes
-    try:
-        scheme, digest = one.signature_algorithm_parameters, one.signature_hash_algorithm
-        if isinstance(key, rsa.RSAPublicKey) and isinstance(scheme, padding.PKCS1v15 | padding.PSS) and digest:
-            key.verify(*data, scheme, digest)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(scheme, ec.ECDSA):
-            key.verify(*data, scheme)
-        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-            key.verify(*data)
-        else:
-            return False
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-        return False
-    return subject.consistent

@@ -91,7 +91,7 @@ def test_signing_warns_of_what_it_drops(folder: Path, capsys: pytest.CaptureFixt
     assert main([*SIGN, "-extfile", "csr.conf"]) == 0
     warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("kpki: warning: ")]
     assert [line[15:50] for line in warnings] == [
-        "the request's subjectAltName is not", "the certificate has no extension (v",
+        "a.csr: the request's subjectAltName", "the certificate has no extension (v",
         "csr.conf: its extensions in [e], [v"]
     assert main([*SIGN, "--quiet"]) == 0
     assert "kpki: " not in capsys.readouterr().err

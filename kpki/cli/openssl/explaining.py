@@ -1,6 +1,6 @@
 """For `--explain`: the library call that gives the same bytes as a verb, as an expression that runs.
 
-What it takes: `import kpki`, and `os` and `getpass` where it names them.
+What it takes: `import kpki`, and the room, `os` and `getpass` where it names them.
 """
 from __future__ import annotations
 

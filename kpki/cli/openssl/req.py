@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ... import pem
-from ...errors import InputError, RefusedError, UnsupportedError
+from ...errors import InputError, RefusedError, UnsupportedError, about
 from . import explaining, looking, streams
 from .genpkey import key_options, make_key
 from .options import COUNT, FILE, FORM, RANDOM, TEXT, Given, Option, help_page, read_options
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-    from cryptography.x509 import Certificate
+    from cryptography.x509 import Certificate, CertificateSigningRequest
 
     from ...stages.config import Config
+    from ...stages.names import Name
+    from ...stages.requests import Form
 
 TABLE = (
     Option("new", "", "write a request"), Option("x509", "", "write a self-signed certificate instead"),
-    Option("in", FILE, "the request to look at (standard input)"), Option("inform", FORM, "its form"),
+    Option("in", FILE, "the request to look at or, with -x509, to certify (standard input)"),
+    Option("inform", FORM, "its form"),
     Option("out", FILE, "where the result goes (standard output)"), Option("outform", FORM, "its form"),
     Option("key", FILE, "the key that signs and is certified"),
     Option("keyform", FORM, "its form (found out by itself)"),
@@ -38,12 +41,12 @@ TABLE = (
     Option("addext", TEXT, "one more extension, name=value"),
     Option("days", COUNT, "how long the certificate is valid (30)"),
     Option("set_serial", TEXT, "the certificate's serial number, decimal or 0x…"),
+    Option("CA", FILE, "the CA certificate that signs; implies -x509"),
+    Option("CAkey", FILE, "its key (in the same file as -CA)"),
+    Option("copy_extensions", TEXT, "none, copy or copyall: take the extensions of the request of -in over"),
     Option("batch", "", "ask nothing, take every default"), Option("verbose", "", "say more"),
     Option("newhdr", "", "write NEW CERTIFICATE REQUEST"),
     *looking.REQUEST_OPTIONS,
-    Option("CA", FILE, instead="kpki x509 -req -CA on the request"),
-    Option("CAkey", FILE, instead="kpki x509 -req -CAkey on the request"),
-    Option("copy_extensions", TEXT, instead="kpki x509 -req -copy_extensions"),
     Option("precert", "", instead="nothing: kpki makes no precertificates"),
     Option("keygen_engine", TEXT, instead="a key in a file"),
     Option("sigopt", TEXT, instead="RSA PKCS#1 v1.5, ECDSA and EdDSA signatures"),
@@ -60,48 +63,105 @@ def run(verb: str, argv: Sequence[str]) -> int:
         return 0
     if given.rest:
         raise InputError(f"req: extra arguments given: {' '.join(given.rest)}")
-    if given.has("new", "x509", "newkey"):
+    copy = given.get("copy_extensions")
+    if copy not in (None, "none", "copy", "copyall"):
+        raise InputError(f"req: invalid extension copy option: {copy}", hint="none, copy or copyall")
+    if given.has("new", "x509", "newkey", "CA"):
         return _make(given)
     return _look(given)
 
 
-def _make(given: Given) -> int:
-    from ...stages.certificates import self_signed
-    from ...stages.keys import signing_key
-    from ...stages.requests import default_config, fill_form, sign_request
-    certificate, section = given.has("x509"), given.get("section") or "req"
-    if certificate and given.has("in"):
-        raise UnsupportedError("openssl's req -x509 -in is not supported", hint="kpki x509 -req -in FILE -signkey KEY")
+def _config(given: Given) -> tuple[str | None, Config]:
+    """The configuration's file, None for openssl's own defaults, and what it says."""
+    from ...stages.requests import default_config
     path = given.get("config")
     path = os.environ.get("OPENSSL_CONF") if path is None else path
-    config = default_config() if path is None else streams.read_config(path)
+    return path, default_config() if path is None else streams.read_config(path)
+
+
+def _make(given: Given) -> int:
+    from ...stages.keys import signing_key
+    from ...stages.requests import fill_form, sign_request
+    certificate, section = given.has("x509", "CA"), given.get("section") or "req"
+    csr = _certified(given) if _certifies(given) else None
+    path, config = _config(given)
     if given.has("explain"):
         _explain(given, path)
     if given.has("days") and not certificate:
         streams.note("Ignoring -days without -x509; not generating a certificate")
     if path is not None:
         _warn(given, config, section, path)
+    authority = _authority(given)
     warnings: list[str] = []
     with streams.blaming(path):
-        key, key_file = _key(given, config)
-        form = fill_form(config, section=section, subject=given.get("subj"), request_extensions=given.get("reqexts"),
+        key, key_file = (authority[1], None) if csr is not None and authority else _key(given, config)
+        form = fill_form(config, section=section, subject=_subject(given, csr), request_extensions=given.get("reqexts"),
                          certificate_extensions=given.get("extensions"), addext=given.all("addext"), digest=given.word,
-                         utf8=given.has("utf8"), ask=None if given.has("batch") else streams.ask, warnings=warnings)
+                         utf8=given.has("utf8"), ask=None if given.has("batch") else streams.ask, warnings=warnings,
+                         attributes=not certificate)
         streams.note(*(f"req warning: {line}" for line in warnings))
         if certificate:
-            made = self_signed(form, signing_key(key), days=given.number("days", 30),
-                               serial_number=serial_number(given))
+            made = _certificate(given, form, key, csr, authority)
             shown, status = looking.show_certificate(made, given) if _looks(given) else ("", 0)
             data = pem.dump_certificate(made, encoding=given.form("outform"))
-            _warn_bare(given, made)
+            _warn_bare(given, csr, made)
         else:
             csr = sign_request(form, signing_key(key))
             shown, status = looking.show_request(csr, given) if _looks(given) else ("", 0)
             data = pem.dump_csr(csr, encoding=given.form("outform"), new_header=given.has("newhdr"))
+            if given.has("verify"):
+                streams.note("Certificate request self-signature verify OK")
     if key_file is not None:
         streams.write(key_file[0] or None, key_file[1], private=True)
     streams.write(given.get("out"), shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else data))
     return status
+
+
+def _certifies(given: Given) -> bool:
+    """Whether the request that is certified comes from -in, and is not made first."""
+    return given.has("x509", "CA") and given.has("in") and not given.has("new", "newkey")
+
+
+def _certified(given: Given) -> CertificateSigningRequest:
+    """The request of -in, where it is to be certified."""
+    if not given.has("key", "CA"):
+        raise InputError("req: no key to sign the certificate with", hint="-key FILE, or -CA FILE -CAkey FILE")
+    if given.has("subj") and not given.has("CA"):
+        # openssl leaves the old subject in the certificate as its issuer.
+        raise UnsupportedError("openssl's req -x509 -in with -subj is not supported",
+                               hint="kpki x509 -req -in FILE -signkey KEY -subj SUBJECT")
+    return streams.read_csr(given.get("in"), given.form("inform"))
+
+
+def _authority(given: Given) -> tuple[Certificate, PrivateKeyTypes] | None:
+    """The CA of -CA and its key."""
+    if not given.has("CA"):
+        if given.has("CAkey"):
+            streams.note("Warning: Ignoring -CAkey option since no -CA option is given")
+        return None
+    ca_cert = streams.read_certificate(given.get("CA"))
+    return ca_cert, streams.read_key(given.get("CAkey") or given.get("CA"), given.get("passin"))
+
+
+def _subject(given: Given, csr: CertificateSigningRequest | None) -> str | Name | None:
+    from ...stages.names import subject_name
+    return subject_name(csr) if csr is not None and not given.has("subj") else given.get("subj")
+
+
+def _certificate(given: Given, form: Form, key: PrivateKeyTypes, csr: CertificateSigningRequest | None,
+                 authority: tuple[Certificate, PrivateKeyTypes] | None) -> Certificate:
+    """The certificate that -x509 writes: of *csr*, or where there is none of *key*; by a CA or by *key* itself."""
+    days, serial = given.number("days", 30), serial_number(given)
+    if given.has("in") and not given.has("copy_extensions"):
+        streams.note("Warning: No -copy_extensions given; ignoring any extensions in the request")
+    if csr is None and authority is None:
+        from ...stages.certificates import self_signed
+        from ...stages.keys import signing_key
+        return self_signed(form, signing_key(key), days=days, serial_number=serial)
+    from ...stages.conversion import certified_request, certify
+    ca_cert, ca_key = authority or (None, key)
+    return certify(form, csr or certified_request(form, key), ca_cert, ca_key, days=days, serial_number=serial,
+                   copy_extensions=given.get("copy_extensions") or "none")
 
 
 def _looks(given: Given) -> bool:
@@ -151,18 +211,35 @@ def _curve(path: str) -> str:
 
 
 def _look(given: Given) -> int:
+    if given.has("subj"):
+        raise UnsupportedError("req: -subj changes a request, and nothing signs it",
+                               hint="kpki req -new -key FILE -subj SUBJECT")
+    if given.has("config", "section", "reqexts", "extensions", "addext"):
+        _test_config(given)
     csr = streams.read_csr(given.get("in"), given.form("inform"))
     if given.has("explain"):
         streams.explain("req", reads=[given.get("in") or "standard input"], does="shows what a request says",
                         writes=[given.get("out") or "standard output"], call=_loaded(given))
     shown, status = looking.show_request(csr, given)
     if given.has("verify"):
-        if not csr.is_signature_valid:
-            raise RefusedError("certificate request self-signature verify failure")
+        from ...stages.signatures import is_self_signed
+        with about(given.get("in") or "standard input"):
+            if not is_self_signed(csr):
+                raise RefusedError("certificate request self-signature verify failure")
         streams.note("Certificate request self-signature verify OK")
     out = pem.dump_csr(csr, encoding=given.form("outform"), new_header=given.has("newhdr"))
     streams.write(given.get("out"), shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else out))
     return status
+
+
+def _test_config(given: Given) -> None:
+    """Refuse a configuration that a request could not be made with: openssl reads it before it looks at one."""
+    from ...stages.names import Name
+    from ...stages.requests import fill_form
+    path, config = _config(given)
+    with streams.blaming(path):
+        fill_form(config, section=given.get("section") or "req", subject=Name(), addext=given.all("addext"),
+                  request_extensions=given.get("reqexts"), certificate_extensions=given.get("extensions"))
 
 
 def serial_number(given: Given) -> int | None:
@@ -178,34 +255,51 @@ def serial_number(given: Given) -> int | None:
                          hint="decimal digits, or 0x and hexadecimal ones") from None
 
 
-def _warn(given: Given, config: Config, section: str, path: str | None) -> None:
+def _warn(given: Given, config: Config, section: str, path: str) -> None:
     from ...stages.traps import request_traps
-    certificate = given.has("x509")
+    certificate = given.has("x509", "CA")
     extensions = given.get("extensions" if certificate else "reqexts")
-    streams.warn(given, request_traps(config, section, subject=given.has("subj"), certificate=certificate,
-                                      extensions=extensions), path)
+    streams.warn(given, request_traps(config, section, subject=given.has("subj") or _certifies(given),
+                                      certificate=certificate, extensions=extensions), path)
 
 
-def _warn_bare(given: Given, made: Certificate) -> None:
-    from ...stages.traps import no_extension
+def _warn_bare(given: Given, csr: CertificateSigningRequest | None, made: Certificate) -> None:
+    from ...stages.traps import dropped_names, no_extension
+    if csr is not None:
+        streams.warn(given, dropped_names(csr, made), given.get("in"))
     streams.warn(given, no_extension(made))
 
 
 def _explain(given: Given, path: str | None) -> None:
-    certificate, shown = given.has("x509"), explaining.shown
+    certificate, shown = given.has("x509", "CA"), explaining.shown
     key = explaining.key_reading(given.get("key"), given.get("passin")) if given.has("key") else "kpki.genrsa()"
-    made = explaining.call_text(
-        "req_x509" if certificate else "req_new", key, config=explaining.config_reading(path),
-        section=shown(given.get("section")), subject=shown(given.get("subj")),
-        extensions=shown(given.get("extensions" if certificate else "reqexts")), addext=shown(given.all("addext")),
-        digest=shown(given.word), days=given.get("days") and str(given.number("days", 30)) if certificate else None,
-        serial_number=shown(serial_number(given)) if certificate else None,
-        utf8=shown(given.has("utf8")), ask="input" if not given.has("subj", "batch") else None)
+    words = {"config": explaining.config_reading(path), "section": shown(given.get("section")),
+             "subject": shown(given.get("subj")), "digest": shown(given.word), "utf8": shown(given.has("utf8"))}
+    asks = "input" if not given.has("subj", "batch") else None
+    added = {"extensions": shown(given.get("extensions" if certificate else "reqexts")),
+             "addext": shown(given.all("addext"))}
+    dates = {"days": given.get("days") and str(given.number("days", 30)),
+             "serial_number": shown(serial_number(given))} if certificate else {}
+    if given.has("CA") or _certifies(given):
+        csr = explaining.reading("load_csr", given.get("in")) if _certifies(given) else explaining.call_text(
+            "req_new", key, **{**words, "digest": None}, ask=asks)
+        signer = (explaining.reading("load_certificate", given.get("CA")),
+                  explaining.key_reading(given.get("CAkey") or given.get("CA"), given.get("passin"))
+                  ) if given.has("CA") else ("None", key)
+        made = explaining.call_text("stages.conversion.req_x509_in", csr, *signer, **words, **added, **dates,
+                                    copy_extensions=shown(given.get("copy_extensions")))
+    else:
+        made = explaining.call_text("req_x509" if certificate else "req_new", key, **words, **added, **dates, ask=asks)
+    new_key = None if _certifies(given) else "no key: a new one is made"
+    reads = [given.get("in") if _certifies(given) else None, given.get("CA"), given.get("CAkey"),
+             given.get("key") or new_key, path or "openssl's own defaults (built in)"]
     streams.explain(
-        "req", reads=[given.get("key") or "no key: a new one is made", path or "openssl's own defaults (built in)"],
+        "req", reads=[one for one in reads if one],
         call=explaining.call_text("dump_certificate" if certificate else "dump_csr", made,
                                   encoding=shown(given.form_or_none("outform"))),
-        does="writes a certificate for the key, signed with the key itself" if certificate else
+        does=f"writes a certificate for the {'request' if _certifies(given) else 'key'}, signed with "
+        f"{'the key of the CA' if given.has('CA') else 'the key of -key' if _certifies(given) else 'the key itself'}"
+        if certificate else
         "writes a request: who wants a certificate, for which key and names, signed with that key",
         writes=[given.get("out") or "standard output", *given.all("keyout")])
 

@@ -152,8 +152,8 @@ def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> list[s
 
 def _subject(certificate: Certificate, flags: int) -> str:
     from ...stages.name_text import flagged_name_text
-    from ...stages.names import load_name
-    return flagged_name_text(load_name(certificate.subject.public_bytes()), flags)
+    from ...stages.names import subject_name
+    return flagged_name_text(subject_name(certificate), flags)
 
 
 def _roots(given: Given) -> list[Certificate]:
@@ -177,11 +177,12 @@ def _bundle(path: str, *, only_pem: bool = False) -> list[Certificate]:
 def _folder(folder: str) -> Iterator[Certificate]:
     """The certificates that openssl finds in a folder: by the hash of the subject, numbered from 0 without a gap."""
     from ...stages.canonical import name_hash
+    from ...stages.names import subject_name
     names = {path for path, _ in files.walk(folder, skip=lambda path: not re.fullmatch(r"[0-9a-f]{8}\.\d+", path))}
     for start in sorted({name.partition(".")[0] for name in names}):
         number = 0
         while (name := f"{start}.{number}") in names:
-            yield from (one for one in _bundle(f"{folder}/{name}") if name_hash(one.subject.public_bytes()) == start)
+            yield from (one for one in _bundle(f"{folder}/{name}") if name_hash(subject_name(one).dump()) == start)
             number += 1
 
 

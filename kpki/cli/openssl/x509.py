@@ -98,7 +98,7 @@ def _refuse(given: Given) -> None:
              "we need a private key to sign with, use -key or -CA with a private key"),
             (toreq and not own, "must specify request signing key using -key"),
             (copy not in (None, "none", "copy", "copyall"), f"invalid extension copy option: {copy}"),
-            (given.has("clrext") and copy in ("copy", "copyall"),
+            (given.has("clrext") and (copy in ("copy", "copyall") or toreq and copy is None),
              "must not use -clrext together with -copy_extensions")):
         if refused:
             raise InputError(f"x509: {words}", hint="kpki x509 -help lists the options")
@@ -106,10 +106,10 @@ def _refuse(given: Given) -> None:
     if idle and not (_signs(given) or toreq):
         raise UnsupportedError(f"x509: -{idle[0]} changes a certificate, and nothing signs it",
                                hint="add -CA FILE -CAkey FILE, or -signkey FILE")
-    odd = [name for name in ("req", "new", "CA", "extfile", "force_pubkey", "set_serial") if given.has(name)]
-    if toreq and odd:
-        raise UnsupportedError(f"openssl's x509 -x509toreq with -{odd[0]} is not supported",
-                               hint="kpki req -new -key FILE -config FILE writes any request")
+    if toreq and given.has("force_pubkey"):
+        # The request would hold one key and be signed with another: openssl's own check refuses it.
+        raise UnsupportedError("openssl's x509 -x509toreq with -force_pubkey is not supported",
+                               hint="-key FILE names the key that the request is for")
 
 
 def _read(given: Given) -> Certificate:
@@ -154,12 +154,14 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
 def _request(given: Given) -> CertificateSigningRequest:
     """The request to sign, once its signature holds."""
     from ...stages.name_text import name_text
-    from ...stages.names import load_name
+    from ...stages.names import subject_name
+    from ...stages.signatures import is_self_signed
     csr = streams.read_csr(given.get("in"), given.form("inform"))
-    if not csr.is_signature_valid:
-        raise RefusedError("certificate request self-signature did not match the contents")
+    with about(given.get("in") or "standard input"):
+        if not is_self_signed(csr):
+            raise RefusedError("certificate request self-signature did not match the contents")
     streams.note("Certificate request self-signature ok",
-                 f"subject={name_text(load_name(csr.subject.public_bytes()))}")
+                 f"subject={name_text(subject_name(csr))}")
     if given.has("preserve_dates"):
         streams.note("Warning: ignoring -preserve_dates option with -req or -new")
     return csr
@@ -167,7 +169,8 @@ def _request(given: Given) -> CertificateSigningRequest:
 
 def _warn(given: Given, csr: CertificateSigningRequest, made: Certificate) -> None:
     from ...stages.traps import dropped_names, no_extension
-    streams.warn(given, [*dropped_names(csr, made), *no_extension(made)])
+    streams.warn(given, dropped_names(csr, made), given.get("in"))
+    streams.warn(given, no_extension(made))
 
 
 def _warn_extfile(given: Given, extfile: Config, path: str | None) -> None:
@@ -179,15 +182,29 @@ def _warn_extfile(given: Given, extfile: Config, path: str | None) -> None:
 
 
 def _to_request(given: Given) -> int:
-    from ...stages.requests import req_from
-    certificate = _read(given)
+    from ...stages.conversion import to_request
     key = streams.read_key(given.get("signkey", "key"), given.get("passin"), given.form_or_none("keyform"))
-    csr = req_from(certificate, key, copy_extensions=given.get("copy_extensions") in ("copy", "copyall"),
-                   subject=given.get("subj"), digest=given.word or "sha256")
+    path = given.get("extfile")
+    extfile = None if path is None else streams.read_config(path)
+    certificate = _to_turn(given, key)
+    with streams.blaming(path):
+        csr = to_request(certificate, key, extfile=extfile, extensions=given.get("extensions"),
+                         copy_extensions=given.get("copy_extensions") in ("copy", "copyall"),
+                         subject=given.get("subj"), digest=given.word or "sha256")
+    if extfile is not None:
+        _warn_extfile(given, extfile, path)
     shown, status = looking.show_certificate(certificate, given)
     data = b"" if given.has("noout") else pem.dump_csr(csr, encoding=given.form("outform"))
     streams.write(given.get("out"), shown.encode("utf-8", "surrogateescape") + data)
     return status
+
+
+def _to_turn(given: Given, key: PrivateKeyTypes) -> Certificate:
+    """The certificate that -x509toreq makes a request of: the input, or what a request or -new gives."""
+    from ...stages.certificates import x509_new, x509_req
+    if given.has("req"):
+        return x509_req(_request(given), None, key, copy_extensions=given.get("copy_extensions") or "none")
+    return x509_new(given.get("subj") or "/", None, None, key) if given.has("new") else _read(given)
 
 
 def _signer(given: Given) -> tuple[Certificate | None, PrivateKeyTypes]:

@@ -165,7 +165,7 @@ def test_a_key_that_cannot_be_made_is_refused(folder: Path, words: str, capsys: 
 
 
 UNSUPPORTED = {
-    "genrsa -engine x": "-engine", "req -new -CA ca.pem": "-CA", "req -precert": "-precert",
+    "genrsa -engine x": "-engine", "req -precert": "-precert",
     "x509 -trustout": "-trustout",
     "req -new -sigopt x:y": "-sigopt", "x509 -in ca.pem -next_serial": "-next_serial", "genrsa -primes 3": "-primes",
     "genpkey -paramfile x": "-paramfile", "genrsa -rand x": "-rand", "x509 -provider x": "-provider", "dgst": "dgst",
@@ -198,6 +198,9 @@ EXPLAINED = [
     "req -new -key leaf.key -config c.conf -addext subjectAltName=DNS:x -outform DER -out made",
     "req -x509 -new -key leaf.key -subj /CN=a -days 5 -set_serial 7 -out made",
     "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -days 9 -extfile c.conf -extensions e -set_serial 0x10 -out made",
+    "req -x509 -in leaf.csr -key leaf.key -config c.conf -extensions e -days 4 -set_serial 8 -out made",
+    "req -in leaf.csr -CA ca.pem -CAkey ca.key -config c.conf -addext keyUsage=cRLSign -set_serial 8 -out made",
+    "req -new -key leaf.key -subj /CN=a -CA ca.pem -CAkey ca.key -days 4 -set_serial 8 -out made",
     "x509 -req -in leaf.csr -signkey leaf.key -copy_extensions copy -set_serial 3 -out made",
 ]
 

@@ -78,6 +78,7 @@ CONSTRAINTS = {
                                          "codeSigning,timeStamping,OCSPSigning", "msSmartcardLogin", "1.02.3", "1.2.",
                                          "1..2", "2.2..3", "1 2 3", "1.2.3.", "x:serverAuth", "2.999.1",
                                          "1.3.6.1.5.5.7.3.1")),
+        *each(False, "extendedKeyUsage", ("1.", "2 ")),
         *each(False, "extendedKeyUsage", ("ServerAuth", "foo", "1", "3.1.2", "1.40.1", "01.2.3", "1.2-3", "1.2.x",
                                           "server Auth", "clusterAuth", ".1.2"))],
     "the key's and the authority's identifier in a request": [

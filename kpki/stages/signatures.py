@@ -1,0 +1,46 @@
+"""Whether a key made the signature of a certificate or a request (X509_verify(3), X509_REQ_verify(3))."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+    from cryptography.x509 import Certificate, CertificateSigningRequest
+
+
+def is_signed_by(signed: Certificate | CertificateSigningRequest, key: PublicKeyTypes | None) -> bool:
+    """Whether *key* made the signature, by any digest; False for a key or an algorithm that is not known here."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+    from cryptography.x509 import Certificate
+    data = signed.signature, (signed.tbs_certificate_bytes if isinstance(signed, Certificate)
+                              else signed.tbs_certrequest_bytes)
+    try:
+        scheme, digest = signed.signature_algorithm_parameters, signed.signature_hash_algorithm
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(scheme, padding.PKCS1v15 | padding.PSS | None) and digest:
+            key.verify(*data, scheme or padding.PKCS1v15(), digest)   # None: PKCS1v15 over MD5
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(scheme, ec.ECDSA):
+            key.verify(*data, scheme)
+        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            key.verify(*data)
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+def is_self_signed(csr: CertificateSigningRequest) -> bool:
+    """Whether a request is signed by the key it asks for (openssl req -verify).
+
+    Raises UnsupportedError where the key or the algorithm is not known here, so that nobody takes it for a forgery.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    try:
+        key, _ = csr.public_key(), csr.signature_hash_algorithm
+    except (UnsupportedAlgorithm, ValueError):
+        raise UnsupportedError("the request's signature cannot be checked: its key or algorithm is not known here",
+                               hint="RSA, EC on the usual curves, Ed25519 and Ed448 are known") from None
+    return is_signed_by(csr, key)
