@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from .stages.config import Config, parse_config
     from .stages.handshake import Handshake, handshake
     from .stages.keys import genpkey, genrsa
-    from .stages.name_text import name_text
+    from .stages.text.name import name_text
     from .stages.names import Name, parse_subject
     from .stages.requests import req_new
-    from .stages.text import certificate_text, request_text
-    from .stages.verification import Verdict, verify
+    from .stages.text.certificate import certificate_text, request_text
+    from .stages.verification.verify import Verdict, verify
 
 __version__ = "0.1.0"
 
@@ -42,11 +42,11 @@ _ROOMS = {
     "stages.config": "Config parse_config",
     "stages.handshake": "Handshake handshake",
     "stages.keys": "genpkey genrsa",
-    "stages.name_text": "name_text",
+    "stages.text.name": "name_text",
     "stages.names": "Name parse_subject",
     "stages.requests": "req_new",
-    "stages.text": "certificate_text request_text",
-    "stages.verification": "Verdict verify",
+    "stages.text.certificate": "certificate_text request_text",
+    "stages.verification.verify": "Verdict verify",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -32,7 +32,7 @@ def test_every_name_stands_in_the_table_in_all_and_for_type_checkers() -> None:
 def test_a_name_comes_from_its_room(name: str) -> None:
     """What the front door gives is defined where the table says, and says what it is for."""
     value = getattr(kpki, name)
-    assert value.__module__ in (f"kpki.{kpki._ROOM_OF[name]}", "kpki.stages.verdicts")
+    assert value.__module__ in (f"kpki.{kpki._ROOM_OF[name]}", "kpki.stages.verification.verdicts")
     assert value.__doc__
 
 

@@ -223,7 +223,7 @@ def _name_fault(path: str, leaf: Certificate, judge: Judge) -> Finding | None:
 
 def _leaf_warnings(path: str, chain: Sequence[Certificate], trusted: Sequence[Certificate],
                    judge: Judge) -> Iterator[Finding]:
-    from ..stages.verification import verify
+    from ..stages.verification.verify import verify
     leaf, row = chain[0], KUBELET.name
     signer = _signer(chain, trusted) if trusted else None
     if signer is not None and _ca_fault(judge.ca_path, "ca", signer, judge):

@@ -11,7 +11,7 @@ from ..errors import InputError, RefusedError
 from ..kubernetes import reading
 from ..kubernetes.profiles import NODE_PREFIX, NODES_GROUP
 from ..stages import der, objects
-from ..stages.extensions import BASIC_CONSTRAINTS, SUBJECT_ALTERNATIVE_NAME
+from ..stages.extensions.table import BASIC_CONSTRAINTS, SUBJECT_ALTERNATIVE_NAME
 from ..stages.requests import EXTENSION_REQUEST, request_extensions
 from .authority import key_fault
 

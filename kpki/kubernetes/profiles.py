@@ -98,8 +98,8 @@ def leaf_values(profile: Profile, *, node: str, dns: Sequence[str], addresses: S
     """
     from ..stages.certificates import Values
     from ..stages.config import Setting
-    from ..stages.context import Context
-    from ..stages.extensions import settings_extensions
+    from ..stages.extensions.context import Context
+    from ..stages.extensions.table import settings_extensions
     usage = "critical,digitalSignature" + (",keyEncipherment" if rsa else "")
     names = [f"DNS:{name}" for name in dns] + [f"IP:{address}" for address in addresses]
     settings = [Setting("basicConstraints", "critical,CA:FALSE"), Setting("keyUsage", usage),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..stages import der, keys
-from ..stages.extensions import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, SUBJECT_ALTERNATIVE_NAME)
+from ..stages.extensions.table import BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, SUBJECT_ALTERNATIVE_NAME
 from ..stages.names import load_name
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _fields(certificate: Certificate) -> der.CertificateFields:
 
 
 def _name_text(name: asn1.TLV) -> str:
-    from ..stages.name_text import name_text
+    from ..stages.text.name import name_text
     return name_text(load_name(der.whole(name)), "RFC2253") or "(no name)"
 
 

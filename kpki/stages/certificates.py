@@ -16,10 +16,10 @@ from ..errors import InputError, RefusedError
 from ..pem import load_certificate
 from . import der, keys
 from .config import Config, Setting
-from .context import Context, Issuer
+from .extensions.context import Context, Issuer
 from .der import Extension
-from .extensions import (AUTHORITY_KEY_IDENTIFIER, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER, extension,
-                         replace_extensions, settings_extensions)
+from .extensions.table import (AUTHORITY_KEY_IDENTIFIER, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER, extension,
+                               replace_extensions, settings_extensions)
 from .names import Name
 from .requests import Ask, Form, as_config, as_name, fill_form, request_extensions, tested_section
 from .signatures import is_self_signed

@@ -63,7 +63,7 @@ class Config:
     """A configuration as it was read: section name → its settings in effect, in order.
 
     *overridden* holds, as (section, setting), what a later setting of the same key replaced. *settled* is a memory of
-    what settings came to, for whoever reads them (see context.py); it is no part of the value.
+    what settings came to, for whoever reads them (see extensions/context.py); it is no part of the value.
     """
 
     sections: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from ..errors import InputError
 from . import der, keys
 from .certificates import extfile_section, x509_req
 from .config import Config, Setting
-from .context import Context
+from .extensions.context import Context
 from .names import Name, subject_name
 from .requests import Form, as_config, as_name, fill_form, req_from, sign_request, tested_section
 from .strings import StringOptions

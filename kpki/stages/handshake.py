@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from ..clock import utc_now
 from ..errors import KpkiError
 from ..pem import load_certificate
-from .hostnames import matches_host
+from .verification.hostnames import matches_host
 from .keys import signing_key
-from .verdicts import REASONS, UNKNOWN
+from .verification.verdicts import REASONS, UNKNOWN
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

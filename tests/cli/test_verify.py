@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpki import pem
 from kpki.cli.main import main
-from kpki.stages.canonical import name_hash
+from kpki.stages.verification.canonical import name_hash
 from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.requests import req_new
 

@@ -13,7 +13,7 @@ from kpki.errors import InputError, RefusedError
 from kpki.kubernetes.profiles import KUBELET
 from kpki.stages.certificates import req_x509
 from kpki.stages.keys import genpkey, genrsa
-from kpki.stages.verification import verify
+from kpki.stages.verification.verify import verify
 
 Authority = authority.Authority
 

@@ -8,8 +8,8 @@ import pytest
 
 import kpki
 from kpki.stages.config import Config, Setting
-from kpki.stages.context import Context
-from kpki.stages.extensions import section_extensions
+from kpki.stages.extensions.context import Context
+from kpki.stages.extensions.table import section_extensions
 from kpki.stages.keys import SigningKey
 from kpki.stages.names import load_name, name_of
 

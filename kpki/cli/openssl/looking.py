@@ -96,7 +96,7 @@ def show_request(csr: CertificateSigningRequest, given: Given) -> tuple[str, int
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from ...stages import der
-    from ...stages.text import request_text
+    from ...stages.text.certificate import request_text
     fields = der.request_fields(csr.public_bytes(Encoding.DER))
     public_key = der.whole(fields.subject_public_key_info)
     flags, (without, unknown) = _name_flags(given), _text_options(given, "reqopt")
@@ -131,13 +131,13 @@ def _in_order(given: Given) -> Iterable[str]:
 
 
 def _name_flags(given: Given) -> int:
-    from ...stages.name_text import name_flags
+    from ...stages.text.name import name_flags
     return name_flags(*given.all("nameopt"))
 
 
 def _text_options(given: Given, option: str) -> tuple[frozenset[str], str]:
     """The parts of -text to leave out, and how an unknown extension is shown (`-certopt`, `-reqopt`)."""
-    from ...stages.name_text import option_words
+    from ...stages.text.name import option_words
     without: set[str] = set()
     unknown = "default"
     for word in (word for text in given.all(option) for word in option_words(text)):
@@ -160,7 +160,7 @@ def _text_options(given: Given, option: str) -> tuple[frozenset[str], str]:
 
 
 def _named(title: str, name: bytes, flags: int) -> str:
-    from ...stages.name_text import COMPAT, flagged_name_text, lined, slashed_name_text
+    from ...stages.text.name import COMPAT, flagged_name_text, lined, slashed_name_text
     from ...stages.names import load_name
     value = load_name(name)
     if flags == COMPAT:
@@ -170,7 +170,7 @@ def _named(title: str, name: bytes, flags: int) -> str:
 
 
 def _text(look: _Look) -> str:
-    from ...stages.text import certificate_text
+    from ...stages.text.certificate import certificate_text
     without, unknown = _text_options(look.given, "reqopt" if look.given.verb == "req" else "certopt")
     return certificate_text(look.certificate, name_option=_name_flags(look.given), without=without, unknown=unknown)
 
@@ -178,7 +178,7 @@ def _text(look: _Look) -> str:
 def _date(title: str, place: int) -> Callable[[_Look], str]:
     def shown(look: _Look) -> str:
         from ...stages import der
-        from ...stages.value_text import time_text
+        from ...stages.text.value import time_text
         dates = der.items(der.content_of(der.whole(der.certificate_fields(look.whole).validity)))
         return f"{title}={time_text(dates[place], iso=look.given.get('dateopt') == 'iso_8601')}\n"
     return shown
@@ -186,7 +186,7 @@ def _date(title: str, place: int) -> Callable[[_Look], str]:
 
 def _serial(look: _Look) -> str:
     from ...stages import der
-    from ...stages.text import serial_text
+    from ...stages.text.certificate import serial_text
     return f"serial={serial_text(der.certificate_fields(look.whole).serial_number)}\n"
 
 
@@ -204,15 +204,15 @@ def _pubkey(public_key: bytes) -> str:
 
 
 def _modulus(public_key: bytes, otherwise: str) -> str:
-    from ...stages.key_text import modulus
-    from ...stages.value_text import hexadecimal
+    from ...stages.text.key import modulus
+    from ...stages.text.value import hexadecimal
     with about("the public key"):
         number = modulus(public_key)
     return f"Modulus={otherwise if number is None else hexadecimal(number)}\n"
 
 
 def _hash(name: bytes) -> str:
-    from ...stages.canonical import name_hash
+    from ...stages.verification.canonical import name_hash
     return name_hash(name) + "\n"
 
 
@@ -229,7 +229,7 @@ def _ocsp_hashes(look: _Look) -> str:
 
 def _extensions(look: _Look) -> str:
     from ...stages import objects
-    from ...stages.extension_text import extensions_text
+    from ...stages.text.extension import extensions_text
     known = objects.by_oid()
     names = [name.strip() for name in (look.given.get("ext") or "").split(",")]
     found = [one for one in look.extensions for name in names
@@ -240,8 +240,8 @@ def _extensions(look: _Look) -> str:
 
 
 def _purposes(look: _Look) -> str:
-    from ...stages.facts import facts_of
-    from ...stages.purposes import PURPOSES
+    from ...stages.verification.facts import facts_of
+    from ...stages.verification.purposes import PURPOSES
     facts = facts_of(look.certificate)
     lines = []
     for name, title in _PURPOSES.items():
@@ -294,8 +294,8 @@ def _texts(entries: Iterable[bytes]) -> str:
 
 def _matches(look: _Look) -> str:
     """What -checkhost, -checkemail and -checkip print, which never change the exit status."""
-    from ...stages.general_names import ip_octets
-    from ...stages.hostnames import matches_email, matches_host, matches_ip
+    from ...stages.extensions.general_names import ip_octets
+    from ...stages.verification.hostnames import matches_email, matches_host, matches_ip
 
     def matches_address(certificate: Certificate, wanted: str) -> bool:
         return matches_ip(certificate, ip_octets(wanted))

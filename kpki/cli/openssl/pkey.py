@@ -128,7 +128,7 @@ def _load(given: Given) -> _Loaded:
 
 
 def _right_kind(verb: str, public: bytes) -> None:
-    from ...stages.key_text import key_algorithm
+    from ...stages.text.key import key_algorithm
     wanted = {"rsa": "rsaEncryption", "ec": "id-ecPublicKey"}.get(verb)
     if wanted is not None and key_algorithm(public) != wanted:
         raise InputError(f"not an {verb.upper()} key but {key_algorithm(public)}", hint="kpki pkey takes any kind")
@@ -144,7 +144,7 @@ def _shows_public(given: Given) -> bool:
 
 
 def _text(given: Given, key: _Loaded) -> bytes:
-    from ...stages.key_text import private_key_text, public_key_text
+    from ...stages.text.key import private_key_text, public_key_text
     if not given.has("text", "text_pub"):
         return b""
     text = public_key_text(key.public) if _shows_public(given) or key.private is None \
@@ -155,8 +155,8 @@ def _text(given: Given, key: _Loaded) -> bytes:
 
 
 def _modulus(key: _Loaded) -> bytes:
-    from ...stages.key_text import modulus
-    from ...stages.value_text import hexadecimal
+    from ...stages.text.key import modulus
+    from ...stages.text.value import hexadecimal
     return f"Modulus={hexadecimal(modulus(key.public) or 0)}\n".encode()
 
 
@@ -211,7 +211,7 @@ def _ecparam(given: Given) -> int:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     from ...stages import der, keys, objects, points
-    from ...stages.key_text import curve_name, curve_text
+    from ...stages.text.key import curve_name, curve_text
     name = given.get("name")
     if name is None:
         raise InputError("ecparam: no curve", hint="-name prime256v1")

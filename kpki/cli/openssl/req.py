@@ -244,7 +244,7 @@ def _test_config(given: Given) -> None:
 
 def serial_number(given: Given) -> int | None:
     """The `-set_serial` value: decimal, or hexadecimal after 0x, a minus sign before either; None without one."""
-    from ...stages.values import number
+    from ...stages.extensions.values import number
     texts = given.all("set_serial")
     if len(texts) > 1:
         raise InputError("serial number supplied twice")

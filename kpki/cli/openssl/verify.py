@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from ...stages.verdicts import Verdict
+    from ...stages.verification.verdicts import Verdict
 
 _NO_LISTS = "openssl verify, where revocation lists matter: kpki reads none"
 _NO_POLICIES = "openssl verify, where certificate policies matter: kpki judges none"
@@ -73,7 +73,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def run(verb: str, argv: Sequence[str]) -> int:
     """Verify each file, standard input where none is named: 0 all hold, 2 one is refused or cannot be read."""
-    from ...stages.name_text import name_flags
+    from ...stages.text.name import name_flags
     given = read_options(verb, TABLE, argv)
     if given.has("help"):
         print(help_page(verb, TABLE, "[cert...]"), end="")
@@ -96,8 +96,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
 
 def _question(given: Given) -> dict[str, Any]:
     """The options as verify()'s arguments, refused where openssl refuses the command line."""
-    from ...stages.general_names import ip_octets
-    from ...stages.purposes import PURPOSES
+    from ...stages.extensions.general_names import ip_octets
+    from ...stages.verification.purposes import PURPOSES
     question: dict[str, Any] = {word: given.get(name) for name, word in _WORDS.items() if given.has(name)}
     question |= {word: True for name, word in _FLAGS.items() if given.has(name)}
     if question.get("purpose", "any") not in PURPOSES:
@@ -120,7 +120,7 @@ def _question(given: Given) -> dict[str, Any]:
 def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[Certificate], question: dict[str, Any],
             flags: int, given: Given) -> dict[str, Any]:
     """Verify one file and say so; what --json shows of it (code and depth are null for a file that cannot be read)."""
-    from ...stages.verification import verify
+    from ...stages.verification.verify import verify
     name = "stdin" if path is None else path
     try:
         certificate = streams.read_certificate(path)
@@ -151,7 +151,7 @@ def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> list[s
 
 
 def _subject(certificate: Certificate, flags: int) -> str:
-    from ...stages.name_text import flagged_name_text
+    from ...stages.text.name import flagged_name_text
     from ...stages.names import subject_name
     return flagged_name_text(subject_name(certificate), flags)
 
@@ -176,7 +176,7 @@ def _bundle(path: str, *, only_pem: bool = False) -> list[Certificate]:
 
 def _folder(folder: str) -> Iterator[Certificate]:
     """The certificates that openssl finds in a folder: by the hash of the subject, numbered from 0 without a gap."""
-    from ...stages.canonical import name_hash
+    from ...stages.verification.canonical import name_hash
     from ...stages.names import subject_name
     names = {path for path, _ in files.walk(folder, skip=lambda path: not re.fullmatch(r"[0-9a-f]{8}\.\d+", path))}
     for start in sorted({name.partition(".")[0] for name in names}):

@@ -153,7 +153,7 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
 
 def _request(given: Given) -> CertificateSigningRequest:
     """The request to sign, once its signature holds."""
-    from ...stages.name_text import name_text
+    from ...stages.text.name import name_text
     from ...stages.names import subject_name
     from ...stages.signatures import is_self_signed
     csr = streams.read_csr(given.get("in"), given.form("inform"))

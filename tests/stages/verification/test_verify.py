@@ -21,10 +21,10 @@ from kpki.errors import InputError
 from kpki.stages import der, keys
 from kpki.stages.certificates import encoded, issuer_of
 from kpki.stages.config import parse_config
-from kpki.stages.context import Context, Issuer
-from kpki.stages.extensions import section_extensions
+from kpki.stages.extensions.context import Context, Issuer
+from kpki.stages.extensions.table import section_extensions
 from kpki.stages.names import parse_subject
-from kpki.stages.verification import verify
+from kpki.stages.verification.verify import verify
 
 START = datetime(2030, 1, 1, tzinfo=timezone.utc)
 NOW = START + timedelta(days=5)

@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from ..errors import InputError
-from . import der
+from ...errors import InputError
+from .. import der
 from .context import Context
-from .strings import characters, encoded, fits
+from ..strings import characters, encoded, fits
 from .values import _FALSE, _TRUE, number
 
 _DEEPEST = 50

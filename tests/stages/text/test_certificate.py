@@ -15,9 +15,9 @@ from kpki import load_certificate, req_new, req_x509
 from kpki.errors import InputError
 from kpki.stages import der
 from kpki.stages.keys import SigningKey, public_key_der
-from kpki.stages.name_text import name_flags
-from kpki.stages.text import certificate_text, request_text, serial_text
-from kpki.stages.value_text import time_text
+from kpki.stages.text.name import name_flags
+from kpki.stages.text.certificate import certificate_text, request_text, serial_text
+from kpki.stages.text.value import time_text
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 BARE = "[req]\nprompt = no\ndistinguished_name = dn\n[dn]\nC = US\nO = a, b\nCN = x\n"

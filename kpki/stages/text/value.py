@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import re
 
-from ..errors import InputError
-from . import der, objects
+from ...errors import InputError
+from .. import der, objects
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _TIME = re.compile(rb"(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d+)?Z")

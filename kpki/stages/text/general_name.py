@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import InputError
-from . import der
-from .name_text import flagged_name_text, name_flags, slashed_name_text
-from .names import load_name
-from .value_text import address_text, object_text, printable, raw_text
+from ...errors import InputError
+from .. import der
+from .name import flagged_name_text, name_flags, slashed_name_text
+from ..names import load_name
+from .value import address_text, object_text, printable, raw_text
 
 _OTHER, _X400, _DIRECTORY, _EDI, _IP, _REGISTERED = 0xA0, 0xA3, 0xA4, 0xA5, 0x87, 0x88
 _TEXTS = {0x81: "email", 0x82: "DNS", 0x86: "URI"}

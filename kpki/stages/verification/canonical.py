@@ -7,8 +7,8 @@ from __future__ import annotations
 import hashlib
 import re
 
-from . import der
-from .names import Attribute, load_name
+from .. import der
+from ..names import Attribute, load_name
 
 _TEXT_TAGS = {der.UTF8, der.PRINTABLE, der.T61, der.IA5, der.VISIBLE, der.UNIVERSAL, der.BMP}
 _SPACES = b" \t\n\v\f\r"

@@ -4,11 +4,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..errors import InputError
-from . import der
+from ...errors import InputError
+from .. import der
 from .context import Context
 from .generation import generate
-from .names import section_name
+from ..names import section_name
 from .values import Value
 
 EMAIL_ADDRESS = "1.2.840.113549.1.9.1"

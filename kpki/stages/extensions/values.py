@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ..errors import InputError
+from ...errors import InputError
 from .context import Context
 
 _SPACE = " \t\n\v\f\r"

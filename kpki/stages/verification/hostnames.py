@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..errors import InputError
-from . import der
-from .names import load_name
+from ...errors import InputError
+from .. import der
+from ..names import load_name
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpki import pem
 from kpki.stages.certificates import req_x509
-from kpki.stages.hostnames import matches_email, matches_host, matches_ip
+from kpki.stages.verification.hostnames import matches_email, matches_host, matches_ip
 
 PATTERNS = (
     "a.example.com", "A.EXAMPLE.com", "*.example.com", "*.com", "*", "foo*.example.com", "*foo.example.com",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..errors import InputError
-from . import der
+from ...errors import InputError
+from .. import der
 from .canonical import canonical_name
-from .extensions import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
-                         NETSCAPE_TYPES, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER)
+from ..extensions.table import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
+                                NETSCAPE_TYPES, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER)
 from .hostnames import read_general_names
 
 if TYPE_CHECKING:

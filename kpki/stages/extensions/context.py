@@ -4,11 +4,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..errors import InputError
-from .config import Config, Setting
-from .der import Extension
-from .names import Name, load_name
-from .strings import StringOptions
+from ...errors import InputError
+from ..config import Config, Setting
+from ..der import Extension
+from ..names import Name, load_name
+from ..strings import StringOptions
 
 _PLAIN = StringOptions()
 

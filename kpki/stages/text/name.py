@@ -4,9 +4,9 @@ Text may hold octets that are no UTF-8 (a T61String shown without escapes): they
 """
 from __future__ import annotations
 
-from ..errors import InputError
-from . import der, objects
-from .names import Attribute, Name
+from ...errors import InputError
+from .. import der, objects
+from ..names import Attribute, Name
 
 # ASN1_STRFLGS_… and XN_FLAG_… of OpenSSL, by their bits.
 _ESC_2253, _ESC_CTRL, _ESC_MSB, _QUOTE, _UTF8, _IGNORE_TYPE, _SHOW_TYPE = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20, 0x40

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpki.errors import InputError
 from kpki.stages import der, keys
-from kpki.stages.name_text import COMPAT, OPTIONS, flagged_name_text, lined, name_flags, name_text, slashed_name_text
+from kpki.stages.text.name import COMPAT, OPTIONS, flagged_name_text, lined, name_flags, name_text, slashed_name_text
 from kpki.stages.names import Attribute, Name, load_name
 
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -4,15 +4,15 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
-from ..pem import load_public_key
-from . import der
-from .extension_text import extensions_text
-from .key_text import public_key_text
-from .name_text import COMPAT, flagged_name_text, lined, name_flags
-from .names import load_name
-from .requests import EXTENSION_REQUEST
-from .value_text import hexadecimal, object_text, raw_text, time_text
+from ...errors import InputError
+from ...pem import load_public_key
+from .. import der
+from .extension import extensions_text
+from .key import public_key_text
+from .name import COMPAT, flagged_name_text, lined, name_flags
+from ..names import load_name
+from ..requests import EXTENSION_REQUEST
+from .value import hexadecimal, object_text, raw_text, time_text
 
 if TYPE_CHECKING:
     from cryptography.hazmat import asn1

@@ -1,0 +1,1 @@
+"""Certificates, requests, keys and names as text: what openssl's -text, -subject and their kin print."""
