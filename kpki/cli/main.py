@@ -47,14 +47,14 @@ def main(argv: Sequence[str]) -> int:
     except KpkiError as error:
         say(error)
         return 1 if isinstance(error, RefusedError) or first in VERBS or first in _NOT_HERE else 2
-    except BrokenPipeError:
-        # Whoever read the output is gone; the interpreter must not try to write the rest at its end.
-        sys.stdout = io.StringIO()
-        return 1
     except KeyboardInterrupt:
         print("kpki: interrupted", file=sys.stderr)
         return 130
     except OSError as error:
+        # Python would try to write the rest once more at its end, and end with a status of its own.
+        sys.stdout = io.StringIO()
+        if isinstance(error, BrokenPipeError):      # whoever read the output has seen enough
+            return 1
         print(f"kpki: standard output: {error.strerror}", file=sys.stderr)
         return 1 if first in VERBS else 2
 
