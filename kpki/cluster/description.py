@@ -166,7 +166,7 @@ def _few_collections() -> Iterator[None]:
 def _check_kinds(documents: Sequence[Document]) -> None:
     """Each document says what it is, and no two the same (kubeadm: SplitYAMLDocuments)."""
     if not documents:
-        raise ConfigurationError("the description is empty", hint="kpki init writes one")
+        raise ConfigurationError("the description is empty", hint="docs/description.md has a small one")
     seen: set[str] = set()
     for document in documents:
         with blamed(document):
@@ -278,7 +278,7 @@ def example_description(layout: str = "kubeadm") -> str:
 
 
 _EXAMPLE = """\
-# What the cluster should be. kpki plan shows what is still to be made, kpki apply makes it.
+# What the cluster should be. Every field, its default and its source: docs/description.md.
 # The names are those of kubeadm's configuration, where it has them; a field that is left out has the default shown.
 apiVersion: kpki/v1
 kind: Cluster
