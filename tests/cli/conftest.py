@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,3 +116,16 @@ def issue(kpki: Callable[..., Outcome], pki: Path) -> Callable[..., Outcome]:
         return kpki("node", "issue", name, "--ca", pki / "other.pem", "--ca-key", pki / "other.key", "--address",
                     "10.0.0.21", "--server", "https://10.0.0.10:6443", *more, status=status)
     return run
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch,
+        capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[[Sequence[str]], tuple[int, bytes]]:
+    """A command line of kpki in the module's own folder: exit status and standard output."""
+    monkeypatch.chdir(folder)
+
+    def command(words: Sequence[str]) -> tuple[int, bytes]:
+        capfdbinary.readouterr()
+        status = main(words)
+        return status, capfdbinary.readouterr().out
+    return command

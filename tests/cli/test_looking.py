@@ -68,18 +68,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
-    """A command line of kpki in the folder: exit status and standard output."""
-    monkeypatch.chdir(folder)
-
-    def command(words: Sequence[str]) -> tuple[int, bytes]:
-        capfdbinary.readouterr()
-        status = main(words)
-        return status, capfdbinary.readouterr().out
-    return command
-
-
 def peer(folder: Path, words: Sequence[str]) -> tuple[int, bytes]:
     done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, check=False)
     return done.returncode, done.stdout

@@ -8,7 +8,7 @@ from ...errors import InputError, UnsupportedError
 from . import streams
 from .explaining import ASKED, call_text, shown
 from .genrsa import encryption
-from .options import FILE, FORM, TEXT, Option, help_page, read_options
+from .options import FILE, FORM, TEXT, Option, begin
 
 if TYPE_CHECKING:
     from ...stages.keys import SigningKey
@@ -29,9 +29,8 @@ TABLE = (
 def run(verb: str, argv: Sequence[str]) -> int:
     """Make the key and write it."""
     from ...pem import dump_key
-    given = read_options(verb, TABLE, argv, word="cipher")
-    if given.has("help"):
-        print(help_page(verb, TABLE))
+    given = begin(verb, TABLE, argv, word="cipher")
+    if given is None:
         return 0
     algorithm = given.get("algorithm")
     if algorithm is None:

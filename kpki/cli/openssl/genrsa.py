@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ...errors import InputError
 from . import streams
 from .explaining import ASKED, call_text
-from .options import COUNT, FILE, RANDOM, TEXT, Given, Option, help_page, read_options
+from .options import COUNT, FILE, RANDOM, TEXT, Given, Option, begin
 
 TABLE = (
     Option("3", "", "exponent 3"), Option("F4", "", "exponent 65537, the default"), Option("f4", "", "the same"),
@@ -23,9 +23,8 @@ _CIPHER_HELP = "the name of a cipher (-aes256) encrypts the key; it is AES-256 w
 
 def run(verb: str, argv: Sequence[str]) -> int:
     """Make the key and write it."""
-    given = read_options(verb, TABLE, argv, word="cipher")
-    if given.has("help"):
-        print(help_page(verb, TABLE, "[numbits]") + _CIPHER_HELP)
+    given = begin(verb, TABLE, argv, word="cipher", words="[numbits]", after=_CIPHER_HELP)
+    if given is None:
         return 0
     bits = _bits(given.rest)
     form = "traditional" if given.has("traditional") else "pkcs8"

@@ -72,6 +72,21 @@ class Given(NamedTuple):
         return value and {"P": "PEM", "D": "DER"}[value[0].upper()]
 
 
+def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None,
+          words: str = "", after: str = "") -> Given | None:
+    """A verb's command line, read; None where it asked for the help page, which is printed then.
+
+    *words* is what may follow the options, as the page shows it ("": nothing may), *after* what ends the page.
+    """
+    given = read_options(verb, table, argv, word=word)
+    if given.has("help"):
+        print(help_page(verb, table, words), *filter(None, [after]), sep="\n")
+        return None
+    if given.rest and not words:
+        raise InputError(f"{verb}: extra arguments given: {' '.join(given.rest)}")
+    return given
+
+
 def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> Given:
     """Read a command line by the verb's table. *word* names what an unknown option is taken for (a digest, a cipher).
 
@@ -135,7 +150,7 @@ def help_page(verb: str, table: Sequence[Option], words: str = "") -> str:
     lines += _rows(rows, "-")
     lines += ["", "kpki's own:", *_rows(OURS, "--")]
     missing = [f"-{option.name}" for option in (*table, *EVERYWHERE) if option.instead is not None]
-    return "\n".join([*lines, "", f"Not supported: {', '.join(missing)}", ""])
+    return "\n".join([*lines, "", f"Not supported: {', '.join(missing)}"])
 
 
 def _rows(options: Sequence[Option], dash: str) -> list[str]:

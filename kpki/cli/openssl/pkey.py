@@ -8,7 +8,7 @@ from ... import pem
 from ...errors import InputError, about
 from . import explaining, streams
 from .genrsa import check_cipher, encryption
-from .options import FILE, FORM, RANDOM, TEXT, Given, Option, help_page, read_options
+from .options import FILE, FORM, RANDOM, TEXT, Given, Option, begin
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -66,12 +66,9 @@ class _Loaded(NamedTuple):
 
 def run(verb: str, argv: Sequence[str]) -> int:
     """Show, check and rewrite a key; make a key on a curve."""
-    given = read_options(verb, _TABLES[verb], argv, word=None if verb == "ecparam" else "cipher")
-    if given.has("help"):
-        print(help_page(verb, _TABLES[verb]))
+    given = begin(verb, _TABLES[verb], argv, word=None if verb == "ecparam" else "cipher")
+    if given is None:
         return 0
-    if given.rest:
-        raise InputError(f"{verb}: extra arguments given: {' '.join(given.rest)}")
     if given.get("param_enc", "ec_param_enc") not in (None, "named_curve"):
         raise InputError(f"{verb}: a curve is written by its name alone", hint="named_curve")
     return _ecparam(given) if verb == "ecparam" else _key(given)

@@ -9,7 +9,7 @@ from ... import pem
 from ...errors import InputError, RefusedError, UnsupportedError, about
 from . import explaining, looking, streams
 from .genpkey import key_options, make_key
-from .options import COUNT, FILE, FORM, RANDOM, TEXT, Given, Option, help_page, read_options
+from .options import COUNT, FILE, FORM, RANDOM, TEXT, Given, Option, begin
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -57,12 +57,9 @@ TABLE = (
 
 def run(verb: str, argv: Sequence[str]) -> int:
     """Make a request or a certificate, or look at a request."""
-    given = read_options(verb, TABLE, argv, word="digest")
-    if given.has("help"):
-        print(help_page(verb, TABLE))
+    given = begin(verb, TABLE, argv, word="digest")
+    if given is None:
         return 0
-    if given.rest:
-        raise InputError(f"req: extra arguments given: {' '.join(given.rest)}")
     copy = given.get("copy_extensions")
     if copy not in (None, "none", "copy", "copyall"):
         raise InputError(f"req: invalid extension copy option: {copy}", hint="none, copy or copyall")

@@ -14,7 +14,7 @@ from ... import files, pem
 from ...errors import InputError, KpkiError, about
 from . import streams
 from .explaining import call_text, reading, shown
-from .options import FILE, NUMBER, TEXT, Given, Option, help_page, read_options, to_number
+from .options import FILE, NUMBER, TEXT, Given, Option, begin, to_number
 
 if TYPE_CHECKING:
     from typing import Any
@@ -74,9 +74,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def run(verb: str, argv: Sequence[str]) -> int:
     """Verify each file, standard input where none is named: 0 all hold, 2 one is refused or cannot be read."""
     from ...stages.text.name import name_flags
-    given = read_options(verb, TABLE, argv)
-    if given.has("help"):
-        print(help_page(verb, TABLE, "[cert...]"), end="")
+    given = begin(verb, TABLE, argv, words="[cert...]")
+    if given is None:
         return 0
     if given.has("trusted") and given.has("CAfile", "CApath"):
         raise InputError("verify: cannot use -trusted with -CAfile or -CApath")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, UnsupportedError, about
 from . import explaining, looking, streams
-from .options import FILE, FORM, NUMBER, RANDOM, TEXT, Given, Option, help_page, read_options
+from .options import FILE, FORM, NUMBER, RANDOM, TEXT, Given, Option, begin
 from .req import serial_number
 
 if TYPE_CHECKING:
@@ -55,12 +55,9 @@ _IDLE = (("CA", ("CAkey", "CAkeyform", "CAform", "CAserial", "CAcreateserial"), 
 
 def run(verb: str, argv: Sequence[str]) -> int:
     """Sign, or look."""
-    given = read_options(verb, TABLE, argv, word="digest")
-    if given.has("help"):
-        print(help_page(verb, TABLE))
+    given = begin(verb, TABLE, argv, word="digest")
+    if given is None:
         return 0
-    if given.rest:
-        raise InputError(f"x509: extra arguments given: {' '.join(given.rest)}")
     _refuse(given)
     if given.has("explain"):
         _explain(given)

@@ -235,3 +235,11 @@ def test_explain_never_shows_a_passphrase(folder: Path, capsys: pytest.CaptureFi
     assert main(words.split()) == 0
     said = capsys.readouterr().err
     assert "getpass" in said and "secret" not in said
+
+
+@pytest.mark.parametrize("verb", ["genpkey -algorithm ED25519", "req -new", "x509", "rsa", "ecparam -name P-256"])
+def test_a_word_too_many_is_refused(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A verb that takes no word after its options says so, before it does anything."""
+    assert main([*verb.split(), "one-too-many"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"kpki: {verb.split()[0]}: extra arguments given: one-too-many\n")
