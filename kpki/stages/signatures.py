@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING
 from ..errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PublicKeyTypes
     from cryptography.x509 import Certificate, CertificateSigningRequest
+
+
+def public_key(certificate: Certificate) -> CertificatePublicKeyTypes | None:
+    """The certificate's key, None where it cannot be read."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def is_signed_by(signed: Certificate | CertificateSigningRequest, key: PublicKeyTypes | None) -> bool:

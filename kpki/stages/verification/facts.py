@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ...errors import InputError
 from .. import der
-from .canonical import canonical_name
 from ..extensions.table import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
                                 NETSCAPE_TYPES, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER)
+from ..signatures import public_key
+from .canonical import canonical_name
 from .hostnames import read_general_names
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
     from cryptography.x509 import Certificate
 
 T = TypeVar("T")
@@ -108,15 +108,6 @@ def issues(issuer: Facts, subject: Facts) -> bool:
         if serial_number not in (None, issuer.serial_number) or name not in (None, issuer.issuer):
             return False
     return issuer.key_algorithm in _SIGNERS.get(subject.algorithm, ())
-
-
-def public_key(certificate: Certificate) -> CertificatePublicKeyTypes | None:
-    """The certificate's key, None where it cannot be read."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    try:
-        return certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return None
 
 
 def facts_of(certificate: Certificate) -> Facts:
