@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .stages.config import Config, parse_config
     from .stages.handshake import Handshake, handshake
     from .stages.keys import genpkey, genrsa
-    from .stages.text.name import name_text
     from .stages.names import Name, parse_subject
     from .stages.requests import req_new
     from .stages.text.certificate import certificate_text, request_text
+    from .stages.text.name import name_text
     from .stages.verification.verify import Verdict, verify
 
 __version__ = "0.1.0"

@@ -8,9 +8,9 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from ..documents import Document, load_documents
 from ..errors import ConfigurationError, InputError
 from . import kubeadm
-from ..documents import Document, load_documents
 from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, boolean, dns_name, duration, each,
                      endpoint, nearest, node_name, one_of, plain_name, port, san, shape, shorten, subnets, text)
 from .kubeadm import CONTROL_PLANE, ETCD

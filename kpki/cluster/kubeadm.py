@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConfigurationError
 from ..documents import Document
+from ..errors import ConfigurationError
 from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, duration, each, endpoint, nearest,
                      node_name, one_of, plain_name, port, san, shape, shorten, subnets, text)
 

@@ -16,8 +16,8 @@ from ..errors import InputError, RefusedError
 from ..pem import load_certificate
 from . import der, keys
 from .config import Config, Setting
-from .extensions.context import Context, Issuer
 from .der import Extension
+from .extensions.context import Context, Issuer
 from .extensions.table import (AUTHORITY_KEY_IDENTIFIER, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER, extension,
                                replace_extensions, settings_extensions)
 from .names import Name

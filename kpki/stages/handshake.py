@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from ..clock import utc_now
 from ..errors import KpkiError
 from ..pem import load_certificate
-from .verification.hostnames import matches_host
 from .keys import signing_key
+from .verification.hostnames import matches_host
 from .verification.verdicts import REASONS, UNKNOWN
 
 if TYPE_CHECKING:

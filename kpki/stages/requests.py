@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigurationError, InputError
 from . import der, keys
 from .config import Config, Setting, parse_config
-from .extensions.context import Context
 from .der import Extension
 from .dialogue import ask_attributes, ask_name
+from .extensions.context import Context
 from .extensions.table import (AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER, replace_extensions, section_extensions,
                                settings_extensions)
 from .modules import added_names

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..errors import InputError
 from . import der
 from .config import Config, Setting
-from .extensions.table import KINDS, SUBJECT_ALTERNATIVE_NAME
 from .extensions.general_names import ip_octets
-from .requests import request_extensions
+from .extensions.table import KINDS, SUBJECT_ALTERNATIVE_NAME
 from .extensions.values import Value, parse_list
+from .requests import request_extensions
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateSigningRequest

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpki import pem
 from kpki.cli.main import main
-from kpki.stages.verification.canonical import name_hash
 from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.requests import req_new
+from kpki.stages.verification.canonical import name_hash
 
 START = datetime.now(timezone.utc) - timedelta(days=2)
 LEAF = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:node.example.com,IP:192.0.2.1\n"

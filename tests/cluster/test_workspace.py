@@ -5,9 +5,9 @@ import multiprocessing
 from pathlib import Path
 
 from kpki import files, pem
+from kpki.clock import utc_now
 from kpki.cluster.authority import load_authority
 from kpki.cluster.workspace import ensure_example, write
-from kpki.clock import utc_now
 
 
 def test_folders_are_private_up_to_the_hosts_trees(tmp_path: Path) -> None:

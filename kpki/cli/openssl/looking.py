@@ -160,8 +160,8 @@ def _text_options(given: Given, option: str) -> tuple[frozenset[str], str]:
 
 
 def _named(title: str, name: bytes, flags: int) -> str:
-    from ...stages.text.name import COMPAT, flagged_name_text, lined, slashed_name_text
     from ...stages.names import load_name
+    from ...stages.text.name import COMPAT, flagged_name_text, lined, slashed_name_text
     value = load_name(name)
     if flags == COMPAT:
         return f"{title}{slashed_name_text(value)}\n"

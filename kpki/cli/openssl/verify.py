@@ -150,8 +150,8 @@ def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> list[s
 
 
 def _subject(certificate: Certificate, flags: int) -> str:
-    from ...stages.text.name import flagged_name_text
     from ...stages.names import subject_name
+    from ...stages.text.name import flagged_name_text
     return flagged_name_text(subject_name(certificate), flags)
 
 
@@ -175,8 +175,8 @@ def _bundle(path: str, *, only_pem: bool = False) -> list[Certificate]:
 
 def _folder(folder: str) -> Iterator[Certificate]:
     """The certificates that openssl finds in a folder: by the hash of the subject, numbered from 0 without a gap."""
-    from ...stages.verification.canonical import name_hash
     from ...stages.names import subject_name
+    from ...stages.verification.canonical import name_hash
     names = {path for path, _ in files.walk(folder, skip=lambda path: not re.fullmatch(r"[0-9a-f]{8}\.\d+", path))}
     for start in sorted({name.partition(".")[0] for name in names}):
         number = 0

@@ -150,9 +150,9 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
 
 def _request(given: Given) -> CertificateSigningRequest:
     """The request to sign, once its signature holds."""
-    from ...stages.text.name import name_text
     from ...stages.names import subject_name
     from ...stages.signatures import is_self_signed
+    from ...stages.text.name import name_text
     csr = streams.read_csr(given.get("in"), given.form("inform"))
     with about(given.get("in") or "standard input"):
         if not is_self_signed(csr):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ...errors import InputError
 from .. import der
+from ..names import section_name
 from .context import Context
 from .generation import generate
-from ..names import section_name
 from .values import Value
 
 EMAIL_ADDRESS = "1.2.840.113549.1.9.1"

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from ...errors import InputError
 from .. import der
-from .context import Context
 from ..strings import characters, encoded, fits
+from .context import Context
 from .values import _FALSE, _TRUE, number
 
 _DEEPEST = 50

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from ...errors import InputError
 from .. import der
 from ..config import Setting
+from ..names import section_name
 from .context import Context
 from .generation import hex_octets
-from ..names import section_name
 from .values import Value, list_values, number, parse_list
 
 _CPS, _USER_NOTICE = "1.3.6.1.5.5.7.2.1", "1.3.6.1.5.5.7.2.2"

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ...errors import InputError
 from .. import der, objects
-from . import policies
 from ..config import Setting, blamed
-from .context import Context
 from ..der import Extension
+from ..strings import utf8_item
+from . import policies
+from .context import Context
 from .general_names import general_name, general_names, issuer_alternative_names, subject_alternative_names
 from .generation import generate, hex_octets
-from ..strings import utf8_item
 from .values import Value, list_values, number, truth
 
 SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER = "2.5.29.14", "2.5.29.35"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from ...errors import InputError
 from ...pem import load_public_key
 from .. import der
+from ..names import load_name
+from ..requests import EXTENSION_REQUEST
 from .extension import extensions_text
 from .key import public_key_text
 from .name import COMPAT, flagged_name_text, lined, name_flags
-from ..names import load_name
-from ..requests import EXTENSION_REQUEST
 from .value import hexadecimal, object_text, raw_text, time_text
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from ...errors import InputError
 from .. import der
 from ..der import Extension
 from ..extensions.table import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
+from ..names import load_name
 from .general_name import general_name_text, printed_general_name
 from .name import flagged_name_text, name_flags
-from ..names import load_name
 from .value import address_text, content, integer_text, object_text, printable, raw_text, time_text
 
 Show = Callable[[bytes, int], str]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from ...errors import InputError
 from .. import der
-from .name import flagged_name_text, name_flags, slashed_name_text
 from ..names import load_name
+from .name import flagged_name_text, name_flags, slashed_name_text
 from .value import address_text, object_text, printable, raw_text
 
 _OTHER, _X400, _DIRECTORY, _EDI, _IP, _REGISTERED = 0xA0, 0xA3, 0xA4, 0xA5, 0x87, 0x88

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from ...clock import utc_now
 from ...errors import InputError
 from ...pem import load_certificate
-from ..extensions.table import BASIC_CONSTRAINTS, SUBJECT_ALTERNATIVE_NAME
-from .facts import Facts, facts_of, issues
 from ..extensions.general_names import ip_octets
+from ..extensions.table import BASIC_CONSTRAINTS, SUBJECT_ALTERNATIVE_NAME
+from ..signatures import is_signed_by, public_key
+from .facts import Facts, facts_of, issues
 from .hostnames import matches_email, matches_host, matches_ip
 from .paths import Path, build_path
 from .purposes import PURPOSES, Purpose, check_ca
-from ..signatures import is_signed_by, public_key
 from .verdicts import NAME_CONSTRAINTS, TOLERATED, Fault, Verdict, verdict_of
 
 __all__ = ["Verdict", "verify"]

@@ -15,8 +15,8 @@ from kpki import load_certificate, req_new, req_x509
 from kpki.errors import InputError
 from kpki.stages import der
 from kpki.stages.keys import SigningKey, public_key_der
-from kpki.stages.text.name import name_flags
 from kpki.stages.text.certificate import certificate_text, request_text, serial_text
+from kpki.stages.text.name import name_flags
 from kpki.stages.text.value import time_text
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)

@@ -11,8 +11,8 @@ from cryptography.x509 import Certificate, CertificateSigningRequest
 
 from kpki import req_new, req_x509
 from kpki.stages import der
-from kpki.stages.text.extension import extension_text, value_text
 from kpki.stages.text.certificate import certificate_text, request_text
+from kpki.stages.text.extension import extension_text, value_text
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpki.errors import InputError
 from kpki.stages import der, keys
-from kpki.stages.text.name import COMPAT, OPTIONS, flagged_name_text, lined, name_flags, name_text, slashed_name_text
 from kpki.stages.names import Attribute, Name, load_name
+from kpki.stages.text.name import COMPAT, OPTIONS, flagged_name_text, lined, name_flags, name_text, slashed_name_text
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 THEN = datetime(2026, 1, 1, tzinfo=timezone.utc)
