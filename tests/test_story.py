@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Step]]:
     folder = tmp_path_factory.mktemp("story")
     programs = tmp_path_factory.mktemp("bin")
     command = programs / "kpki"
-    command.write_text(f"#!/bin/sh\nexec {sys.executable} -m kpki \"$@\"\n")
+    command.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki \"$@\"\n")
     command.chmod(0o755)
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1",
                                 "PYTHONPATH": str(PAGE.parent.parent), "LC_ALL": "C"}
