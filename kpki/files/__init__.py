@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from kpki.files.looking import Entry, look, resolve, walk
     from kpki.files.output import write_output
     from kpki.files.reading import LIMIT, read
-    from kpki.files.tree import File, replace_tree
+    from kpki.files.tree import File, free_run, replace_tree, sweep
 
-__all__ = ["LIMIT", "Entry", "File", "lock", "look", "pack", "read", "replace_tree", "resolve", "unpack", "walk",
-           "write_output"]
+__all__ = ["LIMIT", "Entry", "File", "free_run", "lock", "look", "pack", "read", "replace_tree", "resolve", "sweep",
+           "unpack", "walk", "write_output"]
 
 _ROOMS = {
     "LIMIT": "reading", "read": "reading",
     "write_output": "output",
-    "File": "tree", "replace_tree": "tree",
+    "File": "tree", "free_run": "tree", "replace_tree": "tree", "sweep": "tree",
     "Entry": "looking", "look": "looking", "resolve": "looking", "walk": "looking",
     "lock": "locking",
     "pack": "archive", "unpack": "archive",

@@ -26,7 +26,7 @@ def pack(files: Sequence[File], *, now: datetime, prefix: str) -> bytes:
     """One GNU tar of *files*, each under the folder *prefix* ("" for none), with the modes they have.
 
     All belongs to root (0:0), folders are 0755, every time is *now*: the same files give the same bytes.
-    Raises InputError: a prefix that is no single name, a path given twice.
+    Raises InputError: a prefix that is no single name, a path given twice, a symbolic link.
     """
     import tarfile
     if prefix:
@@ -49,6 +49,8 @@ def pack(files: Sequence[File], *, now: datetime, prefix: str) -> bytes:
         path = f"{prefix}/{file.path}" if prefix else file.path
         if path in seen:
             raise InputError(f"{path}: given twice")
+        if file.link:
+            raise InputError(f"{path}: a symbolic link, and an archive holds files alone")
         folders = path.split("/")[:-1]
         for depth in range(1, len(folders) + 1):
             if (folder := "/".join(folders[:depth])) not in seen:

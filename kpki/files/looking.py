@@ -37,7 +37,7 @@ def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
     Raises FileError: a loop, a folder that may not be searched.
     """
     top = os.fspath(root)
-    rest, links, blame = relative.split("/")[::-1], 0, relative
+    start, rest, links, blame = os.path.join(top, ""), relative.split("/")[::-1], 0, relative
     done: list[str] = []
     while rest:
         part = rest.pop()
@@ -48,7 +48,7 @@ def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
                 raise RefusedError(f"{blame}: leads out of {top}", hint="put the folder itself in the link's place")
             done = done[:-1]
             continue
-        place = os.path.join(top, *done, part)
+        place = start + "/".join([*done, part])
         target = _link(place)
         if target is None:
             done.append(part)
@@ -64,11 +64,13 @@ def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
 
 def _link(path: str) -> str | None:
     """What the link at *path* says; None for anything else there, and for nothing."""
-    with disk(path):
-        try:
-            return os.readlink(path) if stat.S_ISLNK(os.lstat(path).st_mode) else None
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+    try:
+        return os.readlink(path) if stat.S_ISLNK(os.lstat(path).st_mode) else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError):
+        with disk(path):
+            raise
 
 
 def look(root: Path, relative: str) -> Entry:

@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import Literal
-    Action = Literal["create", "replace", "keep"]
+    Action = Literal["create", "replace", "keep", "remove"]
 
 _FEW = 16  # up to so many files one fsync each is cheaper than a sync of the file system, which waits for others' data
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -52,12 +52,14 @@ def check_relative(path: str) -> None:
 class File:
     """A file to be: *path* relative to a tree's root, with `/`; *data*; *mode*, its permission bits (0 to 0o777).
 
+    With *link* it is a symbolic link, *data* is where that leads, and the mode does not count.
     Raises InputError: an absolute path, one with `..` or not in its shortest form; a mode with more than those bits.
     """
 
     path: str
     data: bytes = field(repr=False)  # it may be a private key
     mode: int
+    link: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         check_relative(self.path)
@@ -79,6 +81,13 @@ class _Change:
         """Of the regular file that is replaced; a link's own owner says nothing about what it stood for."""
         return (self.old.st_uid, self.old.st_gid) if self.old and stat.S_ISREG(self.old.st_mode) else None
 
+    def carry_out(self) -> None:
+        """The one moment at which the file changes."""
+        if self.action == "remove":
+            os.unlink(self.target)
+        else:
+            os.rename(self.staged, self.target)
+
     @property
     def mode(self) -> int:
         return self.file.mode & self.old.st_mode if self.old and stat.S_ISREG(self.old.st_mode) else self.file.mode
@@ -86,11 +95,13 @@ class _Change:
 
 def replace_tree(
     root: Path, files: Sequence[File], *, folder_mode: int | Callable[[str], int], backup: str | None, now: datetime,
+    removing: Sequence[str] = (), run: str | None = None,
 ) -> list[tuple[File, Action]]:
-    """Put *files* under *root*, all or none; says for each what was done: `create`, `replace` or `keep`.
+    """Put *files* under *root* and take *removing* away, all or none; says for each what was done: `create`, `replace`,
+    `keep` or `remove` (a file without data; none for what is not there).
 
     A file with the same bytes and a mode no wider than asked is kept, untouched. A replaced one keeps owner, group and
-    the stricter of both modes; it goes to `root/backup/<now in UTC>/path` first, unless *backup* is None. A symbolic
+    the stricter of both modes; it goes to `root/backup/RUN/path` first, unless *backup* is None; *run* is a name of `free_run`'s, None for one. A symbolic
     link in a file's place is replaced itself; one in a folder's place is followed as `resolve` does. Folders that are
     missing, *root* too, get *folder_mode* (or what it says of a folder's path below *root*), those of the backup 0700.
     One call is one batch: the caller splits a fleet.
@@ -99,25 +110,25 @@ def replace_tree(
     """
     top = os.fspath(root)
     top = top.rstrip("/") or top[:1] or "."
-    changes = _changes(top, files)
+    changes = _changes(top, files, removing)
     todo = [change for change in changes if change.action != "keep"]
 
     def mode_of(folder: str) -> int:
         return folder_mode(os.path.relpath(folder, top)) if callable(folder_mode) else folder_mode
 
-    _sweep(changes)
+    _sweep(change.target for change in changes)
     lost: list[str] = []
     try:
         with ExitStack() as leftovers, ExitStack() as undo:
             touched = _stage(todo, mode_of, undo)
-            kept = _keep(top, todo, mode_of, backup, now, leftovers, undo)
+            kept = _keep(top, todo, mode_of, backup, run or (backup and free_run(top, backup, now)), leftovers, undo)
             many = len(todo) > _FEW
             _sync(touched | kept if many else kept, whole=many)
             undo.callback(_sync_quietly, touched, whole=many)  # runs after what was renamed is put back
             for change in todo:
                 undo.callback(_put_back, change, lost)
                 with disk(change.target):
-                    os.rename(change.staged, change.target)
+                    change.carry_out()
             _sync(touched, whole=many)
             undo.pop_all()
     except FileError as error:
@@ -127,11 +138,23 @@ def replace_tree(
     return [(change.file, change.action) for change in changes]
 
 
-def _changes(root: str, files: Sequence[File]) -> list[_Change]:
+def free_run(root: Path, backup: str, now: datetime) -> str:
+    """A name for a run's folder in `root/backup` that is not there: *now* in UTC, with a number where need be.
+
+    For the calls of `replace_tree` that make up one run.
+    """
+    check_relative(backup)
+    place = resolve(root, backup, refuse_escape=True)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", now.utctimetuple())
+    names = (f"{stamp}-{number}" if number > 1 else stamp for number in count(1))
+    return next(name for name in names if not os.path.lexists(os.path.join(place, name)))
+
+
+def _changes(root: str, files: Sequence[File], removing: Sequence[str]) -> list[_Change]:
     folders: dict[str, str] = {}
     changes: list[_Change] = []
     seen: set[str] = set()
-    for file in files:
+    for number, file in enumerate((*files, *(File(path, b"", 0) for path in removing))):
         folder, _, name = file.path.rpartition("/")
         if folder not in folders:
             folders[folder] = resolve(root, folder, refuse_escape=True)
@@ -140,7 +163,13 @@ def _changes(root: str, files: Sequence[File]) -> list[_Change]:
             raise InputError(f"{file.path}: given twice")
         seen.add(target)
         old = _found(target)
-        action: Action = "create" if old is None else "keep" if _same(target, old, file) else "replace"
+        action: Action
+        if number >= len(files):
+            if old is None:
+                continue
+            action = "remove"
+        else:
+            action = "create" if old is None else "keep" if _same(target, old, file) else "replace"
         changes.append(_Change(file=file, target=target, old=old, action=action,
                                staged=staging_name(target), way_back=staging_name(target)))
     return changes
@@ -158,16 +187,29 @@ def _found(target: str) -> os.stat_result | None:
 
 
 def _same(target: str, old: os.stat_result, file: File) -> bool:
+    if file.link:
+        return stat.S_ISLNK(old.st_mode) and os.fsencode(os.readlink(target)) == file.data
     return (stat.S_ISREG(old.st_mode) and old.st_size == len(file.data)
             and not stat.S_IMODE(old.st_mode) & ~file.mode
             and read(target, limit=max(LIMIT, len(file.data))) == file.data)
 
 
-def _sweep(changes: Iterable[_Change]) -> None:
+def sweep(root: Path, paths: Sequence[str]) -> None:
+    """Remove what runs that were cut off have left beside *paths*, relative to *root*.
+
+    `replace_tree` does it for what it is given; this is for what is right already. Raises FileError, RefusedError.
+    """
+    folders: dict[str, str] = {}
+    for folder, _, _ in (path.rpartition("/") for path in paths):
+        folders.setdefault(folder, resolve(root, folder, refuse_escape=True))
+    _sweep(os.path.join(folders[folder], name) for folder, _, name in (path.rpartition("/") for path in paths))
+
+
+def _sweep(targets: Iterable[str]) -> None:
     """Remove what runs that were cut off have left staged for these targets."""
     names: dict[str, set[str]] = {}
-    for change in changes:
-        folder, name = os.path.split(change.target)
+    for target in targets:
+        folder, name = os.path.split(target)
         names.setdefault(folder, set()).add(stem(name))
     for folder, stems in names.items():
         with disk(folder):
@@ -189,14 +231,19 @@ def _stage(todo: Sequence[_Change], mode_of: Callable[[str], int], undo: ExitSta
         folder = os.path.dirname(change.target)
         if folder not in touched:
             touched |= _make(folder, mode_of, undo)
+        if change.action == "remove":
+            continue
         undo.callback(remove, change.staged)
         with disk(change.target):
+            if change.file.link:
+                os.symlink(os.fsdecode(change.file.data), change.staged)
+                continue
             write_new(change.staged, change.file.data, mode=change.mode, owner=change.owner, sync=len(todo) <= _FEW)
     return touched
 
 
 def _keep(
-    root: str, todo: Sequence[_Change], mode_of: Callable[[str], int], backup: str | None, now: datetime,
+    root: str, todo: Sequence[_Change], mode_of: Callable[[str], int], backup: str | None, run: str | None,
     leftovers: ExitStack, undo: ExitStack,
 ) -> set[str]:
     """Give every old file its second and third name; gives the backup's folders."""
@@ -204,17 +251,13 @@ def _keep(
     for change in replaced:
         leftovers.callback(remove, change.way_back)
         _second_name(change, change.way_back)
-    if backup is None or not replaced:
+    if backup is None or run is None or not replaced:
         return set()
-    check_relative(backup)
     place = resolve(root, backup, refuse_escape=True)
     touched = _make(os.path.dirname(place), mode_of, undo)
     touched |= _make(place, _private, undo)
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", now.utctimetuple())
-    names = (f"{stamp}-{number}" if number > 1 else stamp for number in count(1))
-    run = next(path for name in names if not os.path.lexists(path := os.path.join(place, name)))
     for change in replaced:
-        path = os.path.join(run, change.file.path)
+        path = os.path.join(place, run, change.file.path)
         touched |= _make(os.path.dirname(path), _private, undo)
         undo.callback(remove, path)
         _second_name(change, path)
@@ -260,9 +303,17 @@ def _make(folder: str, mode_of: Callable[[str], int], undo: ExitStack) -> set[st
     for path in missing:
         undo.callback(_remove_folder, path)
         with disk(path):
-            make_folder(path, mode_of(path))
+            _make_unless_there(path, mode_of(path))
         touched.add(os.path.dirname(path))
     return touched
+
+
+def _make_unless_there(path: str, mode: int) -> None:
+    try:
+        make_folder(path, mode)
+    except FileExistsError:     # another process of the same run has made it since
+        if not os.path.isdir(path):
+            raise
 
 
 def _remove_folder(path: str) -> None:

@@ -175,6 +175,8 @@ def test_no_bytes_raise_anything_else(data: st.DataObject) -> None:
 
 def test_pack_refuses_doubles_and_a_prefix_that_is_no_name() -> None:
     """What unpack would not take back."""
+    with pytest.raises(InputError, match="a/b: a symbolic link, and an archive holds files alone"):
+        pack([File("a/b", b"c", 0o777, link=True)], now=NOW, prefix="")
     with pytest.raises(InputError, match="given twice"):
         pack([FILES[0], FILES[0]], now=NOW, prefix="w")
     for prefix in ("..", "/w", "a/b"):

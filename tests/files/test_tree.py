@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -318,3 +319,24 @@ def test_a_sync_that_fails_undoes_all(
         with pytest.raises(FileError, match="input/output error"):
             put(root, *wanted, now=now, backup="backup")
     assert snapshot(root) == before
+
+
+def test_a_symbolic_link_is_put_in_place_as_one(tmp_path: Path, now: datetime) -> None:
+    """Where it leads is its content: it is created, replaces a file or another link, and is kept where it is right."""
+    link = File("pki/current.pem", b"/pki/new.pem", 0o777, link=True)
+    assert put(tmp_path, link, now=now) == ["create"] and put(tmp_path, link, now=now) == ["keep"]
+    for number, old in enumerate((File("pki/current.pem", b"old", 0o600), replace(link, data=b"old.pem"))):
+        put(tmp_path, old, now=now)
+        assert put(tmp_path, link, now=now, backup="backup") == ["replace"]
+        assert os.readlink(tmp_path / "pki/current.pem") == "/pki/new.pem"
+        kept = tmp_path / "backup" / (f"{STAMP}-{number + 1}" if number else STAMP) / "pki/current.pem"
+        assert os.readlink(kept) == "old.pem" if number else kept.read_bytes() == b"old"
+    assert put(tmp_path, File("pki/current.pem", b"/pki/new.pem", 0o777), now=now) == ["replace"]
+    assert not (tmp_path / "pki/current.pem").is_symlink()
+
+
+def test_a_link_that_cannot_be_made_undoes_the_rest(tmp_path: Path, now: datetime) -> None:
+    """As a file that cannot be written does."""
+    with pytest.raises(FileError, match="pki/current.pem: no such file or directory"):
+        put(tmp_path, File("pki/a", b"", 0o600), File("pki/current.pem", b"", 0o777, link=True), now=now)
+    assert os.listdir(tmp_path) == []
