@@ -225,9 +225,23 @@ def sign(values: Values, public_key: bytes, ca_cert: Certificate, ca_key: Privat
     check_pair(ca_cert, signer)
     context = Context(subject=values.subject, key_identifier=keys.key_identifier(public_key),
                       issuer=issuer_of(ca_cert))
-    present = _with_identifiers(values.extensions, context, self_signed=keys.public_key_der(signer) == public_key)
+    present = _with_identifiers(values.extensions, context, self_signed=_signer(ca_cert).public_key == public_key)
     return encoded(present, subject_der(ca_cert), values.subject.dump(), public_key, signer, digest,
                    serial_or_random(serial_number), not_before, not_after, version=_version(present))
+
+
+def self_sign(values: Values, key: PrivateKeyTypes, *, not_before: datetime, not_after: datetime,
+              digest: str = "sha256", serial_number: int | None = None) -> Certificate:
+    """Certify a key with itself and *values*: what `req_x509` gives for a configuration that says the same.
+
+    Dates are UTC. SKI is added where *values* have none, and no AKI, which a root needs not (RFC 5280, 4.2.1.1).
+    """
+    signer = keys.signing_key(key)
+    public_key, name = keys.public_key_der(signer), values.subject.dump()
+    context = Context(subject=values.subject, key_identifier=keys.key_identifier(public_key))
+    present = _with_identifiers(values.extensions, context, self_signed=True)
+    return encoded(present, name, name, public_key, signer, digest, serial_or_random(serial_number), not_before,
+                   not_after, version=_version(present))
 
 
 def check_pair(ca_cert: Certificate, ca_key: PrivateKeyTypes) -> None:

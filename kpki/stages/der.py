@@ -259,11 +259,19 @@ def _pair(item: bytes, noun: str) -> tuple[bytes, bytes]:
 
 def items(content: bytes) -> tuple[bytes, ...]:
     """The items inside a constructed item's *content*, each whole; InputError where one is cut short."""
-    return tuple(map(whole, _decoded(_Items, sequence(sequence(content)), "sequence").of))
+    found, at, size = [], 0, len(content)
+    while at + 1 < size and content[at] & 0x1F != 0x1F and (end := at + 2 + content[at + 1]) <= min(size, at + 0x81):
+        found.append(content[at:end])
+        at = end
+    if at < size:   # an item that is long, cut short or no item: the common ones are short, and read in no time
+        found += map(whole, _decoded(_Items, sequence(sequence(content[at:])), "sequence").of)
+    return tuple(found)
 
 
 def content_of(item: bytes) -> bytes:
     """The content octets of one item (DER)."""
+    if 2 <= len(item) == 2 + item[1] < 0x82 and item[0] & 0x1F != 0x1F:     # a short one, as most are
+        return item[2:]
     return bytes(_decoded(asn1.TLV, item, "item").data)
 
 

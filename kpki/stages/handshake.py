@@ -12,10 +12,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ..clock import utc_now
-from ..errors import KpkiError
+from ..errors import InputError, KpkiError
 from ..pem import load_certificate
+from .extensions.general_names import ip_octets
 from .keys import signing_key
-from .verification.hostnames import matches_host
+from .verification.hostnames import matches_host, matches_ip
 from .verification.verdicts import REASONS, UNKNOWN
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def handshake(server: Identity, client: Identity | None, *, server_roots: Iterab
     """Let a server and a client, each (chain from the leaf up, key), meet; a refusal is a Handshake, never raised.
 
     The client trusts *server_roots*, the server *client_roots*. Without *client* the client shows no certificate, which
-    the server refuses. *hostname* is whom the client means to reach, *now* the clock of both (UTC, None: the clock).
+    the server refuses. *hostname* is whom the client means to reach, a name or an address, *now* the clock of both
+    (UTC, None: the clock).
     """
     moment = (now or utc_now()).astimezone(timezone.utc)
     reasons: dict[str, str] = {}
@@ -76,13 +78,15 @@ def _connection(name: str, identity: Identity | None, roots: Iterable[Certificat
     from OpenSSL import SSL
     from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
     context = SSL.Context(SSL.TLS_METHOD)
+    address = _octets(hostname)
 
     def check(connection: Connection, certificate: OpenSSLCertificate, code: int, depth: int, ok: int) -> bool:
         if not ok:
             reasons.setdefault(name, REASONS.get(code, UNKNOWN))
-        elif depth == 0 and hostname is not None \
-                and not matches_host(load_certificate(dump_certificate(FILETYPE_ASN1, certificate)), hostname):
-            reasons.setdefault(name, REASONS[62])
+        elif depth == 0 and hostname is not None:
+            leaf = load_certificate(dump_certificate(FILETYPE_ASN1, certificate))
+            if not (matches_host(leaf, hostname) if address is None else matches_ip(leaf, address)):
+                reasons.setdefault(name, REASONS[62 if address is None else 64])
         return name not in reasons
 
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, check)
@@ -104,11 +108,19 @@ def _connection(name: str, identity: Identity | None, roots: Iterable[Certificat
     connection = SSL.Connection(context, None)
     if name == "client":
         connection.set_connect_state()
-        if hostname is not None and hostname.isascii():
+        if hostname is not None and address is None and hostname.isascii():     # RFC 6066 §3: no address
             connection.set_tlsext_host_name(hostname.encode())
     else:
         connection.set_accept_state()
     return connection
+
+
+def _octets(hostname: str | None) -> bytes | None:
+    """The octets of an address, None for a name."""
+    try:
+        return None if hostname is None else ip_octets(hostname)
+    except InputError:
+        return None
 
 
 def _talk(sides: Mapping[str, Connection], reasons: dict[str, str]) -> set[str]:

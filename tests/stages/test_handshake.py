@@ -17,7 +17,7 @@ NOW = START + timedelta(days=5)
 _EXTENSIONS = """
 basicConstraints=critical,CA:FALSE
 extendedKeyUsage={usage}
-subjectAltName=DNS:node.example.com,DNS:*.pods.example.com
+subjectAltName=DNS:node.example.com,DNS:*.pods.example.com,IP:10.0.0.21,IP:fd00::21
 """
 
 
@@ -52,7 +52,7 @@ def meet(bench: dict[str, Any], server: str = "server", client: str | None = "cl
                      client_roots=bench[client_roots], **{"now": NOW, **options})
 
 
-@pytest.mark.parametrize("hostname", [None, "node.example.com", "a.pods.example.com"])
+@pytest.mark.parametrize("hostname", [None, "node.example.com", "a.pods.example.com", "10.0.0.21", "fd00:0::21"])
 def test_right_certificates_meet(bench: dict[str, Any], hostname: str | None) -> None:
     """Both sides are content, and they speak TLS 1.3."""
     met = meet(bench, hostname=hostname)
@@ -62,6 +62,8 @@ def test_right_certificates_meet(bench: dict[str, Any], hostname: str | None) ->
 
 @pytest.mark.parametrize(("arguments", "options", "side", "reason"), [
     ((), {"hostname": "other.example.com"}, "client", "hostname mismatch"),
+    ((), {"hostname": "10.0.0.22"}, "client", "IP address mismatch"),
+    ((), {"hostname": "::1"}, "client", "IP address mismatch"),
     ((), {"server_roots": "other"}, "client", "unable to get local issuer certificate"),
     ((), {"client_roots": "other"}, "server", "self-signed certificate in certificate chain"),
     ((), {"now": NOW + timedelta(days=30)}, "client", "certificate has expired"),
