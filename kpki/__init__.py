@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .cluster.findings import check_node
     from .cluster.inventory import Inventory, inspect
     from .cluster.node import issue_node
+    from .cluster.plan import Plan, make_plan
+    from .cluster.wanted import Row, wanted_rows
     from .errors import ConfigurationError, FileError, InputError, KpkiError, RefusedError, UnsupportedError
     from .pem import (dump_certificate, dump_csr, dump_key, dump_public_key, load_certificate, load_certificates,
                       load_csr, load_key, load_public_key)
@@ -35,6 +37,8 @@ _ROOMS = {
     "cluster.findings": "check_node",
     "cluster.inventory": "Inventory inspect",
     "cluster.node": "issue_node",
+    "cluster.plan": "Plan make_plan",
+    "cluster.wanted": "Row wanted_rows",
     "errors": "ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
     "pem": "dump_certificate dump_csr dump_key dump_public_key load_certificate load_certificates load_csr load_key "
            "load_public_key",
@@ -52,11 +56,11 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split
 
 __all__ = [
     "Authority", "Cluster", "Config", "ConfigurationError", "FileError", "Finding", "Handshake", "InputError",
-    "Inventory", "KpkiError", "Name", "RefusedError", "UnsupportedError", "Values", "Verdict", "certificate_text",
-    "check_node", "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "genpkey", "genrsa", "handshake",
-    "inspect", "issue_node", "load_authority", "load_certificate", "load_certificates", "load_cluster", "load_csr",
-    "load_key", "load_public_key", "name_text", "parse_config", "parse_subject", "req_new", "req_x509",
-    "request_text", "sign", "verify", "x509_req",
+    "Inventory", "KpkiError", "Name", "Plan", "RefusedError", "Row", "UnsupportedError", "Values", "Verdict",
+    "certificate_text", "check_node", "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "genpkey",
+    "genrsa", "handshake", "inspect", "issue_node", "load_authority", "load_certificate", "load_certificates",
+    "load_cluster", "load_csr", "load_key", "load_public_key", "make_plan", "name_text", "parse_config",
+    "parse_subject", "req_new", "req_x509", "request_text", "sign", "verify", "wanted_rows", "x509_req",
 ]
 
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,38 +19,11 @@ from kpki.cli.main import main
 from kpki.stages.handshake import handshake
 
 PAGE = Path(__file__).parent.parent / "docs" / "index.md"
-CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 STAMP = re.compile(r"\d{8}T\d{6}Z")
 SSL = "etc/kubernetes/ssl"
 ADDRESSES = {"worker-1": "10.0.0.21", "worker-2": "10.0.0.22", "stranger": "10.0.0.22"}
+Story = tuple[Path, list[Any]]
 SECONDS = 60  # for any one command; none takes one
-
-
-@dataclass
-class Step:
-    """One command of the page, what the page says that it prints, and what it printed."""
-
-    command: str
-    promised: str
-    printed: str = ""
-    status: int = 0
-
-
-def steps_of(page: str) -> Iterator[Step]:
-    """The commands of the page's consoles: `$ ` begins one, `> ` goes on with it, the rest is what it prints."""
-    for block in CONSOLE.findall(page):
-        step = Step("", "")
-        for line in block.splitlines():
-            mark, text = line[:2], line[2:]
-            if mark == "$ ":
-                if step.command:
-                    yield step
-                step = Step(text, "")
-            elif mark == "> ":
-                step.command += f"\n{text}"
-            else:
-                step.promised += f"{line}\n"
-        yield step
 
 
 def openssl(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -65,25 +36,13 @@ def kpki(*words: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Step]]:
+def story(run_page: Callable[[Path], Story]) -> Story:
     """The folder in which the page was run, and its steps."""
-    folder = tmp_path_factory.mktemp("story")
-    programs = tmp_path_factory.mktemp("bin")
-    command = programs / "kpki"
-    command.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki \"$@\"\n")
-    command.chmod(0o755)
-    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1",
-                                "PYTHONPATH": str(PAGE.parent.parent), "LC_ALL": "C"}
-    steps = list(steps_of(PAGE.read_text()))
-    for step in steps:
-        done = subprocess.run(["bash", "-c", step.command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False)
-        step.printed, step.status = done.stdout, done.returncode
-    return folder, steps
+    return run_page(PAGE)
 
 
 @pytest.fixture(scope="module")
-def hosts(story: tuple[Path, list[Step]]) -> Path:
+def hosts(story: Story) -> Path:
     """The story's folder, with another CA of the same name and a pair of its own for worker-2, `stranger`."""
     folder, _ = story
     place = folder / "stranger" / SSL
@@ -101,7 +60,7 @@ def hosts(story: tuple[Path, list[Step]]) -> Path:
     return folder
 
 
-def test_the_page_says_what_happens(story: tuple[Path, list[Step]]) -> None:
+def test_the_page_says_what_happens(story: Story) -> None:
     """Each command of the page succeeds and prints, to the letter, what the page says; the backup's time aside."""
     _, steps = story
     assert len(steps) > 15
@@ -110,7 +69,7 @@ def test_the_page_says_what_happens(story: tuple[Path, list[Step]]) -> None:
         assert step.status == 0, step.command
 
 
-def test_what_was_replaced_is_in_the_backup(story: tuple[Path, list[Step]]) -> None:
+def test_what_was_replaced_is_in_the_backup(story: Story) -> None:
     """The neighbour's pair that lay in the way is in the backup of the first installation, unchanged."""
     folder, _ = story
     first = min((folder / "worker-2/var/lib/kpki/backup").iterdir())
@@ -118,7 +77,7 @@ def test_what_was_replaced_is_in_the_backup(story: tuple[Path, list[Step]]) -> N
         assert (first / SSL / name).read_bytes() == (folder / "worker-1" / SSL / name).read_bytes()
 
 
-def test_the_key_never_left_the_node(story: tuple[Path, list[Step]]) -> None:
+def test_the_key_never_left_the_node(story: Story) -> None:
     """What the CA gave back holds no key, and the key in place is the one that the node made."""
     folder, _ = story
     assert b"PRIVATE KEY" not in (folder / "at-the-ca/worker-2.pem").read_bytes()
@@ -127,7 +86,7 @@ def test_the_key_never_left_the_node(story: tuple[Path, list[Step]]) -> None:
     assert (folder / "worker-2" / key).read_bytes() == (folder / "on-the-node/worker-2" / key).read_bytes()
 
 
-def test_strict_makes_the_warning_count(story: tuple[Path, list[Step]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_strict_makes_the_warning_count(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     """The documentation's CA is 0 for check and 1 for check --strict."""
     worker = str(story[0] / "worker-2")
     assert kpki("check", worker, "--node", "worker-2") == 0
@@ -135,7 +94,7 @@ def test_strict_makes_the_warning_count(story: tuple[Path, list[Step]], capsys: 
     assert "strict-refused" in capsys.readouterr().out
 
 
-def test_coreos_original_subject_is_no_node(story: tuple[Path, list[Step]], capsys: pytest.CaptureFixture[str],
+def test_coreos_original_subject_is_no_node(story: Story, capsys: pytest.CaptureFixture[str],
                                             tmp_path: Path) -> None:
     """A worker whose CN is the bare host name, as CoreOS had it before RBAC, is `wrong-subject`."""
     folder = story[0]

@@ -1,6 +1,7 @@
 """`kpki check`: what is wrong with a node's tree."""
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated
@@ -15,19 +16,20 @@ from .common import Explain, Json, Quiet, Words, put_json
 if TYPE_CHECKING:
     from ..cluster.contents import Finding
 
-Path = Annotated[str, typer.Argument(metavar="PATH", help="A node's root tree; / on the node itself.")]
+Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
+    "A host's root tree or a workspace (this folder, if it is one, else /)."))]
 NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
     "Whose tree it is (its folder's name under nodes/; for / the host name)."))]
 CaFile = Annotated[str | None, typer.Option("--ca", metavar="CERT", help="The CA that counts (the tree's own).")]
 At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="Judge at this time (now): 2026-12-31T23:59:59Z.")]
 LayoutThere = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
-    "Where the files lie: ssl (the one that is there)."))]
+    "Where the files lie: kubeadm, ssl or hard-way (the one that is there)."))]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]
 
 
-def check(path: Path = "/", node: NodeName = None, ca: CaFile = None, at: At = None, strict: Strict = False,
+def check(path: Path = None, node: NodeName = None, ca: CaFile = None, at: At = None, strict: Strict = False,
           layout: LayoutThere = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
-    """Say what is wrong with a node's files, and what to do about it.
+    """Say what is wrong with a host's files, and how to mend it.
 
     Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check.
     """
@@ -37,9 +39,18 @@ def check(path: Path = "/", node: NodeName = None, ca: CaFile = None, at: At = N
     from ..cluster.findings import check_node
     from ..cluster.inventory import check_root, inspect, tree_owner
     from ..cluster.remedies import situation_of, with_remedies
+    from ..cluster.workspace import DESCRIPTION, check_workspace
     from ..kubernetes.profiles import LONGEST_NAME, check_node_name
     words, now = Words(quiet=quiet), _moment(at)
+    if path is None:
+        path = os.sep if files.look(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
     check_root(path)
+    if files.look(path, DESCRIPTION).kind != "missing":
+        if ca is not None or layout is not None:
+            raise InputError(f"{path}: a workspace is judged by its cluster.yaml", hint="leave out --ca and --layout")
+        findings, certificates = check_workspace(path, now=now)
+        findings = [one for one in findings if node is None or one.host == node]
+        return _tell(findings, os.path.normpath(path), certificates, words, strict=strict, json=json, explain=explain)
     name = check_node_name(tree_owner(path, socket.gethostname()) if node is None else node, longest=LONGEST_NAME)
     inventory = inspect(path, layout=layout)
     authorities = None
@@ -49,13 +60,19 @@ def check(path: Path = "/", node: NodeName = None, ca: CaFile = None, at: At = N
             authorities = trusted_bundle(data)
     findings = with_remedies(check_node(inventory, node=name, now=now, authorities=authorities),
                              situation_of(inventory, name, ca))
+    return _tell(findings, name, inventory.certificates(), words, strict=strict, json=json, explain=explain)
+
+
+def _tell(findings: Sequence[Finding], whose: str, certificates: int, words: Words, *, strict: bool, json: bool,
+          explain: bool) -> int:
+    """Say what was found, and give the exit status."""
     if json:
-        put_json({"findings": [_document(one) for one in findings], "certificates": inventory.certificates()})
+        put_json({"findings": [_document(one) for one in findings], "certificates": certificates})
     elif findings:
         print(*_lines(findings), sep="\n")
     if explain:
         words.say(*_explained(findings))
-    words.say(_summary(findings, name, inventory.certificates()))
+    words.say(_summary(findings, whose, certificates))
     return int(any(strict or one.severity == "error" for one in findings))
 
 
@@ -79,7 +96,8 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
     from ..cluster.contents import shown
     last: tuple[str, ...] = ()
     for finding in findings:
-        yield f"{finding.severity:<8} {finding.cause:<20} {shown(finding.path)}"
+        where = f"{finding.host}: " if finding.host else ""
+        yield f"{finding.severity:<8} {finding.cause:<20} {where}{shown(finding.path)}"
         yield f"         {shown(finding.message)}"
         if finding.remedy and finding.remedy == last:
             yield "         (the same commands)"

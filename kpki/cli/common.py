@@ -25,10 +25,12 @@ Passin = Annotated[str | None, typer.Option("--passin", metavar="SRC", help=(
 Addresses = Annotated[list[str], typer.Option("--address", metavar="IP", help="An address of the node; repeatable.")]
 Dns = Annotated[list[str], typer.Option("--dns", metavar="NAME", help="A further DNS name of the node; repeatable.")]
 Server = Annotated[str | None, typer.Option("--server", metavar="URL", help="The API server, for the kubeconfig.")]
-Days = Annotated[int, typer.Option("--days", metavar="N", help="How long the certificate is valid.")]
+Days = Annotated[int | None, typer.Option("--days", metavar="N", help=(
+    "How long the certificate is valid (as the description has it, else 365)."))]
 Algorithm = Annotated[str | None, typer.Option("--algorithm", metavar="A", help=(
     "The key's: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384."))]
-LayoutName = Annotated[str, typer.Option("--layout", metavar="L", help="Where the files lie: ssl.")]
+LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
+    "Where the files lie: kubeadm, ssl or hard-way (the description's, the one that is there, else ssl)."))]
 Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Where the nodes' trees are made.")]
 Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
 
@@ -54,6 +56,16 @@ def put_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout."""
     import json
     print(json.dumps(document, indent=2))
+
+
+def key_passphrase(passin: str | None, paths: Sequence[str]) -> bytes | None:
+    """The passphrase of the CA keys at *paths*: what `--passin` says, else asked for once on a terminal if need be."""
+    from .openssl.streams import ask_passphrase, passphrase
+    said = passphrase(passin)
+    if said is None and sys.stdin.isatty():
+        locked = next((path for path in paths if b"ENCRYPTED" in files.read(path)), None)
+        return ask_passphrase(f"Passphrase of {locked}:") if locked else None
+    return said
 
 
 def read_authority(ca: str | None, ca_key: str | None, passin: str | None, now: datetime) -> Authority:

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +13,14 @@ from ..errors import InputError, about
 from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
                      Server, Words, read_authority)
 
+if TYPE_CHECKING:
+    from ..cluster.workspace import Told
+    from ..kubernetes.layouts import Layout
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 _NODES = "nodes"
+_DAYS = 365
 _EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://192.0.2.10:6443"
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The node's name, as `kubectl get nodes` shows it.")]
@@ -30,8 +36,8 @@ Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The requ
 
 @app.command()
 def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, address: Addresses = [],
-          dns: Dns = [], server: Server = None, days: Days = 365, algorithm: Algorithm = None,
-          layout: LayoutName = "ssl", out: Out = _NODES, archive: Archive = False, example: Example = False,
+          dns: Dns = [], server: Server = None, days: Days = None, algorithm: Algorithm = None,
+          layout: LayoutName = None, out: Out = _NODES, archive: Archive = False, example: Example = False,
           json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """At the CA: make a node's key, certificate and kubeconfig.
 
@@ -40,7 +46,6 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     """
     from ..cluster import node as nodes
     from ..cluster import workspace
-    from ..kubernetes.layouts import find_layout
     from . import telling
     words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
     if example:
@@ -48,35 +53,39 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
             raise InputError("--example has a CA and a folder of its own",
                              hint="leave out --ca, --ca-key and --out, or --example")
         out, address, server = f"{_EXAMPLE}/{_NODES}", address or [_EXAMPLE_ADDRESS], server or _EXAMPLE_SERVER
-    node, chosen = nodes.node_of(name, address, dns), find_layout(layout)
+    told = None if example else workspace.told(os.curdir, name)
+    if told is not None:
+        address, dns, server = address or [*told.addresses], dns or [*told.dns], server or told.server
+        ca, ca_key = (ca, ca_key) if ca or ca_key else (told.ca, told.ca_key)
+    node, chosen = nodes.node_of(name, address, dns), _layout(layout, told, os.path.join(out, name))
     nodes.check_wishes(days=days, algorithm=algorithm, server=server)
     if example:
         ca, ca_key = workspace.ensure_example(_EXAMPLE, now)
     authority = read_authority(ca, ca_key, passin, now)
     folder, trees = _place(out)
     with workspace.locked(folder, now):
-        wanted = nodes.issue_into(os.path.join(out, name), authority, node, server=server, days=days,
-                                  algorithm=algorithm, layout=chosen.name, now=now, warnings=warnings)
+        wanted = nodes.issue_into(os.path.join(out, name), authority, node, server=server,
+                                  validity=_validity(days, told), algorithm=algorithm, layout=chosen.name, now=now,
+                                  warnings=warnings, cluster=told.cluster if told else None)
         packed = [files.File(f"{trees}/{name}.tar", files.pack(wanted, now=now, prefix=name), 0o600)] if archive else []
         written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", wanted), *packed], trees=trees, now=now)
     words.warn(warnings)
     if explain:
-        words.say(*telling.issue_steps(node, authority, algorithm, ca or "", ca_key or "", days))
+        words.say(*telling.issue_steps(node, authority, algorithm, ca or "", ca_key or "", _validity(days, told).days))
     telling.issued(written, chosen, node, out=out, archive=archive, as_json=json, words=words)
     return 0
 
 
 @app.command()
 def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
-            layout: LayoutName = "ssl", out: Out = _NODES, json: Json = False, explain: Explain = False,
+            layout: LayoutName = None, out: Out = _NODES, json: Json = False, explain: Explain = False,
             quiet: Quiet = False) -> int:
     """On the node: make a key, which stays, and a request for the CA."""
     from ..cluster import node as nodes
     from ..cluster import workspace
-    from ..kubernetes.layouts import find_layout
     from . import telling
     words, now = Words(quiet=quiet), utc_now()
-    node, chosen = nodes.node_of(name, address, dns), find_layout(layout)
+    node, chosen = nodes.node_of(name, address, dns), _layout(layout, None, os.path.join(out, name))
     nodes.check_wishes(algorithm=algorithm)
     folder, trees = _place(out)
     with workspace.locked(folder, now):
@@ -93,7 +102,7 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
 
 @app.command()
 def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
-         address: Addresses = [], dns: Dns = [], days: Days = 365, out: Out = _NODES,
+         address: Addresses = [], dns: Dns = [], days: Days = None, out: Out = _NODES,
          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """At the CA: answer a node's request. Writes DIR/NAME.pem, the certificate and then the CA's.
 
@@ -104,6 +113,10 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
     from ..cluster import workspace
     from . import telling
     words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
+    told = workspace.told(os.curdir, node)
+    if told is not None:
+        address, dns = address or [*told.addresses], dns or [*told.dns]
+        ca, ca_key = (ca, ca_key) if ca or ca_key else (told.ca, told.ca_key)
     asked = nodes.node_of(node, address, dns)
     nodes.check_wishes(days=days)
     nodes.check_addressed(asked)
@@ -112,19 +125,20 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
     authority = read_authority(ca, ca_key, passin, now)
     with about(csr):
         request = pem.load_csr(data)
-        answer = nodes.sign_node(request, authority, asked, days=days, now=now, warnings=warnings)
+        answer = nodes.sign_node(request, authority, asked, validity=_validity(days, told), now=now, warnings=warnings)
     with workspace.locked(folder, now):
         written = workspace.write(folder, [files.File(f"{trees}/{node}.pem", answer, 0o644)], trees=trees, now=now)
     words.warn(warnings)
     if explain:
-        words.say(*telling.sign_steps(asked, authority, request, csr, ca or "", ca_key or "", days))
+        words.say(*telling.sign_steps(asked, authority, request, csr, ca or "", ca_key or "",
+                                      _validity(days, told).days))
     telling.signed(written, asked, out=out, as_json=json, words=words)
     return 0
 
 
 @app.command()
 def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None, server: Server = None,
-            layout: LayoutName = "ssl", json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+            layout: LayoutName = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """On the node: check all files, then put them in place at once.
 
     What is replaced is kept under var/lib/kpki/backup. A kubeconfig that is there and right stays.
@@ -138,9 +152,9 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
     from . import telling
     words, now = Words(quiet=quiet), utc_now()
     name = check_node_name(socket.gethostname().lower() if node is None else node)
-    chosen = find_layout(layout)
     check_wishes(server=server)
-    given = installation.read_source(source, chosen, root=root, key=key, node=name)
+    chosen = find_layout(layout) if layout is not None else installation.source_layout(source, root)
+    given = installation.read_source(source, chosen, root=root, key=key, node=name, server=server)
     with about(source):
         plan = installation.plan_install(given, root, name, layout=chosen, server=server, now=now)
     written = installation.install(plan, root, now=now)
@@ -149,6 +163,21 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
         words.say(*telling.install_steps(plan, root))
     telling.installed(written, plan, chosen, name, root=root, as_json=json, words=words)
     return 0
+
+
+def _validity(days: int | None, told: Told | None) -> timedelta:
+    """How long a certificate is to be valid: as said, else as the description has it."""
+    from ..cluster.authority import lasting
+    return told.cluster.validity if told and days is None else lasting(_DAYS if days is None else days)
+
+
+def _layout(name: str | None, told: Told | None, tree: str) -> Layout:
+    """The layout that is said, else the description's, else the one that is there in the tree, else ssl."""
+    from ..cluster.inventory import layout_there
+    from ..kubernetes.layouts import SSL, find_layout
+    if name is not None or told is not None:
+        return find_layout(name if name is not None else told.cluster.layout if told else "")
+    return layout_there(tree) or SSL
 
 
 def _place(out: str) -> tuple[str, str]:

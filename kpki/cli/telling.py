@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .. import files
 from ..cluster.node import REQUEST_ALGORITHM
-from ..kubernetes.layouts import Layout, kubelet_flags
+from ..kubernetes.components import kubelet_flags
+from ..kubernetes.layouts import Layout
 from ..kubernetes.profiles import KUBELET, NODE_PREFIX, NODES_GROUP
 from .common import Words, put_json
 
@@ -33,9 +34,11 @@ def issued(written: Written, layout: Layout, node: Node, *, out: str, archive: b
         return
     tree = os.path.join(out, node.name)
     ending = ".tar" if archive else ""
-    words.say(*_made(written, out), "", "On standard output: the kubelet's flags that must name these files there.", "",
-              f"look:    kpki x509 -noout -text -in {quote(f'{tree}/{layout.place(KUBELET.name).certificate}')}",
-              f"check:   kpki check {quote(tree)}",
+    certificate = layout.kubelet.certificate
+    words.say(*_made(written, out), "", "On standard output: the kubelet's flags that must name these files there.", "")
+    if certificate:
+        words.say(f"look:    kpki x509 -noout -text -in {quote(f'{tree}/{certificate}')}")
+    words.say(f"check:   kpki check {quote(tree)}",
               f"install: copy {tree}{ending} to {node.name}, and there:",
               f"         kpki node install {node.name}{ending} --node {node.name}")
 

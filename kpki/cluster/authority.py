@@ -1,7 +1,6 @@
 """A CA at work: its signing pair, checked before use, and the certificates it issues for rows of the table."""
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from .. import pem
 from ..errors import InputError, KpkiError, RefusedError, about
 from ..kubernetes import reading
-from ..kubernetes.profiles import Profile, leaf_values
+from ..kubernetes.profiles import CA, Identity, Profile, ca_values, leaf_values
 from ..stages import certificates, keys
 
 if TYPE_CHECKING:
@@ -41,13 +40,18 @@ class Authority:
     @property
     def digest(self) -> str:
         """The hash of its signatures: SHA-256, but a P-384 or P-521 key's own size."""
-        size = self.key.curve.key_size if isinstance(self.key, ec.EllipticCurvePrivateKey) else 256
-        return {384: "sha384", 521: "sha512"}.get(size, "sha256")
+        return signing_digest(self.key)
 
     @property
     def algorithm(self) -> str:
         """The algorithm of the leaves' keys where nobody says another: the CA's own."""
         return key_algorithm(self.key) or ("RSA-2048" if isinstance(self.key, rsa.RSAPrivateKey) else "ECDSA-P256")
+
+
+def signing_digest(key: PrivateKeyTypes) -> str:
+    """The hash that goes with a CA's key: SHA-256, but a P-384 or P-521 key's own size."""
+    size = key.curve.key_size if isinstance(key, ec.EllipticCurvePrivateKey) else 256
+    return {384: "sha384", 521: "sha512"}.get(size, "sha256")
 
 
 def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes | None = None, now: datetime,
@@ -132,25 +136,47 @@ def key_algorithm(key: PrivateKeyTypes) -> str | None:
     return name if name in ALGORITHMS else None
 
 
-def issue(authority: Authority, profile: Profile, key: PrivateKeyTypes | bytes, *, node: str, dns: Sequence[str],
-          addresses: Sequence[str], days: int, now: datetime, warnings: list[str]) -> Certificate:
-    """The certificate of a row for a key (or the public key's DER), valid *days* from *now*, 5 minutes backdated.
+def issue(authority: Authority, profile: Profile, identity: Identity, key: PrivateKeyTypes | bytes, *,
+          validity: timedelta, now: datetime, warnings: list[str]) -> Certificate:
+    """The certificate of a row for a key (or the public key's DER), valid for *validity* from *now*, 5 min backdated.
 
-    It never outlives its CA: then it is cut, with a line added to *warnings*. Raises InputError for *days* under 1.
+    It never outlives its CA: then it is cut, with a line added to *warnings*. Raises InputError for less than a second.
     """
-    check_days(days)
-    try:
-        not_after = now + timedelta(days=days)
-    except OverflowError:
-        not_after = datetime.max.replace(tzinfo=timezone.utc)
+    not_after = _after(now, validity)
     end = authority.certificate.not_valid_after_utc
     if not_after > end:
-        warnings.append(f"{days} days are cut to the end of the CA, {day(end)}: no certificate outlives its CA")
+        warnings.append(f"{span(validity)} are cut to the end of the CA, {day(end)}: no certificate outlives its CA")
         not_after = end
     public_key = key if isinstance(key, bytes) else keys.public_key_der(key)
-    values = leaf_values(profile, node=node, dns=dns, addresses=addresses, rsa=_is_rsa(public_key))
+    values = leaf_values(profile, identity, rsa=_is_rsa(key))
     return certificates.sign(values, public_key, authority.certificate, authority.key, digest=authority.digest,
                              not_before=now - BACKDATED, not_after=not_after)
+
+
+def make_authority(profile: Profile, key: PrivateKeyTypes, *, validity: timedelta, now: datetime) -> Authority:
+    """A new CA: a row's certificate for *key*, signed with itself, valid for *validity* from *now*, 5 min backdated."""
+    certificate = certificates.self_sign(ca_values(profile), key, digest=signing_digest(key),
+                                         not_before=now - BACKDATED, not_after=_after(now, validity))
+    return Authority(certificate, key, pem.dump_certificate(certificate))
+
+
+def _after(now: datetime, validity: timedelta) -> datetime:
+    """The end of what is valid from now, in whole seconds; at most the last that a certificate can say."""
+    try:
+        return now + validity
+    except OverflowError:
+        return datetime.max.replace(tzinfo=timezone.utc)
+
+
+def span(validity: timedelta) -> str:
+    """A time span for people: whole days, else hours."""
+    whole = not validity % timedelta(days=1)
+    return f"{validity.days} days" if whole else f"{validity / timedelta(hours=1):g} hours"
+
+
+def lasting(days: int) -> timedelta:
+    """*days* as a validity, however many they are. Raises InputError for fewer than one."""
+    return timedelta(days=min(check_days(days), timedelta.max.days))
 
 
 def check_days(days: int) -> int:
@@ -160,26 +186,14 @@ def check_days(days: int) -> int:
     return days
 
 
-def _is_rsa(public_key: bytes) -> bool:
-    return isinstance(pem.load_public_key(public_key), rsa.RSAPublicKey)
+def _is_rsa(key: PrivateKeyTypes | bytes) -> bool:
+    return isinstance(pem.load_public_key(key) if isinstance(key, bytes) else key, rsa.RSAPublicKey | rsa.RSAPrivateKey)
 
 
 def example_authority(now: datetime) -> tuple[bytes, bytes]:
     """A throw-away CA (P-256, ten years): its certificate and its key, in PEM."""
-    key = make_key("ECDSA-P256")
-    certificate = certificates.req_x509(
-        key, config=_CA_CONFIG, subject="/CN=kubernetes", days=3650, now=now)
-    return pem.dump_certificate(certificate), pem.dump_key(key, form="traditional")
-
-
-_CA_CONFIG = """
-[req]
-x509_extensions = ca
-[ca]
-basicConstraints = critical,CA:TRUE
-keyUsage = critical,digitalSignature,keyCertSign,cRLSign
-subjectKeyIdentifier = hash
-"""
+    ca = make_authority(CA, make_key("ECDSA-P256"), validity=timedelta(days=3650), now=now)
+    return ca.bundle, pem.dump_key(ca.key, form="traditional")
 
 
 def sound_key(data: bytes) -> PrivateKeyTypes | None:

@@ -8,6 +8,7 @@ from .. import pem
 from ..errors import InputError
 from ..kubernetes import reading
 from ..kubernetes.causes import CAUSES, Severity
+from ..stages.keys import public_key_der
 from .inventory import Found
 
 if TYPE_CHECKING:
@@ -95,8 +96,22 @@ def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
                    expected=f"a {noun} in PEM")
 
 
-def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | None]:
-    """The private key of a file, or why there is none."""
+def read_public_key(found: Found, row: str) -> tuple[bytes | None, Finding | None]:
+    """The public key (DER) of a file, or why there is none; a certificate is as good, as kube-apiserver takes one."""
+    data, finding = readable(found, row)
+    if data is None:
+        return None, finding
+    try:
+        if b"-----BEGIN CERTIFICATE-----" in data:
+            return public_key_der(pem.load_certificate(data).public_key()), None
+        return public_key_der(pem.load_public_key(data)), None
+    except InputError:
+        return None, _no_pem(found.path, row, data, "public key")
+
+
+def read_key(found: Found, row: str, *, passphrase: bytes | None = None,
+             ) -> tuple[PrivateKeyTypes | None, Finding | None]:
+    """The private key of a file, or why there is none. Without a *passphrase* an encrypted one is a fault."""
     data, finding = readable(found, row)
     if data is None:
         return None, finding
@@ -106,9 +121,10 @@ def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | 
             return None, Finding("key-cert-mismatch", found.path, row, "it holds a certificate, not a private key: "
                                  "certificate and key are swapped", got="CERTIFICATE", expected="PRIVATE KEY")
         return None, _no_pem(found.path, row, data, "private key")
-    if any(b"ENCRYPTED" in block.armour[:200] for block in blocks if block.label in pem.KEY_LABELS):
+    if passphrase is None and any(b"ENCRYPTED" in block.armour[:200] for block in blocks
+                                  if block.label in pem.KEY_LABELS):
         return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no kubelet can load it")
     try:
-        return pem.load_key(data), None
+        return pem.load_key(data, passphrase), None
     except InputError as error:
         return None, Finding("bad-pem", found.path, row, error.message)

@@ -10,13 +10,12 @@ from typing import Any
 
 from ..documents import Document, load_documents
 from ..errors import ConfigurationError, InputError
+from ..kubernetes.layouts import CONTROL_PLANE, ETCD, LAYOUT_NAMES
 from . import kubeadm
 from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, boolean, dns_name, duration, each,
                      endpoint, nearest, node_name, one_of, plain_name, port, san, shape, shorten, subnets, text)
-from .kubeadm import CONTROL_PLANE, ETCD
 
 API_VERSION, KIND = "kpki/v1", "Cluster"
-LAYOUT_NAMES = ("kubeadm", "ssl", "hard-way")
 ROLES = (CONTROL_PLANE, ETCD)
 AUTHORITIES = ("kubernetes", "etcd", "front-proxy")
 # kubeadm's defaults: cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go and constants.go.
@@ -107,7 +106,7 @@ class Cluster:
 
 
 _NODE = shape({"name": node_name, "roles": each(one_of(ROLES)), "addresses": each(address), "dnsNames": each(dns_name)},
-              required=("name", "addresses"))
+              required=("name",))
 _CLUSTER = shape({
     "clusterName": text,
     "layout": one_of(LAYOUT_NAMES),
@@ -118,7 +117,7 @@ _CLUSTER = shape({
     "etcd": shape({
         "local": shape({"serverCertSANs": each(san), "peerCertSANs": each(san)}),
         "external": shape({"caFile": absolute_path, "certFile": absolute_path, "keyFile": absolute_path},
-                          required=("caFile", "certFile", "keyFile"), accepted=("endpoints",)),
+                          accepted=("endpoints",)),
     }),
     "encryptionAlgorithm": one_of(ALGORITHM_NAMES),
     "certificateValidityPeriod": duration,
@@ -203,9 +202,11 @@ def _hosts(nodes: Sequence[Mapping[str, Any]]) -> tuple[Host, ...]:
     owners: dict[str, int] = {}
     hosts = []
     for index, node in enumerate(nodes):
-        if not node["addresses"]:
-            raise Misfit("a node has one address or more", path=("nodes", index, "addresses"))
-        words = (node["name"], *node["addresses"])
+        addresses = node.get("addresses", ())
+        if not addresses and ("addresses" in node or node.get("roles")):
+            raise Misfit("a node has one address or more" if "addresses" in node else "missing",
+                         path=("nodes", index, "addresses"))
+        words = (node["name"], *addresses)
         for number, word in enumerate(words):
             if owners.setdefault(word, index) != index or word in words[:number]:
                 path = ("addresses", number - 1) if number else ("name",)
@@ -213,7 +214,7 @@ def _hosts(nodes: Sequence[Mapping[str, Any]]) -> tuple[Host, ...]:
         for name in ("dnsNames", "roles"):
             _check_distinct(node.get(name, ()), ("nodes", index, name))
         dns = tuple(one for one in node.get("dnsNames", ()) if one != node["name"])
-        hosts.append(Host(node["name"], frozenset(node.get("roles", ())), node["addresses"], dns))
+        hosts.append(Host(node["name"], frozenset(node.get("roles", ())), addresses, dns))
     for index, node in enumerate(nodes):
         for number, name in enumerate(node.get("dnsNames", ())):
             if owners.get(name, index) != index:
@@ -228,11 +229,13 @@ def _check_distinct(words: Sequence[str], path: tuple[str | int, ...]) -> None:
 
 
 def _check_roles(settings: Mapping[str, Any], hosts: Sequence[Host]) -> None:
-    """etcd is somewhere, once; and there is a way to say where the API server is."""
+    """Where there is a control plane, etcd is somewhere, once; and something says where the API server is."""
     etcd, roles = settings.get("etcd", {}), frozenset[str]().union(*(host.roles for host in hosts))
-    if ETCD not in roles and "external" not in etcd:
+    if CONTROL_PLANE in roles and ETCD not in roles and "external" not in etcd:
         raise Misfit("missing: no node has the role etcd", path=("etcd", "external"),
                      hint="roles: [control-plane, etcd] on a node, or etcd.external with caFile, certFile and keyFile")
+    for name, _ in kubeadm.lacking(etcd):
+        raise Misfit("missing", path=("etcd", "external", name))
     if "external" in etcd and (ETCD in roles or "local" in etcd):
         other = "a node has the role etcd" if ETCD in roles else "etcd.local is there too"
         raise Misfit(f"{other}, and etcd is in one place only", path=("etcd", "external"))

@@ -3,19 +3,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .. import files, pem
 from ..errors import FileError, InputError, RefusedError, about
 from ..kubernetes import reading
-from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, KEY_MODE, Layout
-from ..kubernetes.profiles import KUBELET, NODE_PREFIX
-from .authority import plain_key
+from ..kubernetes.kubeconfig import dump_kubeconfig, load_kubeconfig
+from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, LAYOUTS, SSL, Layout
+from ..kubernetes.profiles import NODE_PREFIX
+from .authority import load_bundle, plain_key
 from .contents import Finding, shown
 from .findings import check_node
-from .inventory import Found, Inventory, inspect
-from .node import kept_kubeconfig, kubeconfig_file
+from .inventory import Found, Inventory, inspect, kubeconfig_of, layout_there
+from .node import kubelet_row, named_kubeconfig, node_of, request_key
+from .pairs import ca_path, leaf_files, path_kubeconfig
 
 BACKUP = "var/lib/kpki/backup"
 # Faults of files that cannot be taken at all, as against files that are another's.
@@ -45,20 +48,50 @@ def tree_files(tree: str, layout: Layout) -> tuple[files.File, ...]:
                  if not found[path].missing)
 
 
-def signed_files(data: bytes, key: bytes, layout: Layout) -> tuple[files.File, ...]:
-    """The files that a signed answer (PEM: certificate, then CA) and the request's key make."""
-    chain = pem.load_certificates(data)
+def signed_files(data: bytes, key: bytes, layout: Layout, *, node: str, server: str | None) -> tuple[files.File, ...]:
+    """The files that a signed answer (PEM: certificate, then CA) and the request's key make on *node*.
+
+    Without a *server* the kubeconfig is not among them, unless it is the only place of the pair: then InputError.
+    """
+    chain = load_bundle(data)
     if len(chain) < 2:
         raise InputError("only one certificate in it: the node's own, and after it the CA's, are wanted",
                          hint="kpki node sign writes both")
-    place = layout.place(KUBELET.name)
     bundle = b"".join(map(pem.dump_certificate, chain[1:]))
-    return (files.File(layout.place("ca").certificate, bundle, CERTIFICATE_MODE),
-            files.File(place.certificate, pem.dump_certificate(chain[0]), CERTIFICATE_MODE),
-            files.File(place.key or "", key, KEY_MODE))
+    row = kubelet_row(layout, node_of(node), server)
+    if server is None and not row.place.certificate:
+        raise _no_server(node)
+    made = leaf_files(row, layout, chain=chain[:1], key=pem.load_key(key), bundle=bundle)
+    return (files.File(ca_path(layout), bundle, CERTIFICATE_MODE),
+            *(one for one in made if server or one.path != row.place.kubeconfig))
 
 
-def read_source(path: str, layout: Layout, *, root: str, key: str | None, node: str) -> tuple[files.File, ...]:
+def _no_server(node: str) -> InputError:
+    return InputError(f"{node}: its kubeconfig must be made, and nothing tells the API server's URL",
+                      hint="--server https://ADDRESS:6443")
+
+
+def source_layout(path: str, root: str) -> Layout:
+    """The layout of what is to be installed: a tree's own, that of an archive's files, else the root's; ssl in the end.
+
+    Raises FileError for what cannot be read.
+    """
+    if _kind(path) == "folder":
+        return layout_there(path) or layout_there(root) or SSL
+    data = files.read(path)
+    for layout in LAYOUTS if _is_archive(data) else ():
+        with suppress(InputError):
+            if files.unpack(data, expected=dict(layout.files())):
+                return layout
+    return layout_there(root) or SSL
+
+
+def _is_archive(data: bytes) -> bool:
+    return b"\0" in data[:512] and data[:1] != b"\x30"        # no text, and no DER
+
+
+def read_source(path: str, layout: Layout, *, root: str, key: str | None, node: str,
+                server: str | None) -> tuple[files.File, ...]:
     """What `node install` is given: a tree, an archive of one, or a signed answer (PEM) with the request's key.
 
     The key is *key*'s file, else the one that `node request` left beside the answer, else the one in place. Raises
@@ -69,10 +102,10 @@ def read_source(path: str, layout: Layout, *, root: str, key: str | None, node: 
         return tree_files(path, layout)
     data = files.read(path)
     with about(path):
-        if b"\0" in data[:512] and data[:1] != b"\x30":        # no text, and no DER
+        if _is_archive(data):
             modes = dict(layout.files())
             return tuple(files.File(one.path, one.data, modes[one.path]) for one in files.unpack(data, expected=modes))
-        name = layout.place(KUBELET.name).key or ""
+        name = request_key(layout)
         beside = [os.path.join(os.path.dirname(path), node, name), os.path.join("nodes", node, name),
                   os.path.join(root, name)]
         place = key or next((one for one in beside if _kind(one) == "file"), None)
@@ -82,8 +115,10 @@ def read_source(path: str, layout: Layout, *, root: str, key: str | None, node: 
     key_data = files.read(place)
     with about(place):
         plain = pem.dump_key(plain_key(key_data), form="traditional")
+    there = kubeconfig_of(inspect(root, layout=layout.name).found, layout.kubelet)
+    known = server or (there.server if there and not layout.kubelet.certificate else None)
     with about(path):
-        return signed_files(data, plain, layout)
+        return signed_files(data, plain, layout, node=node, server=known)
 
 
 def _kind(path: str) -> str:
@@ -104,22 +139,27 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
     unknown CA or expired; InputError for files that cannot be read, or where a kubeconfig must be made and nothing
     tells the *server*.
     """
-    place = layout.place(KUBELET.name)
-    there = inspect(root, layout=layout.name)
-    kept = kept_kubeconfig(there, server)
+    place, there = layout.kubelet, inspect(root, layout=layout.name)
     given = next((one for one in source if one.path == place.kubeconfig), None)
-    if kept is None and given is None and server is None:
-        raise InputError(f"{node}: its kubeconfig must be made, and nothing tells the API server's URL",
-                         hint="--server https://ADDRESS:6443")
-    kubeconfig = kept or (kubeconfig_file(layout, server) if server else given)
-    wanted = [one for one in source if one.path != place.kubeconfig] + ([kubeconfig] if kubeconfig else [])
+    kubeconfig = named_kubeconfig(there, server) or (_led_to(server, given, layout, node) if server else given)
+    if kubeconfig is None:
+        raise _no_server(node)
+    wanted = [*(one for one in source if one != given), kubeconfig]
     _check_files(wanted, layout, node, now)
-    return Installation(tuple(wanted), _former(there.found[place.certificate], node), _another_ca(there, wanted))
+    return Installation(tuple(wanted), _former(there, node), _another_ca(there, wanted))
+
+
+def _led_to(server: str, given: files.File | None, layout: Layout, node: str) -> files.File | None:
+    """The kubeconfig of what is installed, leading to *server*; one that names the layout's files is made."""
+    if not layout.kubelet.by_path:
+        with about(given.path if given else layout.kubelet.kubeconfig):
+            return given and replace(given, data=dump_kubeconfig(replace(load_kubeconfig(given.data), server=server)))
+    return path_kubeconfig(kubelet_row(layout, node_of(node), server), layout)
 
 
 def _another_ca(there: Inventory, wanted: Sequence[files.File]) -> tuple[str, ...]:
     """A warning where the CA that is in place is not among those that take its place."""
-    path = there.layout.place("ca").certificate
+    path = ca_path(there.layout)
     try:
         old, new = (pem.load_certificates(data) for data in (
             there.found[path].data or b"", next(one.data for one in wanted if one.path == path)))
@@ -146,10 +186,12 @@ def _told(finding: Finding) -> str:
     return shown(f"{finding.path}: {finding.message} ({finding.cause})")
 
 
-def _former(found: Found, node: str) -> str | None:
-    """The node that a certificate names, where it is another than *node*."""
+def _former(there: Inventory, node: str) -> str | None:
+    """The node whose certificate is in place, where it is another than *node*."""
+    kubeconfig = kubeconfig_of(there.found, there.layout.kubelet)
+    data = there.look(there.layout.kubelet.certificate).data or (kubeconfig and kubeconfig.certificate.data) or b""
     try:
-        user = reading.certificate_subject(pem.load_certificate(found.data or b"")).user
+        user = reading.certificate_subject(pem.load_certificate(data)).user
     except InputError:
         return None
     other = user.removeprefix(NODE_PREFIX)

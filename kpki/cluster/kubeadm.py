@@ -5,18 +5,18 @@ taken as it is. Source: kubeadm's API reference, https://kubernetes.io/docs/refe
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..documents import Document
 from ..errors import ConfigurationError
+from ..kubernetes.layouts import CONTROL_PLANE, ETCD
 from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, duration, each, endpoint, nearest,
                      node_name, one_of, plain_name, port, san, shape, shorten, subnets, text)
 
 GROUP = "kubeadm.k8s.io/"
 VERSIONS = ("v1beta4", "v1beta3")
-ETCD, CONTROL_PLANE = "etcd", "control-plane"
 # Fields that v1beta4 brought: kubeadm does not heed them in a v1beta3 document.
 _NEW_IN_V1BETA4 = ("encryptionAlgorithm", "certificateValidityPeriod", "caCertificateValidityPeriod")
 _COMPONENT = ("extraArgs", "extraVolumes", "extraEnvs")
@@ -131,16 +131,23 @@ def _kind(value: Any) -> str:
 
 
 def _check_etcd(etcd: Mapping[str, Any], document: Document | None) -> None:
-    """kubeadm's ValidateEtcd: local or external; the pair whole, and with it the CA."""
-    if document is None or "external" not in etcd:
+    """kubeadm's ValidateEtcd: local or external, and that one's files."""
+    if document is None:
         return
-    files = etcd["external"]
     with blamed(document):
-        if "local" in etcd:
+        if "local" in etcd and "external" in etcd:
             raise Misfit("local and external exclude each other", path=("etcd",))
-        for name, other in (("keyFile", "certFile"), ("certFile", "keyFile"), ("caFile", "certFile")):
-            if other in files and name not in files:
-                raise Misfit(f"missing beside {other}", path=("etcd", "external", name))
+        for name, other in lacking(etcd):
+            raise Misfit(f"missing beside {other}", path=("etcd", "external", name))
+
+
+def lacking(etcd: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The files that an external etcd lacks, and what they would stand beside: the pair is whole and has its CA with
+    it, or is not there (an etcd that asks for no certificate, or has no TLS)."""
+    files = etcd.get("external", {})
+    for name, other in (("keyFile", "certFile"), ("certFile", "keyFile"), ("caFile", "certFile")):
+        if other in files and name not in files:
+            yield name, other
 
 
 def _host_name(host: Mapping[str, Any], host_name: str | None) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from shlex import quote
 
 from ..errors import InputError
-from ..kubernetes.profiles import KUBELET, NODE_PREFIX
+from ..kubernetes.profiles import NODE_PREFIX
 from ..kubernetes.reading import certificate_subject, extensions_of, names_of
 from ..pem import load_certificate
 from .contents import Finding
-from .inventory import NODES_FOLDER, Found, Inventory, kubeconfig_of
+from .inventory import Inventory, kubeconfig_of
+from .wanted import NODES_FOLDER
 
 # Faults that a new pair, or the right files in its place, cannot mend.
 _NOT_BY_ISSUING = ("key-exposed", "expired-ca", "strict-refused")
@@ -36,16 +37,17 @@ def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Fin
 
 def situation_of(inventory: Inventory, node: str, ca: str | None) -> Situation:
     """The situation of a tree: what its own files still tell of the node's addresses and the API server."""
-    place = inventory.layout.place(KUBELET.name)
+    place = inventory.layout.kubelet
     kubeconfig = kubeconfig_of(inventory.found, place)
+    data = inventory.look(place.certificate).data or (kubeconfig and kubeconfig.certificate.data) or b""
     server = kubeconfig.server if kubeconfig and kubeconfig.server.isprintable() else None
-    return Situation(inventory.root, node, _addresses(inventory.found[place.certificate], node), server, ca or "CA.pem")
+    return Situation(inventory.root, node, _addresses(data, node), server, ca or "CA.pem")
 
 
-def _addresses(found: Found, node: str) -> tuple[str, ...]:
+def _addresses(data: bytes, node: str) -> tuple[str, ...]:
     """The addresses in the certificate that is there, where it is this node's own."""
     try:
-        certificate = load_certificate(found.data or b"")
+        certificate = load_certificate(data)
         if certificate_subject(certificate).user != NODE_PREFIX + node:
             return ()
         names = names_of(extensions_of(certificate))

@@ -4,15 +4,149 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from shlex import quote
+from typing import TYPE_CHECKING
 
 from .. import files
-from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, KEY_MODE
+from ..errors import FileError, about
+from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, KEY_MODE, WORKSPACE
+from ..kubernetes.profiles import find_profile
 from .authority import example_authority
+from .wanted import NODES_FOLDER, Wanted
 
+if TYPE_CHECKING:
+    from ..files.tree import Action
+    from .contents import Finding
+    from .description import Cluster
+    from .inventory import Found
+    from .plan import Plan
+
+DESCRIPTION = "cluster.yaml"
 PRIVATE_FOLDER = 0o700
 BACKUP = "backup"
 _EXAMPLE_CA = ("pki/ca.crt", "pki/ca.key")
+
+
+def description_path(folder: str) -> str:
+    """Where the description of the workspace *folder* lies. Raises FileError where it is not there."""
+    path = os.path.join("" if folder == os.curdir else folder, DESCRIPTION)
+    if files.look(folder, DESCRIPTION).kind == "missing":
+        raise FileError(f"{path}: there is no such file, so nothing says what the cluster should be",
+                        hint="kpki init writes one; docs/description.md says what stands in it")
+    return path
+
+
+def read_cluster(folder: str) -> Cluster:
+    """The cluster that the workspace *folder* describes in its cluster.yaml.
+
+    Raises FileError where the file is not there or cannot be read, ConfigurationError, with the file's name before it,
+    for what is wrong in it.
+    """
+    from .description import load_cluster
+    path = description_path(folder)
+    data = files.read(path)
+    with about(path):
+        return load_cluster(data)
+
+
+def look_in(folder: str, path: str) -> Found:
+    """A file of a workspace; in a host's tree symbolic links are read as on that host."""
+    from .inventory import look
+    trees, _, rest = path.partition("/")
+    host, _, inner = rest.partition("/")
+    if trees != NODES_FOLDER or not inner:
+        return look(folder, path)
+    return replace(look(os.path.join(folder, trees, host), inner), path=path)
+
+
+def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None, passphrase: bytes | None = None) -> Plan:
+    """The plan for a workspace: its description (or *cluster*) against what lies in it."""
+    from .inventory import looker
+    from .plan import make_plan
+    return make_plan(cluster or read_cluster(folder), look=looker(folder, partial(look_in, folder)), now=now,
+                     read=lambda path: files.read(os.path.join(folder, path)), passphrase=passphrase)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a workspace tells of a node's files: its *cluster*, the CA's paths, and of a *known* node the rest."""
+
+    cluster: Cluster
+    ca: str
+    ca_key: str | None
+    known: bool = False
+    addresses: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    server: str = ""
+
+
+def told(folder: str, name: str) -> Told | None:
+    """What the workspace *folder* tells of the node *name*; None where it has no description."""
+    if files.look(folder, DESCRIPTION).kind == "missing":
+        return None
+    cluster = read_cluster(folder)
+    certificate, key = authority_paths(cluster, folder)
+    wanted = Wanted(cluster)
+    for host in cluster.hosts:
+        if host.name == name:
+            server = next(row.kubeconfig.server for row in wanted.of_host(host)
+                          if row.place == wanted.layout.kubelet and row.kubeconfig)
+            return Told(cluster, certificate, key, True, host.addresses, host.dns, server)
+    return Told(cluster, certificate, key, server=wanted.server())
+
+
+def authority_paths(cluster: Cluster, folder: str) -> tuple[str, str | None]:
+    """Where the CA of a workspace's clients lies: its certificate, and its key, None where that is kept elsewhere."""
+    given, place = cluster.authorities.get("kubernetes"), WORKSPACE.place("ca")
+    certificate, key = (given.certificate, given.key) if given else (place.certificate, place.key)
+    return os.path.join(folder, certificate), None if key is None else os.path.join(folder, key)
+
+
+def check_workspace(folder: str, *, now: datetime) -> tuple[list[Finding], int]:
+    """Everything that is wrong with a workspace by its own description, and how many certificates were read.
+
+    What apply mends says so; the files of a host are the host's.
+    """
+    from .inventory import certificates_in, looker
+    from .plan import make_plan
+    counts, look = dict[str, int](), looker(folder, partial(look_in, folder))
+
+    def counted(path: str) -> Found:
+        found = look(path)
+        counts[path] = certificates_in(found.data or b"")
+        return found
+
+    planned = make_plan(read_cluster(folder), look=counted, now=now,
+                        read=lambda path: files.read(os.path.join(folder, path)))
+    remedy = (f"kpki apply {quote(folder)}",)
+    findings = [replace(one, remedy=remedy) if one.severity == "error" else one for one in planned.findings()]
+    return [*dict.fromkeys(findings)], sum(counts.values())
+
+
+def ca_keys(folder: str, cluster: Cluster) -> list[str]:
+    """The private keys of CAs that are there: those that the description names, and the workspace's own."""
+    given = [one.key for one in cluster.authorities.values()]
+    own = [place.key for place in WORKSPACE.places if find_profile(place.row).kind == "ca"]
+    return [os.path.join(folder, path) for path in (*given, *own) if path and is_there(os.path.join(folder, path))]
+
+
+def is_there(path: str) -> bool:
+    """Whether something lies at a path."""
+    return files.look("/", os.path.abspath(path).lstrip("/")).kind != "missing"
+
+
+def ensure_example_description(folder: str, now: datetime) -> None:
+    """Write the built-in cluster.yaml, unless it is there. The caller holds the workspace."""
+    from .description import example_description
+    text = example_description().encode()
+    if files.look(folder, DESCRIPTION).kind == "missing":
+        write(folder, [files.File(DESCRIPTION, text, CERTIFICATE_MODE)], trees=NODES_FOLDER, now=now)
+    elif files.read(path := os.path.join(folder, DESCRIPTION)) != text:
+        raise FileError(f"{path}: it is there already, and says something else than the example",
+                        hint="kpki apply without --example works from it")
 
 
 @contextmanager
@@ -22,18 +156,20 @@ def locked(folder: str, now: datetime) -> Iterator[None]:
         yield
 
 
-def write(folder: str, wanted: Sequence[files.File], *, trees: str, now: datetime) -> list[tuple[files.File, str]]:
-    """Put files under a workspace, all or none; what they replace is kept in its backup folder.
+def write(folder: str, wanted: Sequence[files.File], *, trees: str, now: datetime, removing: Sequence[str] = (),
+          run: str | None = None) -> list[tuple[files.File, Action]]:
+    """Put files under a workspace and take *removing* away, all or none; what was there is kept in its backup folder.
 
     *trees* is the folder below it that holds a host's tree in each of its own: folders inside those are 0755, as on a
-    host, all others 0700. Gives each file with `create`, `replace` or `keep`.
+    host, all others 0700. *run* names the folder in the backup, None: a new one. Gives each file with what was done.
     """
     depth = trees.count("/") + 2
 
     def folder_mode(path: str) -> int:
         return FOLDER_MODE if path.startswith(f"{trees}/") and path.count("/") >= depth else PRIVATE_FOLDER
 
-    return [*files.replace_tree(folder, wanted, folder_mode=folder_mode, backup=BACKUP, now=now)]
+    return files.replace_tree(folder, wanted, removing=removing, folder_mode=folder_mode, backup=BACKUP, run=run,
+                              now=now)
 
 
 def ensure_example(folder: str, now: datetime) -> tuple[str, str]:
@@ -43,5 +179,5 @@ def ensure_example(folder: str, now: datetime) -> tuple[str, str]:
         if any(files.look(folder, path).kind == "missing" for path in _EXAMPLE_CA):
             certificate, key = example_authority(now)
             write(folder, [files.File(certificate_path, certificate, CERTIFICATE_MODE),
-                           files.File(key_path, key, KEY_MODE)], trees="nodes", now=now)
+                           files.File(key_path, key, KEY_MODE)], trees=NODES_FOLDER, now=now)
     return os.path.join(folder, certificate_path), os.path.join(folder, key_path)

@@ -101,9 +101,10 @@ def replace_tree(
     `keep` or `remove` (a file without data; none for what is not there).
 
     A file with the same bytes and a mode no wider than asked is kept, untouched. A replaced one keeps owner, group and
-    the stricter of both modes; it goes to `root/backup/RUN/path` first, unless *backup* is None; *run* is a name of `free_run`'s, None for one. A symbolic
-    link in a file's place is replaced itself; one in a folder's place is followed as `resolve` does. Folders that are
-    missing, *root* too, get *folder_mode* (or what it says of a folder's path below *root*), those of the backup 0700.
+    the stricter of both modes; it goes to `root/backup/RUN/path` first, unless *backup* is None; *run* is a name that
+    `free_run` gave, None for a new one. A symbolic link in a file's place is replaced itself; one in a folder's place
+    is followed as `resolve` does. Folders that are missing, *root* too, get *folder_mode* (or what it says of a
+    folder's path below *root*), those of the backup 0700.
     One call is one batch: the caller splits a fleet.
     Raises FileError (all is as before; the hint names what could not be put back), RefusedError (a folder's link leads
     out of *root*), InputError (a path given twice).

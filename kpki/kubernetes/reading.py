@@ -4,6 +4,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -13,7 +14,6 @@ from ..stages.extensions.table import BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY
 from ..stages.names import load_name
 
 if TYPE_CHECKING:
-    from cryptography.hazmat import asn1
     from cryptography.x509 import Certificate
 
 COMMON_NAME, ORGANIZATION = "2.5.4.3", "2.5.4.10"
@@ -21,6 +21,8 @@ _DNS, _IP = 0x82, 0x87
 _ANY_USAGE = "2.5.29.37.0"
 USAGE_OIDS = {"serverAuth": "1.3.6.1.5.5.7.3.1", "clientAuth": "1.3.6.1.5.5.7.3.2"}
 _CERT_SIGN_BIT = 5
+# One certificate is asked many things in a row, and in between the CAs, always the same: so many are kept in mind.
+_FEW = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ def subject_of(data: bytes) -> Subject:
     return Subject(users[-1].text if users else "", tuple(one.text for one in name.attributes(ORGANIZATION)))
 
 
+@lru_cache(maxsize=_FEW)
 def certificate_subject(certificate: Certificate) -> Subject:
     """User and groups that a certificate stands for."""
     return subject_of(der.whole(_fields(certificate).subject))
@@ -53,12 +56,12 @@ def certificate_subject(certificate: Certificate) -> Subject:
 
 def subject_text(certificate: Certificate) -> str:
     """The subject of a certificate for people (RFC 4514, the last RDN first)."""
-    return _name_text(_fields(certificate).subject)
+    return _name_text(der.whole(_fields(certificate).subject))
 
 
 def issuer_text(certificate: Certificate) -> str:
     """The issuer of a certificate, likewise."""
-    return _name_text(_fields(certificate).issuer)
+    return _name_text(der.whole(_fields(certificate).issuer))
 
 
 def is_named_issuer(ca: Certificate, certificate: Certificate) -> bool:
@@ -66,15 +69,18 @@ def is_named_issuer(ca: Certificate, certificate: Certificate) -> bool:
     return der.whole(_fields(ca).subject) == der.whole(_fields(certificate).issuer)
 
 
+@lru_cache(maxsize=_FEW)
 def _fields(certificate: Certificate) -> der.CertificateFields:
     return der.certificate_fields(certificate.public_bytes(Encoding.DER))
 
 
-def _name_text(name: asn1.TLV) -> str:
+@lru_cache(maxsize=_FEW)
+def _name_text(name: bytes) -> str:
     from ..stages.text.name import name_text
-    return name_text(load_name(der.whole(name)), "RFC2253") or "(no name)"
+    return name_text(load_name(name), "RFC2253") or "(no name)"
 
 
+@lru_cache(maxsize=_FEW)
 def names_of(extensions: tuple[der.Extension, ...]) -> Names | None:
     """The names of a subjectAltName among *extensions*, None where there is none."""
     value = _value(extensions, SUBJECT_ALTERNATIVE_NAME)
@@ -90,20 +96,26 @@ def names_of(extensions: tuple[der.Extension, ...]) -> Names | None:
     return Names(tuple(dns), tuple(addresses))
 
 
+@lru_cache(maxsize=_FEW)
 def extensions_of(certificate: Certificate) -> tuple[der.Extension, ...]:
     """The extensions of a certificate, each as its DER."""
-    return der.certificate_extensions(certificate.public_bytes(Encoding.DER))
+    return tuple(der.read_extension(der.whole(one)) for one in _fields(certificate).extensions or ())
 
 
 def usable_for(certificate: Certificate, usage: str) -> bool:
     """Whether Go lets the certificate be used so ("serverAuth", "clientAuth"): no usage at all means every usage."""
-    value = _value(extensions_of(certificate), EXTENDED_KEY_USAGE)
-    if value is None:
-        return True
-    usages = [der.oid_text(item) for item in der.items(der.content_of(value))]
+    usages = _usages(certificate)
     return not usages or _ANY_USAGE in usages or USAGE_OIDS[usage] in usages
 
 
+@lru_cache(maxsize=_FEW)
+def _usages(certificate: Certificate) -> tuple[str, ...]:
+    """The OIDs of extendedKeyUsage; none where there is no such extension."""
+    value = _value(extensions_of(certificate), EXTENDED_KEY_USAGE)
+    return () if value is None else tuple(der.oid_text(item) for item in der.items(der.content_of(value)))
+
+
+@lru_cache(maxsize=_FEW)
 def unreadable(certificate: Certificate) -> str | None:
     """What of a certificate, whose outer form is right, nobody can read; None where all of it can be."""
     from cryptography.exceptions import UnsupportedAlgorithm

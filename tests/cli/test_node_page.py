@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from kpki.kubernetes.causes import CAUSES
-from kpki.kubernetes.layouts import SSL
+from kpki.kubernetes.components import kubelet_flags
+from kpki.kubernetes.layouts import LAYOUT_NAMES, SSL
 
 PAGE = (Path(__file__).parents[2] / "docs" / "node.md").read_text()
 OPTION = re.compile(r"--[a-z][a-z-]*")
@@ -35,7 +36,9 @@ def test_each_cause_file_and_flag_is_on_the_page() -> None:
     """The tables of the program are all there."""
     found = PAGE.partition("## What check finds")[2]
     assert set(re.findall(r"`([a-z0-9-]+)`", found)) == set(CAUSES)
-    for path, mode in SSL.files():
-        assert f"| `/{path}` | {mode:04o} |" in PAGE
-    for flag in SSL.flags:
-        assert f"`--{flag}`" in PAGE
+    for place in SSL.node_places():
+        for path in place.files() if place.row != "ca" else [place.certificate]:
+            assert f"| `/{path}` | {SSL.mode(place, path):04o} |" in PAGE
+    for flag in kubelet_flags(SSL):
+        assert f"`{flag.partition('=')[0]}`" in PAGE
+    assert all(f"`{name}`" in PAGE for name in LAYOUT_NAMES)

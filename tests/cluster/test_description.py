@@ -124,6 +124,15 @@ def test_an_external_etcd_takes_the_place_of_the_role() -> None:
     found = load(EXTERNAL + CONTROL_PLANE)
     assert found.external_etcd == ExternalEtcd("/e/ca", "/e/crt", "/e/key")
     assert found.with_role("etcd") == ()
+    for files, wanted in (("", ExternalEtcd(None, None, None)), ("caFile: /e/ca", ExternalEtcd("/e/ca", None, None))):
+        assert load(f"etcd: {{external: {{{files}}}}}\n" + CONTROL_PLANE).external_etcd == wanted
+
+
+def test_workers_alone_need_an_endpoint_and_no_etcd() -> None:
+    """Their control plane is elsewhere, and so is its etcd; a worker's addresses need not be known."""
+    found = load("controlPlaneEndpoint: api:6443\nnodes: [{name: w}]\n")
+    assert found.hosts == (Host("w", frozenset(), ()),) and found.external_etcd is None
+    assert found.endpoint == ("api", 6443)
 
 
 def test_hosts_are_found_by_role_and_by_name() -> None:
@@ -257,7 +266,7 @@ REFUSED: list[tuple[str, int, str]] = [
     ("certificateAuthorities:\n  etcd: {key: /k}\n" + NODES, 4, "certificateAuthorities.etcd.certificate: missing"),
     ("clusterName: x\n", 1, "nodes: missing"),
     ("nodes: []\n", 3, "nodes: there is no node in it"),
-    ("nodes:\n- name: w\n  roles: []\n", 4, "nodes[0].addresses: missing"),
+    ("nodes:\n- name: w\n  roles: [etcd]\n", 4, "nodes[0].addresses: missing"),
     ("nodes: [{name: w, addresses: []}]\n", 3, "nodes[0].addresses: a node has one address or more"),
     ("nodes: [{addresses: [10.0.0.1]}]\n", 3, "nodes[0].name: missing"),
     # twice
@@ -278,6 +287,8 @@ REFUSED: list[tuple[str, int, str]] = [
     (EXTERNAL.replace("{external", "{local: {}, external") + CONTROL_PLANE, 3,
      "etcd.external: etcd.local is there too, and etcd is in one place only"),
     (EXTERNAL.replace(", keyFile: /e/key", "") + CONTROL_PLANE, 3, "etcd.external.keyFile: missing"),
+    (EXTERNAL.replace(", certFile: /e/crt", "") + CONTROL_PLANE, 3, "etcd.external.certFile: missing"),
+    (EXTERNAL.replace(", caFile: /e/ca", "") + CONTROL_PLANE, 3, "etcd.external.caFile: missing"),
     (EXTERNAL.replace("/e/ca", "ca") + CONTROL_PLANE, 3, "etcd.external.caFile: 'ca' is not an absolute path"),
     (EXTERNAL + "nodes: [{name: w, addresses: [10.0.0.1]}]\n", 1, "controlPlaneEndpoint: missing: no node has the role "
      "control-plane, so nothing says where the API server is"),

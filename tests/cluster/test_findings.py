@@ -143,7 +143,7 @@ FAULTS: list[tuple[str, str, Mutation]] = [
     ("kubeconfig-broken", KUBECONFIG, lambda tree: tree.put(KUBECONFIG, b"a: [b\n")),
     ("kubeconfig-broken", KUBECONFIG, lambda tree: tree.edit(KUBECONFIG, "kind: Config", "kind: Secret")),
     ("kubeconfig-broken", KUBECONFIG, lambda tree: tree.edit(KUBECONFIG, "current-context:", "a-context:")),
-    ("kubeconfig-broken", KUBECONFIG, lambda tree: tree.edit(KUBECONFIG, "  server:", "  servers:")),
+    ("kubeconfig-broken", CLUSTER, lambda tree: tree.edit(KUBECONFIG, "  server:", "  servers:")),
     ("kubeconfig-broken", USER, lambda tree: tree.edit(KUBECONFIG, "client-key:", "no-key:")),
     ("kubeconfig-broken", CLUSTER, lambda tree: tree.edit(KUBECONFIG, "certificate-authority:", "no-authority:")),
     ("kubeconfig-wrong-ca", CLUSTER, lambda tree: tree.embed(ca=tree.other.bundle)),
@@ -210,7 +210,9 @@ def test_a_fault_is_named_once_at_its_root(tree: Tree, cause: str, path: str, mu
 
 def test_every_cause_has_a_fault_that_shows_it() -> None:
     """No row of the vocabulary is there that nothing produces, and nothing is found that has no row."""
-    assert {cause for cause, _, _ in FAULTS} == set(CAUSES)
+    elsewhere = {"expired-server-cert", "missing-san-ip", "etcd-peer-cert", "front-proxy-ca", "sa-key-mismatch",
+                 "shared-key", "ca-key-on-worker"}      # no worker's own: test_workspace_findings.py
+    assert {cause for cause, _, _ in FAULTS} == set(CAUSES) - elsewhere
     assert len(CAUSES) == len(ROWS)
 
 

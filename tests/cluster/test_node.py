@@ -1,6 +1,7 @@
 """A node's files as values: what is issued is what is signed, and policy is policy."""
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from kpki import pem
 from kpki.cluster import node as nodes
 from kpki.cluster.policy import check_request
-from kpki.errors import InputError, KpkiError, RefusedError
+from kpki.errors import KpkiError, RefusedError
 from kpki.stages.keys import genpkey
 from kpki.stages.requests import req_new
 
@@ -30,7 +31,8 @@ def test_issued_and_signed_are_the_same(authorities: Any, tree: Any) -> None:
     files = nodes.issue_node(authorities[0], "w", addresses=["10.0.0.1"], server="https://api", key=KEY, now=tree.now)
     issued = pem.load_certificate(files[1].data)
     csr = req_new(KEY, config="", subject=SUBJECT, addext=["subjectAltName=DNS:w,IP:10.0.0.1"])
-    answer = pem.load_certificates(nodes.sign_node(csr, authorities[0], W, days=365, now=tree.now, warnings=[]))
+    answer = pem.load_certificates(nodes.sign_node(csr, authorities[0], W, validity=timedelta(days=365), now=tree.now,
+                                                   warnings=[]))
     assert parts(issued) == parts(answer[0])
     assert answer[1:] == [authorities[0].certificate]
     assert files[2].data == pem.dump_key(KEY, form="traditional") and files[2].mode == 0o600
@@ -44,21 +46,6 @@ def test_no_disk_is_needed(authorities: Any, tree: Any) -> None:
     assert [one.path.rpartition("/")[2] for one in files] \
         == ["ca.pem", "worker.pem", "worker-key.pem", "worker-kubeconfig.yaml"]
     assert len(warnings) == 1
-
-
-@pytest.mark.parametrize("url", ["https://api", "https://10.0.0.1:6443", "https://[fd00::1]:6443", "https://api/k8s"])
-def test_a_server_is_an_https_url(url: str) -> None:
-    """https, a host, perhaps a port and a path; anything else is refused."""
-    assert nodes.check_server(url) == url
-
-
-@pytest.mark.parametrize("url", ["", "api", "http://api", "https://", "https://api:0x", "https://api:99999",
-                                 "https://a b", "https://u:p@api", "https://api?x", "https://api#x", "https://[::1",
-                                 "https://api\n"])
-def test_anything_else_is_no_server(url: str) -> None:
-    """What client-go could not connect to never gets into a kubeconfig."""
-    with pytest.raises(InputError, match="is no API server's URL"):
-        nodes.check_server(url)
 
 
 def test_a_node_names_itself_once() -> None:

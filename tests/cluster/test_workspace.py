@@ -4,10 +4,14 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
+import pytest
+
 from kpki import files, pem
 from kpki.clock import utc_now
 from kpki.cluster.authority import load_authority
-from kpki.cluster.workspace import ensure_example, write
+from kpki.cluster.description import example_description, load_cluster
+from kpki.cluster.workspace import ensure_example, read_cluster, write
+from kpki.errors import ConfigurationError, FileError
 
 
 def test_folders_are_private_up_to_the_hosts_trees(tmp_path: Path) -> None:
@@ -17,6 +21,24 @@ def test_folders_are_private_up_to_the_hosts_trees(tmp_path: Path) -> None:
     modes = {str(path.relative_to(tmp_path)): path.stat().st_mode & 0o777
              for path in tmp_path.rglob("*") if path.is_dir()}
     assert modes == {"w": 0o700, "w/nodes": 0o700, "w/nodes/a": 0o700, "w/nodes/a/etc": 0o755, "w/pki": 0o700}
+
+
+def test_a_description_is_read_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing or wrong is named by the path as it was said; without a file the next step is kpki init."""
+    with pytest.raises(FileError, match=f"^{tmp_path}/cluster.yaml: there is no such file") as missing:
+        read_cluster(str(tmp_path))
+    assert "kpki init" in str(missing.value.hint)
+    (tmp_path / "cluster.yaml").write_text(example_description())
+    assert read_cluster(str(tmp_path)) == load_cluster(example_description())
+    monkeypatch.chdir(tmp_path)
+    assert read_cluster(".") == load_cluster(example_description())
+    (tmp_path / "cluster.yaml").write_text("apiVersion: kpki/v1\nkind: Clusters\n")
+    with pytest.raises(ConfigurationError, match="^cluster.yaml: line 2: kind: 'Clusters' is not Cluster$"):
+        read_cluster(".")
+    (tmp_path / "cluster.yaml").unlink()
+    (tmp_path / "cluster.yaml").mkdir()
+    with pytest.raises(FileError, match="^cluster.yaml: a folder, not a regular file"):
+        read_cluster(".")
 
 
 def test_the_example_ca_is_kept(tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
 """A tree is changed whole or not at all, wherever it is interrupted.
 
-The room calls the disk by `os.NAME` alone, so each call can be counted, and the n-th of them made to fail, to be
-interrupted, or to be the last that the process does.
+The n-th call to the disk is made to fail, to be interrupted, or to be the last that the process does.
 """
 from __future__ import annotations
 
 import errno
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -22,37 +20,14 @@ from kpki.files import File, replace_tree, tree
 
 Take = Callable[[Path], dict[str, tuple[int, bytes, int, int]]]
 Plant = Callable[[Path], Path]
-Act = Callable[[str, partial[object]], object]
+AtCall = Callable[..., AbstractContextManager[list[str]]]
 
-CHANGING = ["open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir", "chmod", "unlink",
-            "rmdir"]
-LOOKING = ["stat", "lstat", "fstat", "readlink", "scandir", "read"]
+CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir", "chmod", "unlink",
+            "rmdir")
+LOOKING = ("stat", "lstat", "fstat", "readlink", "scandir", "read")
 ERRORS = [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO]
 OLD = {"pki/ca.crt": b"ca", "pki/worker.pem": b"old certificate", "pki/worker-key.pem": b"old key",
        "pki/current.pem": b"not ours", "etc/deep/kubelet.conf": None}
-
-
-@contextmanager
-def counted(
-    patch: pytest.MonkeyPatch, names: list[str], nth: int, act: Act, *, on: bool = False,
-) -> Iterator[list[str]]:
-    """Let *act* do the *nth* call in the call's place, and every one from there if *on*; gives the calls made."""
-    calls: list[str] = []
-
-    def wrap(name: str) -> Callable[..., object]:
-        real = getattr(os, name)
-
-        def call(*args: object, **kwargs: object) -> object:
-            calls.append(name)
-            if len(calls) == nth or on and len(calls) > nth:
-                return act(name, partial(real, *args, **kwargs))
-            return real(*args, **kwargs)
-        return call
-    with patch.context() as inner:
-        wrapped = {name: wrap(name) for name in names}
-        for name, call in wrapped.items():
-            inner.setattr(os, name, call)
-        yield calls
 
 
 def put(root: Path, files: list[File], now: datetime, backup: str | None) -> list[str]:
@@ -101,7 +76,7 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.mark.usefixtures("few")
 def test_an_error_at_any_call_leaves_all_as_it_was(
     tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime, backup: str | None,
-    monkeypatch: pytest.MonkeyPatch,
+    at_call: AtCall,
 ) -> None:
     """No space, read-only, no permission, broken: the same files, inodes and times, and nothing beside them.
 
@@ -115,7 +90,7 @@ def test_an_error_at_any_call_leaves_all_as_it_was(
 
         def refuse(name: str, real: partial[object]) -> object:
             raise OSError(number, os.strerror(number))
-        with counted(monkeypatch, CHANGING + LOOKING, nth, refuse) as calls:
+        with at_call(nth, refuse, CHANGING + LOOKING) as calls:
             try:
                 put(root, wanted, now, backup)
             except FileError as error:
@@ -136,7 +111,7 @@ def test_an_error_at_any_call_leaves_all_as_it_was(
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 def test_an_interrupt_at_any_call_leaves_all_or_nothing(
     tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime, backup: str | None,
-    monkeypatch: pytest.MonkeyPatch, done: bool,
+    at_call: AtCall, done: bool,
 ) -> None:
     """Control-C just before a call, or when the call is done and Python does not know it yet."""
     outcomes = set()
@@ -150,7 +125,7 @@ def test_an_interrupt_at_any_call_leaves_all_or_nothing(
                 if name == "open" and isinstance(opened, int):
                     os.close(opened)
             raise KeyboardInterrupt
-        with counted(monkeypatch, CHANGING, nth, interrupt) as calls:
+        with at_call(nth, interrupt) as calls:
             try:
                 put(root, wanted, now, backup)
             except KeyboardInterrupt:
@@ -168,7 +143,7 @@ def test_an_interrupt_at_any_call_leaves_all_or_nothing(
 
 def test_a_disk_that_fails_from_some_call_on_leaves_whole_files(
     tmp_path: Path, plant: Plant, wanted: list[File], now: datetime, backup: str | None,
-    monkeypatch: pytest.MonkeyPatch,
+    at_call: AtCall,
 ) -> None:
     """Where nothing can be put back either, the error says which files stay new; the next run finishes."""
     hints = []
@@ -177,7 +152,7 @@ def test_a_disk_that_fails_from_some_call_on_leaves_whole_files(
 
         def refuse(name: str, real: partial[object]) -> object:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        with counted(monkeypatch, CHANGING, nth, refuse, on=True) as calls:
+        with at_call(nth, refuse, on=True) as calls:
             try:
                 put(root, wanted, now, backup)
             except FileError as error:
@@ -193,41 +168,25 @@ def test_a_disk_that_fails_from_some_call_on_leaves_whole_files(
 
 def test_a_kill_at_any_call_leaves_whole_files_and_the_next_run_heals(
     tmp_path: Path, plant: Plant, wanted: list[File], now: datetime, backup: str | None,
-    monkeypatch: pytest.MonkeyPatch,
+    killed_at: Callable[[int, Callable[[], object]], bool],
 ) -> None:
     """SIGKILL before each call in turn, and in the middle of each write."""
     for nth in count(1):
         root = plant(tmp_path / str(nth))
-        child = os.fork()
-        if child == 0:
-            def die(name: str, real: partial[object]) -> object:
-                if name == "write":
-                    descriptor, data = real.args
-                    real.func(descriptor, data[:len(data) // 2])
-                os.kill(os.getpid(), signal.SIGKILL)
-                return None
-            try:
-                with counted(monkeypatch, CHANGING, nth, die):
-                    put(root, wanted, now, backup)
-                os._exit(0)
-            finally:
-                os._exit(1)
-        status = os.waitpid(child, 0)[1]
+        killed = killed_at(nth, partial(put, root, wanted, now, backup))
         assert_whole(root, wanted)
-        if os.WIFEXITED(status):
-            assert os.WEXITSTATUS(status) == 0
+        if not killed:
             break
-        assert os.WTERMSIG(status) == signal.SIGKILL
         assert_heals(root, wanted, now, backup)
     assert nth > 30
 
 
 def test_all_is_durable_before_the_first_rename_and_the_names_before_the_end(
-    tmp_path: Path, plant: Plant, wanted: list[File], now: datetime, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, plant: Plant, wanted: list[File], now: datetime, at_call: AtCall,
 ) -> None:
     """What a loss of power needs: contents and backup, renames, folders, and only then the second names go."""
     root = plant(tmp_path / "root")
-    with counted(monkeypatch, CHANGING, 0, lambda name, real: real()) as calls:
+    with at_call(0, lambda name, real: real()) as calls:
         put(root, wanted, now, "backup")
     first, last = calls.index("rename"), len(calls) - 1 - calls[::-1].index("rename")
     changed, backups = 4, 4  # files; backup/, its run's folder, pki/ in that, and the root that backup/ was made in

@@ -1,11 +1,59 @@
-"""The table of certificates, and who may be called a node."""
+"""The table of certificates: its rows, what one says for a host, and who may be called a node."""
 from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
 
 import pytest
 
 from kpki.errors import InputError
-from kpki.kubernetes.profiles import (KUBELET, LONGEST_NAME, PROFILES, check_address, check_dns_name, check_node_name,
-                                      leaf_values, subject)
+from kpki.kubernetes.profiles import (CA, ETCD_CA, KUBELET, LONGEST_NAME, PROFILES, Identity, Profile, ca_values,
+                                      check_address, check_dns_name, check_node_name, find_profile, identity_of,
+                                      leaf_values, sans_text, subject_name)
+from kpki.stages.config import Setting
+from kpki.stages.der import Extension
+from kpki.stages.extensions.context import Context
+from kpki.stages.extensions.table import settings_extensions
+
+# kubernetes.io, "PKI certificates and requirements", with kubeadm 1.34's CNs; kubelet and kube-proxy by the pages on
+# the Node authorizer and on TLS bootstrapping: name → kind, signer, O, CN, usages, per what.
+ROWS = {
+    "ca": ("ca", None, (), "kubernetes", "", "cluster"),
+    "etcd-ca": ("ca", None, (), "etcd-ca", "", "cluster"),
+    "front-proxy-ca": ("ca", None, (), "front-proxy-ca", "", "cluster"),
+    "service-accounts": ("key", None, (), "", "", "cluster"),
+    "apiserver": ("leaf", "ca", (), "kube-apiserver", "server", "control-plane"),
+    "apiserver-kubelet-client": ("leaf", "ca", ("{administrators}",), "kube-apiserver-kubelet-client", "client",
+                                 "control-plane"),
+    "apiserver-etcd-client": ("leaf", "etcd-ca", (), "kube-apiserver-etcd-client", "client", "control-plane"),
+    "front-proxy-client": ("leaf", "front-proxy-ca", (), "front-proxy-client", "client", "control-plane"),
+    "etcd-server": ("leaf", "etcd-ca", (), "{node}", "server client", "etcd"),
+    "etcd-peer": ("leaf", "etcd-ca", (), "{node}", "server client", "etcd"),
+    "etcd-healthcheck-client": ("leaf", "etcd-ca", (), "kube-etcd-healthcheck-client", "client", "etcd"),
+    "admin": ("leaf", "ca", ("{administrators}",), "kubernetes-admin", "client", "control-plane"),
+    "super-admin": ("leaf", "ca", ("system:masters",), "kubernetes-super-admin", "client", "first control-plane"),
+    "kube-controller-manager": ("leaf", "ca", (), "system:kube-controller-manager", "client", "control-plane"),
+    "kube-scheduler": ("leaf", "ca", (), "system:kube-scheduler", "client", "control-plane"),
+    "kubelet": ("leaf", "ca", ("system:nodes",), "system:node:{node}", "server client", "node"),
+    "kubelet-client": ("leaf", "ca", ("system:nodes",), "system:node:{node}", "client", "node"),
+    "kubelet-serving": ("leaf", "ca", ("system:nodes",), "system:node:{node}", "server", "node"),
+    "kube-proxy": ("leaf", "ca", ("system:node-proxier",), "system:kube-proxy", "client", "node"),
+}
+
+
+def test_the_rows_are_the_pages() -> None:
+    """Every row of Kubernetes' pages is there, with what they say of it, and no other."""
+    assert {row.name: (row.kind, row.signer, row.organizations, row.common_name,
+                       " ".join(one.removesuffix("Auth") for one in row.usages), row.per) for row in PROFILES} == ROWS
+
+
+def test_a_row_is_found_by_its_name_and_cannot_be_changed() -> None:
+    """find_profile gives the row itself, names the rows there are for another name; a row is frozen."""
+    assert [find_profile(row.name) for row in PROFILES] == [*PROFILES]
+    with pytest.raises(InputError, match="unknown row 'kube'") as refused:
+        find_profile("kube")
+    assert "kube-proxy" in str(refused.value.hint)
+    with pytest.raises(FrozenInstanceError):
+        setattr(find_profile("ca"), "common_name", "other")
 
 
 def test_signers_come_before_what_they_sign() -> None:
@@ -63,17 +111,61 @@ def test_dns_names_may_begin_with_a_star() -> None:
             check_dns_name(text)
 
 
-def test_the_subject_is_the_nodes() -> None:
-    """O before CN, the node's name in the CN."""
-    assert str(subject(KUBELET, "worker-1")).find("system:node:worker-1") > 0
-    values = leaf_values(KUBELET, node="worker-1", dns=[], addresses=[], rsa=True)
-    assert values.subject == subject(KUBELET, "worker-1")
+def test_a_row_says_who_for_one_host() -> None:
+    """The node's name and the layout's group stand where the row has a place for them."""
+    assert identity_of(KUBELET, node="worker-1", dns=["worker-1"], addresses=["10.0.0.21"]) == Identity(
+        "system:node:worker-1", ("system:nodes",), ("worker-1",), ("10.0.0.21",))
+    assert identity_of(find_profile("admin"), administrators="system:masters") == Identity(
+        "kubernetes-admin", ("system:masters",))
+    assert identity_of(find_profile("etcd-peer"), node="cp-1", administrators="g") == Identity("cp-1")
 
 
-def test_key_encipherment_is_for_rsa() -> None:
-    """keyUsage of an RSA key has one bit more; without names there is no subjectAltName."""
-    rsa, other = (leaf_values(KUBELET, node="w", dns=["w"], addresses=["10.0.0.1"], rsa=rsa) for rsa in (True, False))
-    assert [one for one, two in zip(rsa.extensions, other.extensions, strict=True) if one != two] \
-        == [one for one in rsa.extensions if one.oid == "2.5.29.15"]
-    bare = leaf_values(KUBELET, node="w", dns=[], addresses=[], rsa=True)
-    assert len(bare.extensions) == len(rsa.extensions) - 1
+@pytest.mark.parametrize(("identity", "words"), [
+    (Identity("u", ("b", "a")), [("2.5.4.10", b"b"), ("2.5.4.10", b"a"), ("2.5.4.3", b"u")]),
+    (Identity("system:node:w", ("system:nodes",)), [("2.5.4.10", b"system:nodes"), ("2.5.4.3", b"system:node:w")]),
+    (Identity("u"), [("2.5.4.3", b"u")])])
+def test_the_subject_has_o_before_cn(identity: Identity, words: list[tuple[str, bytes]]) -> None:
+    """O before CN, each by itself, several O in their order; no O where there is no group."""
+    found = subject_name(identity)
+    assert [[(one.oid, one.octets) for one in rdn] for rdn in found.rdns] == [[word] for word in words]
+    assert leaf_values(KUBELET, identity, rsa=True).subject == found
+
+
+NAMED = Identity("system:node:w", ("system:nodes",), ("w", "w.example.com"), ("10.0.0.1", "fd00::1"))
+
+
+@pytest.mark.parametrize(("row", "rsa", "identity", "wanted"), [
+    ("kubelet", True, NAMED, [
+        ("basicConstraints", "critical,CA:FALSE"), ("keyUsage", "critical,digitalSignature,keyEncipherment"),
+        ("extendedKeyUsage", "serverAuth,clientAuth"),
+        ("subjectAltName", "DNS:w,DNS:w.example.com,IP:10.0.0.1,IP:fd00::1")]),
+    # no ECDSA key encrypts another, and who is only a client is called by no name
+    ("admin", False, Identity("kubernetes-admin", ("system:masters",)), [
+        ("basicConstraints", "critical,CA:FALSE"), ("keyUsage", "critical,digitalSignature"),
+        ("extendedKeyUsage", "clientAuth")])])
+def test_a_leaf_says_what_strict_verification_asks_for(row: str, rsa: bool, identity: Identity,
+                                                       wanted: list[tuple[str, str]]) -> None:
+    """A leaf's extensions by the words of openssl, keyEncipherment for RSA alone, a SAN only where there are names."""
+    assert leaf_values(find_profile(row), identity, rsa=rsa).extensions == extensions(wanted)
+    assert leaf_values(find_profile(row), identity, rsa=not rsa).extensions != extensions(wanted)
+
+
+@pytest.mark.parametrize("profile", [CA, ETCD_CA], ids=lambda profile: str(profile.name))
+def test_a_ca_says_so(profile: Profile) -> None:
+    """A CA's extensions by the words of openssl; its name is its only SAN."""
+    values = ca_values(profile)
+    assert values.subject == subject_name(Identity(profile.common_name))
+    assert values.extensions == extensions([
+        ("basicConstraints", "critical,CA:TRUE"), ("keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"),
+        ("subjectAltName", f"DNS:{profile.common_name}")])
+
+
+def extensions(settings: list[tuple[str, str]]) -> tuple[Extension, ...]:
+    """What lines of an openssl configuration say."""
+    return settings_extensions(Context(), [Setting(*one) for one in settings])
+
+
+def test_names_are_in_openssls_words() -> None:
+    """DNS names before addresses; "" where there is neither."""
+    assert sans_text(NAMED) == "DNS:w,DNS:w.example.com,IP:10.0.0.1,IP:fd00::1"
+    assert sans_text(Identity("u")) == ""

@@ -1,0 +1,85 @@
+"""`kpki flags`: a component's start flags."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError
+from .common import Explain, Json, Quiet, Words, put_json
+
+if TYPE_CHECKING:
+    from ..kubernetes.components import Flag
+    from ..kubernetes.layouts import Layout
+
+FORMATS = ("flags", "systemd", "config")
+_UNSIGNED = ("no host gets the CA's key, which is encrypted or kept elsewhere, so --cluster-signing-cert-file and "
+             "--cluster-signing-key-file are left out: nothing in the cluster signs CertificateSigningRequests")
+_LOOKS = {
+    "certificate": "openssl x509 -noout -text -in {}", "key": "openssl pkey -noout -check -in {}",
+    "public key": "openssl pkey -pubin -noout -text -in {}",
+    "kubeconfig": "sed -n 's/^ *client-certificate-data: //p' {} | openssl base64 -d -A | openssl x509 -noout -text"}
+
+Component = Annotated[str, typer.Argument(metavar="COMPONENT", help=(
+    "kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy or etcd."))]
+NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help="On which node (the one that runs it).")]
+Format = Annotated[str | None, typer.Option("--format", metavar="F", help=(
+    "flags: one a line; systemd: a drop-in of the unit; config: the configuration file."))]
+Workspace = Annotated[str, typer.Option("--workspace", metavar="DIR", help="The folder with cluster.yaml.")]
+
+
+def flags(component: Component, node: NodeName = None, form: Format = None, workspace: Workspace = os.curdir,
+          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+    """Print a component's start flags.
+
+    Those that name its files and say who is who; addresses, networks and tuning are not among them.
+    """
+    from shlex import quote
+
+    from ..cluster import flags as components
+    from ..cluster.wanted import layout_of
+    from ..cluster.workspace import read_cluster
+    from ..kubernetes.components import find_component
+    words, known = Words(quiet=quiet), find_component(component)
+    if form not in (None, *FORMATS):
+        raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
+    if json and form:
+        raise InputError("--json is a form of its own", hint="leave out --format, or --json")
+    cluster = read_cluster(workspace)
+    host = components.choose_host(cluster, component, node)
+    ca_key, bundled = components.ca_state(workspace, cluster) if known.signs else (True, False)
+    found = components.component_flags(cluster, component, host, ca_key=ca_key, bundled=bundled)
+    if json:
+        put_json({"component": component, "host": host.name, "flags": found})
+    elif form == "config":
+        print(components.as_config(component, found), end="")
+    else:
+        print(components.as_systemd(cluster, component, found) if form == "systemd" else components.as_lines(found),
+              end="")
+    if known.signs and not ca_key:
+        words.warn([_UNSIGNED])
+    if form == "config" and (rest := components.staying(component, found)):
+        words.say(f"kpki: {component} takes the rest as flags beside the file: "
+                  + " ".join(quote(f"--{name}={value}") for name, value in rest.items()))
+    if explain:
+        words.say(f"kpki flags names the files of {host.name} (layout {cluster.layout}) as {component} wants them:")
+        layout = layout_of(cluster)
+        for name, value in found.items():
+            words.say(*_explained(known.flag(name), value, layout))
+    return 0
+
+
+def _explained(flag: Flag, value: str, layout: Layout) -> Iterator[str]:
+    """What a flag is for, and how openssl shows the file that it names."""
+    from shlex import quote
+
+    from ..kubernetes.profiles import SERVICE_ACCOUNTS
+    yield f"--{flag.name}: {flag.meaning}"
+    if not value.startswith("/"):
+        return
+    kind = "public key" if flag.part == "certificate" and flag.rows == (SERVICE_ACCOUNTS,) else str(flag.part)
+    if kind == "kubeconfig" and (place := next(one for one in layout.places if f"/{one.kubeconfig}" == value)).by_path:
+        kind, value = "certificate", f"/{place.certificate}"
+    yield f"  {_LOOKS[kind].format(quote(value))}"

@@ -1,0 +1,59 @@
+"""What `kpki kubeconfig --explain` says: the openssl and kubectl commands that a document stands for."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from ..kubernetes.profiles import sans_text
+
+if TYPE_CHECKING:
+    from ..cluster.authority import Authority
+    from ..cluster.users import Account
+
+
+def issue_steps(account: Account, authority: Authority, algorithm: str, ca: str, ca_key: str,
+                validity: timedelta) -> Iterator[str]:
+    """The openssl commands that make a client's pair."""
+    identity, (kind, _, size) = account.identity, algorithm.partition("-")
+    parts = [f"/{field}={value}" for field, value in
+             [*(("O", _escaped(one)) for one in identity.groups), ("CN", _escaped(identity.user))]]
+    extensions = ["basicConstraints=critical,CA:FALSE",
+                  "keyUsage=critical,digitalSignature" + ",keyEncipherment" * (kind == "RSA"),
+                  f"extendedKeyUsage={','.join(account.profile.usages)}"]
+    if names := sans_text(identity):
+        extensions.append(f"subjectAltName={names}")
+    yield "kpki kubeconfig makes a pair for a client, CN the user and O its groups, and puts it in a document:"
+    yield (f"  openssl genrsa -out user.key {size}" if kind == "RSA" else
+           f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} -out user.key")
+    yield f"  openssl req -new -key user.key -subj {quote(''.join(parts))} -out user.csr"
+    yield f"  printf '%s\\n' {' '.join(map(quote, extensions))} > user.ext"
+    yield (f"  openssl x509 -req -in user.csr -CA {quote(ca)} -CAkey {quote(ca_key)} "
+           f"-days {max(validity.days, 1)} -{authority.digest} -extfile user.ext -out user.crt")
+
+
+def _escaped(text: str) -> str:
+    """A value in openssl's -subj, where three characters mean something."""
+    return "".join(f"\\{one}" if one in "/+\\" else one for one in text)
+
+
+def given_steps(ca: str, certificate: str, key: str) -> Iterator[str]:
+    """The openssl commands that look at a pair."""
+    yield "kpki kubeconfig looks at the pair, and names it in a document:"
+    yield f"  openssl x509 -noout -pubkey -in {quote(certificate)}; openssl pkey -pubout -in {quote(key)}   # the same"
+    yield f"  openssl verify -CAfile {quote(ca)} -purpose sslclient {quote(certificate)}"
+
+
+def kubectl_steps(account: Account, ca: str, certificate: str, key: str, *, embed: bool,
+                  out: str | None) -> Iterator[str]:
+    """The four steps of the documentation's page (setup/best-practices/certificates, user accounts)."""
+    names, ending = account.names, f" --kubeconfig={quote(out or 'user.conf')}"
+    embedded = " --embed-certs=true" if embed else ""
+    yield (f"  kubectl config set-cluster {quote(names.cluster_name)} --server={quote(names.server)} "
+           f"--certificate-authority={quote(ca)}{embedded}{ending}")
+    yield (f"  kubectl config set-credentials {quote(names.user_name)} --client-certificate={quote(certificate)} "
+           f"--client-key={quote(key)}{embedded}{ending}")
+    yield (f"  kubectl config set-context {quote(names.context_name)} --cluster={quote(names.cluster_name)} "
+           f"--user={quote(names.user_name)}{ending}")
+    yield f"  kubectl config use-context {quote(names.context_name)}{ending}"

@@ -1,0 +1,174 @@
+"""`kpki plan` and `kpki apply`: what is to be done for the cluster of a workspace, and doing it."""
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from ..clock import utc_now
+from .common import Explain, Json, Passin, Quiet, Words, key_passphrase, put_json
+
+if TYPE_CHECKING:
+    from ..cluster.plan import HostPlan, Plan, Step, Waiting
+
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
+Example = Annotated[bool, typer.Option("--example", help="Write the built-in cluster.yaml first: three hosts.")]
+
+_DONE = {"create": "made", "replace": "replaced", "remove": "removed"}
+_MOST_HOSTS = 40        # lines of the closing table; a fleet's hosts are told in one line
+
+
+def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+    """Show what apply would do, and why.
+
+    Exit status 0: nothing to do; 1: something to do, or something waits.
+    """
+    from ..cluster.workspace import plan_of
+    words = Words(quiet=quiet)
+    planned = plan_of(folder, now=utc_now())
+    hosts = list(planned.hosts()) if json else planned.hosts()
+    if json:
+        put_json({"steps": [_step(step) for one in hosts for step in one.steps],
+                  "waiting": [_waiting(one) for host in hosts for one in host.waiting]})
+    todo = Counter[str]()
+    for one in hosts:
+        todo.update(step.action for step in one.steps)
+        todo["wait"] += len(one.waiting)
+        if not json:
+            sys.stdout.writelines(f"{line}\n" for line in _lines(one))
+    if explain:
+        _explain(planned, words)
+    words.say(_summary(todo, folder))
+    return int(any(todo.values()))
+
+
+def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin = None, json: Json = False,
+          explain: Explain = False, quiet: Quiet = False) -> int:
+    """Make what is missing, mend what is wrong, keep the rest.
+
+    What is replaced is kept under backup/. Exit status 0: done; 1: something waits for a CA's key.
+    """
+    from ..cluster import workspace
+    from ..cluster.apply import apply as carry_out
+    from ..cluster.plan import Waiting
+    words, now, waiting = Words(quiet=quiet), utc_now(), list[Waiting]()
+    if not example:
+        workspace.description_path(folder)
+    with workspace.locked(folder, now):
+        if example:
+            workspace.ensure_example_description(folder, now)
+        cluster = workspace.read_cluster(folder)
+        planned = workspace.plan_of(folder, now=now, cluster=cluster, passphrase=key_passphrase(
+            passin, workspace.ca_keys(folder, cluster)))
+        if explain:
+            _explain(planned, words)
+        with _progress(len(cluster.hosts), quiet=quiet) as done:
+            steps = carry_out(planned, folder, now=now, done=done, waiting=waiting)
+            written = list(steps) if json else []
+            made = _table(written if json else steps)
+    words.warn([*dict.fromkeys(planned.warnings)])
+    if json:
+        put_json({"written": [{"host": one.host, "path": one.path, "row": one.row, "action": one.action}
+                              for one in written], "waiting": [_waiting(one) for one in waiting]})
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in _made(made))
+        words.say(*_next(made, waiting, folder))
+    return int(bool(waiting))
+
+
+def _step(step: Step) -> dict[str, object]:
+    return {"action": step.action, "host": step.host, "path": step.path, "row": step.row, "causes": list(step.causes)}
+
+
+def _waiting(one: Waiting) -> dict[str, object]:
+    return {"host": one.host, "path": one.path, "row": one.row, "needs": one.needs}
+
+
+def _lines(host: HostPlan) -> Iterator[str]:
+    """A host's steps, under its name."""
+    steps = host.steps
+    if not steps and not host.waiting:
+        return
+    yield host.host or "(workspace)"
+    width = max(len(path) for path in [step.path for step in steps] + [one.path for one in host.waiting])
+    for step in steps:
+        yield f"  {step.action:<8} {step.path:<{width}}  {', '.join(step.causes)}"
+    for one in host.waiting:
+        yield f"  {'wait':<8} {one.path:<{width}}  needs {one.needs}"
+
+
+def _summary(todo: Counter[str], folder: str) -> str:
+    counts = ", ".join(f"{count} to {action}" for action, count in todo.items() if count and action != "wait")
+    waits = f"{todo['wait']} waiting for a CA's key" if todo["wait"] else ""
+    told = ", ".join(filter(None, (counts, waits)))
+    return f"kpki: {folder}: {told or 'nothing to do'}" + ("; kpki apply does it" if counts else "")
+
+
+def _explain(planned: Plan, words: Words) -> None:
+    from ..cluster.script import script_of
+    words.say("kpki compares what the description wants with what is there. The same by hand, as kpki script has it:",
+              *(line.rstrip("\n") for line in script_of(planned)))
+
+
+Made = dict[str | None, Counter[str]]
+
+
+def _table(written: Iterable[Step]) -> Made:
+    made: Made = {}
+    for step in written:
+        made.setdefault(step.host, Counter())[step.action] += 1
+    return made
+
+
+def _made(made: Made) -> Iterator[str]:
+    """The closing table: a line per host, or for a fleet one for all."""
+    if not made:
+        return
+    rows = [(host or "(workspace)", counts) for host, counts in made.items()]
+    if len(rows) > _MOST_HOSTS:
+        fleet = [counts for host, counts in rows[1:]]
+        rows = [rows[0], (f"{len(fleet)} hosts", sum(fleet, Counter()))]
+    width = max(len(name) for name, _ in rows)
+    actions = [action for action in _DONE if any(counts[action] for _, counts in rows)]
+    yield f"{'host':<{width}}" + "".join(f"  {_DONE[action]:>8}" for action in actions)
+    for name, counts in rows:
+        yield f"{name:<{width}}" + "".join(f"  {counts[action] or '-':>8}" for action in actions)
+
+
+def _next(made: Made, waiting: list[Waiting], folder: str) -> Iterator[str]:
+    for one in waiting:
+        yield f"kpki: {one.host or 'workspace'}: {one.path} waits for {one.needs}"
+    if not made:
+        yield f"kpki: {folder}: everything was right already" if not waiting else f"kpki: {folder}: nothing else to do"
+        return
+    host = next((host for host in made if host), None)
+    if host:
+        tree = os.path.join(folder, "nodes", host)
+        yield f"next: kpki flags kubelet --node {host}   # and so for each component and host"
+        yield f"      copy {tree} to {host}, and there: kpki node install {host} --node {host}"
+
+
+@contextmanager
+def _progress(hosts: int, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar with rate and time left, on a terminal, for what takes long enough to wait for."""
+    if quiet or not sys.stderr.isatty() or hosts < 2:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    stream: TextIO = sys.stderr
+    # Without a thread of its own: processes are forked while it stands.
+    with Progress(TextColumn("hosts"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+                  TimeRemainingColumn(), console=Console(file=stream), auto_refresh=False, transient=True) as bar:
+        task = bar.add_task("hosts", total=hosts, rate="")
+
+        def done(count: int, total: int) -> None:
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(task, completed=count, total=total, rate=f"{speed:.0f}/s" if speed else "")
+            bar.refresh()
+        yield done

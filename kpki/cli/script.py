@@ -1,0 +1,50 @@
+"""`kpki script`: the plan as a shell script of plain openssl commands."""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ..clock import utc_now
+from .common import Explain, Json, Passin, Quiet, Words, key_passphrase, put_json
+
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
+
+
+def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False, explain: Explain = False,
+           quiet: Quiet = False) -> int:
+    """Print the plan as a shell script of openssl commands.
+
+    Nothing is changed before somebody runs it. What it replaces it keeps under backup/.
+    """
+    from shlex import quote
+
+    from ..cluster.script import script_of
+    from ..cluster.workspace import plan_of
+    words = Words(quiet=quiet)
+    planned = plan_of(folder, now=utc_now(), passphrase=key_passphrase(passin, ()))
+    if json:
+        put_json({"script": "".join(script_of(planned))})
+    else:
+        sys.stdout.writelines(script_of(planned))
+    if explain:
+        words.say(*_EXPLAINED)
+    words.warn([*dict.fromkeys(planned.warnings)])
+    there = "" if folder == os.curdir else quote(folder)
+    run = f"kpki script {there} > {quote(os.path.join(folder, 'script.sh'))}; cd {there}; sh script.sh" if there else \
+        "kpki script > script.sh; sh script.sh"
+    words.say(f"kpki: nothing was changed; the script does it, with openssl 3.0 or newer: {run}")
+    return 0
+
+
+_EXPLAINED = (
+    "kpki compares what the description wants with what is there, as kpki plan does, and writes each step as the",
+    "commands that the Kubernetes documentation makes certificates with:",
+    "  openssl genrsa, openssl ecparam -genkey      a key",
+    "  openssl req -new -config CONF -key KEY       a request: the owner's names and the public key",
+    "  openssl x509 -req -CA CA -CAkey CA-KEY ...   the CA's answer, with the extensions of CONF",
+    "  openssl base64 -A -in FILE                   a file's bytes inside a kubeconfig",
+    "Dates are the one difference from kpki apply: openssl counts whole days from the moment at which it signs.",
+)

@@ -1,0 +1,155 @@
+"""Description × components → the start flags of a component on one host, and the forms to hand them over in."""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import files
+from ..errors import InputError, about
+from ..kubernetes.components import Component, Flag, find_component
+from ..pem import load_certificates
+from .description import Cluster, Host
+from .wanted import Wanted, layout_of
+from .workspace import authority_paths, is_there
+
+_MOST_NAMED = 5     # hosts in one message
+
+
+def component_flags(cluster: Cluster, component: str, host: Host, *, ca_key: bool = True,
+                    bundled: bool = False) -> dict[str, str]:
+    """The flags of a component on a host, in the table's order: name without dashes → value.
+
+    Every file that one names is in the host's tree, or is the description's own for an external etcd. *ca_key* says
+    whether control-plane hosts get the CA's key (without it kube-controller-manager signs nothing), *bundled* whether
+    the CA's file holds several certificates: `ca_state` tells both. Raises InputError for a component that is none, or
+    that does not run on this host.
+    """
+    known = find_component(component)
+    if host not in (there := hosts_of(cluster, component)):
+        raise InputError(f"{host.name} does not run {component}, for it has not the role {known.role}: "
+                         f"{_listed(there)}", hint=f"--node {there[0].name}")
+    wanted = Wanted(cluster, bundled=bundled)
+    held = [(row.place, row.with_key) for row in wanted.of_host(host)]
+    has = {"": True, "ca-key": ca_key, "kubelet-ca": wanted.layout.verifies_kubelets or cluster.kubelet_serving}
+
+    def value(flag: Flag) -> str:
+        if flag.external and cluster.external_etcd is not None:
+            return getattr(cluster.external_etcd, flag.external) or ""
+        return flag.path(held) or flag.value.format(dns_domain=cluster.dns_domain)
+
+    return {flag.name: said for flag in known.flags if has[flag.needs] and (said := value(flag))}
+
+
+def hosts_of(cluster: Cluster, component: str) -> tuple[Host, ...]:
+    """The hosts that run a component, in the description's order, one at least.
+
+    Raises InputError for a component that is none, or that has no files in this cluster.
+    """
+    known, layout = find_component(component), layout_of(cluster)
+    if not known.is_in(layout):
+        raise InputError(f"under layout {layout.name} {component} has no file to name: {known.otherwise}")
+    hosts = cluster.with_role(known.role) if known.role else cluster.hosts
+    if not hosts and component == "etcd" and cluster.external_etcd is not None:
+        raise InputError("etcd is external in this description, so its own flags are not in it",
+                         hint="kpki flags kube-apiserver has those that lead to it")
+    if not hosts:
+        raise InputError(f"no node of the description runs {component}: none has the role {known.role}",
+                         hint=f"roles: [{known.role}] on a node")
+    return hosts
+
+
+def choose_host(cluster: Cluster, component: str, name: str | None) -> Host:
+    """The host *name*; for None the only one that runs the component. Raises InputError where that is not one."""
+    hosts = hosts_of(cluster, component)
+    if name is not None:
+        return cluster.host(name)
+    if len(hosts) > 1:
+        raise InputError(f"{len(hosts)} nodes run {component}, so --node must say which one is meant: {_listed(hosts)}",
+                         hint=f"--node {hosts[0].name}")
+    return hosts[0]
+
+
+def _listed(hosts: Sequence[Host]) -> str:
+    """The names of some hosts, for a message."""
+    more = len(hosts) - _MOST_NAMED
+    return ", ".join(host.name for host in hosts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def ca_state(folder: str, cluster: Cluster) -> tuple[bool, bool]:
+    """Whether control-plane hosts get the key of the workspace's CA, and whether its file holds several certificates.
+
+    A key that is encrypted stays in the workspace *folder*, one that is kept elsewhere nobody can hand out; where
+    neither certificate nor key is there yet, kpki will make both. Raises FileError or InputError for what cannot be
+    read.
+    """
+    given = "kubernetes" in cluster.authorities
+    certificate, key = (path if path and (given or is_there(path)) else None
+                        for path in authority_paths(cluster, folder))
+    bundled = False
+    if certificate is not None:
+        data = files.read(certificate)
+        with about(certificate):
+            bundled = len(load_certificates(data)) > 1
+    return certificate is None if key is None else b"ENCRYPTED" not in files.read(key), bundled
+
+
+def as_lines(flags: Mapping[str, str]) -> str:
+    """One `--name=value` a line, and nothing else."""
+    return "".join(f"--{name}={value}\n" for name, value in flags.items())
+
+
+def as_systemd(cluster: Cluster, component: str, flags: Mapping[str, str]) -> str:
+    """A drop-in of the component's unit that puts the flags into one environment variable.
+
+    Quoted twice, as systemd reads it twice: the assignment (systemd.syntax(7), `%` being a specifier in it), and the
+    value, which is split at blanks where ExecStart has it as a word of its own (systemd.service(5), COMMAND LINES).
+    """
+    variable = find_component(component).variable(layout_of(cluster))
+    value = " ".join(_quoted(f"--{name}={value}") for name, value in flags.items())
+    assignment = _escaped(f"{variable}={value}").replace("%", "%%")
+    return (f"# /etc/systemd/system/{component}.service.d/20-certificates.conf; then: systemctl daemon-reload\n"
+            f"# ExecStart= of {component}.service needs the word ${variable}, alone and without braces.\n"
+            f"# An EnvironmentFile= that sets {variable} as well wins over this line.\n"
+            f"[Service]\nEnvironment=\"{assignment}\"\n")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _quoted(word: str) -> str:
+    return f'"{_escaped(word)}"' if re.search(r"[\s\"'\\]", word) else word
+
+
+def staying(component: str, flags: Mapping[str, str]) -> dict[str, str]:
+    """Those of the flags that have no place in the component's configuration file."""
+    known = find_component(component)
+    return {name: value for name, value in flags.items() if not known.flag(name).field}
+
+
+def as_config(component: str, flags: Mapping[str, str]) -> str:
+    """The component's configuration file (YAML) as far as the flags go; comments say which stay flags.
+
+    Raises InputError for a component that has no such file.
+    """
+    import yaml
+    known = find_component(component)
+    if known.settings is None:
+        raise InputError(f"{component} has no configuration file that names its certificates",
+                         hint="--format flags, or systemd")
+    document: dict[str, Any] = {}
+    for field, value in (*known.settings, *_fields(known, flags)):
+        *sections, last = field.split(".")
+        inner = document
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[last] = value
+    comments = [f"# stays a flag: --{name}={value}\n" for name, value in staying(component, flags).items()]
+    # a line of any length: YAML would fold a path at its blanks, rightly, but not readably
+    return "".join(comments) + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10**6)
+
+
+def _fields(component: Component, flags: Mapping[str, str]) -> Sequence[tuple[str, str | bool]]:
+    return [(field, True if value == "true" else value) for name, value in flags.items()
+            if (field := component.flag(name).field)]

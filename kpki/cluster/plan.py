@@ -1,0 +1,360 @@
+"""What is to be done: findings → ordered steps, and the files that they make. No disk: *look* says what is there."""
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
+
+from .. import pem
+from ..clock import utc_now
+from ..errors import InputError
+from ..files import File
+from ..kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SIGNER
+from ..stages import keys
+from .authority import issue, key_fault, make_key
+from .contents import Finding
+from .description import Cluster, Host
+from .findings import Judged, Look, judge
+from .inventory import Found
+from .leaves import Judge
+from .pairs import leaf_files
+from .roots import Read, ServiceAccounts, load_root, load_service_accounts, make_root, make_service_accounts
+from .wanted import NODES_FOLDER, Row, Wanted
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+    from cryptography.x509 import Certificate
+
+Action = Literal["create", "replace", "remove"]
+DEFAULT_ALGORITHM = "ECDSA-P256"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One file that is to change: the *action*, where (*host*, None for the workspace's own; *path* in its tree), the
+    *row* and the *causes*."""
+
+    action: Action
+    host: str | None
+    path: str
+    row: str
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row that cannot be made before the file *needs* is there."""
+
+    host: str | None
+    path: str
+    row: str
+    needs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done for one row: its *steps*, and what of it stays.
+
+    *key* is the key that is kept, *chain* the certificate that is; None and empty for what is to be made.
+    """
+
+    row: Row
+    steps: tuple[Step, ...]
+    key: PrivateKeyTypes | None = field(default=None, repr=False)
+    chain: tuple[Certificate, ...] = ()
+
+    def changes(self, path: str) -> bool:
+        """Whether a file of the row is to be written."""
+        return any(step.path == path and step.action != "remove" for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """What is to be done for one host, or for the workspace itself (None); *keys* are the digests of those it has."""
+
+    host: str | None
+    tasks: tuple[Task, ...]
+    waiting: tuple[Waiting, ...] = ()
+    keys: tuple[bytes, ...] = ()
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps, signers first."""
+        return [step for task in self.tasks for step in task.steps]
+
+
+def nothing_there(path: str) -> Found:
+    """How a workspace without any files looks."""
+    return Found(path, missing=True)
+
+
+def make_plan(cluster: Cluster, *, look: Look = nothing_there, read: Read | None = None,
+              passphrase: bytes | None = None, now: datetime | None = None) -> Plan:
+    """The plan for a cluster: what to make or mend, given what is there.
+
+    *look* shows a file of the workspace by its path (default: nothing is there), *read* reads the CAs that the
+    description names, *passphrase* opens their keys, *now* (UTC, None: the clock) is the moment. Raises InputError,
+    FileError or RefusedError where a CA that is there cannot be used: none is ever replaced.
+    """
+    return Plan(cluster, look, read or _unread, passphrase, now or utc_now())
+
+
+def _unread(path: str) -> bytes:
+    raise InputError(f"{path}: a CA that the description names, and nothing reads it", hint="give make_plan a read=")
+
+
+class Plan:
+    """What is to be done for a cluster, host by host; nothing of a host is kept once it has been told."""
+
+    def __init__(self, cluster: Cluster, look: Look, read: Read, passphrase: bytes | None, now: datetime) -> None:
+        self.cluster, self.look, self.now = cluster, look, now
+        self.warnings: list[str] = []
+        self.shared: frozenset[bytes] | None = None     # digests of keys that several hosts have, once looked into
+        self.wanted = Wanted(cluster)
+        rows = self.wanted.of_workspace()
+        self.roots = {row.name: load_root(row, look, wanted=self.wanted, read=read, passphrase=passphrase, now=now)
+                      for row in rows if row.profile.kind == "ca"}
+        pairs = [load_service_accounts(row, look, wanted=self.wanted) for row in rows if row.profile.kind == "key"]
+        self.service_accounts: ServiceAccounts | None = pairs[0] if pairs else None
+        self.wanted.bundled = "ca" in self.roots and len(self.roots["ca"].certificates) > 1
+        self.unmade = frozenset(name for name, root in self.roots.items() if root.bundle is None)
+        self._rows, self._servers = rows, self.wanted.api_servers()
+        self._authorities = {name: tuple(root.certificates) for name, root in self.roots.items()}
+        self._service_accounts = self.service_accounts.public_key if self.service_accounts else None
+
+    # What is to be done
+
+    def of_workspace(self) -> HostPlan:
+        """What is to be done for the workspace itself: the CAs, the service accounts' pair, people's kubeconfigs."""
+        tasks, waiting = list[Task](), list[Waiting]()
+        for row in self._rows:
+            if row.profile.kind == "leaf":
+                self._add(row, self._judge(row, self.look, self._by(None, ())), self.look, tasks, waiting)
+            elif found := [*self._own_findings(row)]:
+                tasks.append(Task(row, tuple(_step(row, one.path, self.look, found) for one in found)))
+        return HostPlan(None, tuple(tasks), tuple(waiting))
+
+    def of_host(self, host: Host, *, bare: bool = False) -> HostPlan:
+        """What is to be done for one host; *bare* says that nothing is there, and saves looking."""
+        tasks, waiting, keys = list[Task](), list[Waiting](), list[bytes]()
+        look, rows = nothing_there if bare else self._look_at(host), [*map(self._held, self.wanted.of_host(host))]
+        by = self._by(host, rows)
+        for row in rows:
+            judged = self._judge(row, look, by)
+            self._add(row, judged, look, tasks, waiting)
+            if row.profile.kind == "leaf" and judged.key is not None and _is_own(judged):
+                keys.append(key_digest(judged.key))
+        return HostPlan(host.name, tuple(tasks), tuple(waiting), tuple(keys))
+
+    def hosts(self) -> Iterator[HostPlan]:
+        """The workspace's own, then each host's; first of all which keys several hosts have is looked into."""
+        self._survey()
+        yield self.of_workspace()
+        for host in self.cluster.hosts:
+            yield self.of_host(host)
+
+    def _survey(self) -> None:
+        if self.shared is None:
+            self.shared = shared_keys(itertools.chain([self.authority_keys()], map(self.of_host, self.cluster.hosts)))
+
+    def authority_keys(self) -> HostPlan:
+        """The keys of the CAs that are there: no leaf may have one of them."""
+        return HostPlan(None, (), keys=tuple(key_digest(certificate.public_key()) for root in self.roots.values()
+                                             for certificate in root.certificates))
+
+    def steps(self) -> Iterator[Step]:
+        """Every step, in order."""
+        for one in self.hosts():
+            yield from one.steps
+
+    def waiting(self) -> Iterator[Waiting]:
+        """Every row that waits for a CA's key."""
+        for one in self.hosts():
+            yield from one.waiting
+
+    def _held(self, row: Row) -> Row:
+        """A CA's row without its key, where no host gets that: it is encrypted, or kept elsewhere."""
+        root = self.roots.get(row.name)
+        if row.profile.kind == "ca" and row.with_key and root and (root.encrypted or not root.can_sign):
+            return replace(row, with_key=False)
+        pair = self.service_accounts
+        if row.profile.kind == "key" and pair and pair.public_pem is not None and pair.key_pem is None:
+            return replace(row, with_key=False)
+        return row
+
+    def _by(self, host: Host | None, rows: Sequence[Row], *, warns: bool = False) -> Judge:
+        """What a host's *rows*, or with None the workspace's, are judged by."""
+        return Judge(node=host.name if host else "", now=self.now, authorities=self._authorities, known=True,
+                     exact=True, servers=self._servers, service_accounts=self._service_accounts, unmade=self.unmade,
+                     authority_paths={row.place.certificate: row.name for row in rows if row.profile.kind == "ca"},
+                     worker=host is not None and not host.roles, warns=warns)
+
+    def _judge(self, row: Row, look: Look, by: Judge) -> Judged:
+        if row.place.only == SIGNER and (signer := self.roots[row.name].signer):
+            by = replace(by, authorities={row.name: (signer,)})
+        return judge(row, look, by)
+
+    def _add(self, row: Row, judged: Judged, look: Look, tasks: list[Task], waiting: list[Waiting]) -> None:
+        task = leaf_task(row, judged, look, self.shared or ()) if row.profile.kind == "leaf" else \
+            self._copy_task(row, judged, look)
+        if not task.steps:
+            return
+        root = self.roots.get(row.profile.signer or "")
+        if row.profile.kind == "leaf" and not task.chain and root is not None and not root.can_sign:
+            needs = root.key_path or f"the key of {root.certificate_path}"
+            waiting.append(Waiting(row.host, task.steps[0].path, row.name, needs))
+        else:
+            tasks.append(task)
+
+    def _copy_task(self, row: Row, judged: Judged, look: Look) -> Task:
+        """A CA or the service accounts' pair on a host: files that are not what the workspace has are replaced."""
+        unmade = row.name in self.unmade or row.profile.kind == "key" and self._service_accounts is None
+        wrong = {finding.path for finding in judged.findings}
+        steps = [_step(row, path, look, judged.findings) for path in row.paths() if unmade or path in wrong]
+        steps += [Step("remove", row.host, one.path, row.name, (one.cause,)) for one in judged.findings
+                  if one.cause == "ca-key-on-worker"]
+        return Task(row, tuple(steps))
+
+    def _own_findings(self, row: Row) -> Iterator[Finding]:
+        """The workspace's own CA or service accounts' pair: what of it is missing, or can be read by others."""
+        signer = self.roots[row.name] if row.profile.kind == "ca" else self.service_accounts
+        assert signer is not None
+        for path in row.paths():
+            found, is_key = self.look(path), path == row.place.key
+            if is_key and not signer.keeps_key:
+                continue
+            if found.missing:
+                yield Finding("file-missing", path, row.name, "it is not there")
+            elif isinstance(signer, ServiceAccounts) and (fault := signer.fault(path, found)):
+                yield fault
+            elif is_key and found.mode & 0o077:
+                yield Finding("key-exposed", path, row.name, "others than its owner can read the private key",
+                              got=f"mode {found.mode:04o}", expected="mode 0600")
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that is wrong with the workspace and its hosts' trees, warnings too."""
+        self._survey()
+        for row in self._rows:
+            if row.profile.kind != "leaf":
+                yield from self._own_findings(row)
+            else:
+                yield from self._judged(row, self.look, self._by(None, (), warns=True))
+        for host in self.cluster.hosts:
+            rows = [*map(self._held, self.wanted.of_host(host))]
+            look, by = self._look_at(host), self._by(host, rows, warns=True)
+            for row in rows:
+                yield from (replace(finding, host=host.name) for finding in self._judged(row, look, by))
+
+    def _judged(self, row: Row, look: Look, by: Judge) -> list[Finding]:
+        judged = self._judge(row, look, by)
+        if row.profile.kind == "leaf":
+            leaf_task(row, judged, look, self.shared or ())
+        return judged.findings
+
+    def _look_at(self, host: Host) -> Look:
+        """How one host's tree looks, by its own paths."""
+        tree = f"{NODES_FOLDER}/{host.name}/"
+
+        def look(path: str) -> Found:
+            found = self.look(tree + path)
+            return Found(path, found.data, found.mode, found.problem, found.missing)
+        return look
+
+    # The files
+
+    def files(self) -> Iterator[File]:
+        """The files that the plan makes, each as (path in the workspace, data, mode), keys and all; no disk."""
+        for one in self.hosts():
+            yield from self.make(one)
+
+    def make(self, plan: HostPlan) -> list[File]:
+        """The files of one host's plan. The workspace's own plan comes first: it makes the CAs."""
+        if plan.host is None:
+            self.make_roots()
+        folder = "" if plan.host is None else f"{NODES_FOLDER}/{plan.host}/"
+        return [replace(file, path=folder + file.path) for task in plan.tasks for file in self._contents(task)
+                if task.changes(file.path)]
+
+    def make_roots(self) -> None:
+        """Make the CAs and the service accounts' pair that are not there yet."""
+        for name in self.roots:
+            if self.roots[name].bundle is None:
+                make_root(self.roots[name], algorithm=self.algorithm, wanted=self.wanted, now=self.now)
+        if self.service_accounts and self.service_accounts.public_pem is None:
+            make_service_accounts(self.service_accounts, algorithm=self.algorithm)
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of what is not signed by an existing CA: the description's, else the given CA's."""
+        root = self.roots.get("ca")
+        return self.cluster.algorithm or (root.authority.algorithm if root and root.authority else DEFAULT_ALGORITHM)
+
+    def _contents(self, task: Task) -> Iterator[File]:
+        """What the files of a row are to hold."""
+        row, place, layout = task.row, task.row.place, self.wanted.layout
+        if row.profile.kind == "leaf":
+            root = self.roots[row.profile.signer or ""]
+            key = task.key or make_key(self.cluster.algorithm or root.ready().algorithm)
+            chain = task.chain or (issue(root.ready(), row.profile, row.identity, key, now=self.now,
+                                         validity=self.cluster.validity, warnings=self.warnings),)
+            yield from leaf_files(row, layout, chain=chain, key=key, bundle=self.roots["ca"].bundle or b"")
+        elif row.profile.kind == "key":
+            assert self.service_accounts is not None
+            public_pem = self.service_accounts.public_pem or b""
+            yield File(place.certificate, public_pem, layout.mode(place, place.certificate))
+            yield File(place.key, self.service_accounts.key_pem or b"", KEY_MODE)
+        else:
+            root = self.roots[row.name]
+            bundle = pem.dump_certificate(root.signer) if place.only == SIGNER and root.signer else root.bundle
+            yield File(place.certificate, bundle or b"", CERTIFICATE_MODE)
+            if place.key:
+                yield File(place.key, (root.key_pem if row.host is None else root.host_key) or b"", KEY_MODE)
+
+
+def _step(row: Row, path: str, look: Look, findings: Sequence[Finding]) -> Step:
+    """The step that writes a file, with the causes found there, else the row's."""
+    there = [one.cause for one in findings if one.path.partition("#")[0] == path]
+    causes = there or [one.cause for one in findings if one.severity == "error"] or ["file-missing"]
+    return Step("create" if look(path).missing else "replace", row.host, path, row.name, tuple(dict.fromkeys(causes)))
+
+
+def leaf_task(row: Row, judged: Judged, look: Look, shared: Collection[bytes]) -> Task:
+    """What of a leaf's files stays: a sound key that is its own, and the certificate and kubeconfig that are right.
+
+    A key among the *shared* ones is a finding of its own.
+    """
+    place, key = row.place, judged.key
+    if key is not None and shared and _is_own(judged) and key_digest(key) in shared:
+        judged.findings.append(Finding("shared-key", place.key or place.kubeconfig, row.name,
+                                       "another host has the same private key"))
+        key = None
+    if key is not None and (key_fault(key.public_key()) or not _is_own(judged)):
+        key = None
+    chain = tuple(judged.chain) if judged.pair_right and key is not None else ()
+    exposed = {one.path for one in judged.findings if one.cause == "key-exposed"}
+    paths = []
+    if place.certificate:
+        paths += [place.certificate] * (not chain) + [place.key] * (key is None or place.key in exposed)
+    embeds = place.kubeconfig and not place.by_path
+    if place.kubeconfig and (not judged.kubeconfig_right or embeds and not chain or place.kubeconfig in exposed):
+        paths.append(place.kubeconfig)
+    return Task(row, tuple(_step(row, path, look, judged.findings) for path in paths), key, chain)
+
+
+def _is_own(judged: Judged) -> bool:
+    """Whether the key that was found is the host's: another node's pair is not, key and all."""
+    return not any(one.cause == "wrong-node-identity" for one in judged.findings)
+
+
+def key_digest(key: PrivateKeyTypes | PublicKeyTypes) -> bytes:
+    """A short name of a key, by its public half."""
+    return sha256(keys.public_key_der(key)).digest()[:16]
+
+
+def shared_keys(plans: Iterable[HostPlan]) -> frozenset[bytes]:
+    """The digests of the keys that more than one host has, or a host and a CA."""
+    first: dict[bytes, str | None] = {}
+    return frozenset(key for plan in plans for key in plan.keys if first.setdefault(key, plan.host) != plan.host)

@@ -1,0 +1,253 @@
+"""The CAs of a cluster and the pair that signs its service accounts' tokens: as they are, or still to be made."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .. import pem
+from ..errors import FileError, InputError, KpkiError, RefusedError, about
+from ..kubernetes import reading
+from ..kubernetes.layouts import CONTROL_PLANE, ETCD
+from ..stages import keys
+from .authority import Authority, key_fault, load_authority, load_bundle, make_authority, make_key, sound_key
+from .contents import Finding, read_key, read_public_key, readable
+from .findings import Look
+from .inventory import Found
+from .wanted import NODES_FOLDER, Row, Wanted
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+Read = Callable[[str], bytes]
+# A CA's row → its name in the description.
+GIVEN_NAMES = {"ca": "kubernetes", "etcd-ca": "etcd", "front-proxy-ca": "front-proxy"}
+
+
+@dataclass(slots=True)
+class Root:
+    """A CA: its *bundle* (PEM), or none while it is still to be made; where it lies.
+
+    *given* says that the description names it. *key_pem* is its private key, None where it is kept elsewhere; no host
+    gets an *encrypted* one. *kept* is the sound key of a CA whose certificate is gone.
+    """
+
+    row: Row
+    bundle: bytes | None = None
+    key_pem: bytes | None = field(default=None, repr=False)
+    certificate_path: str = ""
+    key_path: str = ""
+    given: bool = False
+    encrypted: bool = False
+    kept: PrivateKeyTypes | None = field(default=None, repr=False)
+    authority: Authority | None = None
+    certificates: Sequence[Certificate] = ()
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether its key is here, or will be."""
+        return self.bundle is None or self.key_pem is not None
+
+    @property
+    def keeps_key(self) -> bool:
+        """Whether the workspace is to hold its key."""
+        return self.can_sign and not self.given
+
+    @property
+    def signer(self) -> Certificate | None:
+        """The certificate of the bundle that signs, where the key tells it."""
+        return self.authority.certificate if self.authority else None
+
+    @property
+    def host_key(self) -> bytes | None:
+        """The key as a host gets it (PEM); None where it is kept elsewhere, or encrypted."""
+        if self.encrypted or self.authority is None:
+            return None
+        return pem.dump_key(self.authority.key, form="traditional")
+
+    def ready(self) -> Authority:
+        """The CA at work. Raises InputError where its key is still locked."""
+        if self.authority is None:
+            raise InputError(f"{self.key_path}: the CA's private key is encrypted",
+                             hint="--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT")
+        return self.authority
+
+
+@dataclass(slots=True)
+class ServiceAccounts:
+    """The pair that signs tokens: *key* and its bytes, or the public half alone where the key is kept elsewhere."""
+
+    row: Row
+    key_pem: bytes | None = field(default=None, repr=False)
+    public_pem: bytes | None = None
+
+    @property
+    def public_key(self) -> bytes | None:
+        """The public key (DER), None while it is still to be made."""
+        return None if self.public_pem is None else keys.public_key_der(pem.load_public_key(self.public_pem))
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether its key is here, or will be."""
+        return self.public_pem is None or self.key_pem is not None
+
+    @property
+    def keeps_key(self) -> bool:
+        """Whether the workspace is to hold its key."""
+        return self.can_sign
+
+    def fault(self, path: str, found: Found) -> Finding | None:
+        """What is wrong with a file of the pair that is there, None where it is right."""
+        row = self.row.name
+        if path == self.row.place.key:
+            key, finding = read_key(found, row)
+            if key is not None and keys.public_key_der(key) == self.public_key:
+                return None
+            return finding or Finding("weak-signature-or-key", path, row, "it is a key that Kubernetes does not read")
+        public_key, finding = read_public_key(found, row)
+        if finding or public_key == self.public_key:
+            return finding
+        return Finding("sa-key-mismatch", path, row, "it is not the public half of the key beside it")
+
+
+def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: bytes | None, now: datetime) -> Root:
+    """A CA as the description gives it, as the workspace holds it, or as a host's tree still has it; else one to make.
+
+    Raises InputError, FileError or RefusedError for files that are no CA: a CA is never replaced.
+    """
+    given = wanted.cluster.authorities.get(GIVEN_NAMES.get(row.name, ""))
+    if given is not None:
+        data, key = read(given.certificate), read(given.key) if given.key else None
+        root = _loaded(row, data, key, given.certificate, given.key or "", passphrase, now)
+        root.given = True
+        there = look(row.place.certificate).data
+        if there is not None and not _same(there, root.certificates):
+            raise InputError(f"{row.place.certificate}: another CA than {given.certificate}, which the description "
+                             "names, and a CA is never replaced", hint="move away the one that is not the cluster's")
+        return root
+    places = _places(row, wanted)
+    for certificate_path, key_path in places:
+        certificate, key_found = _present(look(certificate_path)), _present(look(key_path))
+        if certificate is not None:
+            key = _key_elsewhere(certificate, look, places) if key_found is None else key_found.data
+            return _loaded(row, certificate.data or b"", key, certificate_path, key_path, passphrase, now)
+    kept = look(row.place.key)
+    return Root(row, certificate_path=row.place.certificate, key_path=row.place.key, kept=_kept(kept, passphrase),
+                encrypted=b"ENCRYPTED" in (kept.data or b""))
+
+
+def _same(data: bytes, certificates: Sequence[Certificate]) -> bool:
+    try:
+        return load_bundle(data) == [*certificates]
+    except InputError:
+        return False
+
+
+def _places(row: Row, wanted: Wanted) -> Iterator[tuple[str, str]]:
+    """Where a CA may lie: in the workspace, else in the tree of a host that holds it."""
+    yield row.place.certificate, row.place.key
+    for host in wanted.cluster.hosts:
+        if host.roles & {CONTROL_PLANE, ETCD}:
+            for one in wanted.of_host(host):
+                if one.name == row.name and one.place.key:
+                    tree = f"{NODES_FOLDER}/{host.name}"
+                    yield f"{tree}/{one.place.certificate}", f"{tree}/{one.place.key}"
+
+
+def _key_elsewhere(certificate: Found, look: Look, places: Iterator[tuple[str, str]]) -> bytes | None:
+    """The key of a CA that one of the further places still holds, None where it is kept elsewhere."""
+    with about(certificate.path):
+        bundle = load_bundle(certificate.data or b"")
+    for _, path in places:
+        data = look(path).data
+        if data is not None and (key := sound_key(data)) is not None:
+            public_key = keys.public_key_der(key)
+            if any(reading.certifies(one, public_key) for one in bundle):
+                return data
+    return None
+
+
+def _present(found: Found) -> Found | None:
+    """A file that is there; FileError for one that cannot be read."""
+    if found.problem:
+        raise FileError(f"{found.path}: {found.problem}")
+    return None if found.missing else found
+
+
+def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key_path: str, passphrase: bytes | None,
+            now: datetime) -> Root:
+    with about(certificate_path):
+        certificates = load_bundle(data)
+        if fault := next(filter(None, map(reading.ca_fault, certificates)), None):
+            raise RefusedError(f"the certificate is not a CA: {fault}", hint="take the cluster's CA certificate")
+    bundle = b"".join(map(pem.dump_certificate, certificates))
+    root = Root(row, bundle, key, certificate_path, key_path, certificates=certificates)
+    if key is None:
+        return root
+    root.encrypted = b"ENCRYPTED" in key
+    if passphrase is not None or not root.encrypted:
+        root.authority = load_authority(data, key, passphrase=passphrase if root.encrypted else None, now=now,
+                                        names=(certificate_path, key_path))
+    return root
+
+
+def _kept(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
+    """The key of a CA whose certificate is gone: what it signed stays right under a new certificate of it."""
+    if found.missing:
+        return None
+    data, finding = readable(found, "ca")
+    with about(found.path):
+        if data is None:
+            raise FileError(finding.message if finding else "it cannot be read")
+        return pem.load_key(data, passphrase)
+
+
+def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime) -> None:
+    """Make a CA that is not there yet, in place: its key, unless one is kept, and its certificate."""
+    key = root.kept or make_key(algorithm)
+    root.authority = make_authority(root.row.profile, key, validity=wanted.cluster.ca_validity, now=now)
+    root.bundle, root.certificates = root.authority.bundle, [root.authority.certificate]
+    root.key_pem = pem.dump_key(key, form="traditional")
+
+
+def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAccounts:
+    """The pair as the workspace holds it, or as a control-plane host's tree still has it; else one to make.
+
+    A key that cannot be read is made anew. Raises RefusedError for an encrypted one, FileError for a file that is no
+    file.
+    """
+    alone: ServiceAccounts | None = None
+    for public_path, key_path in _places(row, wanted):
+        key, public = _present(look(key_path)), _present(look(public_path))
+        if key is not None and (loaded := _token_key(key_path, key.data or b"")) is not None:
+            pair = ServiceAccounts(row, key.data, pem.dump_public_key(loaded.public_key()))
+            if alone is None or pair.public_key == alone.public_key:
+                return pair
+        elif key is None and public is not None and alone is None:
+            with about(public_path):
+                pem.load_public_key(public.data or b"")
+            alone = ServiceAccounts(row, None, public.data)
+    return alone or ServiceAccounts(row)
+
+
+def _token_key(path: str, data: bytes) -> PrivateKeyTypes | None:
+    """The key in *data*, None where Kubernetes cannot read it; a short RSA key signs tokens as well as it ever did."""
+    if b"ENCRYPTED" in data:
+        raise RefusedError(f"{path}: the service accounts' key is encrypted, and no component has a passphrase to give",
+                           hint=f"decrypt it first: kpki pkey -in {path} -out PLAIN-KEY")
+    try:
+        key = pem.load_key(data, encoding="PEM")
+    except KpkiError:
+        return None
+    return key if isinstance(key, rsa.RSAPrivateKey) or key_fault(key.public_key()) is None else None
+
+
+def make_service_accounts(pair: ServiceAccounts, *, algorithm: str) -> None:
+    """Make the pair that is not there yet, in place."""
+    key = make_key(algorithm)
+    pair.key_pem = pem.dump_key(key, form="traditional")
+    pair.public_pem = pem.dump_public_key(key.public_key())

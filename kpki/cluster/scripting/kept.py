@@ -1,0 +1,78 @@
+"""The script's commands that take what is kept out of the files that hold it: keys, certificates, a kubeconfig's data.
+
+What comes out is what apply would write, byte for byte: PEM without words around it, keys in their traditional form.
+"""
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Sequence
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from ... import pem
+from ...kubernetes.kubeconfig import Material
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+    Content = PrivateKeyTypes | Sequence[Certificate]
+
+KEY, CERTIFICATE = "client-key", "client-certificate"
+_BLOCKS = "'/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p'"
+# How a kubeconfig's field may stand on its line: as kubeadm and kubectl write it, or in quotes and with what not.
+_LINES = (
+    (r"(?m)^ *{}-data: (.*)$", "'s/^ *{}-data: //p'"),
+    (r'(?m)^[ -]*{}-data: *"?([A-Za-z0-9+/=]*).*$', r"""'s|^[ -]*{}-data: *"\{{0,1\}}\([A-Za-z0-9+/=]*\).*|\1|p'"""))
+
+
+def dumped(content: Content) -> bytes:
+    """A key, or the certificates of a chain or a bundle, as kpki writes them."""
+    if isinstance(content, Sequence):
+        return b"".join(map(pem.dump_certificate, content))
+    return pem.dump_key(content, form="traditional")
+
+
+def copied(data: bytes, content: Content, source: str, target: str) -> str:
+    """The command that gives *target* the *content* of *source* (words), whose bytes are *data*."""
+    if data == dumped(content):
+        return f"cp {source} {target}\n"
+    if isinstance(content, Sequence) and len(content) > 1:
+        return f"sed -n {_BLOCKS} {source} > {target}\n"
+    return f"{_rewrite(content)} -in {source} -out {target}\n"
+
+
+def _rewrite(content: Content) -> str:
+    return "openssl x509" if isinstance(content, Sequence) else "openssl pkey -traditional"
+
+
+def taken_out(kubeconfig: bytes, field: str, material: Material, content: Content, source: str,
+              target: str) -> str | None:
+    """The command that gives *target* what a *field* of a kubeconfig embeds; None where it is not on one line.
+
+    *source* is the word for the kubeconfig, *material* what was read from it, *content* what that holds.
+    """
+    assert material.data is not None
+    for pattern, expression in _LINES:
+        found = re.findall(pattern.format(field).encode(), kubeconfig)
+        place = next((number for number, text in enumerate(found, 1) if _decoded(text) == material.data), None)
+        if place is None:
+            continue
+        nth = f" | sed -n {place}p" if len(found) > 1 else ""
+        command = f"sed -n {expression.format(field)} {source}{nth} | openssl base64 -d -A"
+        if material.data == dumped(content):
+            command += f" > {target}"
+        elif isinstance(content, Sequence) and len(content) > 1:
+            command += f" | sed -n {_BLOCKS} > {target}"
+        else:
+            command += f" | {_rewrite(content)} -out {target}"
+        return f"{command}\n[ -s {target} ] || stop {quote(f'no {field}-data found')}\n"
+    return None
+
+
+def _decoded(text: bytes) -> bytes | None:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error:
+        return None
