@@ -1,11 +1,17 @@
-"""Ending a piece of work at any of its calls to the disk: for whatever must leave whole files behind."""
+"""What tests of several rooms share: a page of the docs run as it stands, and work ended at any of its calls to the disk."""
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -51,7 +57,7 @@ def killed_at(at_call: AtCall) -> Callable[[int, Callable[[], object]], bool]:
     def die(name: str, real: partial[object]) -> object:
         if name == "write":
             descriptor, data = real.args
-            real.func(descriptor, data[:len(data) // 2])    # type: ignore[index, arg-type]
+            real.func(descriptor, data[:len(data) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
         return None
 
@@ -67,4 +73,57 @@ def killed_at(at_call: AtCall) -> Callable[[int, Callable[[], object]], bool]:
         status = os.waitpid(child, 0)[1]
         assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL or status == 0
         return status != 0
+    return run
+
+
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SECONDS = 60  # for any one command; none takes one
+
+
+@dataclass
+class Step:
+    """One command of a page, what the page says that it prints, and what it printed."""
+
+    command: str
+    promised: str
+    printed: str = ""
+    status: int = 0
+
+
+def steps_of(page: str) -> Iterator[Step]:
+    """The commands of the page's consoles: `$ ` begins one, `> ` goes on with it, the rest is what it prints."""
+    for block in CONSOLE.findall(page):
+        step = Step("", "")
+        for line in block.splitlines():
+            mark, text = line[:2], line[2:]
+            if mark == "$ ":
+                if step.command:
+                    yield step
+                step = Step(text, "")
+            elif mark == "> ":
+                step.command += f"\n{text}"
+            else:
+                step.promised += f"{line}\n"
+        yield step
+
+
+@pytest.fixture(scope="session")
+def run_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Path, list[Step]]]:
+    """Run every command of a page, in a folder of its own; the folder, and the steps with what they printed."""
+    programs = tmp_path_factory.mktemp("bin")
+    command = programs / "kpki"
+    command.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki \"$@\"\n")
+    command.chmod(0o755)
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1",
+                                "PYTHONPATH": str(Path(__file__).parent.parent), "LC_ALL": "C"}
+
+    def run(page: Path) -> tuple[Path, list[Step]]:
+        folder = tmp_path_factory.mktemp("page")
+        steps = list(steps_of(page.read_text()))
+        for step in steps:
+            done = subprocess.run(["bash", "-c", step.command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS,
+                                  check=False)
+            step.printed, step.status = done.stdout, done.returncode
+        return folder, steps
     return run

@@ -67,6 +67,7 @@ def _document(one: Kubeconfig, pair: Sequence[str]) -> bytes:
 
 def _written(name: str, material: Material) -> list[str]:
     if material.data:
+        # bare, as kubectl writes it: the base64 of PEM is no number or other word to YAML
         return [f"    {name}-data: {base64.b64encode(material.data).decode()}"]
     return [f"    {name}: {_quoted(material.path)}"] if material.path else []
 

@@ -41,14 +41,14 @@ class Names:
     addresses: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=_FEW)
 def subject_of(data: bytes) -> Subject:
     """User and groups of a certificate's or request's subject (its Name in DER); of several CNs the last, as in Go."""
-    name = load_name(data)
+    name = _name(data)
     users = name.attributes(COMMON_NAME)
     return Subject(users[-1].text if users else "", tuple(one.text for one in name.attributes(ORGANIZATION)))
 
 
-@lru_cache(maxsize=_FEW)
 def certificate_subject(certificate: Certificate) -> Subject:
     """User and groups that a certificate stands for."""
     return subject_of(der.whole(_fields(certificate).subject))
@@ -77,7 +77,10 @@ def _fields(certificate: Certificate) -> der.CertificateFields:
 @lru_cache(maxsize=_FEW)
 def _name_text(name: bytes) -> str:
     from ..stages.text.name import name_text
-    return name_text(load_name(name), "RFC2253") or "(no name)"
+    return name_text(_name(name), "RFC2253") or "(no name)"
+
+
+_name = lru_cache(maxsize=_FEW)(load_name)
 
 
 @lru_cache(maxsize=_FEW)

@@ -24,7 +24,7 @@ EMBEDDED = replace(WANTED, authority=Material(data=b"CA"), certificate=Material(
 DOCUMENT = dump_kubeconfig(WANTED).decode().replace('"', "")
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-MATERIALS = st.one_of(st.builds(Material, path=TEXTS), st.builds(Material, data=st.binary(min_size=1)))
+MATERIALS = st.one_of(st.builds(Material, path=TEXTS), st.builds(Material, data=st.binary().map(b"-----".__add__)))
 KUBECONFIGS = st.builds(Kubeconfig, cluster_name=TEXTS, user_name=TEXTS, context_name=TEXTS, server=TEXTS,
                         authority=MATERIALS | st.just(Material()), certificate=MATERIALS, key=MATERIALS)
 
