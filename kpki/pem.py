@@ -21,6 +21,9 @@ _BLOCK = re.compile(rb"^-----BEGIN ([^\r\n-]+)-----[ \t]*\r?\n(.*?)^-----END \1-
 _HEADER = rb"\A(?:[A-Za-z0-9-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n"   # compiled where it is met: rarely
 
 
+_SPACE = b" \t\n\r\f\v"
+
+
 class Block(NamedTuple):
     """One PEM block: its *label*, its DER, whether it has RFC 1421 headers, and its own text (*armour*)."""
 
@@ -39,10 +42,16 @@ def blocks(data: bytes) -> Iterator[Block]:
         label, body = match[1].decode("latin-1"), match[2]
         header = re.match(_HEADER, body) if b":" in body else None
         try:
-            content = base64.b64decode(re.sub(rb"\s", b"", body[header.end():] if header else body), validate=True)
+            content = base64.b64decode((body[header.end():] if header else body).translate(None, _SPACE), validate=True)
         except binascii.Error:
             raise InputError(f"bad base64 in the PEM block {label}") from None
         yield Block(label, content, bool(header), match[0])
+
+
+def only_block(data: bytes) -> Block | None:
+    """The one PEM block that *data* is, written as `armour` does; None where it is anything else."""
+    found = next(blocks(data), None) if data.startswith(b"-----BEGIN ") else None
+    return found if found and found.armour + b"\n" == data and armour(found.der, found.label) == data else None
 
 
 def armour(der: bytes, label: str) -> bytes:
@@ -67,8 +76,10 @@ def load_key(data: bytes, passphrase: bytes | None = None, *, encoding: str | No
     try:
         if block is None:
             _refuse_other(data, "private key", encoding)
-            return load_der_private_key(data, passphrase if _is_encrypted_pkcs8(data) else None)
-        return load_pem_private_key(block.armour, passphrase if encrypted else None)
+            return _consistent(load_der_private_key(data, passphrase if _is_encrypted_pkcs8(data) else None,
+                                                    unsafe_skip_rsa_key_validation=True))
+        return _consistent(load_pem_private_key(block.armour, passphrase if encrypted else None,
+                                                unsafe_skip_rsa_key_validation=True))
     except TypeError:
         raise InputError("the private key is encrypted, and no passphrase was given",
                          hint="give it with -passin") from None
@@ -78,6 +89,22 @@ def load_key(data: bytes, passphrase: bytes | None = None, *, encoding: str | No
         if encrypted or (block is None and _is_encrypted_pkcs8(data)):
             raise InputError("the private key does not decrypt: wrong passphrase, or a broken file") from None
         raise InputError("not a readable private key") from None
+
+
+def _consistent(key: PrivateKeyTypes) -> PrivateKeyTypes:
+    """*key*; ValueError for an RSA key whose numbers do not belong together (Go: rsa.PrivateKey.Validate).
+
+    Whether its primes are prime is not tried, as little as openssl does on loading: that takes as long as making a key.
+    """
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    if isinstance(key, RSAPrivateKey):
+        own = key.private_numbers()
+        p, q, d, e = own.p, own.q, own.d, own.public_numbers.e
+        if not (p * q == own.public_numbers.n and min(p, q) > 1 and e > 2
+                and e * d % (p - 1) == 1 == e * d % (q - 1)
+                and own.dmp1 == d % (p - 1) and own.dmq1 == d % (q - 1) and own.iqmp * q % p == 1):
+            raise ValueError("the numbers of the RSA key do not belong together")
+    return key
 
 
 def _is_encrypted_pkcs8(data: bytes) -> bool:

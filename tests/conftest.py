@@ -1,4 +1,4 @@
-"""What tests of several rooms share: a page of the docs run as it stands, and work ended at any of its calls to the disk."""
+"""What tests of several rooms share: a page of the docs run as it stands, and work ended at any call to the disk."""
 from __future__ import annotations
 
 import os

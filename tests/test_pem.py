@@ -28,6 +28,32 @@ req -in req.pem -outform DER -out req.der
 """
 
 
+@pytest.mark.parametrize("part", ["n", "e", "d", "p", "dp", "q_inverse"])
+def test_an_rsa_key_whose_numbers_do_not_belong_together_is_refused(files: Path, part: str) -> None:
+    """Whichever of them was changed; as it was it is read."""
+    der = next(pem.blocks((files / "rsa1.pem").read_bytes())).der
+    key = pem.load_key(der)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    own = key.private_numbers()
+    number = {"n": own.public_numbers.n, "e": 65537, "d": own.d, "p": own.p, "dp": own.dmp1,
+              "q_inverse": own.iqmp}[part]
+    size = (number.bit_length() + 7) // 8
+    changed = der.replace(number.to_bytes(size), (number ^ 2).to_bytes(size))
+    assert changed != der and len(changed) == len(der)
+    with pytest.raises(InputError, match="not a readable private key"):
+        pem.load_key(pem.armour(changed, "RSA PRIVATE KEY"))
+
+
+@pytest.mark.parametrize(("change", "one"), [(b"", True), (b"\n", False), (b"words\n", False)])
+def test_a_block_is_the_only_one_or_not(files: Path, change: bytes, one: bool) -> None:
+    """Written as kpki writes it, with nothing round it."""
+    data = (files / "cert.pem").read_bytes()
+    found = pem.only_block(data + change)
+    assert (found is not None) == one and (found is None or found.der == (files / "cert.der").read_bytes())
+    assert pem.only_block(b"\n" + data) is None and pem.only_block(data + data) is None
+    assert pem.only_block(data.replace(b"\n", b"\r\n")) is None and pem.only_block(b"") is None
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files that openssl made."""

@@ -146,10 +146,12 @@ def _next(made: Made, waiting: list[Waiting], folder: str) -> Iterator[str]:
     if not made:
         yield f"kpki: {folder}: everything was right already" if not waiting else f"kpki: {folder}: nothing else to do"
         return
+    from shlex import quote
     host = next((host for host in made if host), None)
     if host:
-        tree = os.path.join(folder, "nodes", host)
-        yield f"next: kpki flags kubelet --node {host}   # and so for each component and host"
+        tree = os.path.normpath(os.path.join(folder, "nodes", host))
+        where = "" if folder == os.curdir else f" --workspace {quote(folder)}"
+        yield f"next: kpki flags kubelet --node {host}{where}   # and so for each component and host"
         yield f"      copy {tree} to {host}, and there: kpki node install {host} --node {host}"
 
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
 from .. import files
+from .authority import make_key
 from .plan import Action, HostPlan, Plan, Step, Waiting, shared_keys
 from .processes import in_turn
 from .wanted import NODES_FOLDER, Row
@@ -29,12 +31,13 @@ def apply(plan: Plan, folder: str, *, now: datetime, done: Callable[[int, int], 
     *waiting* gets the rows that wait for a CA's key, *processes* is how many there may be (None: one a processor).
     Raises FileError or RefusedError: the batch that failed is as before, those before it are done.
     """
-    work, hosts = _Work(plan, folder, now, files.free_run(folder, BACKUP, now)), plan.cluster.hosts
-    count = (processes or os.cpu_count() or 1) if len(hosts) >= _FLEET else 1
+    hosts, most = plan.cluster.hosts, processes or os.cpu_count() or 1
+    count = most if len(hosts) >= _FLEET else 1
+    work = _Work(plan, folder, now, files.free_run(folder, BACKUP, now), most // count)
     todo = work.survey(count)
     finished = len(hosts) - len(todo)
     work.sweep(plan.wanted.of_workspace(), None)
-    yield from work.told(work.change([plan.of_workspace()]), waiting)
+    yield from work.told(work.change([plan.of_workspace()], threads=most), waiting)
     batches = _batches(todo, count, _RSA_BATCH if plan.algorithm.startswith("RSA") else _BATCH)
     for batch, report in zip(batches, in_turn(work.change_hosts, batches, count)):
         yield from work.told(report, waiting)
@@ -66,12 +69,13 @@ class _Report(NamedTuple):
 
 
 class _Work(NamedTuple):
-    """One run of apply; *run* is its folder's name in the backup."""
+    """One run of apply; *run* is its folder's name in the backup, *threads* how many a process may have."""
 
     plan: Plan
     folder: str
     now: datetime
     run: str
+    threads: int
 
     def survey(self, processes: int) -> Sequence[int]:
         """The hosts that something is to be done for. Which keys several hosts have is known from here on."""
@@ -111,11 +115,13 @@ class _Work(NamedTuple):
     def change_hosts(self, batch: Sequence[int]) -> _Report:
         """Do what is to be done for these hosts, for all or for none."""
         hosts = [self.plan.cluster.hosts[number] for number in batch]
-        return self.change([self.plan.of_host(host, bare=not self._is_there(_tree(host.name))) for host in hosts])
+        return self.change([self.plan.of_host(host, bare=not self._is_there(_tree(host.name))) for host in hosts],
+                           threads=self.threads)
 
-    def change(self, plans: Sequence[HostPlan]) -> _Report:
+    def change(self, plans: Sequence[HostPlan], *, threads: int) -> _Report:
         """Carry these plans out, all or none of them."""
-        made = [file for one in plans for file in self.plan.make(one)]
+        with _new_keys(self.plan, plans, threads):
+            made = [file for one in plans for file in self.plan.make(one)]
         removing = [_tree(one.host) + step.path for one in plans for step in one.steps if step.action == "remove"]
         actions = {file.path: action for file, action in write(
             self.folder, made, removing=removing, trees=NODES_FOLDER, run=self.run, now=self.now)}
@@ -140,6 +146,28 @@ class _Work(NamedTuple):
 
     def _is_there(self, path: str) -> bool:
         return files.look(self.folder, path).kind != "missing"
+
+
+@contextmanager
+def _new_keys(plan: Plan, plans: Sequence[HostPlan], threads: int) -> Iterator[None]:
+    """Have the RSA keys that these plans need made by several threads: OpenSSL does without Python's lock meanwhile."""
+    algorithm = plan.algorithm
+    needed = sum(task.row.profile.kind == "leaf" and task.key is None for one in plans for task in one.tasks)
+    if any(one.host is None for one in plans):
+        needed += sum(root.bundle is None and root.kept is None for root in plan.roots.values())
+        needed += plan.service_accounts is not None and plan.service_accounts.public_pem is None
+    if threads < 2 or needed < 2 or not algorithm.startswith("RSA"):
+        yield
+        return
+    from concurrent.futures import ThreadPoolExecutor
+    pool = ThreadPoolExecutor(threads)
+    ahead = pool.map(make_key, [algorithm] * needed)
+    plan.new_key = lambda wanted: (next(ahead, None) if wanted == algorithm else None) or make_key(wanted)
+    try:
+        yield
+    finally:
+        plan.new_key = make_key
+        pool.shutdown(cancel_futures=True)
 
 
 def _tree(host: str | None) -> str:

@@ -1,7 +1,9 @@
 """What a file of a tree holds, or the finding that says why it holds nothing of use."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .. import pem
@@ -49,20 +51,25 @@ def read_certificates(found: Found, row: str) -> tuple[list[Certificate], Findin
     data, finding = readable(found, row)
     if data is None:
         return [], finding
+    certificates, fault = _certificates(data)
+    return [*certificates], fault and replace(fault, path=found.path, row=row)
+
+
+@lru_cache(maxsize=8)       # every host has the CA's
+def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
     blocks, labels = _blocks(data)
     if "CERTIFICATE" not in labels:
         if any(label.endswith("PRIVATE KEY") for label in labels):
-            return [], Finding("key-cert-mismatch", found.path, row, "it holds a private key, not a certificate: "
-                               "certificate and key are swapped", got=labels[0], expected="CERTIFICATE")
-        return [], _no_pem(found.path, row, data, "certificate")
+            return (), Finding("key-cert-mismatch", "", "", "it holds a private key, not a certificate: certificate "
+                               "and key are swapped", got=labels[0], expected="CERTIFICATE")
+        return (), _no_pem("", "", data, "certificate")
     try:
-        certificates = [pem.load_certificate(one.der) for one in blocks if one.label == "CERTIFICATE"]
+        certificates = [pem.load_certificate(one.der, encoding="DER") for one in blocks if one.label == "CERTIFICATE"]
     except InputError as error:
-        return [], Finding("malformed-x509", found.path, row, error.message)
+        return (), Finding("malformed-x509", "", "", error.message)
     part = next(filter(None, map(reading.unreadable, certificates)), None)
     if part:
-        return [], Finding("malformed-x509", found.path, row, f"the {part} of a certificate in it cannot be read",
-                           got=part)
+        return (), Finding("malformed-x509", "", "", f"the {part} of a certificate in it cannot be read", got=part)
     return certificates, None
 
 
@@ -125,6 +132,6 @@ def read_key(found: Found, row: str, *, passphrase: bytes | None = None,
                                   if block.label in pem.KEY_LABELS):
         return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no kubelet can load it")
     try:
-        return pem.load_key(data, passphrase), None
+        return pem.load_key(next(one for one in blocks if one.label in pem.KEY_LABELS).armour, passphrase), None
     except InputError as error:
         return None, Finding("bad-pem", found.path, row, error.message)

@@ -16,6 +16,7 @@ from ..kubernetes.profiles import find_profile, identity_of
 from ..stages import keys
 from .contents import Finding, read_certificates, read_key, read_public_key, readable
 from .inventory import Found, Inventory, named_path
+from .issued import is_as_issued
 from .leaves import WITHIN, Judge, ca_fault, leaf_faults, leaf_warnings
 from .wanted import Row
 
@@ -121,8 +122,10 @@ def _judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
 def _judge_pair(row: Row, certificate_found: Found, key_found: Found, by: Judge) -> Judged:
     """What is wrong with a leaf and its key, each at its own path."""
     findings: list[Finding] = []
-    chain, finding = read_certificates(certificate_found, row.name)
     key, key_finding = read_key(key_found, row.name)
+    if key is not None and by.exact and not by.warns and (leaf := _as_issued(certificate_found, key, row, by)):
+        return Judged(_exposed(key_found, row), key=key, chain=[leaf], pair_right=True)
+    chain, finding = read_certificates(certificate_found, row.name)
     swapped = finding and key_finding and finding.cause == key_finding.cause == "key-cert-mismatch"
     findings += [one for one in (finding, None if swapped else key_finding) if one]
     fault = None
@@ -140,6 +143,21 @@ def _judge_pair(row: Row, certificate_found: Found, key_found: Found, by: Judge)
         findings += leaf_warnings(certificate_found.path, chain, row, by)
     right = not any(one.severity == "error" and one.cause != "key-exposed" for one in findings)
     return Judged(findings, key=key, chain=chain, pair_right=right)
+
+
+def _as_issued(found: Found, key: PrivateKeyTypes, row: Row, by: Judge) -> Certificate | None:
+    """The certificate of a file, where it is just what kpki issues for that key, and in its time; else None."""
+    if (block := pem.only_block(found.data or b"")) is None or block.label != "CERTIFICATE":
+        return None
+    try:
+        leaf = pem.load_certificate(block.der, encoding="DER")
+        if not leaf.not_valid_before_utc <= by.now <= leaf.not_valid_after_utc:
+            return None
+        public_key = keys.public_key_der(key)
+        right = any(is_as_issued(leaf, row, public_key, one) for one in by.trusted(row.profile.signer))
+    except ValueError:
+        return None     # whatever cannot be read of it: who reads it in full says so
+    return leaf if right else None
 
 
 def _exposed(found: Found, row: Row, what: str = "the private key") -> list[Finding]:

@@ -21,7 +21,7 @@ from .findings import Judged, Look, judge
 from .inventory import Found
 from .leaves import Judge
 from .pairs import leaf_files
-from .roots import Read, ServiceAccounts, load_root, load_service_accounts, make_root, make_service_accounts
+from .roots import NewKey, Read, ServiceAccounts, load_root, load_service_accounts, make_root, make_service_accounts
 from .wanted import NODES_FOLDER, Row, Wanted
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ class Plan:
     def __init__(self, cluster: Cluster, look: Look, read: Read, passphrase: bytes | None, now: datetime) -> None:
         self.cluster, self.look, self.now = cluster, look, now
         self.warnings: list[str] = []
+        self.new_key: NewKey = make_key     # where keys of an algorithm come from
         self.shared: frozenset[bytes] | None = None     # digests of keys that several hosts have, once looked into
         self.wanted = Wanted(cluster)
         rows = self.wanted.of_workspace()
@@ -282,9 +283,10 @@ class Plan:
         """Make the CAs and the service accounts' pair that are not there yet."""
         for name in self.roots:
             if self.roots[name].bundle is None:
-                make_root(self.roots[name], algorithm=self.algorithm, wanted=self.wanted, now=self.now)
+                make_root(self.roots[name], algorithm=self.algorithm, wanted=self.wanted, now=self.now,
+                          new_key=self.new_key)
         if self.service_accounts and self.service_accounts.public_pem is None:
-            make_service_accounts(self.service_accounts, algorithm=self.algorithm)
+            make_service_accounts(self.service_accounts, algorithm=self.algorithm, new_key=self.new_key)
 
     @property
     def algorithm(self) -> str:
@@ -297,7 +299,7 @@ class Plan:
         row, place, layout = task.row, task.row.place, self.wanted.layout
         if row.profile.kind == "leaf":
             root = self.roots[row.profile.signer or ""]
-            key = task.key or make_key(self.cluster.algorithm or root.ready().algorithm)
+            key = task.key or self.new_key(self.cluster.algorithm or root.ready().algorithm)
             chain = task.chain or (issue(root.ready(), row.profile, row.identity, key, now=self.now,
                                          validity=self.cluster.validity, warnings=self.warnings),)
             yield from leaf_files(row, layout, chain=chain, key=key, bundle=self.roots["ca"].bundle or b"")

@@ -31,7 +31,8 @@ def check_request(csr: CertificateSigningRequest, *, node: str, dns: Collection[
     """
     data = csr.public_bytes(Encoding.DER)
     try:
-        key, valid = csr.public_key(), csr.is_signature_valid
+        # the signature is whole octets: a BIT STRING that says otherwise was changed, though its octets are the same
+        key, valid = csr.public_key(), csr.is_signature_valid and data.endswith(b"\0" + csr.signature)
     except (ValueError, UnsupportedAlgorithm):
         raise RefusedError("the request's key or signature is of a kind that cannot be read", hint=_HINT) from None
     if not valid:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 Read = Callable[[str], bytes]
+NewKey = Callable[[str], "PrivateKeyTypes"]
 # A CA's row → its name in the description.
 GIVEN_NAMES = {"ca": "kubernetes", "etcd-ca": "etcd", "front-proxy-ca": "front-proxy"}
 
@@ -206,9 +207,9 @@ def _kept(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
         return pem.load_key(data, passphrase)
 
 
-def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime) -> None:
+def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime, new_key: NewKey = make_key) -> None:
     """Make a CA that is not there yet, in place: its key, unless one is kept, and its certificate."""
-    key = root.kept or make_key(algorithm)
+    key = root.kept or new_key(algorithm)
     root.authority = make_authority(root.row.profile, key, validity=wanted.cluster.ca_validity, now=now)
     root.bundle, root.certificates = root.authority.bundle, [root.authority.certificate]
     root.key_pem = pem.dump_key(key, form="traditional")
@@ -246,8 +247,8 @@ def _token_key(path: str, data: bytes) -> PrivateKeyTypes | None:
     return key if isinstance(key, rsa.RSAPrivateKey) or key_fault(key.public_key()) is None else None
 
 
-def make_service_accounts(pair: ServiceAccounts, *, algorithm: str) -> None:
+def make_service_accounts(pair: ServiceAccounts, *, algorithm: str, new_key: NewKey = make_key) -> None:
     """Make the pair that is not there yet, in place."""
-    key = make_key(algorithm)
+    key = new_key(algorithm)
     pair.key_pem = pem.dump_key(key, form="traditional")
     pair.public_pem = pem.dump_public_key(key.public_key())

@@ -80,7 +80,7 @@ def look(root: Path, relative: str) -> Entry:
     """
     folder, _, name = relative.rpartition("/")
     last = name not in ("", ".", "..")
-    place = os.path.join(resolve(root, folder), name) if last else resolve(root, relative)
+    place = os.path.join(resolve(root, folder) if folder else root, name) if last else resolve(root, relative)
     with disk(place):
         try:
             mode = os.lstat(place).st_mode

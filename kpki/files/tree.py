@@ -200,10 +200,12 @@ def sweep(root: Path, paths: Sequence[str]) -> None:
 
     `replace_tree` does it for what it is given; this is for what is right already. Raises FileError, RefusedError.
     """
-    folders: dict[str, str] = {}
-    for folder, _, _ in (path.rpartition("/") for path in paths):
-        folders.setdefault(folder, resolve(root, folder, refuse_escape=True))
-    _sweep(os.path.join(folders[folder], name) for folder, _, name in (path.rpartition("/") for path in paths))
+    names: dict[str, list[str]] = {}
+    for folder, _, name in (path.rpartition("/") for path in paths):
+        names.setdefault(folder, []).append(name)
+    for folder, inside in names.items():
+        place = resolve(root, folder, refuse_escape=True)
+        _sweep(os.path.join(place, name) for name in inside)
 
 
 def _sweep(targets: Iterable[str]) -> None:

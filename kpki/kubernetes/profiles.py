@@ -169,9 +169,14 @@ def check_address(text: str) -> str:
 
 def subject_name(identity: Identity) -> Name:
     """The subject of a certificate: O before CN, as Kubernetes' own tools write it."""
+    return _subject(tuple(identity.groups), identity.user)
+
+
+@lru_cache(maxsize=16)      # a node has several certificates under its name
+def _subject(groups: tuple[str, ...], user: str) -> Name:
     from ..stages.names import name_of
     from ..stages.strings import StringOptions
-    return name_of([*(("O", one) for one in identity.groups), ("CN", identity.user)], StringOptions(utf8=True))
+    return name_of([*(("O", one) for one in groups), ("CN", user)], StringOptions(utf8=True))
 
 
 def leaf_extensions(profile: Profile, identity: Identity, *, rsa: bool) -> list[tuple[str, str]]:

@@ -156,7 +156,10 @@ def ca_fault(certificate: Certificate) -> str | None:
 
 def signed_by(certificate: Certificate, ca: Certificate) -> bool:
     """Whether *ca* signed *certificate*: the issuer's name byte for byte, and the signature (crypto/x509)."""
-    return is_named_issuer(ca, certificate) and signatures.is_signed_by(certificate, signatures.public_key(ca))
+    return is_named_issuer(ca, certificate) and signatures.is_signed_by(certificate, _public_key(ca))
+
+
+_public_key = lru_cache(maxsize=_FEW)(signatures.public_key)
 
 
 def certifies(certificate: Certificate, public_key: bytes) -> bool:

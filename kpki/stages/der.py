@@ -196,6 +196,7 @@ def _time(moment: datetime) -> bytes:
     return tlv(UTC_TIME, text[2:]) if 1950 <= int(text[:4]) < 2050 else tlv(GENERALIZED_TIME, text)
 
 
+@lru_cache(maxsize=64)      # what a CA issues has most of them in common
 def extension_item(extension: Extension) -> bytes:
     """An Extension in DER, without the critical field where it is FALSE (RFC 5280 §4.1)."""
     return sequence(oid(extension.oid), boolean(True) if extension.critical else b"", octet_string(extension.value))

@@ -89,3 +89,12 @@ def test_no_flipped_octet_gets_a_certificate(data: st.DataObject) -> None:
     at, value = data.draw(st.integers(0, len(CSR) - 1)), data.draw(st.integers(1, 255))
     with pytest.raises(KpkiError):
         check_request(pem.load_csr(CSR[:at] + bytes([CSR[at] ^ value]) + CSR[at + 1:]), node="w", dns=[], addresses=[])
+
+
+def test_a_signature_is_whole_octets() -> None:
+    """A signature whose BIT STRING says that some of its bits do not count is refused, though they are zero."""
+    signature = pem.load_csr(CSR).signature
+    start = len(CSR) - len(signature) - 1
+    assert CSR[start] == 0 and check_request(pem.load_csr(CSR), node="w", dns=[], addresses=[])
+    with pytest.raises(KpkiError):
+        check_request(pem.load_csr(CSR[:start] + b"\1" + CSR[start + 1:]), node="w", dns=[], addresses=[])
