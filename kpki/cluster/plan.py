@@ -120,7 +120,9 @@ class Plan:
                       for row in rows if row.profile.kind == "ca"}
         pairs = [load_service_accounts(row, look, wanted=self.wanted) for row in rows if row.profile.kind == "key"]
         self.service_accounts: ServiceAccounts | None = pairs[0] if pairs else None
-        self.wanted.bundled = "ca" in self.roots and len(self.roots["ca"].certificates) > 1
+        # the signer of a bundle alone is for a kube-controller-manager that signs: where a host gets the CA's key
+        root = self.roots.get("ca")
+        self.wanted.bundled = root is not None and len(root.certificates) > 1 and root.host_key is not None
         self.unmade = frozenset(name for name, root in self.roots.items() if root.bundle is None)
         self._rows, self._servers = rows, self.wanted.api_servers()
         self._authorities = {name: tuple(root.certificates) for name, root in self.roots.items()}

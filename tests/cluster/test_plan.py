@@ -387,6 +387,18 @@ def test_a_bundle_goes_to_every_host_and_its_signer_alone_to_control_planes() ->
     assert steps(disk.plan(given=given)) == []
 
 
+def test_a_signer_alone_is_for_hosts_that_sign() -> None:
+    """Where no host gets the CA's key, none gets the signer of its bundle alone, and nothing is to do."""
+    given = given_ca()
+    key = pem.load_key(given["/ca/ca.key"])
+    given["/ca/ca.crt"] = given_ca()["/ca/ca.crt"] + given["/ca/ca.crt"]
+    given["/ca/ca.key"] = pem.dump_key(key, passphrase=b"secret")
+    disk = Disk(load_cluster(TEXT + GIVEN))
+    disk.apply(disk.plan(given=given, passphrase=b"secret"))
+    assert not [path for path in disk.files if path.endswith(("ca-signer.crt", "pki/ca.key"))]
+    assert steps(disk.plan(given=given)) == steps(disk.plan(given=given, passphrase=b"secret")) == []
+
+
 def test_a_lost_ca_certificate_is_made_again_for_its_key(disk: Disk) -> None:
     """Nobody has the certificate, the key is there: it stays the CA's key."""
     key = disk.files["pki/ca.key"].data
