@@ -2,7 +2,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -245,3 +249,16 @@ def test_a_key_that_stays_on_its_node(kpki: Run, described: Run, tmp_path: Path,
     from base64 import b64encode
     assert any(key.read_bytes() in path.read_bytes() or b64encode(key.read_bytes()) in path.read_bytes()
                for path in found)
+
+
+def test_a_bar_is_drawn_on_a_terminal_alone(described: Run) -> None:
+    """Hosts done of hosts in all, on stderr where that is a terminal; nothing of it on stdout or in a pipe."""
+    folder = described()
+    master, terminal = pty.openpty()
+    done = subprocess.run([sys.executable, "-m", "kpki", "apply", "--json"], cwd=folder, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=terminal, timeout=60, check=True,
+                          env=os.environ | {"PYTHONPATH": str(Path(page.__file__).parents[2]), "TERM": "xterm"})
+    os.close(terminal)
+    assert b"3/3" in os.read(master, 1 << 16)
+    os.close(master)
+    assert len(json.loads(done.stdout)["written"]) == 40
