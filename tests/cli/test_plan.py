@@ -262,3 +262,22 @@ def test_a_bar_is_drawn_on_a_terminal_alone(described: Run) -> None:
     assert b"3/3" in os.read(master, 1 << 16)
     os.close(master)
     assert len(json.loads(done.stdout)["written"]) == 40
+
+
+def test_a_link_in_a_hosts_tree_is_not_followed_out_of_it(kpki: Run, described: Run, tmp_path: Path) -> None:
+    """A tree, or a folder in one, that is a link to elsewhere is refused, nothing goes there; one inside is fine."""
+    folder = described()
+    tree, elsewhere = folder / "nodes/worker-1", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    tree.parent.mkdir()
+    tree.symlink_to(elsewhere)
+    assert "nodes/worker-1" in kpki("apply", status=2).refusal()
+    tree.unlink()
+    (tree / "etc").mkdir(parents=True)
+    (tree / "etc/kubernetes").symlink_to(elsewhere)
+    assert "etc/kubernetes" in kpki("apply", status=2).refusal()
+    assert [*elsewhere.iterdir()] == []
+    (tree / "etc/kubernetes").unlink()
+    (tree / "etc/kubernetes").symlink_to("../kube")
+    kpki("apply")
+    assert (tree / "kube/kubelet.conf").is_file() and "nothing to do" in kpki("plan").err
