@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 from .. import files
-from ..errors import FileError
 from .authority import make_key
 from .plan import Action, HostPlan, Plan, Step, Waiting, shared_keys
 from .processes import in_turn
@@ -121,8 +120,6 @@ class _Work(NamedTuple):
 
     def change(self, plans: Sequence[HostPlan], *, threads: int) -> _Report:
         """Carry these plans out, all or none of them."""
-        for one in plans:
-            self.check_links(one)
         with _new_keys(self.plan, plans, threads):
             made = [file for one in plans for file in self.plan.make(one)]
         removing = [_tree(one.host) + step.path for one in plans for step in one.steps if step.action == "remove"]
@@ -138,19 +135,6 @@ class _Work(NamedTuple):
                 report.done.setdefault(done, []).append(one.host)
         return report
 
-    def check_links(self, plan: HostPlan) -> None:
-        """Raise FileError where a link in a host's tree leads elsewhere from here than on that host."""
-        tree = _tree(plan.host).rstrip("/")
-        kind = files.look(self.folder, tree).kind if tree else "missing"
-        if kind == "missing":
-            return
-        root = os.path.join(self.folder, tree)
-        for inner in {step.path.rpartition("/")[0] for step in plan.steps}:
-            if kind == "link" or os.path.abspath(files.resolve(root, inner)) != os.path.abspath(
-                    files.resolve(self.folder, f"{tree}/{inner}")):
-                raise FileError(f"{root}/{inner}: a link on the way leads out of the host's tree, or is absolute",
-                                hint="put the folder itself in the link's place")
-
     def told(self, report: _Report, waiting: list[Waiting] | None) -> Iterator[Step]:
         """The steps of a report; what else is in it goes where it belongs."""
         self.plan.warnings += [one for one in report.warnings if one not in self.plan.warnings]
@@ -161,7 +145,8 @@ class _Work(NamedTuple):
                 yield from (Step(action, host, path, row, causes) for action, path, row, causes in done)
 
     def _is_there(self, path: str) -> bool:
-        return files.look(self.folder, path).kind != "missing"
+        above, _, name = path.rstrip("/").rpartition("/")
+        return files.look(os.path.join(self.folder, above), name).kind != "missing"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A CA at work: its signing pair, checked before use, and the certificates it issues for rows of the table."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -73,7 +74,8 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
         raise RefusedError(f"{names[0]} and {names[1]} do not match: the key is not the certificate's",
                            hint="take the key that lies beside this CA certificate")
     with about(names[0]):
-        _check_ca(signer, now)
+        _check_ca(signer)
+        check_lasting([signer], now)
     return Authority(signer, key, b"".join(map(pem.dump_certificate, bundle)))
 
 
@@ -95,16 +97,22 @@ def trusted_bundle(data: bytes) -> list[Certificate]:
     return bundle
 
 
-def _check_ca(certificate: Certificate, now: datetime) -> None:
+def _check_ca(certificate: Certificate) -> None:
     fault = reading.ca_fault(certificate)
     if fault:
         raise RefusedError(f"the certificate is not a CA: {fault}", hint="take the cluster's CA certificate")
+
+
+def check_lasting(certificates: Sequence[Certificate], now: datetime) -> None:
+    """Raise RefusedError where none of a CA's certificates is in its time."""
+    if any(one.not_valid_before_utc <= now <= one.not_valid_after_utc for one in certificates):
+        return
+    certificate = certificates[0]
     if now > certificate.not_valid_after_utc:
         raise RefusedError(f"the CA certificate expired on {day(certificate.not_valid_after_utc)}",
                            hint="nothing it signs is accepted any more: the CA must be renewed first")
-    if now < certificate.not_valid_before_utc:
-        raise RefusedError(f"the CA certificate is not valid before {day(certificate.not_valid_before_utc)}",
-                           hint="is this host's clock right?")
+    raise RefusedError(f"the CA certificate is not valid before {day(certificate.not_valid_before_utc)}",
+                       hint="is this host's clock right?")
 
 
 def day(moment: datetime) -> str:

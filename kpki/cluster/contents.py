@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -103,17 +104,20 @@ def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
                    expected=f"a {noun} in PEM")
 
 
-def read_public_key(found: Found, row: str) -> tuple[bytes | None, Finding | None]:
-    """The public key (DER) of a file, or why there is none; a certificate is as good, as kube-apiserver takes one."""
+def read_public_keys(found: Found, row: str) -> tuple[list[bytes], Finding | None]:
+    """The public keys (DER) of a file, or why there is none: of every block, a certificate is as good, and what is
+    neither is passed over, as kube-apiserver does (client-go, util/keyutil: ParsePublicKeysPEM)."""
     data, finding = readable(found, row)
     if data is None:
-        return None, finding
-    try:
-        if b"-----BEGIN CERTIFICATE-----" in data:
-            return public_key_der(pem.load_certificate(data).public_key()), None
-        return public_key_der(pem.load_public_key(data)), None
-    except InputError:
-        return None, _no_pem(found.path, row, data, "public key")
+        return [], finding
+    public_keys = list[bytes]()
+    for block in _blocks(data)[0]:
+        with suppress(InputError):
+            if block.label == "CERTIFICATE":
+                public_keys.append(public_key_der(pem.load_certificate(block.der, encoding="DER").public_key()))
+            elif block.label == "PUBLIC KEY":
+                public_keys.append(public_key_der(pem.load_public_key(block.der, encoding="DER")))
+    return public_keys, None if public_keys else _no_pem(found.path, row, data, "public key")
 
 
 def read_key(found: Found, row: str, *, passphrase: bytes | None = None,

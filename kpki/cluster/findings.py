@@ -12,9 +12,10 @@ from .. import pem
 from ..errors import InputError
 from ..kubernetes import reading
 from ..kubernetes.kubeconfig import Kubeconfig, KubeconfigError, Material, load_kubeconfig, same_kubeconfig
+from ..kubernetes.layouts import SIGNER, Layout
 from ..kubernetes.profiles import find_profile, identity_of
 from ..stages import keys
-from .contents import Finding, read_certificates, read_key, read_public_key, readable
+from .contents import Finding, read_certificates, read_key, read_public_keys, readable
 from .inventory import Found, Inventory, named_path
 from .issued import is_as_issued
 from .leaves import WITHIN, Judge, ca_fault, leaf_faults, leaf_warnings
@@ -62,23 +63,24 @@ def judge(row: Row, look: Look, by: Judge) -> Judged:
 
 def _judge_authority(row: Row, look: Look, by: Judge) -> Judged:
     """A CA's file on a host: the CA that counts is in it, and where the host has its key, that is the CA's."""
-    path = row.place.certificate
+    path, signer = row.place.certificate, by.signers.get(row.name)
     chain, finding = read_certificates(look(path), row.name)
     findings = [finding] if finding else []
     fault = None if finding else _authority_fault(path, row, chain, by)
     findings += [fault] if fault else []
     judged = Judged(findings, chain=chain, pair_right=not findings)
-    if not (row.with_key and row.place.key):
-        if row.place.key and by.worker and not look(row.place.key).missing:
-            judged.findings.append(Finding("ca-key-on-worker", row.place.key, row.name, "a worker signs nothing, and "
-                                           "whoever reads this key can be anybody in the cluster"))
+    if by.forbidden and row.name == "ca":
+        judged.findings += [Finding("ca-key-on-worker", key_path, name, "a worker signs nothing, and whoever reads "
+                                    "this key can be anybody in the cluster")
+                            for key_path, name in by.forbidden if not look(key_path).missing]
+    if by.forbidden or not (row.with_key and row.place.key):
         return judged
     found = look(row.place.key)
     if found.missing and not by.exact:
         return judged       # a CA without its key is an external CA
     key, finding = read_key(found, row.name)
     if finding is None and key is not None and chain \
-            and not any(reading.certifies(one, keys.public_key_der(key)) for one in chain):
+            and not any(reading.certifies(one, keys.public_key_der(key)) for one in ([signer] if signer else chain)):
         finding = Finding("key-cert-mismatch", found.path, row.name, "the private key is not the CA certificate's")
     judged.findings += [finding] if finding else []
     judged.findings += _exposed(found, row)
@@ -92,6 +94,9 @@ def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate], b
                        got=_fingerprint(certificates[0]))
     faults = [ca_fault(path, row.name, one, by.now) for one in certificates]
     expected = by.trusted(row.name) if by.known else ()
+    if row.place.only == SIGNER and len(certificates) > 1:
+        return Finding("unknown-authority", path, row.name, f"it holds {len(certificates)} certificates, and "
+                       "kube-controller-manager takes the one that signs, alone")
     there = [one in certificates for one in expected]
     if expected and not (all(there) if by.exact else any(there)):
         return Finding("unknown-authority", path, row.name, "it is not the cluster's CA: "
@@ -104,7 +109,7 @@ def _judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
     """The pair that signs service-account tokens: the public key is the private key's, and the cluster's."""
     findings: list[Finding] = []
     public_found = look(row.place.certificate)
-    public_key, finding = read_public_key(public_found, row.name)
+    public_keys, finding = read_public_keys(public_found, row.name)
     findings += [finding] if finding else []
     key = None
     if row.with_key:
@@ -112,8 +117,9 @@ def _judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
         key, finding = read_key(found, row.name)
         findings += [finding] if finding else _exposed(found, row)
     own = by.service_accounts or (keys.public_key_der(key) if key is not None else None)
-    for path, one in ((row.place.certificate, public_key), (row.place.key, key and keys.public_key_der(key))):
-        if one is not None and own is not None and one != own:
+    there = ((row.place.certificate, public_keys), (row.place.key, [keys.public_key_der(key)] if key else []))
+    for path, known in there:
+        if known and own is not None and own not in known:
             findings.append(Finding("sa-key-mismatch", path, row.name, "it is another key than the one that signs the "
                                     "service accounts' tokens: every token is refused"))
     return Judged(findings, key=key, pair_right=not findings)
@@ -275,7 +281,7 @@ def check_node(inventory: Inventory, *, node: str, now: datetime, authorities: S
     if authorities is not None:
         trusted["ca"] = list(authorities)
     judge_by = Judge(node=node, now=now, authorities=trusted, known=authorities is not None, authority_paths=own,
-                     within=within)
+                     forbidden=ca_keys(inventory.layout) if _is_worker(rows) else (), within=within)
     return check_rows(rows, inventory.look, judge_by)
 
 
@@ -291,6 +297,17 @@ def rows_there(inventory: Inventory, node: str) -> list[Row]:
         rows.append(Row(host=node, place=place, profile=profile, with_key=with_key, identity=identity_of(
             profile, node=node, administrators=layout.administrators, dns=names)))
     return rows
+
+
+def _is_worker(rows: Iterable[Row]) -> bool:
+    """Whether a host with these rows is a worker: no file there is a control plane's or etcd's."""
+    return all(row.profile.kind == "ca" or row.profile.per == "node" or row.name == "admin" for row in rows)
+
+
+def ca_keys(layout: Layout) -> tuple[tuple[str, str], ...]:
+    """Where a layout has the keys of CAs, and of which."""
+    return tuple((place.key, place.row) for place in layout.places
+                 if place.key and find_profile(place.row).kind == "ca")
 
 
 def check_rows(rows: Iterable[Row], look: Look, by: Judge) -> list[Finding]:

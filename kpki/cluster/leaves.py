@@ -28,24 +28,25 @@ class Judge:
     """What a tree is judged by.
 
     *node* is whose it is, *now* the moment (UTC), *authorities* the certificates that count by the CA's row; *known*
-    says that they come from elsewhere than the tree itself. *servers* are the API servers' names and addresses, where a
-    description tells them, *service_accounts* the public key (DER) that signs tokens. *exact* holds names and bundles
-    against the description's, else only against what any such row must have. *authority_paths* are the tree's own CA
-    files, which are judged by themselves, and their rows; *unmade* the CAs that are still to be made, so that nothing
-    can be theirs. *worker* says that no role gives the host a CA's key. *warns* asks for warnings too, of what ends
-    within *within*.
+    says that they come from elsewhere than the tree itself. *signers* are those of them whose key signs, where that is
+    known, *servers* the API servers' names and addresses, where a description tells them, *service_accounts* the public
+    key (DER) that signs tokens. *exact* holds names and bundles against the description's, else only against what any
+    such row must have. *authority_paths* are the tree's own CA files, which are judged by themselves, and their rows;
+    *unmade* the CAs that are still to be made, so that nothing can be theirs. *forbidden* are the places, and rows, of
+    the keys of CAs on a host that no role gives one. *warns* asks for warnings too, of what ends within *within*.
     """
 
     node: str
     now: datetime
     authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
     known: bool = False
+    signers: Mapping[str, Certificate] = field(default_factory=dict)
     servers: frozenset[str] | None = None
     service_accounts: bytes | None = None
     exact: bool = False
     authority_paths: Mapping[str, str] = field(default_factory=dict)
     unmade: frozenset[str] = frozenset()
-    worker: bool = False
+    forbidden: Sequence[tuple[str, str]] = ()
     warns: bool = True
     within: timedelta = WITHIN
 

@@ -17,7 +17,7 @@ from ..stages import keys
 from .authority import issue, key_fault, make_key
 from .contents import Finding
 from .description import Cluster, Host
-from .findings import Judged, Look, judge
+from .findings import Judged, Look, ca_keys, judge
 from .inventory import Found
 from .leaves import Judge
 from .pairs import leaf_files
@@ -124,8 +124,9 @@ class Plan:
         root = self.roots.get("ca")
         self.wanted.bundled = root is not None and len(root.certificates) > 1 and root.host_key is not None
         self.unmade = frozenset(name for name, root in self.roots.items() if root.bundle is None)
-        self._rows, self._servers = rows, self.wanted.api_servers()
+        self._rows, self._servers, self._ca_keys = rows, self.wanted.api_servers(), ca_keys(self.wanted.layout)
         self._authorities = {name: tuple(root.certificates) for name, root in self.roots.items()}
+        self._signers = {name: root.signer for name, root in self.roots.items() if root.signer}
         self._service_accounts = self.service_accounts.public_key if self.service_accounts else None
 
     # What is to be done
@@ -191,9 +192,10 @@ class Plan:
     def _by(self, host: Host | None, rows: Sequence[Row], *, warns: bool = False) -> Judge:
         """What a host's *rows*, or with None the workspace's, are judged by."""
         return Judge(node=host.name if host else "", now=self.now, authorities=self._authorities, known=True,
-                     exact=True, servers=self._servers, service_accounts=self._service_accounts, unmade=self.unmade,
+                     exact=True, signers=self._signers, servers=self._servers, unmade=self.unmade,
+                     service_accounts=self._service_accounts,
                      authority_paths={row.place.certificate: row.name for row in rows if row.profile.kind == "ca"},
-                     worker=host is not None and not host.roles, warns=warns)
+                     forbidden=self._ca_keys if host and not host.roles else (), warns=warns)
 
     def _judge(self, row: Row, look: Look, by: Judge) -> Judged:
         if row.place.only == SIGNER and (signer := self.roots[row.name].signer):
@@ -217,7 +219,7 @@ class Plan:
         unmade = row.name in self.unmade or row.profile.kind == "key" and self._service_accounts is None
         wrong = {finding.path for finding in judged.findings}
         steps = [_step(row, path, look, judged.findings) for path in row.paths() if unmade or path in wrong]
-        steps += [Step("remove", row.host, one.path, row.name, (one.cause,)) for one in judged.findings
+        steps += [Step("remove", row.host, one.path, one.row, (one.cause,)) for one in judged.findings
                   if one.cause == "ca-key-on-worker"]
         return Task(row, tuple(steps))
 

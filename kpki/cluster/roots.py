@@ -13,8 +13,9 @@ from ..errors import FileError, InputError, KpkiError, RefusedError, about
 from ..kubernetes import reading
 from ..kubernetes.layouts import CONTROL_PLANE, ETCD
 from ..stages import keys
-from .authority import Authority, key_fault, load_authority, load_bundle, make_authority, make_key, sound_key
-from .contents import Finding, read_key, read_public_key, readable
+from .authority import (Authority, check_lasting, key_fault, load_authority, load_bundle, make_authority, make_key,
+                        sound_key)
+from .contents import Finding, read_key, read_public_keys, readable
 from .findings import Look
 from .inventory import Found
 from .wanted import NODES_FOLDER, Row, Wanted
@@ -80,7 +81,10 @@ class Root:
 
 @dataclass(slots=True)
 class ServiceAccounts:
-    """The pair that signs tokens: *key* and its bytes, or the public half alone where the key is kept elsewhere."""
+    """The pair that signs tokens; the public half alone where the key is kept elsewhere.
+
+    *public_pem* may hold further keys, whose tokens are still to be taken.
+    """
 
     row: Row
     key_pem: bytes | None = field(default=None, repr=False)
@@ -89,7 +93,14 @@ class ServiceAccounts:
     @property
     def public_key(self) -> bytes | None:
         """The public key (DER), None while it is still to be made."""
-        return None if self.public_pem is None else keys.public_key_der(pem.load_public_key(self.public_pem))
+        if self.key_pem is not None:
+            return keys.public_key_der(pem.load_key(self.key_pem))
+        return next(iter(_public_keys(self.public_pem)), None)
+
+    @property
+    def derived(self) -> bool:
+        """Whether the public key is the private key's half and nothing else."""
+        return self.key_pem is not None and len(_public_keys(self.public_pem)) == 1
 
     @property
     def can_sign(self) -> bool:
@@ -109,8 +120,8 @@ class ServiceAccounts:
             if key is not None and keys.public_key_der(key) == self.public_key:
                 return None
             return finding or Finding("weak-signature-or-key", path, row, "it is a key that Kubernetes does not read")
-        public_key, finding = read_public_key(found, row)
-        if finding or public_key == self.public_key:
+        public_keys, finding = read_public_keys(found, row)
+        if finding or self.public_key in public_keys:
             return finding
         return Finding("sa-key-mismatch", path, row, "it is not the public half of the key beside it")
 
@@ -130,12 +141,12 @@ def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: b
             raise InputError(f"{row.place.certificate}: another CA than {given.certificate}, which the description "
                              "names, and a CA is never replaced", hint="move away the one that is not the cluster's")
         return root
-    places = _places(row, wanted)
-    for certificate_path, key_path in places:
-        certificate, key_found = _present(look(certificate_path)), _present(look(key_path))
-        if certificate is not None:
-            key = _key_elsewhere(certificate, look, places) if key_found is None else key_found.data
-            return _loaded(row, certificate.data or b"", key, certificate_path, key_path, passphrase, now)
+    own_key = _present(look(row.place.key))
+    for certificate_path, key_path in _places(row, wanted):
+        if (certificate := _present(look(certificate_path))) is not None:
+            found = own_key or _present(look(key_path)) or _key_elsewhere(certificate, look, _places(row, wanted))
+            return _loaded(row, certificate.data or b"", found.data if found else None, certificate_path,
+                           found.path if found else row.place.key, passphrase, now)
     kept = look(row.place.key)
     return Root(row, certificate_path=row.place.certificate, key_path=row.place.key, kept=_kept(kept, passphrase),
                 encrypted=b"ENCRYPTED" in (kept.data or b""))
@@ -159,16 +170,16 @@ def _places(row: Row, wanted: Wanted) -> Iterator[tuple[str, str]]:
                     yield f"{tree}/{one.place.certificate}", f"{tree}/{one.place.key}"
 
 
-def _key_elsewhere(certificate: Found, look: Look, places: Iterator[tuple[str, str]]) -> bytes | None:
-    """The key of a CA that one of the further places still holds, None where it is kept elsewhere."""
+def _key_elsewhere(certificate: Found, look: Look, places: Iterator[tuple[str, str]]) -> Found | None:
+    """The key of a CA that one of the places still holds, None where it is kept elsewhere."""
     with about(certificate.path):
         bundle = load_bundle(certificate.data or b"")
     for _, path in places:
-        data = look(path).data
-        if data is not None and (key := sound_key(data)) is not None:
+        found = look(path)
+        if found.data is not None and (key := sound_key(found.data)) is not None:
             public_key = keys.public_key_der(key)
             if any(reading.certifies(one, public_key) for one in bundle):
-                return data
+                return found
     return None
 
 
@@ -187,10 +198,11 @@ def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key
             raise RefusedError(f"the certificate is not a CA: {fault}", hint="take the cluster's CA certificate")
     bundle = b"".join(map(pem.dump_certificate, certificates))
     root = Root(row, bundle, key, certificate_path, key_path, certificates=certificates)
-    if key is None:
-        return root
-    root.encrypted = b"ENCRYPTED" in key
-    if passphrase is not None or not root.encrypted:
+    root.encrypted = b"ENCRYPTED" in (key or b"")
+    if key is None or root.encrypted and passphrase is None:
+        with about(certificate_path):
+            check_lasting(certificates, now)
+    else:
         root.authority = load_authority(data, key, passphrase=passphrase if root.encrypted else None, now=now,
                                         names=(certificate_path, key_path))
     return root
@@ -222,17 +234,27 @@ def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAcc
     file.
     """
     alone: ServiceAccounts | None = None
+    broken = False
     for public_path, key_path in _places(row, wanted):
         key, public = _present(look(key_path)), _present(look(public_path))
         if key is not None and (loaded := _token_key(key_path, key.data or b"")) is not None:
-            pair = ServiceAccounts(row, key.data, pem.dump_public_key(loaded.public_key()))
+            half = pem.dump_public_key(loaded.public_key())
+            there = public.data if public and {*_public_keys(half)} <= {*_public_keys(public.data)} else half
+            pair = ServiceAccounts(row, key.data, there)
             if alone is None or pair.public_key == alone.public_key:
                 return pair
-        elif key is None and public is not None and alone is None:
+        elif key is not None:
+            broken |= key_path == row.place.key
+        elif public is not None and alone is None and not broken:
             with about(public_path):
-                pem.load_public_key(public.data or b"")
-            alone = ServiceAccounts(row, None, public.data)
+                alone = ServiceAccounts(row, None, public.data)
+                if alone.public_key is None:
+                    raise InputError("no public key in it that Kubernetes reads")
     return alone or ServiceAccounts(row)
+
+
+def _public_keys(data: bytes | None) -> list[bytes]:
+    return read_public_keys(Found("", data), "")[0]
 
 
 def _token_key(path: str, data: bytes) -> PrivateKeyTypes | None:

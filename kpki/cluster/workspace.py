@@ -53,12 +53,12 @@ def read_cluster(folder: str) -> Cluster:
 
 
 def look_in(folder: str, path: str) -> Found:
-    """A file of a workspace; in a host's tree symbolic links are read as on that host."""
+    """A file of a workspace: symbolic links are read as they lie there, in a host's tree as on that host."""
     from .inventory import look
     trees, _, rest = path.partition("/")
     host, _, inner = rest.partition("/")
     if trees != NODES_FOLDER or not inner:
-        return look(folder, path)
+        return replace(look("/", os.path.abspath(os.path.join(folder, path)).lstrip("/")), path=path)
     return replace(look(os.path.join(folder, trees, host), inner), path=path)
 
 
@@ -162,7 +162,9 @@ def write(folder: str, wanted: Sequence[files.File], *, trees: str, now: datetim
 
     *trees* is the folder below it that holds a host's tree in each of its own: folders inside those are 0755, as on a
     host, all others 0700. *run* names the folder in the backup, None: a new one. Gives each file with what was done.
+    Raises FileError for a link on the way that leads elsewhere than it is read.
     """
+    _check_links(folder, [*(file.path for file in wanted), *removing], trees)
     depth = trees.count("/") + 2
 
     def folder_mode(path: str) -> int:
@@ -170,6 +172,29 @@ def write(folder: str, wanted: Sequence[files.File], *, trees: str, now: datetim
 
     return files.replace_tree(folder, wanted, removing=removing, folder_mode=folder_mode, backup=BACKUP, run=run,
                               now=now)
+
+
+def _check_links(folder: str, paths: Sequence[str], trees: str) -> None:
+    """Raise FileError where a link leads out of the workspace, or in a host's tree elsewhere from here than there."""
+    depth = trees.count("/") + 2
+    for path in dict.fromkeys(path.rpartition("/")[0] for path in paths):
+        written = files.resolve(folder, path)
+        if not path or written == os.path.join(folder, path):
+            continue
+        parts = path.split("/")
+        tree, inner = ("/".join(part) for part in (parts[:depth], parts[depth:]))
+        read = _real(os.path.join(folder, path))
+        if tree.startswith(f"{trees}/"):
+            read = files.resolve(_real(os.path.join(folder, tree)), inner)
+        if read != _real(written):
+            raise FileError(f"{os.path.join(folder, path)}: a link on the way leads out of "
+                            + ("the host's tree, or is absolute" if tree.startswith(f"{trees}/") else folder),
+                            hint="put the folder itself in the link's place")
+
+
+def _real(path: str) -> str:
+    """Where a path leads, every link on the way followed as it lies here."""
+    return files.resolve("/", os.path.abspath(path))
 
 
 def ensure_example(folder: str, now: datetime) -> tuple[str, str]:

@@ -208,6 +208,20 @@ def test_a_fault_is_named_once_at_its_root(tree: Tree, cause: str, path: str, mu
     assert finding.message and finding.message == finding.message.strip().removesuffix(".")
 
 
+def test_a_cas_key_belongs_where_a_control_plane_is(tree: Tree) -> None:
+    """In a worker's tree the key of any CA is a fault; where a file of a control plane lies as well it is none."""
+    key, etcd_key = "etc/kubernetes/ssl/ca-key.pem", "etc/kubernetes/ssl/etcd-ca-key.pem"
+    for path in (key, etcd_key):
+        tree.put(path, pem.dump_key(tree.ca.key))
+        tree.path(path).chmod(0o600)
+    tree.put("etc/kubernetes/ssl/etcd-ca.pem", bytes_of(tree, CA))
+    assert [*tree.faults()] == [("ca-key-on-worker", key), ("ca-key-on-worker", etcd_key)]
+    tree.put("etc/kubernetes/ssl/service-accounts.pem", pem.dump_public_key(tree.ca.key.public_key()))
+    tree.put("etc/kubernetes/ssl/service-accounts-key.pem", pem.dump_key(tree.ca.key))
+    tree.path("etc/kubernetes/ssl/service-accounts-key.pem").chmod(0o600)
+    assert tree.faults() == []
+
+
 def test_every_cause_has_a_fault_that_shows_it() -> None:
     """No row of the vocabulary is there that nothing produces, and nothing is found that has no row."""
     elsewhere = {"expired-server-cert", "missing-san-ip", "etcd-peer-cert", "front-proxy-ca", "sa-key-mismatch",

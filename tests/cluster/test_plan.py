@@ -185,6 +185,8 @@ def edited(path: str, old: str, new: str) -> Callable[[Disk], None]:
     (edited("nodes/w-1/etc/kubernetes/kubelet.conf", "https://10.0.0.10:6443", "https://10.9.9.9:6443"),
      [("replace", "w-1:etc/kubernetes/kubelet.conf", "kubeconfig-broken")]),
     (copied("pki/ca.key", f"nodes/w-1/{PKI}/ca.key"), [("remove", f"w-1:{PKI}/ca.key", "ca-key-on-worker")]),
+    (copied("pki/etcd/ca.key", f"nodes/w-1/{PKI}/etcd/ca.key"),
+     [("remove", f"w-1:{PKI}/etcd/ca.key", "ca-key-on-worker")]),
     (copied("pki/ca.key", f"nodes/cp-2/{PKI}/etcd/ca.key"),
      [("replace", f"cp-2:{PKI}/etcd/ca.key", "key-cert-mismatch")]),
 ])
@@ -331,6 +333,28 @@ def test_a_cas_key_that_only_a_host_still_has_is_taken_back(disk: Disk, name: st
     assert disk.files == before
 
 
+def test_the_workspaces_own_key_counts_beside_a_hosts_certificate(disk: Disk) -> None:
+    """The certificate comes back to the key that is there, in one run; to another's key it does not."""
+    before = dict(disk.files)
+    for path in ("pki/ca.crt", f"nodes/cp-1/{PKI}/ca.key", f"nodes/cp-2/{PKI}/ca.key"):
+        del disk.files[path]
+    disk.apply(disk.plan())
+    assert disk.files == before
+    del disk.files["pki/ca.crt"]
+    disk.put("pki/ca.key", pem.dump_key(make_key("ECDSA-P256")), 0o600)
+    with pytest.raises(RefusedError, match=f"nodes/cp-1/{PKI}/ca.crt and pki/ca.key do not match"):
+        disk.plan()
+
+
+def test_an_encrypted_key_is_no_less_the_workspaces_own(disk: Disk) -> None:
+    """A host's plain copy does not take its place, and goes to no further host."""
+    disk.put("pki/ca.key", pem.dump_key(pem.load_key(disk.files["pki/ca.key"].data), passphrase=b"secret"), 0o600)
+    for path in ("pki/ca.crt", f"nodes/cp-1/{PKI}/ca.key"):
+        del disk.files[path]
+    for passphrase in (None, b"secret"):
+        assert steps(disk.plan(passphrase=passphrase)) == [("create", ":pki/ca.crt", "file-missing")]
+
+
 def test_a_key_that_nobody_has_is_kept_elsewhere(disk: Disk) -> None:
     """A CA certificate without its key anywhere: nothing to do for it, and what it is to sign waits for the key."""
     disk.files = {path: file for path, file in disk.files.items() if not path.endswith("pki/ca.key")}
@@ -358,8 +382,14 @@ def test_a_ca_that_is_of_no_use_is_refused_and_not_replaced(disk: Disk, data: by
 
 def test_a_ca_past_its_end_is_refused(disk: Disk) -> None:
     """An expired CA signs nothing any more, and kpki makes no other in its place."""
+    later = NOW + timedelta(days=4000)
     with pytest.raises(RefusedError, match="pki/.*ca.crt: the CA certificate expired on 2035-12-31"):
-        disk.plan(now=NOW + timedelta(days=4000))
+        disk.plan(now=later)
+    disk.files = {path: file for path, file in disk.files.items() if not path.endswith("ca.key")}
+    with pytest.raises(RefusedError, match="pki/.*ca.crt: the CA certificate expired on 2035-12-31"):
+        disk.plan(now=later)
+    with pytest.raises(RefusedError, match="pki/.*ca.crt: the CA certificate is not valid before 2026-01-02"):
+        disk.plan(now=NOW - timedelta(days=9))
 
 
 def test_a_ca_that_cannot_be_read_is_not_taken_for_missing(disk: Disk) -> None:
@@ -385,6 +415,10 @@ def test_a_bundle_goes_to_every_host_and_its_signer_alone_to_control_planes() ->
     assert f"nodes/w-1/{PKI}/ca-signer.crt" not in disk.files
     certificate(disk, f"nodes/cp-1/{PKI}/apiserver.crt").verify_directly_issued_by(signer)
     assert steps(disk.plan(given=given)) == []
+    disk.put(f"nodes/cp-1/{PKI}/ca.key", old["/ca/ca.key"], 0o600)
+    disk.copy(f"nodes/cp-1/{PKI}/ca.crt", f"nodes/cp-1/{PKI}/ca-signer.crt")
+    assert steps(disk.plan(given=given)) == [("replace", f"cp-1:{PKI}/ca.key", "key-cert-mismatch"),
+                                             ("replace", f"cp-1:{PKI}/ca-signer.crt", "unknown-authority")]
 
 
 def test_a_signer_alone_is_for_hosts_that_sign() -> None:
@@ -448,6 +482,32 @@ def test_a_service_accounts_key_that_nobody_has_any_more_is_made_anew(disk: Disk
     disk.apply(plan)
     assert disk.files["pki/sa.key"].data == disk.files[f"nodes/cp-2/{PKI}/sa.key"].data not in (b"", before)
     assert steps(disk.plan()) == []
+
+
+def test_a_broken_service_accounts_key_is_told_though_a_public_key_is_there(disk: Disk) -> None:
+    """Its file in the workspace says that it was not kept elsewhere: nobody has it, and there is a new pair."""
+    for host in ("cp-1", "cp-2"):
+        del disk.files[f"nodes/{host}/{PKI}/sa.key"]
+    disk.put("pki/sa.key", b"", 0o600)
+    plan = disk.plan()
+    assert ("replace", ":pki/sa.key", "bad-pem") in steps(plan)
+    disk.apply(plan)
+    assert steps(disk.plan()) == []
+
+
+def test_further_public_keys_stay_for_the_tokens_of_former_keys(disk: Disk) -> None:
+    """kube-apiserver checks tokens with every key of the file; the one that signs has to be among them."""
+    own = disk.files["pki/sa.pub"].data
+    for data in (_OTHER + own, own + b"words\n" + _OTHER):
+        for path in [path for path in disk.files if path.endswith("sa.pub")]:
+            disk.put(path, data, 0o600)
+        assert steps(disk.plan()) == []
+    disk.lose("pki/sa")
+    disk.lose(f"nodes/cp-2/{PKI}/sa")
+    disk.apply(disk.plan())
+    assert disk.files["pki/sa.pub"].data == disk.files[f"nodes/cp-2/{PKI}/sa.pub"].data == own + b"words\n" + _OTHER
+    disk.put("pki/sa.pub", _OTHER + _OTHER, 0o600)
+    assert steps(disk.plan()) == [("replace", ":pki/sa.pub", "sa-key-mismatch")]
 
 
 def test_an_encrypted_service_accounts_key_is_not_replaced(disk: Disk) -> None:

@@ -219,6 +219,27 @@ def test_a_target_that_is_not_as_it_was_stops_it_before_the_first_change(
     assert snapshot(folder) == before
 
 
+@pytest.mark.parametrize("name", ["etc", "etc/kubernetes"])
+def test_a_link_out_of_the_folder_stops_it_before_the_first_change(name: str, there: Callable[[str], Path],
+                                                                   tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing is written through a link to another place; a CA that is only read may lie behind one."""
+    folder, outside = there("kubeadm"), tmp_path_factory.mktemp("outside")
+    gone(folder, KUBELET)
+    script = text_of(plan_in(folder, cluster_of("kubeadm")))
+    shutil.move(folder / "pki", outside / "pki")
+    (folder / "pki").symlink_to(outside / "pki")
+    shutil.copytree(folder, copy := outside / "copy", symlinks=True)
+    run(copy, script)
+    assert (copy / KUBELET).is_file()
+    (outside / "elsewhere").mkdir()
+    shutil.rmtree(folder / "nodes/worker-1" / name)
+    (folder / "nodes/worker-1" / name).symlink_to(outside / "elsewhere")
+    (outside / "elsewhere/kubernetes").mkdir()
+    before = snapshot(outside)
+    assert "a link leads out of" in run(folder, script, status=1)
+    assert snapshot(outside) == before
+
+
 def test_an_older_openssl_stops_it_before_the_first_change(tmp_path: Path) -> None:
     """openssl 1.1.1, or what is no openssl, is named; 3 and 4 are new enough."""
     script = text_of(plan_in(tmp_path, cluster_of("ssl")))

@@ -10,7 +10,7 @@ from kpki import files, pem
 from kpki.clock import utc_now
 from kpki.cluster.authority import load_authority
 from kpki.cluster.description import example_description, load_cluster
-from kpki.cluster.workspace import ensure_example, read_cluster, write
+from kpki.cluster.workspace import ensure_example, look_in, read_cluster, write
 from kpki.errors import ConfigurationError, FileError
 
 
@@ -21,6 +21,42 @@ def test_folders_are_private_up_to_the_hosts_trees(tmp_path: Path) -> None:
     modes = {str(path.relative_to(tmp_path)): path.stat().st_mode & 0o777
              for path in tmp_path.rglob("*") if path.is_dir()}
     assert modes == {"w": 0o700, "w/nodes": 0o700, "w/nodes/a": 0o700, "w/nodes/a/etc": 0o755, "w/pki": 0o700}
+
+
+def test_a_link_out_of_a_workspace_is_read_and_never_written_through(tmp_path: Path) -> None:
+    """A CA behind a link is not taken for missing; what would be written there is refused, and nothing is."""
+    folder, outside = tmp_path / "w", tmp_path / "outside"
+    folder.mkdir()
+    (outside / "etc").mkdir(parents=True)
+    (outside / "ca.crt").write_bytes(b"ca")
+    (folder / "pki").symlink_to(outside)
+    (folder / "one.crt").symlink_to(outside / "ca.crt")
+    for path in ("pki/ca.crt", "one.crt"):
+        assert look_in(str(folder), path).data == b"ca"
+    assert look_in(str(folder), "pki/ca.key").missing
+    (folder / "nodes").mkdir()
+    (folder / "nodes/a").symlink_to(outside)
+    for path in ("pki/ca.key", "nodes/a/etc/x"):
+        with pytest.raises(FileError, match="a link on the way leads out of"):
+            write(str(folder), [files.File(path, b"", 0o600)], trees="nodes", now=utc_now())
+    assert sorted(path.name for path in outside.rglob("*")) == ["ca.crt", "etc"]
+
+
+def test_a_link_inside_is_written_through_where_it_leads(tmp_path: Path) -> None:
+    """A relative link that stays inside leads to the same place here as on the host; an absolute one does not."""
+    tree = tmp_path / "nodes/a"
+    (tree / "srv/pki").mkdir(parents=True)
+    (tree / "etc").symlink_to("srv")
+    (tmp_path / "pki").symlink_to(tmp_path / "own")
+    write(str(tmp_path), [files.File("nodes/a/etc/pki/x", b"x", 0o600)], trees="nodes", now=utc_now())
+    assert (tree / "srv/pki/x").read_bytes() == b"x"
+    (tree / "etc").unlink()
+    (tree / "etc").symlink_to("/srv")
+    for path in ("nodes/a/etc/pki/x", "pki/x"):
+        with pytest.raises(FileError, match="a link on the way leads out of"):
+            write(str(tmp_path), [files.File(path, b"y", 0o600)], trees="nodes", now=utc_now())
+    assert look_in(str(tmp_path), "nodes/a/etc/pki/x").data == b"x"
+    assert not (tmp_path / "srv").exists()
 
 
 def test_a_description_is_read_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,8 @@ set -eu     # stop at the first command that fails, and at a variable that nobod
 umask 077   # what is made is its owner's alone from its first moment on; chmod opens what others may read
 
 # ---- Before the first change ----
-# openssl is new enough; what is to be made is not there; what is to be replaced or read is.
+# openssl is new enough; what is to be made is not there; what is to be replaced or read is; no link leads what is
+# written out of here.
 
 stop() {
     printf '%s\\n' "$1" >&2
@@ -50,11 +51,18 @@ case $(openssl version) in
     *) stop "openssl 3.0 or newer is needed, this is $(openssl version)" ;;
 esac
 
+here=$(pwd -P)
 while IFS= read -r line; do
     file=${line#* }
     case $line in
         new*) if [ -e "$file" ] || [ -L "$file" ]; then stop "$file: is there already, nothing was changed"; fi ;;
-        old*) if [ ! -f "$file" ]; then stop "$file: is not there any more, nothing was changed"; fi ;;
+        *) if [ ! -f "$file" ]; then stop "$file: is not there any more, nothing was changed"; fi ;;
+    esac
+    folder=./${file%/*}
+    while [ ! -d "$folder" ]; do folder=${folder%/*}; done
+    case $line,$(cd "$folder" && pwd -P)/ in
+        use*,* | *,"${here%/}"/*) ;;
+        *) stop "$folder: a link leads out of $here, nothing was changed" ;;
     esac
 done <<'END'
 """

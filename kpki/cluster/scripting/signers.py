@@ -65,6 +65,11 @@ class Signer:
         return _word(self.root.key_path if self.root.given else self.root.row.place.key)
 
     @property
+    def source(self) -> str:
+        """The file that its certificates were read from."""
+        return _word(self.root.certificate_path)
+
+    @property
     def _place(self) -> int:
         signer = self.root.signer
         return [*self.root.certificates].index(signer) if signer else 0
@@ -145,9 +150,8 @@ class Signer:
         """The command before the first change that sees whether the CA lasts long enough, "" for a new one."""
         if self._signing is None:
             return ""
-        source = _word(self.root.certificate_path)
         ends = f"openssl x509 -noout -checkend {self.days * 86400} > /dev/null"
-        command = f"{self._cut(source)} | {ends}" if self._place else f"{ends} -in {source}"
+        command = f"{self._cut(self.source)} | {ends}" if self._place else f"{ends} -in {self.source}"
         said = quote(f"{self.root.certificate_path}: the CA ends before what it is to sign, nothing was changed")
         return f"{command} || stop {said}\n"
 

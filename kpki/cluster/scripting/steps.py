@@ -100,7 +100,8 @@ class Steps:
         old = dict.fromkeys(self.tree + one.path for one in self.host.steps if one.action != "create")
         new = dict.fromkeys(self.tree + one.path for one in self.host.steps if one.action == "create")
         yield from (f"new {path}\n" for path in new)
-        yield from (f"old {path}\n" for path in dict.fromkeys([*old, *self.reads]) if path not in new)
+        yield from (f"old {path}\n" for path in old if path not in new)
+        yield from (f"use {path}\n" for path in dict.fromkeys(self.reads) if path not in new and path not in old)
 
     # The steps
 
@@ -190,7 +191,7 @@ class Steps:
                    f"-{signer.hash} -out {certificate}\n")
         else:
             data = b"" if root.given else self.plan.look(root.certificate_path).data
-            yield copied(data or b"", [*root.certificates], quote(root.certificate_path), certificate)
+            yield copied(data or b"", [*root.certificates], signer.source, certificate)
         yield from self._chmod(task, place.certificate)
 
     def _authority(self, task: Task) -> Iterator[str]:
@@ -219,7 +220,7 @@ class Steps:
                 yield f"cp {self._source(task, there)} {key}\nchmod {self.mode(task, place.key):o} {key}\n"
         if not task.changes(place.certificate):
             return
-        if task.row.host is None and pair.can_sign:
+        if task.row.host is None and (pair.public_pem is None or pair.derived):
             if not task.changes(place.key):
                 self.reads.append(place.key)
             yield f"openssl pkey -in {key} -pubout -out {public}\n"
