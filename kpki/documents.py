@@ -95,16 +95,17 @@ def _events(source: bytes) -> Iterator[Any]:
     except yaml.reader.ReaderError as error:
         before = source[:error.position]
         raise _not_yaml(error.reason, before.count(b"\n") + 1,
-                        len(before.rpartition(b"\n")[2].decode(errors="replace")) + 1) from None
+                        len(before.rpartition(b"\n")[2].decode(errors="replace")) + 1,
+                        hint="a description is plain text in UTF-8") from None
     except (ValueError, OverflowError):
         # PyYAML's own parser, without libyaml, lets chr() complain about "\U7fffffff".
         raise ConfigurationError("not a YAML document: an escape in it stands for no character") from None
 
 
-def _not_yaml(problem: str, line: int, column: int) -> ConfigurationError:
+def _not_yaml(problem: str, line: int, column: int, *, hint: str | None = None) -> ConfigurationError:
     place = f"line {line}, column {column}: " if line else ""
-    return ConfigurationError(f"{place}not a YAML document: {problem}", line=line,
-                              hint="text with brackets, braces, ': ' or ' #' in it stands in quotes")
+    return ConfigurationError(f"{place}not a YAML document: {problem}", line=line, hint=hint or (
+        "lines are indented with blanks, no tabs; text with brackets, braces, ': ' or ' #' in it stands in quotes"))
 
 
 def _values(source: bytes, lines: Lines | None = None) -> Iterator[Any]:

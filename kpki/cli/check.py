@@ -11,7 +11,7 @@ import typer
 from .. import files
 from ..clock import utc_now
 from ..errors import InputError, about
-from .common import Explain, Json, Quiet, Words, put_json
+from .common import Explain, Json, Quiet, Words, host_name, put_json
 
 if TYPE_CHECKING:
     from ..cluster.contents import Finding
@@ -33,8 +33,6 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, at: At = 
 
     Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check.
     """
-    import socket
-
     from ..cluster.authority import trusted_bundle
     from ..cluster.findings import check_node
     from ..cluster.inventory import check_root, inspect, tree_owner
@@ -48,10 +46,10 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, at: At = 
     if files.look(path, DESCRIPTION).kind != "missing":
         if ca is not None or layout is not None:
             raise InputError(f"{path}: a workspace is judged by its cluster.yaml", hint="leave out --ca and --layout")
-        findings, certificates = check_workspace(path, now=now)
+        findings, certificates = check_workspace(path, now=now, host_name=host_name())
         findings = [one for one in findings if node is None or one.host == node]
         return _tell(findings, os.path.normpath(path), certificates, words, strict=strict, json=json, explain=explain)
-    name = check_node_name(tree_owner(path, socket.gethostname()) if node is None else node, longest=LONGEST_NAME)
+    name = check_node_name(tree_owner(path, host_name()) if node is None else node, longest=LONGEST_NAME)
     inventory = inspect(path, layout=layout)
     authorities = None
     if ca is not None:

@@ -58,6 +58,12 @@ def put_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=2))
 
 
+def host_name() -> str:
+    """This host's name."""
+    import socket
+    return socket.gethostname()
+
+
 def key_passphrase(passin: str | None, paths: Sequence[str]) -> bytes | None:
     """The passphrase of the CA keys at *paths*: what `--passin` says, else asked for once on a terminal if need be."""
     from .openssl.streams import ask_passphrase, passphrase

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from .common import Explain, Json, Quiet, Words, put_json
+from .common import Explain, Json, Quiet, Words, host_name, put_json
 
 if TYPE_CHECKING:
     from ..kubernetes.components import Flag
@@ -47,7 +47,7 @@ def flags(component: Component, node: NodeName = None, form: Format = None, work
         raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
     if json and form:
         raise InputError("--json is a form of its own", hint="leave out --format, or --json")
-    cluster = read_cluster(workspace)
+    cluster = read_cluster(workspace, host_name=host_name())
     host = components.choose_host(cluster, component, node)
     ca_key, bundled = components.ca_state(workspace, cluster) if known.signs else (True, False)
     found = components.component_flags(cluster, component, host, ca_key=ca_key, bundled=bundled)

@@ -10,7 +10,7 @@ import typer
 from .. import files
 from ..clock import utc_now
 from ..errors import FileError, InputError
-from .common import Explain, Json, Quiet, Words, put_json
+from .common import Explain, Json, Quiet, Words, host_name, put_json
 
 if TYPE_CHECKING:
     from ..cluster.adoption import Adopted, Adoption
@@ -48,8 +48,6 @@ def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From 
 
 def _adoption(folder: str, layout: str | None, source: str | None, node: str | None) -> Adoption:
     """What the workspace is to hold."""
-    import socket
-
     from ..cluster import adoption
     from ..cluster.description import example_description
     from ..kubernetes.layouts import KUBEADM, find_layout
@@ -62,16 +60,16 @@ def _adoption(folder: str, layout: str | None, source: str | None, node: str | N
         wanted = adoption.described(example_description(layout or KUBEADM.name))
         adoption.check_free(folder, wanted)
         return wanted
-    host_name = socket.gethostname()
+    host = host_name()
     match files.look("/", files.resolve("/", os.path.abspath(source))).kind:
         case "missing":
             raise FileError(f"{source}: no such file or directory")
         case "file":
             if layout not in (None, KUBEADM.name):
                 raise InputError(f"{source}: a kubeadm configuration is for --layout {KUBEADM.name}")
-            return adoption.from_configuration(source, node=node, host_name=host_name)
+            return adoption.from_configuration(source, node=node, host_name=host)
         case _:
-            return adoption.from_tree(source, layout=layout, node=node, host_name=host_name)
+            return adoption.from_tree(source, layout=layout, node=node, host_name=host)
 
 
 def _explained(source: str | None, adopted: Sequence[Adopted]) -> list[str]:

@@ -11,7 +11,8 @@ import typer
 from .. import files
 from ..clock import utc_now
 from ..errors import FileError, InputError, about
-from .common import Algorithm, Ca, CaKey, Explain, Json, Passin, Quiet, Server, Words, put_json, read_authority
+from .common import (Algorithm, Ca, CaKey, Explain, Json, Passin, Quiet, Server, Words, host_name, put_json,
+                     read_authority)
 
 if TYPE_CHECKING:
     from ..cluster.description import Cluster
@@ -121,7 +122,7 @@ def _workspace(folder: str | None) -> tuple[str, Cluster | None]:
     here = folder if folder is not None else os.curdir
     if folder is None and files.look(here, DESCRIPTION).kind == "missing":
         return "", None
-    return "" if here == os.curdir else here, read_cluster(here)
+    return "" if here == os.curdir else here, read_cluster(here, host_name=host_name())
 
 
 def _account(user: str, groups: list[str], node: str | None, server: str | None, cluster: Cluster | None) -> Account:

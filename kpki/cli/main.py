@@ -29,8 +29,14 @@ _NOT_HERE |= {
 
 def run() -> None:
     """Run the command line of this process and end it with the exit status."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):     # Python's way to say that one was closed before the start
+        from ..files import stand_in_streams
+        sys.stdin, sys.stdout, sys.stderr = stand_in_streams(sys.stdin, sys.stdout, sys.stderr)
     try:
         status = main(sys.argv[1:])
+    except OSError:             # standard error cannot be written: there is nobody left to tell
+        sys.stderr = io.StringIO()
+        status = 2
     except Exception as error:  # The last door before a traceback: what comes here is a fault of kpki's own.
         print(f"kpki: this is a fault in kpki, please report it: {type(error).__name__}: {error}", file=sys.stderr)
         status = 2

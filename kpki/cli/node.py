@@ -11,7 +11,7 @@ from .. import files
 from ..clock import utc_now
 from ..errors import InputError, about
 from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
-                     Server, Words, read_authority)
+                     Server, Words, host_name, read_authority)
 
 if TYPE_CHECKING:
     from ..cluster.workspace import Told
@@ -53,7 +53,7 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
             raise InputError("--example has a CA and a folder of its own",
                              hint="leave out --ca, --ca-key and --out, or --example")
         out, address, server = f"{_EXAMPLE}/{_NODES}", address or [_EXAMPLE_ADDRESS], server or _EXAMPLE_SERVER
-    told = None if example else workspace.told(os.curdir, name)
+    told = None if example else workspace.told(os.curdir, name, host_name=host_name())
     if told is not None:
         address, dns, server = address or [*told.addresses], dns or [*told.dns], server or told.server
         ca, ca_key = (ca, ca_key) if ca or ca_key else (told.ca, told.ca_key)
@@ -85,7 +85,8 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
     from ..cluster import workspace
     from . import telling
     words, now = Words(quiet=quiet), utc_now()
-    node, chosen = nodes.node_of(name, address, dns), _layout(layout, None, os.path.join(out, name))
+    told = workspace.told(os.curdir, name, host_name=host_name())
+    node, chosen = nodes.node_of(name, address, dns), _layout(layout, told, os.path.join(out, name))
     nodes.check_wishes(algorithm=algorithm)
     folder, trees = _place(out)
     with workspace.locked(folder, now):
@@ -113,7 +114,7 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
     from ..cluster import workspace
     from . import telling
     words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
-    told = workspace.told(os.curdir, node)
+    told = workspace.told(os.curdir, node, host_name=host_name())
     if told is not None:
         address, dns = address or [*told.addresses], dns or [*told.dns]
         ca, ca_key = (ca, ca_key) if ca or ca_key else (told.ca, told.ca_key)
@@ -143,15 +144,13 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
 
     What is replaced is kept under var/lib/kpki/backup. A kubeconfig that is there and right stays.
     """
-    import socket
-
     from ..cluster import installation
     from ..cluster.node import check_wishes
     from ..kubernetes.layouts import find_layout
     from ..kubernetes.profiles import check_node_name
     from . import telling
     words, now = Words(quiet=quiet), utc_now()
-    name = check_node_name(socket.gethostname().lower() if node is None else node)
+    name = check_node_name(host_name().lower() if node is None else node)
     check_wishes(server=server)
     chosen = find_layout(layout) if layout is not None else installation.source_layout(source, root)
     given = installation.read_source(source, chosen, root=root, key=key, node=name, server=server)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from ..clock import utc_now
-from .common import Explain, Json, Passin, Quiet, Words, key_passphrase, put_json
+from .common import Explain, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
 
 if TYPE_CHECKING:
     from ..cluster.plan import HostPlan, Plan, Step, Waiting
@@ -30,7 +30,7 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
     """
     from ..cluster.workspace import plan_of
     words = Words(quiet=quiet)
-    planned = plan_of(folder, now=utc_now())
+    planned = plan_of(folder, now=utc_now(), host_name=host_name())
     hosts = list(planned.hosts()) if json else planned.hosts()
     if json:
         put_json({"steps": [_step(step) for one in hosts for step in one.steps],
@@ -62,7 +62,7 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
     with workspace.locked(folder, now):
         if example:
             workspace.ensure_example_description(folder, now)
-        cluster = workspace.read_cluster(folder)
+        cluster = workspace.read_cluster(folder, host_name=host_name())
         planned = workspace.plan_of(folder, now=now, cluster=cluster, passphrase=key_passphrase(
             passin, workspace.ca_keys(folder, cluster)))
         if explain:
@@ -106,7 +106,13 @@ def _summary(todo: Counter[str], folder: str) -> str:
     counts = ", ".join(f"{count} to {action}" for action, count in todo.items() if count and action != "wait")
     waits = f"{todo['wait']} waiting for a CA's key" if todo["wait"] else ""
     told = ", ".join(filter(None, (counts, waits)))
-    return f"kpki: {folder}: {told or 'nothing to do'}" + ("; kpki apply does it" if counts else "")
+    return f"kpki: {folder}: {told or 'nothing to do'}" + (f"; {_command('apply', folder)} does it" if counts else "")
+
+
+def _command(name: str, folder: str) -> str:
+    """A command for this workspace, as it is typed."""
+    from shlex import quote
+    return f"kpki {name}" if folder == os.curdir else f"kpki {name} {quote(folder)}"
 
 
 def _explain(planned: Plan, words: Words) -> None:
@@ -140,9 +146,18 @@ def _made(made: Made) -> Iterator[str]:
         yield f"{name:<{width}}" + "".join(f"  {counts[action] or '-':>8}" for action in actions)
 
 
-def _next(made: Made, waiting: list[Waiting], folder: str) -> Iterator[str]:
+def _waits(waiting: list[Waiting]) -> dict[tuple[str, str], list[str | None]]:
+    """What waits for what, and on which hosts."""
+    waits: dict[tuple[str, str], list[str | None]] = {}
     for one in waiting:
-        yield f"kpki: {one.host or 'workspace'}: {one.path} waits for {one.needs}"
+        waits.setdefault((one.path, one.needs), []).append(one.host)
+    return waits
+
+
+def _next(made: Made, waiting: list[Waiting], folder: str) -> Iterator[str]:
+    for (path, needs), hosts in _waits(waiting).items():
+        names = [f"{len(hosts)} hosts"] if len(hosts) > _MOST_HOSTS else [host or "workspace" for host in hosts]
+        yield from (f"kpki: {name}: {path} waits for {needs}" for name in names)
     if not made:
         yield f"kpki: {folder}: everything was right already" if not waiting else f"kpki: {folder}: nothing else to do"
         return

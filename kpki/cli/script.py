@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..clock import utc_now
-from .common import Explain, Json, Passin, Quiet, Words, key_passphrase, put_json
+from .common import Explain, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
 
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
 
@@ -24,7 +24,7 @@ def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False
     from ..cluster.script import script_of
     from ..cluster.workspace import plan_of
     words = Words(quiet=quiet)
-    planned = plan_of(folder, now=utc_now(), passphrase=key_passphrase(passin, ()))
+    planned = plan_of(folder, now=utc_now(), passphrase=key_passphrase(passin, ()), host_name=host_name())
     if json:
         put_json({"script": "".join(script_of(planned))})
     else:

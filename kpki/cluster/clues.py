@@ -22,7 +22,7 @@ from ..kubernetes.profiles import NODE_PREFIX, find_profile
 from .authority import GO_CURVES
 from .contents import read_certificates
 from .description import Cluster, ExternalEtcd, Host, load_cluster
-from .fields import (ALGORITHM_NAMES, absolute_path, address, dns_name, node_name, plain_name, port, san, subnets,
+from .fields import (ALGORITHM_NAMES, absolute_path, address, node_name, other_name, plain_name, port, san, subnets,
                      text)
 from .inventory import Found, inspect, kubeconfig_of, look, named_path, tree_owner
 from .wanted import Wanted, layout_of
@@ -283,7 +283,7 @@ def _addresses(tree: Tree, roles: frozenset[str], subnet: tuple[str, ...] | None
 
 def _dns(tree: Tree, name: str) -> tuple[str, ...]:
     """The kubelet's DNS names but for the host's own."""
-    return tuple(one for one in dict.fromkeys(tree.kubelet.dns) if one != name and taken(dns_name, one) == one)
+    return tuple(one for one in dict.fromkeys(tree.kubelet.dns) if one != name and taken(other_name, one) == one)
 
 
 def _port(tree: Tree, host: Host) -> int | None:

@@ -12,8 +12,8 @@ from ..documents import Document, load_documents
 from ..errors import ConfigurationError, InputError
 from ..kubernetes.layouts import CONTROL_PLANE, ETCD, LAYOUT_NAMES
 from . import kubeadm
-from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, boolean, dns_name, duration, each,
-                     endpoint, nearest, node_name, one_of, plain_name, port, san, shape, shorten, subnets, text)
+from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, boolean, duration, each, endpoint,
+                     nearest, node_name, one_of, other_name, plain_name, port, san, shape, shorten, subnets, text)
 
 API_VERSION, KIND = "kpki/v1", "Cluster"
 ROLES = (CONTROL_PLANE, ETCD)
@@ -105,8 +105,8 @@ class Cluster:
         return {host.name: host for host in self.hosts}
 
 
-_NODE = shape({"name": node_name, "roles": each(one_of(ROLES)), "addresses": each(address), "dnsNames": each(dns_name)},
-              required=("name",))
+_NODE = shape({"name": node_name, "roles": each(one_of(ROLES)), "addresses": each(address),
+               "dnsNames": each(other_name)}, required=("name",))
 _CLUSTER = shape({
     "clusterName": text,
     "layout": one_of(LAYOUT_NAMES),

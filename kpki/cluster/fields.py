@@ -110,6 +110,16 @@ def address(value: Any) -> str:
     return check_address(given)
 
 
+def advertised(value: Any) -> str:
+    """An address that an API server can be found at (kubeadm: VerifyAPIServerBindAddress)."""
+    given = address(value)
+    found = ipaddress.ip_address(given)
+    if found.is_unspecified or found.is_multicast or found.is_link_local:
+        raise Misfit(f"{given} is no address that other hosts find this one at",
+                     hint="the host's own address, like 10.0.0.10 or fd00::10")
+    return given
+
+
 def dns_name(value: Any) -> str:
     """A DNS name, `*.` before it or not."""
     given = text(value)
@@ -123,6 +133,13 @@ def plain_name(value: Any) -> str:
     """A DNS name without `*.`."""
     if text(value).startswith("*"):
         raise Misfit(f"{shorten(value)} is a wildcard, not a name")
+    return dns_name(value)
+
+
+def other_name(value: Any) -> str:
+    """A DNS name of a host beside its own, `*.` before it or not; its addresses have a field of their own."""
+    if _DOTTED.fullmatch(text(value)):
+        raise Misfit(f"{shorten(value)} is an address, not a name", hint="it stands under addresses")
     return dns_name(value)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..documents import Document
 from ..errors import ConfigurationError
 from ..kubernetes.layouts import CONTROL_PLANE, ETCD
-from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, duration, each, endpoint, nearest,
+from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, advertised, blamed, duration, each, endpoint, nearest,
                      node_name, one_of, plain_name, port, san, shape, shorten, subnets, text)
 
 GROUP = "kubeadm.k8s.io/"
@@ -23,7 +23,7 @@ _COMPONENT = ("extraArgs", "extraVolumes", "extraEnvs")
 _IMAGE = ("imageRepository", "imageTag")
 _KIND = ("apiVersion", "kind")
 
-_LOCAL_ENDPOINT = shape({"advertiseAddress": address, "bindPort": port}, strict=False)
+_LOCAL_ENDPOINT = shape({"advertiseAddress": advertised, "bindPort": port}, strict=False)
 _REGISTRATION = shape({"name": text}, strict=False, accepted=(
     "criSocket", "taints", "kubeletExtraArgs", "ignorePreflightErrors", "imagePullPolicy", "imagePullSerial"))
 _EXTERNAL = shape({"caFile": absolute_path, "certFile": absolute_path, "keyFile": absolute_path}, strict=False,

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +11,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from .. import files
-from ..errors import FileError, about
+from ..errors import FileError, KpkiError, about
 from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, KEY_MODE, WORKSPACE
 from ..kubernetes.profiles import find_profile
 from .authority import example_authority
@@ -34,22 +34,25 @@ def description_path(folder: str) -> str:
     """Where the description of the workspace *folder* lies. Raises FileError where it is not there."""
     path = os.path.join("" if folder == os.curdir else folder, DESCRIPTION)
     if files.look(folder, DESCRIPTION).kind == "missing":
+        if files.look("/", files.resolve("/", os.path.abspath(folder))).kind == "file":
+            raise FileError(f"{folder}: a file, and a workspace is a folder",
+                            hint=f"name the folder that holds {DESCRIPTION}")
         raise FileError(f"{path}: there is no such file, so nothing says what the cluster should be",
                         hint="kpki init writes one; docs/description.md says what stands in it")
     return path
 
 
-def read_cluster(folder: str) -> Cluster:
+def read_cluster(folder: str, *, host_name: str | None = None) -> Cluster:
     """The cluster that the workspace *folder* describes in its cluster.yaml.
 
-    Raises FileError where the file is not there or cannot be read, ConfigurationError, with the file's name before it,
-    for what is wrong in it.
+    *host_name* is this host's, for kubeadm's documents that name none. Raises FileError where the file is not there or
+    cannot be read, ConfigurationError, with the file's name before it, for what is wrong in it.
     """
     from .description import load_cluster
     path = description_path(folder)
     data = files.read(path)
     with about(path):
-        return load_cluster(data)
+        return load_cluster(data, host_name=host_name)
 
 
 def look_in(folder: str, path: str) -> Found:
@@ -62,11 +65,14 @@ def look_in(folder: str, path: str) -> Found:
     return replace(look(os.path.join(folder, trees, host), inner), path=path)
 
 
-def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None, passphrase: bytes | None = None) -> Plan:
-    """The plan for a workspace: its description (or *cluster*) against what lies in it."""
+def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None, passphrase: bytes | None = None,
+            host_name: str | None = None) -> Plan:
+    """The plan for a workspace: its description (or *cluster*) against what lies in it; *host_name* as read_cluster."""
     from .inventory import looker
     from .plan import make_plan
-    return make_plan(cluster or read_cluster(folder), look=looker(folder, partial(look_in, folder)), now=now,
+    if cluster is None:
+        cluster = read_cluster(folder, host_name=host_name)
+    return make_plan(cluster, look=looker(folder, partial(look_in, folder)), now=now,
                      read=lambda path: files.read(os.path.join(folder, path)), passphrase=passphrase)
 
 
@@ -83,11 +89,11 @@ class Told:
     server: str = ""
 
 
-def told(folder: str, name: str) -> Told | None:
+def told(folder: str, name: str, *, host_name: str | None = None) -> Told | None:
     """What the workspace *folder* tells of the node *name*; None where it has no description."""
     if files.look(folder, DESCRIPTION).kind == "missing":
         return None
-    cluster = read_cluster(folder)
+    cluster = read_cluster(folder, host_name=host_name)
     certificate, key = authority_paths(cluster, folder)
     wanted = Wanted(cluster)
     for host in cluster.hosts:
@@ -105,10 +111,12 @@ def authority_paths(cluster: Cluster, folder: str) -> tuple[str, str | None]:
     return os.path.join(folder, certificate), None if key is None else os.path.join(folder, key)
 
 
-def check_workspace(folder: str, *, now: datetime) -> tuple[list[Finding], int]:
+def check_workspace(folder: str, *, now: datetime, host_name: str | None = None) -> tuple[list[Finding], int]:
     """Everything that is wrong with a workspace by its own description, and how many certificates were read.
 
-    What apply mends says so; the files of a host are the host's.
+    What apply mends says so; the files of a host are the host's. Where a CA of the workspace's own is broken that is
+    all there is to say: by it all the others are judged. Raises KpkiError for a description, or a CA that it names,
+    which cannot be taken.
     """
     from .inventory import certificates_in, looker
     from .plan import make_plan
@@ -119,11 +127,30 @@ def check_workspace(folder: str, *, now: datetime) -> tuple[list[Finding], int]:
         counts[path] = certificates_in(found.data or b"")
         return found
 
-    planned = make_plan(read_cluster(folder), look=counted, now=now,
-                        read=lambda path: files.read(os.path.join(folder, path)))
+    cluster = read_cluster(folder, host_name=host_name)
+    try:
+        planned = make_plan(cluster, look=counted, now=now, read=lambda path: files.read(os.path.join(folder, path)))
+    except KpkiError:
+        broken = [*_broken_authorities(cluster, counted, now)]
+        if not broken:
+            raise
+        return broken, sum(counts.values())
     remedy = (f"kpki apply {quote(folder)}",)
     findings = [replace(one, remedy=remedy) if one.severity == "error" else one for one in planned.findings()]
     return [*dict.fromkeys(findings)], sum(counts.values())
+
+
+def _broken_authorities(cluster: Cluster, look: Callable[[str], Found], now: datetime) -> Iterator[Finding]:
+    """What is wrong with the files of the workspace's own CAs that keeps a plan from being made."""
+    from .findings import judge
+    from .leaves import Judge
+    from .roots import GIVEN_NAMES
+    for row in Wanted(cluster).of_workspace():
+        if row.profile.kind == "ca" and GIVEN_NAMES[row.name] not in cluster.authorities:
+            faults = judge(row, look, Judge(node="", now=now)).findings
+            broken = [one for one in faults if one.cause not in ("file-missing", "encrypted-key")]
+            yield from (replace(one, remedy=(f"# a CA is never replaced: put the cluster's own back as {one.path}",))
+                        for one in broken[:1])
 
 
 def ca_keys(folder: str, cluster: Cluster) -> list[str]:

@@ -1,12 +1,17 @@
-"""Write one file as openssl's `-out` does, but whole or not at all."""
+"""Write one file as openssl's `-out` does, but whole or not at all; and standard streams that are not there."""
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 
 from kpki.errors import FileError
 from kpki.files.disk import Path, disk, remove, staging_name, sync_folder, write_all, write_new
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
@@ -86,3 +91,17 @@ def _write_straight(path: str, data: bytes) -> None:
         write_all(descriptor, data)
     finally:
         os.close(descriptor)
+
+
+def stand_in_streams(given: TextIO | None, out: TextIO | None, words: TextIO | None) -> tuple[TextIO, TextIO, TextIO]:
+    """The three standard streams, with a stand-in for each that is None: closed before the program started.
+
+    Their numbers are taken, or the next file to be opened would be written to in their place. Nothing comes from the
+    first, what is written to the second fails, for nobody gets it, and words for the third are dropped: with a standard
+    error of None, Python would print them on standard output.
+    """
+    while (number := os.open(os.devnull, os.O_RDONLY)) <= max(_STANDARD.values()):
+        pass
+    os.close(number)
+    return (given or io.StringIO(), out or open(_STANDARD["/dev/stdout"], "w", encoding="utf-8", closefd=False),
+            words or io.StringIO())

@@ -75,3 +75,22 @@ def test_output_that_cannot_be_written_is_never_a_success(words: str, status: in
         done = subprocess.run([sys.executable, "-m", "kpki", *words.split()], stdout=full, stderr=subprocess.PIPE,
                               text=True, check=False)
     assert (done.returncode, done.stderr) == (status, "kpki: standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize(("closed", "words", "status", "out", "err"), [
+    (1, "--version", 2, "", "kpki: standard output: Bad file descriptor\n"),
+    (1, "genpkey -algorithm ED25519", 1, "", "kpki: standard output: Bad file descriptor\n"),
+    (2, "--version", 0, f"kpki {library.__version__}\n", ""), (2, "bogus", 2, "", ""),
+    (0, "--version", 0, f"kpki {library.__version__}\n", "")])
+def test_a_stream_that_is_closed_from_the_start(closed: int, words: str, status: int, out: str, err: str) -> None:
+    """No standard output is one that cannot be written; words for no standard error do not go to standard output."""
+    done = subprocess.run(["sh", "-c", f'exec "$0" -m kpki {words} {closed}{"<" if closed == 0 else ">"}&-',
+                           sys.executable], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (status, out, err)
+
+
+def test_words_that_cannot_be_written_leave_the_status() -> None:
+    """A full standard error is nobody's answer: the refusal stays one."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "kpki", "bogus"], stdout=subprocess.PIPE, stderr=full, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -417,6 +418,19 @@ def test_install_says_that_the_ca_is_another(issue: Run, kpki: Run, pki: Path, t
     (there / SSL / "ca.pem").write_bytes((pki / "ca.pem").read_bytes())
     told = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", there)
     assert f"kpki: warning: {SSL}/ca.pem: another CA than the one that was there" in told.err
+
+
+def test_a_request_takes_the_descriptions_layout(kpki: Run, tmp_path: Path) -> None:
+    """In a workspace the files lie as its description says, unless --layout does; elsewhere as ssl has them."""
+    for folder, words, place in (("w", (), "var/lib/kubelet/pki/kubelet-client.key"),
+                                 ("w", ("--layout", "hard-way"), "var/lib/kubelet/kubelet.key"),
+                                 ("", (), "etc/kubernetes/ssl/worker-key.pem")):
+        if folder:
+            kpki("init", ".")
+        kpki("node", "request", "worker-1", "--out", "asked", *words)
+        assert (tmp_path / "asked/worker-1" / place).is_file()
+        shutil.rmtree(tmp_path / "asked")
+        (tmp_path / "cluster.yaml").unlink(missing_ok=True)
 
 
 def test_this_nodes_name_is_its_host_name(issue: Run, kpki: Run, tmp_path: Path,

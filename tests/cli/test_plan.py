@@ -16,6 +16,7 @@ import pytest
 from kpki import pem
 from kpki.cli import plan as page
 from kpki.cluster.description import LAYOUT_NAMES, example_description
+from kpki.cluster.plan import Waiting
 
 Run = Callable[..., Any]
 PKI = "etc/kubernetes/pki"
@@ -72,6 +73,60 @@ def test_a_fleets_table_is_short() -> None:
     from collections import Counter
     made: page.Made = {None: Counter(create=9)} | {f"w-{number}": Counter(create=2) for number in range(41)}
     assert [*page._made(made)][1:] == ["(workspace)         9", "41 hosts           82"]
+
+
+def test_what_a_fleet_waits_for_is_short() -> None:
+    """Beyond some tens of hosts those that wait for the same share one line; fewer have one each."""
+    waiting = [Waiting(None, "users/admin.conf", "admin", "a key")]
+    waiting += [Waiting(f"w-{number}", "kubelet.conf", "kubelet-client", "a key") for number in range(41)]
+    assert [*page._next({}, waiting, "w")] == [
+        "kpki: workspace: users/admin.conf waits for a key", "kpki: 41 hosts: kubelet.conf waits for a key",
+        "kpki: w: nothing else to do"]
+    assert [*page._next({}, waiting[:3], ".")][1:3] == [
+        "kpki: w-0: kubelet.conf waits for a key", "kpki: w-1: kubelet.conf waits for a key"]
+
+
+def test_the_next_command_is_the_one_to_type(kpki: Run) -> None:
+    """What plan says to do next names the workspace, where it is not this folder."""
+    for folder, command in ((".", "kpki apply"), ("w", "kpki apply w"), ("a b", "kpki apply 'a b'")):
+        kpki("init", folder)
+        assert kpki("plan", folder, status=1).err == f"kpki: {folder}: 40 to create; {command} does it\n"
+
+
+def test_a_broken_ca_is_checks_answer(kpki: Run, described: Run) -> None:
+    """check names what is wrong with a CA of the workspace's own, once, and plan and apply cannot go on; a CA that
+    only misses its certificate or key is not broken, and a file that the description names is the user's to put right.
+    """
+    folder = described()
+    kpki("apply")
+    key, certificate = folder / "pki/ca.key", folder / "pki/ca.crt"
+    good = certificate.read_bytes()
+    for data, cause in ((b"", "bad-pem"), ((folder / "pki/etcd/ca.crt").read_bytes(), "key-cert-mismatch"),
+                        (b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", "malformed-x509")):
+        certificate.write_bytes(data)
+        finding, = json.loads(kpki("check", "--json", status=1).out)["findings"]
+        assert (finding["cause"], finding["row"], finding["host"]) == (cause, "ca", None)
+        assert finding["remedy"] == [f"# a CA is never replaced: put the cluster's own back as {finding['path']}"]
+    kpki("plan", status=2)
+    certificate.write_bytes(good)
+    key.unlink()
+    assert "nothing wrong" not in kpki("check", status=1).err
+    described(("certificateAuthorities: {}", "certificateAuthorities: {kubernetes: {certificate: nothing.crt}}"))
+    assert "nothing.crt: no such file" in kpki("check", status=2).refusal()
+
+
+def test_a_kubeadm_configuration_without_a_name_is_this_hosts(kpki: Run, tmp_path: Path,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    """As kubeadm has it, for plan as for what comes after it."""
+    (tmp_path / "cluster.yaml").write_text("apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n"
+                                           "localAPIEndpoint: {advertiseAddress: 10.0.0.9}\n")
+    for room in ("plan", "check", "flags", "script"):
+        monkeypatch.setattr(f"kpki.cli.{room}.host_name", lambda: "CP-9")
+    assert {host for _, host, *_ in steps(kpki("plan", "--json", status=1))} == {None, "cp-9"}
+    kpki("apply", "--quiet")
+    assert json.loads(kpki("flags", "etcd", "--json").out)["host"] == "cp-9"
+    assert "nothing wrong" in kpki("check").err
+    assert "There is nothing to do" in kpki("script").out
 
 
 def test_example_needs_no_file_at_all(kpki: Run, tmp_path: Path) -> None:

@@ -203,6 +203,8 @@ REFUSED: list[tuple[str, int, str]] = [
     ("nodes: [{name: cp_1, addresses: [10.0.0.1]}]\n", 3, "nodes[0].name: node name 'cp_1' is no DNS name: "
      "lower-case letters, digits, '-' and '.' only"),
     ("nodes: [{name: CP-1, addresses: [10.0.0.1]}]\n", 3, "nodes[0].name: node name 'CP-1' is not in lower case"),
+    ("nodes: [{name: w, addresses: [10.0.0.1], dnsNames: [w.x, 10.0.0.2]}]\n", 3,
+     "nodes[0].dnsNames[1]: '10.0.0.2' is an address, not a name"),
     ("nodes: [{name: w, addresses: [10.0.0.1], dnsNames: [W.x]}]\n", 3, "nodes[0].dnsNames[0]: 'W.x' is no DNS name: "
      "lower-case letters, digits, '-' and '.' only"),
     ("nodes: [{name: w, addresses: [10.0.0.1], roles: [worker]}]\n", 3,

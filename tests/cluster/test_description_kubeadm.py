@@ -183,6 +183,12 @@ DOTS = "---\n"
      "its certificate, and kpki does not guess it"),
     (INIT.replace("advertiseAddress: 10.0.0.10", "bindPort: 1"), "line 4: localAPIEndpoint.advertiseAddress: missing: "
      "the API server's address is in its certificate, and kpki does not guess it"),
+    (INIT.replace("10.0.0.10", "0.0.0.0"), "line 4: localAPIEndpoint.advertiseAddress: 0.0.0.0 is no address that "
+     "other hosts find this one at"),
+    (INIT.replace("10.0.0.10", "ff02::1"), "line 4: localAPIEndpoint.advertiseAddress: ff02::1 is no address that "
+     "other hosts find this one at"),
+    (INIT.replace("10.0.0.10", "0.0.0.0.0"), "line 4: localAPIEndpoint.advertiseAddress: '0.0.0.0.0' is not an IP "
+     "address"),
     (INIT.replace("10.0.0.10", "10.0.0.256"), "line 4: localAPIEndpoint.advertiseAddress: '10.0.0.256' is not an IP "
      "address"),
     (INIT.replace("advertiseAddress", "advertisedAddress"),

@@ -87,6 +87,15 @@ def test_what_is_no_plain_yaml_is_refused_with_its_place(text: str | bytes, line
     assert (found.line, found.message) == (line, message)
 
 
+@pytest.mark.parametrize(("text", "hint"), [
+    (b"a: \xff", "a description is plain text in UTF-8"),
+    (b"a:\n\tb: 1\n", "lines are indented with blanks, no tabs; "),
+    (b"a: @b\n", "text with brackets")])
+def test_what_is_no_yaml_has_a_next_step(text: bytes, hint: str) -> None:
+    """Another encoding is not mended with quotes; a tab or a sign that YAML keeps for itself is."""
+    assert hint in (refusal(text).hint or "")
+
+
 def test_a_path_is_written_as_people_write_it() -> None:
     """Fields have dots between them, indices stand in brackets, and what no field is called stands in quotes."""
     assert path_text(("nodes", 2, "addresses", 0)) == "nodes[2].addresses[0]"

@@ -77,6 +77,18 @@ def test_a_description_is_read_from_its_folder(tmp_path: Path, monkeypatch: pyte
         read_cluster(".")
 
 
+def test_a_file_is_no_workspace(tmp_path: Path) -> None:
+    """Who names the description itself is told to name its folder; a folder that is not there is the other case."""
+    (tmp_path / "cluster.yaml").write_text(example_description())
+    (tmp_path / "link").symlink_to("cluster.yaml")
+    for name in ("cluster.yaml", "link"):
+        with pytest.raises(FileError, match=f"^{tmp_path}/{name}: a file, and a workspace is a folder$") as told:
+            read_cluster(f"{tmp_path}/{name}")
+        assert told.value.hint == "name the folder that holds cluster.yaml"
+    with pytest.raises(FileError, match=f"^{tmp_path}/nothing/cluster.yaml: there is no such file"):
+        read_cluster(f"{tmp_path}/nothing")
+
+
 def test_the_example_ca_is_kept(tmp_path: Path) -> None:
     """Made where one of its two files is missing, else left alone; its pair is one."""
     folder = str(tmp_path / "example")
