@@ -4,7 +4,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InputError
@@ -19,8 +19,6 @@ KEY_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRI
 _BLOCK = re.compile(rb"^-----BEGIN ([^\r\n-]+)-----[ \t]*\r?\n(.*?)^-----END \1-----[ \t]*\r?$",
                     re.DOTALL | re.MULTILINE)
 _HEADER = rb"\A(?:[A-Za-z0-9-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n"   # compiled where it is met: rarely
-
-
 _SPACE = b" \t\n\r\f\v"
 
 
@@ -70,7 +68,7 @@ def load_key(data: bytes, passphrase: bytes | None = None, *, encoding: str | No
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
     block = None if encoding == "DER" else next((one for one in blocks(data) if one.label in KEY_LABELS), None)
-    encrypted = block is not None and (block.label == "ENCRYPTED PRIVATE KEY" or b"ENCRYPTED" in block.armour[:200])
+    encrypted = block is not None and (block.label == "ENCRYPTED PRIVATE KEY" or is_encrypted(block.armour[:200]))
     if encrypted and passphrase is None:
         raise InputError("the private key is encrypted, and no passphrase was given", hint="give it with -passin")
     try:
@@ -113,6 +111,11 @@ def _is_encrypted_pkcs8(data: bytes) -> bool:
         return False
     content = 2 + (data[1] & 0x7F if data[1] & 0x80 else 0)
     return data[:1] == data[content:content + 1] == b"\x30"
+
+
+def is_encrypted(key_pem: bytes) -> bool:
+    """Whether a private key in PEM wants a passphrase: PKCS#8's label says it, or the header of the older forms."""
+    return b"ENCRYPTED" in key_pem
 
 
 def load_public_key(data: bytes, *, encoding: str | None = None) -> PublicKeyTypes:
@@ -221,6 +224,11 @@ def dump_csr(csr: x509.CertificateSigningRequest, *, encoding: str = "PEM", new_
 def dump_certificate(certificate: x509.Certificate, *, encoding: str = "PEM") -> bytes:
     """A certificate, PEM or DER."""
     return _dump(certificate, CERTIFICATE_LABELS[0], encoding)
+
+
+def dump_certificates(certificates: Iterable[x509.Certificate]) -> bytes:
+    """A chain or a bundle: certificates in PEM, one after another."""
+    return b"".join(map(dump_certificate, certificates))
 
 
 def _dump(value: x509.Certificate | x509.CertificateSigningRequest, label: str, encoding: str) -> bytes:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,6 +32,7 @@ Algorithm = Annotated[str | None, typer.Option("--algorithm", metavar="A", help=
 LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
     "Where the files lie: kubeadm, ssl or hard-way (the description's, the one that is there, else ssl)."))]
 Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Where the nodes' trees are made.")]
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
 Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
 
 
@@ -64,30 +65,28 @@ def host_name() -> str:
     return socket.gethostname()
 
 
-def key_passphrase(passin: str | None, paths: Sequence[str]) -> bytes | None:
-    """The passphrase of the CA keys at *paths*: what `--passin` says, else asked for once on a terminal if need be."""
+def key_passphrase(passin: str | None, keys: Iterable[tuple[str, bytes]]) -> bytes | None:
+    """The passphrase of CA keys (path, PEM): what `--passin` says, else asked for on a terminal where one wants it."""
+    from ..pem import is_encrypted
     from .openssl.streams import ask_passphrase, passphrase
     said = passphrase(passin)
     if said is None and sys.stdin.isatty():
-        locked = next((path for path in paths if b"ENCRYPTED" in files.read(path)), None)
+        locked = next((path for path, data in keys if is_encrypted(data)), None)
         return ask_passphrase(f"Passphrase of {locked}:") if locked else None
     return said
 
 
 def read_authority(ca: str | None, ca_key: str | None, passin: str | None, now: datetime) -> Authority:
     """The CA that the options name; a passphrase is asked for on a terminal where none is given."""
-    from ..cluster.authority import load_authority
-    from .openssl.streams import ask_passphrase, passphrase
+    from ..cluster.authority import PASSPHRASE_HINT, load_authority
     if not ca or not ca_key:
         raise InputError("no CA: its certificate and its key are needed",
                          hint="--ca CERT --ca-key KEY (or --example, to try it with a throw-away CA)")
     key = files.read(ca_key)
-    source = passphrase(passin)
-    if source is None and b"ENCRYPTED" in key and sys.stdin.isatty():
-        source = ask_passphrase(f"Passphrase of {ca_key}:")
+    passphrase = key_passphrase(passin, [(ca_key, key)])
     try:
-        return load_authority(files.read(ca), key, passphrase=source, now=now, names=(ca, ca_key))
+        return load_authority(files.read(ca), key, passphrase=passphrase, now=now, names=(ca, ca_key))
     except InputError as error:
         if error.hint == "give it with -passin":    # openssl's option, which has one dash there
-            error.hint = "--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT"
+            error.hint = PASSPHRASE_HINT
         raise

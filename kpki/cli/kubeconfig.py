@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from .. import files
 from ..clock import utc_now
 from ..errors import FileError, InputError, about
-from .common import (Algorithm, Ca, CaKey, Explain, Json, Passin, Quiet, Server, Words, host_name, put_json,
+from .common import (Algorithm, Ca, CaKey, Days, Explain, Json, Passin, Quiet, Server, Words, host_name, put_json,
                      read_authority)
 
 if TYPE_CHECKING:
@@ -28,19 +27,15 @@ OutFile = Annotated[str | None, typer.Option("--out", metavar="FILE", help=(
     "Write it there, mode 0600 (standard output)."))]
 Workspace = Annotated[str | None, typer.Option("--workspace", metavar="DIR", help=(
     "The folder with cluster.yaml (this one, where it has one)."))]
-DaysThere = Annotated[int | None, typer.Option("--days", metavar="N", help=(
-    "How long the certificate is valid (as the description has it, else 365)."))]
 ClientCertificate = Annotated[str | None, typer.Option("--client-certificate", metavar="FILE", help=(
     "Issue no pair, take this certificate."))]
 ClientKey = Annotated[str | None, typer.Option("--client-key", metavar="FILE", help="The key that goes with it.")]
 EmbedCerts = Annotated[bool, typer.Option("--embed-certs", help="Put those files in, not their paths.")]
 
-_DAYS = 365
-
 
 def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Server = None, out: OutFile = None,
                ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, workspace: Workspace = None,
-               days: DaysThere = None, algorithm: Algorithm = None, client_certificate: ClientCertificate = None,
+               days: Days = None, algorithm: Algorithm = None, client_certificate: ClientCertificate = None,
                client_key: ClientKey = None, embed_certs: EmbedCerts = False, json: Json = False,
                explain: Explain = False, quiet: Quiet = False) -> int:
     """Print a kubeconfig of the workspace, or a new one.
@@ -49,11 +44,11 @@ def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Se
     named, or with --embed-certs put in. A FILE that is there already is not overwritten.
     """
     from ..cluster import users
-    from ..cluster.authority import check_algorithm, check_days
+    from ..cluster.authority import DAYS, check_algorithm, lasting
     from . import kubeconfig_steps as telling
     words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
     pair = _given_pair(client_certificate, client_key, days, algorithm)
-    validity = timedelta(days=_DAYS if days is None else min(check_days(days), timedelta.max.days))
+    validity = lasting(DAYS if days is None else days)
     if algorithm is not None:
         check_algorithm(algorithm)
     folder, cluster = _workspace(workspace)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 _NODES = "nodes"
-_DAYS = 365
 _EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://192.0.2.10:6443"
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The node's name, as `kubectl get nodes` shows it.")]
@@ -166,17 +165,17 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
 
 def _validity(days: int | None, told: Told | None) -> timedelta:
     """How long a certificate is to be valid: as said, else as the description has it."""
-    from ..cluster.authority import lasting
-    return told.cluster.validity if told and days is None else lasting(_DAYS if days is None else days)
+    from ..cluster.authority import DAYS, lasting
+    return told.cluster.validity if told and days is None else lasting(DAYS if days is None else days)
 
 
 def _layout(name: str | None, told: Told | None, tree: str) -> Layout:
     """The layout that is said, else the description's, else the one that is there in the tree, else ssl."""
     from ..cluster.inventory import layout_there
     from ..kubernetes.layouts import SSL, find_layout
-    if name is not None or told is not None:
-        return find_layout(name if name is not None else told.cluster.layout if told else "")
-    return layout_there(tree) or SSL
+    if name is not None:
+        return find_layout(name)
+    return find_layout(told.cluster.layout) if told else layout_there(tree) or SSL
 
 
 def _place(out: str) -> tuple[str, str]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from .. import files
 from ..clock import utc_now
-from .common import Explain, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
+from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
 
 if TYPE_CHECKING:
     from ..cluster.plan import HostPlan, Plan, Step, Waiting
 
-Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
 Example = Annotated[bool, typer.Option("--example", help="Write the built-in cluster.yaml first: three hosts.")]
 
 _DONE = {"create": "made", "replace": "replaced", "remove": "removed"}
@@ -64,7 +64,7 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
             workspace.ensure_example_description(folder, now)
         cluster = workspace.read_cluster(folder, host_name=host_name())
         planned = workspace.plan_of(folder, now=now, cluster=cluster, passphrase=key_passphrase(
-            passin, workspace.ca_keys(folder, cluster)))
+            passin, ((path, files.read(path)) for path in workspace.ca_keys(folder, cluster))))
         if explain:
             _explain(planned, words)
         with _progress(len(cluster.hosts), quiet=quiet) as done:

@@ -3,14 +3,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
-
-import typer
 
 from ..clock import utc_now
-from .common import Explain, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
-
-Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
+from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
 
 
 def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False, explain: Explain = False,
@@ -31,7 +26,6 @@ def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False
         sys.stdout.writelines(script_of(planned))
     if explain:
         words.say(*_EXPLAINED)
-    words.warn([*dict.fromkeys(planned.warnings)])
     there = "" if folder == os.curdir else quote(folder)
     run = f"kpki script {there} > {quote(os.path.join(folder, 'script.sh'))}; cd {there}; sh script.sh" if there else \
         "kpki script > script.sh; sh script.sh"

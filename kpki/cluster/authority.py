@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
     from cryptography.x509 import Certificate
 
+    Key = PrivateKeyTypes | PublicKeyTypes
+
 BACKDATED = timedelta(minutes=5)    # as kubeadm does, for hosts whose clock is a little behind
+DAYS = 365      # that a certificate is valid where nobody says otherwise
 SHORTEST_RSA = 2048
+PASSPHRASE_HINT = "--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT"
 GO_CURVES = ("secp256r1", "secp384r1", "secp521r1")     # crypto/tls takes no certificate on another
 
 # Name of an algorithm, as kubeadm's encryptionAlgorithm has it → the words of genpkey.
@@ -28,6 +32,9 @@ ALGORITHMS: dict[str, dict[str, str | int]] = {
     "RSA-4096": {"algorithm": "RSA", "bits": 4096},
     "ECDSA-P256": {"algorithm": "EC", "curve": "P-256"}, "ECDSA-P384": {"algorithm": "EC", "curve": "P-384"},
 }
+
+_RSA = (rsa.RSAPrivateKey, rsa.RSAPublicKey)
+_EC = (ec.EllipticCurvePrivateKey, ec.EllipticCurvePublicKey)
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,17 @@ class Authority:
     @property
     def algorithm(self) -> str:
         """The algorithm of the leaves' keys where nobody says another: the CA's own."""
-        return key_algorithm(self.key) or ("RSA-2048" if isinstance(self.key, rsa.RSAPrivateKey) else "ECDSA-P256")
+        return leaf_algorithm(self.key)
 
 
-def signing_digest(key: PrivateKeyTypes) -> str:
+def leaf_algorithm(key: Key) -> str:
+    """The algorithm of the keys that a CA's key is to sign, where nobody says another: its own, else one like it."""
+    return key_algorithm(key) or ("RSA-2048" if isinstance(key, _RSA) else "ECDSA-P256")
+
+
+def signing_digest(key: Key) -> str:
     """The hash that goes with a CA's key: SHA-256, but a P-384 or P-521 key's own size."""
-    size = key.curve.key_size if isinstance(key, ec.EllipticCurvePrivateKey) else 256
+    size = key.curve.key_size if isinstance(key, _EC) else 256
     return {384: "sha384", 521: "sha512"}.get(size, "sha256")
 
 
@@ -76,7 +88,7 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
     with about(names[0]):
         _check_ca(signer)
         check_lasting([signer], now)
-    return Authority(signer, key, b"".join(map(pem.dump_certificate, bundle)))
+    return Authority(signer, key, pem.dump_certificates(bundle))
 
 
 def load_bundle(data: bytes) -> list[Certificate]:
@@ -133,12 +145,12 @@ def check_algorithm(name: str) -> str:
     return name
 
 
-def key_algorithm(key: PrivateKeyTypes) -> str | None:
-    """The name in ALGORITHMS that a key answers to, None where none does."""
-    if isinstance(key, rsa.RSAPrivateKey):
+def key_algorithm(key: Key) -> str | None:
+    """The name in ALGORITHMS that a key, either half of it, answers to, None where none does."""
+    if isinstance(key, _RSA):
         name = f"RSA-{key.key_size}"
-    elif isinstance(key, ec.EllipticCurvePrivateKey):
-        name = f"ECDSA-P{key.curve.key_size}" if key.curve.name.startswith("secp") else ""
+    elif isinstance(key, _EC):
+        name = f"ECDSA-P{key.curve.key_size}" if key.curve.name in GO_CURVES else ""
     else:
         name = ""
     return name if name in ALGORITHMS else None
@@ -225,7 +237,7 @@ def key_fault(key: PublicKeyTypes) -> str | None:
 
 def plain_key(data: bytes) -> PrivateKeyTypes:
     """The key in *data*, which the kubelet is to load without being asked anything. Raises InputError."""
-    if b"ENCRYPTED" in data:
+    if pem.is_encrypted(data):
         raise InputError("the private key is encrypted, and the kubelet has no passphrase to give",
                          hint="decrypt it first: kpki pkey -in KEY -out PLAIN-KEY")
     return pem.load_key(data)

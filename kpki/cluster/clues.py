@@ -11,19 +11,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
 from ..errors import FileError, InputError
 from ..kubernetes import reading
 from ..kubernetes.kubeconfig import Kubeconfig
 from ..kubernetes.layouts import CONTROL_PLANE, ETCD, KUBEADM, Layout, Place, Server
 from ..kubernetes.manifests import API_SERVER, component_flags
 from ..kubernetes.profiles import NODE_PREFIX, find_profile
-from .authority import GO_CURVES
+from .authority import key_algorithm
 from .contents import read_certificates
 from .description import Cluster, ExternalEtcd, Host, load_cluster
-from .fields import (ALGORITHM_NAMES, absolute_path, address, node_name, other_name, plain_name, port, san, subnets,
-                     text)
+from .fields import absolute_path, address, node_name, other_name, plain_name, port, san, subnets, text
 from .inventory import Found, inspect, kubeconfig_of, look, named_path, tree_owner
 from .wanted import Wanted, layout_of
 
@@ -327,12 +324,7 @@ def _algorithm(tree: Tree) -> str | None:
     """What the CA's key is made of, else the API server's or the kubelet's, where kpki makes such keys."""
     for row in ("ca", "apiserver", tree.layout.kubelet.row):
         if certificate := tree.certificates.get(row):
-            key, name = certificate.public_key(), ""
-            if isinstance(key, rsa.RSAPublicKey):
-                name = f"RSA-{key.key_size}"
-            elif isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in GO_CURVES:
-                name = f"ECDSA-P{key.key_size}"
-            return name if name in ALGORITHM_NAMES else None
+            return key_algorithm(certificate.public_key())
     return None
 
 

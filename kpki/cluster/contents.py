@@ -120,9 +120,8 @@ def read_public_keys(found: Found, row: str) -> tuple[list[bytes], Finding | Non
     return public_keys, None if public_keys else _no_pem(found.path, row, data, "public key")
 
 
-def read_key(found: Found, row: str, *, passphrase: bytes | None = None,
-             ) -> tuple[PrivateKeyTypes | None, Finding | None]:
-    """The private key of a file, or why there is none. Without a *passphrase* an encrypted one is a fault."""
+def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | None]:
+    """The private key of a file, or why there is none; one that is encrypted is of no use."""
     data, finding = readable(found, row)
     if data is None:
         return None, finding
@@ -132,10 +131,9 @@ def read_key(found: Found, row: str, *, passphrase: bytes | None = None,
             return None, Finding("key-cert-mismatch", found.path, row, "it holds a certificate, not a private key: "
                                  "certificate and key are swapped", got="CERTIFICATE", expected="PRIVATE KEY")
         return None, _no_pem(found.path, row, data, "private key")
-    if passphrase is None and any(b"ENCRYPTED" in block.armour[:200] for block in blocks
-                                  if block.label in pem.KEY_LABELS):
+    if any(pem.is_encrypted(block.armour[:200]) for block in blocks if block.label in pem.KEY_LABELS):
         return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no kubelet can load it")
     try:
-        return pem.load_key(next(one for one in blocks if one.label in pem.KEY_LABELS).armour, passphrase), None
+        return pem.load_key(next(one for one in blocks if one.label in pem.KEY_LABELS).armour), None
     except InputError as error:
         return None, Finding("bad-pem", found.path, row, error.message)

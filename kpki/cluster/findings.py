@@ -229,7 +229,7 @@ def _as_written(data: bytes, row: Row, by: Judge) -> Kubeconfig | None:
 
 @lru_cache(maxsize=1)
 def _bundle(certificates: tuple[Certificate, ...]) -> bytes:
-    return b"".join(map(pem.dump_certificate, certificates))
+    return pem.dump_certificates(certificates)
 
 
 def _kubeconfig_authority(found: Found, where: str, row: Row, by: Judge) -> list[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 from .. import files
 from ..errors import InputError, about
 from ..kubernetes.components import Component, Flag, find_component
-from ..pem import load_certificates
+from ..pem import is_encrypted, load_certificates
 from .description import Cluster, Host
 from .wanted import Wanted, layout_of
 from .workspace import authority_paths, is_there
@@ -91,7 +91,7 @@ def ca_state(folder: str, cluster: Cluster) -> tuple[bool, bool]:
         data = files.read(certificate)
         with about(certificate):
             bundled = len(load_certificates(data)) > 1
-    return certificate is None if key is None else b"ENCRYPTED" not in files.read(key), bundled
+    return certificate is None if key is None else not is_encrypted(files.read(key)), bundled
 
 
 def as_lines(flags: Mapping[str, str]) -> str:

@@ -57,7 +57,7 @@ def signed_files(data: bytes, key: bytes, layout: Layout, *, node: str, server: 
     if len(chain) < 2:
         raise InputError("only one certificate in it: the node's own, and after it the CA's, are wanted",
                          hint="kpki node sign writes both")
-    bundle = b"".join(map(pem.dump_certificate, chain[1:]))
+    bundle = pem.dump_certificates(chain[1:])
     row = kubelet_row(layout, node_of(node), server)
     if server is None and not row.place.certificate:
         raise _no_server(node)

@@ -13,8 +13,8 @@ from ..kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, Layout, find_layout
 from ..kubernetes.profiles import (KUBELET, Identity, check_address, check_dns_name, check_node_name, find_profile,
                                    identity_of, sans_text, subject_name)
 from ..stages.requests import req_new
-from .authority import (Authority, check_algorithm, check_days, issue, key_algorithm, lasting, load_bundle, make_key,
-                        sound_key)
+from .authority import (DAYS, Authority, check_algorithm, check_days, issue, key_algorithm, lasting, load_bundle,
+                        make_key, sound_key)
 from .findings import Judged, judge
 from .inventory import Inventory, inspect, kubeconfig_of
 from .leaves import Judge
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from .description import Cluster
 
-DAYS = 365
 REQUEST_ALGORITHM = "ECDSA-P256"    # of a key that a node makes for itself, before it has seen its CA
 # Where a layout that embeds the kubelet's pair has the key of a request: the third place that the kubelet looks at.
 _REQUEST_KEY = "var/lib/kubelet/pki/kubelet-client.key"

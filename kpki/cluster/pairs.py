@@ -20,7 +20,7 @@ def leaf_files(row: Row, layout: Layout, *, chain: Sequence[Certificate], key: P
                bundle: bytes) -> Iterator[File]:
     """The files of a row, relative to the host's tree. *bundle* is the cluster's CA (PEM), for a kubeconfig."""
     place = row.place
-    certificate, key_pem = b"".join(map(pem.dump_certificate, chain)), pem.dump_key(key, form="traditional")
+    certificate, key_pem = pem.dump_certificates(chain), pem.dump_key(key, form="traditional")
     if place.certificate:
         yield File(place.certificate, certificate, layout.mode(place, place.certificate))
         yield File(place.key, key_pem, layout.mode(place, place.key))

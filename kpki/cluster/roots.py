@@ -13,8 +13,8 @@ from ..errors import FileError, InputError, KpkiError, RefusedError, about
 from ..kubernetes import reading
 from ..kubernetes.layouts import CONTROL_PLANE, ETCD
 from ..stages import keys
-from .authority import (Authority, check_lasting, key_fault, load_authority, load_bundle, make_authority, make_key,
-                        sound_key)
+from .authority import (PASSPHRASE_HINT, Authority, check_lasting, key_fault, load_authority, load_bundle,
+                        make_authority, make_key, sound_key)
 from .contents import Finding, read_key, read_public_keys, readable
 from .findings import Look
 from .inventory import Found
@@ -75,7 +75,7 @@ class Root:
         """The CA at work. Raises InputError where its key is still locked."""
         if self.authority is None:
             raise InputError(f"{self.key_path}: the CA's private key is encrypted",
-                             hint="--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT")
+                             hint=PASSPHRASE_HINT)
         return self.authority
 
 
@@ -149,7 +149,7 @@ def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: b
                            found.path if found else row.place.key, passphrase, now)
     kept = look(row.place.key)
     return Root(row, certificate_path=row.place.certificate, key_path=row.place.key, kept=_kept(kept, passphrase),
-                encrypted=b"ENCRYPTED" in (kept.data or b""))
+                encrypted=pem.is_encrypted(kept.data or b""))
 
 
 def _same(data: bytes, certificates: Sequence[Certificate]) -> bool:
@@ -196,9 +196,9 @@ def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key
         certificates = load_bundle(data)
         if fault := next(filter(None, map(reading.ca_fault, certificates)), None):
             raise RefusedError(f"the certificate is not a CA: {fault}", hint="take the cluster's CA certificate")
-    bundle = b"".join(map(pem.dump_certificate, certificates))
+    bundle = pem.dump_certificates(certificates)
     root = Root(row, bundle, key, certificate_path, key_path, certificates=certificates)
-    root.encrypted = b"ENCRYPTED" in (key or b"")
+    root.encrypted = pem.is_encrypted(key or b"")
     if key is None or root.encrypted and passphrase is None:
         with about(certificate_path):
             check_lasting(certificates, now)
@@ -259,7 +259,7 @@ def _public_keys(data: bytes | None) -> list[bytes]:
 
 def _token_key(path: str, data: bytes) -> PrivateKeyTypes | None:
     """The key in *data*, None where Kubernetes cannot read it; a short RSA key signs tokens as well as it ever did."""
-    if b"ENCRYPTED" in data:
+    if pem.is_encrypted(data):
         raise RefusedError(f"{path}: the service accounts' key is encrypted, and no component has a passphrase to give",
                            hint=f"decrypt it first: kpki pkey -in {path} -out PLAIN-KEY")
     try:

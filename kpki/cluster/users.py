@@ -172,7 +172,7 @@ def given_kubeconfig(account: Account, *, ca: GivenFile, certificate: GivenFile,
 
 def _plain_key(data: bytes) -> PrivateKeyTypes:
     """A key that client-go can use: it asks for no passphrase, and knows RSA and three curves."""
-    if b"ENCRYPTED" in data:
+    if pem.is_encrypted(data):
         raise InputError("the private key is encrypted, and no client of Kubernetes asks for a passphrase",
                          hint="decrypt it first: kpki pkey -in KEY -out PLAIN-KEY")
     key = pem.load_key(data, encoding="PEM")

@@ -45,7 +45,7 @@ def read_key(path: str | None, passin: str | None = None, encoding: str | None =
     data = read(path)
     with about(path or "standard input"):
         source = passphrase(passin)
-        if source is None and sys.stdin.isatty() and b"ENCRYPTED" in data:
+        if source is None and sys.stdin.isatty() and pem.is_encrypted(data):
             source = ask_passphrase(f"Enter pass phrase for {path}:")
         return pem.load_key(data, source, encoding=encoding)
 

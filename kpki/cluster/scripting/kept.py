@@ -30,7 +30,7 @@ _LINES = (
 def dumped(content: Content) -> bytes:
     """A key, or the certificates of a chain or a bundle, as kpki writes them."""
     if isinstance(content, Sequence):
-        return b"".join(map(pem.dump_certificate, content))
+        return pem.dump_certificates(content)
     return pem.dump_key(content, form="traditional")
 
 

@@ -7,10 +7,8 @@ from functools import cached_property
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
 from ...errors import RefusedError
-from ..authority import ALGORITHMS, day
+from ..authority import day, leaf_algorithm, signing_digest
 from .kept import copied
 from ..plan import Plan
 from ..roots import Root
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 _SPARE = timedelta(hours=1)     # how long the script may run before its certificates would outlive an existing CA
-_HASHES = {384: "sha384", 521: "sha512"}
 
 
 def whole_days(validity: timedelta, now: datetime, *, least: int = 1) -> int:
@@ -105,12 +102,7 @@ class Signer:
     def algorithm(self) -> str:
         """The algorithm of its key, and of the leaves' where nobody says another."""
         key = self._public_key
-        if key is None:
-            return self.plan.algorithm
-        if isinstance(key, rsa.RSAPublicKey):
-            return name if (name := f"RSA-{key.key_size}") in ALGORITHMS else "RSA-2048"
-        name = f"ECDSA-P{key.curve.key_size}" if isinstance(key, ec.EllipticCurvePublicKey) else ""
-        return name if name in ALGORITHMS else "ECDSA-P256"
+        return self.plan.algorithm if key is None else leaf_algorithm(key)
 
     @property
     def hash(self) -> str:
@@ -118,7 +110,7 @@ class Signer:
         key = self._public_key
         if key is None:
             return "sha384" if self.plan.algorithm == "ECDSA-P384" else "sha256"
-        return _HASHES.get(key.curve.key_size, "sha256") if isinstance(key, ec.EllipticCurvePublicKey) else "sha256"
+        return signing_digest(key)
 
     @property
     def own_days(self) -> int:
