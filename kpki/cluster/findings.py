@@ -83,26 +83,40 @@ def _judge_authority(row: Row, look: Look, by: Judge) -> Judged:
             and not any(reading.certifies(one, keys.public_key_der(key)) for one in ([signer] if signer else chain)):
         finding = Finding("key-cert-mismatch", found.path, row.name, "the private key is not the CA certificate's")
     judged.findings += [finding] if finding else []
-    judged.findings += _exposed(found, row)
+    judged.findings += exposed(found, row)
     judged.key, judged.pair_right = key, not judged.findings
     return judged
 
 
 def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate], by: Judge) -> Finding | None:
-    if row.name in by.unmade:
-        return Finding("unknown-authority", path, row.name, "it is not the cluster's CA, which is not there any more",
-                       got=_fingerprint(certificates[0]))
-    faults = [ca_fault(path, row.name, one, by.now) for one in certificates]
     expected = by.trusted(row.name) if by.known else ()
-    if row.place.only == SIGNER and len(certificates) > 1:
-        return Finding("unknown-authority", path, row.name, f"it holds {len(certificates)} certificates, and "
-                       "kube-controller-manager takes the one that signs, alone")
+    if row.place.only == SIGNER:
+        if len(certificates) > 1:
+            return Finding("unknown-authority", path, row.name, f"it holds {len(certificates)} certificates, and "
+                           "kube-controller-manager takes the one that signs, alone")
+        expected = [by.signers[row.name]] if row.name in by.signers else expected
+    faults = [ca_fault(path, row.name, one, by.now) for one in certificates]
+    return _stranger("unknown-authority", path, row, row.name, certificates, expected, by) \
+        or (faults[0] if all(faults) else None)     # a bundle may hold a CA of the past, as long as one is good
+
+
+# Cause → what is said where the CA is gone, and where it is another.
+_STRANGERS = {
+    "unknown-authority": ("it is not the cluster's CA, which is not there any more", "it is not the cluster's CA: "),
+    "kubeconfig-wrong-ca": ("it trusts a CA that is not there any more", "it trusts another CA than the cluster's: ")}
+
+
+def _stranger(cause: str, path: str, row: Row, ca: str, certificates: Sequence[Certificate],
+              expected: Sequence[Certificate], by: Judge) -> Finding | None:
+    """Why CA certificates are not those of the CA's row *ca* that are *expected*, None where they are."""
+    gone, another = _STRANGERS[cause]
+    if ca in by.unmade:
+        return Finding(cause, path, row.name, gone, got=_fingerprint(certificates[0]))
     there = [one in certificates for one in expected]
-    if expected and not (all(there) if by.exact else any(there)):
-        return Finding("unknown-authority", path, row.name, "it is not the cluster's CA: "
-                       + reading.subject_text(certificates[0]), got=_fingerprint(certificates[0]),
-                       expected=_fingerprint(expected[there.index(False)]))
-    return faults[0] if all(faults) else None       # a bundle may hold a CA of the past, as long as one is good
+    if not expected or (all(there) if by.exact else any(there)):
+        return None
+    return Finding(cause, path, row.name, another + reading.subject_text(certificates[0]),
+                   got=_fingerprint(certificates[0]), expected=_fingerprint(expected[there.index(False)]))
 
 
 def _judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
@@ -115,7 +129,7 @@ def _judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
     if row.with_key:
         found = look(row.place.key)
         key, finding = read_key(found, row.name)
-        findings += [finding] if finding else _exposed(found, row)
+        findings += [finding] if finding else exposed(found, row)
     own = by.service_accounts or (keys.public_key_der(key) if key is not None else None)
     there = ((row.place.certificate, public_keys), (row.place.key, [keys.public_key_der(key)] if key else []))
     for path, known in there:
@@ -130,7 +144,7 @@ def _judge_pair(row: Row, certificate_found: Found, key_found: Found, by: Judge)
     findings: list[Finding] = []
     key, key_finding = read_key(key_found, row.name)
     if key is not None and by.exact and not by.warns and (leaf := _as_issued(certificate_found, key, row, by)):
-        return Judged(_exposed(key_found, row), key=key, chain=[leaf], pair_right=True)
+        return Judged(exposed(key_found, row), key=key, chain=[leaf], pair_right=True)
     chain, finding = read_certificates(certificate_found, row.name)
     swapped = finding and key_finding and finding.cause == key_finding.cause == "key-cert-mismatch"
     findings += [one for one in (finding, None if swapped else key_finding) if one]
@@ -144,7 +158,7 @@ def _judge_pair(row: Row, certificate_found: Found, key_found: Found, by: Judge)
                             f"the certificate is not for the private key beside it; {fault.message if fault else ''}")
         findings += [fault] if fault else []
     if not swapped:
-        findings += _exposed(key_found, row)
+        findings += exposed(key_found, row)
     if chain and fault is None and by.warns:
         findings += leaf_warnings(certificate_found.path, chain, row, by)
     right = not any(one.severity == "error" and one.cause != "key-exposed" for one in findings)
@@ -166,7 +180,8 @@ def _as_issued(found: Found, key: PrivateKeyTypes, row: Row, by: Judge) -> Certi
     return leaf if right else None
 
 
-def _exposed(found: Found, row: Row, what: str = "the private key") -> list[Finding]:
+def exposed(found: Found, row: Row, what: str = "the private key") -> list[Finding]:
+    """The finding for a secret that others than its owner can read; none where nobody can."""
     if found.data is None or not found.mode & 0o077:
         return []
     return [Finding("key-exposed", found.path, row.name, f"others than its owner can read {what}",
@@ -208,10 +223,10 @@ def _judge_kubeconfig(row: Row, look: Look, by: Judge) -> Judged:
         judged = _judge_pair(row, certificate, key, by)
     authority = taken(kubeconfig.authority, cluster)
     if authority.path not in by.authority_paths:
-        judged.findings += _kubeconfig_authority(authority, cluster, row, by)
-    judged.findings += _server_fault(kubeconfig, cluster, row, by)
+        judged.findings += filter(None, [_kubeconfig_authority(authority, cluster, row, by)])
+    judged.findings += filter(None, [_server_fault(kubeconfig, cluster, row, by)])
     if kubeconfig.key.data is not None:
-        judged.findings += _exposed(Found(path, data, found.mode), row, "the key in it")
+        judged.findings += exposed(Found(path, data, found.mode), row, "the key in it")
     judged.kubeconfig_right = not any(one.severity == "error" and one.cause != "key-exposed"
                                       for one in judged.findings)
     return judged
@@ -232,34 +247,23 @@ def _bundle(certificates: tuple[Certificate, ...]) -> bytes:
     return pem.dump_certificates(certificates)
 
 
-def _kubeconfig_authority(found: Found, where: str, row: Row, by: Judge) -> list[Finding]:
+def _kubeconfig_authority(found: Found, where: str, row: Row, by: Judge) -> Finding | None:
     certificates, finding = read_certificates(found, "ca")
-    if finding:
-        return [finding]
-    if "ca" in by.unmade:
-        return [Finding("kubeconfig-wrong-ca", where, row.name, "it trusts a CA that is not there any more",
-                        got=_fingerprint(certificates[0]))]
-    trusted = by.trusted("ca")
-    there = [one in certificates for one in trusted]
-    if trusted and not (all(there) if by.exact else any(there)):
-        return [Finding("kubeconfig-wrong-ca", where, row.name, "it trusts another CA than the cluster's: "
-                        + reading.subject_text(certificates[0]), got=_fingerprint(certificates[0]),
-                        expected=_fingerprint(trusted[there.index(False)]))]
-    return []
+    return finding or _stranger("kubeconfig-wrong-ca", where, row, "ca", certificates, by.trusted("ca"), by)
 
 
-def _server_fault(kubeconfig: Kubeconfig, where: str, row: Row, by: Judge) -> list[Finding]:
+def _server_fault(kubeconfig: Kubeconfig, where: str, row: Row, by: Judge) -> Finding | None:
     """Whether the kubeconfig leads to an API server of the cluster; nothing to say where none is known."""
     if by.servers is None:
-        return []
+        return None
     try:
         host = urlsplit(kubeconfig.server).hostname or ""
     except ValueError:
         host = ""
     if host in by.servers:
-        return []
-    return [Finding("kubeconfig-broken", where, row.name, f"it leads to {kubeconfig.server}, which is no API server of "
-                    "this cluster", got=kubeconfig.server, expected=row.kubeconfig.server if row.kubeconfig else "")]
+        return None
+    return Finding("kubeconfig-broken", where, row.name, f"it leads to {kubeconfig.server}, which is no API server of "
+                   "this cluster", got=kubeconfig.server, expected=row.kubeconfig.server if row.kubeconfig else "")
 
 
 def _fingerprint(certificate: Certificate) -> str:

@@ -121,7 +121,7 @@ def issue_into(root: str, ca: Authority, node: Node, *, server: str | None, vali
     judged = judge_kubelet(there, row, now=now, authorities=load_bundle(ca.bundle), server=server)
     if judged.key is not None and algorithm is not None and key_algorithm(judged.key) != algorithm:
         judged.key = None
-    task = leaf_task(row, judged, there.look, ())
+    task = leaf_task(row, judged, there.look)
     if task.changes(row.place.kubeconfig) and row.kubeconfig and row.kubeconfig.server == _NO_SERVER:
         raise InputError(f"{node.name}: its kubeconfig must be made, and nothing tells the API server's URL",
                          hint="--server https://ADDRESS:6443")

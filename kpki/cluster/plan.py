@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -17,7 +17,7 @@ from ..stages import keys
 from .authority import issue, key_fault, make_key
 from .contents import Finding
 from .description import Cluster, Host
-from .findings import Judged, Look, ca_keys, judge
+from .findings import Judged, Look, ca_keys, exposed, judge
 from .inventory import Found
 from .leaves import Judge
 from .pairs import leaf_files
@@ -198,13 +198,17 @@ class Plan:
                      forbidden=self._ca_keys if host and not host.roles else (), warns=warns)
 
     def _judge(self, row: Row, look: Look, by: Judge) -> Judged:
-        if row.place.only == SIGNER and (signer := self.roots[row.name].signer):
-            by = replace(by, authorities={row.name: (signer,)})
-        return judge(row, look, by)
+        """What was found of a row; a leaf's key that another host has too is not its own."""
+        judged = judge(row, look, by)
+        if self.shared and row.profile.kind == "leaf" and judged.key is not None and _is_own(judged) \
+                and key_digest(judged.key) in self.shared:
+            judged.findings.append(Finding("shared-key", row.place.key or row.place.kubeconfig, row.name,
+                                           "another host has the same private key"))
+            judged.key = None
+        return judged
 
     def _add(self, row: Row, judged: Judged, look: Look, tasks: list[Task], waiting: list[Waiting]) -> None:
-        task = leaf_task(row, judged, look, self.shared or ()) if row.profile.kind == "leaf" else \
-            self._copy_task(row, judged, look)
+        task = (leaf_task if row.profile.kind == "leaf" else self._copy_task)(row, judged, look)
         if not task.steps:
             return
         root = self.roots.get(row.profile.signer or "")
@@ -235,9 +239,8 @@ class Plan:
                 yield Finding("file-missing", path, row.name, "it is not there")
             elif isinstance(signer, ServiceAccounts) and (fault := signer.fault(path, found)):
                 yield fault
-            elif is_key and found.mode & 0o077:
-                yield Finding("key-exposed", path, row.name, "others than its owner can read the private key",
-                              got=f"mode {found.mode:04o}", expected="mode 0600")
+            elif is_key:
+                yield from exposed(found, row)
 
     def findings(self) -> Iterator[Finding]:
         """Everything that is wrong with the workspace and its hosts' trees, warnings too."""
@@ -246,18 +249,12 @@ class Plan:
             if row.profile.kind != "leaf":
                 yield from self._own_findings(row)
             else:
-                yield from self._judged(row, self.look, self._by(None, (), warns=True))
+                yield from self._judge(row, self.look, self._by(None, (), warns=True)).findings
         for host in self.cluster.hosts:
             rows = [*map(self._held, self.wanted.of_host(host))]
             look, by = self._look_at(host), self._by(host, rows, warns=True)
             for row in rows:
-                yield from (replace(finding, host=host.name) for finding in self._judged(row, look, by))
-
-    def _judged(self, row: Row, look: Look, by: Judge) -> list[Finding]:
-        judged = self._judge(row, look, by)
-        if row.profile.kind == "leaf":
-            leaf_task(row, judged, look, self.shared or ())
-        return judged.findings
+                yield from (replace(finding, host=host.name) for finding in self._judge(row, look, by).findings)
 
     def _look_at(self, host: Host) -> Look:
         """How one host's tree looks, by its own paths."""
@@ -327,25 +324,18 @@ def _step(row: Row, path: str, look: Look, findings: Sequence[Finding]) -> Step:
     return Step("create" if look(path).missing else "replace", row.host, path, row.name, tuple(dict.fromkeys(causes)))
 
 
-def leaf_task(row: Row, judged: Judged, look: Look, shared: Collection[bytes]) -> Task:
-    """What of a leaf's files stays: a sound key that is its own, and the certificate and kubeconfig that are right.
-
-    A key among the *shared* ones is a finding of its own.
-    """
+def leaf_task(row: Row, judged: Judged, look: Look) -> Task:
+    """What of a leaf's files stays: a sound key that is its own, and the certificate and kubeconfig that are right."""
     place, key = row.place, judged.key
-    if key is not None and shared and _is_own(judged) and key_digest(key) in shared:
-        judged.findings.append(Finding("shared-key", place.key or place.kubeconfig, row.name,
-                                       "another host has the same private key"))
-        key = None
     if key is not None and (key_fault(key.public_key()) or not _is_own(judged)):
         key = None
     chain = tuple(judged.chain) if judged.pair_right and key is not None else ()
-    exposed = {one.path for one in judged.findings if one.cause == "key-exposed"}
+    exposed_paths = {one.path for one in judged.findings if one.cause == "key-exposed"}
     paths = []
     if place.certificate:
-        paths += [place.certificate] * (not chain) + [place.key] * (key is None or place.key in exposed)
+        paths += [place.certificate] * (not chain) + [place.key] * (key is None or place.key in exposed_paths)
     embeds = place.kubeconfig and not place.by_path
-    if place.kubeconfig and (not judged.kubeconfig_right or embeds and not chain or place.kubeconfig in exposed):
+    if place.kubeconfig and (not judged.kubeconfig_right or embeds and not chain or place.kubeconfig in exposed_paths):
         paths.append(place.kubeconfig)
     return Task(row, tuple(_step(row, path, look, judged.findings) for path in paths), key, chain)
 
