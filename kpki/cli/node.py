@@ -151,8 +151,8 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
     words, now = Words(quiet=quiet), utc_now()
     name = check_node_name(host_name().lower() if node is None else node)
     check_wishes(server=server)
-    chosen = find_layout(layout) if layout is not None else installation.source_layout(source, root)
-    given = installation.read_source(source, chosen, root=root, key=key, node=name, server=server)
+    said = None if layout is None else find_layout(layout)
+    chosen, given = installation.read_source(source, said, root=root, key=key, node=name, server=server)
     with about(source):
         plan = installation.plan_install(given, root, name, layout=chosen, server=server, now=now)
     written = installation.install(plan, root, now=now)

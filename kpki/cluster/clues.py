@@ -21,7 +21,7 @@ from .authority import key_algorithm
 from .contents import read_certificates
 from .description import Cluster, ExternalEtcd, Host, load_cluster
 from .fields import absolute_path, address, node_name, other_name, plain_name, port, san, subnets, text
-from .inventory import Found, inspect, kubeconfig_of, look, named_path, tree_owner
+from .inventory import Found, choose_layout, kubeconfig_of, look, named_path, read_layout, tree_owner
 from .wanted import Wanted, layout_of
 
 if TYPE_CHECKING:
@@ -92,24 +92,19 @@ def read_tree(root: str, *, layout: str | None = None) -> Tree:
 
     Raises InputError where no layout is there, FileError for what is there and may not be read.
     """
-    chosen = inspect(root, layout=layout).layout
+    chosen = choose_layout(root, layout)
     flags = component_flags(look(root, API_SERVER).data or b"")
     blank = load_cluster(_BLANK.format(chosen.name))
     authority = taken(absolute_path, flags.get("client-ca-file"))
     if chosen == KUBEADM and authority is not None:
         blank = replace(blank, certificates_dir=posixpath.dirname(authority))
     chosen = layout_of(blank)
-    found = {path: look(root, path) for path, _ in chosen.files()}
-    configs = {place: config for place in chosen.places if (config := kubeconfig_of(found, place))}
-    for place, config in configs.items():
-        for material in (config.authority, config.certificate, config.key):
-            if material.path and (path := named_path(place.kubeconfig, material.path)) not in found:
-                found[path] = look(root, path)
+    found = read_layout(root, chosen).found
     for one in found.values():
         if one.problem:
             raise FileError(f"{posixpath.join(root, one.path)}: {one.problem}")
     tree = Tree(root=root, layout=chosen, blank=blank, found=found, certificates={}, flags=flags,
-                kubeconfigs={place.row: config for place, config in configs.items()})
+                kubeconfigs={place.row: config for place in chosen.places if (config := kubeconfig_of(found, place))})
     return replace(tree, certificates=dict(_certificates(tree)))
 
 

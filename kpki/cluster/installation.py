@@ -17,7 +17,7 @@ from .authority import load_bundle, plain_key
 from .contents import Finding, shown
 from .findings import check_node
 from .inventory import Found, Inventory, inspect, kubeconfig_of, layout_there
-from .node import kubelet_row, named_kubeconfig, node_of, request_key
+from .node import kubelet_row, named_kubeconfig, no_server, node_of, request_key
 from .pairs import ca_path, leaf_files, path_kubeconfig
 
 BACKUP = "var/lib/kpki/backup"
@@ -60,52 +60,35 @@ def signed_files(data: bytes, key: bytes, layout: Layout, *, node: str, server: 
     bundle = pem.dump_certificates(chain[1:])
     row = kubelet_row(layout, node_of(node), server)
     if server is None and not row.place.certificate:
-        raise _no_server(node)
+        raise no_server(node)
     made = leaf_files(row, layout, chain=chain[:1], key=pem.load_key(key), bundle=bundle)
     return (files.File(ca_path(layout), bundle, CERTIFICATE_MODE),
             *(one for one in made if server or one.path != row.place.kubeconfig))
-
-
-def _no_server(node: str) -> InputError:
-    return InputError(f"{node}: its kubeconfig must be made, and nothing tells the API server's URL",
-                      hint="--server https://ADDRESS:6443")
-
-
-def source_layout(path: str, root: str) -> Layout:
-    """The layout of what is to be installed: a tree's own, that of an archive's files, else the root's; ssl in the end.
-
-    Raises FileError for what cannot be read.
-    """
-    if _kind(path) == "folder":
-        return layout_there(path) or layout_there(root) or SSL
-    data = files.read(path)
-    for layout in LAYOUTS if _is_archive(data) else ():
-        with suppress(InputError):
-            if files.unpack(data, expected=dict(layout.files())):
-                return layout
-    return layout_there(root) or SSL
 
 
 def _is_archive(data: bytes) -> bool:
     return b"\0" in data[:512] and data[:1] != b"\x30"        # no text, and no DER
 
 
-def read_source(path: str, layout: Layout, *, root: str, key: str | None, node: str,
-                server: str | None) -> tuple[files.File, ...]:
-    """What `node install` is given: a tree, an archive of one, or a signed answer (PEM) with the request's key.
+def read_source(path: str, layout: Layout | None, *, root: str, key: str | None, node: str,
+                server: str | None) -> tuple[Layout, tuple[files.File, ...]]:
+    """What `node install` is given, and its layout: a tree, an archive of one, or a signed answer (PEM) with the
+    request's key.
 
-    The key is *key*'s file, else the one that `node request` left beside the answer, else the one in place. Raises
-    InputError or FileError for what cannot be read.
+    Without a *layout* it is a tree's own, that of an archive's files, else the root's, ssl in the end. The key is
+    *key*'s file, else the one that `node request` left beside the answer, else the one in place. Raises InputError or
+    FileError for what cannot be read.
     """
     _check_root(root)
     if _kind(path) == "folder":
-        return tree_files(path, layout)
+        chosen = layout or layout_there(path) or layout_there(root) or SSL
+        return chosen, tree_files(path, chosen)
     data = files.read(path)
     with about(path):
         if _is_archive(data):
-            modes = dict(layout.files())
-            return tuple(files.File(one.path, one.data, modes[one.path]) for one in files.unpack(data, expected=modes))
-        name = request_key(layout)
+            return _unpacked(data, layout or _archive_layout(data) or layout_there(root) or SSL)
+        chosen = layout or layout_there(root) or SSL
+        name = request_key(chosen)
         beside = [os.path.join(os.path.dirname(path), node, name), os.path.join("nodes", node, name),
                   os.path.join(root, name)]
         place = key or next((one for one in beside if _kind(one) == "file"), None)
@@ -115,10 +98,24 @@ def read_source(path: str, layout: Layout, *, root: str, key: str | None, node: 
     key_data = files.read(place)
     with about(place):
         plain = pem.dump_key(plain_key(key_data), form="traditional")
-    there = kubeconfig_of(inspect(root, layout=layout.name).found, layout.kubelet)
-    known = server or (there.server if there and not layout.kubelet.certificate else None)
+    there = kubeconfig_of(inspect(root, layout=chosen.name).found, chosen.kubelet)
+    known = server or (there.server if there and not chosen.kubelet.certificate else None)
     with about(path):
-        return signed_files(data, plain, layout, node=node, server=known)
+        return chosen, signed_files(data, plain, chosen, node=node, server=known)
+
+
+def _archive_layout(data: bytes) -> Layout | None:
+    """The layout that an archive's files are of, None where they are of none."""
+    for layout in LAYOUTS:
+        with suppress(InputError):
+            if files.unpack(data, expected=dict(layout.files())):
+                return layout
+    return None
+
+
+def _unpacked(data: bytes, layout: Layout) -> tuple[Layout, tuple[files.File, ...]]:
+    modes = dict(layout.files())
+    return layout, tuple(files.File(one.path, one.data, modes[one.path]) for one in files.unpack(data, expected=modes))
 
 
 def _kind(path: str) -> str:
@@ -143,7 +140,7 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
     given = next((one for one in source if one.path == place.kubeconfig), None)
     kubeconfig = named_kubeconfig(there, server) or (_led_to(server, given, layout, node) if server else given)
     if kubeconfig is None:
-        raise _no_server(node)
+        raise no_server(node)
     wanted = [*(one for one in source if one != given), kubeconfig]
     _check_files(wanted, layout, node, now)
     return Installation(tuple(wanted), _former(there, node), _another_ca(there, wanted))

@@ -61,16 +61,25 @@ def inspect(root: str, *, layout: str | None = None, also: Iterable[str] = ()) -
     *layout* is a name, None: the one whose files or folders are there. Raises InputError where none is, FileError for
     a root that cannot be read.
     """
-    chosen = _found_layout(root) if layout is None else find_layout(layout)
-    found = {path: look(root, path) for path in (*(path for path, _ in chosen.files()), *also)}
-    for place in chosen.places:
+    return read_layout(root, choose_layout(root, layout), also=also)
+
+
+def choose_layout(root: str, name: str | None) -> Layout:
+    """The layout of that *name*, None: the one whose files or folders are there. Raises as `inspect`."""
+    return _found_layout(root) if name is None else find_layout(name)
+
+
+def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inventory:
+    """Read the files of a layout, those that its kubeconfigs name, and *also* these."""
+    found = {path: look(root, path) for path in (*(path for path, _ in layout.files()), *also)}
+    for place in layout.places:
         kubeconfig = kubeconfig_of(found, place)
         if kubeconfig is not None:
             for material in (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key):
                 if material.path:
                     path = named_path(place.kubeconfig, material.path)
                     found.setdefault(path, look(root, path))
-    return Inventory(root, chosen, found)
+    return Inventory(root, layout, found)
 
 
 def kubeconfig_of(found: Mapping[str, Found], place: Place) -> Kubeconfig | None:

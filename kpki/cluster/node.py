@@ -123,8 +123,7 @@ def issue_into(root: str, ca: Authority, node: Node, *, server: str | None, vali
         judged.key = None
     task = leaf_task(row, judged, there.look)
     if task.changes(row.place.kubeconfig) and row.kubeconfig and row.kubeconfig.server == _NO_SERVER:
-        raise InputError(f"{node.name}: its kubeconfig must be made, and nothing tells the API server's URL",
-                         hint="--server https://ADDRESS:6443")
+        raise no_server(node.name)
     usual = cluster.algorithm if cluster else None
     key, chain = task.key or make_key(algorithm or usual or ca.algorithm), task.chain
     if not chain:
@@ -134,6 +133,12 @@ def issue_into(root: str, ca: Authority, node: Node, *, server: str | None, vali
               *leaf_files(row, there.layout, chain=chain, key=key, bundle=ca.bundle)]
     return tuple(one if task.changes(one.path) or one.path == ca_path(there.layout) else _kept(there, one)
                  for one in wanted)
+
+
+def no_server(node: str) -> InputError:
+    """What is wrong where a node's kubeconfig must be made and nobody says where it is to lead."""
+    return InputError(f"{node}: its kubeconfig must be made, and nothing tells the API server's URL",
+                      hint="--server https://ADDRESS:6443")
 
 
 def _kept(there: Inventory, wanted: files.File) -> files.File:

@@ -66,24 +66,30 @@ def look_in(folder: str, path: str) -> Found:
 
 
 def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None, passphrase: bytes | None = None,
-            host_name: str | None = None) -> Plan:
-    """The plan for a workspace: its description (or *cluster*) against what lies in it; *host_name* as read_cluster."""
-    from .inventory import looker
+            host_name: str | None = None, look: Callable[[str], Found] | None = None) -> Plan:
+    """The plan for a workspace: its description (or *cluster*) against what lies in it, or what *look* shows of it.
+
+    *host_name* is as for `read_cluster`.
+    """
     from .plan import make_plan
     if cluster is None:
         cluster = read_cluster(folder, host_name=host_name)
-    return make_plan(cluster, look=looker(folder, partial(look_in, folder)), now=now,
-                     read=lambda path: files.read(os.path.join(folder, path)), passphrase=passphrase)
+    return make_plan(cluster, look=look or _looker(folder), now=now, passphrase=passphrase,
+                     read=lambda path: files.read(os.path.join(folder, path)))
+
+
+def _looker(folder: str) -> Callable[[str], Found]:
+    from .inventory import looker
+    return looker(folder, partial(look_in, folder))
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a workspace tells of a node's files: its *cluster*, the CA's paths, and of a *known* node the rest."""
+    """What a workspace tells of a node's files: its *cluster*, the CA's paths, and of a node that it knows the rest."""
 
     cluster: Cluster
     ca: str
     ca_key: str | None
-    known: bool = False
     addresses: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
     server: str = ""
@@ -100,7 +106,7 @@ def told(folder: str, name: str, *, host_name: str | None = None) -> Told | None
         if host.name == name:
             server = next(row.kubeconfig.server for row in wanted.of_host(host)
                           if row.place == wanted.layout.kubelet and row.kubeconfig)
-            return Told(cluster, certificate, key, True, host.addresses, host.dns, server)
+            return Told(cluster, certificate, key, host.addresses, host.dns, server)
     return Told(cluster, certificate, key, server=wanted.server())
 
 
@@ -118,9 +124,8 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None)
     all there is to say: by it all the others are judged. Raises KpkiError for a description, or a CA that it names,
     which cannot be taken.
     """
-    from .inventory import certificates_in, looker
-    from .plan import make_plan
-    counts, look = dict[str, int](), looker(folder, partial(look_in, folder))
+    from .inventory import certificates_in
+    counts, look = dict[str, int](), _looker(folder)
 
     def counted(path: str) -> Found:
         found = look(path)
@@ -129,7 +134,7 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None)
 
     cluster = read_cluster(folder, host_name=host_name)
     try:
-        planned = make_plan(cluster, look=counted, now=now, read=lambda path: files.read(os.path.join(folder, path)))
+        planned = plan_of(folder, now=now, cluster=cluster, look=counted)
     except KpkiError:
         broken = [*_broken_authorities(cluster, counted, now)]
         if not broken:
