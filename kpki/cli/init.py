@@ -61,7 +61,7 @@ def _adoption(folder: str, layout: str | None, source: str | None, node: str | N
         adoption.check_free(folder, wanted)
         return wanted
     host = host_name()
-    match files.look("/", files.resolve("/", os.path.abspath(source))).kind:
+    match files.look_at(source).kind:
         case "missing":
             raise FileError(f"{source}: no such file or directory")
         case "file":

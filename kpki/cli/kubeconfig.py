@@ -163,7 +163,7 @@ def _present(folder: str, path: str) -> bytes | None:
 def _authority_paths(ca: str | None, ca_key: str | None, cluster: Cluster | None, folder: str, *,
                      signs: bool) -> tuple[str, str]:
     """The CA's files, those named, else the workspace's; the key's "" unless it is to sign."""
-    from ..cluster.workspace import authority_paths
+    from ..cluster.workspace import authority_paths, is_there
     if ca is None:
         if cluster is None:
             raise InputError("no CA: its certificate and its key are needed",
@@ -175,7 +175,7 @@ def _authority_paths(ca: str | None, ca_key: str | None, cluster: Cluster | None
                          hint="--ca-key KEY; or --client-certificate and --client-key, where there is a pair")
     found = (ca, ca_key or "") if signs else (ca, "")
     for path in found:
-        if cluster is not None and path and files.look("/", os.path.abspath(path)).kind == "missing":
+        if cluster is not None and path and not is_there(path):
             raise FileError(f"{path}: the CA's file is not there",
                             hint="kpki apply makes the CA; for one kept elsewhere: --ca CERT --ca-key KEY")
     return found
@@ -183,7 +183,7 @@ def _authority_paths(ca: str | None, ca_key: str | None, cluster: Cluster | None
 
 def _action(path: str, document: bytes) -> str:
     """What writing does to a file. Raises InputError where another document would be lost."""
-    entry = files.look("/", files.resolve("/", os.path.abspath(path)))
+    entry = files.look_at(path)
     present = files.read(path) if entry.kind == "file" else b""
     if not present:
         return "create"

@@ -120,7 +120,7 @@ def _unpacked(data: bytes, layout: Layout) -> tuple[Layout, tuple[files.File, ..
 
 def _kind(path: str) -> str:
     """What lies at a path, with symbolic links followed; nothing lies at an empty one."""
-    return files.look("/", files.resolve("/", os.path.abspath(path))).kind if path else "missing"
+    return files.look_at(path).kind if path else "missing"
 
 
 def _check_root(root: str) -> None:

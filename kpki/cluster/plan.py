@@ -114,15 +114,16 @@ class Plan:
         self.warnings: list[str] = []
         self.new_key: NewKey = make_key     # where keys of an algorithm come from
         self.shared: frozenset[bytes] | None = None     # digests of keys that several hosts have, once looked into
-        self.wanted = Wanted(cluster)
-        rows = self.wanted.of_workspace()
-        self.roots = {row.name: load_root(row, look, wanted=self.wanted, read=read, passphrase=passphrase, now=now)
+        wanted = Wanted(cluster)
+        rows = wanted.of_workspace()
+        self.roots = {row.name: load_root(row, look, wanted=wanted, read=read, passphrase=passphrase, now=now)
                       for row in rows if row.profile.kind == "ca"}
-        pairs = [load_service_accounts(row, look, wanted=self.wanted) for row in rows if row.profile.kind == "key"]
+        pairs = [load_service_accounts(row, look, wanted=wanted) for row in rows if row.profile.kind == "key"]
         self.service_accounts: ServiceAccounts | None = pairs[0] if pairs else None
         # the signer of a bundle alone is for a kube-controller-manager that signs: where a host gets the CA's key
         root = self.roots.get("ca")
-        self.wanted.bundled = root is not None and len(root.certificates) > 1 and root.host_key is not None
+        self.wanted = Wanted(cluster, bundled=root is not None and len(root.certificates) > 1
+                             and root.host_key is not None)
         self.unmade = frozenset(name for name, root in self.roots.items() if root.bundle is None)
         self._rows, self._servers, self._ca_keys = rows, self.wanted.api_servers(), ca_keys(self.wanted.layout)
         self._authorities = {name: tuple(root.certificates) for name, root in self.roots.items()}

@@ -69,7 +69,7 @@ class Wanted:
     def __init__(self, cluster: Cluster, *, bundled: bool = False) -> None:
         self.cluster, self.layout, self.bundled = cluster, layout_of(cluster), bundled
         self._first = next(iter(cluster.with_role(CONTROL_PLANE)), None)
-        self._tables: dict[tuple[frozenset[str], bool, bool], tuple[tuple[Place, Profile, bool], ...]] = {}
+        self._tables: dict[tuple[frozenset[str], bool], tuple[tuple[Place, Profile, bool], ...]] = {}
 
     def of_workspace(self) -> tuple[Row, ...]:
         """The CAs and the service accounts' pair that the hosts need, and the administrator's kubeconfig."""
@@ -90,9 +90,9 @@ class Wanted:
 
     def _table(self, host: Host) -> tuple[tuple[Place, Profile, bool], ...]:
         """The places that a host of these roles uses, and whether it gets the key of what is the cluster's."""
-        kind = host.roles, host is self._first, self.bundled
+        kind = host.roles, host is self._first
         if kind not in self._tables:
-            self._tables[kind] = tuple(self._used(*kind[:2]))
+            self._tables[kind] = tuple(self._used(*kind))
         return self._tables[kind]
 
     def _used(self, roles: frozenset[str], first: bool) -> Iterator[tuple[Place, Profile, bool]]:

@@ -34,7 +34,7 @@ def description_path(folder: str) -> str:
     """Where the description of the workspace *folder* lies. Raises FileError where it is not there."""
     path = os.path.join("" if folder == os.curdir else folder, DESCRIPTION)
     if files.look(folder, DESCRIPTION).kind == "missing":
-        if files.look("/", files.resolve("/", os.path.abspath(folder))).kind == "file":
+        if files.look_at(folder).kind == "file":
             raise FileError(f"{folder}: a file, and a workspace is a folder",
                             hint=f"name the folder that holds {DESCRIPTION}")
         raise FileError(f"{path}: there is no such file, so nothing says what the cluster should be",

@@ -9,19 +9,19 @@ TYPE_CHECKING = False  # the name type checkers know; `typing` itself would cost
 if TYPE_CHECKING:
     from kpki.files.archive import pack, unpack
     from kpki.files.locking import lock
-    from kpki.files.looking import Entry, look, resolve, walk
+    from kpki.files.looking import Entry, look, look_at, resolve, walk
     from kpki.files.output import stand_in_streams, write_output
     from kpki.files.reading import LIMIT, read
     from kpki.files.tree import File, free_run, replace_tree, sweep
 
-__all__ = ["LIMIT", "Entry", "File", "free_run", "lock", "look", "pack", "read", "replace_tree", "resolve",
+__all__ = ["LIMIT", "Entry", "File", "free_run", "lock", "look", "look_at", "pack", "read", "replace_tree", "resolve",
            "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
 
 _ROOMS = {
     "LIMIT": "reading", "read": "reading",
     "stand_in_streams": "output", "write_output": "output",
     "File": "tree", "free_run": "tree", "replace_tree": "tree", "sweep": "tree",
-    "Entry": "looking", "look": "looking", "resolve": "looking", "walk": "looking",
+    "Entry": "looking", "look": "looking", "look_at": "looking", "resolve": "looking", "walk": "looking",
     "lock": "locking",
     "pack": "archive", "unpack": "archive",
 }

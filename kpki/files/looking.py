@@ -90,6 +90,11 @@ def look(root: Path, relative: str) -> Entry:
     return Entry(path=relative, kind=_KINDS.get(stat.S_IFMT(mode), "other"), mode=stat.S_IMODE(mode), target=target)
 
 
+def look_at(path: Path) -> Entry:
+    """What lies at a path of this machine, every symbolic link followed. Raises as `look`."""
+    return look(os.sep, resolve(os.sep, os.path.abspath(os.fspath(path))))
+
+
 def walk(root: Path, *, skip: Callable[[str], bool]) -> Iterator[tuple[str, Kind]]:
     """Every regular file (`file`) and symbolic link (`link`) under *root*, by relative path, sorted within a folder.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kpki.errors import FileError, RefusedError
-from kpki.files import Entry, look, resolve, walk
+from kpki.files import Entry, look, look_at, resolve, walk
 
 
 OPENAT2, RESOLVE_IN_ROOT = 437, 0x10  # linux/openat2.h; the number is the same on every architecture
@@ -157,6 +157,16 @@ def test_a_root_that_cannot_be_listed_is_a_no(root: Path, monkeypatch: pytest.Mo
         patch.setattr(os, "scandir", refuse)
         with pytest.raises(FileError, match="root: permission denied"):
             list(walk(root, skip=never))
+
+
+def test_what_lies_at_a_path_is_seen_through_links(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From this machine's root or the current folder, whatever links are on the way, the last name's own too."""
+    (root / "there").symlink_to("etc/kubernetes/pki")
+    (root / "dangling").symlink_to("nowhere")
+    monkeypatch.chdir(root)
+    assert look_at(root / "there").kind == look_at("there").kind == "folder"
+    assert look_at("there/ca.crt").kind == "file"
+    assert look_at("dangling").kind == look_at("nowhere").kind == "missing"
 
 
 def test_a_folder_that_goes_away_meanwhile_is_passed_over(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
