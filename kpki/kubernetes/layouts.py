@@ -175,7 +175,7 @@ LAYOUT_NAMES = tuple(layout.name for layout in LAYOUTS)
 
 # A workspace is one more tree: the CAs and the service accounts' pair, and the kubeconfigs of people.
 WORKSPACE = Layout(
-    name="workspace", administrators="", source="kpki: docs/workspace.md",
+    name="workspace", administrators="", source="kpki: docs/cluster.md",
     places=(Place(row="ca", certificate="pki/ca.crt", key="pki/ca.key"),
             Place(row="etcd-ca", certificate="pki/etcd/ca.crt", key="pki/etcd/ca.key"),
             Place(row="front-proxy-ca", certificate="pki/front-proxy-ca.crt", key="pki/front-proxy-ca.key"),
