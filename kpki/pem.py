@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 KEY_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
-_BLOCK = re.compile(rb"^-----BEGIN ([^\r\n-]+)-----[ \t]*\r?\n(.*?)^-----END \1-----[ \t]*\r?$",
-                    re.DOTALL | re.MULTILINE)
+_BEGIN = re.compile(rb"^-----BEGIN ([^\r\n-]+)-----[ \t]*\r?\n", re.MULTILINE)
+_END = re.compile(rb"^-----END ([^\r\n-]+)-----[ \t]*\r?$", re.MULTILINE)
 _HEADER = rb"\A(?:[A-Za-z0-9-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n"   # compiled where it is met: rarely
 _SPACE = b" \t\n\r\f\v"
 
@@ -36,38 +36,57 @@ class Block(NamedTuple):
 
 def blocks(data: bytes) -> Iterator[Block]:
     """The PEM blocks in *data*, in order; text around them is passed over. InputError where one is no base64."""
-    for match in _BLOCK.finditer(data):
-        label, body = match[1].decode("latin-1"), match[2]
+    for begin, end in _borders(data):
+        label, body = begin[1].decode("latin-1"), data[begin.end():end.start()]
         header = re.match(_HEADER, body) if b":" in body else None
         try:
             content = base64.b64decode((body[header.end():] if header else body).translate(None, _SPACE), validate=True)
         except binascii.Error:
             raise InputError(f"bad base64 in the PEM block {label}") from None
-        yield Block(label, content, bool(header), match[0])
+        yield Block(label, content, bool(header), data[begin.start():end.end()])
+
+
+def _borders(data: bytes) -> Iterator[tuple[re.Match[bytes], re.Match[bytes]]]:
+    """The first and last line of each block: of a first line without a last one of its label nothing comes."""
+    last, at = {end[1]: end for end in _END.finditer(data)}, 0
+    while begin := _BEGIN.search(data, at):
+        at = begin.end()
+        if begin[1] in last and last[begin[1]].start() >= at:
+            end = next(one for one in _END.finditer(data, at) if one[1] == begin[1])
+            yield begin, end
+            at = end.end()
 
 
 def only_block(data: bytes) -> Block | None:
     """The one PEM block that *data* is, written as `armour` does; None where it is anything else."""
-    found = next(blocks(data), None) if data.startswith(b"-----BEGIN ") else None
-    return found if found and found.armour + b"\n" == data and armour(found.der, found.label) == data else None
+    name, dashes, body = data.removeprefix(b"-----BEGIN ").partition(b"-----\n")
+    label = name.decode("latin-1")
+    try:
+        der = binascii.a2b_base64(body[:body.find(b"-")]) if dashes else b""
+    except binascii.Error:
+        return None
+    return Block(label, der, False, data.rstrip()) if der and armour(der, label) == data else None
 
 
 def armour(der: bytes, label: str) -> bytes:
     """*der* as a PEM block, 64 characters a line."""
-    text = base64.b64encode(der)
-    lines = b"\n".join(text[at:at + 64] for at in range(0, len(text), 64))
-    return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (label.encode(), lines, label.encode())
+    lines = b"".join(binascii.b2a_base64(der[at:at + 48]) for at in range(0, len(der), 48)) or b"\n"
+    return b"-----BEGIN %s-----\n%s-----END %s-----\n" % (label.encode(), lines, label.encode())
 
 
-def load_key(data: bytes, passphrase: bytes | None = None, *, encoding: str | None = None) -> PrivateKeyTypes:
+def load_key(data: bytes | Block, passphrase: bytes | None = None, *, encoding: str | None = None) -> PrivateKeyTypes:
     """The first private key in PEM or DER: PKCS#1, SEC1 or PKCS#8, encrypted or not (`-key FILE`).
 
-    *encoding* PEM or DER insists on that one (`-keyform`).
+    *data* may be the block itself. *encoding* PEM or DER insists on that one (`-keyform`).
     Raises InputError: no key there, a broken one, a passphrase that is missing or wrong.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
-    block = None if encoding == "DER" else next((one for one in blocks(data) if one.label in KEY_LABELS), None)
+    block: Block | None = None
+    if isinstance(data, Block):
+        block, data = data, data.armour
+    elif encoding != "DER":
+        block = next((one for one in blocks(data) if one.label in KEY_LABELS), None)
     encrypted = block is not None and (block.label == "ENCRYPTED PRIVATE KEY" or is_encrypted(block.armour[:200]))
     if encrypted and passphrase is None:
         raise InputError("the private key is encrypted, and no passphrase was given", hint="give it with -passin")
@@ -187,7 +206,7 @@ def _refuse_other(data: bytes, noun: str, encoding: str | None) -> None:
     labels = sorted({label.decode("latin-1") for label in re.findall(rb"-----BEGIN ([^\r\n-]+)-----", data)})
     if labels:
         raise InputError(f"no {noun} in it, but PEM of {', '.join(labels)}"
-                         + ("" if any(True for _ in _BLOCK.finditer(data)) else " that is cut off"))
+                         + ("" if any(True for _ in _borders(data)) else " that is cut off"))
     if data[:1] != b"\x30":
         raise InputError(f"no {noun} in it: neither PEM nor DER")
 
