@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .cluster.plan import Plan, make_plan
     from .cluster.wanted import Row, wanted_rows
     from .errors import ConfigurationError, FileError, InputError, KpkiError, RefusedError, UnsupportedError
+    from .kubernetes.verdict import KubernetesVerdict, verify_kubernetes
     from .pem import (dump_certificate, dump_csr, dump_key, dump_public_key, load_certificate, load_certificates,
                       load_csr, load_key, load_public_key)
     from .stages.certificates import Values, req_x509, sign, x509_req
@@ -40,6 +41,7 @@ _ROOMS = {
     "cluster.plan": "Plan make_plan",
     "cluster.wanted": "Row wanted_rows",
     "errors": "ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
+    "kubernetes.verdict": "KubernetesVerdict verify_kubernetes",
     "pem": "dump_certificate dump_csr dump_key dump_public_key load_certificate load_certificates load_csr load_key "
            "load_public_key",
     "stages.certificates": "Values req_x509 sign x509_req",
@@ -56,11 +58,12 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split
 
 __all__ = [
     "Authority", "Cluster", "Config", "ConfigurationError", "FileError", "Finding", "Handshake", "InputError",
-    "Inventory", "KpkiError", "Name", "Plan", "RefusedError", "Row", "UnsupportedError", "Values", "Verdict",
-    "certificate_text", "check_node", "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "genpkey",
-    "genrsa", "handshake", "inspect", "issue_node", "load_authority", "load_certificate", "load_certificates",
-    "load_cluster", "load_csr", "load_key", "load_public_key", "make_plan", "name_text", "parse_config",
-    "parse_subject", "req_new", "req_x509", "request_text", "sign", "verify", "wanted_rows", "x509_req",
+    "Inventory", "KpkiError", "KubernetesVerdict", "Name", "Plan", "RefusedError", "Row", "UnsupportedError",
+    "Values", "Verdict", "certificate_text", "check_node", "dump_certificate", "dump_csr", "dump_key",
+    "dump_public_key", "genpkey", "genrsa", "handshake", "inspect", "issue_node", "load_authority", "load_certificate",
+    "load_certificates", "load_cluster", "load_csr", "load_key", "load_public_key", "make_plan", "name_text",
+    "parse_config", "parse_subject", "req_new", "req_x509", "request_text", "sign", "verify", "verify_kubernetes",
+    "wanted_rows", "x509_req",
 ]
 
 

@@ -15,11 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.kubernetes.verdict.golang import go_version, source_of_verdicts
+
 Act = Callable[[str, "partial[object]"], object]
 AtCall = Callable[..., AbstractContextManager[list[str]]]
 
 CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir", "chmod", "unlink",
             "rmdir")
+
+
+def pytest_report_header() -> str:
+    """For the head of every run: whose verdicts kpki's are compared with."""
+    return source_of_verdicts(go_version())
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ ARROWS = {
     "clock": set[str](),
     "documents": {"errors"},
     "stages": {"errors", "pem", "clock"},
-    "kubernetes": {"errors", "pem", "documents", "stages"},
+    "kubernetes": {"errors", "pem", "clock", "documents", "stages"},
     "cluster": BELOW_CLUSTER,
     "doctor": BELOW_CLUSTER | {"cluster"},
     "lessons": BELOW_CLUSTER | {"cluster", "doctor", "front"},

@@ -49,6 +49,7 @@ TABLE = (
     Option("no_check_time", "", "no matter when"),
     Option("trusted_first", "", "nothing: trusted certificates always come first"),
     Option("issuer_checks", "", "nothing, as in openssl"),
+    Option("kubernetes", "", "judge as Kubernetes does, which is built with Go; -purpose is sslserver by default"),
     Option("json", "", "print {\"ok\", \"code\", \"reason\", \"depth\"}, of several files a list"),
     Option("CAstore", TEXT, instead="-CAfile"), Option("CRLfile", FILE, instead=_NO_LISTS),
     Option("crl_download", "", instead=_NO_LISTS), Option("crl_check", "", instead=_NO_LISTS),
@@ -73,12 +74,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def run(verb: str, argv: Sequence[str]) -> int:
     """Verify each file, standard input where none is named: 0 all hold, 2 one is refused or cannot be read."""
-    from ...stages.text.name import name_flags
     given = begin(verb, TABLE, argv, words="[cert...]")
     if given is None:
         return 0
     if given.has("trusted") and given.has("CAfile", "CApath"):
         raise InputError("verify: cannot use -trusted with -CAfile or -CApath")
+    if given.has("kubernetes"):
+        from .verify_kubernetes import run as run_kubernetes
+        return run_kubernetes(given, _moment(given))
+    from ...stages.text.name import name_flags
     question, flags = _question(given), name_flags(*given.all("nameopt"))
     roots, untrusted = _roots(given), [one for path in given.all("untrusted") for one in _bundle(path)]
     paths: Sequence[str | None] = given.rest or (None,)
@@ -105,15 +109,21 @@ def _question(given: Given) -> dict[str, Any]:
         ip_octets(question["ip"])
     if (depth := given.number("verify_depth", -1)) >= 0:
         question["depth"] = depth
-    moment = given.get("attime")
+    moment = _moment(given)
     if moment is not None:
-        try:
-            question["now"] = _EPOCH + timedelta(seconds=to_number(moment))
-        except OverflowError:
-            raise InputError(f"verify: -attime {moment} is beyond any certificate's time") from None
+        question["now"] = moment
     elif given.has("no_check_time"):  # which -attime overrides
         question["check_time"] = False
     return question
+
+
+def _moment(given: Given) -> datetime | None:
+    """The moment of -attime, None where it was not given."""
+    text = given.get("attime")
+    try:
+        return None if text is None else _EPOCH + timedelta(seconds=to_number(text))
+    except OverflowError:
+        raise InputError(f"verify: -attime {text} is beyond any certificate's time") from None
 
 
 def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[Certificate], question: dict[str, Any],

@@ -1,0 +1,121 @@
+"""A certificate as Go reads it (x509/parser.go, parseCertificate)."""
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from .constraints import Alternatives, Limits
+from .der import SEQUENCE, GoError, Reader, right_aligned
+from .extensions import Found, read_extensions
+from .keys import Algorithm, Key, algorithm_of, read_key
+from .names import Name, read_name
+from .times import Moment, read_time
+
+
+class Certificate(NamedTuple):
+    """What a verdict needs to know; what an absent extension would say is the default.
+
+    Names, key (*spki*) and the part that is signed keep their octets. *ca* is None without basicConstraints, *key* None
+    where Go does not know the algorithm; *note* says what another version of Go makes of it.
+    """
+
+    raw: bytes
+    signed: bytes
+    version: int
+    serial: int
+    algorithm: Algorithm | None
+    signature: bytes
+    issuer: bytes
+    subject: bytes
+    subject_name: Name
+    not_before: Moment
+    not_after: Moment
+    spki: bytes
+    key: Key | None
+    unhandled: bool = False
+    key_usage: int = 0
+    ca: bool | None = None
+    path_length: int | None = None
+    alternatives: Alternatives | None = None
+    alternatives_item: bytes | None = None
+    limits: Limits | None = None
+    subject_key: bytes = b""
+    authority_key: bytes = b""
+    usages: frozenset[bytes] = frozenset()
+    policies: tuple[bytes, ...] = ()
+    policy_mappings: tuple[tuple[bytes, bytes], ...] = ()
+    require_explicit_policy: int | None = None
+    inhibit_policy_mapping: int | None = None
+    inhibit_any_policy: int | None = None
+    note: str | None = None
+
+
+@lru_cache(maxsize=256)     # a CA is read once, however many certificates it has signed
+def parse(der: bytes) -> Certificate:
+    """A certificate from its DER; GoError with Go's sentence where it cannot read it."""
+    whole = Reader(der)
+    outer = whole.inside(SEQUENCE, "x509: malformed certificate")
+    signed = outer.element(SEQUENCE, "x509: malformed tbs certificate")
+    fields = Reader(signed).inside(SEQUENCE, "x509: malformed tbs certificate")
+    version = _version(fields)
+    serial = fields.integer("x509: malformed serial number", bits=None)
+    if serial < 0:
+        raise GoError("x509: negative serial number")
+    identifier = fields.content(SEQUENCE, "x509: malformed signature algorithm identifier")
+    if outer.content(SEQUENCE, "x509: malformed algorithm identifier") != identifier:
+        raise GoError("x509: inner and outer signature algorithm identifiers don't match")
+    algorithm = algorithm_of(*_identifier(identifier))
+    issuer = fields.element(SEQUENCE, "x509: malformed issuer")
+    read_name(issuer)
+    validity = fields.inside(SEQUENCE, "x509: malformed validity")
+    not_before, not_after = read_time(validity), read_time(validity)
+    subject = fields.element(SEQUENCE, "x509: malformed issuer")    # Go says issuer here too
+    subject_name = read_name(subject)
+    spki = fields.element(SEQUENCE, "x509: malformed spki")
+    key = _key(spki)
+    found = _extensions(fields, version)
+    signature = right_aligned(*outer.bits("x509: malformed signature"))
+    if whole:
+        raise GoError("x509: trailing data")
+    return Certificate(der, signed, version, serial, algorithm, signature, issuer, subject, subject_name,
+                       not_before, not_after, spki, key, **found)
+
+
+def _version(fields: Reader) -> int:
+    written = fields.optional(0xA0, "x509: malformed version")
+    if written is None:
+        return 1
+    reader = Reader(written)
+    version = reader.integer("x509: malformed version")
+    if reader or version < 0:
+        raise GoError("x509: malformed version")
+    if version > 2:
+        raise GoError("x509: invalid version")
+    return version + 1
+
+
+def _identifier(content: bytes) -> tuple[bytes, bytes]:
+    """The object identifier of an AlgorithmIdentifier and its parameters, a whole item or nothing (parseAI)."""
+    reader = Reader(content)
+    kind = reader.oid("x509: malformed OID")
+    begin = reader.at
+    if reader:
+        reader.any("x509: malformed parameters")
+    return kind, content[begin:reader.at]
+
+
+def _key(spki: bytes) -> Key | None:
+    inside = Reader(spki).inside(SEQUENCE, "x509: malformed spki")
+    identifier = _identifier(inside.content(SEQUENCE, "x509: malformed public key algorithm identifier"))
+    return read_key(*identifier, right_aligned(*inside.bits("x509: malformed subjectPublicKey")))
+
+
+def _extensions(fields: Reader, version: int) -> Found:
+    """What the extensions say; those of a version before 3 are passed over."""
+    if version >= 2:
+        fields.optional(0x81, "x509: malformed issuerUniqueID")
+        fields.optional(0x82, "x509: malformed subjectUniqueID")
+    written = fields.optional(0xA3, "x509: malformed extensions") if version == 3 else None
+    if written is None:
+        return {}
+    return read_extensions(Reader(written).inside(SEQUENCE, "x509: malformed extensions"))

@@ -1,0 +1,155 @@
+"""DER as Go reads it (cryptobyte/asn1.go): strict lengths, tags below 31, and no word about what follows."""
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT, SEQUENCE, SET = 1, 2, 3, 4, 6, 0x30, 0x31
+NULL_ITEM = b"\x05\x00"
+
+# What cannot be read, the leaf or a CA that does not hold, or a host that it is not for: a name, an address, or either
+# where there are no alternative names at all.
+About = Literal["reading", "leaf", "ca", "name", "address", "unnamed"]
+
+# A subidentifier takes the fewest octets, at most five, and stays below 2**31 (readBase128Int).
+_OID = re.compile(rb"(?:(?:[\x81-\xff][\x80-\xff]{0,2}|[\x81-\x87][\x80-\xff]{3})?[\x00-\x7f])+")
+_OID_OF_ANY_SIZE = re.compile(rb"(?:(?:[\x81-\xff][\x80-\xff]*)?[\x00-\x7f])+")
+
+
+class GoError(Exception):
+    """Go's answer is no: its *sentence*, what it is *about*, a *note* where another version of Go says otherwise."""
+
+    def __init__(self, sentence: str, *, about: About = "reading", note: str | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence, self.about, self.note = sentence, about, note
+
+
+class Reader:
+    """Octets that are read from the front, one item after another (cryptobyte.String).
+
+    Whoever reads says with what sentence GoError is raised where the item is not as it should be.
+    """
+
+    __slots__ = ("at", "octets")
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
+        self.at = 0
+
+    def __bool__(self) -> bool:
+        return self.at < len(self.octets)
+
+    def peek(self) -> int:
+        """The next identifier octet, -1 at the end (PeekASN1Tag)."""
+        return self.octets[self.at] if self.at < len(self.octets) else -1
+
+    def header(self, sentence: str) -> tuple[int, int, int]:
+        """Go past one item: its identifier octet, where its content begins, where it ends (readASN1)."""
+        octets, start = self.octets, self.at + 2
+        if start > len(octets):
+            raise GoError(sentence)
+        tag, size = octets[start - 2], octets[start - 1]
+        if size >= 0x80:
+            length = octets[start:start + (size & 0x7F)]
+            start += size & 0x7F
+            size = int.from_bytes(length, "big")
+            if not 1 <= len(length) <= 4 or length[0] == 0 or size < 0x80:
+                raise GoError(sentence)
+        if tag & 0x1F == 0x1F or start + size > len(octets):
+            raise GoError(sentence)
+        self.at = start + size
+        return tag, start, self.at
+
+    def any(self, sentence: str) -> tuple[int, bytes]:
+        """The next item, whatever it is: identifier octet and content (ReadAnyASN1)."""
+        tag, start, stop = self.header(sentence)
+        return tag, self.octets[start:stop]
+
+    def content(self, tag: int, sentence: str) -> bytes:
+        """The content of the next item, which must have this *tag* (ReadASN1)."""
+        found, start, stop = self.header(sentence)
+        if found != tag:
+            raise GoError(sentence)
+        return self.octets[start:stop]
+
+    def inside(self, tag: int, sentence: str) -> Reader:
+        """A reader of that content."""
+        return Reader(self.content(tag, sentence))
+
+    def element(self, tag: int, sentence: str) -> bytes:
+        """The next item with its header (ReadASN1Element)."""
+        begin = self.at
+        found, _, stop = self.header(sentence)
+        if found != tag:
+            raise GoError(sentence)
+        return self.octets[begin:stop]
+
+    def optional(self, tag: int, sentence: str) -> bytes | None:
+        """The content of the next item where it has this *tag*, else None (ReadOptionalASN1)."""
+        return self.content(tag, sentence) if self.peek() == tag else None
+
+    def integer(self, sentence: str, *, tag: int = INTEGER, bits: int | None = 64) -> int:
+        """A signed number in the fewest octets; with *bits* one that fits into them (ReadASN1Integer)."""
+        content = self.content(tag, sentence)
+        if not content or len(content) > 1 and (content[0] == 0 and content[1] < 0x80
+                                                or content[0] == 0xFF and content[1] >= 0x80):
+            raise GoError(sentence)
+        if bits is not None and len(content) * 8 > bits:
+            raise GoError(sentence)
+        return int.from_bytes(content, "big", signed=True)
+
+    def boolean(self, sentence: str) -> bool:
+        """00 or FF (ReadASN1Boolean)."""
+        content = self.content(BOOLEAN, sentence)
+        if content not in (b"\x00", b"\xff"):
+            raise GoError(sentence)
+        return content == b"\xff"
+
+    def oid(self, sentence: str) -> bytes:
+        """The content of an object identifier whose arcs fit into 31 bits (ReadASN1ObjectIdentifier)."""
+        content = self.content(OBJECT, sentence)
+        if not _OID.fullmatch(content):
+            raise GoError(sentence)
+        return content
+
+    def bits(self, sentence: str) -> tuple[bytes, int]:
+        """The octets of a BIT STRING and how many bits at its end, all zero, do not count (ReadASN1BitString)."""
+        content = self.content(BIT_STRING, sentence)
+        if not content or (unused := content[0]) > 7 or (len(content) == 1 and unused) \
+                or content[-1] & (1 << unused) - 1 and len(content) > 1:
+            raise GoError(sentence)
+        return content[1:], content[0]
+
+
+def right_aligned(octets: bytes, unused: int) -> bytes:
+    """A BIT STRING moved to the right, so that its last bit is the last one (asn1.BitString.RightAlign)."""
+    return (int.from_bytes(octets, "big") >> unused).to_bytes(len(octets), "big") if unused else octets
+
+
+def is_oid_of_any_size(content: bytes) -> bool:
+    """Whether *content* is an object identifier, arcs of any size (x509/oid.go, newOIDFromDER)."""
+    return _OID_OF_ANY_SIZE.fullmatch(content) is not None
+
+
+def dotted(content: bytes) -> str:
+    """The digits of an object identifier's *content*."""
+    arcs, number = [], 0
+    for octet in content:
+        number = number << 7 | octet & 0x7F
+        if octet < 0x80:
+            arcs.append(number)
+            number = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+
+
+def oid(text: str) -> bytes:
+    """The content of an object identifier from its digits, for tables."""
+    first, second, *rest = map(int, text.split("."))
+    octets = bytearray()
+    for number in (40 * first + second, *rest):
+        digits = [number & 0x7F]
+        while number := number >> 7:
+            digits.append(0x80 | number & 0x7F)
+        octets += bytes(reversed(digits))
+    return bytes(octets)

@@ -1,0 +1,251 @@
+"""Public keys and signatures (x509/parser.go, parsePublicKey; x509/x509.go, checkSignature)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from .der import NULL_ITEM, SEQUENCE, GoError, Reader, oid
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+_LONGEST_OF_OPENSSL = 16384     # bits of an RSA modulus (OPENSSL_RSA_MAX_MODULUS_BITS)
+_UNIMPLEMENTED = "x509: cannot verify signature: algorithm unimplemented"
+_KINDS = {oid("1.2.840.113549.1.1.1"): "RSA", oid("1.2.840.10040.4.1"): "DSA", oid("1.2.840.10045.2.1"): "ECDSA",
+          oid("1.3.101.112"): "Ed25519"}
+_GO_TYPES = {"RSA": "*rsa.PublicKey", "ECDSA": "*ecdsa.PublicKey", "Ed25519": "ed25519.PublicKey"}
+
+
+class Curve(NamedTuple):
+    """y² = x³ - 3x + *b* over the integers modulo *p* (FIPS 186-4, D.1.2)."""
+
+    name: str
+    p: int
+    b: int
+
+
+_CURVES = {
+    oid(text): Curve(name, p, int(b, 16)) for text, name, p, b in (
+        ("1.3.132.0.33", "P224", 2**224 - 2**96 + 1, "B4050A850C04B3ABF54132565044B0B7D7BFD8BA270B39432355FFB4"),
+        ("1.2.840.10045.3.1.7", "P256", 2**256 - 2**224 + 2**192 + 2**96 - 1,
+         "5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B"),
+        ("1.3.132.0.34", "P384", 2**384 - 2**128 - 2**96 + 2**32 - 1,
+         "B3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF"),
+        ("1.3.132.0.35", "P521", 2**521 - 1,
+         "0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109"
+         "E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00"))
+}
+
+
+class Key(NamedTuple):
+    """A public key: its *kind*, and RSA's *modulus* and *exponent*, the name of an EC *curve*, or the *octets*."""
+
+    kind: str
+    modulus: int = 0
+    exponent: int = 0
+    curve: str = ""
+    octets: bytes = b""
+
+
+def read_key(algorithm: bytes, parameters: bytes, data: bytes) -> Key | None:
+    """The key of a SubjectPublicKeyInfo, whose algorithm has these *parameters* (a whole item or nothing).
+
+    None for an algorithm that Go does not know; GoError where it cannot read the key.
+    """
+    kind = _KINDS.get(algorithm)
+    return None if kind is None else _READERS[kind](parameters, data)
+
+
+def _read_rsa(parameters: bytes, data: bytes) -> Key:
+    if parameters != NULL_ITEM:
+        raise GoError("x509: RSA key missing NULL parameters")
+    numbers = Reader(data).inside(SEQUENCE, "x509: invalid RSA public key")
+    modulus = numbers.integer("x509: invalid RSA modulus", bits=None)
+    exponent = numbers.integer("x509: invalid RSA public exponent")
+    for name, number in (("RSA modulus", modulus), ("RSA public exponent", exponent)):
+        if number <= 0:
+            raise GoError(f"x509: {name} is not a positive number")
+    return Key("RSA", modulus=modulus, exponent=exponent)
+
+
+def _read_ecdsa(parameters: bytes, data: bytes) -> Key:
+    curve = _CURVES.get(Reader(parameters).oid("x509: invalid ECDSA parameters"))
+    if curve is None:
+        raise GoError("x509: unsupported elliptic curve")
+    if data[:1] != b"\x04":
+        raise GoError("ecdsa: invalid uncompressed public key")
+    size = (curve.p.bit_length() + 7) // 8
+    x, y = int.from_bytes(data[1:size + 1], "big"), int.from_bytes(data[size + 1:], "big")
+    if len(data) != 1 + 2 * size:
+        raise GoError(f"invalid {curve.name} point encoding")
+    if x >= curve.p or y >= curve.p:
+        raise GoError(f"invalid {curve.name}Element encoding")
+    if (x * x * x - 3 * x + curve.b - y * y) % curve.p:
+        raise GoError(f"{curve.name} point not on curve")
+    return Key("ECDSA", curve=curve.name, octets=data)
+
+
+def _read_ed25519(parameters: bytes, data: bytes) -> Key:
+    if parameters:
+        raise GoError("x509: Ed25519 key encoded with illegal parameters")
+    if len(data) != 32:
+        raise GoError("x509: wrong Ed25519 public key size")
+    return Key("Ed25519", octets=data)
+
+
+def _read_dsa(parameters: bytes, data: bytes) -> Key:
+    numbers = [Reader(data).integer("x509: invalid DSA public key", bits=None)]
+    domain = Reader(parameters).inside(SEQUENCE, "x509: invalid DSA parameters")
+    numbers += [domain.integer("x509: invalid DSA parameters", bits=None) for _ in "pqg"]
+    if min(numbers) <= 0:
+        raise GoError("x509: zero or negative DSA parameter")
+    return Key("DSA")
+
+
+_READERS: dict[str, Callable[[bytes, bytes], Key]] = {
+    "RSA": _read_rsa, "ECDSA": _read_ecdsa, "Ed25519": _read_ed25519, "DSA": _read_dsa}
+
+
+class Algorithm(NamedTuple):
+    """How a signature is made: Go's *name*, the *kind* of key it takes, its *digest* as hashlib calls it."""
+
+    name: str
+    kind: str
+    digest: str
+    pss: bool = False
+
+
+_RSA, _DIGESTS = "1.2.840.113549.1.1.", {oid(f"2.16.840.1.101.3.4.2.{last}"): (f"SHA{size}", size // 8)
+                                         for last, size in ((1, 256), (2, 384), (3, 512))}
+_PSS, _MGF1, _ED25519 = oid(_RSA + "10"), oid(_RSA + "8"), oid("1.3.101.112")
+_ALGORITHMS = {oid(text): row for text, row in {
+    _RSA + "4": Algorithm("MD5-RSA", "RSA", "MD5"),
+    _RSA + "5": Algorithm("SHA1-RSA", "RSA", "SHA1"),
+    "1.3.14.3.2.29": Algorithm("SHA1-RSA", "RSA", "SHA1"),
+    _RSA + "11": Algorithm("SHA256-RSA", "RSA", "SHA256"),
+    _RSA + "12": Algorithm("SHA384-RSA", "RSA", "SHA384"),
+    _RSA + "13": Algorithm("SHA512-RSA", "RSA", "SHA512"),
+    "1.2.840.10040.4.3": Algorithm("DSA-SHA1", "DSA", "SHA1"),
+    "2.16.840.1.101.3.4.3.2": Algorithm("DSA-SHA256", "DSA", "SHA256"),
+    "1.2.840.10045.4.1": Algorithm("ECDSA-SHA1", "ECDSA", "SHA1"),
+    "1.2.840.10045.4.3.2": Algorithm("ECDSA-SHA256", "ECDSA", "SHA256"),
+    "1.2.840.10045.4.3.3": Algorithm("ECDSA-SHA384", "ECDSA", "SHA384"),
+    "1.2.840.10045.4.3.4": Algorithm("ECDSA-SHA512", "ECDSA", "SHA512"),
+    "1.3.101.112": Algorithm("Ed25519", "Ed25519", ""),
+}.items()}
+
+
+def algorithm_of(identifier: bytes, parameters: bytes) -> Algorithm | None:
+    """The signature algorithm of an AlgorithmIdentifier, None where Go has none (getSignatureAlgorithmFromAI)."""
+    if identifier == _PSS:
+        try:
+            return _pss_of(parameters)
+        except GoError:
+            return None
+    return None if identifier == _ED25519 and parameters else _ALGORITHMS.get(identifier)
+
+
+def _pss_of(parameters: bytes) -> Algorithm | None:
+    """RSA-PSS as Go takes it: one hash throughout, a salt of its length, the usual trailer (RFC 4055 §3.1)."""
+    fields = Reader(parameters).inside(SEQUENCE, "")
+    digest, digest_parameters = _identifier(Reader(fields.content(0xA0, "")))
+    mask, mask_parameters = _identifier(Reader(fields.content(0xA1, "")))
+    inner, inner_parameters = _identifier(Reader(mask_parameters))
+    salt = Reader(fields.content(0xA2, "")).integer("")
+    trailer = fields.optional(0xA3, "")
+    name, size = _DIGESTS.get(digest, ("", -1))
+    if not (mask == _MGF1 and inner == digest and salt == size
+            and {digest_parameters, inner_parameters} <= {b"", NULL_ITEM}
+            and (trailer is None or Reader(trailer).integer("") == 1)):
+        return None
+    return Algorithm(f"{name}-RSAPSS", "RSA", name, pss=True)
+
+
+def _identifier(reader: Reader) -> tuple[bytes, bytes]:
+    """An AlgorithmIdentifier: its object identifier and its parameters, a whole item or nothing."""
+    inside = reader.inside(SEQUENCE, "")
+    return inside.oid(""), inside.octets[inside.at:]
+
+
+def check_signature(algorithm: Algorithm | None, signed: bytes, signature: bytes, key: Key) -> None:
+    """GoError unless *key* made the *signature* over the octets *signed*, by an algorithm that Go trusts."""
+    if algorithm is None:
+        raise GoError(_UNIMPLEMENTED)
+    if algorithm.digest in ("MD5", "SHA1"):
+        raise GoError(f"x509: cannot verify signature: insecure algorithm {algorithm.name}")
+    if key.kind not in _GO_TYPES:
+        raise GoError(_UNIMPLEMENTED)
+    if key.kind != algorithm.kind:
+        raise GoError(f"x509: signature algorithm specifies an {algorithm.kind} public key, "
+                      f"but have public key of type {_GO_TYPES[key.kind]}")
+    if key.kind == "RSA":
+        _check_rsa_key(key)
+    if not _is_signed(algorithm, signed, signature, key):
+        raise GoError("crypto/rsa: verification error" if key.kind == "RSA"
+                      else f"x509: {key.kind} verification failure")
+
+
+def _check_rsa_key(key: Key) -> None:
+    """What Go wants of an RSA key before it verifies with it (rsa.checkKeySize, fips140/rsa.checkPublicKey)."""
+    if (bits := key.modulus.bit_length()) < 1024:
+        raise GoError(f"crypto/rsa: {bits}-bit keys are insecure "
+                      "(see https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size)")
+    for wrong, sentence in ((not key.modulus & 1, "public modulus is even"),
+                            (key.exponent < 2, "public exponent too small or negative"),
+                            (not key.exponent & 1, "public exponent is even"),
+                            (key.exponent > 2**31 - 1, "public exponent too large")):
+        if wrong:
+            raise GoError(f"crypto/rsa: {sentence}")
+
+
+def _is_signed(algorithm: Algorithm, signed: bytes, signature: bytes, key: Key) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
+    if key.modulus.bit_length() > _LONGEST_OF_OPENSSL and not algorithm.pss:
+        return _is_signed_pkcs1(algorithm, signed, signature, key)
+    loaded, digest = _loaded(key), _digest(algorithm.digest)
+    try:
+        if isinstance(loaded, ed25519.Ed25519PublicKey):
+            loaded.verify(signature, signed)
+        elif isinstance(loaded, ec.EllipticCurvePublicKey):
+            loaded.verify(signature, signed, ec.ECDSA(digest))
+        else:
+            scheme = padding.PSS(padding.MGF1(digest), digest.digest_size) if algorithm.pss else padding.PKCS1v15()
+            loaded.verify(signature, signed, scheme, digest)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _is_signed_pkcs1(algorithm: Algorithm, signed: bytes, signature: bytes, key: Key) -> bool:
+    """RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2) for a key that OpenSSL finds too long."""
+    from hashlib import new
+    size, number = (key.modulus.bit_length() + 7) // 8, int.from_bytes(signature, "big")
+    identifier = next(one for one, (name, _) in _DIGESTS.items() if name == algorithm.digest)
+    digest = new(algorithm.digest, signed).digest()
+    info = b"\x30\x0d\x06\x09" + identifier + NULL_ITEM + b"\x04" + bytes((len(digest),)) + digest
+    info = b"\x30" + bytes((len(info),)) + info
+    expected = b"\x00\x01" + b"\xff" * (size - len(info) - 3) + b"\x00" + info
+    return (len(signature) == size and number < key.modulus
+            and pow(number, key.exponent, key.modulus) == int.from_bytes(expected, "big"))
+
+
+@lru_cache(maxsize=64)      # a CA signs many
+def _loaded(key: Key) -> RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    if key.kind == "RSA":
+        return rsa.RSAPublicNumbers(key.exponent, key.modulus).public_key()
+    if key.kind == "Ed25519":
+        return ed25519.Ed25519PublicKey.from_public_bytes(key.octets)
+    curves = {"P224": ec.SECP224R1(), "P256": ec.SECP256R1(), "P384": ec.SECP384R1(), "P521": ec.SECP521R1()}
+    return ec.EllipticCurvePublicKey.from_encoded_point(curves[key.curve], key.octets)
+
+
+@lru_cache(maxsize=None)
+def _digest(name: str) -> HashAlgorithm:
+    from cryptography.hazmat.primitives import hashes
+    return {"SHA384": hashes.SHA384(), "SHA512": hashes.SHA512()}.get(name, hashes.SHA256())

@@ -1,0 +1,139 @@
+"""Distinguished names (x509/parser.go, parseName) and host names (x509/verify.go, VerifyHostname)."""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from .addresses import ip_text, parse_ip, to_16
+from .der import SEQUENCE, SET, GoError, Reader
+
+_COMMON_NAME, _ORGANIZATION = b"\x55\x04\x03", b"\x55\x04\x0a"
+_PRINTABLE = (b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+              b"'()+,-./ :=?*&")     # the last two are Go's own
+_NUMERIC = b"0123456789 "
+_NOT_UCS2 = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U00010000-\U0010ffff]")
+_LATER = "Go 1.27 reads a string of this type"
+_LISTED = 100   # so many names and more are counted, not named
+
+_LABEL = r"(?!-)[a-zA-Z0-9_-]+"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_PATTERN = re.compile(rf"(?:\*\.{_LABEL}|{_LABEL})(?:\.{_LABEL})*")
+_UPPER_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+class Name(NamedTuple):
+    """What Go shows of a name: the last CN, "" where there is none, and the first O."""
+
+    common_name: str
+    organization: str | None
+
+
+def _only(allowed: bytes, name: str) -> Callable[[bytes], str]:
+    def decode(value: bytes) -> str:
+        if value.translate(None, allowed):
+            raise ValueError(f"invalid {name}")
+        return value.decode("ascii")
+    return decode
+
+
+def _utf8(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("invalid UTF-8 string") from None
+
+
+def _ucs2(value: bytes) -> str:
+    text = "" if len(value) % 2 else value.decode("utf-16-be", "surrogatepass")
+    if len(value) % 2 or _NOT_UCS2.search(text):
+        raise ValueError("invalid BMPString")
+    return text.removesuffix("\0")
+
+
+_STRINGS: dict[int, Callable[[bytes], str]] = {
+    12: _utf8, 18: _only(_NUMERIC, "NumericString"), 19: _only(_PRINTABLE, "PrintableString"),
+    20: lambda value: value.decode("latin-1"), 22: _only(bytes(range(128)), "IA5String"), 30: _ucs2,
+}
+
+
+@lru_cache(maxsize=256)     # an issuer is the subject of another certificate
+def read_name(element: bytes) -> Name:
+    """The name in a whole Name item; GoError where Go cannot read it."""
+    sentence = "x509: invalid RDNSequence"
+    common_name, organization = "", None
+    sets = Reader(element).inside(SEQUENCE, sentence)
+    while sets:
+        attributes = sets.inside(SET, sentence)
+        while attributes:
+            attribute = attributes.inside(SEQUENCE, f"{sentence}: invalid attribute")
+            kind = attribute.oid(f"{sentence}: invalid attribute type")
+            tag, value = attribute.any(f"{sentence}: invalid attribute value")
+            if tag not in _STRINGS:
+                raise GoError(f"{sentence}: invalid attribute value: unsupported string type: {tag}", note=_LATER)
+            try:
+                text = _STRINGS[tag](value)
+            except ValueError as error:
+                raise GoError(f"{sentence}: invalid attribute value: {error}") from None
+            if kind == _COMMON_NAME:
+                common_name = text
+            elif kind == _ORGANIZATION and organization is None:
+                organization = text
+    return Name(common_name, organization)
+
+
+class Names(NamedTuple):
+    """Whom a certificate is for: its *common_name*, whether it has a subjectAltName at all, and what that holds."""
+
+    common_name: str
+    has_alternatives: bool
+    dns: Sequence[str]
+    ips: Sequence[bytes]
+
+
+def check_host(names: Names, host: str) -> None:
+    """GoError unless the certificate is for *host*, a name or an address (in brackets or not)."""
+    bare = host[1:-1] if len(host) >= 3 and host[0] == "[" and host[-1] == "]" else host
+    address = parse_ip(bare)
+    if address is not None:
+        if not any(to_16(one) == address for one in names.ips):
+            raise GoError(_not_for(names, bare), about="address" if names.has_alternatives else "unnamed")
+        return
+    wanted = _lower(host)
+    if not any(_matches(one, wanted) for one in names.dns):
+        raise GoError(_not_for(names, host), about="name" if names.has_alternatives else "unnamed")
+
+
+def _matches(pattern: str, host: str) -> bool:
+    """Two proper names by label, the first of which may be *; anything else by its whole text, case aside."""
+    pattern = _lower(pattern)
+    if _HOST.fullmatch(host.removesuffix(".")) and _PATTERN.fullmatch(pattern):
+        return _matches_labels(pattern, host)
+    return pattern == host and host not in ("", ".")
+
+
+def _matches_labels(pattern: str, host: str) -> bool:
+    labels, wanted = pattern.split("."), host.removesuffix(".").split(".")
+    return bool(pattern) and len(labels) == len(wanted) and all(
+        one == other or at == 0 and one == "*" for at, (one, other) in enumerate(zip(labels, wanted, strict=True)))
+
+
+def _lower(text: str) -> str:
+    return text.translate(_UPPER_TO_LOWER)
+
+
+def _not_for(names: Names, host: str) -> str:
+    """What Go says of a certificate that is for somebody else (HostnameError)."""
+    if not names.has_alternatives and _matches_labels(_lower(names.common_name), _lower(host)):
+        return "x509: certificate relies on legacy Common Name field, use SANs instead"
+    is_ip = parse_ip(host) is not None
+    if is_ip and not names.ips:
+        return f"x509: cannot validate certificate for {host} because it doesn't contain any IP SANs"
+    count = len(names.ips if is_ip else names.dns)
+    if count >= _LISTED:
+        return f"x509: certificate is valid for {count} {'IP SANs' if is_ip else 'names'}, but none matched {host}"
+    listed = ", ".join(map(ip_text, names.ips) if is_ip else names.dns)
+    if not listed:
+        return f"x509: certificate is not valid for any names, but wanted to match {host}"
+    return f"x509: certificate is valid for {listed}, not {host}"

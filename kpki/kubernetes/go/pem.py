@@ -1,0 +1,60 @@
+"""The certificates in a PEM file as Go finds them (encoding/pem): what is no proper block is passed over."""
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+
+_BEGIN, _END, _DASHES = b"-----BEGIN ", b"\n-----END ", b"-----"
+_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+def certificates(data: bytes) -> Iterator[bytes]:
+    """The content of each block CERTIFICATE that has no headers, in order: what Kubernetes counts."""
+    at = 0
+    while (found := _block(data, at)) is not None:
+        label, headers, content, at = found
+        if label == b"CERTIFICATE" and not headers:
+            yield content
+
+
+def is_blocks_to_the_end(data: bytes) -> bool:
+    """Whether the last thing in *data* is a block, of whatever kind."""
+    at = 0
+    while at < len(data) and (found := _block(data, at)) is not None:
+        at = found[-1]
+    return at == len(data)
+
+
+def _block(data: bytes, at: int) -> tuple[bytes, bool, bytes, int] | None:
+    """The next block: its label, whether it has headers, its content, and where to go on; None at the end."""
+    while (end := data.find(_END, at)) >= 0:
+        start, trailer = at, end + len(_END)
+        at = trailer                        # where to go on if this is no block
+        begin = data.rfind(_BEGIN, start, end)
+        if begin < 0 or begin > start and data[begin - 1:begin] != b"\n":
+            continue
+        line, body = _line(data, begin + len(_BEGIN))
+        if not line.endswith(_DASHES):
+            continue
+        label, headers = line[:-len(_DASHES)], False
+        while body < len(data) and b":" in (following := _line(data, body))[0]:
+            headers, body = True, following[1]
+        if body >= len(data):
+            return None
+        rest, after = _line(data, trailer)
+        content = data[body:end].translate(None, b" \t\r\n")
+        if headers and end < body or rest != label + _DASHES or not _BASE64.fullmatch(content):
+            if headers and body > trailer:
+                return None     # the headers go on beyond the end line: Go gives up
+            continue
+        return label, headers, b64decode(content), after
+    return None
+
+
+def _line(data: bytes, at: int) -> tuple[bytes, int]:
+    """The line that begins at *at*, without blanks at its end, and where the next one begins."""
+    end = data.find(b"\n", at)
+    if end < 0:
+        return data[at:].rstrip(b" \t"), len(data)
+    return data[at:end].removesuffix(b"\r").rstrip(b" \t"), end + 1
