@@ -8,6 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # the name type checkers know: typing itself would cost every verb some milliseconds
 if TYPE_CHECKING:
     from .cluster.authority import Authority, load_authority
+    from .cluster.check import Report, check
     from .cluster.contents import Finding
     from .cluster.description import Cluster, load_cluster
     from .cluster.findings import check_node
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "cluster.authority": "Authority load_authority",
+    "cluster.check": "Report check",
     "cluster.contents": "Finding",
     "cluster.description": "Cluster load_cluster",
     "cluster.findings": "check_node",
@@ -58,8 +60,8 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split
 
 __all__ = [
     "Authority", "Cluster", "Config", "ConfigurationError", "FileError", "Finding", "Handshake", "InputError",
-    "Inventory", "KpkiError", "KubernetesVerdict", "Name", "Plan", "RefusedError", "Row", "UnsupportedError",
-    "Values", "Verdict", "certificate_text", "check_node", "dump_certificate", "dump_csr", "dump_key",
+    "Inventory", "KpkiError", "KubernetesVerdict", "Name", "Plan", "RefusedError", "Report", "Row", "UnsupportedError",
+    "Values", "Verdict", "certificate_text", "check", "check_node", "dump_certificate", "dump_csr", "dump_key",
     "dump_public_key", "genpkey", "genrsa", "handshake", "inspect", "issue_node", "load_authority", "load_certificate",
     "load_certificates", "load_cluster", "load_csr", "load_key", "load_public_key", "make_plan", "name_text",
     "parse_config", "parse_subject", "req_new", "req_x509", "request_text", "sign", "verify", "verify_kubernetes",

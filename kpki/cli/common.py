@@ -3,21 +3,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import files
+from ..clock import utc_now
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from ..cluster.authority import Authority
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Say what happens and why, with the openssl commands.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No words beside the result and errors.")]
+At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="Judge at this time (now): 2026-12-31T23:59:59Z.")]
 Ca = Annotated[str | None, typer.Option("--ca", metavar="CERT", help="The cluster's CA certificate, or a bundle.")]
 CaKey = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help="The CA's private key.")]
 Passin = Annotated[str | None, typer.Option("--passin", metavar="SRC", help=(
@@ -57,6 +58,17 @@ def put_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout."""
     import json
     print(json.dumps(document, indent=2))
+
+
+def moment_of(text: str | None) -> datetime:
+    """What `--at` says, in UTC; None is now. Raises InputError."""
+    if text is None:
+        return utc_now()
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):     # the latter for a year 1 or 9999 that UTC puts into another
+        raise InputError(f"--at: {text!r} is no time", hint="for example 2026-12-31 or 2026-12-31T23:59:59Z") from None
 
 
 def host_name() -> str:

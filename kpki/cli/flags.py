@@ -27,11 +27,13 @@ Component = Annotated[str, typer.Argument(metavar="COMPONENT", help=(
 NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help="On which node (the one that runs it).")]
 Format = Annotated[str | None, typer.Option("--format", metavar="F", help=(
     "flags: one a line; systemd: a drop-in of the unit; config: the configuration file."))]
+LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
+    "The kubelet's under this layout, without a workspace: kubeadm, ssl or hard-way."))]
 Workspace = Annotated[str, typer.Option("--workspace", metavar="DIR", help="The folder with cluster.yaml.")]
 
 
 def flags(component: Component, node: NodeName = None, form: Format = None, workspace: Workspace = os.curdir,
-          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+          layout: LayoutName = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """Print a component's start flags.
 
     Those that name its files and say who is who; addresses, networks and tuning are not among them.
@@ -47,7 +49,10 @@ def flags(component: Component, node: NodeName = None, form: Format = None, work
         raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
     if json and form:
         raise InputError("--json is a form of its own", hint="leave out --format, or --json")
-    cluster = read_cluster(workspace, host_name=host_name())
+    if layout is None:
+        cluster = read_cluster(workspace, host_name=host_name())
+    else:
+        cluster = components.kubelet_alone(component, layout, node or host_name().lower())
     host = components.choose_host(cluster, component, node)
     ca_key, bundled = components.ca_state(workspace, cluster) if known.signs else (True, False)
     found = components.component_flags(cluster, component, host, ca_key=ca_key, bundled=bundled)
@@ -65,9 +70,8 @@ def flags(component: Component, node: NodeName = None, form: Format = None, work
                   + " ".join(quote(f"--{name}={value}") for name, value in rest.items()))
     if explain:
         words.say(f"kpki flags names the files of {host.name} (layout {cluster.layout}) as {component} wants them:")
-        layout = layout_of(cluster)
         for name, value in found.items():
-            words.say(*_explained(known.flag(name), value, layout))
+            words.say(*_explained(known.flag(name), value, layout_of(cluster)))
     return 0
 
 

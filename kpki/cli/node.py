@@ -30,14 +30,16 @@ For = Annotated[str, typer.Option("--node", metavar="NAME", help="The node that 
 Source = Annotated[str, typer.Argument(metavar="TREE|ARCHIVE|PEM", help=(
     "A node's tree or its archive (node issue), or the signed certificate (node sign)."))]
 Mine = Annotated[str | None, typer.Option("--node", metavar="NAME", help="This node's name (its host name).")]
+Row = Annotated[str | None, typer.Option("--row", metavar="ROW", help=(
+    "Which certificate of the host, as apiserver or admin (its kubelet's)."))]
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The request's key, for a PEM.")]
 
 
 @app.command()
 def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, address: Addresses = [],
           dns: Dns = [], server: Server = None, days: Days = None, algorithm: Algorithm = None,
-          layout: LayoutName = None, out: Out = _NODES, archive: Archive = False, example: Example = False,
-          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+          layout: LayoutName = None, row: Row = None, out: Out = _NODES, archive: Archive = False,
+          example: Example = False, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """At the CA: make a node's key, certificate and kubeconfig.
 
     They lie in DIR/NAME as they belong on the node. What is right already stays. Prints the kubelet's flags that must
@@ -52,9 +54,10 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
             raise InputError("--example has a CA and a folder of its own",
                              hint="leave out --ca, --ca-key and --out, or --example")
         out, address, server = f"{_EXAMPLE}/{_NODES}", address or [_EXAMPLE_ADDRESS], server or _EXAMPLE_SERVER
-    told = None if example else workspace.told(os.curdir, name, host_name=host_name())
+    told = None if example else workspace.told(os.curdir, name, signer=_signer(row), host_name=host_name())
     if told is not None:
-        address, dns, server = address or [*told.addresses], dns or [*told.dns], server or told.server
+        address, dns = address or [*told.addresses], dns or [*told.dns]
+        server = server or (None if row else told.server)
         ca, ca_key = (ca, ca_key) if ca or ca_key else (told.ca, told.ca_key)
     node, chosen = nodes.node_of(name, address, dns), _layout(layout, told, os.path.join(out, name))
     nodes.check_wishes(days=days, algorithm=algorithm, server=server)
@@ -63,15 +66,15 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     authority = read_authority(ca, ca_key, passin, now)
     folder, trees = _place(out)
     with workspace.locked(folder, now):
-        wanted = nodes.issue_into(os.path.join(out, name), authority, node, server=server,
-                                  validity=_validity(days, told), algorithm=algorithm, layout=chosen.name, now=now,
-                                  warnings=warnings, cluster=told.cluster if told else None)
+        made, wanted = nodes.issue_into(os.path.join(out, name), authority, node, row=row, server=server,
+                                        validity=_validity(days, told), algorithm=algorithm, layout=chosen.name,
+                                        now=now, warnings=warnings, cluster=told.cluster if told else None)
         packed = [files.File(f"{trees}/{name}.tar", files.pack(wanted, now=now, prefix=name), 0o600)] if archive else []
         written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", wanted), *packed], trees=trees, now=now)
     words.warn(warnings)
     if explain:
-        words.say(*telling.issue_steps(node, authority, algorithm, ca or "", ca_key or "", _validity(days, told).days))
-    telling.issued(written, chosen, node, out=out, archive=archive, as_json=json, words=words)
+        words.say(*telling.issue_steps(made, authority, algorithm, ca or "", ca_key or "", _validity(days, told).days))
+    telling.issued(written, chosen, made, node, out=out, archive=archive, as_json=json, words=words)
     return 0
 
 
@@ -102,7 +105,7 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
 
 @app.command()
 def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
-         address: Addresses = [], dns: Dns = [], days: Days = None, out: Out = _NODES,
+         address: Addresses = [], dns: Dns = [], days: Days = None, layout: LayoutName = None, out: Out = _NODES,
          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """At the CA: answer a node's request. Writes DIR/NAME.pem, the certificate and then the CA's.
 
@@ -117,20 +120,22 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
     if told is not None:
         address, dns = address or [*told.addresses], dns or [*told.dns]
         ca, ca_key = (ca, ca_key) if ca or ca_key else (told.ca, told.ca_key)
-    asked = nodes.node_of(node, address, dns)
+    asked, chosen = nodes.node_of(node, address, dns), _layout(layout, told, os.path.join(out, node))
+    row = nodes.host_row(chosen, asked)
     nodes.check_wishes(days=days)
-    nodes.check_addressed(asked)
+    nodes.check_addressed(asked, row)
     folder, trees = _place(out)
     data = files.read(csr)
     authority = read_authority(ca, ca_key, passin, now)
     with about(csr):
         request = pem.load_csr(data)
-        answer = nodes.sign_node(request, authority, asked, validity=_validity(days, told), now=now, warnings=warnings)
+        answer = nodes.sign_node(request, authority, asked, layout=chosen.name, validity=_validity(days, told), now=now,
+                                 warnings=warnings)
     with workspace.locked(folder, now):
         written = workspace.write(folder, [files.File(f"{trees}/{node}.pem", answer, 0o644)], trees=trees, now=now)
     words.warn(warnings)
     if explain:
-        words.say(*telling.sign_steps(asked, authority, request, csr, ca or "", ca_key or "",
+        words.say(*telling.sign_steps(row, authority, request, csr, ca or "", ca_key or "",
                                       _validity(days, told).days))
     telling.signed(written, asked, out=out, as_json=json, words=words)
     return 0
@@ -161,6 +166,12 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
         words.say(*telling.install_steps(plan, root))
     telling.installed(written, plan, chosen, name, root=root, as_json=json, words=words)
     return 0
+
+
+def _signer(row: str | None) -> str:
+    """The row of the CA that signs a row."""
+    from ..kubernetes.profiles import KUBELET, find_profile
+    return find_profile(row or KUBELET.name).signer or "ca"
 
 
 def _validity(days: int | None, told: Told | None) -> timedelta:

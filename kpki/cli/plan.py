@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Example = Annotated[bool, typer.Option("--example", help="Write the built-in cluster.yaml first: three hosts.")]
 
 _DONE = {"create": "made", "replace": "replaced", "remove": "removed"}
+Made = dict[str | None, Counter[str]]       # host → how many files were made, replaced, removed
+Changed = dict[str | None, set[str]]        # host → which
 _MOST_HOSTS = 40        # lines of the closing table; a fleet's hosts are told in one line
 
 
@@ -55,7 +57,7 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
     """
     from ..cluster import workspace
     from ..cluster.apply import apply as carry_out
-    from ..cluster.plan import Waiting
+    from ..cluster.plan import Step, Waiting
     words, now, waiting = Words(quiet=quiet), utc_now(), list[Waiting]()
     if not example:
         workspace.description_path(folder)
@@ -69,15 +71,19 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
             _explain(planned, words)
         with _progress(len(cluster.hosts), quiet=quiet) as done:
             steps = carry_out(planned, folder, now=now, done=done, waiting=waiting)
-            written = list(steps) if json else []
-            made = _table(written if json else steps)
+            written, made, changed = list[Step](), Made(), Changed()
+            for step in steps:
+                made.setdefault(step.host, Counter())[step.action] += 1
+                changed.setdefault(step.host, set()).add(step.path)
+                if json:
+                    written.append(step)
     words.warn([*dict.fromkeys(planned.warnings)])
     if json:
         put_json({"written": [{"host": one.host, "path": one.path, "row": one.row, "action": one.action}
                               for one in written], "waiting": [_waiting(one) for one in waiting]})
     else:
         sys.stdout.writelines(f"{line}\n" for line in _made(made))
-        words.say(*_next(made, waiting, folder))
+        words.say(*_next(made, waiting, folder), *_restarts(changed, planned))
     return int(bool(waiting))
 
 
@@ -121,14 +127,25 @@ def _explain(planned: Plan, words: Words) -> None:
               *(line.rstrip("\n") for line in script_of(planned)))
 
 
-Made = dict[str | None, Counter[str]]
-
-
-def _table(written: Iterable[Step]) -> Made:
-    made: Made = {}
-    for step in written:
-        made.setdefault(step.host, Counter())[step.action] += 1
-    return made
+def _restarts(changed: Changed, planned: Plan) -> Iterator[str]:
+    """What is to be restarted once the files are in place, hosts with the same components in one; on a host whose files
+    have all been made nothing runs yet."""
+    from ..kubernetes.components import COMPONENTS
+    from ..kubernetes.restarts import components_of, restart_lines
+    hosts = dict[tuple[str, ...], list[str]]()
+    layout = planned.wanted.layout
+    for host in planned.cluster.hosts:
+        paths, roles = changed.get(host.name, set()), {"", *host.roles}
+        if not paths or paths >= {path for row in planned.wanted.of_host(host) for path in row.paths()}:
+            continue
+        running = {one.name for one in COMPONENTS if one.role in roles}
+        components = tuple(components_of(layout, paths, running))
+        if components:
+            hosts.setdefault(components, []).append(host.name)
+    for components, names in hosts.items():
+        where = f"{len(names)} hosts" if len(names) > _MOST_HOSTS else ", ".join(names)
+        yield f"      then, on {where}:"
+        yield from (f"        {line}" for line in restart_lines(components, lambda _: layout.static_pods))
 
 
 def _made(made: Made) -> Iterator[str]:

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .. import files
 from ..cluster.node import REQUEST_ALGORITHM
-from ..kubernetes.components import kubelet_flags
+from ..kubernetes.components import row_flags
 from ..kubernetes.layouts import Layout
-from ..kubernetes.profiles import KUBELET, NODE_PREFIX, NODES_GROUP
+from ..kubernetes.profiles import KUBELET, Identity, Profile, leaf_extensions, sans_text
+from ..kubernetes.restarts import components_of, restart_lines
 from .common import Words, put_json
 
 if TYPE_CHECKING:
@@ -21,25 +22,29 @@ if TYPE_CHECKING:
     from ..cluster.authority import Authority
     from ..cluster.installation import Installation
     from ..cluster.node import Node
+    from ..cluster.wanted import Row
 
 Written = Sequence[tuple[files.File, str]]
 _DONE = {"create": "made", "replace": "replaced", "keep": "right already"}
 
 
-def issued(written: Written, layout: Layout, node: Node, *, out: str, archive: bool, as_json: bool,
+def issued(written: Written, layout: Layout, row: Row, node: Node, *, out: str, archive: bool, as_json: bool,
            words: Words) -> None:
     """After `node issue`: the flags on stdout, and where to look and go on."""
-    _result(written, layout, node.name, as_json=as_json, lines=kubelet_flags(layout))
+    _result(written, layout, node.name, as_json=as_json, lines=row_flags(layout, row.place))
     if as_json:
         return
     tree = os.path.join(out, node.name)
     ending = ".tar" if archive else ""
-    certificate = layout.kubelet.certificate
-    words.say(*_made(written, out), "", "On standard output: the kubelet's flags that must name these files there.", "")
+    certificate = row.place.certificate
+    whose = "kubelet" if row.place == layout.kubelet else "component"
+    words.say(*_made(written, out), "",
+              f"On standard output: the {whose}'s flags that must name these files there.", "")
     if certificate:
         words.say(f"look:    kpki x509 -noout -text -in {quote(f'{tree}/{certificate}')}")
-    words.say(f"check:   kpki check {quote(tree)}",
-              f"install: copy {tree}{ending} to {node.name}, and there:",
+    if row.place == layout.kubelet:     # the tree of another row alone is not whole
+        words.say(f"check:   kpki check {quote(tree)}")
+    words.say(f"install: copy {tree}{ending} to {node.name}, and there:",
               f"         kpki node install {node.name}{ending} --node {node.name}")
 
 
@@ -69,15 +74,22 @@ def signed(written: Written, node: Node, *, out: str, as_json: bool, words: Word
 def installed(written: Written, plan: Installation, layout: Layout, node: str, *, root: str, as_json: bool,
               words: Words) -> None:
     """After `node install`: the flags on stdout, what to restart, what another node's pair has left behind."""
-    _result(written, layout, None, as_json=as_json, lines=kubelet_flags(layout))
+    places = [layout.kubelet] if layout.kubelet in plan.places else plan.places
+    flags = [flag for place in places for flag in row_flags(layout, place)]
+    _result(written, layout, None, as_json=as_json, lines=dict.fromkeys(flags))
     if as_json:
         return
     words.say(*_list(root, [(file.path, file.mode, action) for file, action in written]), "")
     if all(action == "keep" for _, action in written):
         words.say(f"{node}: everything was right already")
         return
-    words.say("next: see that the kubelet has the flags on standard output, then",
-              "      systemctl restart kubelet")
+    changed = {file.path for file, action in written if action != "keep"}
+    components = components_of(plan.layout, changed, plan.running)
+    if components:
+        whose = "the kubelet has" if layout.kubelet in places else f"{' and '.join(components)} " + (
+            "has" if len(components) == 1 else "have")
+        words.say(f"next: see that {whose} the flags on standard output, then",
+                  *(f"      {line}" for line in restart_lines(components, plan.static.__contains__)))
     if plan.former:
         words.say(f"The old pair was {plan.former}'s. What hangs on {node} since then goes with:",
                   f"      kubectl get pods -A --field-selector spec.nodeName={node}",
@@ -117,12 +129,16 @@ def _list(folder: str, rows: Iterable[tuple[str, int, str]]) -> Iterator[str]:
         yield f"  {_DONE[action]:<14} {mode:04o}  {os.path.join(folder, path)}"
 
 
-def issue_steps(node: Node, authority: Authority, algorithm: str | None, ca: str, ca_key: str, days: int) -> list[str]:
+def issue_steps(row: Row, authority: Authority, algorithm: str | None, ca: str, ca_key: str, days: int) -> list[str]:
     """The openssl commands that `node issue` stands for."""
     algorithm = algorithm or authority.algorithm
-    return ["kpki node issue makes a key, a request and a certificate, and says which files the kubelet must name:",
-            *_key_steps(algorithm), *_request_steps(node),
-            *_sign_steps(node, "worker.csr", ca, ca_key, days, authority.digest, rsa=algorithm.startswith("RSA")),
+    steps = ["kpki node issue makes a key, a request and a certificate, and says which files the kubelet must name:",
+             *_key_steps(algorithm), *_request_steps(row.identity),
+             *_sign_steps(row.profile, row.identity, "worker.csr", ca, ca_key, days, authority.digest,
+                          rsa=algorithm.startswith("RSA"))]
+    if row.profile != KUBELET:
+        return [line.replace("worker", row.name).replace("the kubelet must", "must") for line in steps]
+    return [*steps,
             "The certificate is for client and server at once: the API server knows the node by its subject, and",
             "reaches the kubelet under its names and addresses. The kubeconfig names the files by their paths."]
 
@@ -130,15 +146,15 @@ def issue_steps(node: Node, authority: Authority, algorithm: str | None, ca: str
 def request_steps(node: Node, algorithm: str | None) -> list[str]:
     """The openssl commands that `node request` stands for."""
     return ["kpki node request makes the key where it will stay, and asks for a certificate for it:",
-            *_key_steps(algorithm or REQUEST_ALGORITHM), *_request_steps(node)]
+            *_key_steps(algorithm or REQUEST_ALGORITHM), *_request_steps(node.identity)]
 
 
-def sign_steps(node: Node, authority: Authority, csr: CertificateSigningRequest, path: str, ca: str, ca_key: str,
+def sign_steps(row: Row, authority: Authority, csr: CertificateSigningRequest, path: str, ca: str, ca_key: str,
                days: int) -> list[str]:
     """The openssl commands that `node sign` stands for."""
     return ["kpki node sign looks at the request, and issues what a node may have, whatever the request says:",
             f"  openssl req -noout -text -verify -in {quote(path)}",
-            *_sign_steps(node, path, ca, ca_key, days, authority.digest,
+            *_sign_steps(row.profile, row.identity, path, ca, ca_key, days, authority.digest,
                          rsa=isinstance(csr.public_key(), RSAPublicKey))]
 
 
@@ -158,18 +174,17 @@ def _key_steps(algorithm: str) -> list[str]:
             f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} -out worker-key.pem"]
 
 
-def _names(node: Node) -> str:
-    return ",".join([f"DNS:{name}" for name in node.names] + [f"IP:{address}" for address in node.addresses])
+def _request_steps(identity: Identity) -> list[str]:
+    subject = quote("".join(f"/O={group}" for group in identity.groups) + f"/CN={identity.user}")
+    names = sans_text(identity)
+    return [f"  openssl req -new -key worker-key.pem -subj {subject} \\",
+            "      " + f"-addext subjectAltName={names} " * bool(names) + "-out worker.csr"]
 
 
-def _request_steps(node: Node) -> list[str]:
-    return [f"  openssl req -new -key worker-key.pem -subj /O={NODES_GROUP}/CN={NODE_PREFIX}{node.name} \\",
-            f"      -addext subjectAltName={_names(node)} -out worker.csr"]
-
-
-def _sign_steps(node: Node, csr: str, ca: str, ca_key: str, days: int, digest: str, *, rsa: bool) -> list[str]:
-    usage = "digitalSignature" + ",keyEncipherment" * rsa
-    return [f"  printf '%s\\n' 'basicConstraints=critical,CA:FALSE' 'keyUsage=critical,{usage}' \\",
-            f"      'extendedKeyUsage=serverAuth,clientAuth' 'subjectAltName={_names(node)}' > worker.ext",
+def _sign_steps(profile: Profile, identity: Identity, csr: str, ca: str, ca_key: str, days: int, digest: str, *,
+                rsa: bool) -> list[str]:
+    first, second, *rest = (quote(f"{name}={value}") if "'" in value else f"'{name}={value}'"
+                            for name, value in leaf_extensions(profile, identity, rsa=rsa))
+    return [f"  printf '%s\\n' {first} {second} \\", f"      {' '.join(rest)} > worker.ext",
             f"  openssl x509 -req -in {quote(csr)} -CA {quote(ca)} -CAkey {quote(ca_key)} -days {days} -{digest} \\",
             "      -extfile worker.ext -out worker.pem"]

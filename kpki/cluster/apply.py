@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 from .. import files
 from .authority import make_key
-from .plan import Action, HostPlan, Plan, Step, Waiting, shared_keys
+from .fleet import Marks, batches, processes_for, survey
+from .plan import Action, HostPlan, Plan, Step, Waiting
 from .processes import in_turn
 from .wanted import NODES_FOLDER, Row
 from .workspace import BACKUP, write
 
-# Under so many hosts a second process gains nothing.
-_FLEET = 100
-# So many hosts are changed at once: of more a sync has nothing to save, and of RSA keys so many take a second.
-_BATCH, _RSA_BATCH = 512, 32
+# So many hosts whose keys are RSA are changed at once: they take a second.
+_RSA_BATCH = 32
 # What was done at a host.
 _Done = tuple[tuple[Action, str, str, tuple[str, ...]], ...]
 
@@ -32,32 +31,18 @@ def apply(plan: Plan, folder: str, *, now: datetime, done: Callable[[int, int], 
     Raises FileError or RefusedError: the batch that failed is as before, those before it are done.
     """
     hosts, most = plan.cluster.hosts, processes or os.cpu_count() or 1
-    count = most if len(hosts) >= _FLEET else 1
+    count = processes_for(len(hosts), processes)
     work = _Work(plan, folder, now, files.free_run(folder, BACKUP, now), most // count)
     todo = work.survey(count)
     finished = len(hosts) - len(todo)
     work.sweep(plan.wanted.of_workspace(), None)
     yield from work.told(work.change([plan.of_workspace()], threads=most), waiting)
-    batches = _batches(todo, count, _RSA_BATCH if plan.algorithm.startswith("RSA") else _BATCH)
-    for batch, report in zip(batches, in_turn(work.change_hosts, batches, count)):
+    parts = batches(todo, count, _RSA_BATCH if plan.algorithm.startswith("RSA") else 0)
+    for batch, report in zip(parts, in_turn(work.change_hosts, parts, count)):
         yield from work.told(report, waiting)
         finished += len(batch)
         if done:
             done(finished, len(hosts))
-
-
-def _batches(hosts: Sequence[int], processes: int, most: int) -> list[Sequence[int]]:
-    """The hosts (their places in the description) in batches of one size, as many for each process."""
-    rounds = -(-len(hosts) // (processes * most)) or 1
-    size = -(-len(hosts) // (processes * rounds)) or 1
-    return [hosts[start:start + size] for start in range(0, len(hosts), size)]
-
-
-class _Seen(NamedTuple):
-    """What a look at a batch of hosts showed: those that have something to be done or waiting, and each one's keys."""
-
-    todo: list[int]
-    keys: list[tuple[bytes, ...]]
 
 
 class _Report(NamedTuple):
@@ -78,34 +63,22 @@ class _Work(NamedTuple):
     threads: int
 
     def survey(self, processes: int) -> Sequence[int]:
-        """The hosts that something is to be done for. Which keys several hosts have is known from here on."""
-        plan, todo = self.plan, list[int]()
-        everyone = range(len(plan.cluster.hosts))
-        batches = _batches(everyone, processes, _BATCH) if self._is_there(NODES_FOLDER) else []
+        """The hosts that something is to be done for. Which keys and serials there are twice is known from here on."""
+        everyone = range(len(self.plan.cluster.hosts))
+        if not self._is_there(NODES_FOLDER):
+            self.plan.shared = frozenset()
+            return everyone
+        waits, self.plan.shared, touched = survey(self.look, everyone, self.plan.authority_keys(), processes)
+        return sorted({*touched, *(number for number in everyone if waits[number])})
 
-        def seen() -> Iterator[HostPlan]:
-            yield plan.authority_keys()
-            for batch, one in zip(batches, in_turn(self.look, batches, processes)):
-                todo.extend(one.todo)
-                yield from (HostPlan(plan.cluster.hosts[number].name, (), keys=keys)
-                            for number, keys in zip(batch, one.keys))
-
-        plan.shared = shared_keys(seen())
-        return todo if batches and not plan.shared else everyone
-
-    def look(self, batch: Sequence[int]) -> _Seen:
-        """What is to be done for these hosts; what runs that were cut off have left beside their files goes."""
-        seen = _Seen([], [])
-        for number in batch:
-            host = self.plan.cluster.hosts[number]
-            there = self._is_there(_tree(host.name))
-            if there:
-                self.sweep(self.plan.wanted.of_host(host), host.name)
-                planned = self.plan.of_host(host)
-            if not there or planned.tasks or planned.waiting:
-                seen.todo.append(number)
-            seen.keys.append(planned.keys if there else ())
-        return seen
+    def look(self, number: int) -> tuple[bool, Marks]:
+        """Whether something is to be done for a host; what runs that were cut off have left beside its files goes."""
+        host = self.plan.cluster.hosts[number]
+        if not self._is_there(_tree(host.name)):
+            return True, ()
+        self.sweep(self.plan.wanted.of_host(host), host.name)
+        planned = self.plan.of_host(host)
+        return bool(planned.tasks or planned.waiting), planned.marks
 
     def sweep(self, rows: Sequence[Row], host: str | None) -> None:
         """Remove what runs that were cut off have left beside the files of these rows."""

@@ -61,8 +61,8 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
     blocks, labels = _blocks(data)
     if "CERTIFICATE" not in labels:
         if any(label.endswith("PRIVATE KEY") for label in labels):
-            return (), Finding("key-cert-mismatch", "", "", "it holds a private key, not a certificate: certificate "
-                               "and key are swapped", got=labels[0], expected="CERTIFICATE")
+            return (), Finding("key-cert-mismatch", "", "", "it holds a private key, not a certificate",
+                               got=labels[0], expected="CERTIFICATE")
         return (), _no_pem("", "", data, "certificate")
     try:
         certificates = [pem.load_certificate(one.der, encoding="DER") for one in blocks if one.label == "CERTIFICATE"]
@@ -128,12 +128,12 @@ def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | 
     blocks, labels = _blocks(data)
     if not any(label in pem.KEY_LABELS for label in labels):
         if "CERTIFICATE" in labels:
-            return None, Finding("key-cert-mismatch", found.path, row, "it holds a certificate, not a private key: "
-                                 "certificate and key are swapped", got="CERTIFICATE", expected="PRIVATE KEY")
+            return None, Finding("key-cert-mismatch", found.path, row, "it holds a certificate, not a private key",
+                                 got="CERTIFICATE", expected="PRIVATE KEY")
         return None, _no_pem(found.path, row, data, "private key")
     if any(pem.is_encrypted(block.armour[:200]) for block in blocks if block.label in pem.KEY_LABELS):
-        return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no kubelet can load it")
+        return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no component can load it")
     try:
-        return pem.load_key(next(one for one in blocks if one.label in pem.KEY_LABELS).armour), None
+        return pem.load_key(next(one for one in blocks if one.label in pem.KEY_LABELS)), None
     except InputError as error:
         return None, Finding("bad-pem", found.path, row, error.message)

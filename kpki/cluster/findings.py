@@ -1,319 +1,278 @@
-"""What is wrong with a tree: wanted − found, row by row, each fault named once, at its root."""
+"""What is wrong with a host's tree that no description speaks of, each fault named once, at its root."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+import ipaddress
+import re
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .. import pem
-from ..errors import InputError
 from ..kubernetes import reading
-from ..kubernetes.kubeconfig import Kubeconfig, KubeconfigError, Material, load_kubeconfig, same_kubeconfig
-from ..kubernetes.layouts import SIGNER, Layout
+from ..kubernetes.components import COMPONENTS, KUBELET
+from ..kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, Place
 from ..kubernetes.profiles import find_profile, identity_of
+from ..kubernetes.told import ADVERTISED
 from ..stages import keys
-from .contents import Finding, read_certificates, read_key, read_public_keys, readable
-from .inventory import Found, Inventory, named_path
-from .issued import is_as_issued
-from .leaves import WITHIN, Judge, ca_fault, leaf_faults, leaf_warnings
+from .contents import Finding, read_certificates, read_key
+from .inventory import Found, Inventory, kubeconfig_of, named_path
+from .judging import Judged, exposed, judge, serial_reused
+from .leaves import WITHIN, Judge, ca_fault
 from .wanted import Row
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
-Look = Callable[[str], Found]
+Certificates = Sequence["Certificate"]
+_SECRET = re.compile(rb"^ *(client-key-data|token): *\S", re.MULTILINE)      # in a kubeconfig
 
 
-@dataclass(slots=True)
-class Judged:
-    """What was found of a row, and what is wrong with it.
-
-    *key* and *chain* are what the pair's files (or the kubeconfig that embeds it) hold, where they can be read;
-    *pair_right* and *kubeconfig_right* say whether those files can stay as they are.
-    """
-
-    findings: list[Finding] = field(default_factory=list)
-    key: PrivateKeyTypes | None = None
-    chain: Sequence[Certificate] = ()
-    pair_right: bool = False
-    kubeconfig_right: bool = False
-
-
-def judge(row: Row, look: Look, by: Judge) -> Judged:
-    """Hold what is found of a row against what is wanted of it. Raises nothing for what is in the tree."""
-    if row.profile.kind == "ca":
-        return _judge_authority(row, look, by)
-    if row.profile.kind == "key":
-        return _judge_service_accounts(row, look, by)
-    place, judged = row.place, Judged()
-    if place.certificate:
-        judged = _judge_pair(row, look(place.certificate), look(place.key), by)
-    if place.kubeconfig:
-        config = _judge_kubeconfig(row, look, by)
-        judged.kubeconfig_right = config.kubeconfig_right
-        judged.findings += [one for one in config.findings if one not in judged.findings]
-        if not place.certificate:
-            judged.key, judged.chain, judged.pair_right = config.key, config.chain, config.pair_right
-    return judged
-
-
-def _judge_authority(row: Row, look: Look, by: Judge) -> Judged:
-    """A CA's file on a host: the CA that counts is in it, and where the host has its key, that is the CA's."""
-    path, signer = row.place.certificate, by.signers.get(row.name)
-    chain, finding = read_certificates(look(path), row.name)
-    findings = [finding] if finding else []
-    fault = None if finding else _authority_fault(path, row, chain, by)
-    findings += [fault] if fault else []
-    judged = Judged(findings, chain=chain, pair_right=not findings)
-    if by.forbidden and row.name == "ca":
-        judged.findings += [Finding("ca-key-on-worker", key_path, name, "a worker signs nothing, and whoever reads "
-                                    "this key can be anybody in the cluster")
-                            for key_path, name in by.forbidden if not look(key_path).missing]
-    if by.forbidden or not (row.with_key and row.place.key):
-        return judged
-    found = look(row.place.key)
-    if found.missing and not by.exact:
-        return judged       # a CA without its key is an external CA
-    key, finding = read_key(found, row.name)
-    if finding is None and key is not None and chain \
-            and not any(reading.certifies(one, keys.public_key_der(key)) for one in ([signer] if signer else chain)):
-        finding = Finding("key-cert-mismatch", found.path, row.name, "the private key is not the CA certificate's")
-    judged.findings += [finding] if finding else []
-    judged.findings += exposed(found, row)
-    judged.key, judged.pair_right = key, not judged.findings
-    return judged
-
-
-def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate], by: Judge) -> Finding | None:
-    expected = by.trusted(row.name) if by.known else ()
-    if row.place.only == SIGNER:
-        if len(certificates) > 1:
-            return Finding("unknown-authority", path, row.name, f"it holds {len(certificates)} certificates, and "
-                           "kube-controller-manager takes the one that signs, alone")
-        expected = [by.signers[row.name]] if row.name in by.signers else expected
-    faults = [ca_fault(path, row.name, one, by.now) for one in certificates]
-    return _stranger("unknown-authority", path, row, row.name, certificates, expected, by) \
-        or (faults[0] if all(faults) else None)     # a bundle may hold a CA of the past, as long as one is good
-
-
-# Cause → what is said where the CA is gone, and where it is another.
-_STRANGERS = {
-    "unknown-authority": ("it is not the cluster's CA, which is not there any more", "it is not the cluster's CA: "),
-    "kubeconfig-wrong-ca": ("it trusts a CA that is not there any more", "it trusts another CA than the cluster's: ")}
-
-
-def _stranger(cause: str, path: str, row: Row, ca: str, certificates: Sequence[Certificate],
-              expected: Sequence[Certificate], by: Judge) -> Finding | None:
-    """Why CA certificates are not those of the CA's row *ca* that are *expected*, None where they are."""
-    gone, another = _STRANGERS[cause]
-    if ca in by.unmade:
-        return Finding(cause, path, row.name, gone, got=_fingerprint(certificates[0]))
-    there = [one in certificates for one in expected]
-    if not expected or (all(there) if by.exact else any(there)):
-        return None
-    return Finding(cause, path, row.name, another + reading.subject_text(certificates[0]),
-                   got=_fingerprint(certificates[0]), expected=_fingerprint(expected[there.index(False)]))
-
-
-def _judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
-    """The pair that signs service-account tokens: the public key is the private key's, and the cluster's."""
-    findings: list[Finding] = []
-    public_found = look(row.place.certificate)
-    public_keys, finding = read_public_keys(public_found, row.name)
-    findings += [finding] if finding else []
-    key = None
-    if row.with_key:
-        found = look(row.place.key)
-        key, finding = read_key(found, row.name)
-        findings += [finding] if finding else exposed(found, row)
-    own = by.service_accounts or (keys.public_key_der(key) if key is not None else None)
-    there = ((row.place.certificate, public_keys), (row.place.key, [keys.public_key_der(key)] if key else []))
-    for path, known in there:
-        if known and own is not None and own not in known:
-            findings.append(Finding("sa-key-mismatch", path, row.name, "it is another key than the one that signs the "
-                                    "service accounts' tokens: every token is refused"))
-    return Judged(findings, key=key, pair_right=not findings)
-
-
-def _judge_pair(row: Row, certificate_found: Found, key_found: Found, by: Judge) -> Judged:
-    """What is wrong with a leaf and its key, each at its own path."""
-    findings: list[Finding] = []
-    key, key_finding = read_key(key_found, row.name)
-    if key is not None and by.exact and not by.warns and (leaf := _as_issued(certificate_found, key, row, by)):
-        return Judged(exposed(key_found, row), key=key, chain=[leaf], pair_right=True)
-    chain, finding = read_certificates(certificate_found, row.name)
-    swapped = finding and key_finding and finding.cause == key_finding.cause == "key-cert-mismatch"
-    findings += [one for one in (finding, None if swapped else key_finding) if one]
-    fault = None
-    if chain:
-        fault = next(leaf_faults(certificate_found.path, chain, row, by), None)
-        if key is not None and not reading.certifies(chain[0], keys.public_key_der(key)):
-            sound = fault is None
-            fault = Finding("key-cert-mismatch", key_found.path if sound else certificate_found.path, row.name,
-                            "the private key is not the one that the certificate is for" if sound else
-                            f"the certificate is not for the private key beside it; {fault.message if fault else ''}")
-        findings += [fault] if fault else []
-    if not swapped:
-        findings += exposed(key_found, row)
-    if chain and fault is None and by.warns:
-        findings += leaf_warnings(certificate_found.path, chain, row, by)
-    right = not any(one.severity == "error" and one.cause != "key-exposed" for one in findings)
-    return Judged(findings, key=key, chain=chain, pair_right=right)
-
-
-def _as_issued(found: Found, key: PrivateKeyTypes, row: Row, by: Judge) -> Certificate | None:
-    """The certificate of a file, where it is just what kpki issues for that key, and in its time; else None."""
-    if (block := pem.only_block(found.data or b"")) is None or block.label != "CERTIFICATE":
-        return None
-    try:
-        leaf = pem.load_certificate(block.der, encoding="DER")
-        if not leaf.not_valid_before_utc <= by.now <= leaf.not_valid_after_utc:
-            return None
-        public_key = keys.public_key_der(key)
-        right = any(is_as_issued(leaf, row, public_key, one) for one in by.trusted(row.profile.signer))
-    except ValueError:
-        return None     # whatever cannot be read of it: who reads it in full says so
-    return leaf if right else None
-
-
-def exposed(found: Found, row: Row, what: str = "the private key") -> list[Finding]:
-    """The finding for a secret that others than its owner can read; none where nobody can."""
-    if found.data is None or not found.mode & 0o077:
-        return []
-    return [Finding("key-exposed", found.path, row.name, f"others than its owner can read {what}",
-                    got=f"mode {found.mode:04o}", expected="mode 0600")]
-
-
-def _judge_kubeconfig(row: Row, look: Look, by: Judge) -> Judged:
-    """A kubeconfig: it can be read, leads to this cluster, trusts its CA, and a pair of its own is right."""
-    path, judged = row.place.kubeconfig, Judged()
-    found = look(path)
-    data, finding = readable(found, row.name)
-    if data is None:
-        judged.findings += [finding] if finding else []
-        return judged
-    try:
-        kubeconfig = _as_written(data, row, by) or load_kubeconfig(data)
-    except InputError as error:
-        where = f"{path}#{error.where}" if isinstance(error, KubeconfigError) else path
-        judged.findings.append(Finding("kubeconfig-broken", where, row.name, error.message))
-        return judged
-    user, cluster = f"{path}#users/{kubeconfig.user_name}", f"{path}#clusters/{kubeconfig.cluster_name}"
-
-    def taken(material: Material, where: str) -> Found:
-        """What a component would load: the data itself, or the file that is named."""
-        if material.data is not None:
-            return Found(where, material.data, 0)
-        return look(named_path(path, material.path or ""))
-
-    for what, owner, where, material in (
-            ("certificate-authority", f"cluster {kubeconfig.cluster_name!r}", cluster, kubeconfig.authority),
-            ("client-certificate", f"user {kubeconfig.user_name!r}", user, kubeconfig.certificate),
-            ("client-key", f"user {kubeconfig.user_name!r}", user, kubeconfig.key)):
-        if material == Material():
-            judged.findings.append(Finding("kubeconfig-broken", where, row.name, f"{owner} has no {what}"))
-            return judged
-    certificate, key = taken(kubeconfig.certificate, user), taken(kubeconfig.key, user)
-    judged.pair_right = True
-    if {certificate.path, key.path} - {row.place.certificate, row.place.key}:
-        judged = _judge_pair(row, certificate, key, by)
-    authority = taken(kubeconfig.authority, cluster)
-    if authority.path not in by.authority_paths:
-        judged.findings += filter(None, [_kubeconfig_authority(authority, cluster, row, by)])
-    judged.findings += filter(None, [_server_fault(kubeconfig, cluster, row, by)])
-    if kubeconfig.key.data is not None:
-        judged.findings += exposed(Found(path, data, found.mode), row, "the key in it")
-    judged.kubeconfig_right = not any(one.severity == "error" and one.cause != "key-exposed"
-                                      for one in judged.findings)
-    return judged
-
-
-def _as_written(data: bytes, row: Row, by: Judge) -> Kubeconfig | None:
-    """A kubeconfig that is just as kpki writes it, read in a fraction of the time; None for any other."""
-    trusted = by.trusted("ca")
-    if row.kubeconfig is None or not trusted:
-        return None
-    wanted = replace(row.kubeconfig, authority=Material(data=_bundle(tuple(trusted))))
-    pair = same_kubeconfig(data, wanted)
-    return pair and replace(wanted, certificate=Material(data=pair[0]), key=Material(data=pair[1]))
-
-
-@lru_cache(maxsize=1)
-def _bundle(certificates: tuple[Certificate, ...]) -> bytes:
-    return pem.dump_certificates(certificates)
-
-
-def _kubeconfig_authority(found: Found, where: str, row: Row, by: Judge) -> Finding | None:
-    certificates, finding = read_certificates(found, "ca")
-    return finding or _stranger("kubeconfig-wrong-ca", where, row, "ca", certificates, by.trusted("ca"), by)
-
-
-def _server_fault(kubeconfig: Kubeconfig, where: str, row: Row, by: Judge) -> Finding | None:
-    """Whether the kubeconfig leads to an API server of the cluster; nothing to say where none is known."""
-    if by.servers is None:
-        return None
-    try:
-        host = urlsplit(kubeconfig.server).hostname or ""
-    except ValueError:
-        host = ""
-    if host in by.servers:
-        return None
-    return Finding("kubeconfig-broken", where, row.name, f"it leads to {kubeconfig.server}, which is no API server of "
-                   "this cluster", got=kubeconfig.server, expected=row.kubeconfig.server if row.kubeconfig else "")
-
-
-def _fingerprint(certificate: Certificate) -> str:
-    from cryptography.hazmat.primitives.hashes import SHA256
-    return certificate.fingerprint(SHA256()).hex()
-
-
-def check_node(inventory: Inventory, *, node: str, now: datetime, authorities: Sequence[Certificate] | None = None,
+def check_node(inventory: Inventory, *, node: str, now: datetime, authorities: Certificates | None = None,
                within: timedelta = WITHIN) -> list[Finding]:
     """Everything that is wrong with a host's tree; an empty list, or warnings alone, where its components can work.
 
     Without a description: what a kubelet needs is wanted, and of any other row that has a file there the rest.
-    *authorities* are the certificates of the cluster's CA that count, None: those in the tree. Raises nothing for what
-    is in the tree.
+    *node* is whose tree it is, "" where nobody knows; *authorities* are the certificates of the cluster's CA that
+    count, None: those in the tree. Raises nothing for what is in the tree.
     """
     rows = rows_there(inventory, node)
+    return [*check_rows(rows, inventory, node=node, now=now, worker=is_worker(rows), authorities=authorities,
+                        within=within), *flag_faults(inventory), *_misled(inventory)]
+
+
+def check_rows(rows: Sequence[Row], inventory: Inventory, *, node: str, now: datetime, worker: bool,
+               authorities: Certificates | None = None, within: timedelta = WITHIN) -> list[Finding]:
+    """Everything that is wrong with these rows of a tree, and with the private keys beside them.
+
+    *worker* says that the host is one, so that it may hold no key of a CA.
+    """
+    look = inventory.look
     own = {row.place.certificate: row.name for row in rows if row.profile.kind == "ca"}
-    trusted = {name: read_certificates(inventory.look(path), name)[0] for path, name in reversed(own.items())}
+    elected = {name: _elected(name, rows, inventory) for name in {*own.values(), *({"ca"} if authorities else ())}}
     if authorities is not None:
-        trusted["ca"] = list(authorities)
-    judge_by = Judge(node=node, now=now, authorities=trusted, known=authorities is not None, authority_paths=own,
-                     forbidden=ca_keys(inventory.layout) if _is_worker(rows) else (), within=within)
-    return check_rows(rows, inventory.look, judge_by)
+        elected["ca"] = _Elected(authorities, sure=True)
+    faulty = {name for name, one in elected.items() if one.certificates
+              and all(ca_fault("", name, certificate, now) for certificate in one.certificates)}
+    by = Judge(node=node, now=now, authorities={name: one.certificates for name, one in elected.items()},
+               sure=frozenset(name for name, one in elected.items() if one.sure), faulty=frozenset(faulty),
+               authority_paths=own, forbidden=inventory.layout.authority_keys() if worker else (),
+               within=within)
+    judged = {row.place: judge(row, look, by) for row in rows}
+    findings = [finding for one in judged.values() for finding in one.findings]
+    findings += reused_serials((row, one) for row in rows if (one := judged[row.place]).chain)
+    findings += _other_keys(rows, inventory, by)
+    return [*{(one.cause, one.path): one for one in reversed(findings)}.values()][::-1]    # a file may be two rows'
 
 
 def rows_there(inventory: Inventory, node: str) -> list[Row]:
     """The rows of a tree without a description, each with the least that it must say."""
-    layout, rows = inventory.layout, []
-    for place in layout.places:
-        if place not in layout.node_places() and all(inventory.look(path).missing for path in place.files()):
-            continue
-        profile = find_profile(place.row)
-        names = {"node": (node,), "apiserver": ("kubernetes.default.svc",)}.get(profile.sans, ())
-        with_key = profile.kind != "ca" or place.key != "" and not inventory.look(place.key).missing
-        rows.append(Row(host=node, place=place, profile=profile, with_key=with_key, identity=identity_of(
-            profile, node=node, administrators=layout.administrators, dns=names)))
+    layout = inventory.layout
+    wanted = {told.path for told in inventory.told.values()}
+    there = [place for place in layout.places if any(
+        path in wanted or not inventory.look(path).missing for path in place.files())]
+    if is_worker(rows_of(there, inventory, node)) or _has_kubelet(inventory):
+        there = [place for place in layout.places if place in there or place in layout.node_places()]
+    rows = rows_of((_as_it_is(place, inventory, wanted) for place in there), inventory, node)
+    if is_worker(rows):    # a CA's key there is a fault; that its certificate is not beside it is none
+        rows = [row for row in rows if row.profile.kind != "ca" or row.place in layout.node_places()
+                or not inventory.look(row.place.certificate).missing]
+    current = inventory.look(KUBELET_CURRENT)
+    if not current.missing and current.path not in _named(inventory, layout.places):
+        place = Place(row=layout.kubelet.row, certificate=KUBELET_CURRENT, key=KUBELET_CURRENT)
+        rows.append(row_of(place, inventory, node))
     return rows
 
 
-def _is_worker(rows: Iterable[Row]) -> bool:
+def _has_kubelet(inventory: Inventory) -> bool:
+    """Whether a kubelet runs on a host whose other files are a control plane's or etcd's: it is told something, or one
+    of its files is there."""
+    return any(component == KUBELET.name for component, _ in inventory.told) or any(
+        not inventory.look(path).missing for place in inventory.layout.node_places() for path in place.files())
+
+
+def _as_it_is(place: Place, inventory: Inventory, wanted: Container[str]) -> Place:
+    """A place whose kubeconfig nobody asks for, where its pair lies there alone: a person's, made by hand."""
+    alone = place.by_path and place.kubeconfig not in wanted and place != inventory.layout.kubelet \
+        and inventory.look(place.kubeconfig).missing and not inventory.look(place.certificate).missing
+    return replace(place, kubeconfig="") if alone else place
+
+
+def rows_of(places: Iterable[Place], inventory: Inventory, node: str) -> list[Row]:
+    """The rows of these places, likewise."""
+    return [row_of(place, inventory, node) for place in places]
+
+
+def row_of(place: Place, inventory: Inventory, node: str) -> Row:
+    """The row of a place, with the least that it must say."""
+    profile = find_profile(place.row)
+    dns, addresses = {"node": ([node], []), "apiserver": _api_server_names(inventory)}.get(profile.sans, ([], []))
+    with_key = profile.kind != "ca" or place.key != "" and (
+        not inventory.look(place.key).missing or place.key in {told.path for told in inventory.told.values()})
+    return Row(host=node, place=place, profile=profile, with_key=with_key, identity=identity_of(
+        profile, node=node, administrators=inventory.layout.administrators, dns=dns, addresses=addresses))
+
+
+def _api_server_names(inventory: Inventory) -> tuple[list[str], list[str]]:
+    """The names and addresses by which the tree's own files reach its API server: the manifest's advertise address, and
+    where the components beside it are led to; of several the ones that its certificate has, where it has any."""
+    advertised = inventory.told.get(("kube-apiserver", ADVERTISED))
+    said = [advertised.value] if advertised else []
+    said += _led_to(inventory).values()
+    known = {one for one in said if one in _certified_names(inventory)}
+    dns, addresses = ["kubernetes.default.svc"], []
+    for word in dict.fromkeys(one for one in said if not known or one in known or advertised and one == said[0]):
+        try:
+            addresses.append(str(ipaddress.ip_address(word)))
+        except ValueError:
+            dns.append(word)
+    return dns, addresses
+
+
+def _led_to(inventory: Inventory) -> dict[str, str]:
+    """Where the components beside an API server are led to, by their kubeconfig: the server's host."""
+    led = {}
+    for place in inventory.layout.places:
+        if place.row in ("kube-controller-manager", "kube-scheduler") \
+                and (kubeconfig := kubeconfig_of(inventory.found, place)):
+            with suppress(ValueError):
+                led[f"{place.kubeconfig}#clusters/{kubeconfig.cluster_name}"] = urlsplit(kubeconfig.server).hostname
+    return {where: host for where, host in led.items() if host}
+
+
+def _certified_names(inventory: Inventory) -> tuple[str, ...]:
+    """The names and addresses in the API server's certificate, as far as it can be read."""
+    places = [place for place in inventory.layout.places if place.row == "apiserver"]
+    found = [one for place in places for one in read_certificates(inventory.look(place.certificate), place.row)[0][:1]]
+    names = reading.names_of(reading.extensions_of(found[0])) if found else None
+    return (*names.dns, *names.addresses) if names else ()
+
+
+def _misled(inventory: Inventory) -> Iterator[Finding]:
+    """Kubeconfigs that lead elsewhere than the others and the API server's certificate say."""
+    certified, led = _certified_names(inventory), _led_to(inventory)
+    if {*led.values()} & {*certified}:
+        yield from (Finding("kubeconfig-broken", where, "kube-controller-manager" if "controller" in where else
+                            "kube-scheduler", f"it leads to {host}, and the API server's certificate is not for that",
+                            got=host, expected=", ".join(certified)) for where, host in led.items()
+                    if host not in certified)
+
+
+def _named(inventory: Inventory, places: Iterable[Place]) -> set[str]:
+    """The pairs' files that the kubeconfigs of these places name."""
+    return {named_path(place.kubeconfig, material.path) for place in places
+            if (kubeconfig := kubeconfig_of(inventory.found, place))
+            for material in (kubeconfig.certificate, kubeconfig.key) if material.path}
+
+
+def is_worker(rows: Iterable[Row]) -> bool:
     """Whether a host with these rows is a worker: no file there is a control plane's or etcd's."""
     return all(row.profile.kind == "ca" or row.profile.per == "node" or row.name == "admin" for row in rows)
 
 
-def ca_keys(layout: Layout) -> tuple[tuple[str, str], ...]:
-    """Where a layout has the keys of CAs, and of which."""
-    return tuple((place.key, place.row) for place in layout.places
-                 if place.key and find_profile(place.row).kind == "ca")
+@dataclass(frozen=True, slots=True)
+class _Elected:
+    """The certificates that are taken for a CA's; *sure* says that what they signed, or a person, speaks for them."""
+
+    certificates: Certificates
+    sure: bool = False
 
 
-def check_rows(rows: Iterable[Row], look: Look, by: Judge) -> list[Finding]:
-    """Everything that is wrong with these rows; an empty list, or warnings alone, where their components can work."""
-    return [*dict.fromkeys(finding for row in rows for finding in judge(row, look, by).findings)]
+def _elected(name: str, rows: Sequence[Row], inventory: Inventory) -> _Elected:
+    """The CA of a row, by the leaves that it signed: of several files, and the kubeconfigs' CA data, the one that most
+    of them speak for, else the first."""
+    files = [row.place.certificate for row in rows if row.profile.kind == "ca" and row.name == name]
+    groups: list[Certificates] = [group for path in files
+                                  if (group := read_certificates(inventory.look(path), name)[0])]
+    leaves, embedded = _leaves(name, rows, inventory)
+    groups += embedded if name == "ca" else []
+    if not groups:
+        return _Elected(())
+    votes = [sum(any(_is_from(leaf, ca, leaf_chain) for ca in group) for leaf, *leaf_chain in leaves)
+             for group in groups]
+    most, held = max(votes), [*_held_keys(name, rows, inventory)]
+    own = any(reading.certifies(one, key) for key in held for one in groups[0])
+    if not most and not own and (len(leaves) > 1 or any(
+            reading.has_signed(key, leaf) for key in held for leaf, *_ in leaves)):
+        return _Elected((), sure=True)
+    return _Elected(groups[votes.index(most)], sure=most > 0)
+
+
+def _is_from(leaf: Certificate, ca: Certificate, between: Certificates) -> bool:
+    return reading.signed_by(leaf, ca) or any(reading.signed_by(one, ca) for one in between)
+
+
+def _leaves(name: str, rows: Sequence[Row], inventory: Inventory) -> tuple[list[Certificates], list[Certificates]]:
+    """The chains that a CA is to have signed, each once, and the CAs that kubeconfigs embed."""
+    chains, embedded = dict[bytes, Certificates](), []
+    for row in rows:
+        if row.profile.kind != "leaf":
+            continue
+        sources = [inventory.look(row.place.certificate)] if row.place.certificate else []
+        kubeconfig = kubeconfig_of(inventory.found, row.place)
+        if kubeconfig and kubeconfig.authority.data is not None:
+            embedded.append(read_certificates(Found("", kubeconfig.authority.data), "ca")[0])
+        if kubeconfig and kubeconfig.certificate.data is not None:
+            sources.append(Found("", kubeconfig.certificate.data))
+        for source in sources if row.profile.signer == name else ():
+            if chain := read_certificates(source, row.name)[0]:
+                chains.setdefault(chain[0].signature, chain)
+    return [*chains.values()], [one for one in embedded if one]
+
+
+def _held_keys(name: str, rows: Sequence[Row], inventory: Inventory) -> Iterator[bytes]:
+    """The public halves (DER) of the private keys that lie in the tree as a CA's."""
+    for row in rows:
+        key = read_key(inventory.look(row.place.key), name)[0] if row.name == name and row.place.key else None
+        if key is not None:
+            yield keys.public_key_der(key)
+
+
+def reused_serials(judged: Iterable[tuple[Row, Judged]], seen: dict[bytes, bytes] | None = None) -> Iterator[Finding]:
+    """A finding for each certificate whose issuer gave its serial number to another before it; *seen* goes on."""
+    known = {} if seen is None else seen
+    for row, one in judged:
+        leaf = one.chain[0]
+        digest = reading.serial_digest(leaf)
+        if row.profile.kind == "leaf" and known.setdefault(digest, leaf.signature[-16:]) != leaf.signature[-16:]:
+            yield serial_reused(row, leaf)
+
+
+def _other_keys(rows: Sequence[Row], inventory: Inventory, by: Judge) -> Iterator[Finding]:
+    """What is wrong with private keys that no row speaks of: others can read them, or they are a CA's, on a worker."""
+    spoken = {path for row in rows for path in row.place.files()} | {path for path, _ in by.forbidden}
+    spoken |= {KUBELET_CURRENT, *_named(inventory, (row.place for row in rows))}
+    for path, found in inventory.found.items():
+        if path in spoken or not found.data:
+            continue
+        if path == BOOTSTRAP:
+            yield from exposed(found, "", "the token in it")
+        elif _SECRET.search(found.data):
+            yield from exposed(found, "", "the key or token in it")
+            continue
+        if (key := read_key(found, "")[0]) is None:
+            continue
+        public_key = keys.public_key_der(key)
+        if by.forbidden and any(reading.certifies(one, public_key) for one in by.trusted("ca")):
+            yield Finding("ca-key-on-worker", path, "ca", "a worker signs nothing, and whoever reads this key can be "
+                          "anybody in the cluster")
+        else:
+            yield from exposed(found, "")
+
+
+def flag_faults(inventory: Inventory) -> Iterator[Finding]:
+    """What components are told that is not so: files that are not there, and where the kubelet's has another name."""
+    spoken = {path for place in inventory.layout.places for path in place.files()}
+    rows = {(one.name, flag.name): flag.rows[0] for one in COMPONENTS for flag in one.flags if flag.rows}
+    for (component, name), told in inventory.told.items():
+        if component != KUBELET.name and told.path and told.path not in spoken and inventory.look(told.path).missing:
+            yield Finding("file-missing", told.path, rows[component, name], f"it is not there, and /{told.source} "
+                          f"names it for {component} (--{name})")
+    held = [(place, True) for place in inventory.layout.places if any(
+        not inventory.look(path).missing for path in place.files())]
+    for flag in KUBELET.flags:
+        said, own = inventory.told.get((KUBELET.name, flag.name)), flag.path(held).lstrip("/")
+        if said and inventory.look(said.path).missing and own and not inventory.look(own).missing:
+            yield Finding("flags-mismatch", said.source, inventory.layout.kubelet.row, f"it names /{said.path} "
+                          f"(--{flag.name}), which is not there; /{own} is", got=f"/{said.path}", expected=f"/{own}")

@@ -8,8 +8,10 @@ from typing import Any
 from .. import files
 from ..errors import InputError, about
 from ..kubernetes.components import Component, Flag, find_component
+from ..kubernetes.layouts import find_layout
+from ..kubernetes.profiles import check_node_name
 from ..pem import is_encrypted, load_certificates
-from .description import Cluster, Host
+from .description import Cluster, Host, load_cluster
 from .wanted import Wanted, layout_of
 from .workspace import authority_paths, is_there
 
@@ -39,6 +41,19 @@ def component_flags(cluster: Cluster, component: str, host: Host, *, ca_key: boo
         return flag.path(held) or flag.value.format(dns_domain=cluster.dns_domain)
 
     return {flag.name: said for flag in known.flags if has[flag.needs] and (said := value(flag))}
+
+
+def kubelet_alone(component: str, layout: str, node: str) -> Cluster:
+    """A cluster of which no more is known than one node and its layout: enough for the flags of its kubelet.
+
+    Raises InputError for another component, and for a layout or a node's name that is none.
+    """
+    if component != "kubelet":
+        raise InputError(f"the flags of {component} depend on the cluster, and only a description tells that",
+                         hint="kpki init writes one; leave out --layout then")
+    find_layout(layout)
+    return load_cluster(f"apiVersion: kpki/v1\nkind: Cluster\nlayout: {layout}\ncontrolPlaneEndpoint: none\n"
+                        f"nodes: [{{name: {check_node_name(node)}}}]\n")
 
 
 def hosts_of(cluster: Cluster, component: str) -> tuple[Host, ...]:

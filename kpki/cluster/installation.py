@@ -1,8 +1,8 @@
-"""Putting a node's files in place: read them, check everything, replace all at once."""
+"""Putting a host's files in place: read them, check everything, replace all at once."""
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,14 +10,17 @@ from datetime import datetime
 from .. import files, pem
 from ..errors import FileError, InputError, RefusedError, about
 from ..kubernetes import reading
+from ..kubernetes.components import COMPONENTS, KUBELET
 from ..kubernetes.kubeconfig import dump_kubeconfig, load_kubeconfig
-from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, LAYOUTS, SSL, Layout
-from ..kubernetes.profiles import NODE_PREFIX
+from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, LAYOUTS, SSL, Layout, Place
+from ..kubernetes.profiles import NODE_PREFIX, find_profile
+from ..kubernetes.restarts import own_files
+from ..kubernetes.told import MANIFESTS
 from .authority import load_bundle, plain_key
 from .contents import Finding, shown
-from .findings import check_node
-from .inventory import Found, Inventory, inspect, kubeconfig_of, layout_there
-from .node import kubelet_row, named_kubeconfig, no_server, node_of, request_key
+from .findings import check_rows, is_worker, rows_of, rows_there
+from .inventory import Found, Inventory, inspect, kubeconfig_of, layout_there, look
+from .node import host_row, named_kubeconfig, no_server, node_of, request_key
 from .pairs import ca_path, leaf_files, path_kubeconfig
 
 BACKUP = "var/lib/kpki/backup"
@@ -29,11 +32,16 @@ UNREADABLE = ("file-missing", "bad-pem", "malformed-x509", "key-unreadable", "en
 class Installation:
     """What is to be put in place: the *files*, and the node whose pair lay there before (None: nobody else's).
 
-    *warnings* are lines to be told to a person.
+    *layout* is the host's own, *places* those whose files they are, *running* the components that are there, *static*
+    which of these are static pods; *warnings* are lines to be told to a person.
     """
 
     files: tuple[files.File, ...]
     former: str | None
+    layout: Layout
+    places: tuple[Place, ...] = ()
+    running: frozenset[str] = frozenset()
+    static: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
 
@@ -58,7 +66,7 @@ def signed_files(data: bytes, key: bytes, layout: Layout, *, node: str, server: 
         raise InputError("only one certificate in it: the node's own, and after it the CA's, are wanted",
                          hint="kpki node sign writes both")
     bundle = pem.dump_certificates(chain[1:])
-    row = kubelet_row(layout, node_of(node), server)
+    row = host_row(layout, node_of(node), server=server)
     if server is None and not row.place.certificate:
         raise no_server(node)
     made = leaf_files(row, layout, chain=chain[:1], key=pem.load_key(key), bundle=bundle)
@@ -132,46 +140,88 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
                  now: datetime) -> Installation:
     """What installing these files on *node*, whose root is *root*, would put there, once all of it has been checked.
 
-    A kubeconfig that is there and right is kept. Raises RefusedError for files that are another node's, no pair, of an
-    unknown CA or expired; InputError for files that cannot be read, or where a kubeconfig must be made and nothing
-    tells the *server*.
+    They go where the host's kubelet is told to look for them. A kubeconfig that is there and right is kept. Raises
+    RefusedError for files that are another node's, no pair, of an unknown CA or expired; InputError for files that
+    cannot be read, or where a kubeconfig must be made and nothing tells the *server*.
     """
-    place, there = layout.kubelet, inspect(root, layout=layout.name)
-    given = next((one for one in source if one.path == place.kubeconfig), None)
-    kubeconfig = named_kubeconfig(there, server) or (_led_to(server, given, layout, node) if server else given)
-    if kubeconfig is None:
-        raise no_server(node)
-    wanted = [*(one for one in source if one != given), kubeconfig]
-    _check_files(wanted, layout, node, now)
-    return Installation(tuple(wanted), _former(there, node), _another_ca(there, wanted))
+    there = inspect(root, layout=layout.name, node=node)
+    own = there.layout
+    given = {one.path: one for one in _moved(source, layout, own)}
+    leaves = [place for place in own.places
+              if find_profile(place.row).kind == "leaf" and given.keys() & {*place.files()}]
+    for place in leaves or [own.kubelet]:
+        if not place.kubeconfig or not place.by_path and server is None and place.kubeconfig not in given \
+                and place != own.kubelet:
+            continue
+        kubeconfig = named_kubeconfig(there, place, server) or _led_to(server, given.get(place.kubeconfig), own, place,
+                                                                       node, moved=own != layout)
+        if kubeconfig is None:
+            raise no_server(node)
+        given[kubeconfig.path] = kubeconfig
+    wanted = tuple(given.values())
+    _check_files(wanted, there, leaves or [own.kubelet], node, now)
+    running = frozenset(one.name for one in COMPONENTS if one == KUBELET or any(
+        path in given or not there.look(path).missing for path in own_files(own, one)))
+    static = frozenset(one for one in running
+                       if layout.static_pods or not look(root, f"{MANIFESTS}/{one}.yaml").missing)
+    return Installation(wanted, _former(there, node) if own.kubelet in leaves else None, own, tuple(leaves), running,
+                        static, tuple(_another_ca(there, wanted)))
 
 
-def _led_to(server: str, given: files.File | None, layout: Layout, node: str) -> files.File | None:
-    """The kubeconfig of what is installed, leading to *server*; one that names the layout's files is made."""
-    if not layout.kubelet.by_path:
-        with about(given.path if given else layout.kubelet.kubeconfig):
-            return given and replace(given, data=dump_kubeconfig(replace(load_kubeconfig(given.data), server=server)))
-    return path_kubeconfig(kubelet_row(layout, node_of(node), server), layout)
+def _moved(source: Sequence[files.File], layout: Layout, own: Layout) -> list[files.File]:
+    """The files of a layout at the places that a host has for them."""
+    names = {path: moved for old, new in zip(layout.places, own.places, strict=True)
+             for path, moved in ((old.certificate, new.certificate), (old.key, new.key),
+                                 (old.kubeconfig, new.kubeconfig)) if path}
+    return [replace(one, path=names.get(one.path) or one.path) for one in source]
 
 
-def _another_ca(there: Inventory, wanted: Sequence[files.File]) -> tuple[str, ...]:
-    """A warning where the CA that is in place is not among those that take its place."""
-    path = ca_path(there.layout)
-    try:
-        old, new = (pem.load_certificates(data) for data in (
-            there.found[path].data or b"", next(one.data for one in wanted if one.path == path)))
-    except InputError:
-        return ()
-    if any(one in new for one in old):
-        return ()
-    return (f"{path}: another CA than the one that was there; if it is not the cluster's, put the old one back from "
-            f"{BACKUP}",)
+def _led_to(server: str | None, given: files.File | None, layout: Layout, place: Place, node: str, *,
+            moved: bool) -> files.File | None:
+    """The kubeconfig of what is installed, leading to *server*; one that names the host's files is made for them."""
+    if given is None and server is None or given is None and not place.by_path:
+        return None
+    if given and (server is None and not (moved and place.by_path)):
+        return given
+    if not place.by_path:
+        assert given is not None and server is not None
+        with about(given.path):
+            return replace(given, data=dump_kubeconfig(replace(load_kubeconfig(given.data), server=server)))
+    if server is None and given is not None:
+        with about(given.path):
+            server = load_kubeconfig(given.data).server
+    return path_kubeconfig(replace(host_row(layout, node_of(node), place.row, server), place=place), layout)
 
 
-def _check_files(source: Sequence[files.File], layout: Layout, node: str, now: datetime) -> None:
-    found = {path: Found(path, missing=True) for path, _ in layout.files()}
-    found |= {one.path: Found(one.path, one.data, one.mode) for one in source}
-    errors = [one for one in check_node(Inventory("", layout, found), node=node, now=now) if one.severity == "error"]
+def _another_ca(there: Inventory, wanted: Sequence[files.File]) -> Iterator[str]:
+    """A warning for each CA that is in place and not among those that take its place."""
+    own = {place.certificate for place in there.layout.places if find_profile(place.row).kind == "ca"}
+    for one in wanted:
+        if one.path in own:
+            with suppress(InputError):
+                old, new = pem.load_certificates(there.look(one.path).data or b""), pem.load_certificates(one.data)
+                if not any(certificate in new for certificate in old):
+                    yield (f"{one.path}: another CA than the one that was there; if it is not the cluster's, put the "
+                           f"old one back from {BACKUP}")
+
+
+def _check_files(source: Sequence[files.File], there: Inventory, leaves: Sequence[Place], node: str,
+                 now: datetime) -> None:
+    """Raise for what is wrong with the files: with the leaves by themselves, and by the CAs that come with them or are
+    in place."""
+    layout, given = there.layout, {one.path: Found(one.path, one.data, one.mode) for one in source}
+    authorities = {find_profile(place.row).signer for place in leaves}
+    places = [place for place in layout.places if place in leaves
+              or place.row in authorities and (place.certificate in given or place in layout.node_places())]
+    places += [place for place in layout.places
+               if find_profile(place.row).kind == "key" and given.keys() & {*place.files()}]
+    found = {path: given.get(path) or (there.look(path) if place not in leaves else Found(path, missing=True))
+             for place in places for path in place.files()}
+    inventory = Inventory("", layout, found)
+    rows = rows_of(places, inventory, node)
+    all_there = replace(there, found={**there.found, **given})
+    errors = [one for one in check_rows(rows, inventory, node=node, now=now, worker=is_worker(rows_there(
+        all_there, node))) if one.severity == "error"]
     unreadable = [one for one in errors if one.cause in UNREADABLE]
     if unreadable:
         raise InputError(_told(unreadable[0]), hint="nothing was installed")

@@ -4,18 +4,23 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from .. import files
 from ..errors import InputError, KpkiError
+from ..kubernetes.components import COMPONENTS, KUBELET, Component
 from ..kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
-from ..kubernetes.layouts import LAYOUTS, Layout, Place, find_layout
+from ..kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, LAYOUTS, Layout, Place, find_layout
+from ..kubernetes.told import UNIT_FOLDERS, flags_in, sources_of
 from .wanted import NODES_FOLDER
 
 
 _EMBEDDED = re.compile(rb"^ +(?:client-certificate|certificate-authority)-data:", re.MULTILINE)
 
+HOSTS = "etc/hosts"
+_KINDS = {"folder": "a folder", "link": "a link", "other": "a FIFO, a socket or a device"}
 _MOST_FOLDERS = 1000    # that are kept in mind
 
 
@@ -23,7 +28,7 @@ _MOST_FOLDERS = 1000    # that are kept in mind
 class Found:
     """One file as it was found: its *data* and *mode*, or the *problem* that keeps it from being read.
 
-    *missing* is true where nothing is there.
+    *missing* is true where nothing is there, *link* where a symbolic link leads to it.
     """
 
     path: str
@@ -31,15 +36,33 @@ class Found:
     mode: int = 0
     problem: str = ""
     missing: bool = False
+    link: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a component is told by one of its flags: the *value*, and the file *source* that it stands in."""
+
+    value: str
+    source: str
+
+    @property
+    def path(self) -> str:
+        """The file that it names, relative to the root; "" where it is no file."""
+        return posixpath.normpath(self.value).lstrip("/") if self.value.startswith("/") else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """A host's tree: its *layout*, and every file that matters by its path relative to the *root*."""
+    """A host's tree: its *layout*, and every file that matters by its path relative to the *root*.
+
+    *told* is what the components' own flags and configuration say, by component and flag.
+    """
 
     root: str
     layout: Layout
     found: Mapping[str, Found]
+    told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
 
     def look(self, path: str) -> Found:
         """One file; what is neither the layout's nor named by a kubeconfig was not looked for."""
@@ -52,16 +75,29 @@ class Inventory:
 
 def certificates_in(data: bytes) -> int:
     """How many certificates a file holds: PEM blocks, or what a kubeconfig embeds."""
-    return data.count(b"-----BEGIN CERTIFICATE-----") + len(_EMBEDDED.findall(data))
+    return data.count(b"-----BEGIN CERTIFICATE-----") + (len(_EMBEDDED.findall(data)) if b"-data:" in data else 0)
 
 
-def inspect(root: str, *, layout: str | None = None, also: Iterable[str] = ()) -> Inventory:
+def inspect(root: str, *, layout: str | None = None, also: Iterable[str] = (), node: str | None = None) -> Inventory:
     """Read a host's tree: the files of its layout, those that its kubeconfigs name, and *also* these.
 
-    *layout* is a name, None: the one whose files or folders are there. Raises InputError where none is, FileError for
-    a root that cannot be read.
+    *layout* is a name, None: the one whose files or folders are there. With a *node*, whose tree it is, files lie where
+    that host's kubelet is told, or under the names that others give them, and private keys beside them are read too.
+    Raises InputError where no layout is there, FileError for a root that cannot be read.
     """
-    return read_layout(root, choose_layout(root, layout), also=also)
+    chosen = choose_layout(root, layout)
+    if node is None:
+        return read_layout(root, chosen, also=also)
+
+    def there(path: str) -> bool:
+        return not look(root, path).missing
+
+    told = told_components(root)
+    adapted = _as_told(chosen.as_found(node, there), told, there)
+    named = (one.path for one in told.values() if one.path)
+    inventory = read_layout(root, adapted, also=(*also, KUBELET_CURRENT, BOOTSTRAP, HOSTS, *named,
+                                                 *_other_keys(root, adapted)))
+    return replace(inventory, told=told)
 
 
 def choose_layout(root: str, name: str | None) -> Layout:
@@ -82,18 +118,98 @@ def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inven
     return Inventory(root, layout, found)
 
 
+def told_components(root: str) -> dict[tuple[str, str], Told]:
+    """What the components of a host are told; nothing by files that cannot be read."""
+    return {(component.name, flag): Told(value, source) for component in COMPONENTS
+            for source in (*sources_of(component), *_drop_ins(root, component))
+            for flag, value in flags_in(component, source, look(root, source).data or b"").items()}
+
+
+def _drop_ins(root: str, component: Component) -> list[str]:
+    """The drop-ins of a component's unit, in the order in which systemd reads them: by name, whatever the folder."""
+    return sorted((f"{folder}/{component.name}.service.d/{name}" for folder in UNIT_FOLDERS
+                   for name in _names(root, f"{folder}/{component.name}.service.d") if name.endswith(".conf")),
+                  key=posixpath.basename)
+
+
+def _names(root: str, folder: str) -> list[str]:
+    """The names in a folder of a tree, sorted; none where there is no such folder."""
+    try:
+        top = files.resolve(os.path.abspath(root), folder)
+        return [path for path, _ in files.walk(top, skip=lambda path: "/" in path)]
+    except KpkiError:
+        return []
+
+
+def _as_told(layout: Layout, told: Mapping[tuple[str, str], Told], there: Callable[[str], bool]) -> Layout:
+    """A layout whose kubelet's files are those that it is told of, as far as these are there."""
+    places = list(layout.places)
+    for flag in KUBELET.flags:
+        said = told.get((KUBELET.name, flag.name))
+        if said is None or not there(said.path) or said.path in {path for path, _ in layout.files()}:
+            continue
+        for number, place in enumerate(places):
+            if place.row in flag.rows and getattr(place, flag.part) and (flag.prefer == "" or "" in place.holders):
+                certificate, key, kubeconfig = (said.path if part == flag.part else getattr(place, part)
+                                                for part in ("certificate", "key", "kubeconfig"))
+                places[number] = replace(place, certificate=certificate, key=key, kubeconfig=kubeconfig)
+                break
+    return replace(layout, places=tuple(places)) if places != [*layout.places] else layout
+
+
+_SECRETS = re.compile(r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
+# Folders that are not the tree: what was put aside, and what the kubelet keeps for its pods.
+PASSED_OVER = frozenset({"backup", "expired", "tmp", "pods", "plugins", "plugins_registry", "device-plugins",
+                         "manifests", "volumes", "checkpoints"})
+
+
+def _other_keys(root: str, layout: Layout) -> Iterator[str]:
+    """The private keys and kubeconfigs, by their names, in the folders of a layout that are no files of it."""
+    own = {path for path, _ in layout.files()}
+    folders = {posixpath.dirname(path) for path in own}
+    tops = sorted(one for one in folders if not any(one.startswith(f"{other}/") for other in folders))
+    for top in tops:
+        try:
+            for path, _ in files.walk(files.resolve(os.path.abspath(root), top), skip=_passes_over):
+                if _SECRETS.fullmatch(path) and f"{top}/{path}" not in own:
+                    yield f"{top}/{path}"
+        except KpkiError:
+            continue    # it is not there, or cannot be listed
+
+
+def _passes_over(path: str) -> bool:
+    return posixpath.basename(path) in PASSED_OVER
+
+
 def kubeconfig_of(found: Mapping[str, Found], place: Place) -> Kubeconfig | None:
     """The kubeconfig of a place, where it is there and can be read."""
-    data = found[place.kubeconfig].data if place.kubeconfig else None
+    there = found.get(place.kubeconfig)
     try:
-        return None if data is None else load_kubeconfig(data)
+        return None if there is None or there.data is None else _loaded(there.data)
     except InputError:
         return None
+
+
+_loaded = lru_cache(maxsize=16)(load_kubeconfig)       # a host has a few, and each is asked for many times
 
 
 def named_path(kubeconfig: str, path: str) -> str:
     """Where a path in a kubeconfig leads, relative to the root: from the root, or from the kubeconfig's own folder."""
     return posixpath.normpath(posixpath.join("/", posixpath.dirname(kubeconfig), path)).lstrip("/")
+
+
+# The folders that make a folder a host's root.
+TOPS = ("etc/kubernetes", "var/lib/kubelet", "var/lib/kubernetes", "var/lib/kube-proxy", "etc/etcd", "etc/ssl/etcd")
+
+
+def root_of(path: str) -> tuple[str, str]:
+    """The root of the tree that a file lies in, and its path there; outside of a tree, this host's."""
+    inner = os.path.abspath(path).lstrip("/")
+    for top in TOPS:
+        before, found, after = f"/{inner}".rpartition(f"/{top}/")
+        if found:
+            return before or os.sep, f"{top}/{after}"
+    return os.sep, inner
 
 
 def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
@@ -138,13 +254,15 @@ def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
 def look(root: str, path: str) -> Found:
     """One file of a tree, symbolic links read as on the host whose tree it is."""
     try:
-        real = files.resolve(os.path.abspath(root), path)
+        top = os.path.abspath(root)
+        real = files.resolve(top, path)
+        link = real != os.path.join(top, path)
         entry = files.look(os.path.dirname(real), os.path.basename(real))
         if entry.kind == "missing":
-            return Found(path, missing=True)
+            return Found(path, missing=True, link=link)
         if entry.kind != "file":
-            return Found(path, problem=f"it is no regular file but a {entry.kind}")
-        return Found(path, files.read(real), entry.mode)
+            return Found(path, problem=f"it is no regular file but {_KINDS[entry.kind]}", link=link)
+        return Found(path, files.read(real), entry.mode, link=link)
     except KpkiError as error:
         return Found(path, problem=error.message)
 

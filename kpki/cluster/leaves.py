@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 WITHIN = timedelta(days=30)
+Kind = tuple["Certificate", str, int]   # what leaves have in common that a CA has issued: itself, row, bits of the key
 _SHORTEST_GO = 1024
 # By whom a row is to be signed → the fault where it is signed by another.
 _SIGNER_CAUSES = {"etcd-ca": "etcd-peer-cert", "front-proxy-ca": "front-proxy-ca"}
@@ -27,28 +28,33 @@ _SIGNER_CAUSES = {"etcd-ca": "etcd-peer-cert", "front-proxy-ca": "front-proxy-ca
 class Judge:
     """What a tree is judged by.
 
-    *node* is whose it is, *now* the moment (UTC), *authorities* the certificates that count by the CA's row; *known*
-    says that they come from elsewhere than the tree itself. *signers* are those of them whose key signs, where that is
-    known, *servers* the API servers' names and addresses, where a description tells them, *service_accounts* the public
+    *node* is whose it is ("": nobody knows), *now* the moment (UTC), *authorities* the certificates that count by the
+    CA's row; *sure* names the CAs that a description, a person or what they signed speaks for, so that the tree's own
+    files are held against them. *signers* are those of them whose key signs, where that is known, *servers* the API
+    servers' names and addresses, where a description tells them, *service_accounts* the public
     key (DER) that signs tokens. *exact* holds names and bundles against the description's, else only against what any
     such row must have. *authority_paths* are the tree's own CA files, which are judged by themselves, and their rows;
-    *unmade* the CAs that are still to be made, so that nothing can be theirs. *forbidden* are the places, and rows, of
-    the keys of CAs on a host that no role gives one. *warns* asks for warnings too, of what ends within *within*.
+    *unmade* the CAs that are still to be made, so that nothing can be theirs, *faulty* those that something is wrong
+    with, so that nothing that follows from it is said of what they signed. *forbidden* are the places, and rows, of
+    the keys of CAs on a host that no role gives one. *warns* asks for warnings too, of what ends within *within*;
+    *proved* are the kinds of leaves of which one was judged in full, and nothing was wrong with it but its dates.
     """
 
     node: str
     now: datetime
     authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
-    known: bool = False
+    sure: frozenset[str] = frozenset()
     signers: Mapping[str, Certificate] = field(default_factory=dict)
     servers: frozenset[str] | None = None
     service_accounts: bytes | None = None
     exact: bool = False
     authority_paths: Mapping[str, str] = field(default_factory=dict)
     unmade: frozenset[str] = frozenset()
+    faulty: frozenset[str] = frozenset()
     forbidden: Sequence[tuple[str, str]] = ()
     warns: bool = True
     within: timedelta = WITHIN
+    proved: set[Kind] = field(default_factory=set)
 
     def trusted(self, row: str | None) -> Sequence[Certificate]:
         """The certificates of a CA's row that count; none where it is not known."""
@@ -77,6 +83,25 @@ def leaf_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) ->
                   _usage_fault(path, leaf, row), _name_fault(path, leaf, row, by)):
         if fault:
             yield fault
+    yield from _go_faults(path, chain, row, by)
+
+
+# What extendedKeyUsage calls a use → what `verify -purpose` calls it.
+_PURPOSES = {"clientAuth": "sslclient", "serverAuth": "sslserver"}
+
+
+def _go_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
+    """What Go has against a chain, as the last word: extensions, path lengths, names that a CA may not sign for."""
+    from ..kubernetes.verdict import verify_kubernetes
+    trusted = by.trusted(row.profile.signer)
+    if not trusted or row.profile.signer in by.faulty:
+        return
+    for usage in row.profile.usages:
+        verdict = verify_kubernetes(chain[0], trusted, untrusted=chain[1:], purpose=_PURPOSES[usage], now=by.now)
+        if verdict.cause:
+            yield Finding(verdict.cause, path, row.name, f"Kubernetes will refuse it: {verdict.reason}",
+                          got=verdict.reason)
+            return
 
 
 def _identity_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | None:
@@ -84,8 +109,9 @@ def _identity_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Findin
     if row.identity.user.startswith(NODE_PREFIX):
         return node_fault(path, row.name, subject, by.node)
     wanted, user = row.identity.groups, subject.user
-    named = user == row.identity.user or user in row.profile.former or any(
-        user.startswith(f"{one}-") for one in row.profile.former if one == "kube-admin")    # kubespray: kube-admin-HOST
+    if not row.identity.user:
+        return None     # nothing tells whose it is to be
+    named = user == row.identity.user or row.profile.was_called(user)
     administers = ADMINISTRATORS in row.profile.organizations and MASTERS_GROUP in subject.groups
     groups = administers or set(wanted) <= {*subject.groups}
     if named and groups:
@@ -111,6 +137,7 @@ def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Find
         return finding("wrong-subject", f"its owner is {subject.user!r}, which is no node: a node's CN begins with "
                        f"{NODE_PREFIX}, and the API server gives any other no right to act as one")
     other = subject.user.removeprefix(NODE_PREFIX)
+    node = node or other        # where nobody says whose it is, it is any node's
     if other == node:
         if NODES_GROUP in subject.groups:
             return None
@@ -167,7 +194,7 @@ def _signer_fault(path: str, chain: Sequence[Certificate], row: Row, by: Judge) 
     if row.profile.signer in by.unmade:
         return Finding(cause, path, row.name, "its CA is not there any more", got=reading.issuer_text(chain[0]))
     trusted = by.trusted(row.profile.signer)
-    if not trusted or _signer(chain, trusted) is not None:
+    if not trusted or row.profile.signer in by.faulty or signer_of(chain, trusted) is not None:
         return None
     issuer = reading.issuer_text(chain[0])
     same_name = any(reading.is_named_issuer(one, chain[0]) for one in trusted)
@@ -176,7 +203,7 @@ def _signer_fault(path: str, chain: Sequence[Certificate], row: Row, by: Judge) 
                    expected=reading.subject_text(trusted[0]))
 
 
-def _signer(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> Certificate | None:
+def signer_of(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> Certificate | None:
     """The trusted CA that the chain, leaf first, ends at."""
     certificate, rest = chain[0], list(chain[1:])
     while True:
@@ -204,6 +231,9 @@ def _name_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | 
     """Whether a server's certificate has the names and addresses that it is reached by."""
     if row.profile.sans == "none":
         return None
+    if row.identity.dns == ("",):   # of a node that nobody names: its own name
+        own = reading.certificate_subject(leaf).user.removeprefix(NODE_PREFIX)
+        row = replace(row, identity=replace(row.identity, dns=(own,)))
     names = reading.names_of(reading.extensions_of(leaf))
     wanted = [f"DNS:{name}" for name in row.identity.dns] + [f"IP:{one}" for one in row.identity.addresses]
     if names is None:
@@ -229,20 +259,14 @@ def _name_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | 
 def leaf_warnings(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
     """What is not wrong with a leaf yet, or for some only."""
     from ..stages.verification.verify import verify
-    leaf, trusted, ca_row = chain[0], by.trusted(row.profile.signer), row.profile.signer or ""
-    signer = _signer(chain, trusted) if trusted else None
+    leaf, ca_row, key = chain[0], row.profile.signer or "", chain[0].public_key()
+    signer = signer_of(chain, by.trusted(ca_row))
     if signer is not None and ca_fault("", ca_row, signer, by.now):
         signer = None       # what is wrong with the CA is said of the CA
-    left, key = leaf.not_valid_after_utc - by.now, leaf.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < SHORTEST_RSA:
         yield Finding("weak-signature-or-key", path, row.name, f"its RSA key has {key.key_size} bits, which is little",
                       got=str(key.key_size), expected=f"{SHORTEST_RSA} or more", mild=True)
-    if left < by.within:
-        yield Finding("expiring-soon", path, row.name,
-                      f"it ends on {day(leaf.not_valid_after_utc)}, in {left.days} days")
-    if signer is not None and leaf.not_valid_after_utc > signer.not_valid_after_utc:
-        yield Finding("outlives-ca", path, row.name, f"it ends on {day(leaf.not_valid_after_utc)}, its CA already on "
-                      f"{day(signer.not_valid_after_utc)}")
+    yield from date_warnings(path, leaf, signer, row, by)
     if signer is not None:
         verdict = verify(leaf, [signer], untrusted=list(chain[1:]), now=by.now, strict=True, partial_chain=True)
         if not verdict.ok:
@@ -250,3 +274,17 @@ def leaf_warnings(path: str, chain: Sequence[Certificate], row: Row, by: Judge) 
             yield Finding("strict-refused", by.authority_path(ca_row) or path if at_ca else path,
                           ca_row if at_ca else row.name, f"strict verification refuses it: {verdict.reason}",
                           got=verdict.reason)
+
+
+# The causes that a leaf's dates alone can have, beside those that keep it from being judged as valid now.
+DATES = frozenset({"expiring-soon", "outlives-ca"})
+
+
+def date_warnings(path: str, leaf: Certificate, signer: Certificate | None, row: Row, by: Judge) -> Iterator[Finding]:
+    """What the dates of a leaf that is valid now warn of, its CA's beside them."""
+    end = leaf.not_valid_after_utc
+    if (left := end - by.now) < by.within:
+        yield Finding("expiring-soon", path, row.name, f"it ends on {day(end)}, in {left.days} days")
+    if signer is not None and end > signer.not_valid_after_utc:
+        yield Finding("outlives-ca", path, row.name, f"it ends on {day(end)}, its CA already on "
+                      f"{day(signer.not_valid_after_utc)}")

@@ -45,6 +45,12 @@ def _kubeconfig(row: Row, layout: Layout, ca: Material, certificate: Material, k
     return File(path, dump_kubeconfig(document), layout.mode(row.place, path))
 
 
+def signer_path(row: Row, layout: Layout) -> str:
+    """Where a host holds the CA that signs a row: what a kubelet needs lies where every host has it."""
+    return ca_path(layout) if row.place == layout.kubelet or row.profile.per == "node" else \
+        layout.place(row.profile.signer or "").certificate
+
+
 def ca_path(layout: Layout) -> str:
     """Where every host of a layout holds the cluster's CA."""
     return layout.node_places()[0].certificate

@@ -1,31 +1,30 @@
 """What is to be done: findings → ordered steps, and the files that they make. No disk: *look* says what is there."""
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .. import pem
 from ..clock import utc_now
 from ..errors import InputError
 from ..files import File
-from ..kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SIGNER
-from ..stages import keys
+from ..kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SIGNER, Place
+from ..stages.keys import public_key_der
 from .authority import issue, key_fault, make_key
 from .contents import Finding
 from .description import Cluster, Host
-from .findings import Judged, Look, ca_keys, exposed, judge
+from .fleet import Marks, key_mark, serial_mark, survey
+from .judging import Judged, Look, exposed, judge, serial_reused
 from .inventory import Found
-from .leaves import Judge
+from .leaves import Judge, Kind
 from .pairs import leaf_files
 from .roots import NewKey, Read, ServiceAccounts, load_root, load_service_accounts, make_root, make_service_accounts
 from .wanted import NODES_FOLDER, Row, Wanted
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
 Action = Literal["create", "replace", "remove"]
@@ -73,17 +72,25 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """What is to be done for one host, or for the workspace itself (None); *keys* are the digests of those it has."""
+    """What is to be done for one host, or for the workspace itself (None); *marks* are of what it alone may have."""
 
     host: str | None
     tasks: tuple[Task, ...]
     waiting: tuple[Waiting, ...] = ()
-    keys: tuple[bytes, ...] = ()
+    marks: Marks = ()
 
     @property
     def steps(self) -> list[Step]:
         """The steps, signers first."""
         return [step for task in self.tasks for step in task.steps]
+
+
+class Checked(NamedTuple):
+    """What is wrong with a host, or with the workspace itself (None), and what was counted meanwhile."""
+
+    host: str | None
+    findings: tuple[Finding, ...]
+    tally: int
 
 
 def nothing_there(path: str) -> Found:
@@ -113,7 +120,8 @@ class Plan:
         self.cluster, self.look, self.now = cluster, look, now
         self.warnings: list[str] = []
         self.new_key: NewKey = make_key     # where keys of an algorithm come from
-        self.shared: frozenset[bytes] | None = None     # digests of keys that several hosts have, once looked into
+        self.shared: frozenset[bytes] | None = None     # marks that several have, once looked into
+        self._proved = set[Kind]()
         wanted = Wanted(cluster)
         rows = wanted.of_workspace()
         self.roots = {row.name: load_root(row, look, wanted=wanted, read=read, passphrase=passphrase, now=now)
@@ -125,7 +133,7 @@ class Plan:
         self.wanted = Wanted(cluster, bundled=root is not None and len(root.certificates) > 1
                              and root.host_key is not None)
         self.unmade = frozenset(name for name, root in self.roots.items() if root.bundle is None)
-        self._rows, self._servers, self._ca_keys = rows, self.wanted.api_servers(), ca_keys(self.wanted.layout)
+        self._rows, self._servers, self._ca_keys = rows, self.wanted.api_servers(), self.wanted.layout.authority_keys()
         self._authorities = {name: tuple(root.certificates) for name, root in self.roots.items()}
         self._signers = {name: root.signer for name, root in self.roots.items() if root.signer}
         self._service_accounts = self.service_accounts.public_key if self.service_accounts else None
@@ -144,18 +152,15 @@ class Plan:
 
     def of_host(self, host: Host, *, bare: bool = False) -> HostPlan:
         """What is to be done for one host; *bare* says that nothing is there, and saves looking."""
-        tasks, waiting, keys = list[Task](), list[Waiting](), list[bytes]()
-        look, rows = nothing_there if bare else self._look_at(host), [*map(self._held, self.wanted.of_host(host))]
-        by = self._by(host, rows)
-        for row in rows:
-            judged = self._judge(row, look, by)
-            self._add(row, judged, look, tasks, waiting)
-            if row.profile.kind == "leaf" and judged.key is not None and _is_own(judged):
-                keys.append(key_digest(judged.key))
-        return HostPlan(host.name, tuple(tasks), tuple(waiting), tuple(keys))
+        tasks, waiting = list[Task](), list[Waiting]()
+        look = nothing_there if bare else self._look_at(host)
+        judged = self._judged(host, look)
+        for row, one in judged:
+            self._add(row, one, look, tasks, waiting)
+        return HostPlan(host.name, tuple(tasks), tuple(waiting), _marks(host, judged))
 
     def hosts(self) -> Iterator[HostPlan]:
-        """The workspace's own, then each host's; first of all which keys several hosts have is looked into."""
+        """The workspace's own, then each host's; first of all which keys and serials there are twice is looked into."""
         self._survey()
         yield self.of_workspace()
         for host in self.cluster.hosts:
@@ -163,12 +168,14 @@ class Plan:
 
     def _survey(self) -> None:
         if self.shared is None:
-            self.shared = shared_keys(itertools.chain([self.authority_keys()], map(self.of_host, self.cluster.hosts)))
+            hosts = self.cluster.hosts
+            _, self.shared, _ = survey(lambda number: (None, self.of_host(hosts[number]).marks), range(len(hosts)),
+                                       self.authority_keys(), 1)
 
-    def authority_keys(self) -> HostPlan:
+    def authority_keys(self) -> Marks:
         """The keys of the CAs that are there: no leaf may have one of them."""
-        return HostPlan(None, (), keys=tuple(key_digest(certificate.public_key()) for root in self.roots.values()
-                                             for certificate in root.certificates))
+        return tuple((key_mark(public_key_der(certificate.public_key())), b"") for root in self.roots.values()
+                     for certificate in root.certificates)
 
     def steps(self) -> Iterator[Step]:
         """Every step, in order."""
@@ -192,20 +199,27 @@ class Plan:
 
     def _by(self, host: Host | None, rows: Sequence[Row], *, warns: bool = False) -> Judge:
         """What a host's *rows*, or with None the workspace's, are judged by."""
-        return Judge(node=host.name if host else "", now=self.now, authorities=self._authorities, known=True,
-                     exact=True, signers=self._signers, servers=self._servers, unmade=self.unmade,
-                     service_accounts=self._service_accounts,
+        return Judge(node=host.name if host else "", now=self.now, authorities=self._authorities,
+                     sure=frozenset(self.roots), exact=True, signers=self._signers, servers=self._servers,
+                     unmade=self.unmade, service_accounts=self._service_accounts,
                      authority_paths={row.place.certificate: row.name for row in rows if row.profile.kind == "ca"},
-                     forbidden=self._ca_keys if host and not host.roles else (), warns=warns)
+                     forbidden=self._ca_keys if host and not host.roles else (), warns=warns,
+                     proved=self._proved)
 
     def _judge(self, row: Row, look: Look, by: Judge) -> Judged:
-        """What was found of a row; a leaf's key that another host has too is not its own."""
+        """What was found of a row; a leaf's key or serial number that another has too is not its own."""
         judged = judge(row, look, by)
-        if self.shared and row.profile.kind == "leaf" and judged.key is not None and _is_own(judged) \
-                and key_digest(judged.key) in self.shared:
-            judged.findings.append(Finding("shared-key", row.place.key or row.place.kubeconfig, row.name,
-                                           "another host has the same private key"))
+        shared = self.shared or frozenset()     # a key under another's certificate may still be a CA's
+        if row.profile.kind != "leaf" or judged.key is None or judged.of_another_host or judged.own and not shared:
+            return judged
+        place, mark = row.place, _key_mark(judged)
+        if mark in (shared if judged.own else {one for one, _ in self.authority_keys()}):
+            path = place.key or f"{place.kubeconfig}#users/{row.kubeconfig.user_name if row.kubeconfig else ''}"
+            judged.findings.append(Finding("shared-key", path, row.name, "another host has the same private key"))
             judged.key = None
+        elif judged.chain and serial_mark(judged.chain[0])[0] in shared:
+            judged.findings += [serial_reused(row, judged.chain[0])]
+            judged.pair_right = False
         return judged
 
     def _add(self, row: Row, judged: Judged, look: Look, tasks: list[Task], waiting: list[Waiting]) -> None:
@@ -241,21 +255,49 @@ class Plan:
             elif isinstance(signer, ServiceAccounts) and (fault := signer.fault(path, found)):
                 yield fault
             elif is_key:
-                yield from exposed(found, row)
+                yield from exposed(found, row.name)
 
     def findings(self) -> Iterator[Finding]:
         """Everything that is wrong with the workspace and its hosts' trees, warnings too."""
-        self._survey()
-        for row in self._rows:
-            if row.profile.kind != "leaf":
-                yield from self._own_findings(row)
-            else:
-                yield from self._judge(row, self.look, self._by(None, (), warns=True)).findings
-        for host in self.cluster.hosts:
-            rows = [*map(self._held, self.wanted.of_host(host))]
-            look, by = self._look_at(host), self._by(host, rows, warns=True)
-            for row in rows:
-                yield from (replace(finding, host=host.name) for finding in self._judge(row, look, by).findings)
+        return (finding for one in self.check() for finding in one.findings)
+
+    def check(self, processes: int = 1, tally: Callable[[], int] = int) -> Iterator[Checked]:
+        """What is wrong with the workspace itself, then with each host's tree, warnings too; every host is looked at
+        once, by so many *processes*. What *tally* says after each look goes with it."""
+        hosts, self.shared = self.cluster.hosts, None
+
+        def look(number: int) -> tuple[Checked, Marks]:
+            judged = self._judged(host := hosts[number], self._look_at(host), warns=True)
+            findings = dict.fromkeys(replace(finding, host=host.name) for _, one in judged for finding in one.findings)
+            return Checked(host.name, tuple(findings), tally()), _marks(host, judged)
+
+        if processes > 1:
+            look(0)     # what one host proves is proved for all, and what was imported for it is there for all
+        tally()
+        seen, self.shared, again = survey(look, range(len(hosts)), self.authority_keys(), processes)
+        for number, one in zip(again, survey(look, again, (), processes)[0]):
+            seen[number] = one
+        own = [finding for row in self._rows for finding in (
+            self._judge(row, self.look, self._by(None, (), warns=True)).findings if row.profile.kind == "leaf"
+            else self._own_findings(row))]
+        yield Checked(None, tuple(dict.fromkeys(own)), tally())
+        yield from seen
+
+    def host_findings(self, host: Host, look: Look | None = None,
+                      counts: Callable[[Place], bool] = lambda place: True) -> Iterator[Finding]:
+        """Everything that is wrong with one host's tree, which *look* shows by its own paths, None: the workspace's.
+
+        *counts* says of which places.
+        """
+        for _, judged in self._judged(host, look or self._look_at(host), counts, warns=True):
+            yield from judged.findings
+
+    def _judged(self, host: Host, look: Look, counts: Callable[[Place], bool] = lambda place: True, *,
+                warns: bool = False) -> list[tuple[Row, Judged]]:
+        """The rows of a host, and what was found of each."""
+        rows = [row for row in map(self._held, self.wanted.of_host(host)) if counts(row.place)]
+        by = self._by(host, rows, warns=warns)
+        return [(row, self._judge(row, look, by)) for row in rows]
 
     def _look_at(self, host: Host) -> Look:
         """How one host's tree looks, by its own paths."""
@@ -328,7 +370,7 @@ def _step(row: Row, path: str, look: Look, findings: Sequence[Finding]) -> Step:
 def leaf_task(row: Row, judged: Judged, look: Look) -> Task:
     """What of a leaf's files stays: a sound key that is its own, and the certificate and kubeconfig that are right."""
     place, key = row.place, judged.key
-    if key is not None and (key_fault(key.public_key()) or not _is_own(judged)):
+    if key is not None and (key_fault(key.public_key()) or not judged.is_hosts):
         key = None
     chain = tuple(judged.chain) if judged.pair_right and key is not None else ()
     exposed_paths = {one.path for one in judged.findings if one.cause == "key-exposed"}
@@ -341,17 +383,13 @@ def leaf_task(row: Row, judged: Judged, look: Look) -> Task:
     return Task(row, tuple(_step(row, path, look, judged.findings) for path in paths), key, chain)
 
 
-def _is_own(judged: Judged) -> bool:
-    """Whether the key that was found is the host's: another node's pair is not, key and all."""
-    return not any(one.cause == "wrong-node-identity" for one in judged.findings)
+def _marks(host: Host, judged: Iterable[tuple[Row, Judged]]) -> Marks:
+    """What of a host's leaves no other may have."""
+    own = [one for row, one in judged if row.profile.kind == "leaf" and one.key is not None and one.is_hosts]
+    return (*((_key_mark(one), host.name.encode()) for one in own),
+            *(serial_mark(one.chain[0]) for one in own if one.chain))
 
 
-def key_digest(key: PrivateKeyTypes | PublicKeyTypes) -> bytes:
-    """A short name of a key, by its public half."""
-    return sha256(keys.public_key_der(key)).digest()[:16]
-
-
-def shared_keys(plans: Iterable[HostPlan]) -> frozenset[bytes]:
-    """The digests of the keys that more than one host has, or a host and a CA."""
-    first: dict[bytes, str | None] = {}
-    return frozenset(key for plan in plans for key in plan.keys if first.setdefault(key, plan.host) != plan.host)
+def _key_mark(judged: Judged) -> bytes:
+    assert judged.key is not None
+    return key_mark(judged.public_key or public_key_der(judged.key))

@@ -44,8 +44,8 @@ def in_turn(work: Callable[[Batch], Result], batches: Sequence[Batch], processes
                 result = reader.recv()
             except EOFError:
                 child.join()
-                raise FileError(f"a process that made files ended before it was done ({_ending(child.exitcode)})",
-                                hint="run it again: it goes on from there") from None
+                raise FileError("a process that saw to some of the hosts ended before it was done "
+                                f"({_ending(child.exitcode)})", hint="run it again: it goes on from there") from None
             if isinstance(result, KpkiError):
                 raise result
             yield result

@@ -15,8 +15,8 @@ from ..kubernetes.layouts import CONTROL_PLANE, ETCD
 from ..stages import keys
 from .authority import (PASSPHRASE_HINT, Authority, check_lasting, key_fault, load_authority, load_bundle,
                         make_authority, make_key, sound_key)
-from .contents import Finding, read_key, read_public_keys, readable
-from .findings import Look
+from .contents import Finding, read_certificates, read_key, read_public_keys, readable
+from .judging import Look
 from .inventory import Found
 from .wanted import NODES_FOLDER, Row, Wanted
 
@@ -168,6 +168,21 @@ def _places(row: Row, wanted: Wanted) -> Iterator[tuple[str, str]]:
                 if one.name == row.name and one.place.key:
                     tree = f"{NODES_FOLDER}/{host.name}"
                     yield f"{tree}/{one.place.certificate}", f"{tree}/{one.place.key}"
+
+
+def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[str]:
+    """Which of a workspace's two files of a CA is the wrong one, where the tree of a host has the right one still, so
+    that apply takes it back from there once that file is gone."""
+    place = row.place
+    (_, own_key), *others = _places(row, wanted)
+    key, certificates = sound_key(look(own_key).data or b""), read_certificates(look(place.certificate), row.name)[0]
+    for certificate_path, key_path in others:
+        copy, copied = read_certificates(look(certificate_path), row.name)[0], sound_key(look(key_path).data or b"")
+        if copy and (key is None or any(reading.certifies(one, keys.public_key_der(key)) for one in copy)) \
+                and copy != certificates:
+            yield place.certificate
+        elif copied and any(reading.certifies(one, keys.public_key_der(copied)) for one in certificates):
+            yield place.key
 
 
 def _key_elsewhere(certificate: Found, look: Look, places: Iterator[tuple[str, str]]) -> Found | None:

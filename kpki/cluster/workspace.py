@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..files.tree import Action
     from .contents import Finding
     from .description import Cluster
-    from .inventory import Found
+    from .inventory import Found, Inventory
     from .plan import Plan
 
 DESCRIPTION = "cluster.yaml"
@@ -95,12 +95,13 @@ class Told:
     server: str = ""
 
 
-def told(folder: str, name: str, *, host_name: str | None = None) -> Told | None:
-    """What the workspace *folder* tells of the node *name*; None where it has no description."""
+def told(folder: str, name: str, *, signer: str = "ca", host_name: str | None = None) -> Told | None:
+    """What the workspace *folder* tells of the node *name*, and of the CA *signer* (a row); None where it has no
+    description."""
     if files.look(folder, DESCRIPTION).kind == "missing":
         return None
     cluster = read_cluster(folder, host_name=host_name)
-    certificate, key = authority_paths(cluster, folder)
+    certificate, key = authority_paths(cluster, folder, signer)
     wanted = Wanted(cluster)
     for host in cluster.hosts:
         if host.name == name:
@@ -110,20 +111,24 @@ def told(folder: str, name: str, *, host_name: str | None = None) -> Told | None
     return Told(cluster, certificate, key, server=wanted.server())
 
 
-def authority_paths(cluster: Cluster, folder: str) -> tuple[str, str | None]:
-    """Where the CA of a workspace's clients lies: its certificate, and its key, None where that is kept elsewhere."""
-    given, place = cluster.authorities.get("kubernetes"), WORKSPACE.place("ca")
+def authority_paths(cluster: Cluster, folder: str, row: str = "ca") -> tuple[str, str | None]:
+    """Where a CA of a workspace lies: its certificate, and its key, None where that is kept elsewhere."""
+    from .roots import GIVEN_NAMES
+    given, place = cluster.authorities.get(GIVEN_NAMES[row]), WORKSPACE.place(row)
     certificate, key = (given.certificate, given.key) if given else (place.certificate, place.key)
     return os.path.join(folder, certificate), None if key is None else os.path.join(folder, key)
 
 
-def check_workspace(folder: str, *, now: datetime, host_name: str | None = None) -> tuple[list[Finding], int]:
+def check_workspace(folder: str, *, now: datetime, host_name: str | None = None, only: str | None = None,
+                    processes: int | None = None) -> tuple[list[Finding], int]:
     """Everything that is wrong with a workspace by its own description, and how many certificates were read.
 
-    What apply mends says so; the files of a host are the host's. Where a CA of the workspace's own is broken that is
-    all there is to say: by it all the others are judged. Raises KpkiError for a description, or a CA that it names,
-    which cannot be taken.
+    *only* is the host that is asked for: then its findings name no host. What apply mends says so; the files of a host
+    are the host's. Where a CA of the workspace's own is broken that is all there is to say: by it all the others are
+    judged. *processes* is how many there may be (None: one a processor). Raises KpkiError for a description, or a CA
+    that it names, which cannot be taken.
     """
+    from .fleet import processes_for
     from .inventory import certificates_in
     counts, look = dict[str, int](), _looker(folder)
 
@@ -132,30 +137,74 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None)
         counts[path] = certificates_in(found.data or b"")
         return found
 
+    def tally() -> int:
+        """How many certificates were read since it was asked last."""
+        total = sum(counts.values())
+        counts.clear()
+        return total
+
     cluster = read_cluster(folder, host_name=host_name)
     try:
         planned = plan_of(folder, now=now, cluster=cluster, look=counted)
     except KpkiError:
-        broken = [*_broken_authorities(cluster, counted, now)]
-        if not broken:
+        broken = [*_broken_authorities(cluster, folder, counted, now)]
+        if not broken or only is not None:
             raise
         return broken, sum(counts.values())
-    remedy = (f"kpki apply {quote(folder)}",)
-    findings = [replace(one, remedy=remedy) if one.severity == "error" else one for one in planned.findings()]
-    return [*dict.fromkeys(findings)], sum(counts.values())
+    asked = None if only is None else cluster.host(only).name
+    findings: list[Finding] = []
+    certificates = 0
+    for checked in planned.check(processes_for(len(cluster.hosts), processes), tally):
+        if asked in (None, checked.host):
+            findings += [replace(one, remedy=_mended(one, folder)) for one in checked.findings]
+            certificates += checked.tally
+    return findings if asked is None else [replace(one, host=None) for one in findings], certificates
 
 
-def _broken_authorities(cluster: Cluster, look: Callable[[str], Found], now: datetime) -> Iterator[Finding]:
+def _mended(finding: Finding, folder: str) -> tuple[str, ...]:
+    """The commands that mend a finding of a workspace."""
+    tree = os.path.join(folder, NODES_FOLDER, finding.host) if finding.host else folder
+    path = quote(os.path.normpath(os.path.join(tree, finding.path.partition("#")[0])))
+    if finding.cause == "key-exposed":
+        return (f"chmod 600 {path}",)
+    if finding.severity == "warning" and find_profile(finding.row).kind == "ca":
+        return ("# nothing in the cluster minds, and a CA that is there is never replaced",)
+    # a folder is in a file's way; what is right by itself apply would keep
+    aside = finding.cause == "key-unreadable" and finding.host or finding.severity == "warning" \
+        and finding.cause != "kubelet-serving-self-signed"
+    return (*([f"mv {path} {path}.aside"] if aside else []), f"kpki apply {quote(folder)}")
+
+
+def check_described(folder: str, inventory: Inventory, name: str, *, now: datetime,
+                    host_name: str | None = None) -> list[Finding] | None:
+    """What is wrong with a host's tree that lies elsewhere, by the description of the workspace *folder*: with what its
+    kubelet needs, and what lies there else; None where that does not tell. Raises as `check_workspace`."""
+    cluster = read_cluster(folder, host_name=host_name)
+    host = next((one for one in cluster.hosts if one.name == name), None)
+    if host is None or cluster.layout != inventory.layout.name:
+        return None
+    planned, kubelets = plan_of(folder, now=now, cluster=cluster), inventory.layout.node_places()
+    return [*dict.fromkeys(planned.host_findings(host, inventory.look, lambda place: place in kubelets or any(
+        not inventory.look(path).missing for path in place.files())))]
+
+
+def _broken_authorities(cluster: Cluster, folder: str, look: Callable[[str], Found],
+                        now: datetime) -> Iterator[Finding]:
     """What is wrong with the files of the workspace's own CAs that keeps a plan from being made."""
-    from .findings import judge
+    from .judging import judge
     from .leaves import Judge
-    from .roots import GIVEN_NAMES
-    for row in Wanted(cluster).of_workspace():
+    from .roots import GIVEN_NAMES, copies
+    wanted = Wanted(cluster)
+    for row in wanted.of_workspace():
         if row.profile.kind == "ca" and GIVEN_NAMES[row.name] not in cluster.authorities:
             faults = judge(row, look, Judge(node="", now=now)).findings
             broken = [one for one in faults if one.cause not in ("file-missing", "encrypted-key")]
-            yield from (replace(one, remedy=(f"# a CA is never replaced: put the cluster's own back as {one.path}",))
-                        for one in broken[:1])
+            for one in broken[:1]:
+                path = next(copies(row, look, wanted), "")
+                aside = quote(os.path.join("" if folder == os.curdir else folder, path))
+                yield replace(one, path=path or one.path, remedy=(
+                    f"mv {aside} {aside}.aside", f"kpki apply {quote(folder)}") if path else (
+                        f"# a CA is never replaced: put the cluster's own back as {one.path}",))
 
 
 def ca_keys(folder: str, cluster: Cluster) -> list[str]:

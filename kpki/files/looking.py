@@ -81,12 +81,14 @@ def look(root: Path, relative: str) -> Entry:
     folder, _, name = relative.rpartition("/")
     last = name not in ("", ".", "..")
     place = os.path.join(resolve(root, folder) if folder else root, name) if last else resolve(root, relative)
-    with disk(place):
-        try:
-            mode = os.lstat(place).st_mode
-            target = os.readlink(place) if stat.S_ISLNK(mode) else None
-        except (FileNotFoundError, NotADirectoryError):
-            return Entry(path=relative, kind="missing")
+    try:
+        mode = os.lstat(place).st_mode
+        target = os.readlink(place) if stat.S_ISLNK(mode) else None
+    except (FileNotFoundError, NotADirectoryError):
+        return Entry(path=relative, kind="missing")
+    except (OSError, ValueError):
+        with disk(place):
+            raise
     return Entry(path=relative, kind=_KINDS.get(stat.S_IFMT(mode), "other"), mode=stat.S_IMODE(mode), target=target)
 
 

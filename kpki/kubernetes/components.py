@@ -218,3 +218,12 @@ def kubelet_flags(layout: Layout) -> tuple[str, ...]:
     """The kubelet's flags that name a layout's files, `--name=/path` each, whatever a description may wish for."""
     held = _every_place(layout)
     return tuple(f"--{flag.name}={path}" for flag in KUBELET.flags if (path := flag.path(held)))
+
+
+def row_flags(layout: Layout, place: Place) -> tuple[str, ...]:
+    """The flags that name the files of one place, `--name=/path` each: the kubelet's all, of others those alone."""
+    if place == layout.kubelet:
+        return kubelet_flags(layout)
+    files, held = {f"/{path}" for path in place.files()}, [(place, True)]
+    return tuple(dict.fromkeys(f"--{flag.name}={path}" for component in COMPONENTS for flag in component.flags
+                               if (path := flag.path(held)) in files))

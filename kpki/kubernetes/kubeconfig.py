@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError
@@ -16,7 +16,7 @@ API_VERSION, KIND = "v1", "Config"
 
 
 class KubeconfigError(InputError):
-    """A kubeconfig cannot be used; *where* says in what of it: `users/NAME`, `clusters/NAME`."""
+    """A kubeconfig cannot be used; *where* says in what of it: `users/NAME`, `clusters/NAME`, `contexts/NAME`."""
 
     def __init__(self, message: str, *, where: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -36,7 +36,10 @@ class Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubeconfig:
-    """The context that counts: which *server*, trusted by which *authority*, reached as which *user*."""
+    """The context that counts: which *server*, trusted by which *authority*, reached as which *user*.
+
+    *token* says that it holds a token, *other_means* that the user has one, a password or a plugin.
+    """
 
     cluster_name: str
     user_name: str
@@ -45,6 +48,8 @@ class Kubeconfig:
     authority: Material
     certificate: Material
     key: Material
+    token: bool = field(default=False, compare=False)
+    other_means: bool = field(default=False, compare=False)
 
 
 def dump_kubeconfig(kubeconfig: Kubeconfig) -> bytes:
@@ -139,15 +144,19 @@ def load_kubeconfig(data: bytes) -> Kubeconfig:
             raise InputError(f"not a kubeconfig: its {field} is {said!r}, not {right}")
     clusters, users, contexts = (_decoded(document, *row) for row in _FIELDS.items())
     name = _needed(_field(document, "current-context", "text", "the kubeconfig"), "current-context", "the kubeconfig")
-    context, owner = _named(contexts, "context", name, "current-context"), f"context {name!r}"
+    context, owner = _named(contexts, "contexts", name, "current-context"), f"context {name!r}"
     if context["namespace"] and not _LABEL.fullmatch(context["namespace"]):
         raise InputError(f"{owner}: namespace {context['namespace']!r} is no DNS label")
     cluster_name, user_name = (_needed(context[key], key, owner) for key in ("cluster", "user"))
-    user, cluster = _named(users, "user", user_name, owner), _named(clusters, "cluster", cluster_name, owner)
+    user, cluster = _named(users, "users", user_name, owner), _named(clusters, "clusters", cluster_name, owner)
     with _inside(f"clusters/{cluster_name}"):
         fields = _cluster(cluster, f"cluster {cluster_name!r}")
     with _inside(f"users/{user_name}"):
         fields |= _user(user, f"user {user_name!r}")
+    plugins = any(row.get("exec") or row.get("auth-provider") for name, row in _rows(document, "users", "user")
+                  if name == user_name)
+    fields |= {"token": bool(user["token"]),
+               "other_means": plugins or bool(user["token"] or user["tokenFile"] or user["username"])}
     return Kubeconfig(cluster_name=cluster_name, user_name=user_name, context_name=name, **fields)
 
 
@@ -234,7 +243,8 @@ def _needed(value: str, name: str, owner: str) -> str:
 
 def _named(rows: Mapping[str, Fields], kind: str, name: str, owner: str) -> Fields:
     if name not in rows:
-        raise InputError(f"there is no {kind} {name!r} in it, which {owner} names")
+        raise KubeconfigError(f"there is no {kind.removesuffix('s')} {name!r} in it, which {owner} names",
+                              where=f"{kind}/{name}")
     return rows[name]
 
 

@@ -4,12 +4,12 @@ A layout is a row of LAYOUTS, each of its places one line; a new one is a new ro
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import InputError
-from .profiles import SERVICE_ACCOUNTS
+from .profiles import SERVICE_ACCOUNTS, find_profile
 
 CERTIFICATE_MODE, KEY_MODE, KUBECONFIG_MODE, FOLDER_MODE = 0o644, 0o600, 0o600, 0o755
 CONTROL_PLANE, ETCD = "control-plane", "etcd"
@@ -51,7 +51,8 @@ class Layout:
     *administrators* is the group of the administrator and of the API server's kubelet client, *context* the name of a
     kubeconfig's context, with `{user}` and `{cluster}`, *cluster_name* the name that a kubeconfig gives the cluster
     where no description tells it, *public_key_mode* the mode of the service accounts' public key, *verifies_kubelets*
-    whether the API server is told the CA of the kubelets' serving certificates, *kubelet_variable* the environment
+    whether the API server is told the CA of the kubelets' serving certificates, *static_pods* whether the control plane
+    and etcd run as those, *kubelet_variable* the environment
     variable that its kubelet's unit has room for flags in ("": none is agreed on), *source* where the layout comes
     from.
     """
@@ -63,6 +64,7 @@ class Layout:
     cluster_name: str = "kubernetes"
     public_key_mode: int = CERTIFICATE_MODE
     verifies_kubelets: bool = True
+    static_pods: bool = False
     kubelet_variable: str = ""
     source: str
 
@@ -82,11 +84,30 @@ class Layout:
         """What a kubelet needs: the CA that every host holds, and its own pair."""
         return (*(place for place in self.places if place.row == "ca" and "" in place.holders), self.kubelet)
 
+    def authority_keys(self) -> tuple[tuple[str, str], ...]:
+        """Where it has the private keys of CAs, and of which."""
+        return tuple((place.key, place.row) for place in self.places
+                     if place.key and find_profile(place.row).kind == "ca")
+
     def mode(self, place: Place, path: str) -> int:
         """The mode that a file of a place has."""
         if path != place.certificate:
             return KEY_MODE
         return self.public_key_mode if place.row == SERVICE_ACCOUNTS else CERTIFICATE_MODE
+
+    def as_found(self, node: str, there: Callable[[str], bool]) -> Layout:
+        """This layout with the places that others give a row in it (OTHER_PLACES), where only those are *there*."""
+        places = list(self.places)
+        for other in OTHER_PLACES.get(self.name, ()):
+            certificate, key = (path.replace("{node}", node) for path in (other.certificate, other.key))
+            theirs = {certificate, key} - {""}
+            rows = ("kubelet", other.row) if other.row == "kubelet-client" else (other.row,)
+            for number, own in enumerate(places):
+                ours = {own.certificate, own.key} - {""}
+                if own.row in rows and any(map(there, theirs - ours)) and not any(map(there, ours - theirs)):
+                    places[number] = replace(other, certificate=certificate, key=key, kubeconfig=next(
+                        (one for one in (other.kubeconfig, own.kubeconfig) if one and there(one)), ""))
+        return replace(self, places=tuple(places)) if places != [*self.places] else self
 
     def files(self) -> Iterator[tuple[str, int]]:
         """Every file with its mode."""
@@ -162,7 +183,8 @@ def _hard_way() -> Iterator[Place]:
 
 
 KUBEADM = Layout(name="kubeadm", places=tuple(_kubeadm()), administrators="kubeadm:cluster-admins",
-                 public_key_mode=KEY_MODE, verifies_kubelets=False, kubelet_variable="KUBELET_EXTRA_ARGS",
+                 public_key_mode=KEY_MODE, verifies_kubelets=False, static_pods=True,
+                 kubelet_variable="KUBELET_EXTRA_ARGS",
                  source="kubeadm 1.34: cmd/kubeadm/app/phases/certs/certlist.go, phases/kubeconfig/kubeconfig.go")
 SSL = Layout(name="ssl", places=tuple(_ssl()), administrators="system:masters", context="{user}-context",
              cluster_name="local",
@@ -172,6 +194,31 @@ HARD_WAY = Layout(name="hard-way", places=tuple(_hard_way()), administrators="sy
                   source="Kubernetes the Hard Way (docs/04 to 10, units/)")
 LAYOUTS = (KUBEADM, SSL, HARD_WAY)
 LAYOUT_NAMES = tuple(layout.name for layout in LAYOUTS)
+
+BOOTSTRAP = "etc/kubernetes/bootstrap-kubelet.conf"     # holds a token that gets a kubelet its first certificate
+# Where the kubelet keeps the client certificate that it has got for itself, a link to the newest pair (one file); it
+# comes before what the kubeconfig says.
+KUBELET_CURRENT = "var/lib/kubelet/pki/kubelet-client-current.pem"
+_NODE_PEM, _ETCD_PEM = "etc/kubernetes/ssl/{}-{{node}}", "etc/ssl/etcd/ssl/{}-{{node}}"
+# Layout → the places that others give a row in it, `{node}` for the host's name: each counts where its files are there
+# and the layout's own are not. kubespray (roles/kubernetes/secrets/files/make-ssl.sh, roles/etcd: make-ssl-etcd.sh),
+# whose kubelet shows its pair as a client only, and Kubernetes the Hard Way (docs/04).
+OTHER_PLACES: dict[str, tuple[Place, ...]] = {
+    "ssl": (
+        *(Place(row=row, certificate=f"{stem.format(name)}.pem", key=f"{stem.format(name)}-key.pem", by_path=True,
+                kubeconfig=f"etc/kubernetes/{config}-kubeconfig.yaml" if config else "", user=user)
+          for row, stem, name, config, user in (
+              ("kubelet-client", _NODE_PEM, "node", "node", "kubelet"), ("admin", _NODE_PEM, "admin", "admin", "admin"),
+              ("kube-proxy", _NODE_PEM, "kube-proxy", "kube-proxy", "kube-proxy"),
+              ("etcd-server", _ETCD_PEM, "member", "", ""), ("etcd-peer", _ETCD_PEM, "member", "", ""),
+              ("etcd-healthcheck-client", _ETCD_PEM, "admin", "", ""),
+              ("apiserver-etcd-client", _ETCD_PEM, "node", "", ""))),
+        Place(row="etcd-ca", certificate="etc/ssl/etcd/ssl/ca.pem", key="etc/ssl/etcd/ssl/ca-key.pem"),
+        Place(row=SERVICE_ACCOUNTS, key="etc/kubernetes/ssl/service-account-key.pem")),
+    "hard-way": (
+        Place(row=SERVICE_ACCOUNTS, certificate="var/lib/kubernetes/service-accounts.crt",
+              key="var/lib/kubernetes/service-accounts.key"),
+        Place(row="apiserver", certificate="etc/etcd/kube-api-server.crt", key="etc/etcd/kube-api-server.key"))}
 
 # A workspace is one more tree: the CAs and the service accounts' pair, and the kubeconfigs of people.
 WORKSPACE = Layout(

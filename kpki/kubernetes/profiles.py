@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +29,7 @@ _NODE_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 LONGEST_NAME = 253
 # OpenSSL's upper bound of a commonName (RFC 5280, appendix A.1) less the prefix.
 LONGEST_NODE = 64 - len(NODE_PREFIX)
+_DNS, _IP = 0x82, 0x87      # of a GeneralName (RFC 5280 §4.2.1.6)
 
 Kind = Literal["ca", "leaf", "key"]
 Sans = Literal["none", "apiserver", "etcd-server", "etcd-peer", "node"]
@@ -41,8 +43,8 @@ class Profile:
     *name* is the row's; *kind* says what lies beside its key: a CA's certificate, a leaf that the CA *signer* signs, or
     the public key alone. *common_name* and *organizations* are the subject, with `{node}` for the node's name and
     `{administrators}` for the layout's group; *former* the common names that it had elsewhere or before, and that are
-    as good. *usages* is the extendedKeyUsage in OpenSSL's words, *sans* which names are in the subjectAltName, *per*
-    what there is one of, *source* where Kubernetes says so.
+    as good (`*` for a host's name). *usages* is the extendedKeyUsage in OpenSSL's words, *sans* which names are in the
+    subjectAltName, *per* what there is one of, *source* where Kubernetes says so.
     """
 
     name: str
@@ -55,6 +57,10 @@ class Profile:
     sans: Sans = "none"
     per: Per = "cluster"
     source: str
+
+    def was_called(self, user: str) -> bool:
+        """Whether a common name is one that the row had elsewhere or before."""
+        return any(fnmatchcase(user, one) for one in self.former)
 
 
 _PAGE = "https://kubernetes.io/docs/setup/best-practices/certificates/"
@@ -79,19 +85,19 @@ PROFILES = (
             sans="apiserver", per="control-plane", source=_ALL),
     Profile(name="apiserver-kubelet-client", signer="ca", common_name="kube-apiserver-kubelet-client",
             organizations=(ADMINISTRATORS,), usages=_CLIENT, per="control-plane", source=_ALL),
-    Profile(name="apiserver-etcd-client", signer="etcd-ca", common_name="kube-apiserver-etcd-client", usages=_CLIENT,
-            per="control-plane", source=_ALL),
+    Profile(name="apiserver-etcd-client", signer="etcd-ca", common_name="kube-apiserver-etcd-client",
+            former=("etcd-node-*",), usages=_CLIENT, per="control-plane", source=_ALL),
     Profile(name="front-proxy-client", signer="front-proxy-ca", common_name="front-proxy-client", usages=_CLIENT,
             per="control-plane", source=_ALL),
     # etcd is its own client, with its server pair: https://github.com/etcd-io/etcd/issues/9785
-    Profile(name="etcd-server", signer="etcd-ca", common_name="{node}", former=("kube-etcd",),
+    Profile(name="etcd-server", signer="etcd-ca", common_name="{node}", former=("kube-etcd", "etcd-member-*"),
             usages=_SERVER + _CLIENT, sans="etcd-server", per="etcd", source=_ALL),
-    Profile(name="etcd-peer", signer="etcd-ca", common_name="{node}", former=("kube-etcd-peer",),
+    Profile(name="etcd-peer", signer="etcd-ca", common_name="{node}", former=("kube-etcd-peer", "etcd-member-*"),
             usages=_SERVER + _CLIENT, sans="etcd-peer", per="etcd", source=_ALL),
     Profile(name="etcd-healthcheck-client", signer="etcd-ca", common_name="kube-etcd-healthcheck-client",
-            usages=_CLIENT, per="etcd", source=_ALL),
+            former=("etcd-admin-*",), usages=_CLIENT, per="etcd", source=_ALL),
     Profile(name="admin", signer="ca", common_name="kubernetes-admin", organizations=(ADMINISTRATORS,),
-            former=("admin", "kube-admin"), usages=_CLIENT, per="control-plane", source=_USERS),
+            former=("admin", "kube-admin", "kube-admin-*"), usages=_CLIENT, per="control-plane", source=_USERS),
     Profile(name="super-admin", signer="ca", common_name="kubernetes-super-admin", organizations=(MASTERS_GROUP,),
             usages=_CLIENT, per="first control-plane", source=_USERS),
     Profile(name="kube-controller-manager", signer="ca", common_name="system:kube-controller-manager", usages=_CLIENT,
@@ -217,15 +223,26 @@ def _names(identity: Identity) -> list[tuple[str, str]]:
 
 def _values(identity: Identity, extensions: list[tuple[str, str]]) -> Values:
     from ..stages.certificates import Values
-    return Values(subject_name(identity), tuple(one for setting in extensions for one in _extension(*setting)))
+    return Values(subject_name(identity), tuple(
+        _alternatives(identity) if name == "subjectAltName" else _extension(name, text) for name, text in extensions))
 
 
-@lru_cache(maxsize=64)      # all but the names are the same for every host
-def _extension(name: str, text: str) -> tuple[Extension, ...]:
+def _alternatives(identity: Identity) -> Extension:
+    """The extension that `sans_text` stands for: every host has its own, and reading the words takes a while."""
+    from ..stages import der
+    from ..stages.extensions.general_names import ip_octets
+    from ..stages.extensions.table import SUBJECT_ALTERNATIVE_NAME
+    names = [der.tlv(_DNS, name.encode()) for name in identity.dns]
+    return der.Extension(SUBJECT_ALTERNATIVE_NAME, False, der.sequence(
+        *names, *(der.tlv(_IP, ip_octets(address)) for address in identity.addresses)))
+
+
+@lru_cache(maxsize=64)
+def _extension(name: str, text: str) -> Extension:
     from ..stages.config import Setting
     from ..stages.extensions.context import Context
     from ..stages.extensions.table import settings_extensions
-    return settings_extensions(Context(), [Setting(name, text)])
+    return settings_extensions(Context(), [Setting(name, text)])[0]
 
 
 def sans_text(identity: Identity) -> str:

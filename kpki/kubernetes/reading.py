@@ -5,12 +5,14 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..stages import der, keys, signatures
-from ..stages.extensions.table import BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, SUBJECT_ALTERNATIVE_NAME
+from ..stages.extensions.table import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE,
+                                       SUBJECT_ALTERNATIVE_NAME)
 from ..stages.names import load_name
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ _DNS, _IP = 0x82, 0x87
 _ANY_USAGE = "2.5.29.37.0"
 USAGE_OIDS = {"serverAuth": "1.3.6.1.5.5.7.3.1", "clientAuth": "1.3.6.1.5.5.7.3.2"}
 _CERT_SIGN_BIT = 5
+_KEY_IDENTIFIER = 0x80
+_NAME_CONSTRAINTS = "2.5.29.30"
 # One certificate is asked many things in a row, and in between the CAs, always the same: so many are kept in mind.
 _FEW = 16
 
@@ -64,9 +68,41 @@ def issuer_text(certificate: Certificate) -> str:
     return _name_text(der.whole(_fields(certificate).issuer))
 
 
+def issuer_der(certificate: Certificate) -> bytes:
+    """The issuer of a certificate (its Name in DER)."""
+    return der.whole(_fields(certificate).issuer)
+
+
+def authority_key_identifier(certificate: Certificate) -> bytes | None:
+    """What a certificate calls its CA's key (RFC 5280 §4.2.1.1), None where it does not."""
+    value = _value(extensions_of(certificate), AUTHORITY_KEY_IDENTIFIER)
+    first = der.items(der.content_of(value))[:1] if value else ()
+    return der.content_of(first[0]) if first and der.tag_of(first[0]) == _KEY_IDENTIFIER else None
+
+
 def is_named_issuer(ca: Certificate, certificate: Certificate) -> bool:
     """Whether the certificate's issuer is *ca*'s subject, byte for byte, as Go compares names."""
     return der.whole(_fields(ca).subject) == der.whole(_fields(certificate).issuer)
+
+
+def is_same_authority(one: Certificate, other: Certificate) -> bool:
+    """Whether two CA certificates are of one CA: the same name and key, so that what it signed holds under both."""
+    return one == other or (der.whole(_fields(one).subject) == der.whole(_fields(other).subject)
+                            and certifies(one, der.whole(_fields(other).subject_public_key_info)))
+
+
+@lru_cache(maxsize=_FEW)
+def serial_digest(certificate: Certificate) -> bytes:
+    """A short name of issuer and serial number, of which a CA gives each pair once (RFC 5280 §4.1.2.2)."""
+    fields = iter(der.items(der.content_of(certificate.tbs_certificate_bytes)))
+    number = next(one for one in fields if der.tag_of(one) == der.INTEGER)      # after the version, where it is said
+    next(fields)
+    return sha256(next(fields) + number).digest()[:16]
+
+
+def serial_number(certificate: Certificate) -> int:
+    """The serial number, whatever it is (cryptography warns of one that is not positive)."""
+    return _fields(certificate).serial_number
 
 
 @lru_cache(maxsize=_FEW)
@@ -154,9 +190,20 @@ def ca_fault(certificate: Certificate) -> str | None:
     return None
 
 
+def limits_names(ca: Certificate) -> bool:
+    """Whether a CA may not sign for every name (RFC 5280 §4.2.1.10), so that its leaves differ in more than dates."""
+    return _value(extensions_of(ca), _NAME_CONSTRAINTS) is not None
+
+
 def signed_by(certificate: Certificate, ca: Certificate) -> bool:
     """Whether *ca* signed *certificate*: the issuer's name byte for byte, and the signature (crypto/x509)."""
     return is_named_issuer(ca, certificate) and signatures.is_signed_by(certificate, _public_key(ca))
+
+
+def has_signed(key: bytes, certificate: Certificate) -> bool:
+    """Whether a public key (DER) is the one that signed *certificate*, whatever its owner is called."""
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+    return signatures.is_signed_by(certificate, load_der_public_key(key))
 
 
 _public_key = lru_cache(maxsize=_FEW)(signatures.public_key)

@@ -261,10 +261,18 @@ def _pair(item: bytes, noun: str) -> tuple[bytes, bytes]:
 def items(content: bytes) -> tuple[bytes, ...]:
     """The items inside a constructed item's *content*, each whole; InputError where one is cut short."""
     found, at, size = [], 0, len(content)
-    while at + 1 < size and content[at] & 0x1F != 0x1F and (end := at + 2 + content[at + 1]) <= min(size, at + 0x81):
-        found.append(content[at:end])
-        at = end
-    if at < size:   # an item that is long, cut short or no item: the common ones are short, and read in no time
+    while at + 1 < size and content[at] & 0x1F != 0x1F:
+        begin, length = at + 2, content[at + 1]
+        if length & 0x80:
+            begin += length & 0x7F
+            length = int.from_bytes(content[at + 2:begin], "big")
+            if length < 0x80 or not content[at + 2]:
+                break
+        if begin + length > size:
+            break
+        found.append(content[at:begin + length])
+        at = begin + length
+    if at < size:   # an item that is cut short or none: whoever reads in full says so
         found += map(whole, _decoded(_Items, sequence(sequence(content[at:])), "sequence").of)
     return tuple(found)
 

@@ -61,10 +61,10 @@ def test_a_line_that_cannot_be_taken_is_2(kpki: Run, words: tuple[str, ...], mes
 @pytest.mark.parametrize("key", [KeyboardInterrupt, EOFError])
 def test_an_interrupt_is_130(kpki: Run, monkeypatch: pytest.MonkeyPatch, key: type[BaseException]) -> None:
     """Ctrl-C, and Ctrl-D at a question, end a command with a word."""
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise key
 
-    monkeypatch.setattr("kpki.cluster.inventory.tree_owner", interrupt)
+    monkeypatch.setattr("kpki.cluster.check.check", interrupt)
     assert kpki("check", ".", status=130).err.split() == ["kpki:", "interrupted"]
 
 

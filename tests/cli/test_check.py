@@ -137,12 +137,13 @@ def test_explain_says_what_is_asked_of_a_sound_tree_too(tree: Path, kpki: Run) -
     assert "openssl" not in kpki("check", TREE).err
 
 
-@pytest.mark.parametrize(("path", "words"), [("nothing", "no such file"), (".", "none of kpki's layouts"),
-                                             ("nodes/worker-1/" + CA, "not a folder"), ("", "'': no such file")])
+@pytest.mark.parametrize(("path", "words"), [("nothing", "no such file"), ("empty", "none of kpki's layouts"),
+                                             ("", "'': no such file")])
 def test_where_there_is_nothing_to_check_is_2(tree: Path, kpki: Run, path: str, words: str) -> None:
-    """A path that is not there, holds no layout's files or is no folder is 2, and is named."""
+    """A path that is not there, or holds nothing that could be checked, is 2, and is named."""
+    (tree.parent.parent / "empty").mkdir()
     assert words in kpki("check", path, "--node", "worker-1", status=2).refusal()
-    if path != ".":     # an empty host has none of a layout's files, another path none at all
+    if path != "empty":     # an empty host has none of a layout's files, another path none at all
         assert words in kpki("check", path, "--node", "worker-1", "--layout", "ssl", status=2).refusal()
         assert words in kpki("check", path, status=2).refusal()
 

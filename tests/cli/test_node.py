@@ -316,7 +316,7 @@ def test_request_sign_install(kpki: Run, openssl: Run, pki: Path, tmp_path: Path
     told = kpki("node", "install", "answers/worker-1.pem", "--node", "worker-1", "--root", there, *SERVER)
     assert told.out.splitlines() == FLAGS
     assert (there / SSL / "worker-key.pem").read_bytes() == key.read_bytes()
-    assert kpki("check", there, "--node", "worker-1").out.count("\n") == 2      # the documentation's CA: strict-refused
+    assert kpki("check", there, "--node", "worker-1").out.count("\n") == 3      # the documentation's CA: strict-refused
 
 
 @pytest.mark.parametrize("place", ["beside", "said", "there"])

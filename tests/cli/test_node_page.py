@@ -1,4 +1,4 @@
-"""The page about the node commands knows every option, cause, file and flag that the program knows."""
+"""The page about the node commands knows every option, row, file and flag that the program knows."""
 from __future__ import annotations
 
 import re
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kpki.kubernetes.causes import CAUSES
 from kpki.kubernetes.components import kubelet_flags
-from kpki.kubernetes.layouts import LAYOUT_NAMES, SSL
+from kpki.kubernetes.layouts import LAYOUT_NAMES, LAYOUTS, SSL
+from kpki.kubernetes.profiles import find_profile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "node.md").read_text()
 OPTION = re.compile(r"--[a-z][a-z-]*")
@@ -32,13 +32,20 @@ def test_each_option_is_on_the_page(kpki: Callable[..., Any], command: str) -> N
     assert set(re.findall(r"^ +(--[a-z-]+)", told, re.MULTILINE)) - {"--help"} == documented(command)
 
 
-def test_each_cause_file_and_flag_is_on_the_page() -> None:
-    """The tables of the program are all there."""
-    found = PAGE.partition("## What check finds")[2]
-    assert set(re.findall(r"`([a-z0-9-]+)`", found)) == set(CAUSES)
+def test_each_file_and_flag_is_on_the_page() -> None:
+    """The tables of the program are all there; the causes have a page of their own."""
     for place in SSL.node_places():
         for path in place.files() if place.row != "ca" else [place.certificate]:
             assert f"| `/{path}` | {SSL.mode(place, path):04o} |" in PAGE
     for flag in kubelet_flags(SSL):
         assert f"`{flag.partition('=')[0]}`" in PAGE
     assert all(f"`{name}`" in PAGE for name in LAYOUT_NAMES)
+    assert "(check.md)" in PAGE.partition("## What check finds")[2]
+
+
+def test_each_row_that_can_be_issued_is_on_the_page() -> None:
+    """`--row` takes every leaf of the layouts but the kubelet's own, which is what it makes without it."""
+    told = PAGE.partition("## The host's other certificates")[2].partition("\n## ")[0]
+    leaves = {place.row for layout in LAYOUTS for place in layout.places
+              if find_profile(place.row).kind == "leaf" and place != layout.kubelet}
+    assert {*re.findall(r"`([a-z-]+)`", told)} - {"install", "request", "sign"} == leaves

@@ -106,8 +106,13 @@ def test_a_broken_ca_is_checks_answer(kpki: Run, described: Run) -> None:
         certificate.write_bytes(data)
         finding, = json.loads(kpki("check", "--json", status=1).out)["findings"]
         assert (finding["cause"], finding["row"], finding["host"]) == (cause, "ca", None)
-        assert finding["remedy"] == [f"# a CA is never replaced: put the cluster's own back as {finding['path']}"]
+        path = finding["path"]
+        assert finding["remedy"] == [f"mv {path} {path}.aside", "kpki apply ."]      # a host's tree has it still
     kpki("plan", status=2)
+    for held in folder.glob("nodes/*/etc/kubernetes/pki/ca.crt"):
+        held.unlink()
+    finding, = json.loads(kpki("check", "--json", status=1).out)["findings"]
+    assert finding["remedy"] == ["# a CA is never replaced: put the cluster's own back as pki/ca.crt"]
     certificate.write_bytes(good)
     key.unlink()
     assert "nothing wrong" not in kpki("check", status=1).err

@@ -14,6 +14,7 @@ import pytest
 
 from kpki import pem
 from kpki.cluster import apply as room
+from kpki.cluster import fleet as fleet_room
 from kpki.cluster import workspace
 from kpki.cluster.apply import apply
 from kpki.cluster.authority import make_authority, make_key
@@ -284,8 +285,8 @@ def test_leaves_cut_to_their_cas_end_are_told_once(tmp_path: Path) -> None:
 @pytest.fixture
 def fleet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four hosts are one, in batches of one."""
-    monkeypatch.setattr(room, "_FLEET", 2)
-    monkeypatch.setattr(room, "_BATCH", 1)
+    monkeypatch.setattr(fleet_room, "FLEET", 2)
+    monkeypatch.setattr(fleet_room, "BATCH", 1)
 
 
 @pytest.mark.usefixtures("fleet")

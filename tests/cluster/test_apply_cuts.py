@@ -24,6 +24,7 @@ from kpki.cluster.inventory import inspect
 from kpki.cluster.node import issue_node
 from kpki.errors import FileError, KpkiError
 from kpki.kubernetes.kubeconfig import load_kubeconfig
+from kpki.kubernetes.layouts import find_layout
 from kpki.kubernetes.reading import certifies
 from kpki.stages.keys import public_key_der
 
@@ -98,10 +99,10 @@ def installing(tmp_path_factory: pytest.TempPathFactory, authorities: tuple[Auth
     made = [issue_node(ca, name, addresses=["10.0.0.21"], server="https://10.0.0.10:6443", now=NOW)
             for ca, name in zip(authorities, ("w-1", "w-9"))]
     root = tmp_path_factory.mktemp("installing")
-    install(Installation(tuple(made[1][:-1]), None), str(root), now=NOW)
+    install(Installation(tuple(made[1][:-1]), None, find_layout("ssl")), str(root), now=NOW)
 
     def run(folder: Path, now: datetime) -> object:
-        return install(Installation(tuple(made[0]), None), str(folder), now=now)
+        return install(Installation(tuple(made[0]), None, find_layout("ssl")), str(folder), now=now)
     return Work(run, lambda folder: check_node(inspect(str(folder)), node="w-1", now=NOW), root,
                 "var/lib/kpki/backup")
 

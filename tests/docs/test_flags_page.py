@@ -58,5 +58,5 @@ def test_each_command_prints_what_the_page_says(tmp_path: Path, command: str, pr
 def test_each_form_has_its_command() -> None:
     """Every --format is shown at work; the search for commands finds them."""
     told = " ".join(command for command, _ in COMMANDS)
-    assert all(f"--format {form}" in told for form in FORMATS[1:]) and len(COMMANDS) == 5
+    assert all(f"--format {form}" in told for form in FORMATS[1:]) and len(COMMANDS) == 6
     assert all(f"| `--format {form}` |" in PAGE for form in FORMATS)

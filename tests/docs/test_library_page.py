@@ -22,7 +22,7 @@ def test_the_blocks_run_one_after_the_other_and_print_what_stands_below() -> Non
             found.append(printed.getvalue())
             wanted.append(text if following == "text" else "")
     assert found == wanted
-    assert len(found) == 6
+    assert len(found) == 8
 
 
 def test_a_cluster_takes_ten_lines() -> None:

@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 from cryptography.x509 import Certificate
 
 from kpki.kubernetes import reading
-from kpki.pem import load_certificate
+from kpki.pem import dump_certificate, load_certificate
+from kpki.stages import der
 from kpki.stages.keys import public_key_der
 
 Make = Callable[..., Certificate]
@@ -84,3 +86,18 @@ def test_what_cannot_be_read_is_named(make: Make, extension: str, part: str) -> 
     """An extension that is no DER of its kind is named; a sound certificate has none."""
     assert reading.unreadable(make("/CN=x", extension)) == part
     assert reading.unreadable(make("/CN=x", "basicConstraints = CA:TRUE")) is None
+
+
+def test_issuer_and_serial_number_have_one_short_name(make: Make) -> None:
+    """The same for a certificate read twice; another for another number, or another issuer with the same number."""
+    one, other = make("/CN=x"), make("/CN=x")
+    again = load_certificate(dump_certificate(one))
+    assert reading.serial_digest(one) == reading.serial_digest(again) != reading.serial_digest(other)
+    text = reading.issuer_der(one) + der.integer(reading.serial_number(one))
+    assert reading.serial_digest(one) == sha256(text).digest()[:16]
+
+
+def test_a_ca_may_be_limited_to_names(make: Make) -> None:
+    """nameConstraints limit the names that a CA may sign for; nothing else does."""
+    assert reading.limits_names(make("/CN=x", "nameConstraints = permitted;DNS:example"))
+    assert not reading.limits_names(make("/CN=x", "basicConstraints = CA:TRUE"))

@@ -94,6 +94,7 @@ def _version(fields: Reader) -> int:
     return version + 1
 
 
+@lru_cache(maxsize=64)
 def _identifier(content: bytes) -> tuple[bytes, bytes]:
     """The object identifier of an AlgorithmIdentifier and its parameters, a whole item or nothing (parseAI)."""
     reader = Reader(content)

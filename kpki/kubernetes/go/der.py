@@ -67,6 +67,12 @@ class Reader:
 
     def content(self, tag: int, sentence: str) -> bytes:
         """The content of the next item, which must have this *tag* (ReadASN1)."""
+        octets, start = self.octets, self.at + 2
+        if start <= len(octets) and octets[start - 2] == tag:
+            stop = start + octets[start - 1]
+            if stop < start + 0x80 and stop <= len(octets):     # a short one, as most are
+                self.at = stop
+                return octets[start:stop]
         found, start, stop = self.header(sentence)
         if found != tag:
             raise GoError(sentence)

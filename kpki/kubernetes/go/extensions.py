@@ -6,6 +6,7 @@ in a critical extension that is a refusal later on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from .addresses import parse_ip, to_4
@@ -33,11 +34,19 @@ def read_extensions(extensions: Reader) -> Found:
             raise GoError(f"x509: certificate contains duplicate extension with OID {quoted(dotted(kind))}")
         each[kind] = critical, value
     for kind, (critical, value) in each.items():
-        reader = _READERS.get(kind)
-        unread = reader is None or reader(found, value, critical)
+        fields, unread = _read(kind, value, critical)
+        found |= fields
         if unread and critical:
             found["unhandled"] = True
     return found
+
+
+@lru_cache(maxsize=256)     # what a CA has signed has most of its extensions in common
+def _read(kind: bytes, value: bytes, critical: bool) -> tuple[Found, bool]:
+    """The fields that an extension fills, and whether something of it was left unread."""
+    found: Found = {}
+    reader = _READERS.get(kind)
+    return found, reader is None or reader(found, value, critical)
 
 
 def _key_usage(found: Found, value: bytes, critical: bool) -> bool:

@@ -1,0 +1,1 @@
+"""What a file says: a certificate, a request, a key or a kubeconfig, for whoever holds it in the hand (`kpki show`)."""

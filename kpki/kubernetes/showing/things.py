@@ -1,0 +1,217 @@
+"""DER → what a certificate, a request or a key says, each part by itself, so that a broken one hides no other."""
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from ... import pem
+from ...errors import InputError, UnsupportedError
+from ...stages import der, objects
+from ...stages.extensions.table import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
+                                        SUBJECT_ALTERNATIVE_NAME)
+from ...stages.keys import public_key_der
+from ...stages.names import load_name
+from ...stages.requests import EXTENSION_REQUEST
+from ...stages.signatures import is_self_signed
+from ...stages.text.certificate import serial_text
+from ...stages.text.general_name import general_name_text
+from ...stages.text.name import name_text
+from ..profiles import NODE_PREFIX, NODES_GROUP
+from ..reading import Names, Subject, names_of, subject_of
+from .rows import rows_of
+from .shown import Kind, Shown, Use
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+Values = dict[str, Any]
+Extensions = tuple[der.Extension, ...]
+# What a reader says of bytes that it cannot take.
+BROKEN = (ValueError, TypeError, IndexError, UnsupportedAlgorithm, UnsupportedError)
+_TIME = re.compile(r"(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z")
+_CURVES = {"secp224r1": "P224", "secp256r1": "P256", "secp384r1": "P384", "secp521r1": "P521"}
+_IP_OR_DNS = (0x82, 0x87)
+_ANY_USE: dict[str, tuple[Use, ...]] = {"serverAuth": ("server",), "clientAuth": ("client",),
+                                        "anyExtendedKeyUsage": ("client", "server")}
+
+
+def show_certificate(data: bytes) -> Shown:
+    """What a certificate (DER) says."""
+    try:
+        fields = der.certificate_fields(data)
+        extensions = _extensions(der.whole(one) for one in fields.extensions or ())
+    except BROKEN:
+        return Shown(kind="certificate", problem="not a well-formed certificate")
+    issuer = der.whole(fields.issuer)
+    root = not extensions and issuer == der.whole(fields.subject)     # version 1: a CA says nothing of being one
+    return _shown("certificate", fields.subject, fields.subject_public_key_info, extensions, root=root, more={
+        "serial number": lambda: {"serial": serial_text(fields.serial_number).replace("\\\n", "")},
+        "issuer": lambda: {"issuer": _name(issuer)},
+        "dates": lambda: dict(zip(("not_before", "not_after"), _validity(der.whole(fields.validity)), strict=True))})
+
+
+def show_request(data: bytes) -> Shown:
+    """What a certificate signing request (DER) asks for."""
+    try:
+        fields = der.request_fields(data)
+        extensions = _extensions(
+            item for oid, values in der.request_attributes(data) if oid == EXTENSION_REQUEST
+            for value in values for item in der.items(der.content_of(value)))
+    except BROKEN:
+        return Shown(kind="request", problem="not a well-formed certificate request")
+    return _shown("request", fields.subject, fields.subject_public_key_info, extensions,
+                  more={"signature": lambda: _self_signature(data)})
+
+
+def show_private_key(block: bytes, *, encoding: str | None = None) -> Shown:
+    """The public half of a private key (PEM, or DER as *encoding*); of an encrypted one, that it is."""
+    if pem.is_encrypted(block[:200]) or encoding == "DER" and is_encrypted_der(block):
+        return Shown(kind="private key", notes=("it is encrypted: no component of Kubernetes can load it",))
+    try:
+        return _key("private key", public_key_der(pem.load_key(block, encoding=encoding)))
+    except BROKEN:
+        return Shown(kind="private key", problem="not a readable private key")
+
+
+def show_public_key(data: bytes) -> Shown:
+    """A public key (DER)."""
+    try:
+        return _key("public key", public_key_der(pem.load_public_key(data, encoding="DER")))
+    except BROKEN:
+        return Shown(kind="public key", problem="not a readable public key")
+
+
+def is_encrypted_der(data: bytes) -> bool:
+    """Whether DER is an EncryptedPrivateKeyInfo: the algorithm, then what it gave (RFC 5958 §3)."""
+    try:
+        return [der.tag_of(one) for one in der.items(der.content_of(data))] == [der.SEQUENCE, der.OCTET_STRING]
+    except BROKEN:
+        return False
+
+
+def _key(kind: Kind, public_key: bytes) -> Shown:
+    return Shown(kind=kind, key=key_name(public_key), public_key=hashlib.sha256(public_key).hexdigest())
+
+
+def key_name(public_key: bytes) -> str:
+    """Kind and size of a SubjectPublicKeyInfo (DER): `RSA-2048`, `ECDSA-P256`, `Ed25519`. Raises InputError."""
+    key: PublicKeyTypes = pem.load_public_key(public_key, encoding="DER")
+    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
+    curve = getattr(key, "curve", None)
+    if curve is not None:
+        return f"ECDSA-{_CURVES.get(curve.name, curve.name)}"
+    return f"{kind}-{key.key_size}" if hasattr(key, "key_size") else kind
+
+
+def _shown(kind: Kind, subject: Any, public_key: Any, extensions: Extensions, *, root: bool = False,
+           more: Mapping[str, Callable[[], Values]] | None = None) -> Shown:
+    """What can be read of it; what cannot is the problem."""
+    spki, values, unreadable, notes = der.whole(public_key), Values(), list[str](), list[str]()
+    readers: dict[str, Callable[[], Values]] = {
+        "subject": lambda: _identity(der.whole(subject)), **(more or {}),
+        "public key": lambda: {"key": key_name(spki)},
+        "subjectAltName": lambda: _names(extensions),
+        "keyUsage": lambda: {"key_usages": _key_usages(extensions)},
+        "extendedKeyUsage": lambda: {"usages": _usages(extensions)},
+        "basicConstraints": lambda: {"uses": _uses(extensions, root)}}
+    for part, read in readers.items():
+        try:
+            found = read()
+            notes += found.pop("notes", ())
+            values |= found
+        except BROKEN:
+            unreadable.append(part)
+    problem = f"its {' and '.join(unreadable)} cannot be read" if unreadable else ""
+    return Shown(kind=kind, problem=problem, public_key=hashlib.sha256(spki).hexdigest(), notes=tuple(notes),
+                 rows=_rows(values, extensions, unreadable), **values)
+
+
+def _identity(name: bytes) -> Values:
+    """Whom the API server takes the owner for; a node has the prefix and the group (the Node authorizer's rule)."""
+    subject = subject_of(name)
+    prefix, group = subject.user.startswith(NODE_PREFIX), NODES_GROUP in subject.groups
+    lack = f"O lacks {NODES_GROUP}" if prefix else f"CN does not begin with {NODE_PREFIX}"
+    notes = (f"no node to Kubernetes: its {lack}",) if prefix != group else ()
+    return {"subject": _name(name), "user": subject.user or None, "groups": subject.groups, "notes": notes,
+            "node": subject.user.removeprefix(NODE_PREFIX) if prefix and group else None}
+
+
+def _name(name: bytes) -> str:
+    return name_text(load_name(name), "RFC2253")
+
+
+def _rows(values: Values, extensions: Extensions, unreadable: list[str]) -> tuple[str, ...]:
+    if {"subject", "subjectAltName", "extendedKeyUsage", "basicConstraints"} & {*unreadable}:
+        return ()
+    return rows_of(Subject(values["user"] or "", values["groups"]), names_of(extensions) or Names(), values["uses"])
+
+
+def _names(extensions: Extensions) -> Values:
+    value = _value(extensions, SUBJECT_ALTERNATIVE_NAME)
+    if value is None:
+        return {}
+    found = names_of(extensions) or Names()
+    others = (general_name_text(one) for one in der.items(der.content_of(value)) if der.tag_of(one) not in _IP_OR_DNS)
+    return {"named": True, "names": (*found.dns, *found.addresses, *others)}
+
+
+def _key_usages(extensions: Extensions) -> tuple[str, ...]:
+    value = _value(extensions, KEY_USAGE)
+    if value is None:
+        return ()
+    octets = der.content_of(value)[1:]
+    return tuple(name for number, (name, _) in enumerate(KEY_USAGES)
+                 if number < 8 * len(octets) and octets[number // 8] & 0x80 >> number % 8)
+
+
+def _usages(extensions: Extensions) -> tuple[str, ...]:
+    value = _value(extensions, EXTENDED_KEY_USAGE)
+    oids = () if value is None else tuple(der.oid_text(one) for one in der.items(der.content_of(value)))
+    return tuple(known.short_name if (known := objects.by_oid().get(oid)) else oid for oid in oids)
+
+
+def _uses(extensions: Extensions, root: bool) -> tuple[Use, ...]:
+    """What Go lets it be used for; of a CA, what it says beside that it is one."""
+    value, key_usages, usages = _value(extensions, BASIC_CONSTRAINTS), _key_usages(extensions), _usages(extensions)
+    authority = root or value is not None and der.boolean(True) in der.items(der.content_of(value)) \
+        and "keyCertSign" in (key_usages or ("keyCertSign",))
+    wide = () if authority else ("anyExtendedKeyUsage",)
+    said = {use for usage in usages or wide for use in _ANY_USE.get(usage, ())}
+    order: tuple[Use, ...] = ("client", "server")
+    return (*(("sign",) if authority else ()), *(use for use in order if use in said))
+
+
+def _self_signature(request: bytes) -> Values:
+    """A request proves that whoever asks has the key (RFC 2986 §3)."""
+    proven = is_self_signed(pem.load_csr(request, encoding="DER"))
+    return {} if proven else {"notes": ("its signature is not by its own key: no CA may sign it",)}
+
+
+def _extensions(items: Iterable[bytes]) -> Extensions:
+    """Extensions, read as widely as Go does: a critical that says FALSE in so many words is as good as none."""
+    parts = (der.items(der.content_of(one)) for one in items)
+    return tuple(der.Extension(der.oid_text(oid), der.boolean(True) in middle, der.content_of(value))
+                 for oid, *middle, value in parts)
+
+
+def _value(extensions: Extensions, oid: str) -> bytes | None:
+    return next((one.value for one in extensions if one.oid == oid), None)
+
+
+def _validity(item: bytes) -> tuple[datetime, ...]:
+    return tuple(_moment(one) for one in der.items(der.content_of(item)))
+
+
+def _moment(item: bytes) -> datetime:
+    """A Time (RFC 5280 §4.1.2.5); the seconds may be missing, as Go has it."""
+    match = _TIME.fullmatch(der.content_of(item).decode("ascii"))
+    if match is None or (len(match[1]) == 2) != (der.tag_of(item) == der.UTC_TIME):
+        raise InputError("not a time")
+    year = int(match[1]) + (0 if len(match[1]) == 4 else 1900 if match[1] >= "50" else 2000)
+    month, day, hour, minute, second = (int(part or 0) for part in match.groups()[1:])
+    return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
