@@ -1,4 +1,5 @@
-"""What kpki costs: one node by the bare library calls, the library with files, the command, and openssl; start-up.
+"""What kpki costs: one node by the bare library calls, the library with files, the command, and openssl; start-up; one
+verdict as a library call; and the check of a fleet beside a loop of `openssl verify`.
 
 Every figure is the median of rounds that take turns, so that a slow moment of the machine falls on all rows alike.
 """
@@ -12,21 +13,27 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from itertools import cycle, islice
 from statistics import median
 
+from OpenSSL import crypto
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from kpki import dump_certificate, dump_key, files, genpkey, load_csr, req_new, req_x509, x509_req
-from kpki.cluster.authority import Authority, load_authority
+from kpki import (dump_certificate, dump_key, files, genpkey, load_csr, req_new, req_x509, verify, verify_kubernetes,
+                  x509_req)
+from kpki.cluster.authority import Authority, issue, load_authority
 from kpki.cluster.node import issue_node
+from kpki.kubernetes.profiles import KUBELET, identity_of
+from kpki.stages.keys import public_key_der
 
 NOW = datetime.now(timezone.utc)
 PYTHON = sys.executable
 KPKI = [PYTHON, os.path.join(os.path.dirname(PYTHON), "kpki")]
 SERVER, ADDRESS = "https://10.0.0.10:6443", "10.0.0.21"
+LEAVES, IN_A_ROW = 512, 64      # more than anybody keeps in mind, and so many in one turn
 Work = Callable[[], object]
 
 
@@ -206,6 +213,54 @@ def start_up(rounds: int, folder: str) -> None:
     report("start-up, whole process", measure({name: starter(argv) for name, argv in rows.items()}, rounds), bases)
 
 
+def verdict(kind: str, rounds: int) -> None:
+    """One verdict as a library call, of a leaf that nobody has seen yet and one root that is always the same."""
+    algorithm = {"EC": "ECDSA-P256", "RSA": "RSA-2048"}[kind]
+    ca_key, key = genpkey(kind), public_key_der(genpkey(kind))
+    root = req_x509(ca_key, subject="/CN=kube-ca", days=3650, now=NOW)
+    ca = Authority(root, ca_key, dump_certificate(root))
+    names = [f"worker-{number}" for number in range(LEAVES)]
+    leaves = [(dump_certificate(issue(ca, KUBELET, identity_of(KUBELET, node=name, dns=[name], addresses=[ADDRESS]),
+                                      key, validity=timedelta(days=365), now=NOW, warnings=[]), encoding="DER"), name)
+              for name in names]
+    root_der, root_key, store = dump_certificate(root, encoding="DER"), root.public_key(), crypto.X509Store()
+    store.add_cert(crypto.X509.from_cryptography(root))
+
+    def bare(der: bytes, name: str) -> None:
+        leaf = x509.load_der_x509_certificate(der)
+        if isinstance(root_key, ec.EllipticCurvePublicKey):
+            root_key.verify(leaf.signature, leaf.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))
+        elif isinstance(root_key, rsa.RSAPublicKey):
+            root_key.verify(leaf.signature, leaf.tbs_certificate_bytes, padding.PKCS1v15(), hashes.SHA256())
+
+    def by_store(der: bytes, name: str) -> None:
+        leaf = crypto.X509.from_cryptography(x509.load_der_x509_certificate(der))
+        crypto.X509StoreContext(store, leaf).verify_certificate()
+
+    def by_go(der: bytes, name: str) -> None:
+        assert verify_kubernetes(der, [root_der], hostname=name, now=NOW).ok
+
+    def by_openssl(der: bytes, name: str) -> None:
+        assert verify(x509.load_der_x509_certificate(der), [root], hostname=name, now=NOW).ok
+
+    def each(work: Callable[[bytes, str], None]) -> Work:
+        unseen = cycle(leaves)
+
+        def in_a_row() -> None:
+            for der, name in islice(unseen, IN_A_ROW):
+                work(der, name)
+        return in_a_row
+
+    found = measure({
+        "bare cryptography: load, signature": each(bare),
+        "pyOpenSSL: load, X509Store": each(by_store),
+        "kpki.verify: as openssl verify, with a host name": each(by_openssl),
+        "kpki.verify_kubernetes: as Go, with a host name": each(by_go),
+    }, rounds)
+    report(f"one verdict of {IN_A_ROW} in a row on {algorithm} leaves from DER, their root known",
+           {name: seconds / IN_A_ROW for name, seconds in found.items()}, "bare cryptography: load, signature")
+
+
 def main() -> None:
     """Print every table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
@@ -215,6 +270,8 @@ def main() -> None:
         start_up(rounds, folder)
         for kind in ("EC", "RSA"):
             node(kind, rounds, folder)
+    for kind in ("EC", "RSA"):
+        verdict(kind, rounds)
 
 
 if __name__ == "__main__":

@@ -139,9 +139,9 @@ def load_kubeconfig(data: bytes) -> Kubeconfig:
     document = documents[0].value if documents else None
     if not isinstance(document, dict):
         raise InputError("not a kubeconfig: no mapping of fields in it")
-    for field, right in (("apiVersion", API_VERSION), ("kind", KIND)):
-        if (said := document.get(field) or right) != right:
-            raise InputError(f"not a kubeconfig: its {field} is {said!r}, not {right}")
+    for name, right in (("apiVersion", API_VERSION), ("kind", KIND)):
+        if (said := document.get(name) or right) != right:
+            raise InputError(f"not a kubeconfig: its {name} is {said!r}, not {right}")
     clusters, users, contexts = (_decoded(document, *row) for row in _FIELDS.items())
     name = _needed(_field(document, "current-context", "text", "the kubeconfig"), "current-context", "the kubeconfig")
     context, owner = _named(contexts, "contexts", name, "current-context"), f"context {name!r}"
