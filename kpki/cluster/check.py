@@ -11,7 +11,9 @@ from .. import files
 from ..clock import utc_now
 from ..errors import InputError, KpkiError, about
 from ..kubernetes.profiles import LONGEST_NAME, check_node_name
-from .authority import trusted_bundle
+from ..kubernetes.reading import certifies
+from ..stages.keys import public_key_der
+from .authority import sound_key, trusted_bundle
 from .contents import Finding
 from .findings import check_node, flag_faults
 from .inventory import TOPS, Inventory, certificates_in, inspect, layout_there, tree_owner
@@ -58,11 +60,16 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
         data = files.read(ca)
         with about(ca):
             authorities = trusted_bundle(data)
+    if ca_key is not None:
+        key = sound_key(files.read(ca_key))
+        if key is not None and not any(certifies(one, public_key_der(key)) for one in authorities or ()):
+            raise InputError(f"{ca_key}: not the key of {ca or 'a CA that --ca names'}",
+                             hint="--ca CERT --ca-key KEY: the two halves of one CA")
     if not _is_tree(path, layout):
         owner = "" if node is None else check_node_name(node, longest=LONGEST_NAME)
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
-        here = Situation(plain.inventory, owner or "NODE", ca, ca_key)
+        here = Situation(plain.inventory, owner or "NODE", ca, ca_key, now=now)
         return Report(os.path.normpath(path), with_remedies(found, here), _count(plain.inventory))
     owner = check_node_name(tree_owner(path, host_name) if node is None else node, longest=LONGEST_NAME)
     inventory = inspect(path, layout=layout, node=owner)
@@ -72,7 +79,7 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
             described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
     found = check_node(inventory, node=owner, now=now, authorities=authorities) if described is None else [
         *described, *flag_faults(inventory)]
-    here = Situation(inventory, owner, ca, ca_key, workspace=described is not None)
+    here = Situation(inventory, owner, ca, ca_key, workspace=described is not None, now=now)
     return Report(owner, with_remedies(found, here), _count(inventory))
 
 

@@ -105,8 +105,8 @@ def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
 
 
 def read_public_keys(found: Found, row: str) -> tuple[list[bytes], Finding | None]:
-    """The public keys (DER) of a file, or why there is none: of every block, a certificate is as good, and what is
-    neither is passed over, as kube-apiserver does (client-go, util/keyutil: ParsePublicKeysPEM)."""
+    """The public keys (DER) of a file, or why there is none: of every block, a certificate or the private key is as
+    good, and what is none is passed over, as kube-apiserver does (client-go, util/keyutil: ParsePublicKeysPEM)."""
     data, finding = readable(found, row)
     if data is None:
         return [], finding
@@ -115,6 +115,8 @@ def read_public_keys(found: Found, row: str) -> tuple[list[bytes], Finding | Non
         with suppress(InputError):
             if block.label == "CERTIFICATE":
                 public_keys.append(public_key_der(pem.load_certificate(block.der, encoding="DER").public_key()))
+            elif block.label in pem.KEY_LABELS:
+                public_keys.append(public_key_der(pem.load_key(block.armour)))
             elif block.label == "PUBLIC KEY":
                 public_keys.append(public_key_der(pem.load_public_key(block.der, encoding="DER")))
     return public_keys, None if public_keys else _no_pem(found.path, row, data, "public key")

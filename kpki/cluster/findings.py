@@ -120,7 +120,7 @@ def _api_server_names(inventory: Inventory) -> tuple[list[str], list[str]]:
     advertised = inventory.told.get(("kube-apiserver", ADVERTISED))
     said = [advertised.value] if advertised else []
     said += _led_to(inventory).values()
-    known = {one for one in said if one in _certified_names(inventory)}
+    known = {one for one in said if one in certified_names(inventory)}
     dns, addresses = ["kubernetes.default.svc"], []
     for word in dict.fromkeys(one for one in said if not known or one in known or advertised and one == said[0]):
         try:
@@ -141,7 +141,7 @@ def _led_to(inventory: Inventory) -> dict[str, str]:
     return {where: host for where, host in led.items() if host}
 
 
-def _certified_names(inventory: Inventory) -> tuple[str, ...]:
+def certified_names(inventory: Inventory) -> tuple[str, ...]:
     """The names and addresses in the API server's certificate, as far as it can be read."""
     places = [place for place in inventory.layout.places if place.row == "apiserver"]
     found = [one for place in places for one in read_certificates(inventory.look(place.certificate), place.row)[0][:1]]
@@ -151,7 +151,7 @@ def _certified_names(inventory: Inventory) -> tuple[str, ...]:
 
 def _misled(inventory: Inventory) -> Iterator[Finding]:
     """Kubeconfigs that lead elsewhere than the others and the API server's certificate say."""
-    certified, led = _certified_names(inventory), _led_to(inventory)
+    certified, led = certified_names(inventory), _led_to(inventory)
     if {*led.values()} & {*certified}:
         yield from (Finding("kubeconfig-broken", where, "kube-controller-manager" if "controller" in where else
                             "kube-scheduler", f"it leads to {host}, and the API server's certificate is not for that",

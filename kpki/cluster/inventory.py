@@ -142,19 +142,39 @@ def _names(root: str, folder: str) -> list[str]:
 
 
 def _as_told(layout: Layout, told: Mapping[tuple[str, str], Told], there: Callable[[str], bool]) -> Layout:
-    """A layout whose kubelet's files are those that it is told of, as far as these are there."""
-    places = list(layout.places)
-    for flag in KUBELET.flags:
-        said = told.get((KUBELET.name, flag.name))
-        if said is None or not there(said.path) or said.path in {path for path, _ in layout.files()}:
-            continue
-        for number, place in enumerate(places):
-            if place.row in flag.rows and getattr(place, flag.part) and (flag.prefer == "" or "" in place.holders):
-                certificate, key, kubeconfig = (said.path if part == flag.part else getattr(place, part)
-                                                for part in ("certificate", "key", "kubeconfig"))
-                places[number] = replace(place, certificate=certificate, key=key, kubeconfig=kubeconfig)
-                break
+    """A layout whose files are those that the components are told of; a kubelet's, as far as these are there.
+
+    What two components are told differently has a place for each.
+    """
+    named, places = {one.path for one in told.values()}, list(layout.places)
+    own = {path for path, _ in layout.files()}
+    for component in COMPONENTS:
+        for number, parts in _told_parts(layout, component, told):
+            place = layout.places[number]
+            if own & {*parts.values()} or component == KUBELET and not all(map(there, parts.values())):
+                continue
+            certificate, key, kubeconfig = (parts.get(part, "") for part in ("certificate", "key", "kubeconfig"))
+            alone = replace(place, certificate=certificate, key=key, kubeconfig=kubeconfig)
+            if named & {*place.files()} or places[number] != place:     # another component reads it where it was
+                places += [alone] if alone not in places else []
+            else:
+                places[number] = replace(place, certificate=certificate or place.certificate, key=key or place.key,
+                                         kubeconfig=kubeconfig or place.kubeconfig)
     return replace(layout, places=tuple(places)) if places != [*layout.places] else layout
+
+
+def _told_parts(layout: Layout, component: Component,
+                told: Mapping[tuple[str, str], Told]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Which places of a layout a component is told files for (their numbers), and which files."""
+    found: dict[int, dict[str, str]] = {}
+    for flag in component.flags:
+        said = told.get((component.name, flag.name))
+        fitting = (number for number, place in enumerate(layout.places) if place.row in flag.rows
+                   and getattr(place, flag.part) and (flag.prefer != "every host's" or "" in place.holders))
+        number = next(fitting, None)
+        if said and said.path and number is not None:
+            found.setdefault(number, {}).setdefault(flag.part, said.path)
+    yield from found.items()
 
 
 _SECRETS = re.compile(r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")

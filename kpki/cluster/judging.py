@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 Look = Callable[[str], Found]
+_SECRET = b"PRIVATE KEY-----"
 _NOTHING = Material()
 
 
@@ -115,8 +116,8 @@ def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate], b
         fault = ca_fault(path, row.name, certificates[0], by.now)
         if fault and fault.cause == "ca-not-a-ca":
             return fault
-        return Finding("unknown-authority", path, row.name, "it is not the cluster's CA: it signed none of the "
-                       "certificates here", got=reading.subject_text(certificates[0]))
+        return Finding("unknown-authority", path, row.name, f"it is not {_called(row.name)}: it signed none of "
+                       "the certificates here", got=reading.subject_text(certificates[0]))
     if row.place.only == SIGNER:
         if len(certificates) > 1:
             return Finding("unknown-authority", path, row.name, f"it holds {len(certificates)} certificates, and "
@@ -131,22 +132,30 @@ def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate], b
 
 # Cause → what is said where the CA is gone, and where it is another.
 _STRANGERS = {
-    "unknown-authority": ("it is not the cluster's CA, which is not there any more", "it is not the cluster's CA: "),
-    "kubeconfig-wrong-ca": ("it trusts a CA that is not there any more", "it trusts another CA than the cluster's: ")}
+    "unknown-authority": ("it is not {}, which is not there any more", "it is not {}: "),
+    "kubeconfig-wrong-ca": ("it trusts a CA that is not there any more", "it trusts another CA than {}: ")}
+_CALLED = {"ca": "the cluster's CA", "etcd-ca": "etcd's CA", "front-proxy-ca": "the front proxy's CA"}
+
+
+def _called(row: str) -> str:
+    return _CALLED.get(row, "the CA")
 
 
 def _stranger(cause: str, path: str, row: Row, ca: str, certificates: Sequence[Certificate],
               expected: Sequence[Certificate], by: Judge) -> Finding | None:
     """Why CA certificates are not those of the CA's row *ca* that are *expected*, None where they are."""
-    gone, another = _STRANGERS[cause]
+    gone, another = (words.format(_called(ca)) for words in _STRANGERS[cause])
     if ca in by.unmade:
         return Finding(cause, path, row.name, gone, got=_fingerprint(certificates[0]))
     same = eq if by.exact else reading.is_same_authority
     there = [any(same(one, other) for other in certificates) for one in expected]
     if not expected or (all(there) if by.exact else any(there)):
         return None
-    return Finding(cause, path, row.name, another + reading.subject_text(certificates[0]),
-                   got=_fingerprint(certificates[0]), expected=_fingerprint(expected[there.index(False)]))
+    named = reading.subject_text(certificates[0])
+    if named in map(reading.subject_text, expected):
+        named += ", which has the same name but another key"
+    return Finding(cause, path, row.name, another + named, got=_fingerprint(certificates[0]),
+                   expected=_fingerprint(expected[there.index(False)]))
 
 
 def _judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
@@ -154,15 +163,16 @@ def _judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
     findings: list[Finding] = []
     public_keys, key = list[bytes](), None
     if row.place.certificate:
-        public_keys, finding = read_public_keys(look(row.place.certificate), row.name)
-        findings += [finding] if finding else []
+        there = look(row.place.certificate)
+        public_keys, finding = read_public_keys(there, row.name)
+        findings += [finding] if finding else exposed(there, row.name) if _SECRET in (there.data or b"") else []
     if row.with_key:
         found = look(row.place.key)
         key, finding = read_key(found, row.name)
         findings += [finding] if finding else exposed(found, row.name)
     own = by.service_accounts or (keys.public_key_der(key) if key is not None else None)
-    there = ((row.place.certificate, public_keys), (row.place.key, [keys.public_key_der(key)] if key else []))
-    for path, known in there:
+    for path, known in ((row.place.certificate, public_keys),
+                        (row.place.key, [keys.public_key_der(key)] if key else [])):
         if known and own is not None and own not in known:
             findings.append(Finding("sa-key-mismatch", path, row.name, "it is another key than the one that signs the "
                                     "service accounts' tokens: every token is refused"))
@@ -199,7 +209,7 @@ def _judge_pair(row: Row, certificate_found: Found | None, key_found: Found | No
                             "the private key is not the one that the certificate is for" if sound else
                             f"the certificate is not for the private key beside it; {fault.message if fault else ''}")
         findings += [fault] if fault else []
-    if key_found and not swapped:
+    if key_found and not swapped and _SECRET in (key_found.data or b""):
         findings += exposed(key_found, row.name)
     if chain and fault is None and by.warns:
         findings += leaf_warnings(certificate_found.path, chain, row, by)
@@ -372,13 +382,14 @@ def _kubeconfig_authority(found: Found, where: str, row: Row, by: Judge) -> Find
 
 def _server_fault(kubeconfig: Kubeconfig, where: str, row: Row, by: Judge) -> Finding | None:
     """Whether the kubeconfig leads to an API server of the cluster; nothing to say where none is known."""
-    if by.servers is None:
-        return None
     try:
-        host = urlsplit(kubeconfig.server).hostname or ""
+        url = urlsplit(kubeconfig.server)
+        host = url.hostname or "" if url.port != 0 else ""
     except ValueError:
         host = ""
-    if host in by.servers:
+    if by.servers is None and not host:
+        return Finding("kubeconfig-broken", where, row.name, f"{kubeconfig.server!r} leads to no server")
+    if by.servers is None or host in by.servers:
         return None
     return Finding("kubeconfig-broken", where, row.name, f"it leads to {kubeconfig.server}, which is no API server of "
                    "this cluster", got=kubeconfig.server, expected=row.kubeconfig.server if row.kubeconfig else "")

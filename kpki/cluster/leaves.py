@@ -116,6 +116,10 @@ def _identity_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Findin
     groups = administers or set(wanted) <= {*subject.groups}
     if named and groups:
         return None
+    if row.profile.sans.startswith("etcd") and not named:
+        return Finding("wrong-subject", path, row.name, f"it is made out to {user!r}, and this is "
+                       f"{row.identity.user!r}: another host's, or made under another name",
+                       got=_subject_line(user, subject.groups), expected=_subject_line(row.identity.user, wanted))
     what = f"its owner is {user!r}" if not named else f"its owner {user!r} is not in the group {', '.join(wanted)} (O)"
     return Finding("wrong-subject", path, row.name, f"{what}, and Kubernetes gives its rights to "
                    f"{row.identity.user!r}" + (f" in {', '.join(wanted)}" if wanted else ""),
@@ -145,6 +149,8 @@ def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Find
                        "the API server does not take it for a node")
     answer = (f'the API server will answer: nodes "{node}" is forbidden: node "{other}" is not allowed to modify node '
               f'"{node}" (before 1.14: node "{other}" cannot modify node "{node}")')
+    if row == "kubelet-serving":    # which lets nobody in
+        answer = "whoever calls this node wants its own name, and refuses it"
     if _first_label(other) == _first_label(node):
         return finding("hostname-case-fqdn", f"it names the node {other!r}, this is {node!r}: they differ by case or "
                        f"domain only, and are two nodes all the same; {answer}")

@@ -200,20 +200,23 @@ BOOTSTRAP = "etc/kubernetes/bootstrap-kubelet.conf"     # holds a token that get
 # comes before what the kubeconfig says.
 KUBELET_CURRENT = "var/lib/kubelet/pki/kubelet-client-current.pem"
 _NODE_PEM, _ETCD_PEM = "etc/kubernetes/ssl/{}-{{node}}", "etc/ssl/etcd/ssl/{}-{{node}}"
+_KUBESPRAY_ETCD = (
+    *(Place(row=row, certificate=f"{_ETCD_PEM.format(name)}.pem", key=f"{_ETCD_PEM.format(name)}-key.pem")
+      for row, name in (("etcd-server", "member"), ("etcd-peer", "member"), ("etcd-healthcheck-client", "admin"),
+                        ("apiserver-etcd-client", "node"))),
+    Place(row="etcd-ca", certificate="etc/ssl/etcd/ssl/ca.pem", key="etc/ssl/etcd/ssl/ca-key.pem"))
 # Layout → the places that others give a row in it, `{node}` for the host's name: each counts where its files are there
 # and the layout's own are not. kubespray (roles/kubernetes/secrets/files/make-ssl.sh, roles/etcd: make-ssl-etcd.sh),
 # whose kubelet shows its pair as a client only, and Kubernetes the Hard Way (docs/04).
 OTHER_PLACES: dict[str, tuple[Place, ...]] = {
+    "kubeadm": _KUBESPRAY_ETCD,
     "ssl": (
         *(Place(row=row, certificate=f"{stem.format(name)}.pem", key=f"{stem.format(name)}-key.pem", by_path=True,
                 kubeconfig=f"etc/kubernetes/{config}-kubeconfig.yaml" if config else "", user=user)
           for row, stem, name, config, user in (
               ("kubelet-client", _NODE_PEM, "node", "node", "kubelet"), ("admin", _NODE_PEM, "admin", "admin", "admin"),
-              ("kube-proxy", _NODE_PEM, "kube-proxy", "kube-proxy", "kube-proxy"),
-              ("etcd-server", _ETCD_PEM, "member", "", ""), ("etcd-peer", _ETCD_PEM, "member", "", ""),
-              ("etcd-healthcheck-client", _ETCD_PEM, "admin", "", ""),
-              ("apiserver-etcd-client", _ETCD_PEM, "node", "", ""))),
-        Place(row="etcd-ca", certificate="etc/ssl/etcd/ssl/ca.pem", key="etc/ssl/etcd/ssl/ca-key.pem"),
+              ("kube-proxy", _NODE_PEM, "kube-proxy", "kube-proxy", "kube-proxy"))),
+        *_KUBESPRAY_ETCD,
         Place(row=SERVICE_ACCOUNTS, key="etc/kubernetes/ssl/service-account-key.pem")),
     "hard-way": (
         Place(row=SERVICE_ACCOUNTS, certificate="var/lib/kubernetes/service-accounts.crt",

@@ -13,6 +13,8 @@ from kpki.cluster.remedies.situation import Situation
 from kpki.kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig
 from kpki.kubernetes.layouts import find_layout
 
+NO_ADDRESS = "# ADDRESS is the node's own, as `kubectl get nodes -o wide` shows it"
+NO_SERVER = "# https://API-SERVER:6443 is where another host's kubeconfig leads"
 KEY, CERTIFICATE = "etc/kubernetes/ssl/worker-key.pem", "etc/kubernetes/ssl/worker.pem"
 SSL = find_layout("ssl")
 
@@ -29,6 +31,7 @@ def nothing_in(root: str) -> Inventory:
 def test_with_the_cas_key_a_pair_is_issued_and_installed() -> None:
     """What nothing tells is in capitals."""
     assert remedy("file-missing", Situation(nothing_in("/"), "w", "ca.pem", "k.pem")) == (
+        NO_ADDRESS, NO_SERVER,
         "kpki node issue w --ca ca.pem --ca-key k.pem --address ADDRESS --server https://API-SERVER:6443 --layout ssl",
         "kpki node install nodes/w --node w --root / --layout ssl")
 
@@ -36,7 +39,7 @@ def test_with_the_cas_key_a_pair_is_issued_and_installed() -> None:
 def test_without_it_a_pair_is_asked_for_signed_and_installed() -> None:
     """Each command is headed by where it is run; the CA's files are where a control-plane host has them."""
     assert remedy("bad-pem", Situation(nothing_in("/"), "w")) == (
-        "# on w", "kpki node request w --address ADDRESS --layout ssl",
+        "# on w", NO_ADDRESS, NO_SERVER, "kpki node request w --address ADDRESS --layout ssl",
         "# at the CA", "# (copy nodes/w.csr there)",
         "kpki node sign nodes/w.csr --node w --ca /etc/kubernetes/ssl/ca.pem --ca-key /etc/kubernetes/ssl/ca-key.pem "
         "--address ADDRESS --layout ssl",
@@ -68,7 +71,7 @@ def test_what_a_kubeconfig_says_is_no_command(tmp_path: Path) -> None:
             cluster_name="c", user_name="u", context_name="x", server=server, authority=Material("/a"),
             certificate=Material("/b"), key=Material("/c"))))
         here = Situation(inspect(str(tmp_path), layout="ssl"), "w", "ca.pem", "k.pem")
-        assert f"--server {wanted} --layout" in remedy("bad-pem", here)[0]
+        assert f"--server {wanted} --layout" in next(one for one in remedy("bad-pem", here) if one[0] != "#")
 
 
 def test_modes_want_chmod_and_a_cas_end_wants_thought() -> None:
@@ -91,7 +94,8 @@ def test_a_tree_tells_its_addresses_and_server(tree: Any) -> None:
     from what the kubelet is told, and the host's own table of hosts."""
     def issue(node: str) -> str:
         inventory = inspect(str(tree.root), node=node, layout="ssl")
-        return remedy("bad-pem", Situation(inventory, node, "ca.pem", "k.pem"))[0].partition("k.pem")[2]
+        lines = remedy("bad-pem", Situation(inventory, node, "ca.pem", "k.pem"))
+        return next(one for one in lines if one[0] != "#").partition("k.pem")[2]
 
     there = " --address 10.0.0.21 --server https://10.0.0.10:6443"
     assert issue("worker-1").startswith(there)

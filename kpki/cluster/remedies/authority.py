@@ -1,6 +1,7 @@
 """A CA's certificate brought back: a copy that is there, or its own key; its key itself nothing can bring back."""
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from shlex import quote
@@ -14,6 +15,7 @@ from ...stages.names import load_name
 from ...stages.objects import by_oid
 from ..contents import Finding, read_certificates, read_key
 from ..inventory import Found, kubeconfig_of
+from ..leaves import ca_fault
 from ..pairs import ca_path
 from .leaf import leaf_remedy
 from .situation import Situation
@@ -32,7 +34,7 @@ def authority_remedy(finding: Finding, place: Place, path: str, here: Situation)
     own_key = read_key(inventory.look(place.key), place.row)[0] if place.key else None
     if path == place.key:
         yield from _authority_key(finding, place, here)
-    elif finding.cause == "expired-ca":
+    elif finding.cause in ("expired-ca", "not-yet-valid"):
         yield from _renewed(place, own_key is not None, here)
     elif finding.cause in OF_THE_CA and own_key is None:
         yield "# Kubernetes takes it; the CA certificate that strict clients want is made with the CA's key"
@@ -40,10 +42,13 @@ def authority_remedy(finding: Finding, place: Place, path: str, here: Situation)
         yield f"cp {quote(here.ca)} {here.at(path)}"
     elif here.workspace and place.certificate == ca_path(inventory.layout):
         yield from leaf_remedy(inventory.layout.kubelet.row, here)
-    elif copy := _copy(place, here):
-        yield copy
-    elif own_key is not None:
-        yield from _made_again(place, here)
+    elif (copy := _copy(place, here)) or own_key is not None:
+        folder = posixpath.dirname(path)
+        if not inventory.look(path).missing and finding.cause != "key-unreadable":
+            yield f"cp -p {here.at(path)} {here.at(path)}.aside"
+        elif folder not in {posixpath.dirname(one) for one, found in inventory.found.items() if not found.missing}:
+            yield f"mkdir -p {here.at(folder)}"
+        yield from [copy] if copy else _made_again(place, here)
     elif place in inventory.layout.node_places():
         yield from leaf_remedy(inventory.layout.kubelet.row, here)
     else:
@@ -69,6 +74,7 @@ def _renewed(place: Place, has_key: bool, here: Situation) -> Iterator[str]:
         yield (f"# at the CA: kpki x509 -in CA -signkey CA-KEY -days {_CA_DAYS} -out CA renews it; then copy it to "
                f"{place.certificate} on every host")
         return
+    yield f"cp -p {certificate} {certificate}.aside"
     yield f"kpki x509 -in {certificate} -signkey {key} -days {_CA_DAYS} -out {certificate}"
     old = read_certificates(here.inventory.look(place.certificate), place.row)[0]
     for other in here.inventory.layout.places:
@@ -84,14 +90,14 @@ def _copy(place: Place, here: Situation) -> str | None:
     wanted = _signed(place.row, here)
     for other in inventory.layout.places:
         if other.row == place.row and other.certificate and other.certificate != place.certificate \
-                and _is_one_of(inventory.look(other.certificate), wanted):
+                and _is_one_of(inventory.look(other.certificate), wanted, here):
             return f"cp {here.at(other.certificate)} {here.at(place.certificate)}"
     for other in inventory.layout.places if place.row == "ca" else ():
         data = inventory.look(other.kubeconfig).data if other.kubeconfig else None
         kubeconfig = kubeconfig_of(inventory.found, other)
         if data and kubeconfig and kubeconfig.authority.data \
                 and re.search(rb"^ *certificate-authority-data: [A-Za-z0-9+/=]+\r?$", data, re.MULTILINE) \
-                and _is_one_of(Found("", kubeconfig.authority.data), wanted):
+                and _is_one_of(Found("", kubeconfig.authority.data), wanted, here):
             return (f"sed -n 's/^ *certificate-authority-data: //p' {here.at(other.kubeconfig)} | base64 -d > "
                     f"{here.at(place.certificate)}")
     return None
@@ -109,10 +115,11 @@ def _signed(row: str, here: Situation) -> Sequence[Certificate]:
     return found
 
 
-def _is_one_of(found: Found, leaves: Sequence[Certificate]) -> bool:
+def _is_one_of(found: Found, leaves: Sequence[Certificate], here: Situation) -> bool:
     """Whether a file holds a CA, and one that signed some of these leaves, if there are any."""
     certificates = read_certificates(found, "ca")[0]
-    return bool(certificates) and all(reading.ca_fault(one) is None for one in certificates) \
+    return bool(certificates) and not any(ca_fault("", "", one, here.now or one.not_valid_before_utc)
+                                          for one in certificates) \
         and (not leaves or any(reading.signed_by(leaf, one) for leaf in leaves for one in certificates))
 
 
@@ -129,6 +136,7 @@ def _made_again(place: Place, here: Situation) -> Iterator[str]:
     yield f"printf '%s\\n' {' '.join(map(quote, lines))} > ca.cnf"
     yield (f"kpki req -x509 -new -config ca.cnf -key {here.at(place.key)} -subj {quote(subject)} -days {_CA_DAYS} "
            f"-out {here.at(place.certificate)}")
+    yield "rm ca.cnf"
 
 
 def _short(oid: str) -> str:

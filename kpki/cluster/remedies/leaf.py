@@ -12,10 +12,12 @@ from ...kubernetes.profiles import Profile, find_profile
 from ...stages import keys
 from ..contents import read_certificates, read_key
 from ..wanted import NODES_FOLDER
-from .names import names_options, server_url, services_told
+from .names import NO_ADDRESS, NO_SERVER, names_options, server_url, services_told
 from .situation import Situation
 
 _CA, _CA_KEY = "CA.pem", "CA-KEY.pem"
+_UNTOLD = {NO_ADDRESS: f"# {NO_ADDRESS} is the node's own, as `kubectl get nodes -o wide` shows it",
+           NO_SERVER: f"# {NO_SERVER} is where another host's kubeconfig leads"}
 
 
 def leaf_remedy(row: str, here: Situation) -> Iterator[str]:
@@ -39,9 +41,11 @@ def leaf_remedy(row: str, here: Situation) -> Iterator[str]:
     out = "" if trees in (None, NODES_FOLDER) else f" --out {quote(trees or '')}"
     signs = "" if here.workspace else f" --ca {quote(certificate)} --ca-key {quote(key or _key_beside(certificate))}"
     issue = f"kpki node issue {node}{which}{signs}{names}{server}{common}"
-    untold = ["# no file here tells how services reach it: add --address FIRST-SERVICE-ADDRESS and "
-              "--dns kubernetes.default.svc.DOMAIN"] * (
-                  profile.sans == "apiserver" and not here.workspace and not services_told(here))
+    untold = [] if trees is not None else [
+        words for word, words in _UNTOLD.items() if word in f"{names}{server}".split()]
+    if profile.sans == "apiserver" and not here.workspace and not services_told(here):
+        untold.append("# no file here tells how services reach it: add --address FIRST-SERVICE-ADDRESS and "
+                      "--dns kubernetes.default.svc.DOMAIN")
     if here.workspace or key is not None:
         yield from untold
         yield issue + out
@@ -49,6 +53,7 @@ def leaf_remedy(row: str, here: Situation) -> Iterator[str]:
             yield install + common
     elif kubelet:
         yield f"# on {node}"
+        yield from untold
         yield f"kpki node request {node}{names}{common}"
         yield "# at the CA"
         yield f"# (copy {NODES_FOLDER}/{node}.csr there)"

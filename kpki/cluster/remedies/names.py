@@ -14,12 +14,12 @@ from ...kubernetes.layouts import Place
 from ...kubernetes.profiles import Profile, check_address, find_profile
 from ...kubernetes.told import ISSUER, NODE_IP, SERVICES
 from ...pem import load_certificate
-from ..findings import row_of
+from ..findings import certified_names, row_of
 from ..inventory import HOSTS, kubeconfig_of
 from ..node import USUAL_NAMES
 from .situation import Situation
 
-_NO_ADDRESS, _NO_SERVER = "ADDRESS", "https://API-SERVER:6443"
+NO_ADDRESS, NO_SERVER = "ADDRESS", "https://API-SERVER:6443"
 
 
 def names_options(place: Place, profile: Profile, here: Situation) -> str:
@@ -28,7 +28,7 @@ def names_options(place: Place, profile: Profile, here: Situation) -> str:
         return ""
     found = _found_names(place, profile, here)
     own = {here.node, *(USUAL_NAMES[profile.sans][0] if profile.sans != "none" else ())}
-    addresses = found.addresses or (_NO_ADDRESS,) * (profile.sans != "none")
+    addresses = found.addresses or (NO_ADDRESS,) * (profile.sans != "none")
     return "".join([f" --address {one}" for one in addresses]
                    + [f" --dns {quote(one)}" for one in found.dns if one not in own])
 
@@ -103,11 +103,13 @@ def server_url(place: Place, here: Situation) -> str:
     """The API server's URL: from the row's kubeconfig, else another one that leads the same way, else any."""
     others = sorted((one for one in here.inventory.layout.places if one.kubeconfig and one != place),
                     key=lambda one: one.server != place.server)
+    certified = certified_names(here.inventory)
     for one in (place, *others):
         kubeconfig = kubeconfig_of(here.inventory.found, one)
-        if kubeconfig and kubeconfig.server.isprintable() and _is_url(kubeconfig.server):
+        if kubeconfig and kubeconfig.server.isprintable() and _is_url(kubeconfig.server) and (
+                one.server != "local" or not certified or urlsplit(kubeconfig.server).hostname in certified):
             return kubeconfig.server
-    return _NO_SERVER
+    return NO_SERVER
 
 
 def _is_url(text: str) -> bool:

@@ -38,7 +38,7 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
         yield _elsewhere(path, here)
     elif finding.cause == "file-missing" and place is None and (told := _told(path, here)):
         flag, source = told
-        yield f"# either {here.at(path)} is put there, or --{flag} in {here.at(source)} names the file that is"
+        yield f"# put {here.at(path)} there, or let --{flag} in {here.at(source)} name the right file"
     elif finding.cause == "flags-mismatch":
         yield from _flags(here)
     elif finding.cause == "ca-key-on-worker":

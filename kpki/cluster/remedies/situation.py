@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import posixpath
 from dataclasses import dataclass
+from datetime import datetime
 from shlex import quote
 
 from ..inventory import Inventory
@@ -13,13 +14,15 @@ from ..wanted import NODES_FOLDER
 @dataclass(frozen=True, slots=True)
 class Situation:
     """A tree (*inventory*), whose it is (*node*), the files of the CA that a person named (*ca*, *ca_key*), and whether
-    the folder that commands are run in is a *workspace* that knows the node."""
+    the folder that commands are run in is a *workspace* that knows the node. *now* is the moment that was judged (UTC).
+    """
 
     inventory: Inventory
     node: str
     ca: str | None = None
     ca_key: str | None = None
     workspace: bool = False
+    now: datetime | None = None
 
     def at(self, path: str) -> str:
         """A path of the tree as the shell takes it."""

@@ -276,7 +276,8 @@ def on_worker(id: str, change: Change, spoil: Change, cause: str, path: str) -> 
 
 
 VARIANTS = [
-    on_cp("kubeadm-rsa", "kubeadm", nothing, taken(f"{PKI}/sa.pub", "apiserver.key"), "bad-pem", f"{PKI}/sa.pub"),
+    on_cp("kubeadm-rsa", "kubeadm", nothing, taken(f"{PKI}/sa.pub", "apiserver.key"), "sa-key-mismatch",
+          f"{PKI}/sa.pub"),
     on_cp("kubeadm-rsa-another-sa", "kubeadm", second, taken(f"{PKI}/sa.key", "kubelet.key"), "sa-key-mismatch",
           f"{PKI}/sa.pub"),
     on_cp("kubeadm-1.28-groups", "kubeadm-1.28", nothing, removed(f"{PKI}/etcd/server.key"), "file-missing",
