@@ -36,6 +36,9 @@ FAULTS = (
           "hard-way-RSA.given"),
     Fault("bad-pem", "cut", do.holding("kubelet", do.cut), "kubelet", "ssl-RSA.alone"),
     Fault("bad-pem", "cut key", do.put("kubelet", key=do.cut), "kubelet:key", "ssl-EC.given kubeadm-RSA.alone"),
+    # where there is no key, nobody can read it
+    Fault("bad-pem", "0 bytes of key for all", do.each(do.emptied("kubelet:key"), do.mode("kubelet:key", 0o644)),
+          "kubelet:key", "ssl-EC.given hard-way-RSA.alone"),
     Fault("bad-pem", "DER", do.holding("etcd-server", do.der), "etcd-server", "kubeadm-EC.ca-host"),
     Fault("bad-pem", "no PEM embedded", do.put("admin", lambda data: b"no PEM"), "admin", "kubeadm-RSA.ca-host"),
     Fault("bad-pem", "no PEM embedded", do.put("kubelet", lambda data: b"no PEM"), "kubelet",
@@ -56,6 +59,12 @@ FAULTS = (
     Fault("key-cert-mismatch", "another key", do.another_key("kubelet"), "kubelet:key",
           "ssl-RSA.alone hard-way-EC.given kubeadm-EC.alone"),
     Fault("key-cert-mismatch", "another key", do.another_key("apiserver"), "apiserver:key", "kubeadm-EC.ca-host"),
+    Fault("key-cert-mismatch", "key over it", do.copied("kubelet:key", "kubelet"), "kubelet",
+          "hard-way-EC.given ssl-RSA.alone"),
+    Fault("key-cert-mismatch", "key over it", do.copied("apiserver:key", "apiserver"), "apiserver",
+          "kubeadm-EC.ca-host"),
+    Fault("key-cert-mismatch", "link to it", do.link("front-proxy-client:key", "front-proxy-client.crt"),
+          "front-proxy-client:key", "kubeadm-EC.ca-host"),
     Fault("key-cert-mismatch", "swapped", do.swapped("kubelet"), "kubelet", "ssl-EC.workspace hard-way-RSA.alone"),
     Fault("key-cert-mismatch", "CA's", do.another_key("etcd-ca"), "etcd-ca:key", "kubeadm-EC.ca-host", told=True),
 
@@ -68,6 +77,10 @@ FAULTS = (
     Fault("key-exposed", "key", do.mode("kubelet:key", 0o640), "kubelet:key",
           "ssl-EC.alone hard-way-RSA.workspace ssl-RSA.given"),
     Fault("key-exposed", "CA's key", do.mode("ca:key", 0o604), "ca:key", "kubeadm-EC.ca-host"),
+    # kube-apiserver takes the private key for the public one as well
+    Fault("key-exposed", "signing key as sa.pub", do.each(
+        do.copied("service-accounts:key", "service-accounts"), do.mode("service-accounts", 0o644)), "service-accounts",
+          "kubeadm-EC.ca-host hard-way-RSA.ca-host"),
     Fault("key-exposed", "kubeconfig", do.mode("kubelet:kubeconfig", 0o644), "kubelet:kubeconfig",
           "kubeadm-RSA.alone hard-way-EC.workspace"),
 
@@ -135,6 +148,7 @@ FAULTS = (
           "ssl-EC.alone hard-way-RSA.given"),
     Fault("not-yet-valid", "admin", do.certified("admin", ago=TO_COME), "admin", "kubeadm-EC.ca-host"),
     Fault("not-yet-valid", "CA", do.resigned("ca", ago=TO_COME), "ca", "ssl-EC.ca-host", told=True),
+    Fault("not-yet-valid", "CA everywhere", do.resigned_for_all("ca", ago=TO_COME), "ca", "kubeadm-EC.ca-host"),
 
     Fault("unknown-authority", "kubelet", do.certified("kubelet", stray="ca"), "kubelet",
           "ssl-EC.alone hard-way-EC.given kubeadm-EC.workspace"),
@@ -143,6 +157,8 @@ FAULTS = (
           "ssl-RSA.given hard-way-EC.workspace kubeadm-EC.given"),
     # everything that it should have signed was signed by another: the fault is the CA's, not each one's
     Fault("unknown-authority", "another CA under all", do.strays("ca"), "ca", "ssl-EC.alone"),
+    Fault("unknown-authority", "another of the host's CAs", do.copied("ca", "front-proxy-ca"), "front-proxy-ca",
+          "kubeadm-EC.ca-host hard-way-RSA.ca-host"),
     Fault("etcd-peer-cert", "peer", do.certified("etcd-peer", signer="ca"), "etcd-peer",
           "kubeadm-EC.ca-host ssl-RSA.ca-host"),
     Fault("etcd-peer-cert", "server", do.certified("etcd-server", stray="etcd-ca"), "etcd-server",
@@ -166,11 +182,18 @@ FAULTS = (
           "admin:contexts/nowhere", "kubeadm-EC.ca-host"),
     Fault("kubeconfig-broken", "no such user", do.renamed("admin", "- name: ", "kubernetes-admin", "someone"),
           "admin:user", "hard-way-EC.ca-host"),
+    Fault("kubeconfig-broken", "another server", do.replaced("kube-scheduler:kubeconfig", b"10.0.0.10", b"10.0.0.99"),
+          "kube-scheduler:cluster", "kubeadm-EC.ca-host hard-way-EC.ca-host"),
+    Fault("kubeconfig-broken", "no server", do.replaced("kube-scheduler:kubeconfig", b"10.0.0.10:6443", b":99999"),
+          "kube-scheduler:cluster", "kubeadm-RSA.ca-host"),
 
     Fault("ca-not-a-ca", "CA:FALSE", do.resigned("ca", basicConstraints="critical,CA:FALSE"), "ca",
           "ssl-EC.given ssl-RSA.alone hard-way-EC.workspace"),
     Fault("ca-not-a-ca", "no basicConstraints", do.resigned("etcd-ca", basicConstraints=""), "etcd-ca",
           "kubeadm-EC.ca-host", told=True),
+    Fault("ca-not-a-ca", "leaf over it", do.copied("front-proxy-client", "front-proxy-ca"), "front-proxy-ca",
+          "kubeadm-EC.ca-host"),
+    Fault("ca-not-a-ca", "leaf over it", do.copied("apiserver", "front-proxy-ca"), "front-proxy-ca", "ssl-RSA.ca-host"),
     Fault("chain-depth", "kubelet", do.below_an_intermediate("kubelet"), "kubelet", "ssl-EC.alone"),
     Fault("chain-depth", "etcd", do.below_an_intermediate("etcd-server"), "etcd-server", "kubeadm-RSA.ca-host"),
 

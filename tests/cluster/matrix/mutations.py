@@ -94,6 +94,19 @@ def emptied(place: str) -> Mutation:
     return holding(place, lambda data: b"")
 
 
+def copied(source: str, place: str) -> Mutation:
+    """A file over another."""
+    return lambda tree: tree.file(place).write_bytes(tree.file(source).read_bytes())
+
+
+def each(*mutations: Mutation) -> Mutation:
+    """One after the other."""
+    def mutate(tree: Tree) -> None:
+        for one in mutations:
+            one(tree)
+    return mutate
+
+
 def replaced(place: str, old: bytes, new: bytes) -> Mutation:
     def change(data: bytes) -> bytes:
         assert old in data
@@ -115,6 +128,11 @@ def instead(place: str, make: Callable[[Path], None]) -> Mutation:
 
 
 folder, fifo = partial(instead, make=Path.mkdir), partial(instead, make=os.mkfifo)
+
+
+def link(place: str, target: str) -> Mutation:
+    """A link to a neighbouring file in a file's place."""
+    return instead(place, lambda path: path.symlink_to(target))
 
 
 def der(data: bytes) -> bytes:
@@ -249,6 +267,17 @@ def strays(name: str) -> Mutation:
 
 def trusting(name: str, authority: Callable[[Tree], bytes]) -> Mutation:
     return lambda tree: tree.embed(name, authority=Material(data=authority(tree)))
+
+
+def resigned_for_all(name: str, **wishes: Any) -> Mutation:
+    """A CA under another certificate, which every kubeconfig that embeds one knows too: the cluster was made so."""
+    def mutate(tree: Tree) -> None:
+        bundle = tree.authority(name, **wishes).bundle
+        tree.file(name).write_bytes(bundle)
+        for row in tree.cluster.rows(tree.host):
+            if row.place.kubeconfig and not row.place.by_path:
+                tree.embed(row.name, authority=Material(data=bundle))
+    return mutate
 
 
 def renamed(name: str, head: str, name_there: str, new: str) -> Mutation:

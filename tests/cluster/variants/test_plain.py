@@ -169,3 +169,41 @@ def test_another_working_folder(plain: Host, check: Check, monkeypatch: pytest.M
     assert check("mail.pem").errors == check("old").errors == []
     plain.put("mail.pem", b"")
     assert check("mail.pem").errors == [("bad-pem", "mail.pem")]
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_links_of_a_folder_lead_where_they_do_on_this_machine(plain: Host, check: Check, absolute: bool) -> None:
+    """A folder that is no host's root is read as it lies here; what is wrong is told at the link, a loop likewise."""
+    plain.move("mail.pem", "../kept/mail.pem")
+    target = plain.path("../kept/mail.pem").resolve()
+    plain.link("mail.pem", str(target) if absolute else "../kept/mail.pem")
+    assert check(plain.root).errors == []
+    target.write_bytes(b"")
+    assert check(plain.root).errors == [("bad-pem", "mail.pem")]
+    plain.link("mail.pem", "mail.pem")
+    assert check(plain.root).errors == [("key-unreadable", "mail.pem")]
+
+
+def test_links_of_a_folder_in_a_tree_lead_where_they_do_on_its_host(made: Callable[[str], Path], tmp_path: Path,
+                                                                    check: Check) -> None:
+    """etc/kubernetes/pki of a tree that was copied here: an absolute link starts at the tree's root."""
+    host = Host(tmp_path / "root", "cp-1", made("kubeadm-1.28"))
+    trees.kubeadm_control_plane(host, made("serving"))
+    host.move(f"{trees.PKI}/apiserver.crt", f"{trees.PKI}/kept/apiserver.crt")
+    host.link(f"{trees.PKI}/apiserver.crt", f"/{trees.PKI}/kept/apiserver.crt")
+    assert check(host.path(trees.PKI)).errors == []
+    host.link(f"{trees.PKI}/apiserver.crt", f"{host.root}/{trees.PKI}/kept/apiserver.crt")     # from here, not there
+    assert check(host.path(trees.PKI)).errors != []
+
+
+@pytest.mark.parametrize("means", ["token: sesame", "exec: {apiVersion: client.authentication.k8s.io/v1, command: x}"],
+                         ids=["token", "exec"])
+def test_a_kubeconfig_with_other_means(administrator: Host, check: Check, means: str) -> None:
+    """Whoever shows a token, or asks a program, needs no certificate; with no means at all there is a fault."""
+    lines = [line for line in administrator.read("config").decode().splitlines() if "client-key-data" not in line]
+    config = administrator.path("config")
+    administrator.put("config", "\n".join(
+        f"    {means}" if "client-certificate-data" in line else line for line in lines))
+    assert check(config).errors == []
+    config.chmod(0o644)
+    assert [cause for cause, _ in check(config).errors] == ["key-exposed"] * means.startswith("token")
