@@ -9,10 +9,10 @@ TYPE_CHECKING = False  # the name type checkers know: typing itself would cost e
 if TYPE_CHECKING:
     from .cluster.authority import Authority, load_authority
     from .cluster.check import Report, check
-    from .cluster.contents import Finding
     from .cluster.description import Cluster, load_cluster
     from .cluster.findings import check_node
     from .cluster.inventory import Inventory, inspect
+    from .cluster.judging.contents import Finding
     from .cluster.node import issue_node
     from .cluster.plan import Plan, make_plan
     from .cluster.wanted import Row, wanted_rows
@@ -35,10 +35,10 @@ __version__ = "0.1.0"
 _ROOMS = {
     "cluster.authority": "Authority load_authority",
     "cluster.check": "Report check",
-    "cluster.contents": "Finding",
     "cluster.description": "Cluster load_cluster",
     "cluster.findings": "check_node",
     "cluster.inventory": "Inventory inspect",
+    "cluster.judging.contents": "Finding",
     "cluster.node": "issue_node",
     "cluster.plan": "Plan make_plan",
     "cluster.wanted": "Row wanted_rows",

@@ -11,7 +11,7 @@ from .. import files
 from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json
 
 if TYPE_CHECKING:
-    from ..cluster.contents import Finding
+    from ..cluster.judging.contents import Finding
 
 Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
     "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else /)."))]
@@ -61,7 +61,7 @@ def _document(finding: Finding) -> dict[str, object]:
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    from ..cluster.contents import shown
+    from ..cluster.judging.contents import shown
     last: tuple[str, ...] = ()
     for finding in findings:
         where = f"{finding.host}: " if finding.host else ""

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from .. import files
 from .authority import make_key
-from .fleet import Marks, batches, processes_for, survey
+from .fleet.processes import in_turn
+from .fleet.survey import Marks, batches, processes_for, survey
 from .plan import Action, HostPlan, Plan, Step, Waiting
-from .processes import in_turn
 from .wanted import NODES_FOLDER, Row
 from .workspace import BACKUP, write
 

@@ -14,9 +14,9 @@ from ..kubernetes.profiles import LONGEST_NAME, check_node_name
 from ..kubernetes.reading import certifies
 from ..stages.keys import public_key_der
 from .authority import sound_key, trusted_bundle
-from .contents import Finding
 from .findings import check_node, flag_faults
 from .inventory import TOPS, Inventory, certificates_in, inspect, layout_there, tree_owner
+from .judging.contents import Finding
 from .plain import check_plain, inspect_plain
 from .remedies.remedy import with_remedies
 from .remedies.situation import Situation

@@ -11,9 +11,10 @@ from typing import Any
 from ..documents import Document, load_documents
 from ..errors import ConfigurationError, InputError
 from ..kubernetes.layouts import CONTROL_PLANE, ETCD, LAYOUT_NAMES
-from . import kubeadm
-from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, boolean, duration, each, endpoint,
-                     nearest, node_name, one_of, other_name, plain_name, port, san, shape, shorten, subnets, text)
+from .describing import kubeadm
+from .describing.fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, boolean, duration, each,
+                                endpoint, nearest, node_name, one_of, other_name, plain_name, port, san, shape,
+                                shorten, subnets, text)
 
 API_VERSION, KIND = "kpki/v1", "Cluster"
 ROLES = (CONTROL_PLANE, ETCD)

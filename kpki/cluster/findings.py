@@ -16,10 +16,10 @@ from ..kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, Place
 from ..kubernetes.profiles import find_profile, identity_of
 from ..kubernetes.told import ADVERTISED
 from ..stages import keys
-from .contents import Finding, read_certificates, read_key
 from .inventory import Found, Inventory, kubeconfig_of, named_path
-from .judging import Judged, exposed, judge, serial_reused
-from .leaves import WITHIN, Judge, ca_fault
+from .judging.contents import Finding, read_certificates, read_key
+from .judging.judge import Judged, exposed, judge, serial_reused
+from .judging.leaves import WITHIN, Judge, ca_fault
 from .wanted import Row
 
 if TYPE_CHECKING:

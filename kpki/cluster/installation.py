@@ -17,9 +17,9 @@ from ..kubernetes.profiles import NODE_PREFIX, find_profile
 from ..kubernetes.restarts import own_files
 from ..kubernetes.told import MANIFESTS
 from .authority import load_bundle, plain_key
-from .contents import Finding, shown
 from .findings import check_rows, is_worker, rows_of, rows_there
 from .inventory import Found, Inventory, inspect, kubeconfig_of, layout_there, look
+from .judging.contents import Finding, shown
 from .node import host_row, named_kubeconfig, no_server, node_of, request_key
 from .pairs import ca_path, leaf_files, path_kubeconfig
 

@@ -15,9 +15,9 @@ from ..kubernetes.profiles import (KUBELET, Identity, check_address, check_dns_n
 from ..stages.requests import req_new
 from .authority import (DAYS, Authority, check_algorithm, check_days, issue, key_algorithm, lasting, load_bundle,
                         make_key, sound_key)
-from .judging import Judged, judge
 from .inventory import Inventory, inspect, kubeconfig_of
-from .leaves import Judge
+from .judging.judge import Judged, judge
+from .judging.leaves import Judge
 from .pairs import ca_path, leaf_files, signer_path
 from .plan import leaf_task
 from .policy import check_request

@@ -17,11 +17,11 @@ from ..kubernetes import reading
 from ..kubernetes.layouts import LAYOUTS, Layout, Place
 from ..kubernetes.profiles import Identity, Profile
 from ..kubernetes.reading import USAGE_OIDS
-from .contents import Finding, read_certificates
 from .findings import check_rows, rows_of
 from .inventory import PASSED_OVER, Found, Inventory, kubeconfig_of, look, named_path, root_of
-from .judging import judge
-from .leaves import WITHIN, Judge
+from .judging.contents import Finding, read_certificates
+from .judging.judge import judge
+from .judging.leaves import WITHIN, Judge
 from .wanted import Row
 
 _CERTIFICATES, _KEYS = (".crt", ".pem", ".cer", ".der"), (".key", "-key.pem", ".key.pem")

@@ -13,12 +13,12 @@ from ..files import File
 from ..kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SIGNER, Place
 from ..stages.keys import public_key_der
 from .authority import issue, key_fault, make_key
-from .contents import Finding
 from .description import Cluster, Host
-from .fleet import Marks, key_mark, serial_mark, survey
-from .judging import Judged, Look, exposed, judge, serial_reused
+from .fleet.survey import Marks, key_mark, serial_mark, survey
 from .inventory import Found
-from .leaves import Judge, Kind
+from .judging.contents import Finding
+from .judging.judge import Judged, Look, exposed, judge, serial_reused
+from .judging.leaves import Judge, Kind
 from .pairs import leaf_files
 from .roots import NewKey, Read, ServiceAccounts, load_root, load_service_accounts, make_root, make_service_accounts
 from .wanted import NODES_FOLDER, Row, Wanted

@@ -15,9 +15,9 @@ from ..kubernetes.layouts import CONTROL_PLANE, ETCD
 from ..stages import keys
 from .authority import (PASSPHRASE_HINT, Authority, check_lasting, key_fault, load_authority, load_bundle,
                         make_authority, make_key, sound_key)
-from .contents import Finding, read_certificates, read_key, read_public_keys, readable
-from .judging import Look
 from .inventory import Found
+from .judging.contents import Finding, read_certificates, read_key, read_public_keys, readable
+from .judging.judge import Look
 from .wanted import NODES_FOLDER, Row, Wanted
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from .wanted import NODES_FOLDER, Wanted
 
 if TYPE_CHECKING:
     from ..files.tree import Action
-    from .contents import Finding
     from .description import Cluster
     from .inventory import Found, Inventory
+    from .judging.contents import Finding
     from .plan import Plan
 
 DESCRIPTION = "cluster.yaml"
@@ -128,7 +128,7 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
     judged. *processes* is how many there may be (None: one a processor). Raises KpkiError for a description, or a CA
     that it names, which cannot be taken.
     """
-    from .fleet import processes_for
+    from .fleet.survey import processes_for
     from .inventory import certificates_in
     counts, look = dict[str, int](), _looker(folder)
 
@@ -191,8 +191,8 @@ def check_described(folder: str, inventory: Inventory, name: str, *, now: dateti
 def _broken_authorities(cluster: Cluster, folder: str, look: Callable[[str], Found],
                         now: datetime) -> Iterator[Finding]:
     """What is wrong with the files of the workspace's own CAs that keeps a plan from being made."""
-    from .judging import judge
-    from .leaves import Judge
+    from .judging.judge import judge
+    from .judging.leaves import Judge
     from .roots import GIVEN_NAMES, copies
     wanted = Wanted(cluster)
     for row in wanted.of_workspace():

@@ -14,7 +14,7 @@ import pytest
 
 from kpki import files, pem
 from kpki.cluster import inventory
-from kpki.cluster.adoption import Adoption, adopt, described, from_configuration, from_tree
+from kpki.cluster.adopting.adoption import Adoption, adopt, described, from_configuration, from_tree
 from kpki.cluster.authority import Authority, example_authority, load_authority
 from kpki.cluster.description import Cluster, ExternalEtcd, Host, example_description, load_cluster
 from kpki.cluster.inventory import Found

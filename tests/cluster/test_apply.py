@@ -14,12 +14,12 @@ import pytest
 
 from kpki import pem
 from kpki.cluster import apply as room
-from kpki.cluster import fleet as fleet_room
 from kpki.cluster import workspace
 from kpki.cluster.apply import apply
 from kpki.cluster.authority import make_authority, make_key
+from kpki.cluster.fleet import survey as fleet_room
+from kpki.cluster.fleet.processes import in_turn
 from kpki.cluster.plan import Step, Waiting
-from kpki.cluster.processes import in_turn
 from kpki.errors import FileError
 from kpki.kubernetes.profiles import CA
 from kpki.stages.keys import public_key_der

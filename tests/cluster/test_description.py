@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from kpki.cluster.authority import ALGORITHMS
+from kpki.cluster.describing.fields import ALGORITHM_NAMES
 from kpki.cluster.description import (AUTHORITIES, LAYOUT_NAMES, Cluster, ExternalEtcd, Given, Host,
                                       example_description, load_cluster)
-from kpki.cluster.fields import ALGORITHM_NAMES
 from kpki.errors import ConfigurationError, InputError, KpkiError
 
 HEAD = "apiVersion: kpki/v1\nkind: Cluster\n"

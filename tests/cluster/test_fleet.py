@@ -12,12 +12,14 @@ import pytest
 from cryptography.x509 import Certificate
 
 from kpki import pem
-from kpki.cluster import fleet, judging, workspace
+from kpki.cluster import workspace
+from kpki.cluster.fleet import survey as fleet
+from kpki.cluster.judging import judge as judging
 from kpki.cluster.apply import apply
 from kpki.cluster.authority import Authority, make_authority, make_key
-from kpki.cluster.contents import Finding
 from kpki.cluster.description import Cluster, load_cluster
 from kpki.cluster.inventory import Found
+from kpki.cluster.judging.contents import Finding
 from kpki.cluster.plan import Plan, make_plan
 from kpki.cluster.wanted import Wanted, wanted_rows
 from kpki.kubernetes import verdict

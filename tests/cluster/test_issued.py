@@ -9,8 +9,8 @@ from cryptography.x509 import Certificate
 from kpki import pem
 from kpki.cluster.authority import Authority, issue, make_authority, make_key
 from kpki.cluster.description import example_description, load_cluster
-from kpki.cluster.issued import is_as_issued, is_as_made
-from kpki.cluster.leaves import Judge, leaf_faults, leaf_warnings
+from kpki.cluster.judging.issued import is_as_issued, is_as_made
+from kpki.cluster.judging.leaves import Judge, leaf_faults, leaf_warnings
 from kpki.cluster.wanted import Row, wanted_rows
 from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
 from kpki.stages import der

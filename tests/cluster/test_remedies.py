@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kpki.cluster.contents import Finding
 from kpki.cluster.inventory import Inventory, inspect
+from kpki.cluster.judging.contents import Finding
 from kpki.cluster.remedies.remedy import with_remedies
 from kpki.cluster.remedies.situation import Situation
 from kpki.kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig

@@ -13,9 +13,9 @@ from ...kubernetes.profiles import ca_identity, find_profile, subject_name
 from ...stages.der import UTF8
 from ...stages.names import load_name
 from ...stages.objects import by_oid
-from ..contents import Finding, read_certificates, read_key
 from ..inventory import Found, kubeconfig_of
-from ..leaves import ca_fault
+from ..judging.contents import Finding, read_certificates, read_key
+from ..judging.leaves import ca_fault
 from ..pairs import ca_path
 from .leaf import leaf_remedy
 from .situation import Situation

@@ -10,7 +10,7 @@ from ...kubernetes import reading
 from ...kubernetes.layouts import find_layout
 from ...kubernetes.profiles import Profile, find_profile
 from ...stages import keys
-from ..contents import read_certificates, read_key
+from ..judging.contents import read_certificates, read_key
 from ..wanted import NODES_FOLDER
 from .names import NO_ADDRESS, NO_SERVER, names_options, server_url, services_told
 from .situation import Situation

@@ -13,8 +13,8 @@ from shlex import quote
 from ...kubernetes.components import KUBELET, find_component
 from ...kubernetes.layouts import KUBELET_CURRENT, Place
 from ...kubernetes.profiles import SERVICE_ACCOUNTS, find_profile
-from ..contents import Finding, read_key
 from ..inventory import TOPS, root_of
+from ..judging.contents import Finding, read_key
 from .authority import OF_THE_CA, authority_remedy
 from .leaf import leaf_remedy
 from .situation import Situation

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from ..documents import Document, Path, path_text
-from ..errors import ConfigurationError, InputError
-from ..kubernetes.profiles import check_address, check_dns_name, check_node_name
+from ...documents import Document, Path, path_text
+from ...errors import ConfigurationError, InputError
+from ...kubernetes.profiles import check_address, check_dns_name, check_node_name
 
 T = TypeVar("T")
 Reader = Callable[[Any], T]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .. import pem
-from ..errors import InputError
-from ..kubernetes import reading
-from ..kubernetes.causes import CAUSES, Severity
-from ..stages.keys import public_key_der
-from .inventory import Found
+from ... import pem
+from ...errors import InputError
+from ...kubernetes import reading
+from ...kubernetes.causes import CAUSES, Severity
+from ...stages.keys import public_key_der
+from ..inventory import Found
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

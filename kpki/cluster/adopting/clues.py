@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from ..errors import FileError, InputError
-from ..kubernetes import reading
-from ..kubernetes.kubeconfig import Kubeconfig
-from ..kubernetes.layouts import CONTROL_PLANE, ETCD, KUBEADM, Layout, Place, Server
-from ..kubernetes.manifests import API_SERVER, component_flags
-from ..kubernetes.profiles import NODE_PREFIX, find_profile
-from .authority import key_algorithm
-from .contents import read_certificates
-from .description import Cluster, ExternalEtcd, Host, load_cluster
-from .fields import absolute_path, address, node_name, other_name, plain_name, port, san, subnets, text
-from .inventory import Found, choose_layout, kubeconfig_of, look, named_path, read_layout, tree_owner
-from .wanted import Wanted, layout_of
+from ...errors import FileError, InputError
+from ...kubernetes import reading
+from ...kubernetes.kubeconfig import Kubeconfig
+from ...kubernetes.layouts import CONTROL_PLANE, ETCD, KUBEADM, Layout, Place, Server
+from ...kubernetes.manifests import API_SERVER, component_flags
+from ...kubernetes.profiles import NODE_PREFIX, find_profile
+from ..authority import key_algorithm
+from ..describing.fields import absolute_path, address, node_name, other_name, plain_name, port, san, subnets, text
+from ..description import Cluster, ExternalEtcd, Host, load_cluster
+from ..inventory import Found, choose_layout, kubeconfig_of, look, named_path, read_layout, tree_owner
+from ..judging.contents import read_certificates
+from ..wanted import Wanted, layout_of
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -7,7 +7,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
-from ..kubernetes.reading import serial_digest
+from ...kubernetes.reading import serial_digest
 from .processes import in_turn
 
 if TYPE_CHECKING:

@@ -11,19 +11,19 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .. import pem
-from ..errors import InputError
-from ..kubernetes import reading
-from ..kubernetes.kubeconfig import (Kubeconfig, KubeconfigError, Material, dump_kubeconfig, load_kubeconfig,
-                                     same_kubeconfig)
-from ..kubernetes.layouts import KUBELET_CURRENT, SIGNER
-from ..kubernetes.profiles import NODE_PREFIX, find_profile
-from ..stages import keys
+from ... import pem
+from ...errors import InputError
+from ...kubernetes import reading
+from ...kubernetes.kubeconfig import (Kubeconfig, KubeconfigError, Material, dump_kubeconfig, load_kubeconfig,
+                                      same_kubeconfig)
+from ...kubernetes.layouts import KUBELET_CURRENT, SIGNER
+from ...kubernetes.profiles import NODE_PREFIX, find_profile
+from ...stages import keys
+from ..inventory import Found, named_path
+from ..wanted import Row
 from .contents import Finding, read_certificates, read_key, read_public_keys, readable
-from .inventory import Found, named_path
 from .issued import is_as_issued, is_as_made
 from .leaves import DATES, Judge, Kind, ca_fault, date_warnings, leaf_faults, leaf_warnings, signer_of
-from .wanted import Row
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

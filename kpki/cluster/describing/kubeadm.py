@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..documents import Document
-from ..errors import ConfigurationError
-from ..kubernetes.layouts import CONTROL_PLANE, ETCD
+from ...documents import Document
+from ...errors import ConfigurationError
+from ...kubernetes.layouts import CONTROL_PLANE, ETCD
 from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, advertised, blamed, duration, each, endpoint, nearest,
                      node_name, one_of, plain_name, port, san, shape, shorten, subnets, text)
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from ..kubernetes.layouts import KUBEADM
-from .description import (API_VERSION, DEFAULT_CA_VALIDITY, DEFAULT_CERTIFICATES_DIR, DEFAULT_DNS_DOMAIN, DEFAULT_NAME,
-                          DEFAULT_PORT, DEFAULT_SUBNETS, DEFAULT_VALIDITY, KIND, ROLES, Cluster, Host)
+from ...kubernetes.layouts import KUBEADM
+from ..description import (API_VERSION, DEFAULT_CA_VALIDITY, DEFAULT_CERTIFICATES_DIR, DEFAULT_DNS_DOMAIN, DEFAULT_NAME,
+                           DEFAULT_PORT, DEFAULT_SUBNETS, DEFAULT_VALIDITY, KIND, ROLES, Cluster, Host)
 
 # Text that is itself in YAML, inside brackets too; all other stands in quotes.
 _PLAIN = re.compile(r"/?[A-Za-z][A-Za-z0-9_./-]*|[0-9]+(\.[0-9]+){3}(/[0-9]+)?|([0-9]+[hms])+")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..kubernetes.profiles import Profile, ca_values, leaf_values
-from ..stages import der, keys, signatures
-from ..stages.certificates import Values, issuer_of, subject_der
-from ..stages.extensions.context import Context
-from ..stages.extensions.table import SUBJECT_KEY_IDENTIFIER, extension
-from .authority import key_fault
-from .wanted import Row
+from ...kubernetes.profiles import Profile, ca_values, leaf_values
+from ...stages import der, keys, signatures
+from ...stages.certificates import Values, issuer_of, subject_der
+from ...stages.extensions.context import Context
+from ...stages.extensions.table import SUBJECT_KEY_IDENTIFIER, extension
+from ..authority import key_fault
+from ..wanted import Row
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes

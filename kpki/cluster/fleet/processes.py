@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import FileError, KpkiError
+from ...errors import FileError, KpkiError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .. import files
-from ..errors import FileError, InputError, about
-from ..kubernetes.kubeconfig import Material, dump_kubeconfig
-from ..kubernetes.layouts import CERTIFICATE_MODE, CONTROL_PLANE, KEY_MODE, WORKSPACE
-from ..kubernetes.profiles import find_profile
-from .authority import load_bundle
+from ... import files
+from ...errors import FileError, InputError, about
+from ...kubernetes.kubeconfig import Material, dump_kubeconfig
+from ...kubernetes.layouts import CERTIFICATE_MODE, CONTROL_PLANE, KEY_MODE, WORKSPACE
+from ...kubernetes.profiles import find_profile
+from ..authority import load_bundle
+from ..describing.fields import node_name
+from ..description import Cluster, load_cluster
+from ..inventory import look, named_path
+from ..wanted import NODES_FOLDER, Wanted
+from ..workspace import DESCRIPTION, locked, write
 from .clues import ALONE, Tree, describe, host_name_of, read_tree
-from .description import Cluster, load_cluster
 from .dump import dump_cluster
-from .fields import node_name
-from .inventory import look, named_path
-from .wanted import NODES_FOLDER, Wanted
-from .workspace import DESCRIPTION, locked, write
 
 
 Content = tuple[bytes, int]     # data and mode

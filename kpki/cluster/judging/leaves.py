@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from ..kubernetes import reading
-from ..kubernetes.profiles import ADMINISTRATORS, MASTERS_GROUP, NODE_PREFIX, NODES_GROUP
-from .authority import GO_CURVES, SHORTEST_RSA, day
+from ...kubernetes import reading
+from ...kubernetes.profiles import ADMINISTRATORS, MASTERS_GROUP, NODE_PREFIX, NODES_GROUP
+from ..authority import GO_CURVES, SHORTEST_RSA, day
+from ..wanted import Row
 from .contents import Finding
-from .wanted import Row
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -92,7 +92,7 @@ _PURPOSES = {"clientAuth": "sslclient", "serverAuth": "sslserver"}
 
 def _go_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
     """What Go has against a chain, as the last word: extensions, path lengths, names that a CA may not sign for."""
-    from ..kubernetes.verdict import verify_kubernetes
+    from ...kubernetes.verdict import verify_kubernetes
     trusted = by.trusted(row.profile.signer)
     if not trusted or row.profile.signer in by.faulty:
         return
@@ -264,7 +264,7 @@ def _name_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | 
 
 def leaf_warnings(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
     """What is not wrong with a leaf yet, or for some only."""
-    from ..stages.verification.verify import verify
+    from ...stages.verification.verify import verify
     leaf, ca_row, key = chain[0], row.profile.signer or "", chain[0].public_key()
     signer = signer_of(chain, by.trusted(ca_row))
     if signer is not None and ca_fault("", ca_row, signer, by.now):

@@ -1,0 +1,1 @@
+"""The files of a host → the workspace that describes them."""

@@ -1,0 +1,1 @@
+"""What a description may say: its fields, and kubeadm's documents."""
