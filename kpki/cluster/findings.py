@@ -18,7 +18,8 @@ from ..kubernetes.told import ADVERTISED
 from ..stages import keys
 from .inventory import Found, Inventory, kubeconfig_of, named_path
 from .judging.contents import Finding, read_certificates, read_key
-from .judging.judge import Judged, exposed, judge, serial_reused
+from .judging.judge import judge
+from .judging.judged import Judged, exposed, serial_reused
 from .judging.leaves import WITHIN, Judge, ca_fault
 from .wanted import Row
 

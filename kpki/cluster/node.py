@@ -16,7 +16,8 @@ from ..stages.requests import req_new
 from .authority import (DAYS, Authority, check_algorithm, check_days, issue, key_algorithm, lasting, load_bundle,
                         make_key, sound_key)
 from .inventory import Inventory, inspect, kubeconfig_of
-from .judging.judge import Judged, judge
+from .judging.judge import judge
+from .judging.judged import Judged
 from .judging.leaves import Judge
 from .pairs import ca_path, leaf_files, signer_path
 from .plan import leaf_task

@@ -17,7 +17,8 @@ from .description import Cluster, Host
 from .fleet.survey import Marks, key_mark, serial_mark, survey
 from .inventory import Found
 from .judging.contents import Finding
-from .judging.judge import Judged, Look, exposed, judge, serial_reused
+from .judging.judge import judge
+from .judging.judged import Judged, Look, exposed, serial_reused
 from .judging.leaves import Judge, Kind
 from .pairs import leaf_files
 from .roots import NewKey, Read, ServiceAccounts, load_root, load_service_accounts, make_root, make_service_accounts

@@ -17,7 +17,7 @@ from .authority import (PASSPHRASE_HINT, Authority, check_lasting, key_fault, lo
                         make_authority, make_key, sound_key)
 from .inventory import Found
 from .judging.contents import Finding, read_certificates, read_key, read_public_keys, readable
-from .judging.judge import Look
+from .judging.judged import Look
 from .wanted import NODES_FOLDER, Row, Wanted
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from cryptography.x509 import Certificate
 from kpki import pem
 from kpki.cluster import workspace
 from kpki.cluster.fleet import survey as fleet
-from kpki.cluster.judging import judge as judging
+from kpki.cluster.judging import pair
 from kpki.cluster.apply import apply
 from kpki.cluster.authority import Authority, make_authority, make_key
 from kpki.cluster.description import Cluster, load_cluster
@@ -106,7 +106,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def in_full(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """No short way from here on: every certificate is read and judged in full."""
-    return lambda: monkeypatch.setattr(judging, "_as_issued", lambda *words: None)
+    return lambda: monkeypatch.setattr(pair, "_as_issued", lambda *words: None)
 
 
 def spoil(one: Fleet) -> Counter[str]:

@@ -36,11 +36,12 @@ def test_links_stay_in_the_tree(tree: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("make", "words"), [
     (os.mkdir, "a folder"), (os.mkfifo, "a FIFO, a socket or a device"),
-    (lambda path: os.symlink(os.path.basename(path), path), "link")], ids=["folder", "fifo", "loop"])
+    (lambda path: os.symlink(os.path.basename(path), path), "too many levels of symbolic links")
+], ids=["folder", "fifo", "loop"])
 def test_what_is_no_file_is_a_problem(tree: Any, make: Callable[[str], None], words: str) -> None:
     """A folder, a FIFO or a loop of links is told by its name, and is not waited for."""
     make(str(tree.root / "x"))
-    assert look(str(tree.root), "x").problem.endswith(words) or words == "link" in look(str(tree.root), "x").problem
+    assert look(str(tree.root), "x").problem.endswith(words)
 
 
 def test_paths_of_a_kubeconfig_are_read_as_client_go_does() -> None:

@@ -23,6 +23,7 @@ from .situation import Situation
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+_PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")     # X.680 §41.4
 OF_THE_CA = ("outlives-ca", "strict-refused")       # no fault of it to the cluster
 _CA_DAYS = 3650
 _MAY_SIGN = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,digitalSignature,keyCertSign,cRLSign")
@@ -128,7 +129,9 @@ def _made_again(place: Place, here: Situation) -> Iterator[str]:
     leaves = _signed(place.row, here)
     name = load_name(reading.issuer_der(leaves[0])) if leaves else subject_name(
         ca_identity(find_profile(place.row)))
-    mask = "utf8only" if any(one.tag == UTF8 for rdn in name.rdns for one in rdn) else "default"
+    # Go, like kubeadm, writes a PrintableString where the characters allow it; openssl a UTF8String all the same
+    plain = any(one.tag == UTF8 and _PRINTABLE.fullmatch(one.text) for rdn in name.rdns for one in rdn)
+    mask = "utf8only" if plain else "MASK:0x2002"
     subject = "".join("/" + "+".join(f"{_short(one.oid)}={_escaped(one.text)}" for one in rdn) for rdn in name.rdns)
     identifier = reading.authority_key_identifier(leaves[0]) if leaves else None
     lines = ["[req]", "distinguished_name=dn", f"string_mask={mask}", "utf8=yes", "x509_extensions=ca", "[dn]", "[ca]",

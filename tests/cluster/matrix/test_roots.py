@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -195,10 +196,15 @@ def member(name: str) -> str:
 
 
 def kubesprays(tree: Tree) -> None:
-    """etcd's files where kubespray has them, beside kubeadm's own."""
-    for source, target in (("etcd/ca.crt", "ca"), ("etcd/ca.key", "ca-key"), ("etcd/server.crt", "member-cp-1"),
-                           ("etcd/server.key", "member-cp-1-key")):
-        copy(f"{PKI}/{source}", member(target))(tree)
+    """etcd's files where kubespray has them, and nowhere else; etcd is a service of the host's."""
+    for source, target in (("etcd/ca", "ca"), ("etcd/server", "member-cp-1"), ("apiserver-etcd-client", "node-cp-1")):
+        copy(f"{PKI}/{source}.crt", member(target))(tree)
+        copy(f"{PKI}/{source}.key", member(f"{target}-key"))(tree)
+    do.gone("apiserver-etcd-client", "apiserver-etcd-client:key")(tree)
+    shutil.rmtree(tree.root / PKI / "etcd")
+    (tree.root / MANIFESTS / "etcd.yaml").unlink()
+    for flag, name in (("etcd-cafile", "ca"), ("etcd-certfile", "node-cp-1"), ("etcd-keyfile", "node-cp-1-key")):
+        told("kube-apiserver", flag, member(name))(tree)
 
 
 def in_ssl(tree: Tree) -> None:
@@ -218,9 +224,14 @@ def test_another_installers_places_are_right(bench: Benches, move: Mutation) -> 
 
 
 @pytest.mark.parametrize(("move", "spoil", "cause", "path"), [
+    (kubesprays, put(member("member-cp-1"), b""), "bad-pem", member("member-cp-1")),
+    (kubesprays, put(member("node-cp-1"), b""), "bad-pem", member("node-cp-1")),
+    (kubesprays, copy(f"{PKI}/apiserver.key", member("member-cp-1-key")), "key-cert-mismatch",
+     member("member-cp-1-key")),
+    (kubesprays, copy(f"{PKI}/ca.crt", member("ca")), "unknown-authority", member("ca")),
     (in_ssl, put("etc/kubernetes/ssl/apiserver.crt", b""), "bad-pem", "etc/kubernetes/ssl/apiserver.crt"),
     (in_ssl, put("etc/kubernetes/ssl/ca.crt", b""), "bad-pem", "etc/kubernetes/ssl/ca.crt"),
-], ids=["apiserver", "ca"])
+], ids=["member", "client", "member-key", "etcd-ca", "apiserver", "ca"])
 def test_another_installers_places_are_looked_at(bench: Benches, check: Check, move: Mutation, spoil: Mutation,
                                                  cause: str, path: str) -> None:
     """What is wrong there is named there, once."""
@@ -272,7 +283,8 @@ def identifiers(ca: Certificate, leaf: Certificate) -> tuple[bytes | None, bytes
     ("utf8only", "O = Müller\nCN = front-proxy-ca", "0c074dc3bc6c6c6572"),
     ("utf8only", "CN = front-proxy-ca", "0c0e66726f6e74"),
     ("default", "O = Example\nCN = front-proxy-ca", "13074578616d706c65"),
-], ids=["utf8-umlaut", "utf8", "printable"])
+    ("MASK:0x2002", "O = Müller\nCN = front-proxy-ca", "130e66726f6e74"),
+], ids=["utf8-umlaut", "utf8", "printable", "both"])
 def test_a_lost_ca_is_made_again_as_its_leaves_call_it(bench: Benches, tmp_path: Path, mask: str, name: str, held: str,
                                                        identifier: str) -> None:
     """The issuer's name byte for byte, and as key identifier the one that the leaves name: openssl takes them again."""
