@@ -34,7 +34,7 @@ FILES = (f"{PKI}/ca.crt", f"{PKI}/apiserver.crt", f"{PKI}/apiserver.key", f"{PKI
          "usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf")
 # The first of each kind, for the examples that cost more.
 KINDS = (FILES[0], FILES[2], FILES[4], FILES[7], FILES[9])
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
