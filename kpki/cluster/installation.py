@@ -170,7 +170,8 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
 
 def _moved(source: Sequence[files.File], layout: Layout, own: Layout) -> list[files.File]:
     """The files of a layout at the places that a host has for them."""
-    names = {path: moved for old, new in zip(layout.places, own.places, strict=True)
+    # a host's own come in the layout's order; what two components are told differently comes after them
+    names = {path: moved for old, new in zip(layout.places, own.places)
              for path, moved in ((old.certificate, new.certificate), (old.key, new.key),
                                  (old.kubeconfig, new.kubeconfig)) if path}
     return [replace(one, path=names.get(one.path) or one.path) for one in source]

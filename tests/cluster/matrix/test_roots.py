@@ -127,6 +127,19 @@ def test_what_a_manifest_names_and_is_there_is_right(bench: Benches) -> None:
     assert one.findings() == (0, [], [])
 
 
+def test_what_two_components_are_told_differently_is_each_ones_own(bench: Benches) -> None:
+    """The API server's clients have a file of their CA beside the cluster's: both are right, and what is lost comes
+    back to its place."""
+    one, ca = a_tree(bench), f"{PKI}/clients.crt"
+    do.each(copy(f"{PKI}/ca.crt", ca), told("kube-apiserver", "client-ca-file", ca))(one.tree)
+    assert one.findings() == (0, [], [])
+    (one.tree.root / PKI / "apiserver.crt").unlink()
+    _, found, remedies = one.findings()
+    assert [(cause, path) for cause, _, _, path in found] == [("file-missing", f"{PKI}/apiserver.crt")]
+    one.mend(remedies)
+    assert one.findings() == (0, [], [])
+
+
 @pytest.mark.parametrize(("component", "flag", "row"), [
     ("kube-apiserver", "tls-cert-file", "apiserver"), ("etcd", "peer-cert-file", "etcd-peer"),
     ("etcd", "cert-file", "etcd-server")])
