@@ -15,7 +15,7 @@ from ..kubernetes.reading import certifies
 from ..stages.keys import public_key_der
 from .authority import sound_key, trusted_bundle
 from .findings import check_node, flag_faults
-from .inventory import TOPS, Inventory, certificates_in, inspect, layout_there, tree_owner
+from .inventory import TOPS, inspect, layout_there, tree_owner
 from .judging.contents import Finding
 from .plain import check_plain, inspect_plain
 from .remedies.remedy import with_remedies
@@ -70,7 +70,7 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
         here = Situation(plain.inventory, owner or "NODE", ca, ca_key, now=now)
-        return Report(os.path.normpath(path), with_remedies(found, here), _count(plain.inventory))
+        return Report(os.path.normpath(path), with_remedies(found, here), plain.inventory.certificates())
     owner = check_node_name(tree_owner(path, host_name) if node is None else node, longest=LONGEST_NAME)
     inventory = inspect(path, layout=layout, node=owner)
     described = None
@@ -80,7 +80,7 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
     found = check_node(inventory, node=owner, now=now, authorities=authorities) if described is None else [
         *described, *flag_faults(inventory)]
     here = Situation(inventory, owner, ca, ca_key, workspace=described is not None, now=now)
-    return Report(owner, with_remedies(found, here), _count(inventory))
+    return Report(owner, with_remedies(found, here), inventory.certificates())
 
 
 def _described_tree(folder: str, name: str, *, now: datetime, host_name: str) -> Report | None:
@@ -98,10 +98,6 @@ def _is_tree(path: str, layout: str | None) -> bool:
     return path != "" and files.look_at(path).kind == "folder" and (
         layout is not None or os.path.abspath(path) == os.sep or layout_there(path) is not None
         or any(_is_there(path, one) for one in TOPS))
-
-
-def _count(inventory: Inventory) -> int:
-    return sum(certificates_in(one.data or b"") for one in inventory.found.values())
 
 
 def _is_there(folder: str, path: str) -> bool:

@@ -16,10 +16,11 @@ from ..kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, Place
 from ..kubernetes.profiles import find_profile, identity_of
 from ..kubernetes.told import ADVERTISED
 from ..stages import keys
+from .fleet.survey import serial_mark
 from .inventory import Found, Inventory, kubeconfig_of, named_path
 from .judging.contents import Finding, read_certificates, read_key
 from .judging.judge import judge
-from .judging.judged import Judged, exposed, serial_reused
+from .judging.judged import ca_key_on_worker, exposed, serial_reused
 from .judging.leaves import WITHIN, Judge, ca_fault
 from .wanted import Row
 
@@ -39,8 +40,8 @@ def check_node(inventory: Inventory, *, node: str, now: datetime, authorities: C
     count, None: those in the tree. Raises nothing for what is in the tree.
     """
     rows = rows_there(inventory, node)
-    return [*check_rows(rows, inventory, node=node, now=now, worker=is_worker(rows), authorities=authorities,
-                        within=within), *flag_faults(inventory), *_misled(inventory)]
+    return [*check_rows(rows, inventory, node=node, now=now, worker=is_worker(row.place for row in rows),
+                        authorities=authorities, within=within), *flag_faults(inventory), *_misled(inventory)]
 
 
 def check_rows(rows: Sequence[Row], inventory: Inventory, *, node: str, now: datetime, worker: bool,
@@ -62,7 +63,7 @@ def check_rows(rows: Sequence[Row], inventory: Inventory, *, node: str, now: dat
                within=within)
     judged = {row.place: judge(row, look, by) for row in rows}
     findings = [finding for one in judged.values() for finding in one.findings]
-    findings += reused_serials((row, one) for row in rows if (one := judged[row.place]).chain)
+    findings += _reused_serials((row, one.chain[0]) for row in rows if (one := judged[row.place]).chain)
     findings += _other_keys(rows, inventory, by)
     return [*{(one.cause, one.path): one for one in reversed(findings)}.values()][::-1]    # a file may be two rows'
 
@@ -73,12 +74,13 @@ def rows_there(inventory: Inventory, node: str) -> list[Row]:
     wanted = {told.path for told in inventory.told.values()}
     there = [place for place in layout.places if any(
         path in wanted or not inventory.look(path).missing for path in place.files())]
-    if is_worker(rows_of(there, inventory, node)) or _has_kubelet(inventory):
+    worker = is_worker(there)
+    if worker or _has_kubelet(inventory):
         there = [place for place in layout.places if place in there or place in layout.node_places()]
+    if worker:      # a CA's key there is a fault; that its certificate is not beside it is none
+        there = [place for place in there if find_profile(place.row).kind != "ca" or place in layout.node_places()
+                 or not inventory.look(place.certificate).missing]
     rows = rows_of((_as_it_is(place, inventory, wanted) for place in there), inventory, node)
-    if is_worker(rows):    # a CA's key there is a fault; that its certificate is not beside it is none
-        rows = [row for row in rows if row.profile.kind != "ca" or row.place in layout.node_places()
-                or not inventory.look(row.place.certificate).missing]
     current = inventory.look(KUBELET_CURRENT)
     if not current.missing and current.path not in _named(inventory, layout.places):
         place = Place(row=layout.kubelet.row, certificate=KUBELET_CURRENT, key=KUBELET_CURRENT)
@@ -108,7 +110,9 @@ def rows_of(places: Iterable[Place], inventory: Inventory, node: str) -> list[Ro
 def row_of(place: Place, inventory: Inventory, node: str) -> Row:
     """The row of a place, with the least that it must say."""
     profile = find_profile(place.row)
-    dns, addresses = {"node": ([node], []), "apiserver": _api_server_names(inventory)}.get(profile.sans, ([], []))
+    dns, addresses = [node] if profile.sans == "node" else [], list[str]()
+    if profile.sans == "apiserver":
+        dns, addresses = _api_server_names(inventory)
     with_key = profile.kind != "ca" or place.key != "" and (
         not inventory.look(place.key).missing or place.key in {told.path for told in inventory.told.values()})
     return Row(host=node, place=place, profile=profile, with_key=with_key, identity=identity_of(
@@ -120,8 +124,8 @@ def _api_server_names(inventory: Inventory) -> tuple[list[str], list[str]]:
     where the components beside it are led to; of several the ones that its certificate has, where it has any."""
     advertised = inventory.told.get(("kube-apiserver", ADVERTISED))
     said = [advertised.value] if advertised else []
-    said += _led_to(inventory).values()
-    known = {one for one in said if one in certified_names(inventory)}
+    said += (host for _, _, host in _led_to(inventory))
+    known = {*said} & {*certified_names(inventory)}
     dns, addresses = ["kubernetes.default.svc"], []
     for word in dict.fromkeys(one for one in said if not known or one in known or advertised and one == said[0]):
         try:
@@ -131,15 +135,14 @@ def _api_server_names(inventory: Inventory) -> tuple[list[str], list[str]]:
     return dns, addresses
 
 
-def _led_to(inventory: Inventory) -> dict[str, str]:
-    """Where the components beside an API server are led to, by their kubeconfig: the server's host."""
-    led = {}
+def _led_to(inventory: Inventory) -> Iterator[tuple[str, str, str]]:
+    """Where the components beside an API server are led to: their row, where it stands, the server's host."""
     for place in inventory.layout.places:
         if place.row in ("kube-controller-manager", "kube-scheduler") \
                 and (kubeconfig := kubeconfig_of(inventory.found, place)):
             with suppress(ValueError):
-                led[f"{place.kubeconfig}#clusters/{kubeconfig.cluster_name}"] = urlsplit(kubeconfig.server).hostname
-    return {where: host for where, host in led.items() if host}
+                if host := urlsplit(kubeconfig.server).hostname:
+                    yield place.row, f"{place.kubeconfig}#clusters/{kubeconfig.cluster_name}", host
 
 
 def certified_names(inventory: Inventory) -> tuple[str, ...]:
@@ -152,12 +155,11 @@ def certified_names(inventory: Inventory) -> tuple[str, ...]:
 
 def _misled(inventory: Inventory) -> Iterator[Finding]:
     """Kubeconfigs that lead elsewhere than the others and the API server's certificate say."""
-    certified, led = certified_names(inventory), _led_to(inventory)
-    if {*led.values()} & {*certified}:
-        yield from (Finding("kubeconfig-broken", where, "kube-controller-manager" if "controller" in where else
-                            "kube-scheduler", f"it leads to {host}, and the API server's certificate is not for that",
-                            got=host, expected=", ".join(certified)) for where, host in led.items()
-                    if host not in certified)
+    certified, led = certified_names(inventory), [*_led_to(inventory)]
+    if any(host in certified for _, _, host in led):
+        yield from (Finding("kubeconfig-broken", where, row, f"it leads to {host}, and the API server's certificate is "
+                            "not for that", got=host, expected=", ".join(certified))
+                    for row, where, host in led if host not in certified)
 
 
 def _named(inventory: Inventory, places: Iterable[Place]) -> set[str]:
@@ -167,9 +169,10 @@ def _named(inventory: Inventory, places: Iterable[Place]) -> set[str]:
             for material in (kubeconfig.certificate, kubeconfig.key) if material.path}
 
 
-def is_worker(rows: Iterable[Row]) -> bool:
-    """Whether a host with these rows is a worker: no file there is a control plane's or etcd's."""
-    return all(row.profile.kind == "ca" or row.profile.per == "node" or row.name == "admin" for row in rows)
+def is_worker(places: Iterable[Place]) -> bool:
+    """Whether a host with files at these places is a worker: none is a control plane's or etcd's."""
+    profiles = (find_profile(place.row) for place in places)
+    return all(one.kind == "ca" or one.per == "node" or one.name == "admin" for one in profiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +233,12 @@ def _held_keys(name: str, rows: Sequence[Row], inventory: Inventory) -> Iterator
             yield keys.public_key_der(key)
 
 
-def reused_serials(judged: Iterable[tuple[Row, Judged]], seen: dict[bytes, bytes] | None = None) -> Iterator[Finding]:
-    """A finding for each certificate whose issuer gave its serial number to another before it; *seen* goes on."""
-    known = {} if seen is None else seen
-    for row, one in judged:
-        leaf = one.chain[0]
-        digest = reading.serial_digest(leaf)
-        if row.profile.kind == "leaf" and known.setdefault(digest, leaf.signature[-16:]) != leaf.signature[-16:]:
+def _reused_serials(certificates: Iterable[tuple[Row, Certificate]]) -> Iterator[Finding]:
+    """A finding for each certificate whose issuer gave its serial number to another before it."""
+    first: dict[bytes, bytes] = {}
+    for row, leaf in certificates:
+        mark, owner = serial_mark(leaf)
+        if row.profile.kind == "leaf" and first.setdefault(mark, owner) != owner:
             yield serial_reused(row, leaf)
 
 
@@ -256,8 +258,7 @@ def _other_keys(rows: Sequence[Row], inventory: Inventory, by: Judge) -> Iterato
             continue
         public_key = keys.public_key_der(key)
         if by.forbidden and any(reading.certifies(one, public_key) for one in by.trusted("ca")):
-            yield Finding("ca-key-on-worker", path, "ca", "a worker signs nothing, and whoever reads this key can be "
-                          "anybody in the cluster")
+            yield ca_key_on_worker(path, "ca")
         else:
             yield from exposed(found, "")
 

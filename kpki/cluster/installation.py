@@ -13,9 +13,9 @@ from ..kubernetes import reading
 from ..kubernetes.components import COMPONENTS, KUBELET
 from ..kubernetes.kubeconfig import dump_kubeconfig, load_kubeconfig
 from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, LAYOUTS, SSL, Layout, Place
+from ..kubernetes.manifests import MANIFESTS
 from ..kubernetes.profiles import NODE_PREFIX, find_profile
 from ..kubernetes.restarts import own_files
-from ..kubernetes.told import MANIFESTS
 from .authority import load_bundle, plain_key
 from .findings import check_rows, is_worker, rows_of, rows_there
 from .inventory import Found, Inventory, inspect, kubeconfig_of, layout_there, look
@@ -220,9 +220,8 @@ def _check_files(source: Sequence[files.File], there: Inventory, leaves: Sequenc
              for place in places for path in place.files()}
     inventory = Inventory("", layout, found)
     rows = rows_of(places, inventory, node)
-    all_there = replace(there, found={**there.found, **given})
-    errors = [one for one in check_rows(rows, inventory, node=node, now=now, worker=is_worker(rows_there(
-        all_there, node))) if one.severity == "error"]
+    worker = is_worker(row.place for row in rows_there(replace(there, found={**there.found, **given}), node))
+    errors = [one for one in check_rows(rows, inventory, node=node, now=now, worker=worker) if one.severity == "error"]
     unreadable = [one for one in errors if one.cause in UNREADABLE]
     if unreadable:
         raise InputError(_told(unreadable[0]), hint="nothing was installed")

@@ -21,6 +21,7 @@ from .findings import check_rows, rows_of
 from .inventory import PASSED_OVER, Found, Inventory, kubeconfig_of, look, named_path, root_of
 from .judging.contents import Finding, read_certificates
 from .judging.judge import judge
+from .judging.judged import SECRET
 from .judging.leaves import WITHIN, Judge
 from .wanted import Row
 
@@ -100,10 +101,10 @@ def _matters(found: Found) -> bool:
     if found.path.endswith((*_CERTIFICATES, *_KEYS)):
         return True
     data = found.data or b""
-    return b"-----BEGIN " in data or is_kubeconfig(data)
+    return b"-----BEGIN " in data or _is_kubeconfig(data)
 
 
-def is_kubeconfig(data: bytes) -> bool:
+def _is_kubeconfig(data: bytes) -> bool:
     """Whether bytes look like a kubeconfig: a YAML or JSON document with its lists at the top."""
     return b"\0" not in data[:_MOST] and bool(_KUBECONFIG.search(data[:_MOST]) or _JSON.search(data[:_MOST]))
 
@@ -178,7 +179,7 @@ def _other_rows(plain: Plain) -> Iterator[Row]:
         if path in done or not kind:
             continue
         chain = read_certificates(found[path], "")[0] if kind == "certificate" else []
-        key = path if kind == "key" or b"PRIVATE KEY-----" in (found[path].data or b"") and kind == "certificate" else \
+        key = path if kind == "key" or SECRET in (found[path].data or b"") and kind == "certificate" else \
             next((one for one in _keys_of(path) if kind == "certificate" and one in plain.others), "")
         done |= {path, key}
         place = Place(row="", key=key, certificate=path if kind == "certificate" else "",
@@ -205,9 +206,9 @@ def _keys_of(path: str) -> Iterator[str]:
 def _kind(found: Found) -> str:
     """What a file is: by its content, else by its name; "" for what there is nothing to say about."""
     data, name = found.data or b"", found.path
-    if is_kubeconfig(data):
+    if _is_kubeconfig(data):
         return "kubeconfig"
-    for mark, kind in ((b"-----BEGIN CERTIFICATE-----", "certificate"), (b"PRIVATE KEY-----", "key"),
+    for mark, kind in ((b"-----BEGIN CERTIFICATE-----", "certificate"), (SECRET, "key"),
                        (b"-----BEGIN PUBLIC KEY-----", ""), (b"REQUEST-----", "")):
         if mark in data:
             return kind

@@ -5,7 +5,8 @@ from typing import Any
 
 from ..errors import InputError
 
-API_SERVER = "etc/kubernetes/manifests/kube-apiserver.yaml"
+MANIFESTS = "etc/kubernetes/manifests"
+API_SERVER = f"{MANIFESTS}/kube-apiserver.yaml"
 
 
 def component_flags(data: bytes) -> dict[str, str]:

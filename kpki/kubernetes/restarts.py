@@ -9,8 +9,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 
 from .components import COMPONENTS, Component
 from .layouts import Layout, Place
+from .manifests import MANIFESTS
 from .profiles import find_profile
-from .told import MANIFESTS
 
 _LONG_ENOUGH = 25   # seconds
 

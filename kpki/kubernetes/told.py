@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 from .components import KUBELET, Component
-from .manifests import component_flags
+from .manifests import MANIFESTS, component_flags
 
 # Where it stands on a host. What comes later wins: flags over the configuration, and of a flag the last.
 CONFIGURATIONS = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml",
@@ -18,7 +18,6 @@ CONFIGURATIONS = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config
 ENVIRONMENTS = ("var/lib/kubelet/kubeadm-flags.env", "etc/default/kubelet", "etc/sysconfig/kubelet",
                 "etc/kubernetes/kubelet.env")
 UNIT_FOLDERS = tuple(f"{folder}/systemd/system" for folder in ("lib", "usr/lib", "etc"))
-MANIFESTS = "etc/kubernetes/manifests"
 NODE_IP, ADVERTISED, SERVICES, ISSUER = ("node-ip", "advertise-address", "service-cluster-ip-range",
                                          "service-account-issuer")
 _WORD = re.compile(r"""--([a-z-]+)[= ]\\?["']?([^\s"'\\]+)""")

@@ -10,7 +10,7 @@ from ...kubernetes.layouts import SIGNER
 from ...stages import keys
 from ..wanted import Row
 from .contents import Finding, read_certificates, read_key, read_public_keys
-from .judged import SECRET, Judged, Look, exposed
+from .judged import SECRET, Judged, Look, ca_key_on_worker, exposed
 from .leaves import Judge, ca_fault
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def judge_authority(row: Row, look: Look, by: Judge) -> Judged:
     findings += [fault] if fault else []
     judged = Judged(findings, chain=chain, pair_right=not findings)
     if by.forbidden and row.name == "ca":
-        judged.findings += [Finding("ca-key-on-worker", key_path, name, "a worker signs nothing, and whoever reads "
-                                    "this key can be anybody in the cluster")
-                            for key_path, name in by.forbidden if not look(key_path).missing]
+        judged.findings += [ca_key_on_worker(*one) for one in by.forbidden if not look(one[0]).missing]
     if by.forbidden or not (row.with_key and row.place.key) or fault:
         return judged       # by a certificate that is wrong nothing can be said of the key
     found = look(row.place.key)

@@ -48,6 +48,12 @@ class Judged:
         return self.own and not self.of_another_host
 
 
+def ca_key_on_worker(path: str, row: str) -> Finding:
+    """The finding for a CA's private key in a worker's tree."""
+    return Finding("ca-key-on-worker", path, row,
+                   "a worker signs nothing, and whoever reads this key can be anybody in the cluster")
+
+
 def serial_reused(row: Row, leaf: Certificate) -> Finding:
     """The finding for a certificate whose CA gave its serial number to another as well."""
     return Finding("serial-reused", row.place.certificate or row.place.kubeconfig, row.name, "another certificate of "

@@ -42,8 +42,8 @@ def _leaves(subject: Subject, names: Names, uses: Collection[Use]) -> Iterator[s
 
 
 def _is_user(profile: Profile, user: str) -> bool:
-    if user in profile.former or any(user.startswith(f"{one}-") for one in profile.former if one == "kube-admin"):
-        return True     # kubespray: kube-admin-HOST
+    if profile.was_called(user):
+        return True
     if profile.common_name == NODE_PREFIX + _NODE:
         return user.startswith(NODE_PREFIX) and user != NODE_PREFIX
     return user == profile.common_name if profile.common_name != _NODE else user not in _FIXED and _is_host(user)
