@@ -8,14 +8,14 @@ from __future__ import annotations
 TYPE_CHECKING = False  # the name type checkers know: typing itself would cost every verb some milliseconds
 if TYPE_CHECKING:
     from .cluster.authority import Authority, load_authority
-    from .cluster.check import Report, check
-    from .cluster.description import Cluster, load_cluster
-    from .cluster.findings import check_node
-    from .cluster.inventory import Inventory, inspect
-    from .cluster.judging.contents import Finding
-    from .cluster.node import issue_node
-    from .cluster.plan import Plan, make_plan
-    from .cluster.wanted import Row, wanted_rows
+    from .cluster.check.check import Report, check
+    from .cluster.desired.description import Cluster, load_cluster
+    from .cluster.desired.rows import Row, wanted_rows
+    from .cluster.finding import Finding
+    from .cluster.node.node import issue_node
+    from .cluster.observed.inventory import Inventory, inspect
+    from .cluster.plan.plan import Plan, make_plan
+    from .cluster.rules.host import check_node
     from .errors import ConfigurationError, FileError, InputError, KpkiError, RefusedError, UnsupportedError
     from .kubernetes.verdict import KubernetesVerdict, verify_kubernetes
     from .pem import (dump_certificate, dump_csr, dump_key, dump_public_key, load_certificate, load_certificates,
@@ -34,14 +34,14 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "cluster.authority": "Authority load_authority",
-    "cluster.check": "Report check",
-    "cluster.description": "Cluster load_cluster",
-    "cluster.findings": "check_node",
-    "cluster.inventory": "Inventory inspect",
-    "cluster.judging.contents": "Finding",
-    "cluster.node": "issue_node",
-    "cluster.plan": "Plan make_plan",
-    "cluster.wanted": "Row wanted_rows",
+    "cluster.check.check": "Report check",
+    "cluster.desired.description": "Cluster load_cluster",
+    "cluster.rules.host": "check_node",
+    "cluster.observed.inventory": "Inventory inspect",
+    "cluster.finding": "Finding",
+    "cluster.node.node": "issue_node",
+    "cluster.plan.plan": "Plan make_plan",
+    "cluster.desired.rows": "Row wanted_rows",
     "errors": "ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
     "kubernetes.verdict": "KubernetesVerdict verify_kubernetes",
     "pem": "dump_certificate dump_csr dump_key dump_public_key load_certificate load_certificates load_csr load_key "

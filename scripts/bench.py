@@ -16,16 +16,16 @@ from datetime import datetime, timedelta, timezone
 from itertools import cycle, islice
 from statistics import median
 
-from OpenSSL import crypto
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from OpenSSL import crypto
 
 from kpki import (dump_certificate, dump_key, files, genpkey, load_csr, req_new, req_x509, verify, verify_kubernetes,
                   x509_req)
 from kpki.cluster.authority import Authority, issue, load_authority
-from kpki.cluster.node import issue_node
+from kpki.cluster.node.node import issue_node
 from kpki.kubernetes.profiles import KUBELET, identity_of
 from kpki.stages.keys import public_key_der
 

@@ -14,8 +14,11 @@ import tempfile
 from collections.abc import Sequence
 
 from bench import KPKI, NOW, PYTHON, measure, report, run
+
 from kpki.cluster import workspace
-from kpki.cluster.apply import apply
+from kpki.cluster.check.described import check_workspace
+from kpki.cluster.plan.apply import apply
+from kpki.cluster.plan.of_workspace import plan_of
 
 ALGORITHMS = {"EC": "ECDSA-P256", "RSA": "RSA-2048"}
 DEFAULT = ("1000", "10000", "rsa:200")
@@ -33,7 +36,7 @@ def make(folder: str, workers: int, kind: str) -> None:
         file.writelines(f"- {{name: worker-{number:05}, addresses: [10.{1 + (number >> 16)}.{number >> 8 & 255}."
                         f"{number & 255}]}}\n" for number in range(workers))
     with workspace.locked(folder, NOW):
-        for _ in apply(workspace.plan_of(folder, now=NOW), folder, now=NOW):
+        for _ in apply(plan_of(folder, now=NOW), folder, now=NOW):
             pass
 
 
@@ -54,7 +57,7 @@ def peaks(folder: str) -> list[int]:
 
 def measured(folder: str) -> None:
     """Check a workspace by the library and print what `peaks` gives."""
-    assert workspace.check_workspace(folder, now=NOW)[0] == []
+    assert check_workspace(folder, now=NOW)[0] == []
     print(json.dumps([resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]))
 
 

@@ -20,9 +20,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bench import NOW, PYTHON, bare_key, bare_node
+
 from kpki.cluster import workspace
-from kpki.cluster.apply import apply
 from kpki.cluster.authority import make_authority, make_key
+from kpki.cluster.plan.apply import apply
+from kpki.cluster.plan.of_workspace import plan_of
 from kpki.kubernetes.profiles import CA
 
 ALGORITHMS = {"EC": "ECDSA-P256", "RSA": "RSA-2048"}
@@ -50,7 +52,7 @@ def describe(folder: str, workers: int, kind: str) -> None:
 def kpki_apply(folder: str, workers: int, kind: str) -> None:
     """The library's apply: description, plan, files, with the workspace held."""
     with workspace.locked(folder, NOW):
-        for _ in apply(workspace.plan_of(folder, now=NOW), folder, now=NOW):
+        for _ in apply(plan_of(folder, now=NOW), folder, now=NOW):
             pass
 
 

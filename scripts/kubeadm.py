@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from kpki import files, pem
 from kpki.clock import utc_now
 from kpki.cluster.authority import key_algorithm
-from kpki.cluster.description import load_cluster
-from kpki.cluster.inventory import Found
-from kpki.cluster.plan import make_plan
+from kpki.cluster.desired.description import load_cluster
+from kpki.cluster.observed.inventory import Found
+from kpki.cluster.plan.plan import make_plan
 from kpki.files import File
 
 INIT = """\

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,20 @@ ARROWS = {
     "__main__": {"cli"},
 }
 
+# The rooms of cluster/ → the rooms beside them that they may import, and what those may import.
+CLUSTER = {
+    "authority": set[str](), "finding": set[str](), "desired": set[str](), "fleet": set[str](),
+    "observed": {"desired", "finding"},
+    "rules": {"observed", "fleet", "authority"},
+    "leaf_files": {"rules"},
+    "workspace": {"observed"},
+    "flags": {"workspace", "authority"}, "users": {"workspace", "authority"},
+    "plan": {"leaf_files", "workspace"}, "node": {"leaf_files", "workspace"},
+    "script": {"plan"},
+    "adopt": {"workspace", "authority"},
+    "check": {"flags", "users", "plan", "node", "script", "adopt"},
+}
+
 # What only some rooms may name → the rooms (a path's beginning), and the parameter that makes it right elsewhere:
 # a function that lets its caller give the value may have the world's own as the default.
 WORLD: dict[str, tuple[str, tuple[str, ...], str | None]] = {
@@ -62,7 +76,7 @@ WORLD: dict[str, tuple[str, tuple[str, ...], str | None]] = {
 }
 
 # Modules that cost a start-up some milliseconds → where they may be imported outside a function.
-COSTLY = {"yaml": (), "rich": (), "OpenSSL": (), "importlib.metadata": (), "pydantic": ("kpki/cluster/description.py",),
+COSTLY = {"yaml": (), "rich": (), "OpenSSL": (), "importlib.metadata": (), "pydantic": (),
           "typer": ("kpki/cli/",)}
 ONLY_IN = {"typer": "kpki/cli/", "rich": "kpki/cli/"}
 LONGEST = 400
@@ -125,6 +139,27 @@ def arrows(sources: Sources) -> list[str]:
                       if here != there and there not in ARROWS.get(here, ())]
 
 
+def reachable(table: Mapping[str, set[str]], start: str) -> set[str]:
+    """What *start* may import by a table of arrows, directly or by way of others."""
+    seen, waiting = set[str](), [start]
+    while waiting:
+        new = table.get(waiting.pop(), set()) - seen
+        seen |= new
+        waiting += new
+    return seen
+
+
+def cluster_arrows(sources: Sources) -> list[str]:
+    """A room of cluster/ imports itself and what stands below it."""
+    inner = [(path, line, room_of(module_of(path).removeprefix("kpki.")), room_of(module.removeprefix("kpki.")))
+             for path, line, module in edges(sources)
+             if all(is_of(one, "kpki.cluster") for one in (module_of(path), module))]
+    strange = [f"{path}: no such room" for path, _ in package(sources) if path.startswith("kpki/cluster/")
+               and room_of(module_of(path).removeprefix("kpki.")) not in {*CLUSTER, "front"}]
+    return strange + [f"{path}:{line} imports {there}" for path, line, here, there in inner
+                      if there not in {here, "front", *reachable(CLUSTER, here)}]
+
+
 def front_door(sources: Sources) -> list[str]:
     """kpki/__init__.py loads no room by itself, and has never heard of cli."""
     door = "kpki/__init__.py"
@@ -145,15 +180,7 @@ def cycles(sources: Sources) -> list[str]:
         if path != "kpki/__init__.py" and module != module_of(path):
             graph.setdefault(module_of(path), set()).add(module)
 
-    def reach(start: str) -> set[str]:
-        seen, waiting = set[str](), [start]
-        while waiting:
-            new = graph.get(waiting.pop(), set()) - seen
-            seen |= new
-            waiting += new
-        return seen
-
-    return [f"{module} imports itself, by way of others" for module in graph if module in reach(module)]
+    return [f"{module} imports itself, by way of others" for module in graph if module in reachable(graph, module)]
 
 
 def world(sources: Sources) -> list[str]:
@@ -224,9 +251,9 @@ def docstrings(sources: Sources) -> list[str]:
     return complaints
 
 
-RULES: list[Rule] = [arrows, front_door, cycles, world, costly, length, docstrings]
+RULES: list[Rule] = [arrows, cluster_arrows, front_door, cycles, world, costly, length, docstrings]
 
-PEM, STAGE, A, B = "kpki/pem.py", "kpki/stages/keys.py", "kpki/cluster/a.py", "kpki/cluster/b.py"
+PEM, STAGE, A, B = "kpki/pem.py", "kpki/stages/keys.py", "kpki/cluster/plan/a.py", "kpki/cluster/plan/b.py"
 RUN, CLI, DOOR, TEST = "kpki/lessons/runner.py", "kpki/cli/main.py", "kpki/__init__.py", "tests/test_x.py"
 BAD: list[tuple[Rule, Sources]] = [
     (arrows, {PEM: "import kpki.stages.keys"}),
@@ -236,10 +263,13 @@ BAD: list[tuple[Rule, Sources]] = [
     (arrows, {"kpki/kubernetes/verdict.py": "from kpki.files import read"}),
     (arrows, {RUN: "from kpki.cli.main import run"}),
     (arrows, {"kpki/helpers.py": ""}),
+    (cluster_arrows, {"kpki/cluster/observed/uses.py": "from ..rules.leaves import Judge"}),
+    (cluster_arrows, {"kpki/cluster/desired/rows.py": "def f():\n    from kpki.cluster.plan import plan"}),
+    (cluster_arrows, {"kpki/cluster/helpers.py": ""}),
     (front_door, {DOOR: "from kpki.pem import load_key"}),
     (front_door, {DOOR: "TABLE = {'run': 'cli.main'}"}),
     (front_door, {DOOR: "TABLE = {'run': 'kpki.cli.main'}"}),
-    (cycles, {A: "from kpki.cluster import b", B: "def f():\n    from kpki.cluster import a"}),
+    (cycles, {A: "from kpki.cluster.plan import b", B: "def f():\n    from kpki.cluster.plan import a"}),
     (cycles, {A: "if TYPE_CHECKING:\n    from . import b", B: "from .a import f"}),
     (world, {A: "open('x')"}),
     (world, {A: "import os as o\no.replace('x', 'y')"}),
@@ -277,8 +307,10 @@ BAD: list[tuple[Rule, Sources]] = [
 GOOD: list[tuple[Rule, Sources]] = [
     (arrows, {CLI: "from kpki import genrsa, files\nimport kpki.doctor.logs"}),
     (arrows, {A: "from . import b\nfrom kpki import pem"}),
+    (cluster_arrows, {"kpki/cluster/plan/plan.py": "from ..observed.inventory import Found\nfrom . import roots",
+                      "kpki/cluster/check/check.py": "from ..flags import f"}),
     (front_door, {DOOR: "TABLE = {'a': 'client'}\nif TYPE_CHECKING:\n    from kpki.pem import load_key"}),
-    (cycles, {A: "from . import b, c", B: "from .c import f", "kpki/cluster/c.py": "import os"}),
+    (cycles, {A: "from . import b, c", B: "from .c import f", "kpki/cluster/plan/c.py": "import os"}),
     (cycles, {DOOR: "if TYPE_CHECKING:\n    from kpki.cli import main", CLI: "import kpki"}),
     (world, {"kpki/files.py": "import os\nopen('x')\nos.rename('x', 'y')"}),
     (world, {A: "import os\ndef f(name):\n    return os.path.join(name, opener.open)"}),
@@ -328,3 +360,10 @@ def test_the_table_of_contributing_is_the_one_that_is_held() -> None:
         assert ARROWS[room] - {"front"} == (named[may_import] if may_import in named else set(may_import.split(", ")))
         above = above | {room}
     assert above == set(ARROWS) - {"front", "__main__"}
+
+
+def test_the_rooms_of_cluster_in_contributing_are_those_that_are_held() -> None:
+    """CONTRIBUTING.md names every room of cluster/, with the arrows of this page."""
+    page = (TOP / "CONTRIBUTING.md").read_text()
+    table = re.findall(r"^\| `cluster/(\w+)(?:\.py|/)` \| .* \| (.*) \|$", page, re.MULTILINE)
+    assert {room: {*may_import.split(", ")} - {"nothing"} for room, may_import in table} == CLUSTER

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import files
 from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json
+from .. import files
 
 if TYPE_CHECKING:
-    from ..cluster.judging.contents import Finding
+    from ..cluster.finding import Finding
 
 Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
     "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else /)."))]
@@ -32,7 +32,7 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
 
     Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check.
     """
-    from ..cluster.check import check as look_through
+    from ..cluster.check.check import check as look_through
     from ..cluster.workspace import DESCRIPTION
     words, now = Words(quiet=quiet), moment_of(at)
     if path is None:
@@ -61,7 +61,7 @@ def _document(finding: Finding) -> dict[str, object]:
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    from ..cluster.judging.contents import shown
+    from ..cluster.observed.contents import shown
     last: tuple[str, ...] = ()
     for finding in findings:
         where = f"{finding.host}: " if finding.host else ""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import InputError
 from .common import Explain, Json, Quiet, Words, host_name, put_json
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..kubernetes.components import Flag
@@ -41,7 +41,7 @@ def flags(component: Component, node: NodeName = None, form: Format = None, work
     from shlex import quote
 
     from ..cluster import flags as components
-    from ..cluster.wanted import layout_of
+    from ..cluster.desired.rows import layout_of
     from ..cluster.workspace import read_cluster
     from ..kubernetes.components import find_component
     words, known = Words(quiet=quiet), find_component(component)

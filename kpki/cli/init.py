@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .common import Explain, Json, Quiet, Words, host_name, put_json
 from .. import files
 from ..clock import utc_now
 from ..errors import FileError, InputError
-from .common import Explain, Json, Quiet, Words, host_name, put_json
 
 if TYPE_CHECKING:
-    from ..cluster.adopting.adoption import Adopted, Adoption
+    from ..cluster.adopt.adoption import Adopted, Adoption
 
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace to be.")]
 LayoutOfHosts = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
@@ -31,7 +31,7 @@ def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From 
     It is valid as it stands. With --from it says what a host or a kubeadm configuration says; a host's files are copied
     as they are, so that plan has nothing to do where nothing is wrong. Nothing that is there is overwritten.
     """
-    from ..cluster.adopting.adoption import adopt
+    from ..cluster.adopt.adoption import adopt
     words = Words(quiet=quiet)
     adoption = _adoption(folder, layout, source, node)
     written = adopt(folder, adoption, now=utc_now())
@@ -48,8 +48,8 @@ def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From 
 
 def _adoption(folder: str, layout: str | None, source: str | None, node: str | None) -> Adoption:
     """What the workspace is to hold."""
-    from ..cluster.adopting import adoption
-    from ..cluster.description import example_description
+    from ..cluster.adopt import adoption
+    from ..cluster.desired.description import example_description
     from ..kubernetes.layouts import KUBEADM, find_layout
     if layout is not None:
         find_layout(layout)

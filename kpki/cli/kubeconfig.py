@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .common import (Algorithm, Ca, CaKey, Days, Explain, Json, Passin, Quiet, Server, Words, host_name, put_json,
+                     read_authority)
 from .. import files
 from ..clock import utc_now
 from ..errors import FileError, InputError, about
-from .common import (Algorithm, Ca, CaKey, Days, Explain, Json, Passin, Quiet, Server, Words, host_name, put_json,
-                     read_authority)
 
 if TYPE_CHECKING:
-    from ..cluster.description import Cluster
+    from ..cluster.desired.description import Cluster
     from ..cluster.users import Account
 
 User = Annotated[str, typer.Argument(metavar="USER", help=(
@@ -43,9 +43,9 @@ def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Se
     A row's says what the description says. With --client-certificate and --client-key no pair is made: those files are
     named, or with --embed-certs put in. A FILE that is there already is not overwritten.
     """
+    from . import kubeconfig_steps as telling
     from ..cluster import users
     from ..cluster.authority import DAYS, check_algorithm, lasting
-    from . import kubeconfig_steps as telling
     words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
     pair = _given_pair(client_certificate, client_key, days, algorithm)
     validity = lasting(DAYS if days is None else days)
@@ -123,7 +123,7 @@ def _workspace(folder: str | None) -> tuple[str, Cluster | None]:
 def _account(user: str, groups: list[str], node: str | None, server: str | None, cluster: Cluster | None) -> Account:
     """Whose kubeconfig it is: a row's, or any user's."""
     from ..cluster import users
-    from ..cluster.description import DEFAULT_NAME
+    from ..cluster.desired.description import DEFAULT_NAME
     from ..kubernetes.kubeconfig import check_server
     is_row = user in users.ROW_NAMES and not groups
     if is_row and cluster is not None:

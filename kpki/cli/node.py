@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
+                     Server, Words, host_name, read_authority)
 from .. import files
 from ..clock import utc_now
 from ..errors import InputError, about
-from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
-                     Server, Words, host_name, read_authority)
 
 if TYPE_CHECKING:
     from ..cluster.workspace import Told
@@ -45,9 +45,10 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     They lie in DIR/NAME as they belong on the node. What is right already stays. Prints the kubelet's flags that must
     name the files.
     """
-    from ..cluster import node as nodes
-    from ..cluster import workspace
     from . import telling
+    from ..cluster import workspace
+    from ..cluster.node import node as nodes
+    from ..cluster.node.example import ensure_example
     words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
     if example:
         if ca or ca_key or out != _NODES:
@@ -62,7 +63,7 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     node, chosen = nodes.node_of(name, address, dns), _layout(layout, told, os.path.join(out, name))
     nodes.check_wishes(days=days, algorithm=algorithm, server=server)
     if example:
-        ca, ca_key = workspace.ensure_example(_EXAMPLE, now)
+        ca, ca_key = ensure_example(_EXAMPLE, now)
     authority = read_authority(ca, ca_key, passin, now)
     folder, trees = _place(out)
     with workspace.locked(folder, now):
@@ -83,9 +84,9 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
             layout: LayoutName = None, out: Out = _NODES, json: Json = False, explain: Explain = False,
             quiet: Quiet = False) -> int:
     """On the node: make a key, which stays, and a request for the CA."""
-    from ..cluster import node as nodes
-    from ..cluster import workspace
     from . import telling
+    from ..cluster import workspace
+    from ..cluster.node import node as nodes
     words, now = Words(quiet=quiet), utc_now()
     told = workspace.told(os.curdir, name, host_name=host_name())
     node, chosen = nodes.node_of(name, address, dns), _layout(layout, told, os.path.join(out, name))
@@ -111,10 +112,10 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
 
     The names and addresses are those said here, never more because a request asks.
     """
-    from .. import pem
-    from ..cluster import node as nodes
-    from ..cluster import workspace
     from . import telling
+    from .. import pem
+    from ..cluster import workspace
+    from ..cluster.node import node as nodes
     words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
     told = workspace.told(os.curdir, node, host_name=host_name())
     if told is not None:
@@ -148,11 +149,11 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
 
     What is replaced is kept under var/lib/kpki/backup. A kubeconfig that is there and right stays.
     """
-    from ..cluster import installation
-    from ..cluster.node import check_wishes
+    from . import telling
+    from ..cluster.node import installation
+    from ..cluster.node.node import check_wishes
     from ..kubernetes.layouts import find_layout
     from ..kubernetes.profiles import check_node_name
-    from . import telling
     words, now = Words(quiet=quiet), utc_now()
     name = check_node_name(host_name().lower() if node is None else node)
     check_wishes(server=server)
@@ -182,7 +183,7 @@ def _validity(days: int | None, told: Told | None) -> timedelta:
 
 def _layout(name: str | None, told: Told | None, tree: str) -> Layout:
     """The layout that is said, else the description's, else the one that is there in the tree, else ssl."""
-    from ..cluster.inventory import layout_there
+    from ..cluster.observed.inventory import layout_there
     from ..kubernetes.layouts import SSL, find_layout
     if name is not None:
         return find_layout(name)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
 from .. import files
 from ..clock import utc_now
-from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
 
 if TYPE_CHECKING:
-    from ..cluster.plan import HostPlan, Plan, Step, Waiting
+    from ..cluster.leaf_files import Step
+    from ..cluster.plan.plan import HostPlan, Plan, Waiting
 
 Example = Annotated[bool, typer.Option("--example", help="Write the built-in cluster.yaml first: three hosts.")]
 
@@ -30,7 +31,7 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
 
     Exit status 0: nothing to do; 1: something to do, or something waits.
     """
-    from ..cluster.workspace import plan_of
+    from ..cluster.plan.of_workspace import plan_of
     words = Words(quiet=quiet)
     planned = plan_of(folder, now=utc_now(), host_name=host_name())
     hosts = list(planned.hosts()) if json else planned.hosts()
@@ -56,8 +57,10 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
     What is replaced is kept under backup/. Exit status 0: done; 1: something waits for a CA's key.
     """
     from ..cluster import workspace
-    from ..cluster.apply import apply as carry_out
-    from ..cluster.plan import Step, Waiting
+    from ..cluster.leaf_files import Step
+    from ..cluster.plan.apply import apply as carry_out
+    from ..cluster.plan.of_workspace import plan_of
+    from ..cluster.plan.plan import Waiting
     words, now, waiting = Words(quiet=quiet), utc_now(), list[Waiting]()
     if not example:
         workspace.description_path(folder)
@@ -65,7 +68,7 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
         if example:
             workspace.ensure_example_description(folder, now)
         cluster = workspace.read_cluster(folder, host_name=host_name())
-        planned = workspace.plan_of(folder, now=now, cluster=cluster, passphrase=key_passphrase(
+        planned = plan_of(folder, now=now, cluster=cluster, passphrase=key_passphrase(
             passin, ((path, files.read(path)) for path in workspace.ca_keys(folder, cluster))))
         if explain:
             _explain(planned, words)
@@ -122,7 +125,7 @@ def _command(name: str, folder: str) -> str:
 
 
 def _explain(planned: Plan, words: Words) -> None:
-    from ..cluster.script import script_of
+    from ..cluster.script.script import script_of
     words.say("kpki compares what the description wants with what is there. The same by hand, as kpki script has it:",
               *(line.rstrip("\n") for line in script_of(planned)))
 

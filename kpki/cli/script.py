@@ -4,8 +4,8 @@ from __future__ import annotations
 import os
 import sys
 
-from ..clock import utc_now
 from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
+from ..clock import utc_now
 
 
 def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False, explain: Explain = False,
@@ -16,8 +16,8 @@ def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False
     """
     from shlex import quote
 
-    from ..cluster.script import script_of
-    from ..cluster.workspace import plan_of
+    from ..cluster.plan.of_workspace import plan_of
+    from ..cluster.script.script import script_of
     words = Words(quiet=quiet)
     planned = plan_of(folder, now=utc_now(), passphrase=key_passphrase(passin, ()), host_name=host_name())
     if json:

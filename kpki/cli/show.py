@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .common import At, Explain, Json, Quiet, Words, moment_of, put_json
 from .. import files
 from ..errors import about
-from .common import At, Explain, Json, Quiet, Words, moment_of, put_json
 
 if TYPE_CHECKING:
     from ..kubernetes.showing.shown import Context, Judgement, Shown
@@ -30,12 +30,12 @@ def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False, expl
     The file is a certificate, a bundle, a request, a key or a kubeconfig. Never prints a secret. Exit status 0: shown
     (also what has expired); 1: something in the file cannot be read; 2: there is no such file.
     """
+    from .show_text import lines_of
     from ..cluster.authority import trusted_bundle
-    from ..cluster.inventory import root_of
+    from ..cluster.observed.inventory import root_of
     from ..kubernetes.showing.show import show as show_bytes
     from ..kubernetes.showing.shown import problems
     from ..pem import dump_certificate
-    from .show_text import lines_of
     words, now, authorities = Words(quiet=quiet), moment_of(at), list[bytes]()
     if ca is not None:
         data = files.read(ca)

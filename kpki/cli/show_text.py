@@ -31,7 +31,7 @@ def lines_of(shown: Sequence[Shown], *, ca: str | None, now: datetime) -> Iterat
 
 
 def _aligned(rows: Iterable[Row], indent: str = "  ") -> Iterator[str]:
-    from ..cluster.judging.contents import shown as printable
+    from ..cluster.observed.contents import shown as printable
     for label, text in rows:
         yield f"{indent}{label:<{_WIDTH}} {printable(text)}".rstrip()
 

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from .common import Words, put_json
 from .. import files
-from ..cluster.node import REQUEST_ALGORITHM
+from ..cluster.node.node import REQUEST_ALGORITHM
 from ..kubernetes.components import row_flags
 from ..kubernetes.layouts import Layout
 from ..kubernetes.profiles import KUBELET, Identity, Profile, leaf_extensions, sans_text
 from ..kubernetes.restarts import components_of, restart_lines
-from .common import Words, put_json
 
 if TYPE_CHECKING:
     from cryptography.x509 import CertificateSigningRequest
 
     from ..cluster.authority import Authority
-    from ..cluster.installation import Installation
-    from ..cluster.node import Node
-    from ..cluster.wanted import Row
+    from ..cluster.desired.rows import Row
+    from ..cluster.node.installation import Installation
+    from ..cluster.node.node import Node
 
 Written = Sequence[tuple[files.File, str]]
 _DONE = {"create": "made", "replace": "replaced", "keep": "right already"}

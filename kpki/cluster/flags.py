@@ -5,15 +5,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .desired.description import Cluster, Host, load_cluster
+from .desired.rows import Wanted, layout_of
+from .workspace import authority_paths, is_there
 from .. import files
 from ..errors import InputError, about
 from ..kubernetes.components import Component, Flag, find_component
 from ..kubernetes.layouts import find_layout
 from ..kubernetes.profiles import check_node_name
 from ..pem import is_encrypted, load_certificates
-from .description import Cluster, Host, load_cluster
-from .wanted import Wanted, layout_of
-from .workspace import authority_paths, is_there
 
 _MOST_NAMED = 5     # hosts in one message
 

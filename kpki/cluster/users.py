@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from .authority import Authority, day, issue, key_fault, load_bundle, make_key, trusted_bundle
+from .desired.rows import NODES_FOLDER, Row, Wanted, blank_kubeconfig, layout_of
 from .. import pem
 from ..errors import InputError, RefusedError, about
 from ..kubernetes import reading
@@ -14,13 +16,11 @@ from ..kubernetes.kubeconfig import Kubeconfig, Material, check_server, dump_kub
 from ..kubernetes.layouts import KUBEADM, LAYOUTS
 from ..kubernetes.profiles import MASTERS_GROUP, Identity, Profile
 from ..stages import keys
-from .authority import Authority, day, issue, key_fault, load_bundle, make_key, trusted_bundle
-from .wanted import NODES_FOLDER, Row, Wanted, blank_kubeconfig, layout_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-    from .description import Cluster
+    from .desired.description import Cluster
 
 LONGEST = 64    # a commonName's and an organizationName's upper bound (RFC 5280, appendix A.1)
 KUBELET = "kubelet"     # the word for the kubelet's row, which each layout names for what else it is used as

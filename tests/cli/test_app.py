@@ -64,7 +64,7 @@ def test_an_interrupt_is_130(kpki: Run, monkeypatch: pytest.MonkeyPatch, key: ty
     def interrupt(*_: object, **__: object) -> None:
         raise key
 
-    monkeypatch.setattr("kpki.cluster.check.check", interrupt)
+    monkeypatch.setattr("kpki.cluster.check.check.check", interrupt)
     assert kpki("check", ".", status=130).err.split() == ["kpki:", "interrupted"]
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from kpki.cluster.inventory import PASSED_OVER, TOPS
+from kpki.cluster.observed.inventory import PASSED_OVER, TOPS
 from kpki.kubernetes.causes import CAUSES, ROWS, Cause
 from kpki.kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, LAYOUT_NAMES
 from kpki.kubernetes.told import CONFIGURATIONS, ENVIRONMENTS, MANIFESTS
-from tests.cluster.matrix.test_matrix import ON_DISK
+from tests.cluster.check.matrix.test_matrix import ON_DISK
 
 PAGE = Path(__file__).parents[2] / "docs" / "check.md"
 TEXT = PAGE.read_text()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kpki.cluster.description import example_description, load_cluster
+from kpki.cluster.desired.description import example_description, load_cluster
 from kpki.cluster.flags import component_flags
 from kpki.kubernetes.components import COMPONENTS, KUBELET
 from kpki.kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig

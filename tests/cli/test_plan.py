@@ -15,8 +15,8 @@ import pytest
 
 from kpki import pem
 from kpki.cli import plan as page
-from kpki.cluster.description import LAYOUT_NAMES, example_description
-from kpki.cluster.plan import Waiting
+from kpki.cluster.desired.description import LAYOUT_NAMES, example_description
+from kpki.cluster.plan.plan import Waiting
 
 Run = Callable[..., Any]
 PKI = "etc/kubernetes/pki"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kpki.cluster.description import example_description
+from kpki.cluster.desired.description import example_description
 
 Kpki = Callable[..., Any]
 

@@ -12,10 +12,10 @@ from cryptography.x509 import Certificate
 
 from kpki import files, pem
 from kpki.cluster.authority import Authority, example_authority, load_authority
-from kpki.cluster.findings import check_node
-from kpki.cluster.inventory import inspect
-from kpki.cluster.judging.contents import Finding
-from kpki.cluster.node import issue_node
+from kpki.cluster.finding import Finding
+from kpki.cluster.node.node import issue_node
+from kpki.cluster.observed.inventory import inspect
+from kpki.cluster.rules.host import check_node
 from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.keys import genpkey
 from kpki.stages.requests import req_new

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509 import Certificate
 
 from kpki import pem
-from kpki.cluster.description import Cluster, load_cluster
+from kpki.cluster.desired.description import Cluster, load_cluster
+from kpki.cluster.desired.rows import layout_of
 from kpki.cluster.flags import component_flags
-from kpki.cluster.plan import make_plan
-from kpki.cluster.wanted import layout_of
+from kpki.cluster.plan.plan import make_plan
 from kpki.kubernetes.kubeconfig import Material, load_kubeconfig
 from kpki.stages.certificates import req_x509
 from kpki.stages.handshake import handshake

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from kpki.cluster.description import Cluster, load_cluster
+from kpki.cluster.desired.description import Cluster, load_cluster
+from kpki.cluster.desired.rows import Wanted
 from kpki.cluster.flags import (as_config, as_lines, as_systemd, ca_state, choose_host, component_flags, hosts_of,
                                 staying)
-from kpki.cluster.wanted import Wanted
 from kpki.errors import FileError, InputError
 from kpki.kubernetes.components import COMPONENT_NAMES
 

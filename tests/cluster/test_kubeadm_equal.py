@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kpki import pem
-from kpki.cluster.description import load_cluster
-from kpki.cluster.plan import make_plan
+from kpki.cluster.desired.description import load_cluster
+from kpki.cluster.plan.plan import make_plan
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 PKI = "etc/kubernetes/pki"

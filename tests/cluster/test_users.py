@@ -12,9 +12,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kpki import pem
 from kpki.cluster.authority import Authority, example_authority, load_authority
-from kpki.cluster.description import Cluster, load_cluster
-from kpki.cluster.users import (ROW_NAMES, Account, cluster_server, given_kubeconfig,
-                                issued_kubeconfig, row_account, user_account, user_kubeconfig)
+from kpki.cluster.desired.description import Cluster, load_cluster
+from kpki.cluster.users import (ROW_NAMES, Account, cluster_server, given_kubeconfig, issued_kubeconfig, row_account,
+                                user_account, user_kubeconfig)
 from kpki.cluster.workspace import authority_paths
 from kpki.errors import InputError, KpkiError, RefusedError
 from kpki.kubernetes import reading

@@ -9,8 +9,9 @@ import pytest
 from kpki import files, pem
 from kpki.clock import utc_now
 from kpki.cluster.authority import load_authority
-from kpki.cluster.description import example_description, load_cluster
-from kpki.cluster.workspace import ensure_example, look_in, read_cluster, write
+from kpki.cluster.desired.description import example_description, load_cluster
+from kpki.cluster.node.example import ensure_example
+from kpki.cluster.workspace import look_in, read_cluster, write
 from kpki.errors import ConfigurationError, FileError
 
 

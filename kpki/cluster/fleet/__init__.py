@@ -1,1 +1,1 @@
-"""Many hosts at once: in batches, on all processors."""
+"""Many hosts on all processors, and what no two of them may share."""

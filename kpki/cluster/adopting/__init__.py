@@ -1,1 +1,0 @@
-"""The files of a host → the workspace that describes them."""

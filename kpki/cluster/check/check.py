@@ -1,0 +1,119 @@
+"""What `kpki check` is asked of: a workspace, a host's tree, a folder of certificates, or one file."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from .described import check_described, check_workspace
+from .plain import check_plain, inspect_plain
+from .remedies.remedy import with_remedies
+from .remedies.situation import Situation
+from ..authority import sound_key, trusted_bundle
+from ..desired.rows import NODES_FOLDER
+from ..finding import Finding
+from ..observed.inventory import TOPS, inspect, layout_there, tree_owner
+from ..rules.host import check_node, flag_faults
+from ..workspace import DESCRIPTION, read_cluster
+from ... import files
+from ...clock import utc_now
+from ...errors import InputError, KpkiError, about
+from ...kubernetes.profiles import LONGEST_NAME, check_node_name
+from ...kubernetes.reading import certifies
+from ...stages.keys import public_key_der
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check has found: whose files (*whose*, for people), the *findings*, how many *certificates* were read."""
+
+    whose: str
+    findings: Sequence[Finding]
+    certificates: int
+
+
+def check(path: str, *, now: datetime | None = None, host_name: str = "", node: str | None = None,
+          ca: str | None = None, ca_key: str | None = None, layout: str | None = None) -> Report:
+    """Everything that is wrong with what lies at a path, each finding with the commands that mend it here.
+
+    *path* is a workspace, which its description judges, a host's root tree, any folder, or one file; *node* says whose
+    tree it is, or which host of a workspace is asked for; *host_name* is this host's, for `/`. *ca* is the file of the
+    CA that counts, *ca_key* its key's, which the commands name. *now* (UTC, None: the clock) is the moment. Raises
+    InputError or FileError where there is nothing to judge.
+    """
+    now = now or utc_now()
+    if _is_there(path, DESCRIPTION):
+        _no_options(path, ca, layout)
+        if node is not None:
+            read_cluster(path, host_name=host_name).host(node)
+        findings, certificates = check_workspace(path, now=now, host_name=host_name)
+        return Report(os.path.normpath(path), [one for one in findings if node is None or one.host == node],
+                      certificates)
+    folder, name = _workspace_of(path)
+    if folder is not None and node in (None, name) and ca is None and layout is None:
+        report = _described_tree(folder, name, now=now, host_name=host_name)
+        if report is not None:
+            return report
+    authorities = None
+    if ca is not None:
+        data = files.read(ca)
+        with about(ca):
+            authorities = trusted_bundle(data)
+    if ca_key is not None:
+        key = sound_key(files.read(ca_key))
+        if key is not None and not any(certifies(one, public_key_der(key)) for one in authorities or ()):
+            raise InputError(f"{ca_key}: not the key of {ca or 'a CA that --ca names'}",
+                             hint="--ca CERT --ca-key KEY: the two halves of one CA")
+    if not _is_tree(path, layout):
+        owner = "" if node is None else check_node_name(node, longest=LONGEST_NAME)
+        plain = inspect_plain(path)
+        found = check_plain(plain, node=owner, now=now, authorities=authorities)
+        here = Situation(plain.inventory, owner or "NODE", ca, ca_key, now=now)
+        return Report(os.path.normpath(path), with_remedies(found, here), plain.inventory.certificates())
+    owner = check_node_name(tree_owner(path, host_name) if node is None else node, longest=LONGEST_NAME)
+    inventory = inspect(path, layout=layout, node=owner)
+    described = None
+    if ca is None and layout is None and _is_there(os.curdir, DESCRIPTION):
+        with suppress(KpkiError):   # a workspace that cannot be taken tells nothing of a tree elsewhere
+            described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
+    found = check_node(inventory, node=owner, now=now, authorities=authorities) if described is None else [
+        *described, *flag_faults(inventory)]
+    here = Situation(inventory, owner, ca, ca_key, workspace=described is not None, now=now)
+    return Report(owner, with_remedies(found, here), inventory.certificates())
+
+
+def _described_tree(folder: str, name: str, *, now: datetime, host_name: str) -> Report | None:
+    """What is wrong with a host's tree in a workspace; None where the workspace does not know the host, or something is
+    wrong with the workspace's own CAs, which is no fault of the tree."""
+    try:
+        findings, certificates = check_workspace(folder, now=now, host_name=host_name, only=name)
+    except KpkiError:
+        return None
+    return Report(name, findings, certificates)
+
+
+def _is_tree(path: str, layout: str | None) -> bool:
+    """Whether a path is a host's root: it is said, or a layout or one of its folders is there; `/` is nothing else."""
+    return path != "" and files.look_at(path).kind == "folder" and (
+        layout is not None or os.path.abspath(path) == os.sep or layout_there(path) is not None
+        or any(_is_there(path, one) for one in TOPS))
+
+
+def _is_there(folder: str, path: str) -> bool:
+    return files.look_at(folder).kind == "folder" and files.look(folder, path).kind != "missing"
+
+
+def _workspace_of(path: str) -> tuple[str | None, str]:
+    """The workspace that a host's tree lies in, None where it is in none; and the host's name."""
+    trees, name = os.path.split(os.path.abspath(path))
+    folder, last = os.path.split(trees)
+    if last != NODES_FOLDER or not _is_there(folder, DESCRIPTION):
+        return None, name
+    return os.path.relpath(folder), name
+
+
+def _no_options(path: str, ca: str | None, layout: str | None) -> None:
+    if ca is not None or layout is not None:
+        raise InputError(f"{path}: a workspace is judged by its cluster.yaml", hint="leave out --ca and --layout")

@@ -1,0 +1,1 @@
+"""A finding becomes shell commands, with the host's own names and paths."""

@@ -1,1 +1,0 @@
-"""What a description may say: its fields, and kubeadm's documents."""

@@ -1,0 +1,1 @@
+"""What a cluster should hold: its description, and the rows that follow for each host."""

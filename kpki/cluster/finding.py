@@ -1,0 +1,39 @@
+"""One fault that was found: what is wrong, where, and what mends the fault."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..kubernetes.causes import CAUSES, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault. Raises ValueError for a cause that `kubernetes.causes` does not list."""
+
+    cause: str
+    """The slug of the fault's kind (`kubernetes.causes`)."""
+    path: str
+    """The file, relative to the host's tree; inside a kubeconfig the entry after `#`."""
+    row: str
+    """The row of the profiles table, "" if the file is none of them."""
+    message: str
+    """The fact, for a person."""
+    got: str = ""
+    """What the file says."""
+    expected: str = ""
+    """What the file should say."""
+    host: str | None = None
+    """Whose tree the file lies in, None if there is one tree only."""
+    remedy: tuple[str, ...] = ()
+    """The shell commands that mend the fault, in order; a comment begins with `#`."""
+    mild: bool = False
+    """Whether the finding is a warning, whatever its cause usually is."""
+
+    def __post_init__(self) -> None:
+        if self.cause not in CAUSES:
+            raise ValueError(f"unknown cause {self.cause!r}")
+
+    @property
+    def severity(self) -> Severity:
+        """The cause's severity."""
+        return "warning" if self.mild else CAUSES[self.cause].severity

@@ -1,1 +1,0 @@
-"""What is wrong with one row: what is found of it held against what is wanted of it."""

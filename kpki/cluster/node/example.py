@@ -1,0 +1,24 @@
+"""The throw-away CA of `node issue --example`."""
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+from ..authority import example_authority
+from ..desired.rows import NODES_FOLDER
+from ..workspace import locked, write
+from ... import files
+from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE
+
+_EXAMPLE_CA = ("pki/ca.crt", "pki/ca.key")
+
+
+def ensure_example(folder: str, now: datetime) -> tuple[str, str]:
+    """The paths of the throw-away CA's certificate and key under *folder*, made unless they are there."""
+    certificate_path, key_path = _EXAMPLE_CA
+    with locked(folder, now):
+        if any(files.look(folder, path).kind == "missing" for path in _EXAMPLE_CA):
+            certificate, key = example_authority(now)
+            write(folder, [files.File(certificate_path, certificate, CERTIFICATE_MODE),
+                           files.File(key_path, key, KEY_MODE)], trees=NODES_FOLDER, now=now)
+    return os.path.join(folder, certificate_path), os.path.join(folder, key_path)

@@ -1,0 +1,1 @@
+"""What a host holds: its files, and what a file says."""

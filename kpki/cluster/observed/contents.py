@@ -1,0 +1,118 @@
+"""What a file of a tree holds, or the finding that says why it holds nothing of use."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from .inventory import Found
+from ..finding import Finding
+from ... import pem
+from ...errors import InputError
+from ...kubernetes import reading
+from ...stages.keys import public_key_der
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+
+def shown(text: str) -> str:
+    """Words that may hold a certificate's own, for one line of a terminal: escaped where they cannot be printed."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def read_certificates(found: Found, row: str) -> tuple[list[Certificate], Finding | None]:
+    """The certificates of a file, or why there are none."""
+    data, finding = readable(found, row)
+    if data is None:
+        return [], finding
+    certificates, fault = _certificates(data)
+    return [*certificates], fault and replace(fault, path=found.path, row=row)
+
+
+@lru_cache(maxsize=8)       # every host has the CA's
+def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
+    blocks, labels = _blocks(data)
+    if "CERTIFICATE" not in labels:
+        if any(label.endswith("PRIVATE KEY") for label in labels):
+            return (), Finding("key-cert-mismatch", "", "", "it holds a private key, not a certificate",
+                               got=labels[0], expected="CERTIFICATE")
+        return (), _no_pem("", "", data, "certificate")
+    try:
+        certificates = [pem.load_certificate(one.der, encoding="DER") for one in blocks if one.label == "CERTIFICATE"]
+    except InputError as error:
+        return (), Finding("malformed-x509", "", "", error.message)
+    part = next(filter(None, map(reading.unreadable, certificates)), None)
+    if part:
+        return (), Finding("malformed-x509", "", "", f"the {part} of a certificate in it cannot be read", got=part)
+    return certificates, None
+
+
+def readable(found: Found, row: str) -> tuple[bytes | None, Finding | None]:
+    """The bytes of a file, or why there are none."""
+    if found.missing:
+        return None, Finding("file-missing", found.path, row, "it is not there")
+    if found.data is None:
+        return None, Finding("key-unreadable", found.path, row, f"it cannot be read: {found.problem}")
+    return found.data, None
+
+
+def _blocks(data: bytes) -> tuple[list[pem.Block], list[str]]:
+    try:
+        blocks = list(pem.blocks(data))
+    except InputError:
+        blocks = []
+    return blocks, [block.label for block in blocks]
+
+
+def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
+    if not data.strip():
+        what = "the file is empty"
+    elif data[:1] == b"\x30":
+        what = "it looks like DER, and Kubernetes reads PEM only"
+    elif b"-----BEGIN " in data:
+        what = "the PEM block is cut off, broken or of another kind"
+    else:
+        what = "there is no PEM block in it"
+    return Finding("bad-pem", path, row, f"no {noun} in it: {what}", got=f"{len(data)} bytes",
+                   expected=f"a {noun} in PEM")
+
+
+def read_public_keys(found: Found, row: str) -> tuple[list[bytes], Finding | None]:
+    """The public keys (DER) of a file, or why there is none: of every block, a certificate or the private key is as
+    good, and what is none is passed over, as kube-apiserver does (client-go, util/keyutil: ParsePublicKeysPEM)."""
+    data, finding = readable(found, row)
+    if data is None:
+        return [], finding
+    public_keys = list[bytes]()
+    for block in _blocks(data)[0]:
+        with suppress(InputError):
+            if block.label == "CERTIFICATE":
+                public_keys.append(public_key_der(pem.load_certificate(block.der, encoding="DER").public_key()))
+            elif block.label in pem.KEY_LABELS:
+                public_keys.append(public_key_der(pem.load_key(block.armour)))
+            elif block.label == "PUBLIC KEY":
+                public_keys.append(public_key_der(pem.load_public_key(block.der, encoding="DER")))
+    return public_keys, None if public_keys else _no_pem(found.path, row, data, "public key")
+
+
+def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | None]:
+    """The private key of a file, or why there is none; one that is encrypted is of no use."""
+    data, finding = readable(found, row)
+    if data is None:
+        return None, finding
+    blocks, labels = _blocks(data)
+    if not any(label in pem.KEY_LABELS for label in labels):
+        if "CERTIFICATE" in labels:
+            return None, Finding("key-cert-mismatch", found.path, row, "it holds a certificate, not a private key",
+                                 got="CERTIFICATE", expected="PRIVATE KEY")
+        return None, _no_pem(found.path, row, data, "private key")
+    if any(pem.is_encrypted(block.armour[:200]) for block in blocks if block.label in pem.KEY_LABELS):
+        return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no component can load it")
+    try:
+        return pem.load_key(next(one for one in blocks if one.label in pem.KEY_LABELS)), None
+    except InputError as error:
+        return None, Finding("bad-pem", found.path, row, error.message)

@@ -1,0 +1,327 @@
+"""What is on disk: the files of a host's tree that its layout names, and those that its kubeconfigs name."""
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from ..desired.rows import NODES_FOLDER
+from ... import files
+from ...errors import InputError, KpkiError
+from ...kubernetes.components import COMPONENTS, KUBELET, Component
+from ...kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
+from ...kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, LAYOUTS, Layout, Place, find_layout
+from ...kubernetes.told import UNIT_FOLDERS, flags_in, sources_of
+
+_EMBEDDED = re.compile(rb"^ +(?:client-certificate|certificate-authority)-data:", re.MULTILINE)
+
+HOSTS = "etc/hosts"
+_KINDS = {"folder": "a folder", "link": "a link", "other": "a FIFO, a socket or a device"}
+_MOST_FOLDERS = 1000    # that are kept in mind
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One file as it was found: its *data* and *mode*, or the *problem* that keeps it from being read.
+
+    *missing* is true where nothing is there, *link* where a symbolic link leads to it.
+    """
+
+    path: str
+    data: bytes | None = field(default=None, repr=False)
+    mode: int = 0
+    problem: str = ""
+    missing: bool = False
+    link: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a component is told by one of its flags: the *value*, and the file *source* that it stands in."""
+
+    value: str
+    source: str
+
+    @property
+    def path(self) -> str:
+        """The file that it names, relative to the root; "" where it is no file."""
+        return posixpath.normpath(self.value).lstrip("/") if self.value.startswith("/") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """A host's tree: its *layout*, and every file that matters by its path relative to the *root*.
+
+    *told* is what the components' own flags and configuration say, by component and flag.
+    """
+
+    root: str
+    layout: Layout
+    found: Mapping[str, Found]
+    told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
+
+    def look(self, path: str) -> Found:
+        """One file; what is neither the layout's nor named by a kubeconfig was not looked for."""
+        return self.found.get(path) or Found(path, missing=True)
+
+    def certificates(self) -> int:
+        """How many certificates were read."""
+        return sum(certificates_in(one.data or b"") for one in self.found.values())
+
+
+def certificates_in(data: bytes) -> int:
+    """How many certificates a file holds: PEM blocks, or what a kubeconfig embeds."""
+    return data.count(b"-----BEGIN CERTIFICATE-----") + (len(_EMBEDDED.findall(data)) if b"-data:" in data else 0)
+
+
+def inspect(root: str, *, layout: str | None = None, also: Iterable[str] = (), node: str | None = None) -> Inventory:
+    """Read a host's tree: the files of its layout, those that its kubeconfigs name, and *also* these.
+
+    *layout* is a name, None: the one whose files or folders are there. With a *node*, whose tree it is, files lie where
+    that host's kubelet is told, or under the names that others give them, and private keys beside them are read too.
+    Raises InputError where no layout is there, FileError for a root that cannot be read.
+    """
+    chosen = choose_layout(root, layout)
+    if node is None:
+        return read_layout(root, chosen, also=also)
+
+    def there(path: str) -> bool:
+        return not look(root, path).missing
+
+    told = told_components(root)
+    adapted = _as_told(chosen.as_found(node, there), told, there)
+    named = (one.path for one in told.values() if one.path)
+    inventory = read_layout(root, adapted, also=(*also, KUBELET_CURRENT, BOOTSTRAP, HOSTS, *named,
+                                                 *_other_keys(root, adapted)))
+    return replace(inventory, told=told)
+
+
+def choose_layout(root: str, name: str | None) -> Layout:
+    """The layout of that *name*, None: the one whose files or folders are there. Raises as `inspect`."""
+    return _found_layout(root) if name is None else find_layout(name)
+
+
+def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inventory:
+    """Read the files of a layout, those that its kubeconfigs name, and *also* these."""
+    found = {path: look(root, path) for path in (*(path for path, _ in layout.files()), *also)}
+    for place in layout.places:
+        kubeconfig = kubeconfig_of(found, place)
+        if kubeconfig is not None:
+            for material in (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key):
+                if material.path:
+                    path = named_path(place.kubeconfig, material.path)
+                    found.setdefault(path, look(root, path))
+    return Inventory(root, layout, found)
+
+
+def told_components(root: str) -> dict[tuple[str, str], Told]:
+    """What the components of a host are told; nothing by files that cannot be read."""
+    return {(component.name, flag): Told(value, source) for component in COMPONENTS
+            for source in (*sources_of(component), *_drop_ins(root, component))
+            for flag, value in flags_in(component, source, look(root, source).data or b"").items()}
+
+
+def _drop_ins(root: str, component: Component) -> list[str]:
+    """The drop-ins of a component's unit, in the order in which systemd reads them: by name, whatever the folder."""
+    return sorted((f"{folder}/{component.name}.service.d/{name}" for folder in UNIT_FOLDERS
+                   for name in _names(root, f"{folder}/{component.name}.service.d") if name.endswith(".conf")),
+                  key=posixpath.basename)
+
+
+def _names(root: str, folder: str) -> list[str]:
+    """The names in a folder of a tree, sorted; none where there is no such folder."""
+    try:
+        top = files.resolve(os.path.abspath(root), folder)
+        return [path for path, _ in files.walk(top, skip=lambda path: "/" in path)]
+    except KpkiError:
+        return []
+
+
+def _as_told(layout: Layout, told: Mapping[tuple[str, str], Told], there: Callable[[str], bool]) -> Layout:
+    """A layout whose files are those that the components are told of; a kubelet's, as far as these are there.
+
+    What two components are told differently has a place for each.
+    """
+    named, places = {one.path for one in told.values()}, list(layout.places)
+    own = {path for path, _ in layout.files()}
+    for component in COMPONENTS:
+        for number, parts in _told_parts(layout, component, told):
+            place = layout.places[number]
+            if own & {*parts.values()} or component == KUBELET and not all(map(there, parts.values())):
+                continue
+            certificate, key, kubeconfig = (parts.get(part, "") for part in ("certificate", "key", "kubeconfig"))
+            alone = replace(place, certificate=certificate, key=key, kubeconfig=kubeconfig)
+            if named & {*place.files()} or places[number] != place:     # another component reads it where it was
+                places += [alone] if alone not in places else []
+            else:
+                places[number] = replace(place, certificate=certificate or place.certificate, key=key or place.key,
+                                         kubeconfig=kubeconfig or place.kubeconfig)
+    return replace(layout, places=tuple(places)) if places != [*layout.places] else layout
+
+
+def _told_parts(layout: Layout, component: Component,
+                told: Mapping[tuple[str, str], Told]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Which places of a layout a component is told files for (their numbers), and which files."""
+    found: dict[int, dict[str, str]] = {}
+    for flag in component.flags:
+        said = told.get((component.name, flag.name))
+        fitting = (number for number, place in enumerate(layout.places) if place.row in flag.rows
+                   and getattr(place, flag.part) and (flag.prefer != "every host's" or "" in place.holders))
+        number = next(fitting, None)
+        if said and said.path and number is not None:
+            found.setdefault(number, {}).setdefault(flag.part, said.path)
+    yield from found.items()
+
+
+_SECRETS = re.compile(r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
+# Folders that are not the tree: what was put aside, and what the kubelet keeps for its pods.
+PASSED_OVER = frozenset({"backup", "expired", "tmp", "pods", "plugins", "plugins_registry", "device-plugins",
+                         "manifests", "volumes", "checkpoints"})
+
+
+def _other_keys(root: str, layout: Layout) -> Iterator[str]:
+    """The private keys and kubeconfigs, by their names, in the folders of a layout that are no files of it."""
+    own = {path for path, _ in layout.files()}
+    folders = {posixpath.dirname(path) for path in own}
+    tops = sorted(one for one in folders if not any(one.startswith(f"{other}/") for other in folders))
+    for top in tops:
+        try:
+            for path, _ in files.walk(files.resolve(os.path.abspath(root), top), skip=_passes_over):
+                if _SECRETS.fullmatch(path) and f"{top}/{path}" not in own:
+                    yield f"{top}/{path}"
+        except KpkiError:
+            continue    # it is not there, or cannot be listed
+
+
+def _passes_over(path: str) -> bool:
+    return posixpath.basename(path) in PASSED_OVER
+
+
+def kubeconfig_of(found: Mapping[str, Found], place: Place) -> Kubeconfig | None:
+    """The kubeconfig of a place, where it is there and can be read."""
+    there = found.get(place.kubeconfig)
+    try:
+        return None if there is None or there.data is None else _loaded(there.data)
+    except InputError:
+        return None
+
+
+_loaded = lru_cache(maxsize=16)(load_kubeconfig)       # a host has a few, and each is asked for many times
+
+
+def named_path(kubeconfig: str, path: str) -> str:
+    """Where a path in a kubeconfig leads, relative to the root: from the root, or from the kubeconfig's own folder."""
+    return posixpath.normpath(posixpath.join("/", posixpath.dirname(kubeconfig), path)).lstrip("/")
+
+
+# The folders that make a folder a host's root.
+TOPS = ("etc/kubernetes", "var/lib/kubelet", "var/lib/kubernetes", "var/lib/kube-proxy", "etc/etcd", "etc/ssl/etcd")
+
+
+def root_of(path: str) -> tuple[str, str]:
+    """The root of the tree that a file lies in, and its path there; outside of a tree, this host's."""
+    inner = os.path.abspath(path).lstrip("/")
+    for top in TOPS:
+        before, found, after = f"/{inner}".rpartition(f"/{top}/")
+        if found:
+            return before or os.sep, f"{top}/{after}"
+    return os.sep, inner
+
+
+def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
+    """A look at one file after another of a tree: where its folders are is found out once, while they are there.
+
+    *linked* looks where a symbolic link is on the way.
+    """
+    top = os.path.abspath(root)
+    folders = dict[str, str]()
+
+    def place(folder: str) -> str | None:
+        """Where a folder is; None where nowhere, "" where a link leads to it."""
+        if not folder:
+            return top
+        if folder not in folders:
+            above, _, name = folder.rpartition("/")
+            there = place(above)
+            kind = files.look(there, name).kind if there else "link" if there == "" else "missing"
+            if kind == "missing":
+                return None
+            if len(folders) > _MOST_FOLDERS:
+                folders.clear()
+            folders[folder] = "" if kind == "link" else f"{there}/{name}"
+        return folders[folder]
+
+    def look_at(path: str) -> Found:
+        folder, _, name = path.rpartition("/")
+        try:
+            there = place(folder)
+            entry = files.look(there, name) if there else None
+            if there is None or entry and entry.kind == "missing":
+                return Found(path, missing=True)
+            if entry and entry.kind == "file":
+                return Found(path, files.read(f"{there}/{name}"), entry.mode)
+        except KpkiError as error:
+            return Found(path, problem=error.message)
+        return linked(path)
+
+    return look_at
+
+
+def look(root: str, path: str) -> Found:
+    """One file of a tree, symbolic links read as on the host whose tree it is."""
+    try:
+        top = os.path.abspath(root)
+        real = files.resolve(top, path)
+        link = real != os.path.join(top, path)
+        entry = files.look(os.path.dirname(real), os.path.basename(real))
+        if entry.kind == "missing":
+            return Found(path, missing=True, link=link)
+        if entry.kind != "file":
+            return Found(path, problem=f"it is no regular file but {_KINDS[entry.kind]}", link=link)
+        return Found(path, files.read(real), entry.mode, link=link)
+    except KpkiError as error:
+        return Found(path, problem=error.message)
+
+
+def check_root(root: str) -> None:
+    """Raise FileError unless *root* is a folder that can be listed."""
+    next(files.walk(root, skip=lambda _: True), None)
+
+
+def _found_layout(root: str) -> Layout:
+    check_root(root)
+    layout = layout_there(root)
+    if layout is None:
+        names = ", ".join(layout.name for layout in LAYOUTS)
+        raise InputError(f"{root}: none of kpki's layouts is there ({names})",
+                         hint="is it a host's root, with etc/kubernetes in it? Otherwise say --layout")
+    return layout
+
+
+def layout_there(root: str) -> Layout | None:
+    """The layout whose kubelet's kubeconfig is there, else one of its kubelet's files, else its CA's folder."""
+    def there(path: str) -> bool:
+        return files.look(root, path).kind != "missing"
+
+    clues: tuple[Callable[[Layout], list[str]], ...] = (
+        lambda layout: [layout.kubelet.kubeconfig],
+        lambda layout: [path for place in layout.node_places() for path in place.files()],
+        lambda layout: [posixpath.dirname(layout.places[0].certificate)])
+    for clue in clues:
+        for layout in LAYOUTS:
+            if any(map(there, clue(layout))):
+                return layout
+    return None
+
+
+def tree_owner(root: str, host_name: str) -> str:
+    """Whose tree a root is: the folder's name under `nodes/`, the host's for `/`. InputError where nothing tells."""
+    parts = posixpath.abspath(root).split("/")
+    if parts == ["", ""]:
+        return host_name.lower()
+    if len(parts) > 1 and parts[-2] == NODES_FOLDER:
+        return parts[-1]
+    raise InputError(f"{root}: whose tree is this?", hint="say --node NAME")

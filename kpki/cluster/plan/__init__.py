@@ -1,0 +1,1 @@
+"""Findings become ordered steps, and the steps become files."""

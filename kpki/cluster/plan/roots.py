@@ -1,0 +1,291 @@
+"""The CAs of a cluster and the pair that signs its service accounts' tokens: as they are, or still to be made."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ..authority import (PASSPHRASE_HINT, Authority, check_lasting, key_fault, load_authority, load_bundle,
+                         make_authority, make_key, sound_key)
+from ..desired.description import GIVEN_NAMES
+from ..desired.rows import NODES_FOLDER, Row, Wanted
+from ..finding import Finding
+from ..observed.contents import read_certificates, read_key, read_public_keys, readable
+from ..observed.inventory import Found
+from ..rules.judged import Look
+from ... import pem
+from ...errors import FileError, InputError, KpkiError, RefusedError, about
+from ...kubernetes import reading
+from ...kubernetes.layouts import CONTROL_PLANE, ETCD
+from ...stages import keys
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+Read = Callable[[str], bytes]
+NewKey = Callable[[str], "PrivateKeyTypes"]
+
+
+@dataclass(slots=True)
+class Root:
+    """A CA: its *bundle* (PEM), or none while it is still to be made; where it lies.
+
+    *given* says that the description names it. *key_pem* is its private key, None where it is kept elsewhere; no host
+    gets an *encrypted* one. *kept* is the sound key of a CA whose certificate is gone.
+    """
+
+    row: Row
+    bundle: bytes | None = None
+    key_pem: bytes | None = field(default=None, repr=False)
+    certificate_path: str = ""
+    key_path: str = ""
+    given: bool = False
+    encrypted: bool = False
+    kept: PrivateKeyTypes | None = field(default=None, repr=False)
+    authority: Authority | None = None
+    certificates: Sequence[Certificate] = ()
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether its key is here, or will be."""
+        return self.bundle is None or self.key_pem is not None
+
+    @property
+    def keeps_key(self) -> bool:
+        """Whether the workspace is to hold its key."""
+        return self.can_sign and not self.given
+
+    @property
+    def signer(self) -> Certificate | None:
+        """The certificate of the bundle that signs, where the key tells it."""
+        return self.authority.certificate if self.authority else None
+
+    @property
+    def host_key(self) -> bytes | None:
+        """The key as a host gets it (PEM); None where it is kept elsewhere, or encrypted."""
+        if self.encrypted or self.authority is None:
+            return None
+        return pem.dump_key(self.authority.key, form="traditional")
+
+    def ready(self) -> Authority:
+        """The CA at work. Raises InputError where its key is still locked."""
+        if self.authority is None:
+            raise InputError(f"{self.key_path}: the CA's private key is encrypted",
+                             hint=PASSPHRASE_HINT)
+        return self.authority
+
+
+@dataclass(slots=True)
+class ServiceAccounts:
+    """The pair that signs tokens; the public half alone where the key is kept elsewhere.
+
+    *public_pem* may hold further keys, whose tokens are still to be taken.
+    """
+
+    row: Row
+    key_pem: bytes | None = field(default=None, repr=False)
+    public_pem: bytes | None = None
+
+    @property
+    def public_key(self) -> bytes | None:
+        """The public key (DER), None while it is still to be made."""
+        if self.key_pem is not None:
+            return keys.public_key_der(pem.load_key(self.key_pem))
+        return next(iter(_public_keys(self.public_pem)), None)
+
+    @property
+    def derived(self) -> bool:
+        """Whether the public key is the private key's half and nothing else."""
+        return self.key_pem is not None and len(_public_keys(self.public_pem)) == 1
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether its key is here, or will be."""
+        return self.public_pem is None or self.key_pem is not None
+
+    @property
+    def keeps_key(self) -> bool:
+        """Whether the workspace is to hold its key."""
+        return self.can_sign
+
+    def fault(self, path: str, found: Found) -> Finding | None:
+        """What is wrong with a file of the pair that is there, None where it is right."""
+        row = self.row.name
+        if path == self.row.place.key:
+            key, finding = read_key(found, row)
+            if key is not None and keys.public_key_der(key) == self.public_key:
+                return None
+            return finding or Finding("weak-signature-or-key", path, row, "it is a key that Kubernetes does not read")
+        public_keys, finding = read_public_keys(found, row)
+        if finding or self.public_key in public_keys:
+            return finding
+        return Finding("sa-key-mismatch", path, row, "it is not the public half of the key beside it")
+
+
+def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: bytes | None, now: datetime) -> Root:
+    """A CA as the description gives it, as the workspace holds it, or as a host's tree still has it; else one to make.
+
+    Raises InputError, FileError or RefusedError for files that are no CA: a CA is never replaced.
+    """
+    given = wanted.cluster.authorities.get(GIVEN_NAMES.get(row.name, ""))
+    if given is not None:
+        data, key = read(given.certificate), read(given.key) if given.key else None
+        root = _loaded(row, data, key, given.certificate, given.key or "", passphrase, now)
+        root.given = True
+        there = look(row.place.certificate).data
+        if there is not None and not _same(there, root.certificates):
+            raise InputError(f"{row.place.certificate}: another CA than {given.certificate}, which the description "
+                             "names, and a CA is never replaced", hint="move away the one that is not the cluster's")
+        return root
+    own_key = _present(look(row.place.key))
+    for certificate_path, key_path in _places(row, wanted):
+        if (certificate := _present(look(certificate_path))) is not None:
+            found = own_key or _present(look(key_path)) or _key_elsewhere(certificate, look, _places(row, wanted))
+            return _loaded(row, certificate.data or b"", found.data if found else None, certificate_path,
+                           found.path if found else row.place.key, passphrase, now)
+    kept = look(row.place.key)
+    return Root(row, certificate_path=row.place.certificate, key_path=row.place.key, kept=_kept(kept, passphrase),
+                encrypted=pem.is_encrypted(kept.data or b""))
+
+
+def _same(data: bytes, certificates: Sequence[Certificate]) -> bool:
+    try:
+        return load_bundle(data) == [*certificates]
+    except InputError:
+        return False
+
+
+def _places(row: Row, wanted: Wanted) -> Iterator[tuple[str, str]]:
+    """Where a CA may lie: in the workspace, else in the tree of a host that holds it."""
+    yield row.place.certificate, row.place.key
+    for host in wanted.cluster.hosts:
+        if host.roles & {CONTROL_PLANE, ETCD}:
+            for one in wanted.of_host(host):
+                if one.name == row.name and one.place.key:
+                    tree = f"{NODES_FOLDER}/{host.name}"
+                    yield f"{tree}/{one.place.certificate}", f"{tree}/{one.place.key}"
+
+
+def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[str]:
+    """Which of a workspace's two files of a CA is the wrong one, where the tree of a host has the right one still, so
+    that apply takes it back from there once that file is gone."""
+    place = row.place
+    (_, own_key), *others = _places(row, wanted)
+    key, certificates = sound_key(look(own_key).data or b""), read_certificates(look(place.certificate), row.name)[0]
+    for certificate_path, key_path in others:
+        copy, copied = read_certificates(look(certificate_path), row.name)[0], sound_key(look(key_path).data or b"")
+        if copy and (key is None or any(reading.certifies(one, keys.public_key_der(key)) for one in copy)) \
+                and copy != certificates:
+            yield place.certificate
+        elif copied and any(reading.certifies(one, keys.public_key_der(copied)) for one in certificates):
+            yield place.key
+
+
+def _key_elsewhere(certificate: Found, look: Look, places: Iterator[tuple[str, str]]) -> Found | None:
+    """The key of a CA that one of the places still holds, None where it is kept elsewhere."""
+    with about(certificate.path):
+        bundle = load_bundle(certificate.data or b"")
+    for _, path in places:
+        found = look(path)
+        if found.data is not None and (key := sound_key(found.data)) is not None:
+            public_key = keys.public_key_der(key)
+            if any(reading.certifies(one, public_key) for one in bundle):
+                return found
+    return None
+
+
+def _present(found: Found) -> Found | None:
+    """A file that is there; FileError for one that cannot be read."""
+    if found.problem:
+        raise FileError(f"{found.path}: {found.problem}")
+    return None if found.missing else found
+
+
+def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key_path: str, passphrase: bytes | None,
+            now: datetime) -> Root:
+    with about(certificate_path):
+        certificates = load_bundle(data)
+        if fault := next(filter(None, map(reading.ca_fault, certificates)), None):
+            raise RefusedError(f"the certificate is not a CA: {fault}", hint="take the cluster's CA certificate")
+    bundle = pem.dump_certificates(certificates)
+    root = Root(row, bundle, key, certificate_path, key_path, certificates=certificates)
+    root.encrypted = pem.is_encrypted(key or b"")
+    if key is None or root.encrypted and passphrase is None:
+        with about(certificate_path):
+            check_lasting(certificates, now)
+    else:
+        root.authority = load_authority(data, key, passphrase=passphrase if root.encrypted else None, now=now,
+                                        names=(certificate_path, key_path))
+    return root
+
+
+def _kept(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
+    """The key of a CA whose certificate is gone: what it signed stays right under a new certificate of it."""
+    if found.missing:
+        return None
+    data, finding = readable(found, "ca")
+    with about(found.path):
+        if data is None:
+            raise FileError(finding.message if finding else "it cannot be read")
+        return pem.load_key(data, passphrase)
+
+
+def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime, new_key: NewKey = make_key) -> None:
+    """Make a CA that is not there yet, in place: its key, unless one is kept, and its certificate."""
+    key = root.kept or new_key(algorithm)
+    root.authority = make_authority(root.row.profile, key, validity=wanted.cluster.ca_validity, now=now)
+    root.bundle, root.certificates = root.authority.bundle, [root.authority.certificate]
+    root.key_pem = pem.dump_key(key, form="traditional")
+
+
+def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAccounts:
+    """The pair as the workspace holds it, or as a control-plane host's tree still has it; else one to make.
+
+    A key that cannot be read is made anew. Raises RefusedError for an encrypted one, FileError for a file that is no
+    file.
+    """
+    alone: ServiceAccounts | None = None
+    broken = False
+    for public_path, key_path in _places(row, wanted):
+        key, public = _present(look(key_path)), _present(look(public_path))
+        if key is not None and (loaded := _token_key(key_path, key.data or b"")) is not None:
+            half = pem.dump_public_key(loaded.public_key())
+            there = public.data if public and {*_public_keys(half)} <= {*_public_keys(public.data)} else half
+            pair = ServiceAccounts(row, key.data, there)
+            if alone is None or pair.public_key == alone.public_key:
+                return pair
+        elif key is not None:
+            broken |= key_path == row.place.key
+        elif public is not None and alone is None and not broken:
+            with about(public_path):
+                alone = ServiceAccounts(row, None, public.data)
+                if alone.public_key is None:
+                    raise InputError("no public key in it that Kubernetes reads")
+    return alone or ServiceAccounts(row)
+
+
+def _public_keys(data: bytes | None) -> list[bytes]:
+    return read_public_keys(Found("", data), "")[0]
+
+
+def _token_key(path: str, data: bytes) -> PrivateKeyTypes | None:
+    """The key in *data*, None where Kubernetes cannot read it; a short RSA key signs tokens as well as it ever did."""
+    if pem.is_encrypted(data):
+        raise RefusedError(f"{path}: the service accounts' key is encrypted, and no component has a passphrase to give",
+                           hint=f"decrypt it first: kpki pkey -in {path} -out PLAIN-KEY")
+    try:
+        key = pem.load_key(data, encoding="PEM")
+    except KpkiError:
+        return None
+    return key if isinstance(key, rsa.RSAPrivateKey) or key_fault(key.public_key()) is None else None
+
+
+def make_service_accounts(pair: ServiceAccounts, *, algorithm: str, new_key: NewKey = make_key) -> None:
+    """Make the pair that is not there yet, in place."""
+    key = new_key(algorithm)
+    pair.key_pem = pem.dump_key(key, form="traditional")
+    pair.public_pem = pem.dump_public_key(key.public_key())

@@ -1,1 +1,0 @@
-"""What to do about findings: the shell commands that mend them here, with their own names and paths."""

@@ -1,0 +1,68 @@
+"""What was found of a row, and what is wrong with it."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..desired.rows import Row
+from ..finding import Finding
+from ..observed.inventory import Found
+from ...kubernetes import reading
+from ...kubernetes.profiles import find_profile
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+Look = Callable[[str], Found]
+SECRET = b"PRIVATE KEY-----"
+
+
+@dataclass(slots=True)
+class Judged:
+    """What was found of a row, and what is wrong with it.
+
+    *key* and *chain* are what the pair's files (or the kubeconfig that embeds it) hold, where they can be read;
+    *public_key* is the key's public half (DER), where it was asked for. *pair_right* and *kubeconfig_right* say whether
+    those files can stay as they are, *own* is false for a key that the right certificate beside it is not for.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    key: PrivateKeyTypes | None = None
+    public_key: bytes = b""
+    chain: Sequence[Certificate] = ()
+    pair_right: bool = False
+    kubeconfig_right: bool = False
+    own: bool = True
+
+    @property
+    def of_another_host(self) -> bool:
+        """Whether the pair is another host's, key and all."""
+        return any(one.cause == "wrong-node-identity" or one.cause == "wrong-subject"
+                   and find_profile(one.row).common_name == "{node}" for one in self.findings)
+
+    @property
+    def is_hosts(self) -> bool:
+        """Whether the key that was found is the host's own."""
+        return self.own and not self.of_another_host
+
+
+def ca_key_on_worker(path: str, row: str) -> Finding:
+    """The finding for a CA's private key in a worker's tree."""
+    return Finding("ca-key-on-worker", path, row,
+                   "a worker signs nothing, and whoever reads this key can be anybody in the cluster")
+
+
+def serial_reused(row: Row, leaf: Certificate) -> Finding:
+    """The finding for a certificate whose CA gave its serial number to another as well."""
+    return Finding("serial-reused", row.place.certificate or row.place.kubeconfig, row.name, "another certificate of "
+                   "the same CA has the same serial number", got=f"{reading.serial_number(leaf):x}")
+
+
+def exposed(found: Found, row: str, what: str = "the private key") -> list[Finding]:
+    """The finding for a secret that others than its owner can read; none where nobody can."""
+    if not found.data or not found.mode & 0o077:
+        return []
+    return [Finding("key-exposed", found.path, row, f"others than its owner can read {what}",
+                    got=f"mode {found.mode:04o}", expected="mode 0600")]

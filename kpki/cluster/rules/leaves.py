@@ -1,0 +1,296 @@
+"""What Kubernetes has against a leaf: whose it is, its time, its strength, its signer, its uses, its names."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from ..authority import GO_CURVES, SHORTEST_RSA, day
+from ..desired.rows import Row
+from ..finding import Finding
+from ...kubernetes import reading
+from ...kubernetes.profiles import ADMINISTRATORS, MASTERS_GROUP, NODE_PREFIX, NODES_GROUP
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+WITHIN = timedelta(days=30)
+Kind = tuple["Certificate", str, int]   # what leaves have in common that a CA has issued: itself, row, bits of the key
+_SHORTEST_GO = 1024
+# By whom a row is to be signed → the fault where it is signed by another.
+_SIGNER_CAUSES = {"etcd-ca": "etcd-peer-cert", "front-proxy-ca": "front-proxy-ca"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """What a tree is judged by.
+
+    *node* is whose it is ("": nobody knows), *now* the moment (UTC), *authorities* the certificates that count by the
+    CA's row; *sure* names the CAs that a description, a person or what they signed speaks for, so that the tree's own
+    files are held against them. *signers* are those of them whose key signs, where that is known, *servers* the API
+    servers' names and addresses, where a description tells them, *service_accounts* the public
+    key (DER) that signs tokens. *exact* holds names and bundles against the description's, else only against what any
+    such row must have. *authority_paths* are the tree's own CA files, which are judged by themselves, and their rows;
+    *unmade* the CAs that are still to be made, so that nothing can be theirs, *faulty* those that something is wrong
+    with, so that nothing that follows from it is said of what they signed. *forbidden* are the places, and rows, of
+    the keys of CAs on a host that no role gives one. *warns* asks for warnings too, of what ends within *within*;
+    *proved* are the kinds of leaves of which one was judged in full, and nothing was wrong with it but its dates.
+    """
+
+    node: str
+    now: datetime
+    authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
+    sure: frozenset[str] = frozenset()
+    signers: Mapping[str, Certificate] = field(default_factory=dict)
+    servers: frozenset[str] | None = None
+    service_accounts: bytes | None = None
+    exact: bool = False
+    authority_paths: Mapping[str, str] = field(default_factory=dict)
+    unmade: frozenset[str] = frozenset()
+    faulty: frozenset[str] = frozenset()
+    forbidden: Sequence[tuple[str, str]] = ()
+    warns: bool = True
+    within: timedelta = WITHIN
+    proved: set[Kind] = field(default_factory=set)
+
+    def trusted(self, row: str | None) -> Sequence[Certificate]:
+        """The certificates of a CA's row that count; none where it is not known."""
+        return self.authorities.get(row or "", ())
+
+    def authority_path(self, row: str) -> str:
+        """Where the tree holds that CA, "" where it does not."""
+        return next((path for path, name in self.authority_paths.items() if name == row), "")
+
+
+def ca_fault(path: str, row: str, certificate: Certificate, now: datetime) -> Finding | None:
+    """Why a certificate cannot be a CA, None where it can."""
+    why = reading.ca_fault(certificate)
+    if why:
+        return Finding("ca-not-a-ca", path, row, f"it cannot be a CA: {why}", got=why, expected="CA:TRUE")
+    return _time_fault("expired-ca", path, row, certificate, now)
+
+
+def leaf_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
+    """The faults of a leaf, the root of them first: whose it is, its time, its signer, its uses, its names."""
+    leaf, trusted = chain[0], by.trusted(row.profile.signer)
+    client = "clientAuth" in row.profile.usages
+    for fault in (_identity_fault(path, leaf, row, by),
+                  _time_fault("expired-client-cert" if client else "expired-server-cert", path, row.name, leaf, by.now),
+                  _weakness(path, chain, row, trusted), _signer_fault(path, chain, row, by),
+                  _usage_fault(path, leaf, row), _name_fault(path, leaf, row, by)):
+        if fault:
+            yield fault
+    yield from _go_faults(path, chain, row, by)
+
+
+# What extendedKeyUsage calls a use → what `verify -purpose` calls it.
+_PURPOSES = {"clientAuth": "sslclient", "serverAuth": "sslserver"}
+
+
+def _go_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
+    """What Go has against a chain, as the last word: extensions, path lengths, names that a CA may not sign for."""
+    from ...kubernetes.verdict import verify_kubernetes
+    trusted = by.trusted(row.profile.signer)
+    if not trusted or row.profile.signer in by.faulty:
+        return
+    for usage in row.profile.usages:
+        verdict = verify_kubernetes(chain[0], trusted, untrusted=chain[1:], purpose=_PURPOSES[usage], now=by.now)
+        if verdict.cause:
+            yield Finding(verdict.cause, path, row.name, f"Kubernetes will refuse it: {verdict.reason}",
+                          got=verdict.reason)
+            return
+
+
+def _identity_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | None:
+    subject = reading.certificate_subject(leaf)
+    if row.identity.user.startswith(NODE_PREFIX):
+        return node_fault(path, row.name, subject, by.node)
+    wanted, user = row.identity.groups, subject.user
+    if not row.identity.user:
+        return None     # nothing tells whose it is to be
+    named = user == row.identity.user or row.profile.was_called(user)
+    administers = ADMINISTRATORS in row.profile.organizations and MASTERS_GROUP in subject.groups
+    groups = administers or set(wanted) <= {*subject.groups}
+    if named and groups:
+        return None
+    if row.profile.sans.startswith("etcd") and not named:
+        return Finding("wrong-subject", path, row.name, f"it is made out to {user!r}, and this is "
+                       f"{row.identity.user!r}: another host's, or made under another name",
+                       got=_subject_line(user, subject.groups), expected=_subject_line(row.identity.user, wanted))
+    what = f"its owner is {user!r}" if not named else f"its owner {user!r} is not in the group {', '.join(wanted)} (O)"
+    return Finding("wrong-subject", path, row.name, f"{what}, and Kubernetes gives its rights to "
+                   f"{row.identity.user!r}" + (f" in {', '.join(wanted)}" if wanted else ""),
+                   got=_subject_line(subject.user, subject.groups),
+                   expected=_subject_line(row.identity.user, wanted))
+
+
+def _subject_line(user: str, groups: Sequence[str]) -> str:
+    return "/".join([f"CN={user}", *(f"O={group}" for group in groups)])
+
+
+def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Finding | None:
+    """Why a subject is not that node's, None where it is (the Node authorizer's rule)."""
+    def finding(cause: str, message: str) -> Finding:
+        return Finding(cause, path, row, message, got=_subject_line(subject.user, subject.groups),
+                       expected=_subject_line(NODE_PREFIX + node, (NODES_GROUP,)))
+
+    if not subject.user.startswith(NODE_PREFIX):
+        return finding("wrong-subject", f"its owner is {subject.user!r}, which is no node: a node's CN begins with "
+                       f"{NODE_PREFIX}, and the API server gives any other no right to act as one")
+    other = subject.user.removeprefix(NODE_PREFIX)
+    node = node or other        # where nobody says whose it is, it is any node's
+    if other == node:
+        if NODES_GROUP in subject.groups:
+            return None
+        return finding("wrong-organisation", f"its owner is {subject.user!r}, but not in the group {NODES_GROUP} (O): "
+                       "the API server does not take it for a node")
+    answer = (f'the API server will answer: nodes "{node}" is forbidden: node "{other}" is not allowed to modify node '
+              f'"{node}" (before 1.14: node "{other}" cannot modify node "{node}")')
+    if row == "kubelet-serving":    # which lets nobody in
+        answer = "whoever calls this node wants its own name, and refuses it"
+    if _first_label(other) == _first_label(node):
+        return finding("hostname-case-fqdn", f"it names the node {other!r}, this is {node!r}: they differ by case or "
+                       f"domain only, and are two nodes all the same; {answer}")
+    return finding("wrong-node-identity", f"it is node {other}'s certificate, and this is {node}; {answer}")
+
+
+def _first_label(name: str) -> str:
+    return name.lower().partition(".")[0]
+
+
+def _time_fault(expired: str, path: str, row: str, certificate: Certificate, now: datetime) -> Finding | None:
+    if now > certificate.not_valid_after_utc:
+        return Finding(expired, path, row, f"it expired on {day(certificate.not_valid_after_utc)}",
+                       got=day(certificate.not_valid_after_utc), expected=f"after {day(now)}")
+    if now < certificate.not_valid_before_utc:
+        start = day(certificate.not_valid_before_utc)
+        return Finding("not-yet-valid", path, row, f"it is not valid before {start}, and it is {day(now)} here",
+                       got=start, expected=f"before {day(now)}")
+    return None
+
+
+def _weakness(path: str, chain: Sequence[Certificate], row: Row, trusted: Sequence[Certificate]) -> Finding | None:
+    """What Go refuses in a chain or a handshake: MD5 and SHA-1 signatures, RSA keys under 1024 bits, odd curves."""
+    for certificate in chain:
+        if certificate in trusted:      # nobody looks at a root's own signature
+            continue
+        algorithm = certificate.signature_hash_algorithm
+        if algorithm is not None and algorithm.name in ("md5", "sha1"):
+            return Finding("weak-signature-or-key", path, row.name, f"it is signed with {algorithm.name.upper()}, "
+                           "which Go refuses",
+                           got=algorithm.name, expected="sha256")
+        key = certificate.public_key()
+        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in GO_CURVES:
+            return Finding("weak-signature-or-key", path, row.name,
+                           f"its key is on the curve {key.curve.name}, which Go refuses",
+                           got=key.curve.name, expected=", ".join(GO_CURVES))
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SHORTEST_GO:
+            return Finding("weak-signature-or-key", path, row.name,
+                           f"its RSA key has {key.key_size} bits, which Go refuses",
+                           got=str(key.key_size), expected=f"{SHORTEST_RSA} or more")
+    return None
+
+
+def _signer_fault(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Finding | None:
+    """Whether the chain ends at one of the CAs that count; nothing to say where none is known."""
+    cause = _SIGNER_CAUSES.get(row.profile.signer or "", "unknown-authority")
+    if row.profile.signer in by.unmade:
+        return Finding(cause, path, row.name, "its CA is not there any more", got=reading.issuer_text(chain[0]))
+    trusted = by.trusted(row.profile.signer)
+    if not trusted or row.profile.signer in by.faulty or signer_of(chain, trusted) is not None:
+        return None
+    issuer = reading.issuer_text(chain[0])
+    same_name = any(reading.is_named_issuer(one, chain[0]) for one in trusted)
+    why = "a CA of the same name, but with another key" if same_name else f"{issuer}, not by the cluster's CA"
+    return Finding(cause, path, row.name, f"it was signed by {why}", got=issuer,
+                   expected=reading.subject_text(trusted[0]))
+
+
+def signer_of(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> Certificate | None:
+    """The trusted CA that the chain, leaf first, ends at."""
+    certificate, rest = chain[0], list(chain[1:])
+    while True:
+        for ca in trusted:
+            if reading.signed_by(certificate, ca):
+                return ca
+        above = next((one for one in rest if reading.signed_by(certificate, one)), None)
+        if above is None:
+            return None
+        rest.remove(above)
+        certificate = above
+
+
+def _usage_fault(path: str, leaf: Certificate, row: Row) -> Finding | None:
+    for usage in reversed(row.profile.usages):
+        if not reading.usable_for(leaf, usage):
+            uses = " and ".join(one.removesuffix("Auth") for one in reversed(row.profile.usages))
+            owner = "the kubelet" if row.identity.user.startswith(NODE_PREFIX) else row.name
+            return Finding("wrong-eku", path, row.name, f"it may not be used for {usage}, and {owner} is {uses} "
+                           "with it", expected=", ".join(row.profile.usages))
+    return None
+
+
+def _name_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | None:
+    """Whether a server's certificate has the names and addresses that it is reached by."""
+    if row.profile.sans == "none":
+        return None
+    if row.identity.dns == ("",):   # of a node that nobody names: its own name
+        own = reading.certificate_subject(leaf).user.removeprefix(NODE_PREFIX)
+        row = replace(row, identity=replace(row.identity, dns=(own,)))
+    names = reading.names_of(reading.extensions_of(leaf))
+    wanted = [f"DNS:{name}" for name in row.identity.dns] + [f"IP:{one}" for one in row.identity.addresses]
+    if names is None:
+        return Finding("legacy-cn-no-san", path, row.name, "it has no subjectAltName, and Go takes no CN for one",
+                       expected=", ".join(wanted))
+    dns, there = {name.lower() for name in names.dns}, ", ".join(names.dns + names.addresses)
+    missing = [name for name in row.identity.dns if name.lower() not in dns]
+    if not by.exact and row.profile.sans == "node" and not names.dns and names.addresses:
+        missing = []    # a kubelet is reached by its name or its address: one of addresses alone (CoreOS) is as good
+    if missing:
+        return Finding("missing-san-dns", path, row.name, f"it does not name {', '.join(missing)}", got=there,
+                       expected=", ".join(f"DNS:{name}" for name in missing))
+    absent = [one for one in row.identity.addresses if one not in names.addresses]
+    if absent:
+        return Finding("missing-san-ip", path, row.name, f"it does not name the address {', '.join(absent)}", got=there,
+                       expected=", ".join(f"IP:{one}" for one in absent))
+    if row.profile.sans.startswith("etcd") and not ({"localhost"} & dns or {"127.0.0.1", "::1"} & {*names.addresses}):
+        return Finding("missing-san-dns", path, row.name, "it does not name localhost, and etcd calls itself there",
+                       got=there, expected="DNS:localhost")
+    return None
+
+
+def leaf_warnings(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
+    """What is not wrong with a leaf yet, or for some only."""
+    from ...stages.verification.verify import verify
+    leaf, ca_row, key = chain[0], row.profile.signer or "", chain[0].public_key()
+    signer = signer_of(chain, by.trusted(ca_row))
+    if signer is not None and ca_fault("", ca_row, signer, by.now):
+        signer = None       # what is wrong with the CA is said of the CA
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < SHORTEST_RSA:
+        yield Finding("weak-signature-or-key", path, row.name, f"its RSA key has {key.key_size} bits, which is little",
+                      got=str(key.key_size), expected=f"{SHORTEST_RSA} or more", mild=True)
+    yield from date_warnings(path, leaf, signer, row, by)
+    if signer is not None:
+        verdict = verify(leaf, [signer], untrusted=list(chain[1:]), now=by.now, strict=True, partial_chain=True)
+        if not verdict.ok:
+            at_ca = verdict.depth >= len(chain)
+            yield Finding("strict-refused", by.authority_path(ca_row) or path if at_ca else path,
+                          ca_row if at_ca else row.name, f"strict verification refuses it: {verdict.reason}",
+                          got=verdict.reason)
+
+
+# The causes that a leaf's dates alone can have, beside those that keep it from being judged as valid now.
+DATES = frozenset({"expiring-soon", "outlives-ca"})
+
+
+def date_warnings(path: str, leaf: Certificate, signer: Certificate | None, row: Row, by: Judge) -> Iterator[Finding]:
+    """What the dates of a leaf that is valid now warn of, its CA's beside them."""
+    end = leaf.not_valid_after_utc
+    if (left := end - by.now) < by.within:
+        yield Finding("expiring-soon", path, row.name, f"it ends on {day(end)}, in {left.days} days")
+    if signer is not None and end > signer.not_valid_after_utc:
+        yield Finding("outlives-ca", path, row.name, f"it ends on {day(end)}, its CA already on "
+                      f"{day(signer.not_valid_after_utc)}")

@@ -1,0 +1,390 @@
+"""A plan carried out on disk: what is right stays to the byte, what is wrong is mended, what waits is told."""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from kpki import pem
+from kpki.cluster import workspace
+from kpki.cluster.authority import make_authority, make_key
+from kpki.cluster.fleet import survey as fleet_room
+from kpki.cluster.fleet.processes import in_turn
+from kpki.cluster.leaf_files import Step
+from kpki.cluster.plan import apply as room
+from kpki.cluster.plan.apply import apply
+from kpki.cluster.plan.of_workspace import plan_of
+from kpki.cluster.plan.plan import Waiting
+from kpki.errors import FileError
+from kpki.kubernetes.profiles import CA
+from kpki.stages.keys import public_key_der
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+LATER = NOW + timedelta(hours=1)
+TEXT = """\
+apiVersion: kpki/v1
+kind: Cluster
+layout: {layout}
+encryptionAlgorithm: {algorithm}
+nodes:
+- {{name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.10]}}
+- {{name: cp-2, roles: [control-plane, etcd], addresses: [10.0.0.11]}}
+- {{name: w-1, addresses: [10.0.0.21]}}
+- {{name: w-2, addresses: [10.0.0.22]}}
+controlPlaneEndpoint: api.example.internal:6443
+kubeletServing: true
+"""
+PKI, KUBELET = "etc/kubernetes/pki", "etc/kubernetes/kubelet.conf"
+SERVER, SERVER_KEY = f"{PKI}/apiserver.crt", f"{PKI}/apiserver.key"
+State = dict[str, tuple[int, int, bytes]]
+
+
+@dataclass
+class Space:
+    """A workspace on disk."""
+
+    folder: Path
+
+    def run(self, now: datetime = LATER, *, processes: int | None = None) -> list[Step]:
+        """apply, as the command calls it; what waits is in `waiting` and what is to be told in `warnings`."""
+        self.waiting: list[Waiting] = []
+        with workspace.locked(str(self.folder), now):
+            plan = plan_of(str(self.folder), now=now)
+            steps = [*apply(plan, str(self.folder), now=now, waiting=self.waiting, processes=processes)]
+        self.warnings = plan.warnings
+        return steps
+
+    def left(self, now: datetime = LATER) -> list[Step]:
+        """What a plan still has to do."""
+        return [*plan_of(str(self.folder), now=now).steps()]
+
+    def path(self, name: str, host: str | None = None) -> Path:
+        return self.folder / (f"nodes/{host}/{name}" if host else name)
+
+    def state(self) -> State:
+        """Every file: mode, mtime, bytes; the lock's own text aside."""
+        return {str(one.relative_to(self.folder)): (seen.st_mode, seen.st_mtime_ns, one.read_bytes())
+                for one in sorted(self.folder.rglob("*")) if stat.S_ISREG((seen := one.lstat()).st_mode)
+                and one.name != ".kpki.lock"}
+
+    def backups(self) -> dict[str, bytes]:
+        """The files of the one folder in the backup, by their paths."""
+        runs = [*self.path("backup").iterdir()] if self.path("backup").exists() else []
+        assert len(runs) <= 1
+        return {str(one.relative_to(runs[0])): one.read_bytes() for run in runs for one in run.rglob("*")
+                if one.is_file()}
+
+
+def make(folder: Path, layout: str = "kubeadm", algorithm: str = "ECDSA-P256") -> Space:
+    folder.mkdir(parents=True)
+    (folder / "cluster.yaml").write_text(TEXT.format(layout=layout, algorithm=algorithm))
+    space = Space(folder)
+    space.run(NOW)
+    return space
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Space]:
+    """A workspace of each layout as apply makes it, once; not to be changed."""
+    spaces: dict[str, Space] = {}
+
+    def get(layout: str) -> Space:
+        if layout not in spaces:
+            spaces[layout] = make(tmp_path_factory.mktemp("made") / layout, layout)
+        return spaces[layout]
+    return get
+
+
+@pytest.fixture
+def space(made: Callable[[str], Space], tmp_path: Path) -> Space:
+    """A copy of kubeadm's, to be changed."""
+    return Space(Path(shutil.copytree(made("kubeadm").folder, tmp_path / "copy")))
+
+
+@pytest.mark.parametrize("layout", ["kubeadm", "ssl", "hard-way"])
+def test_a_second_apply_changes_no_byte_and_no_mtime(made: Callable[[str], Space], layout: str) -> None:
+    """Nothing to do means nothing done: no file written, none touched, no backup begun."""
+    space = made(layout)
+    before = space.state()
+    assert space.left() == [] and space.run() == [] and space.waiting == []
+    assert space.state() == before and not space.path("backup").exists()
+
+
+def test_the_first_apply_makes_what_the_plan_says(tmp_path: Path, made: Callable[[str], Space]) -> None:
+    """The steps are those of the plan, in its order; every file is there with its mode, every folder with its own."""
+    space = Space(tmp_path / "new")
+    space.folder.mkdir()
+    shutil.copy(made("kubeadm").path("cluster.yaml"), space.folder)
+    planned = space.left(NOW)
+    assert space.run(NOW) == planned and {one.action for one in planned} == {"create"}
+    assert planned[0].host is None and planned[0].path == "pki/ca.crt"
+    for name, host, mode in (("pki/ca.key", None, 0o600), (KUBELET, "w-1", 0o600), (f"{PKI}/ca.crt", "w-1", 0o644)):
+        assert space.path(name, host).stat().st_mode & 0o777 == mode
+    for folder, mode in (("pki", 0o700), ("nodes", 0o700), ("nodes/w-1", 0o700), ("nodes/w-1/etc", 0o755),
+                         (f"nodes/w-1/{PKI}", 0o755)):
+        assert space.path(folder).stat().st_mode & 0o777 == mode
+    assert not space.path("backup").exists()
+
+
+def lose(space: Space) -> None:
+    space.path(KUBELET, "w-1").unlink()
+
+
+def lose_host(space: Space) -> None:
+    shutil.rmtree(space.path("", "w-2"))
+
+
+def empty(space: Space) -> None:
+    space.path(SERVER_KEY, "cp-1").write_bytes(b"")
+
+
+def expose(space: Space) -> None:
+    space.path(SERVER_KEY, "cp-2").chmod(0o644)
+
+
+def expose_kubeconfig(space: Space) -> None:
+    space.path(KUBELET, "w-1").chmod(0o640)
+
+
+def copy_pair(space: Space) -> None:
+    shutil.copy(space.path(KUBELET, "w-1"), space.path(KUBELET, "w-2"))
+
+
+def share(space: Space) -> None:
+    """cp-2's API server has cp-1's key, under a certificate of its own."""
+    shutil.copy(space.path(SERVER_KEY, "cp-1"), space.path(SERVER_KEY, "cp-2"))
+    space.path(SERVER, "cp-2").unlink()
+    plan = plan_of(str(space.folder), now=NOW)
+    plan.shared = frozenset()
+    host = plan.of_host(plan.cluster.host("cp-2"))
+    for file in plan.make(host):
+        space.path(file.path).write_bytes(file.data)
+
+
+def wrong_ca(space: Space) -> None:
+    other = make_authority(CA, make_key("ECDSA-P256"), validity=timedelta(days=9), now=NOW).bundle
+    space.path(f"{PKI}/ca.crt", "w-1").write_bytes(other)
+
+
+def wrong_server(space: Space) -> None:
+    path = space.path(KUBELET, "w-1")
+    path.write_text(path.read_text().replace("api.example.internal", "api.example.invalid"))
+
+
+def ca_key_on_worker(space: Space) -> None:
+    shutil.copy(space.path("pki/ca.key"), space.path(f"{PKI}/ca.key", "w-1"))
+
+
+def ca_key_as_leaf(space: Space) -> None:
+    shutil.copy(space.path("pki/ca.key"), space.path(SERVER_KEY, "cp-1"))
+
+
+Faults = list[tuple[str, str, str, str]]
+FAULTS: list[tuple[Callable[[Space], None], Faults]] = [
+    (lose, [("create", "w-1", KUBELET, "file-missing")]),
+    (empty, [("replace", "cp-1", SERVER, "bad-pem"), ("replace", "cp-1", SERVER_KEY, "bad-pem")]),
+    (expose, [("replace", "cp-2", SERVER_KEY, "key-exposed")]),
+    (expose_kubeconfig, [("replace", "w-1", KUBELET, "key-exposed")]),
+    (copy_pair, [("replace", "w-2", KUBELET, "wrong-node-identity")]),
+    (share, [(action, host, path, "shared-key") for action, host in (("replace", "cp-1"), ("replace", "cp-2"))
+             for path in (SERVER, SERVER_KEY)]),
+    (wrong_ca, [("replace", "w-1", f"{PKI}/ca.crt", "unknown-authority")]),
+    (wrong_server, [("replace", "w-1", KUBELET, "kubeconfig-broken")]),
+    (ca_key_on_worker, [("remove", "w-1", f"{PKI}/ca.key", "ca-key-on-worker")]),
+    (ca_key_as_leaf, [("replace", "cp-1", path, "key-cert-mismatch shared-key") for path in (SERVER, SERVER_KEY)]),
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), FAULTS, ids=lambda one: getattr(one, "__name__", ""))
+def test_each_fault_is_mended_and_the_rest_untouched(space: Space, change: Callable[[Space], None],
+                                                     expected: Faults) -> None:
+    """The steps name the file and the cause; what they change is in the backup as it was, and then nothing is left."""
+    change(space)
+    before = space.state()
+    steps = space.run()
+    assert [(one.action, one.host, one.path, one.causes) for one in steps] == [
+        (action, host, path, tuple(causes.split())) for action, host, path, causes in expected]
+    after, changed = space.state(), {f"nodes/{host}/{path}": action for action, host, path, _ in expected}
+    for path, content in before.items():
+        assert path in changed or after[path] == content
+    assert {path for path in after if not path.startswith("backup/")} - set(before) == {
+        path for path, action in changed.items() if action == "create"}
+    assert {path for path in set(before) - set(after)} == {
+        path for path, action in changed.items() if action == "remove"}
+    assert space.backups() == {path: before[path][2] for path, action in changed.items() if action != "create"}
+    assert space.left() == [] and space.run(LATER + timedelta(minutes=1)) == []
+
+
+def test_a_host_that_is_gone_comes_back(space: Space) -> None:
+    """A host without its folder is made whole."""
+    lose_host(space)
+    assert {one.host for one in space.run()} == {"w-2"} and space.left() == []
+
+
+def test_an_exposed_key_keeps_its_bytes(space: Space) -> None:
+    """Only the mode was wrong."""
+    data = space.path(SERVER_KEY, "cp-2").read_bytes()
+    expose(space)
+    space.run()
+    path = space.path(SERVER_KEY, "cp-2")
+    assert path.read_bytes() == data and path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_shared_key_is_made_anew_on_every_host_that_has_it(space: Space) -> None:
+    """Neither host keeps it: who else has it is not known."""
+    share(space)
+    old = public_key_der(pem.load_key(space.path(SERVER_KEY, "cp-1").read_bytes()))
+    space.run()
+    new = [public_key_der(pem.load_key(space.path(SERVER_KEY, host).read_bytes())) for host in ("cp-1", "cp-2")]
+    assert old not in new and len({*new}) == 2
+
+
+def test_expired_leaves_get_new_dates_and_keep_their_keys(space: Space) -> None:
+    """A year later every leaf is made again for the key that it has; no CA and no service accounts' key changes."""
+    before = space.state()
+    space.run(NOW + timedelta(days=400))
+    after = space.state()
+    assert {path for path in before if path.endswith(".key") and before[path] != after[path]} == set()
+    leaves = {path for path in before if path.startswith(("nodes/", "users/"))
+              and not path.endswith((".key", "ca.crt", "sa.pub"))}
+    assert {path for path in before if before[path] != after[path]} == leaves
+    assert space.left(NOW + timedelta(days=400)) == []
+
+
+def test_what_waits_for_a_cas_key_waits_and_all_else_is_done(space: Space) -> None:
+    """A CA without its key: what it would sign is told with the file that it needs; the other CA's rows are mended."""
+    ca = space.path("pki/ca.crt").read_bytes()
+    for host in (None, "cp-1", "cp-2"):
+        space.path("pki/ca.key" if host is None else f"{PKI}/ca.key", host).unlink()
+    peer = f"{PKI}/etcd/peer.crt"
+    for host, path in (("w-1", KUBELET), ("cp-1", peer), ("cp-1", SERVER)):
+        space.path(path, host).unlink()
+    steps = space.run()
+    assert [(one.host, one.path) for one in steps] == [("cp-1", peer)]
+    assert [(one.host, one.path, one.row, one.needs) for one in space.waiting] == [
+        ("cp-1", SERVER, "apiserver", "pki/ca.key"), ("w-1", KUBELET, "kubelet-client", "pki/ca.key")]
+    assert space.path("pki/ca.crt").read_bytes() == ca and space.left() == []
+
+
+def test_leaves_cut_to_their_cas_end_are_told_once(tmp_path: Path) -> None:
+    """Every leaf is cut, in every process; the warning is one."""
+    (tmp_path / "cluster.yaml").write_text(TEXT.format(layout="kubeadm", algorithm="ECDSA-P256")
+                                           + "caCertificateValidityPeriod: 240h\n")
+    space = Space(tmp_path)
+    space.run(NOW)
+    assert len(space.warnings) == 1 and "are cut to the end of the CA" in space.warnings[0]
+
+
+# A fleet: several processes
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four hosts are one, in batches of one."""
+    monkeypatch.setattr(fleet_room, "FLEET", 2)
+    monkeypatch.setattr(fleet_room, "BATCH", 1)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_several_processes_do_what_one_does(space: Space, tmp_path: Path) -> None:
+    """The same files but for keys, serial numbers and dates; warnings and progress reach the caller; one backup."""
+    other = Space(tmp_path / "new")
+    other.folder.mkdir()
+    text = space.path("cluster.yaml").read_text() + "caCertificateValidityPeriod: 240h\n"
+    other.path("cluster.yaml").write_text(text)
+    told: list[tuple[int, int]] = []
+    plan = plan_of(str(other.folder), now=NOW)
+    steps = [*apply(plan, str(other.folder), now=NOW, done=lambda *one: told.append(one), processes=2)]
+    assert {*steps} == {*plan_of(str(tmp_path), now=NOW, cluster=plan.cluster).steps()}
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)] and len(plan.warnings) == 1
+    assert {name: content[0] for name, content in other.state().items()} == {
+        name: content[0] for name, content in space.state().items()}
+    assert other.left(NOW) == []
+    for change in (share, copy_pair, ca_key_on_worker):
+        change(space)
+    steps = space.run(processes=2)
+    assert len(steps) == 6 and len(space.backups()) == 6 and space.left() == []
+
+
+@pytest.mark.usefixtures("fleet")
+def test_an_error_in_a_process_is_the_callers(space: Space) -> None:
+    """A folder where a file should be: the same error as from one process, and what was done stays done."""
+    lose(space)
+    path = space.path(KUBELET, "w-2")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(FileError, match=r"w-2/etc/kubernetes/kubelet\.conf: a folder, not a regular file"):
+        space.run(processes=2)
+    assert [one.host for one in space.left()] == ["w-2"]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_process_that_dies_is_an_error(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it for ever, and nobody takes it for done."""
+    parent = os.getpid()
+
+    def die(work: object, batch: object) -> None:
+        assert os.getpid() != parent
+        os.kill(os.getpid(), signal.SIGKILL)
+    monkeypatch.setattr(room._Work, "look", die)
+    with pytest.raises(FileError, match=r"ended before it was done \(Killed\)"):
+        space.run(processes=2)
+
+
+def test_processes_end_with_their_parent() -> None:
+    """A parent that is killed leaves nobody behind who goes on writing: the lock is theirs as well as its."""
+    reader, writer = os.pipe()      # at its end once everybody who can write to it is gone
+    parent = os.fork()
+    if parent == 0:
+        def work(batch: int) -> int:
+            os.write(writer, b"x")
+            while batch:
+                signal.pause()
+            return batch
+        try:
+            [*in_turn(work, [1, 1], 2)]
+        finally:
+            os._exit(1)
+    os.close(writer)
+    begun = b""
+    while len(begun) < 2:
+        begun += os.read(reader, 1)
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+def test_an_iterator_that_is_closed_ends_its_processes() -> None:
+    """Who stops taking results, or is interrupted, leaves no process behind."""
+    found = in_turn(lambda batch: os.getpid(), range(8), 2)
+    child = next(found)
+    found.close()       # type: ignore[attr-defined]
+    assert child != os.getpid()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_results_come_in_the_batches_order(processes: int) -> None:
+    """However many do the work; one alone is done here."""
+    found = [*in_turn(lambda batch: (batch, os.getpid()), range(5), processes)]
+    assert [batch for batch, _ in found] == [0, 1, 2, 3, 4] and len({number for _, number in found}) == processes
+    assert (os.getpid() in {number for _, number in found}) == (processes == 1)
+
+
+# RSA keys
+
+def test_rsa_keys_are_made_ahead_and_each_is_used_once(tmp_path: Path) -> None:
+    """By several threads, for the CAs as for the leaves: all differ, and then nothing is left to do."""
+    folder = tmp_path / "rsa"
+    space = make(folder, algorithm="RSA-2048")
+    found = {public_key_der(pem.load_key(path.read_bytes())) for path in folder.rglob("*.key")}
+    assert len(found) == 4 + 2 * 8 + 2      # the CAs' and the service accounts'; each control plane's; each worker's
+    assert space.left(NOW) == []

@@ -1,0 +1,124 @@
+"""A leaf is just what kpki issues, or it is not: the short way to a judgement, never another judgement."""
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from cryptography.x509 import Certificate
+
+from kpki import pem
+from kpki.cluster.authority import Authority, issue, make_authority, make_key
+from kpki.cluster.desired.description import example_description, load_cluster
+from kpki.cluster.desired.rows import Row, wanted_rows
+from kpki.cluster.rules.issued import is_as_issued, is_as_made
+from kpki.cluster.rules.leaves import Judge, leaf_faults, leaf_warnings
+from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
+from kpki.stages import der
+from kpki.stages.certificates import Values, self_sign, sign
+from kpki.stages.der import Extension
+from kpki.stages.keys import genrsa, public_key_der
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+YEAR = timedelta(days=365)
+ROWS = [row for row in wanted_rows(load_cluster(example_description())) if row.profile.kind == "leaf"]
+ROW = next(row for row in ROWS if row.name == "apiserver")
+
+
+def make_ca(algorithm: str) -> Authority:
+    return make_authority(CA, make_key(algorithm), validity=10 * YEAR, now=NOW)
+
+
+@pytest.fixture(scope="module")
+def ca() -> Authority:
+    return make_ca("ECDSA-P256")
+
+
+def leaf(ca: Authority, row: Row, key: bytes, now: datetime = NOW) -> Certificate:
+    return issue(ca, row.profile, row.identity, key, validity=YEAR, now=now, warnings=[])
+
+
+@pytest.mark.parametrize("algorithm", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
+@pytest.mark.parametrize("signer", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
+def test_what_is_issued_is_as_issued(algorithm: str, signer: str) -> None:
+    """Every row, by every kind of CA for every kind of key, whatever its serial number and dates are."""
+    ca, key = make_ca(signer), public_key_der(make_key(algorithm))
+    for row in ROWS:
+        assert is_as_issued(leaf(ca, row, key), row, key, ca.certificate)
+        assert is_as_issued(leaf(ca, row, key, NOW + 30 * YEAR - YEAR), row, key, ca.certificate)
+
+
+def test_another_row_key_or_ca_is_not(ca: Authority) -> None:
+    """Only the row that it was issued for, the key that it is for, the CA that signed it."""
+    key, other = (public_key_der(make_key("ECDSA-P256")) for _ in range(2))
+    made = leaf(ca, ROW, key)
+    for row in ROWS:
+        assert is_as_issued(made, row, key, ca.certificate) == (row == ROW)
+    assert not is_as_issued(made, ROW, other, ca.certificate)
+    assert not is_as_issued(made, ROW, key, make_ca("ECDSA-P256").certificate)
+
+
+def test_a_broken_signature_is_not(ca: Authority) -> None:
+    """All that was signed is as it should be, and the signature is not its."""
+    key = public_key_der(make_key("ECDSA-P256"))
+    made = leaf(ca, ROW, key)
+    data = bytearray(pem.dump_certificate(made, encoding="DER"))
+    data[-1] ^= 1
+    assert not is_as_issued(pem.load_certificate(bytes(data)), ROW, key, ca.certificate)
+
+
+@pytest.mark.parametrize("change", ["sha1", "critical", "more", "fewer", "order"])
+def test_any_other_shape_is_not(ca: Authority, change: str) -> None:
+    """A weak digest, and extensions that differ in anything."""
+    key = public_key_der(make_key("ECDSA-P256"))
+    values = leaf_values(ROW.profile, ROW.identity, rsa=False)
+    first, *rest = values.extensions
+    extensions = {"critical": (Extension(first.oid, not first.critical, first.value), *rest),
+                  "more": (*values.extensions, Extension("1.2.3.4", False, b"\5\0")), "fewer": tuple(rest),
+                  "order": (*rest, first)}.get(change, values.extensions)
+    made = sign(type(values)(values.subject, extensions), key, ca.certificate, ca.key, not_before=NOW,
+                not_after=NOW + YEAR, digest="sha1" if change == "sha1" else "sha256")
+    assert not is_as_issued(made, ROW, key, ca.certificate)
+
+
+@pytest.mark.parametrize(("number", "right"), [(1, True), (2 ** 159, True), (0, False), (-1, False)])
+def test_a_serial_number_is_above_0(ca: Authority, number: int, right: bool) -> None:
+    """kpki gives no other, Go reads no negative one, and cryptography warns of both."""
+    key = public_key_der(make_key("ECDSA-P256"))
+    made = sign(leaf_values(ROW.profile, ROW.identity, rsa=False), key, ca.certificate, ca.key, not_before=NOW,
+                not_after=NOW + YEAR, serial_number=number)
+    assert is_as_issued(made, ROW, key, ca.certificate) is right
+
+
+def test_the_algorithm_is_the_same_outside(ca: Authority) -> None:
+    """Go wants the algorithm that is signed and the one beside the signature to be the same."""
+    key = public_key_der(make_key("ECDSA-P256"))
+    signed, algorithm, signature = der.items(der.content_of(pem.dump_certificate(leaf(ca, ROW, key), encoding="DER")))
+    other = der.sequence(der.oid("1.2.840.10045.4.3.3"))
+    changed = pem.load_certificate(der.sequence(signed, other, signature))
+    assert algorithm != other and not is_as_issued(changed, ROW, key, ca.certificate)
+
+
+@pytest.mark.parametrize("algorithm", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
+def test_what_kpki_makes_has_no_fault_in_full(algorithm: str) -> None:
+    """What the short way takes for granted: of a CA as it is made, and each row as it is issued, neither Go nor strict
+    verification nor anybody else has anything to say; and the CA is known by its form, with its own profile alone."""
+    ca, key = make_ca(algorithm), public_key_der(make_key(algorithm))
+    assert is_as_made(ca.certificate, CA) and not is_as_made(ca.certificate, ETCD_CA)
+    for row in ROWS:
+        by = Judge(node=row.host or "", now=NOW, authorities={row.profile.signer or "": [ca.certificate]}, exact=True,
+                   sure=frozenset({row.profile.signer or ""}))
+        chain = [leaf(ca, row, key)]
+        assert [*leaf_faults("", chain, row, by), *leaf_warnings("", chain, row, by)] == []
+
+
+@pytest.mark.parametrize("change", ["nothing", "more", "fewer", "exponent", "sha1", "signature"])
+def test_a_ca_of_another_form_is_not_as_made(change: str) -> None:
+    """Extensions, digest, signature, and an exponent that kpki does not give: each is another CA's."""
+    key, values = genrsa(2048, exponent=3 if change == "exponent" else 65537), ca_values(CA)
+    extensions = {"more": (*values.extensions, Extension("1.2.3.4", False, b"\5\0")),
+                  "fewer": values.extensions[:-1]}.get(change, values.extensions)
+    made = self_sign(Values(values.subject, extensions), key, not_before=NOW, not_after=NOW + YEAR,
+                     digest="sha1" if change == "sha1" else "sha256")
+    data = bytearray(pem.dump_certificate(made, encoding="DER"))
+    data[-1] ^= change == "signature"
+    assert is_as_made(pem.load_certificate(bytes(data)), CA) is (change == "nothing")
