@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .cluster.observed.inventory import Inventory, inspect
     from .cluster.plan.plan import Plan, make_plan
     from .cluster.rules.host import check_node
-    from .errors import ConfigurationError, FileError, InputError, KpkiError, RefusedError, UnsupportedError
+    from .errors import (AccessError, ConfigurationError, FileError, InputError, KpkiError, RefusedError,
+                         UnsupportedError)
     from .kubernetes.verdict import KubernetesVerdict, verify_kubernetes
     from .pem import (dump_certificate, dump_csr, dump_key, dump_public_key, load_certificate, load_certificates,
                       load_csr, load_key, load_public_key)
@@ -42,7 +43,7 @@ _ROOMS = {
     "cluster.node.node": "issue_node",
     "cluster.plan.plan": "Plan make_plan",
     "cluster.desired.rows": "Row wanted_rows",
-    "errors": "ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
+    "errors": "AccessError ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
     "kubernetes.verdict": "KubernetesVerdict verify_kubernetes",
     "pem": "dump_certificate dump_csr dump_key dump_public_key load_certificate load_certificates load_csr load_key "
            "load_public_key",
@@ -59,13 +60,13 @@ _ROOMS = {
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __all__ = [
-    "Authority", "Cluster", "Config", "ConfigurationError", "FileError", "Finding", "Handshake", "InputError",
-    "Inventory", "KpkiError", "KubernetesVerdict", "Name", "Plan", "RefusedError", "Report", "Row", "UnsupportedError",
-    "Values", "Verdict", "certificate_text", "check", "check_node", "dump_certificate", "dump_csr", "dump_key",
-    "dump_public_key", "genpkey", "genrsa", "handshake", "inspect", "issue_node", "load_authority", "load_certificate",
-    "load_certificates", "load_cluster", "load_csr", "load_key", "load_public_key", "make_plan", "name_text",
-    "parse_config", "parse_subject", "req_new", "req_x509", "request_text", "sign", "verify", "verify_kubernetes",
-    "wanted_rows", "x509_req",
+    "AccessError", "Authority", "Cluster", "Config", "ConfigurationError", "FileError", "Finding", "Handshake",
+    "InputError", "Inventory", "KpkiError", "KubernetesVerdict", "Name", "Plan", "RefusedError", "Report", "Row",
+    "UnsupportedError", "Values", "Verdict", "certificate_text", "check", "check_node", "dump_certificate", "dump_csr",
+    "dump_key", "dump_public_key", "genpkey", "genrsa", "handshake", "inspect", "issue_node", "load_authority",
+    "load_certificate", "load_certificates", "load_cluster", "load_csr", "load_key", "load_public_key", "make_plan",
+    "name_text", "parse_config", "parse_subject", "req_new", "req_x509", "request_text", "sign", "verify",
+    "verify_kubernetes", "wanted_rows", "x509_req",
 ]
 
 

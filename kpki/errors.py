@@ -4,6 +4,7 @@ KpkiError                  the one base, never raised itself
 ├── InputError             bytes, text or an argument that cannot be taken (also a ValueError)
 │   └── ConfigurationError a line of an openssl configuration file
 ├── FileError              the disk said no: missing, unreadable, unwritable, full, locked
+│   └── AccessError        this user may not read, list or write the file or folder; that is no fault of the file
 ├── RefusedError           understood, and the answer is no: another node's files, a request against policy
 └── UnsupportedError       openssl can do it, kpki does not
 
@@ -42,6 +43,10 @@ class ConfigurationError(InputError):
 
 class FileError(KpkiError):
     """A file or folder could not be read or written."""
+
+
+class AccessError(FileError):
+    """The caller may not read, list or write this file or folder (EACCES, EPERM); root or its owner may."""
 
 
 class RefusedError(KpkiError):

@@ -1,7 +1,7 @@
 """The only room that touches the disk: reading, writing, whole trees at once, looking, locking, archives.
 
 Every name loads its module on first use (PEP 562), so that a command pays for what it does. An OSError never leaves
-this room: it becomes a FileError that names the path.
+this room: it becomes a FileError that names the path, an AccessError if permission is what is missing.
 """
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from kpki.errors import FileError
+from kpki.errors import AccessError, FileError
 
 Path = str | os.PathLike[str]
 
@@ -19,8 +19,8 @@ _KINDS = {
     stat.S_IFSOCK: "socket", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device",
 }
 _HINTS = {
-    errno.EACCES: "run it as the owner of the file and of its folder",
-    errno.EPERM: "run it as the owner of the file and of its folder",
+    errno.EACCES: "run the command as root or as the file's owner",
+    errno.EPERM: "run the command as root or as the file's owner",
     errno.ENOSPC: "make room there and run it again",
     errno.EDQUOT: "make room there and run it again",
     errno.EROFS: "it is mounted read-only: choose another place",
@@ -36,12 +36,16 @@ def kind(mode: int) -> str:
 
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into a FileError `PATH: what the system said`; system calls only inside."""
+    """Turn an OSError of the block into a FileError `PATH: what the system said`; system calls only inside.
+
+    What permission refuses is an AccessError.
+    """
     try:
         yield
     except OSError as error:
         fact = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise FileError(f"{os.fspath(path) or repr('')}: {fact}", hint=_HINTS.get(error.errno or 0)) from error
+        told = AccessError if isinstance(error, PermissionError) else FileError
+        raise told(f"{os.fspath(path) or repr('')}: {fact}", hint=_HINTS.get(error.errno or 0)) from error
     except ValueError as error:  # os itself refuses a null character, and text that no file name can be
         raise FileError(f"{os.fspath(path)!r}: not a possible file name") from error
 
