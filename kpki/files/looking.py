@@ -21,12 +21,13 @@ _LINKS = 40  # as the Linux kernel, path_resolution(7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What lies at a place in a tree: *path* as asked, *mode* the permission bits, *target* what a link says."""
+    """What lies at a place in a tree."""
 
-    path: str
+    path: str                   # as asked
     kind: Kind
-    mode: int = 0
-    target: str | None = None
+    mode: int = 0               # its permission bits
+    target: str | None = None   # what a link says
+    owner: int | None = None    # the user id that it belongs to, None if nothing is there
 
 
 def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
@@ -82,14 +83,15 @@ def look(root: Path, relative: str) -> Entry:
     last = name not in ("", ".", "..")
     place = os.path.join(resolve(root, folder) if folder else root, name) if last else resolve(root, relative)
     try:
-        mode = os.lstat(place).st_mode
-        target = os.readlink(place) if stat.S_ISLNK(mode) else None
+        found = os.lstat(place)
+        target = os.readlink(place) if stat.S_ISLNK(found.st_mode) else None
     except (FileNotFoundError, NotADirectoryError):
         return Entry(path=relative, kind="missing")
     except (OSError, ValueError):
         with disk(place):
             raise
-    return Entry(path=relative, kind=_KINDS.get(stat.S_IFMT(mode), "other"), mode=stat.S_IMODE(mode), target=target)
+    return Entry(path=relative, kind=_KINDS.get(stat.S_IFMT(found.st_mode), "other"), mode=stat.S_IMODE(found.st_mode),
+                 target=target, owner=found.st_uid)
 
 
 def look_at(path: Path) -> Entry:

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,10 +80,13 @@ def test_an_escape_is_refused_when_asked(root: Path, path: str) -> None:
     assert resolve("/", "../nowhere", refuse_escape=True) == "/nowhere"
 
 
-def test_each_kind_is_told(root: Path) -> None:
-    """File, link, folder, other, missing; with mode and target."""
+def test_each_kind_is_told(root: Path, give_away: Callable[[Path], tuple[int, int]]) -> None:
+    """File, link, folder, other, missing; with mode, owner and target."""
     os.mkfifo(root / "fifo")
-    assert look(root, "etc/absolute/ca.crt") == Entry(path="etc/absolute/ca.crt", kind="file", mode=0o640)
+    owner, _ = give_away(root / "etc/kubernetes/pki/ca.crt")
+    assert look(root, "etc/absolute/ca.crt") == Entry(
+        path="etc/absolute/ca.crt", kind="file", mode=0o640, owner=owner)
+    assert look(root, "etc/absolute").owner == os.getuid()
     assert look(root, "etc/absolute").target == "/etc/kubernetes/pki" and look(root, "etc/absolute").kind == "link"
     assert [look(root, path).kind for path in ("etc", "", "..", "fifo")] == ["folder", "folder", "folder", "other"]
     for path in ("etc/gone", "gone/x", "etc/kubernetes/pki/ca.crt/x", "etc/dangling/x"):
