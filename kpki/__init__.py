@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .cluster.desired.rows import Row, wanted_rows
     from .cluster.finding import Finding
     from .cluster.node.node import issue_node
-    from .cluster.observed.inventory import Inventory, inspect
+    from .cluster.observed.inventory import Inventory, Unread, inspect
     from .cluster.plan.plan import Plan, make_plan
     from .cluster.rules.host import check_node
     from .errors import (AccessError, ConfigurationError, FileError, InputError, KpkiError, RefusedError,
@@ -38,7 +38,7 @@ _ROOMS = {
     "cluster.check.check": "Report check",
     "cluster.desired.description": "Cluster load_cluster",
     "cluster.rules.host": "check_node",
-    "cluster.observed.inventory": "Inventory inspect",
+    "cluster.observed.inventory": "Inventory Unread inspect",
     "cluster.finding": "Finding",
     "cluster.node.node": "issue_node",
     "cluster.plan.plan": "Plan make_plan",
@@ -62,11 +62,11 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split
 __all__ = [
     "AccessError", "Authority", "Cluster", "Config", "ConfigurationError", "FileError", "Finding", "Handshake",
     "InputError", "Inventory", "KpkiError", "KubernetesVerdict", "Name", "Plan", "RefusedError", "Report", "Row",
-    "UnsupportedError", "Values", "Verdict", "certificate_text", "check", "check_node", "dump_certificate", "dump_csr",
-    "dump_key", "dump_public_key", "genpkey", "genrsa", "handshake", "inspect", "issue_node", "load_authority",
-    "load_certificate", "load_certificates", "load_cluster", "load_csr", "load_key", "load_public_key", "make_plan",
-    "name_text", "parse_config", "parse_subject", "req_new", "req_x509", "request_text", "sign", "verify",
-    "verify_kubernetes", "wanted_rows", "x509_req",
+    "Unread", "UnsupportedError", "Values", "Verdict", "certificate_text", "check", "check_node", "dump_certificate",
+    "dump_csr", "dump_key", "dump_public_key", "genpkey", "genrsa", "handshake", "inspect", "issue_node",
+    "load_authority", "load_certificate", "load_certificates", "load_cluster", "load_csr", "load_key",
+    "load_public_key", "make_plan", "name_text", "parse_config", "parse_subject", "req_new", "req_x509", "request_text",
+    "sign", "verify", "verify_kubernetes", "wanted_rows", "x509_req",
 ]
 
 

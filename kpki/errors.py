@@ -46,7 +46,11 @@ class FileError(KpkiError):
 
 
 class AccessError(FileError):
-    """The caller may not read, list or write this file or folder (EACCES, EPERM); root or its owner may."""
+    """The caller may not read, list or write the file or folder *path* (EACCES, EPERM); root or its owner may."""
+
+    def __init__(self, message: str, *, hint: str | None = None, path: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
 class RefusedError(KpkiError):

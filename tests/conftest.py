@@ -2,22 +2,27 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import kpki
 from tests.kubernetes.verdict.golang import go_version, source_of_verdicts
 
 Act = Callable[[str, "partial[object]"], object]
+NOBODY = 65534
 AtCall = Callable[..., AbstractContextManager[list[str]]]
 
 CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir", "chmod", "unlink",
@@ -81,6 +86,42 @@ def killed_at(at_call: AtCall) -> Callable[[int, Callable[[], object]], bool]:
         assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL or status == 0
         return status != 0
     return run
+
+
+@pytest.fixture
+def shared_path() -> Iterator[Path]:
+    """A folder below folders that everybody may search, which pytest's own `tmp_path` is not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def as_nobody() -> Callable[[], AbstractContextManager[None]]:
+    """`with as_nobody():` the block has no power over others' files; an ordinary user has none anyway.
+
+    All of kpki is loaded before, for the checkout may be another's as well.
+    """
+    for module in pkgutil.walk_packages(kpki.__path__, "kpki."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+
+    @contextmanager
+    def dropped() -> Iterator[None]:
+        if os.geteuid():
+            yield
+            return
+        group, groups = os.getegid(), os.getgroups()
+        os.setgroups([])
+        os.setegid(NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)
+    return dropped
 
 
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,15 @@ from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_j
 from .. import files
 
 if TYPE_CHECKING:
+    from ..cluster.check.check import Report
     from ..cluster.finding import Finding
+    from ..cluster.observed.inventory import Unread
 
 Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
     "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else /)."))]
 NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
-    "Whose tree it is (its folder's name under nodes/; for / the host name)."))]
+    "Whose tree it is (the kubelet's --hostname-override; for / the host name; the folder's name under nodes/; "
+    "etc/hostname in it)."))]
 CaFile = Annotated[str | None, typer.Option("--ca", metavar="CERT", help="The CA that counts (the tree's own).")]
 CaKeyFile = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help=(
     "That CA's key, which the commands are to name."))]
@@ -30,7 +34,8 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
           quiet: Quiet = False) -> int:
     """Say what is wrong with a host's files, and how to mend it.
 
-    Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check.
+    Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check, or else no error
+    was found and a file is there that this user may not read.
     """
     from ..cluster.check.check import check as look_through
     from ..cluster.workspace import DESCRIPTION
@@ -38,20 +43,34 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
     if path is None:
         path = os.sep if files.look(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
     report = look_through(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key, layout=layout)
-    return _tell(report.findings, report.whose, report.certificates, words, strict=strict, json=json, explain=explain)
+    return _tell(report, words, strict=strict, json=json, explain=explain)
 
 
-def _tell(findings: Sequence[Finding], whose: str, certificates: int, words: Words, *, strict: bool, json: bool,
-          explain: bool) -> int:
+def _tell(report: Report, words: Words, *, strict: bool, json: bool, explain: bool) -> int:
     """Say what was found, and give the exit status."""
+    findings = report.findings
     if json:
-        put_json({"findings": [_document(one) for one in findings], "certificates": certificates})
+        put_json({"findings": [_document(one) for one in findings], "certificates": report.certificates,
+                  "unread": [{"host": one.host, "path": one.path} for one in report.unread]})
     elif findings:
         print(*_lines(findings), sep="\n")
     if explain:
         words.say(*_explained(findings))
-    words.say(_summary(findings, whose, certificates))
-    return int(any(strict or one.severity == "error" for one in findings))
+    words.say(_summary(report))
+    _tell_unread(report.unread)
+    if any(strict or one.severity == "error" for one in findings):
+        return 1
+    return 2 if report.unread else 0
+
+
+def _tell_unread(unread: Sequence[Unread]) -> None:
+    """What was not checked is said even to those who want no words: without it nothing may be wrong."""
+    from ..cluster.observed.contents import shown
+    for one in unread:
+        print(f"kpki: {f'{one.host}: ' if one.host else ''}{shown(one.path)}: permission denied, not checked",
+              file=sys.stderr)
+    if unread:
+        print("kpki: hint: run kpki check as root", file=sys.stderr)
 
 
 def _document(finding: Finding) -> dict[str, object]:
@@ -84,11 +103,12 @@ def _explained(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"{cause}: {CAUSES[cause].meaning}; see it with: {CAUSES[cause].look}"
 
 
-def _summary(findings: Sequence[Finding], name: str, certificates: int) -> str:
-    errors = sum(one.severity == "error" for one in findings)
-    warnings = len(findings) - errors
+def _summary(report: Report) -> str:
+    errors = sum(one.severity == "error" for one in report.findings)
+    warnings = len(report.findings) - errors
+    fine = "nothing wrong in what could be read" if report.unread else "nothing wrong"
     counts = [_counted(count, noun) for count, noun in ((errors, "error"), (warnings, "warning")) if count]
-    return f"kpki: {name}: {', '.join(counts) or 'nothing wrong'} ({_counted(certificates, 'certificate')} read)"
+    return f"kpki: {report.whose}: {', '.join(counts) or fine} ({_counted(report.certificates, 'certificate')} read)"
 
 
 def _counted(count: int, noun: str) -> str:

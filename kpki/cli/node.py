@@ -29,7 +29,8 @@ Csr = Annotated[str, typer.Argument(metavar="CSR", help="The request that `node 
 For = Annotated[str, typer.Option("--node", metavar="NAME", help="The node that asks.")]
 Source = Annotated[str, typer.Argument(metavar="TREE|ARCHIVE|PEM", help=(
     "A node's tree or its archive (node issue), or the signed certificate (node sign)."))]
-Mine = Annotated[str | None, typer.Option("--node", metavar="NAME", help="This node's name (its host name).")]
+Mine = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
+    "This node's name (as check has it, else the folder's name under nodes/ of the TREE)."))]
 Row = Annotated[str | None, typer.Option("--row", metavar="ROW", help=(
     "Which certificate of the host, as apiserver or admin (its kubelet's)."))]
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The request's key, for a PEM.")]
@@ -155,7 +156,7 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
     from ..kubernetes.layouts import find_layout
     from ..kubernetes.profiles import check_node_name
     words, now = Words(quiet=quiet), utc_now()
-    name = check_node_name(host_name().lower() if node is None else node)
+    name = check_node_name(_owner(root, source) if node is None else node)
     check_wishes(server=server)
     said = None if layout is None else find_layout(layout)
     chosen, given = installation.read_source(source, said, root=root, key=key, node=name, server=server)
@@ -167,6 +168,15 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
         words.say(*telling.install_steps(plan, root))
     telling.installed(written, plan, chosen, name, root=root, as_json=json, words=words)
     return 0
+
+
+def _owner(root: str, source: str) -> str:
+    """Whose root it is. Raises InputError if nothing tells, or a file that may tell is not this user's to read."""
+    from ..cluster.observed.whose import owner_of
+    if name := owner_of(root, host_name=host_name(), source=source):
+        return name
+    raise InputError(f"{root}: whose root is this? A file that may tell is not this user's to read",
+                     hint="run the command as root, or say --node NAME")
 
 
 def _signer(row: str | None) -> str:

@@ -57,8 +57,10 @@ def look_in(folder: str, path: str) -> Found:
     trees, _, rest = path.partition("/")
     host, _, inner = rest.partition("/")
     if trees != NODES_FOLDER or not inner:
-        return replace(look("/", os.path.abspath(os.path.join(folder, path)).lstrip("/")), path=path)
-    return replace(look(os.path.join(folder, trees, host), inner), path=path)
+        found, top = look("/", os.path.abspath(os.path.join(folder, path)).lstrip("/")), os.path.abspath(folder)
+        return replace(found, path=path, unread=found.unread and os.path.relpath(f"/{found.unread}", top))
+    found = look(os.path.join(folder, trees, host), inner)
+    return replace(found, path=path, unread=found.unread and os.path.normpath(f"{trees}/{host}/{found.unread}"))
 
 
 def looker_in(folder: str) -> Callable[[str], Found]:

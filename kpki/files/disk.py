@@ -44,8 +44,10 @@ def disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         fact = os.strerror(error.errno).lower() if error.errno else str(error)
-        told = AccessError if isinstance(error, PermissionError) else FileError
-        raise told(f"{os.fspath(path) or repr('')}: {fact}", hint=_HINTS.get(error.errno or 0)) from error
+        message, hint = f"{os.fspath(path) or repr('')}: {fact}", _HINTS.get(error.errno or 0)
+        if isinstance(error, PermissionError):
+            raise AccessError(message, hint=hint, path=os.fspath(path)) from error
+        raise FileError(message, hint=hint) from error
     except ValueError as error:  # os itself refuses a null character, and text that no file name can be
         raise FileError(f"{os.fspath(path)!r}: not a possible file name") from error
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kpki.errors import FileError, RefusedError
+from kpki.errors import AccessError, FileError, RefusedError
 from kpki.files.disk import Path, disk, kind, staged_for
 
 TYPE_CHECKING = False
@@ -99,12 +99,13 @@ def look_at(path: Path) -> Entry:
     return look(os.sep, resolve(os.sep, os.path.abspath(os.fspath(path))))
 
 
-def walk(root: Path, *, skip: Callable[[str], bool]) -> Iterator[tuple[str, Kind]]:
+def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = None) -> Iterator[tuple[str, Kind]]:
     """Every regular file (`file`) and symbolic link (`link`) under *root*, by relative path, sorted within a folder.
 
     No link is followed, *root* itself aside. What *skip* says yes to is passed over, a folder with all that is in it;
     so are sockets, devices, FIFOs, and what a run that was cut off has left staged.
-    Raises FileError: *root* or a folder in it cannot be listed.
+    The folders in *root* that this user may not list are added to *closed*, by relative path, and passed over.
+    Raises FileError: *root* cannot be listed; AccessError for a folder in it if *closed* is None.
     """
     top = os.fspath(root)
     with disk(top):
@@ -115,7 +116,12 @@ def walk(root: Path, *, skip: Callable[[str], bool]) -> Iterator[tuple[str, Kind
     while rest:  # no recursion: a path may hold more folders than Python has stack
         path, what = rest.pop()
         if what == "folder":
-            rest.extend(reversed(_listed(top, path, skip)))
+            try:
+                rest.extend(reversed(_listed(top, path, skip)))
+            except AccessError:
+                if closed is None or not path:
+                    raise
+                closed.append(path)
         else:
             yield path, what
 

@@ -18,8 +18,8 @@ CONFIGURATIONS = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config
 ENVIRONMENTS = ("var/lib/kubelet/kubeadm-flags.env", "etc/default/kubelet", "etc/sysconfig/kubelet",
                 "etc/kubernetes/kubelet.env")
 UNIT_FOLDERS = tuple(f"{folder}/systemd/system" for folder in ("lib", "usr/lib", "etc"))
-NODE_IP, ADVERTISED, SERVICES, ISSUER = ("node-ip", "advertise-address", "service-cluster-ip-range",
-                                         "service-account-issuer")
+NODE_IP, OVERRIDE, ADVERTISED, SERVICES, ISSUER = (
+    "node-ip", "hostname-override", "advertise-address", "service-cluster-ip-range", "service-account-issuer")
 _WORD = re.compile(r"""--([a-z-]+)[= ]\\?["']?([^\s"'\\]+)""")
 _COMMENT = re.compile(r"^[ \t]*[#;].*$", re.MULTILINE)
 
@@ -46,7 +46,7 @@ def flags_in(component: Component, path: str, data: bytes) -> dict[str, str]:
         found = dict(_WORD.findall(_COMMENT.sub("", data.decode("utf-8", "replace"))))
     files = {flag.name for flag in component.flags if flag.rows}
     return {name: value for name, value in found.items()
-            if name in files and value.startswith("/") or name in (NODE_IP, ADVERTISED, SERVICES, ISSUER)}
+            if name in files and value.startswith("/") or name in (NODE_IP, OVERRIDE, ADVERTISED, SERVICES, ISSUER)}
 
 
 def _configured(data: bytes) -> dict[str, str]:

@@ -59,7 +59,7 @@ def test_an_exposed_key_wants_no_new_one(tree: Path, kpki: Run) -> None:
 
 def test_json_is_the_document_of_the_design(tree: Path, kpki: Run) -> None:
     """Every field is there, in one document on stdout, with the exit status of the words."""
-    assert json.loads(kpki("check", TREE, "--json").out) == {"findings": [], "certificates": 2}
+    assert json.loads(kpki("check", TREE, "--json").out) == {"findings": [], "certificates": 2, "unread": []}
     (tree / CERTIFICATE).write_bytes(b"")
     document = json.loads(kpki("check", TREE, "--json", status=1).out)
     assert document["certificates"] == 1

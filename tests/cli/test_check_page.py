@@ -82,4 +82,4 @@ def test_the_document_is_on_the_page(story: Story, kpki: Callable[..., Any]) -> 
     told = json.loads(kpki("check", story[0] / "worker-2", "--node", "worker-1", "--json", status=1).out)
     shown = section("Exit status, JSON, --explain").partition("```\n")[2].partition("```")[0]
     assert re.findall(r'"(\w+)"', re.sub(r': (".*?"|\["a.*?"\])', "", shown)) == [
-        "findings", *told["findings"][0], "certificates"]
+        "findings", *told["findings"][0], "certificates", "unread", "host", "path"]

@@ -433,16 +433,23 @@ def test_a_request_takes_the_descriptions_layout(kpki: Run, tmp_path: Path) -> N
         (tmp_path / "cluster.yaml").unlink(missing_ok=True)
 
 
-def test_this_nodes_name_is_its_host_name(issue: Run, kpki: Run, tmp_path: Path,
+def test_another_root_is_not_this_machine(issue: Run, kpki: Run, tmp_path: Path,
                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without --node install is for the host that it runs on, in lower case."""
+    """Without --node the root says whose it is, else the tree that is installed; this machine's name says nothing."""
     issue()
     there = root(tmp_path)
-    monkeypatch.setattr("socket.gethostname", lambda: "worker-9")
+    monkeypatch.setattr("socket.gethostname", lambda: "worker-1")
+    (there / "etc").mkdir()
+    (there / "etc/hostname").write_text("worker-9\n")
     assert "it is node worker-1's certificate" in kpki("node", "install", "nodes/worker-1", "--root", there,
                                                        status=1).refusal()
-    monkeypatch.setattr("socket.gethostname", lambda: "Worker-1")
+    monkeypatch.setattr("socket.gethostname", lambda: "worker-9")
+    shutil.copytree("nodes/worker-1", "copy")
+    (there / "etc/hostname").unlink()
+    assert "whose tree is this?" in kpki("node", "install", "copy", "--root", there, status=2).refusal()
     kpki("node", "install", "nodes/worker-1", "--root", there)
+    (there / "etc/hostname").write_text("Worker-1\n")
+    kpki("node", "install", "copy", "--root", there)
 
 
 def wrong_node(tree: Path, pki: Path) -> str:

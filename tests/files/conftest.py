@@ -3,9 +3,7 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -13,7 +11,6 @@ import pytest
 
 from kpki.files import File
 
-NOBODY = 65534
 Snapshot = dict[str, tuple[int, bytes, int, int]]
 
 
@@ -75,32 +72,3 @@ def give_away() -> Callable[[Path], tuple[int, int]]:
 @pytest.fixture
 def now() -> datetime:
     return datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
-
-
-@pytest.fixture
-def shared_path() -> Iterator[Path]:
-    """A folder below folders that everybody may search, which pytest's own `tmp_path` is not."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
-
-
-@pytest.fixture
-def as_nobody() -> Callable[[], AbstractContextManager[None]]:
-    """`with as_nobody():` the block has no power over others' files; an ordinary user has none anyway."""
-    @contextmanager
-    def dropped() -> Iterator[None]:
-        if os.geteuid():
-            yield
-            return
-        group, groups = os.getegid(), os.getgroups()
-        os.setgroups([])
-        os.setegid(NOBODY)
-        os.seteuid(NOBODY)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-            os.setegid(group)
-            os.setgroups(groups)
-    return dropped

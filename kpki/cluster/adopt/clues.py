@@ -16,7 +16,9 @@ from ..desired.description import Cluster, ExternalEtcd, Host, load_cluster
 from ..desired.fields import absolute_path, address, node_name, other_name, plain_name, port, san, subnets, text
 from ..desired.rows import Wanted, layout_of
 from ..observed.contents import read_certificates
-from ..observed.inventory import Found, choose_layout, kubeconfig_of, look, named_path, read_layout, tree_owner
+from ..observed.inventory import (Found, choose_layout, kubeconfig_of, look, named_path, read_layout, refusal,
+                                  require)
+from ..observed.whose import owner_of
 from ...errors import FileError, InputError
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
@@ -93,13 +95,16 @@ def read_tree(root: str, *, layout: str | None = None) -> Tree:
     Raises InputError where no layout is there, FileError for what is there and may not be read.
     """
     chosen = choose_layout(root, layout)
-    flags = component_flags(look(root, API_SERVER).data or b"")
+    manifest = look(root, API_SERVER)
+    if manifest.unread:
+        raise refusal(root, manifest.unread)
+    flags = component_flags(manifest.data or b"")
     blank = load_cluster(_BLANK.format(chosen.name))
     authority = taken(absolute_path, flags.get("client-ca-file"))
     if chosen == KUBEADM and authority is not None:
         blank = replace(blank, certificates_dir=posixpath.dirname(authority))
     chosen = layout_of(blank)
-    found = read_layout(root, chosen).found
+    found = require(read_layout(root, chosen)).found
     for one in found.values():
         if one.problem:
             raise FileError(f"{posixpath.join(root, one.path)}: {one.problem}")
@@ -140,7 +145,7 @@ def host_name_of(tree: Tree, host_name: str) -> str:
             name = taken(node_name, user.removeprefix(NODE_PREFIX))
             if name and (user.startswith(NODE_PREFIX) if row.startswith("kubelet") else name in tree.names(row).dns):
                 return name
-    return node_name(tree_owner(tree.root, host_name))
+    return node_name(owner_of(tree.root, host_name=host_name))
 
 
 def describe(tree: Tree, name: str) -> tuple[Cluster, list[str]]:

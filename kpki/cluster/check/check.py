@@ -14,12 +14,13 @@ from .remedies.situation import Situation
 from ..authority import sound_key, trusted_bundle
 from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
-from ..observed.inventory import TOPS, inspect, layout_there, tree_owner
+from ..observed.inventory import TOPS, Inventory, Unread, inspect, layout_there, look
+from ..observed.whose import owner_of
 from ..rules.host import check_node, flag_faults
 from ..workspace import DESCRIPTION, read_cluster
 from ... import files
 from ...clock import utc_now
-from ...errors import InputError, KpkiError, about
+from ...errors import AccessError, InputError, KpkiError, about
 from ...kubernetes.profiles import LONGEST_NAME, check_node_name
 from ...kubernetes.reading import certifies
 from ...stages.keys import public_key_der
@@ -27,11 +28,12 @@ from ...stages.keys import public_key_der
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check has found: whose files (*whose*, for people), the *findings*, how many *certificates* were read."""
+    """What a check has found."""
 
-    whose: str
-    findings: Sequence[Finding]
-    certificates: int
+    whose: str                      # whose files were checked, for people
+    findings: Sequence[Finding]     # everything that is wrong with what could be read
+    certificates: int               # how many were read
+    unread: Sequence[Unread] = ()   # what the caller may not read, each once: no finding is of it
 
 
 def check(path: str, *, now: datetime | None = None, host_name: str = "", node: str | None = None,
@@ -43,14 +45,25 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
     CA that counts, *ca_key* its key's, which the commands name. *now* (UTC, None: the clock) is the moment. Raises
     InputError or FileError where there is nothing to judge.
     """
-    now = now or utc_now()
+    try:
+        return _check(path, now=now or utc_now(), host_name=host_name, node=node, ca=ca, ca_key=ca_key, layout=layout)
+    except AccessError as error:
+        closed = os.path.relpath(error.path, path or os.curdir)
+        if closed.startswith(os.pardir):
+            raise
+        # without it nothing can be judged
+        return Report(os.path.normpath(path), (), 0, [Unread(None, look(path, closed).unread or closed)])
+
+
+def _check(path: str, *, now: datetime, host_name: str, node: str | None, ca: str | None, ca_key: str | None,
+           layout: str | None) -> Report:
     if _is_there(path, DESCRIPTION):
         _no_options(path, ca, layout)
         if node is not None:
             read_cluster(path, host_name=host_name).host(node)
-        findings, certificates = check_workspace(path, now=now, host_name=host_name)
+        findings, certificates, unread = check_workspace(path, now=now, host_name=host_name)
         return Report(os.path.normpath(path), [one for one in findings if node is None or one.host == node],
-                      certificates)
+                      certificates, [one for one in unread if node is None or one.host in (None, node)])
     folder, name = _workspace_of(path)
     if folder is not None and node in (None, name) and ca is None and layout is None:
         report = _described_tree(folder, name, now=now, host_name=host_name)
@@ -71,8 +84,11 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
         here = Situation(plain.inventory, owner or "NODE", ca, ca_key, now=now)
-        return Report(os.path.normpath(path), with_remedies(found, here), plain.inventory.certificates())
-    owner = check_node_name(tree_owner(path, host_name) if node is None else node, longest=LONGEST_NAME)
+        return Report(os.path.normpath(path), with_remedies(found, here), plain.inventory.certificates(),
+                      _unread(plain.inventory))
+    owner = owner_of(path, host_name=host_name) if node is None else node
+    if owner or node is not None:   # nobody knows whose it is if that stands in a file which the caller may not read
+        check_node_name(owner, longest=LONGEST_NAME)
     inventory = inspect(path, layout=layout, node=owner)
     described = None
     if ca is None and layout is None and _is_there(os.curdir, DESCRIPTION):
@@ -80,18 +96,24 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
             described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
     found = check_node(inventory, node=owner, now=now, authorities=authorities) if described is None else [
         *described, *flag_faults(inventory)]
-    here = Situation(inventory, owner, ca, ca_key, workspace=described is not None, now=now)
-    return Report(owner, with_remedies(found, here), inventory.certificates())
+    here = Situation(inventory, owner or "NODE", ca, ca_key, workspace=described is not None, now=now)
+    return Report(owner or os.path.normpath(path), with_remedies(found, here), inventory.certificates(),
+                  _unread(inventory))
+
+
+def _unread(inventory: Inventory) -> list[Unread]:
+    return [Unread(None, path) for path in inventory.unread]
 
 
 def _described_tree(folder: str, name: str, *, now: datetime, host_name: str) -> Report | None:
     """What is wrong with a host's tree in a workspace; None where the workspace does not know the host, or something is
     wrong with the workspace's own CAs, which is no fault of the tree."""
     try:
-        findings, certificates = check_workspace(folder, now=now, host_name=host_name, only=name)
+        return Report(name, *check_workspace(folder, now=now, host_name=host_name, only=name))
+    except AccessError:
+        raise
     except KpkiError:
         return None
-    return Report(name, findings, certificates)
 
 
 def _is_tree(path: str, layout: str | None) -> bool:

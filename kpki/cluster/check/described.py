@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from shlex import quote
@@ -11,54 +11,81 @@ from ..desired.description import GIVEN_NAMES, Cluster
 from ..desired.rows import NODES_FOLDER, Wanted
 from ..finding import Finding
 from ..fleet.survey import processes_for
-from ..observed.inventory import Found, Inventory, certificates_in
+from ..observed.inventory import Found, Inventory, Unread, certificates_in
 from ..plan.of_workspace import plan_of
+from ..plan.plan import Tally
 from ..plan.roots import copies
 from ..rules.judge import judge
 from ..rules.leaves import Judge
 from ..workspace import looker_in, read_cluster
-from ...errors import KpkiError
+from ...errors import AccessError, KpkiError
 from ...kubernetes.profiles import find_profile
 
 
 def check_workspace(folder: str, *, now: datetime, host_name: str | None = None, only: str | None = None,
-                    processes: int | None = None) -> tuple[list[Finding], int]:
-    """Everything that is wrong with a workspace by its own description, and how many certificates were read.
+                    processes: int | None = None) -> tuple[list[Finding], int, list[Unread]]:
+    """Everything that is wrong with a workspace by its own description, how many certificates were read, and what the
+    caller may not read.
 
-    *only* is the host that is asked for: then its findings name no host. What apply mends says so; the files of a host
-    are the host's. Where a CA of the workspace's own is broken that is all there is to say: by it all the others are
-    judged. *processes* is how many there may be (None: one a processor). Raises KpkiError for a description, or a CA
-    that it names, which cannot be taken.
+    *only* is the host that is asked for: then what was found names no host. What apply mends says so; the files of a
+    host are the host's. If a CA of the workspace's own is broken, or not the caller's to read, that is all there is to
+    say: by it all the others are judged. *processes* is how many there may be (None: one a processor). Raises
+    KpkiError for a description, or a CA that it names, which cannot be taken.
     """
-    counts, look = dict[str, int](), looker_in(folder)
+    counts, refused, look = dict[str, int](), dict[str, None](), looker_in(folder)
 
     def counted(path: str) -> Found:
         found = look(path)
         counts[path] = certificates_in(found.data or b"")
+        if found.unread:
+            refused[found.unread] = None
         return found
 
-    def tally() -> int:
-        """How many certificates were read since it was asked last."""
-        total = sum(counts.values())
+    def tally() -> Tally:
+        """How many certificates were read, and what was refused, since it was asked last."""
+        told = Tally(sum(counts.values()), tuple(refused))
         counts.clear()
-        return total
+        refused.clear()
+        return told
 
     cluster = read_cluster(folder, host_name=host_name)
     try:
         planned = plan_of(folder, now=now, cluster=cluster, look=counted)
+    except AccessError:
+        if not refused:
+            raise
+        return [], 0, _unread(refused, only)    # by the CAs all the others are judged
     except KpkiError:
         broken = [*_broken_authorities(cluster, folder, counted, now)]
         if not broken or only is not None:
             raise
-        return broken, sum(counts.values())
+        return broken, sum(counts.values()), _unread(refused, only)
     asked = None if only is None else cluster.host(only).name
     findings: list[Finding] = []
-    certificates = 0
+    certificates, unread = 0, list(refused)
     for checked in planned.check(processes_for(len(cluster.hosts), processes), tally):
         if asked in (None, checked.host):
             findings += [replace(one, remedy=_mended(one, folder)) for one in checked.findings]
-            certificates += checked.tally
-    return findings if asked is None else [replace(one, host=None) for one in findings], certificates
+            certificates += checked.tally.certificates
+            unread += checked.tally.unread
+    findings = findings if asked is None else [replace(one, host=None) for one in findings]
+    return findings, certificates, _unread(unread, asked)
+
+
+def _unread(paths: Iterable[str], only: str | None) -> list[Unread]:
+    """What of a workspace the caller may not read, each once: a host's by the host's name and by its path there.
+
+    *only* is the host that is asked for, whose tree is the only one then.
+    """
+    found = dict[Unread, None]()
+    for path in paths:
+        trees, _, rest = path.partition("/")
+        host, _, inner = rest.partition("/")
+        if only is not None:
+            found[Unread(None, os.path.relpath(path, os.path.join(NODES_FOLDER, only)))] = None
+        else:
+            found[Unread(host, inner or os.curdir) if trees == NODES_FOLDER and host else Unread(None, path)] = None
+    return [*found]
 
 
 def _mended(finding: Finding, folder: str) -> tuple[str, ...]:
@@ -85,7 +112,7 @@ def check_described(folder: str, inventory: Inventory, name: str, *, now: dateti
         return None
     planned, kubelets = plan_of(folder, now=now, cluster=cluster), inventory.layout.node_places()
     return [*dict.fromkeys(planned.host_findings(host, inventory.look, lambda place: place in kubelets or any(
-        not inventory.look(path).missing for path in place.files())))]
+        inventory.look(path).there for path in place.files())))]
 
 
 def _broken_authorities(cluster: Cluster, folder: str, look: Callable[[str], Found],

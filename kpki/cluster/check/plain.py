@@ -47,17 +47,19 @@ def inspect_plain(path: str) -> Plain:
 
     Raises FileError for what cannot be listed or is not there, InputError for a folder with nothing to check.
     """
+    closed = list[str]()
     entry = files.look_at(path) if path else files.Entry(path=path, kind="missing")
     if entry.kind == "missing":
         raise FileError(f"{path or repr(path)}: no such file or folder")
     if entry.kind == "folder":
-        root, names = path, [name for name, _ in files.walk(path, skip=_is_aside) if _may_matter(name)]
+        listed = files.walk(path, skip=_is_aside, closed=closed)
+        root, names = path, [name for name, _ in listed if _may_matter(name)]
         found = {name: one for name in names if _matters(one := _look(root, name))}
     else:
         root, name = os.path.split(path)
         root = root or os.curdir
         found = {name: _look(root, name)}
-    if not found:
+    if not found and not closed:
         raise InputError(f"{path}: no certificate, key or kubeconfig is in it, and none of kpki's layouts",
                          hint="is it a host's root, with etc/kubernetes in it? Otherwise say --layout")
     layout = _layout_by_names(root, found)
@@ -65,13 +67,21 @@ def inspect_plain(path: str) -> Plain:
     inventory = Inventory(root, layout, found)
     spoken = {path for path, _ in layout.files()}
     others = tuple(path for path in found if path not in spoken)
-    return Plain(replace(inventory, found=found | dict(_named_by(inventory, others))), others)
+    found |= dict(_named_by(inventory, others))
+    unread = dict.fromkeys((*(one.unread for one in found.values() if one.unread), *closed))
+    return Plain(replace(inventory, found=found, unread=tuple(unread)), others)
 
 
 def _look(root: str, name: str) -> Found:
     """One file of a folder; links are followed as on the host whose tree it lies in, else on this one."""
-    top, inner = root_of(os.path.join(root, name))
-    return replace(look(top, inner), path=name)
+    return _looked(root, name, *root_of(os.path.join(root, name)))
+
+
+def _looked(root: str, name: str, top: str, inner: str) -> Found:
+    """A file *inner* of the tree *top*, as the file *name* of the folder *root*."""
+    found = look(top, inner)
+    return replace(found, path=name, unread=found.unread and (
+        name if found.unread == inner else os.path.relpath(os.path.join(top, found.unread), root)))
 
 
 def _in_pem(found: Found) -> Found:
@@ -99,7 +109,7 @@ def _may_matter(name: str) -> bool:
 
 def _matters(found: Found) -> bool:
     """Whether a file is one of these, by its content; what its name alone says is believed of what cannot be read."""
-    if found.path.endswith((*_CERTIFICATES, *_KEYS)):
+    if found.unread or found.path.endswith((*_CERTIFICATES, *_KEYS)):
         return True
     data = found.data or b""
     return b"-----BEGIN " in data or _is_kubeconfig(data)
@@ -147,7 +157,7 @@ def _named_by(inventory: Inventory, others: Sequence[str]) -> Iterator[tuple[str
             if material.path:
                 root, inner = root_of(os.path.join(inventory.root, path))
                 named = named_path(path, material.path)
-                yield named, replace(look(root, named_path(inner, material.path)), path=named)
+                yield named, _looked(inventory.root, named, root, named_path(inner, material.path))
 
 
 def check_plain(plain: Plain, *, node: str, now: datetime, authorities: Sequence[Certificate] | None = None,
@@ -161,7 +171,9 @@ def check_plain(plain: Plain, *, node: str, now: datetime, authorities: Sequence
     spoken = replace(inventory, found={path: one for path, one in inventory.found.items() if path not in plain.others})
     findings = check_rows(rows_of(inventory.layout.places, inventory, node), spoken, node=node, now=now, worker=False,
                           authorities=authorities, within=within)
-    signers = [one for path in plain.others for one in read_certificates(look_at(path), "")[0] if _is_authority(one)]
+    hidden = any(look_at(path).unread and _kind(look_at(path)) == "certificate" for path in plain.others)
+    signers = [one for path in plain.others for one in read_certificates(look_at(path), "")[0]
+               if _is_authority(one) and not hidden]
     for row in _other_rows(plain):
         chain = read_certificates(look_at(row.place.certificate), "")[0] if row.place.certificate else []
         own = authorities if authorities is not None else [

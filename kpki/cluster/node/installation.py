@@ -12,7 +12,7 @@ from ..authority import load_bundle, plain_key
 from ..finding import Finding
 from ..leaf_files import ca_path, leaf_files, path_kubeconfig
 from ..observed.contents import shown
-from ..observed.inventory import Found, Inventory, inspect, kubeconfig_of, layout_there, look
+from ..observed.inventory import Found, Inventory, inspect, kubeconfig_of, layout_there, look, require
 from ..rules.host import check_rows, is_worker, rows_of, rows_there
 from ... import files, pem
 from ...errors import FileError, InputError, RefusedError, about
@@ -48,7 +48,7 @@ class Installation:
 
 def tree_files(tree: str, layout: Layout) -> tuple[files.File, ...]:
     """The files of a node's tree on disk, as far as they are there. FileError where one cannot be read."""
-    found = inspect(tree, layout=layout.name).found
+    found = require(inspect(tree, layout=layout.name)).found
     modes = dict(layout.files())
     for one in found.values():
         if one.problem:
@@ -107,7 +107,7 @@ def read_source(path: str, layout: Layout | None, *, root: str, key: str | None,
     key_data = files.read(place)
     with about(place):
         plain = pem.dump_key(plain_key(key_data), form="traditional")
-    there = kubeconfig_of(inspect(root, layout=chosen.name).found, chosen.kubelet)
+    there = kubeconfig_of(require(inspect(root, layout=chosen.name)).found, chosen.kubelet)
     known = server or (there.server if there and not chosen.kubelet.certificate else None)
     with about(path):
         return chosen, signed_files(data, plain, chosen, node=node, server=known)
@@ -145,7 +145,7 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
     RefusedError for files that are another node's, no pair, of an unknown CA or expired; InputError for files that
     cannot be read, or where a kubeconfig must be made and nothing tells the *server*.
     """
-    there = inspect(root, layout=layout.name, node=node)
+    there = require(inspect(root, layout=layout.name, node=node))
     own = there.layout
     given = {one.path: one for one in _moved(source, layout, own)}
     leaves = [place for place in own.places

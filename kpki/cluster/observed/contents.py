@@ -52,7 +52,9 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
 
 
 def readable(found: Found, row: str) -> tuple[bytes | None, Finding | None]:
-    """The bytes of a file, or why there are none."""
+    """The bytes of a file, or why there are none: neither for a file that the caller may not read."""
+    if found.unread:
+        return None, None
     if found.missing:
         return None, Finding("file-missing", found.path, row, "it is not there")
     if found.data is None:

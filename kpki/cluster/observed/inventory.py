@@ -6,11 +6,10 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from ..desired.rows import NODES_FOLDER
 from ... import files
-from ...errors import InputError, KpkiError
+from ...errors import AccessError, InputError, KpkiError
 from ...kubernetes.components import COMPONENTS, KUBELET, Component
 from ...kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
 from ...kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, LAYOUTS, Layout, Place, find_layout
@@ -25,17 +24,28 @@ _MOST_FOLDERS = 1000    # that are kept in mind
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One file as it was found: its *data* and *mode*, or the *problem* that keeps it from being read.
+    """One file as it was found: what is in it, or why nothing of it was read."""
 
-    *missing* is true where nothing is there, *link* where a symbolic link leads to it.
-    """
-
-    path: str
+    path: str               # relative to the root
     data: bytes | None = field(default=None, repr=False)
-    mode: int = 0
-    problem: str = ""
-    missing: bool = False
-    link: bool = False
+    mode: int = 0           # the permission bits
+    problem: str = ""       # what is wrong with the place, so that no user could read a file there
+    missing: bool = False   # whether nothing is there
+    link: bool = False      # whether a symbolic link leads to it
+    unread: str = ""        # what the caller may not read, relative to the root: the file, or the folder that hides it
+
+    @property
+    def there(self) -> bool:
+        """Whether something is known to lie there; of what a closed folder hides nobody knows."""
+        return not self.missing and self.unread in ("", self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that the caller may not read, or a folder that the caller may not list or search."""
+
+    host: str | None    # whose tree it lies in, None if there is one tree only
+    path: str           # relative to the host's tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,8 @@ class Inventory:
     layout: Layout
     found: Mapping[str, Found]
     told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()                # the files and folders that the caller may not read, each once
+    untold: frozenset[str] = frozenset()        # the components that an unread file may tell something else
 
     def look(self, path: str) -> Found:
         """One file; what is neither the layout's nor named by a kubeconfig was not looked for."""
@@ -88,15 +100,28 @@ def inspect(root: str, *, layout: str | None = None, also: Iterable[str] = (), n
     if node is None:
         return read_layout(root, chosen, also=also)
 
-    def there(path: str) -> bool:
-        return not look(root, path).missing
-
-    told = told_components(root)
-    adapted = _as_told(chosen.as_found(node, there), told, there)
-    named = (one.path for one in told.values() if one.path)
+    telling, closed = told_components(root), list[str]()
+    # a file that a closed folder hides is looked for where the kubelet is told, and under no name that is a guess
+    adapted = _as_told(chosen.as_found(node, lambda path: look(root, path).there), telling.told,
+                       lambda path: not look(root, path).missing)
+    named = (one.path for one in telling.told.values() if one.path)
     inventory = read_layout(root, adapted, also=(*also, KUBELET_CURRENT, BOOTSTRAP, HOSTS, *named,
-                                                 *_other_keys(root, adapted)))
-    return replace(inventory, told=told)
+                                                 *_other_keys(root, adapted, closed)))
+    refused = dict.fromkeys((*telling.unread, *inventory.unread, *closed))
+    return replace(inventory, told=telling.told, unread=tuple(refused), untold=frozenset(telling.unread.values()))
+
+
+def require(inventory: Inventory) -> Inventory:
+    """The inventory, if the caller may read all of it; else AccessError for the first file or folder."""
+    for path in inventory.unread:
+        raise refusal(inventory.root, path)
+    return inventory
+
+
+def refusal(root: str, path: str) -> AccessError:
+    """The error for a file or folder of a tree that the caller may not read."""
+    place = os.path.normpath(os.path.join(root, path))
+    return AccessError(f"{place}: permission denied", hint="run the command as root or as the file's owner", path=place)
 
 
 def choose_layout(root: str, name: str | None) -> Layout:
@@ -114,30 +139,58 @@ def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inven
                 if material.path:
                     path = named_path(place.kubeconfig, material.path)
                     found.setdefault(path, look(root, path))
-    return Inventory(root, layout, found)
+    return Inventory(root, layout, found, unread=tuple({one.unread: None for one in found.values() if one.unread}))
 
 
-def told_components(root: str) -> dict[tuple[str, str], Told]:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the components of a host are told, by component and flag."""
+
+    told: Mapping[tuple[str, str], Told]
+    unread: Mapping[str, str]   # a file or folder that may tell something, and that the caller may not read → component
+
+
+def told_components(root: str) -> Telling:
     """What the components of a host are told; nothing by files that cannot be read."""
-    return {(component.name, flag): Told(value, source) for component in COMPONENTS
-            for source in (*sources_of(component), *_drop_ins(root, component))
-            for flag, value in flags_in(component, source, look(root, source).data or b"").items()}
+    told, unread = dict[tuple[str, str], Told](), dict[str, str]()
+    for component in COMPONENTS:
+        later, closed = drop_ins(root, component)
+        for found in map(partial(look, root), (*sources_of(component), *later)):
+            closed += [found.unread] if found.unread else []
+            for flag, value in flags_in(component, found.path, found.data or b"").items():
+                told[component.name, flag] = Told(value, found.path)
+        unread |= dict.fromkeys(closed, component.name)
+    return Telling(told, unread)
 
 
-def _drop_ins(root: str, component: Component) -> list[str]:
-    """The drop-ins of a component's unit, in the order in which systemd reads them: by name, whatever the folder."""
-    return sorted((f"{folder}/{component.name}.service.d/{name}" for folder in UNIT_FOLDERS
-                   for name in _names(root, f"{folder}/{component.name}.service.d") if name.endswith(".conf")),
-                  key=posixpath.basename)
+def drop_ins(root: str, component: Component) -> tuple[list[str], list[str]]:
+    """The drop-ins of a component's unit, in the order in which systemd reads them: by name, whatever the folder; and
+    the folders that the caller may not list."""
+    found, closed = list[str](), list[str]()
+    for folder in (f"{one}/{component.name}.service.d" for one in UNIT_FOLDERS):
+        found += [f"{folder}/{name}" for name in _names(root, folder, closed) if name.endswith(".conf")]
+    return sorted(found, key=posixpath.basename), closed
 
 
-def _names(root: str, folder: str) -> list[str]:
-    """The names in a folder of a tree, sorted; none where there is no such folder."""
+def _names(root: str, folder: str, closed: list[str]) -> list[str]:
+    """The names in a folder of a tree, sorted; none where there is no such folder, or it is one of those *closed*."""
+    return list(_walk(root, folder, closed, skip=lambda path: "/" in path))
+
+
+def _walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool]) -> Iterator[str]:
+    """The files in a folder of a tree (see `files.walk`), by their paths there; none if the folder cannot be listed.
+
+    The folders that the caller may not list, or search, are added to *closed*.
+    """
+    inner = list[str]()
     try:
-        top = files.resolve(os.path.abspath(root), folder)
-        return [path for path, _ in files.walk(top, skip=lambda path: "/" in path)]
+        for path, _ in files.walk(files.resolve(os.path.abspath(root), folder), skip=skip, closed=inner):
+            yield path
+    except AccessError:
+        closed.append(look(root, folder).unread or folder)
     except KpkiError:
-        return []
+        pass        # nothing is there, or no folder
+    closed += [f"{folder}/{one}" for one in inner]
 
 
 def _as_told(layout: Layout, told: Mapping[tuple[str, str], Told], there: Callable[[str], bool]) -> Layout:
@@ -182,18 +235,18 @@ PASSED_OVER = frozenset({"backup", "expired", "tmp", "pods", "plugins", "plugins
                          "manifests", "volumes", "checkpoints"})
 
 
-def _other_keys(root: str, layout: Layout) -> Iterator[str]:
-    """The private keys and kubeconfigs, by their names, in the folders of a layout that are no files of it."""
+def _other_keys(root: str, layout: Layout, closed: list[str]) -> Iterator[str]:
+    """The private keys and kubeconfigs, by their names, in the folders of a layout that are no files of it.
+
+    The folders that the caller may not list are added to *closed*.
+    """
     own = {path for path, _ in layout.files()}
     folders = {posixpath.dirname(path) for path in own}
     tops = sorted(one for one in folders if not any(one.startswith(f"{other}/") for other in folders))
     for top in tops:
-        try:
-            for path, _ in files.walk(files.resolve(os.path.abspath(root), top), skip=_passes_over):
-                if _SECRETS.fullmatch(path) and f"{top}/{path}" not in own:
-                    yield f"{top}/{path}"
-        except KpkiError:
-            continue    # it is not there, or cannot be listed
+        for path in _walk(root, top, closed, skip=_passes_over):
+            if _SECRETS.fullmatch(path) and f"{top}/{path}" not in own:
+                yield f"{top}/{path}"
 
 
 def _passes_over(path: str) -> bool:
@@ -263,6 +316,8 @@ def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
                 return Found(path, missing=True)
             if entry and entry.kind == "file":
                 return Found(path, files.read(f"{there}/{name}"), entry.mode)
+        except AccessError:
+            return linked(path)     # which finds out what is closed
         except KpkiError as error:
             return Found(path, problem=error.message)
         return linked(path)
@@ -272,8 +327,8 @@ def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
 
 def look(root: str, path: str) -> Found:
     """One file of a tree, symbolic links read as on the host whose tree it is."""
+    top, link, real = os.path.abspath(root), False, ""
     try:
-        top = os.path.abspath(root)
         real = files.resolve(top, path)
         link = real != os.path.join(top, path)
         entry = files.look(os.path.dirname(real), os.path.basename(real))
@@ -282,6 +337,9 @@ def look(root: str, path: str) -> Found:
         if entry.kind != "file":
             return Found(path, problem=f"it is no regular file but {_KINDS[entry.kind]}", link=link)
         return Found(path, files.read(real), entry.mode, link=link)
+    except AccessError as error:
+        closed = os.path.relpath(os.path.dirname(error.path), top)      # no file in it can be looked at
+        return Found(path, link=link, unread=path if error.path == real else closed)
     except KpkiError as error:
         return Found(path, problem=error.message)
 
@@ -315,13 +373,3 @@ def layout_there(root: str) -> Layout | None:
             if any(map(there, clue(layout))):
                 return layout
     return None
-
-
-def tree_owner(root: str, host_name: str) -> str:
-    """Whose tree a root is: the folder's name under `nodes/`, the host's for `/`. InputError where nothing tells."""
-    parts = posixpath.abspath(root).split("/")
-    if parts == ["", ""]:
-        return host_name.lower()
-    if len(parts) > 1 and parts[-2] == NODES_FOLDER:
-        return parts[-1]
-    raise InputError(f"{root}: whose tree is this?", hint="say --node NAME")

@@ -13,7 +13,7 @@ from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
 from ..fleet.survey import Marks, key_mark, serial_mark, survey
 from ..leaf_files import Step, Task, leaf_files, leaf_task, step_of
-from ..observed.inventory import Found
+from ..observed.inventory import Found, refusal
 from ..rules.judge import judge
 from ..rules.judged import Judged, Look, exposed, serial_reused
 from ..rules.leaves import Judge, Kind
@@ -52,12 +52,19 @@ class HostPlan:
         return [step for task in self.tasks for step in task.steps]
 
 
+class Tally(NamedTuple):
+    """What was counted while files were looked at."""
+
+    certificates: int = 0
+    unread: tuple[str, ...] = ()    # the files and folders of the workspace that the caller may not read
+
+
 class Checked(NamedTuple):
     """What is wrong with a host, or with the workspace itself (None), and what was counted meanwhile."""
 
     host: str | None
     findings: tuple[Finding, ...]
-    tally: int
+    tally: Tally
 
 
 def nothing_there(path: str) -> Found:
@@ -71,7 +78,8 @@ def make_plan(cluster: Cluster, *, look: Look = nothing_there, read: Read | None
 
     *look* shows a file of the workspace by its path (default: nothing is there), *read* reads the CAs that the
     description names, *passphrase* opens their keys, *now* (UTC, None: the clock) is the moment. Raises InputError,
-    FileError or RefusedError where a CA that is there cannot be used: none is ever replaced.
+    FileError or RefusedError where a CA that is there cannot be used: none is ever replaced. The steps of a plan raise
+    AccessError if *look* could not read a file for lack of permission.
     """
     return Plan(cluster, look, read or _unread, passphrase, now or utc_now())
 
@@ -84,16 +92,17 @@ class Plan:
     """What is to be done for a cluster, host by host; nothing of a host is kept once it has been told."""
 
     def __init__(self, cluster: Cluster, look: Look, read: Read, passphrase: bytes | None, now: datetime) -> None:
-        self.cluster, self.look, self.now = cluster, look, now
+        self.cluster, self.now, self._look = cluster, now, look
+        self.unread = dict[str, None]()     # the files and folders that the caller may not read, as far as looked for
         self.warnings: list[str] = []
         self.new_key: NewKey = make_key     # where keys of an algorithm come from
         self.shared: frozenset[bytes] | None = None     # marks that several have, once looked into
         self._proved = set[Kind]()
         wanted = Wanted(cluster)
         rows = wanted.of_workspace()
-        self.roots = {row.name: load_root(row, look, wanted=wanted, read=read, passphrase=passphrase, now=now)
+        self.roots = {row.name: load_root(row, self.look, wanted=wanted, read=read, passphrase=passphrase, now=now)
                       for row in rows if row.profile.kind == "ca"}
-        pairs = [load_service_accounts(row, look, wanted=wanted) for row in rows if row.profile.kind == "key"]
+        pairs = [load_service_accounts(row, self.look, wanted=wanted) for row in rows if row.profile.kind == "key"]
         self.service_accounts: ServiceAccounts | None = pairs[0] if pairs else None
         # the signer of a bundle alone is for a kube-controller-manager that signs: where a host gets the CA's key
         root = self.roots.get("ca")
@@ -105,6 +114,13 @@ class Plan:
         self._signers = {name: root.signer for name, root in self.roots.items() if root.signer}
         self._service_accounts = self.service_accounts.public_key if self.service_accounts else None
 
+    def look(self, path: str) -> Found:
+        """A file of the workspace."""
+        found = self._look(path)
+        if found.unread:
+            self.unread[found.unread] = None
+        return found
+
     # What is to be done
 
     def of_workspace(self) -> HostPlan:
@@ -115,6 +131,7 @@ class Plan:
                 self._add(row, self._judge(row, self.look, self._by(None, ())), self.look, tasks, waiting)
             elif found := [*self._own_findings(row)]:
                 tasks.append(Task(row, tuple(step_of(row, one.path, self.look, found) for one in found)))
+        self._require()
         return HostPlan(None, tuple(tasks), tuple(waiting))
 
     def of_host(self, host: Host, *, bare: bool = False) -> HostPlan:
@@ -124,7 +141,13 @@ class Plan:
         judged = self._judged(host, look)
         for row, one in judged:
             self._add(row, one, look, tasks, waiting)
+        self._require()
         return HostPlan(host.name, tuple(tasks), tuple(waiting), _marks(host, judged))
+
+    def _require(self) -> None:
+        """Raise AccessError if a file that was looked at is not the caller's to read: it may be right as it is."""
+        for path in self.unread:
+            raise refusal("", path)
 
     def hosts(self) -> Iterator[HostPlan]:
         """The workspace's own, then each host's; first of all which keys and serials there are twice is looked into."""
@@ -215,7 +238,7 @@ class Plan:
         assert signer is not None
         for path in row.paths():
             found, is_key = self.look(path), path == row.place.key
-            if is_key and not signer.keeps_key:
+            if is_key and not signer.keeps_key or found.unread:
                 continue
             if found.missing:
                 yield Finding("file-missing", path, row.name, "it is not there")
@@ -228,7 +251,7 @@ class Plan:
         """Everything that is wrong with the workspace and its hosts' trees, warnings too."""
         return (finding for one in self.check() for finding in one.findings)
 
-    def check(self, processes: int = 1, tally: Callable[[], int] = int) -> Iterator[Checked]:
+    def check(self, processes: int = 1, tally: Callable[[], Tally] = Tally) -> Iterator[Checked]:
         """What is wrong with the workspace itself, then with each host's tree, warnings too; every host is looked at
         once, by so many *processes*. What *tally* says after each look goes with it."""
         hosts, self.shared = self.cluster.hosts, None
@@ -272,7 +295,7 @@ class Plan:
 
         def look(path: str) -> Found:
             found = self.look(tree + path)
-            return Found(path, found.data, found.mode, found.problem, found.missing)
+            return replace(found, path=path)
         return look
 
     # The files

@@ -14,7 +14,7 @@ from ..desired.description import GIVEN_NAMES
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key, read_public_keys, readable
-from ..observed.inventory import Found
+from ..observed.inventory import Found, refusal
 from ..rules.judged import Look
 from ... import pem
 from ...errors import FileError, InputError, KpkiError, RefusedError, about
@@ -143,6 +143,8 @@ def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: b
         return root
     own_key = _present(look(row.place.key))
     for certificate_path, key_path in _places(row, wanted):
+        if hidden := look(certificate_path).unread:
+            raise refusal("", hidden)       # by a CA that nobody has seen nothing can be judged
         if (certificate := _present(look(certificate_path))) is not None:
             found = own_key or _present(look(key_path)) or _key_elsewhere(certificate, look, _places(row, wanted))
             return _loaded(row, certificate.data or b"", found.data if found else None, certificate_path,
@@ -199,10 +201,10 @@ def _key_elsewhere(certificate: Found, look: Look, places: Iterator[tuple[str, s
 
 
 def _present(found: Found) -> Found | None:
-    """A file that is there; FileError for one that cannot be read."""
+    """A file that is there and that the caller may read; FileError for what cannot be read by anybody."""
     if found.problem:
         raise FileError(f"{found.path}: {found.problem}")
-    return None if found.missing else found
+    return None if found.missing or found.unread else found
 
 
 def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key_path: str, passphrase: bytes | None,
@@ -227,6 +229,8 @@ def _kept(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
     """The key of a CA whose certificate is gone: what it signed stays right under a new certificate of it."""
     if found.missing:
         return None
+    if found.unread:
+        raise refusal("", found.unread)
     data, finding = readable(found, "ca")
     with about(found.path):
         if data is None:

@@ -10,6 +10,7 @@ from .leaves import Judge, ca_fault
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key, read_public_keys
+from ..observed.inventory import Found
 from ...kubernetes import reading
 from ...kubernetes.layouts import SIGNER
 from ...stages import keys
@@ -23,11 +24,11 @@ def judge_authority(row: Row, look: Look, by: Judge) -> Judged:
     path, signer = row.place.certificate, by.signers.get(row.name)
     chain, finding = read_certificates(look(path), row.name)
     findings = [finding] if finding else []
-    fault = None if finding else _authority_fault(path, row, chain, by)
+    fault = _authority_fault(path, row, chain, by) if chain else None
     findings += [fault] if fault else []
     judged = Judged(findings, chain=chain, pair_right=not findings)
     if by.forbidden and row.name == "ca":
-        judged.findings += [ca_key_on_worker(*one) for one in by.forbidden if not look(one[0]).missing]
+        judged.findings += [ca_key_on_worker(*one) for one in by.forbidden if _is_readable(look(one[0]))]
     if by.forbidden or not (row.with_key and row.place.key) or fault:
         return judged       # by a certificate that is wrong nothing can be said of the key
     found = look(row.place.key)
@@ -41,6 +42,10 @@ def judge_authority(row: Row, look: Look, by: Judge) -> Judged:
     judged.findings += exposed(found, row.name)
     judged.key, judged.pair_right = key, not judged.findings
     return judged
+
+
+def _is_readable(found: Found) -> bool:
+    return not found.missing and not found.unread
 
 
 def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate], by: Judge) -> Finding | None:

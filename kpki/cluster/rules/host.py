@@ -41,8 +41,9 @@ def check_node(inventory: Inventory, *, node: str, now: datetime, authorities: C
     count, None: those in the tree. Raises nothing for what is in the tree.
     """
     rows = rows_there(inventory, node)
-    return [*check_rows(rows, inventory, node=node, now=now, worker=is_worker(row.place for row in rows),
-                        authorities=authorities, within=within), *flag_faults(inventory), *_misled(inventory)]
+    worker = is_worker(row.place for row in rows) and not _may_be_more(inventory)
+    return [*check_rows(rows, inventory, node=node, now=now, worker=worker, authorities=authorities, within=within),
+            *flag_faults(inventory), *_misled(inventory)]
 
 
 def check_rows(rows: Sequence[Row], inventory: Inventory, *, node: str, now: datetime, worker: bool,
@@ -66,7 +67,27 @@ def check_rows(rows: Sequence[Row], inventory: Inventory, *, node: str, now: dat
     findings = [finding for one in judged.values() for finding in one.findings]
     findings += _reused_serials((row, one.chain[0]) for row in rows if (one := judged[row.place]).chain)
     findings += _other_keys(rows, inventory, by)
+    findings = [one for one in findings if _is_sure(one, rows, inventory)]
     return [*{(one.cause, one.path): one for one in reversed(findings)}.values()][::-1]    # a file may be two rows'
+
+
+def _is_sure(finding: Finding, rows: Sequence[Row], inventory: Inventory) -> bool:
+    """Whether nothing that the caller may not read could make a finding untrue: a component may be told another file
+    than the one that is missing, and the CA that nobody has seen may have signed what a kubelet serves with."""
+    if finding.cause == "kubelet-serving-self-signed":
+        return not any(inventory.look(row.place.certificate).unread for row in rows if row.name == "ca")
+    if finding.cause != "file-missing" or not inventory.untold:
+        return True
+    place = next((row.place for row in rows if finding.path in row.place.files()), None)
+    readers = {one.name for one in COMPONENTS if finding.row in {row for flag in one.flags for row in flag.rows}}
+    return place is None or not inventory.untold & (
+        {KUBELET.name} if place in inventory.layout.node_places() else readers)
+
+
+def _may_be_more(inventory: Inventory) -> bool:
+    """Whether a host that looks like a worker may be none, for all that the caller may not read."""
+    return any(one.role for one in COMPONENTS if one.name in inventory.untold) or not is_worker(
+        place for place in inventory.layout.places if any(inventory.look(path).unread for path in place.files()))
 
 
 def rows_there(inventory: Inventory, node: str) -> list[Row]:
@@ -74,7 +95,7 @@ def rows_there(inventory: Inventory, node: str) -> list[Row]:
     layout = inventory.layout
     wanted = {told.path for told in inventory.told.values()}
     there = [place for place in layout.places if any(
-        path in wanted or not inventory.look(path).missing for path in place.files())]
+        path in wanted or inventory.look(path).there for path in place.files())]
     worker = is_worker(there)
     if worker or _has_kubelet(inventory):
         there = [place for place in layout.places if place in there or place in layout.node_places()]
@@ -83,7 +104,7 @@ def rows_there(inventory: Inventory, node: str) -> list[Row]:
                  or not inventory.look(place.certificate).missing]
     rows = rows_of((_as_it_is(place, inventory, wanted) for place in there), inventory, node)
     current = inventory.look(KUBELET_CURRENT)
-    if not current.missing and current.path not in _named(inventory, layout.places):
+    if current.there and current.path not in _named(inventory, layout.places):
         place = Place(row=layout.kubelet.row, certificate=KUBELET_CURRENT, key=KUBELET_CURRENT)
         rows.append(row_of(place, inventory, node))
     return rows
@@ -93,7 +114,7 @@ def _has_kubelet(inventory: Inventory) -> bool:
     """Whether a kubelet runs on a host whose other files are a control plane's or etcd's: it is told something, or one
     of its files is there."""
     return any(component == KUBELET.name for component, _ in inventory.told) or any(
-        not inventory.look(path).missing for place in inventory.layout.node_places() for path in place.files())
+        inventory.look(path).there for place in inventory.layout.node_places() for path in place.files())
 
 
 def _as_it_is(place: Place, inventory: Inventory, wanted: Container[str]) -> Place:
@@ -188,6 +209,8 @@ def _elected(name: str, rows: Sequence[Row], inventory: Inventory) -> _Elected:
     """The CA of a row, by the leaves that it signed: of several files, and the kubeconfigs' CA data, the one that most
     of them speak for, else the first."""
     files = [row.place.certificate for row in rows if row.profile.kind == "ca" and row.name == name]
+    if any(inventory.look(path).unread for path in files):
+        return _Elected(())     # it may be any
     groups: list[Certificates] = [group for path in files
                                   if (group := read_certificates(inventory.look(path), name)[0])]
     leaves, embedded = _leaves(name, rows, inventory)
@@ -265,17 +288,21 @@ def _other_keys(rows: Sequence[Row], inventory: Inventory, by: Judge) -> Iterato
 
 
 def flag_faults(inventory: Inventory) -> Iterator[Finding]:
-    """What components are told that is not so: files that are not there, and where the kubelet's has another name."""
+    """What components are told that is not so: files that are not there, and where the kubelet's has another name.
+
+    Nothing is said of a component that a file which the caller may not read may tell otherwise.
+    """
     spoken = {path for place in inventory.layout.places for path in place.files()}
     rows = {(one.name, flag.name): flag.rows[0] for one in COMPONENTS for flag in one.flags if flag.rows}
-    for (component, name), told in inventory.told.items():
+    sure = {key: told for key, told in inventory.told.items() if key[0] not in inventory.untold}
+    for (component, name), told in sure.items():
         if component != KUBELET.name and told.path and told.path not in spoken and inventory.look(told.path).missing:
             yield Finding("file-missing", told.path, rows[component, name], f"it is not there, and /{told.source} "
                           f"names it for {component} (--{name})")
     held = [(place, True) for place in inventory.layout.places if any(
-        not inventory.look(path).missing for path in place.files())]
+        inventory.look(path).there for path in place.files())]
     for flag in KUBELET.flags:
-        said, own = inventory.told.get((KUBELET.name, flag.name)), flag.path(held).lstrip("/")
-        if said and inventory.look(said.path).missing and own and not inventory.look(own).missing:
+        said, own = sure.get((KUBELET.name, flag.name)), flag.path(held).lstrip("/")
+        if said and inventory.look(said.path).missing and own and inventory.look(own).there:
             yield Finding("flags-mismatch", said.source, inventory.layout.kubelet.row, f"it names /{said.path} "
                           f"(--{flag.name}), which is not there; /{own} is", got=f"/{said.path}", expected=f"/{own}")

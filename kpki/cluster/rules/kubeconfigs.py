@@ -36,7 +36,7 @@ def _judge_current(row: Row, certificate: Found, key: Found, by: Judge) -> Judge
     if broken:
         return Judged([Finding("kubelet-client-current-broken", broken.path, row.name, "the kubelet's own client "
                                f"certificate cannot be used: {broken.message}")])
-    if not certificate.link and not judged.findings:
+    if not certificate.link and not certificate.unread and not judged.findings:
         judged.findings.append(Finding("kubelet-client-current-broken", certificate.path, row.name, "it is a file, and "
                                        "the kubelet, which wants a link here, will not rotate it", mild=True))
     return judged
@@ -86,7 +86,7 @@ def judge_kubeconfig(row: Row, look: Look, by: Judge) -> Judged:
         judged.findings += filter(None, [_kubeconfig_authority(authority, cluster, row, by)])
     judged.findings += filter(None, [_server_fault(kubeconfig, cluster, row, by)])
     if kubeconfig.key.data is not None or kubeconfig.token:
-        judged.findings += exposed(Found(path, data, found.mode), row.name,
+        judged.findings += exposed(found, row.name,
                                    "the token in it" if kubeconfig.token else "the key in it")
     judged.kubeconfig_right = not any(one.severity == "error" and one.cause != "key-exposed"
                                       for one in judged.findings)
@@ -115,7 +115,9 @@ def _bundle(certificates: tuple[Certificate, ...]) -> bytes:
 
 def _kubeconfig_authority(found: Found, where: str, row: Row, by: Judge) -> Finding | None:
     certificates, finding = read_certificates(found, row.name)
-    finding = finding or stranger("kubeconfig-wrong-ca", where, row, "ca", certificates, by.trusted("ca"), by)
+    if not certificates:
+        return finding      # none is the caller's to read, if that is no finding
+    finding = stranger("kubeconfig-wrong-ca", where, row, "ca", certificates, by.trusted("ca"), by)
     if finding or by.exact or "ca" in by.faulty:
         return finding
     faults = [ca_fault(where, row.name, one, by.now) for one in certificates]

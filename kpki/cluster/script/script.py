@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from shlex import quote
 
 from . import shell
@@ -27,9 +28,11 @@ def script_of(plan: Plan) -> Iterator[str]:
     """
     signers = {name: Signer(plan, root) for name, root in plan.roots.items()}
     used, needed, signing = set[str](), set[str](), set[str]()
+    hosts = plan.hosts()
+    workspace = next(hosts)     # every host has been looked at now: a file that may not be read ends the script unbegun
     yield shell.HEAD
     begun = False
-    for host in plan.hosts():
+    for host in chain((workspace,), hosts):
         if not host.steps:
             continue
         if not begun:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...errors import ConfigurationError, InputError, KpkiError
+from ...errors import AccessError, ConfigurationError, InputError, KpkiError
 from ..kubeconfig import load_kubeconfig
 from .blocks import is_pem, show_pem
 from .shown import Context, Shown
@@ -76,6 +76,8 @@ def _context(cluster: Fields | None, user: Fields | None, read: Read, authoritie
         """The bytes that a field holds or names, and the name."""
         try:
             return _material(fields, name, read)
+        except AccessError:
+            raise       # whose file that is says nothing about it
         except KpkiError as error:
             problems.append(f"{name}: {error.message}")
             return b"", _text(fields, name)

@@ -249,7 +249,7 @@ def test_a_workspace_is_counted_once_by_any_number_of_processes(folder: Path) ->
 def test_one_host_is_told_its_own(folder: Path) -> None:
     """Asked for one host, only its findings come, without its name, and only its certificates count."""
     for processes in (1, 2):
-        found, certificates = check_workspace(str(folder), now=NOW, only="w-10", processes=processes)
+        found, certificates, _ = check_workspace(str(folder), now=NOW, only="w-10", processes=processes)
         assert [(one.cause, one.host) for one in found] == [("key-exposed", None)] and certificates == 3
     assert check_workspace(str(folder), now=NOW, only="w-00")[0] == []
 

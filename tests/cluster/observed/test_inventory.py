@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kpki.cluster.observed.inventory import inspect, look, named_path, tree_owner
+from kpki.cluster.observed.inventory import inspect, look, named_path
+from kpki.cluster.observed.whose import owner_of
 from kpki.errors import FileError, InputError
 
 CERTIFICATE = "etc/kubernetes/ssl/worker.pem"
@@ -72,8 +73,8 @@ def test_a_root_that_is_none_is_the_disks_to_name(tmp_path: Path) -> None:
 
 def test_whose_tree_it_is() -> None:
     """/ is this host's, in lower case; below nodes/ the folder's name tells; nothing else does."""
-    assert tree_owner("/", "Worker-1") == "worker-1"
-    assert tree_owner("x/nodes/worker-2/", "h") == "worker-2"
+    assert owner_of("/", host_name="Worker-1") == "worker-1"
+    assert owner_of("x/nodes/worker-2/", host_name="h") == "worker-2"
     for root in ("/worker-2", "x/worker-2", "nodes"):
         with pytest.raises(InputError, match="whose tree is this"):
-            tree_owner(root, "h")
+            owner_of(root, host_name="h")

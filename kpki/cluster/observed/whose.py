@@ -1,0 +1,55 @@
+"""Whose tree a root is."""
+from __future__ import annotations
+
+import posixpath
+
+from .inventory import look, told_components
+from ..desired.rows import NODES_FOLDER
+from ...errors import InputError
+from ...kubernetes.components import KUBELET
+from ...kubernetes.profiles import LONGEST_NAME, check_node_name
+from ...kubernetes.told import OVERRIDE
+
+_HOST_NAME = "etc/hostname"     # hostname(5)
+
+
+def owner_of(root: str, *, host_name: str, source: str = "") -> str:
+    """The name of the node whose root a folder is; "" if a file that may say so is not the caller's to read.
+
+    The first of these that exists: what its kubelet is told, for `/` this machine's *host_name*, the folder's own name
+    under `nodes/`, the tree's etc/hostname, and the name under `nodes/` of *source*, the tree that is to be installed.
+    Names are in lower case, as the kubelet registers. Raises InputError if nothing tells.
+    """
+    said, sure = hostname_override(root)
+    if said or not sure:
+        return said
+    if posixpath.abspath(root) == "/":
+        return host_name.lower()
+    if name := _folder_name(root):
+        return name
+    found = look(root, _HOST_NAME)
+    lines = [line.strip() for line in (found.data or b"").decode("utf-8", "replace").splitlines()]
+    name = next((line.lower() for line in lines if line and not line.startswith("#")), "")
+    if name or found.unread or (name := _folder_name(source)):
+        return name
+    raise InputError(f"{root}: whose tree is this?", hint="say --node NAME")
+
+
+def _folder_name(path: str) -> str:
+    """The name of a folder under `nodes/`, "" for any other."""
+    trees, name = posixpath.split(posixpath.abspath(path))
+    return name if path and posixpath.basename(trees) == NODES_FOLDER else ""
+
+
+def hostname_override(root: str) -> tuple[str, bool]:
+    """The node's name that a tree's kubelet is told, "" for none; and whether the caller may read all that may tell.
+
+    A value that is no node's name, as a variable that a unit leaves open, tells nothing.
+    """
+    telling = told_components(root)
+    said = telling.told.get((KUBELET.name, OVERRIDE))
+    sure = KUBELET.name not in telling.unread.values()
+    try:
+        return check_node_name(said.value.strip().lower(), longest=LONGEST_NAME) if said else "", sure
+    except InputError:
+        return "", sure
