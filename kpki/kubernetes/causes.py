@@ -105,7 +105,7 @@ ROWS = (
           "the cluster's CA is not the one that --discovery-token-ca-cert-hash was made of",
           "openssl x509 -pubkey -noout -in CA | openssl pkey -pubin -outform DER | openssl dgst -sha256",
           "kubeadm token create --print-join-command, on a control-plane host"),
-    Cause("key-exposed", "error", "the private key can be read by others than its owner",
+    Cause("key-exposed", "error", "others than root and the user of its component can read the private key",
           "ls -l FILE", "chmod 600 FILE"),
     Cause("shared-key", "error", "another host has the same private key: who has one of them is both",
           "openssl pkey -pubout -in FILE", _ISSUE),

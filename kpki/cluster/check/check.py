@@ -16,6 +16,7 @@ from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
 from ..observed.inventory import TOPS, Inventory, Unread, inspect, layout_there, look
 from ..observed.whose import owner_of
+from ..observed.owners import with_owners
 from ..rules.host import check_node, flag_faults
 from ..workspace import DESCRIPTION, read_cluster
 from ... import files
@@ -89,7 +90,7 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, ca: st
     owner = owner_of(path, host_name=host_name) if node is None else node
     if owner or node is not None:   # nobody knows whose it is if that stands in a file which the caller may not read
         check_node_name(owner, longest=LONGEST_NAME)
-    inventory = inspect(path, layout=layout, node=owner)
+    inventory = with_owners(inspect(path, layout=layout, node=owner))
     described = None
     if ca is None and layout is None and _is_there(os.curdir, DESCRIPTION):
         with suppress(KpkiError):   # a workspace that cannot be taken tells nothing of a tree elsewhere

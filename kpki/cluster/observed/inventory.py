@@ -32,6 +32,8 @@ class Found:
     problem: str = ""       # what is wrong with the place, so that no user could read a file there
     missing: bool = False   # whether nothing is there
     link: bool = False      # whether a symbolic link leads to it
+    owner: int | None = None    # the user id that the file belongs to, None if nobody looked
+    keeper: str = ""        # who should own the private key in the file, if a stranger does (`owners.with_owners`)
     unread: str = ""        # what the caller may not read, relative to the root: the file, or the folder that hides it
 
     @property
@@ -315,7 +317,7 @@ def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
             if there is None or entry and entry.kind == "missing":
                 return Found(path, missing=True)
             if entry and entry.kind == "file":
-                return Found(path, files.read(f"{there}/{name}"), entry.mode)
+                return Found(path, files.read(f"{there}/{name}"), entry.mode, owner=entry.owner)
         except AccessError:
             return linked(path)     # which finds out what is closed
         except KpkiError as error:
@@ -336,7 +338,7 @@ def look(root: str, path: str) -> Found:
             return Found(path, missing=True, link=link)
         if entry.kind != "file":
             return Found(path, problem=f"it is no regular file but {_KINDS[entry.kind]}", link=link)
-        return Found(path, files.read(real), entry.mode, link=link)
+        return Found(path, files.read(real), entry.mode, link=link, owner=entry.owner)
     except AccessError as error:
         closed = os.path.relpath(os.path.dirname(error.path), top)      # no file in it can be looked at
         return Found(path, link=link, unread=path if error.path == real else closed)

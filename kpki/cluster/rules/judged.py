@@ -61,7 +61,10 @@ def serial_reused(row: Row, leaf: Certificate) -> Finding:
 
 
 def exposed(found: Found, row: str, what: str = "the private key") -> list[Finding]:
-    """The finding for a secret that others than its owner can read; none where nobody can."""
+    """The finding for a secret that others than its owner can read, or that a stranger owns; none if neither is so."""
+    if found.data and found.keeper and not found.mode & 0o077:
+        return [Finding("key-exposed", found.path, row, f"user {found.owner} owns the file, and can read {what}",
+                        got=f"owner {found.owner}", expected=f"owner {found.keeper}")]
     if not found.data or not found.mode & 0o077:
         return []
     return [Finding("key-exposed", found.path, row, f"others than its owner can read {what}",

@@ -33,7 +33,9 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     path = finding.path.partition("#")[0]
     place = next((one for one in here.inventory.layout.places if path in one.files() and one.row == finding.row), None)
     kind = find_profile(place.row).kind if place else ""
-    if finding.cause == "key-exposed":
+    if finding.cause == "key-exposed" and finding.expected.startswith("owner "):
+        yield f"chown {quote(finding.expected.removeprefix('owner '))} {here.at(path)}"
+    elif finding.cause == "key-exposed":
         yield f"chmod 600 {here.at(path)}"
     elif not here.inventory.layout.name or place is None and not finding.row:
         yield _elsewhere(path, here)

@@ -1,0 +1,74 @@
+"""Who owns the private keys of a host: whoever runs the component that reads them, root, or somebody else."""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from .inventory import Found, Inventory, drop_ins, look
+from ... import files
+from ...kubernetes.components import COMPONENTS, KUBELET, Component, find_component
+from ...kubernetes.layouts import KUBELET_CURRENT
+from ...kubernetes.manifests import MANIFESTS
+from ...kubernetes.profiles import find_profile
+from ...kubernetes.told import UNIT_FOLDERS
+
+ROOT = "root"
+_USERS = "etc/passwd"
+# systemd.exec(5): the last User= counts; a pod's securityContext
+_USER = re.compile(rb"^[ \t]*User[ \t]*=[ \t]*([\w.-]+)[ \t]*$|^[ \t]*runAsUser:[ \t]*(\d+)[ \t]*$", re.MULTILINE)
+
+
+def with_owners(inventory: Inventory) -> Inventory:
+    """The inventory, where each private key that a stranger owns names the *keeper* who should own the key.
+
+    Root is no stranger, nor is whoever owns the tree itself: then the tree is a copy that an ordinary user has made.
+    """
+    users = {component.name: _user(component, inventory.root) for component in COMPONENTS}
+    ids = {user: _user_id(user, inventory.root) for user in users.values()}
+    usual = {0, files.look_at(inventory.root).owner}
+    found = dict[str, Found]()
+    for path, readers in _secrets(inventory):
+        one = inventory.look(path)
+        runs = {users[name] for name in readers}
+        known = {ids[user] for user in runs}
+        if one.owner is not None and one.owner not in usual | known and None not in known:
+            found[path] = replace(one, keeper=min(runs - {ROOT}, default=ROOT))
+    return replace(inventory, found={**inventory.found, **found}) if found else inventory
+
+
+def _secrets(inventory: Inventory) -> Iterator[tuple[str, set[str]]]:
+    """The private keys, and the kubeconfigs, that components read, and those of CAs; with the components."""
+    told = dict[str, set[str]]()
+    for (component, flag), said in inventory.told.items():
+        if said.path and find_component(component).reads_secret(flag):
+            told.setdefault(said.path, set()).add(component)
+    for place in inventory.layout.places:
+        readers = {one.name for one in COMPONENTS if any(place.row in flag.rows for flag in one.flags)}
+        for path in {place.key, place.kubeconfig} - {""}:
+            if readers or find_profile(place.row).kind == "ca":
+                told.setdefault(path, set()).update(readers)
+    told.setdefault(KUBELET_CURRENT, set()).add(KUBELET.name)
+    yield from told.items()
+
+
+def _user(component: Component, root: str) -> str:
+    """The user that runs a component: as its unit or its static pod says, else root."""
+    units = [f"{folder}/{component.name}.service" for folder in UNIT_FOLDERS]
+    user = ROOT
+    for path in (f"{MANIFESTS}/{component.name}.yaml", *units, *drop_ins(root, component)[0]):
+        for unit, pod in _USER.findall(look(root, path).data or b""):
+            user = (unit or pod).decode()
+    return user
+
+
+def _user_id(user: str, root: str) -> int | None:
+    """The number of a user of the tree; None if the tree does not say."""
+    if user == ROOT or user.isdecimal():
+        return 0 if user == ROOT else int(user)
+    for line in (look(root, _USERS).data or b"").decode("utf-8", "replace").splitlines():
+        name, _, rest = line.partition(":")
+        fields = rest.split(":")
+        if name == user and len(fields) > 1 and fields[1].isdecimal():
+            return int(fields[1])
+    return None

@@ -1,0 +1,53 @@
+"""A private key belongs to root, or to the user that runs the component."""
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kpki.cluster.check.remedies.remedy import with_remedies
+from kpki.cluster.check.remedies.situation import Situation
+from kpki.cluster.observed.inventory import inspect
+from kpki.cluster.observed.owners import with_owners
+from kpki.cluster.rules.host import check_node
+
+KEY = "etc/kubernetes/ssl/worker-key.pem"
+UNIT = "etc/systemd/system/kubelet.service"
+DROP_IN = f"{UNIT}.d/10-user.conf"
+PASSWD = {"etc/passwd": "root:x:0:0::/:/bin/sh\nkube:x:54321:54321::/:/bin/false\n"}
+
+
+def faults(tree: Any, files: dict[str, str], owner: int) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """What is wrong if the worker's key is this user's, and what mends it."""
+    for path, text in files.items():
+        tree.path(path).parent.mkdir(parents=True, exist_ok=True)
+        tree.put(path, text)
+    seen = inspect(str(tree.root), node="worker-1")
+    assert seen.look(KEY).owner == os.getuid()
+    seen = with_owners(replace(seen, found={**seen.found, KEY: replace(seen.look(KEY), owner=owner)}))
+    found = with_remedies(check_node(seen, node="worker-1", now=tree.now), Situation(seen, "worker-1", now=tree.now))
+    return [(one.cause, one.got, one.expected, one.remedy) for one in found]
+
+
+@pytest.mark.parametrize(("files", "owner", "expected"), [
+    ({}, 54321, "root"),
+    ({**PASSWD, UNIT: "[Service]\nUser=kube\n"}, 54322, "kube"),
+    ({**PASSWD, UNIT: "[Service]\nUser=kube\n", DROP_IN: "[Service]\nUser=root\n"}, 54321, "root"),
+    ({**PASSWD, UNIT: "[Service]\n#User=kube\n"}, 54321, "root"),
+    ({"etc/systemd/system/etcd.service": "[Service]\nUser=54321\n"}, 54321, "root"),
+])
+def test_a_strangers_key_is_exposed(tree: Any, files: dict[str, str], owner: int, expected: str) -> None:
+    """Whoever owns the key can read the key, whatever its mode; its owner is put right by one command."""
+    assert faults(tree, files, owner) == [
+        ("key-exposed", f"owner {owner}", f"owner {expected}", (f"chown {expected} {tree.path(KEY)}",))]
+
+
+@pytest.mark.parametrize(("files", "owner"), [
+    ({}, 0), ({**PASSWD, UNIT: "[Service]\nUser=kube\n"}, 0), ({**PASSWD, UNIT: "[Service]\nUser=kube\n"}, 54321),
+    ({UNIT: "[Service]\nUser=54321\n"}, 54321), ({UNIT: "[Service]\nUser=unknown\n"}, 54321), ({}, os.getuid()),
+])
+def test_the_components_own_user_is_no_stranger(tree: Any, files: dict[str, str], owner: int) -> None:
+    """Root, the user of the component's unit, who owns the tree; of a user whom the tree does not number no word."""
+    assert faults(tree, files, owner) == []
