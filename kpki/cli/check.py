@@ -56,6 +56,7 @@ def _tell(report: Report, words: Words, *, strict: bool, json: bool, explain: bo
         print(*_lines(findings), sep="\n")
     if explain:
         words.say(*_explained(findings))
+    words.warn(report.notes)
     words.say(_summary(report))
     _tell_unread(report.unread)
     if any(strict or one.severity == "error" for one in findings):

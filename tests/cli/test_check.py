@@ -70,11 +70,17 @@ def test_json_is_the_document_of_the_design(tree: Path, kpki: Run) -> None:
 
 
 def test_whose_tree_it_is(tree: Path, kpki: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder's name under nodes/, else what --node says; a tree that nothing tells of is 2."""
+    """The folder's name under nodes/, else what --node says; else the kubelet's certificate is taken at its word, and
+    check says so; a tree that nothing tells of is 2."""
     assert "wrong-node-identity" in kpki("check", TREE, "--node", "worker-2", status=1).out
     tree.rename(tmp_path / "copy")
+    assert kpki("check", "copy").err.splitlines() == [
+        "kpki: warning: copy: nothing tells whose tree it is, so nobody checked that the kubelet's certificate is the "
+        "node's; say --node NAME", "kpki: worker-1: nothing wrong (2 certificates read)"]
+    assert kpki("check", "copy", "--node", "worker-1").err.splitlines() == [
+        "kpki: worker-1: nothing wrong (2 certificates read)"]
+    (tmp_path / "copy" / CERTIFICATE).unlink()
     assert kpki("check", "copy", status=2).refusal() == "copy: whose tree is this?"
-    kpki("check", "copy", "--node", "worker-1")
 
 
 @pytest.mark.parametrize(("name", "words"), [("", "is no DNS name"), ("a/b", "is no DNS name"), ("a" * 300, "has 300"),

@@ -15,7 +15,7 @@ from ..authority import sound_key, trusted_bundle
 from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
 from ..observed.inventory import TOPS, Inventory, Unread, inspect, layout_there, look
-from ..observed.whose import owner_of
+from ..observed.whose import certified_owner, owner_of
 from ..observed.owners import with_owners
 from ..rules.host import check_node, flag_faults
 from ..workspace import DESCRIPTION, read_cluster
@@ -35,6 +35,7 @@ class Report:
     findings: Sequence[Finding]     # everything that is wrong with what could be read
     certificates: int               # how many were read
     unread: Sequence[Unread] = ()   # what the caller may not read, each once: no finding is of it
+    notes: Sequence[str] = ()       # lines for a person: what else was not checked, and why
 
 
 def check(path: str, *, now: datetime | None = None, host_name: str = "", node: str | None = None,
@@ -87,9 +88,8 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, ca: st
         here = Situation(plain.inventory, owner or "NODE", ca, ca_key, now=now)
         return Report(os.path.normpath(path), with_remedies(found, here), plain.inventory.certificates(),
                       _unread(plain.inventory))
-    owner = owner_of(path, host_name=host_name) if node is None else node
-    if owner or node is not None:   # nobody knows whose it is if that stands in a file which the caller may not read
-        check_node_name(owner, longest=LONGEST_NAME)
+    notes = list[str]()
+    owner = _owner(path, host_name, layout, notes) if node is None else check_node_name(node, longest=LONGEST_NAME)
     inventory = with_owners(inspect(path, layout=layout, node=owner))
     described = None
     if ca is None and layout is None and _is_there(os.curdir, DESCRIPTION):
@@ -99,7 +99,22 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, ca: st
         *described, *flag_faults(inventory)]
     here = Situation(inventory, owner or "NODE", ca, ca_key, workspace=described is not None, now=now)
     return Report(owner or os.path.normpath(path), with_remedies(found, here), inventory.certificates(),
-                  _unread(inventory))
+                  _unread(inventory), notes)
+
+
+def _owner(root: str, host_name: str, layout: str | None, notes: list[str]) -> str:
+    """Whose a tree is, "" if nobody knows because the caller may not read what tells. If nothing tells, the kubelet's
+    certificate is taken at its word, with a line in *notes*. Raises InputError if no certificate is there either."""
+    try:
+        name = owner_of(root, host_name=host_name)
+    except InputError:
+        there = inspect(root, layout=layout)
+        name = certified_owner(there)
+        if not name and not there.unread:
+            raise
+        notes.append(f"{root}: nothing tells whose tree it is, so nobody checked that the kubelet's certificate is "
+                     "the node's; say --node NAME")
+    return check_node_name(name, longest=LONGEST_NAME) if name else ""
 
 
 def _unread(inventory: Inventory) -> list[Unread]:

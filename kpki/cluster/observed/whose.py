@@ -3,12 +3,15 @@ from __future__ import annotations
 
 import posixpath
 
-from .inventory import look, told_components
+from .inventory import Inventory, kubeconfig_of, look, named_path, told_components
 from ..desired.rows import NODES_FOLDER
 from ...errors import InputError
+from ...kubernetes import reading
 from ...kubernetes.components import KUBELET
-from ...kubernetes.profiles import LONGEST_NAME, check_node_name
+from ...kubernetes.kubeconfig import Material
+from ...kubernetes.profiles import LONGEST_NAME, NODE_PREFIX, check_node_name
 from ...kubernetes.told import OVERRIDE
+from ...pem import load_certificate
 
 _HOST_NAME = "etc/hostname"     # hostname(5)
 
@@ -39,6 +42,21 @@ def _folder_name(path: str) -> str:
     """The name of a folder under `nodes/`, "" for any other."""
     trees, name = posixpath.split(posixpath.abspath(path))
     return name if path and posixpath.basename(trees) == NODES_FOLDER else ""
+
+
+def certified_owner(inventory: Inventory) -> str:
+    """The node that the kubelet's client certificate names, "" if none can be read: whose the certificate is, which
+    says nothing of whose the tree is."""
+    place = inventory.layout.kubelet
+    kubeconfig = kubeconfig_of(inventory.found, place)
+    pair = kubeconfig.certificate if kubeconfig else Material()
+    path = named_path(place.kubeconfig, pair.path) if pair.path else place.certificate
+    try:
+        certificate = load_certificate(pair.data or inventory.look(path).data or b"")
+        prefix, found, name = reading.certificate_subject(certificate).user.partition(NODE_PREFIX)
+        return check_node_name(name, longest=LONGEST_NAME) if found and not prefix else ""
+    except InputError:
+        return ""
 
 
 def hostname_override(root: str) -> tuple[str, bool]:
