@@ -5,18 +5,27 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kpki import files, pem
+from kpki.cluster.authority import Authority
 from kpki.cluster.check.check import Report, check
+from kpki.cluster.node.node import issue_node
 from kpki.cluster.observed.inventory import Unread
+from kpki.kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
+from kpki.stages.certificates import x509_req
+from kpki.stages.keys import genpkey
+from kpki.stages.requests import req_new
 
 Dropped = Callable[[], AbstractContextManager[None]]
 SSL = "etc/kubernetes/ssl"
 CA, CERTIFICATE, KEY = (f"{SSL}/{name}.pem" for name in ("ca", "worker", "worker-key"))
+PKI, SUBJECT = "var/lib/kubelet/pki", "/O=system:nodes/CN=system:node:worker-1"
 KUBECONFIG, CONFIG = "etc/kubernetes/worker-kubeconfig.yaml", "var/lib/kubelet/config.yaml"
 
 
@@ -86,6 +95,14 @@ def test_by_a_ca_that_nobody_has_seen_nothing_is_judged(tree: Any, checked: Call
     assert (report.findings, paths(report)) == ([], [CA])
 
 
+def test_another_ca_does_not_stand_in_for_the_unread_one(tree: Any, checked: Callable[..., Report]) -> None:
+    """A kubeconfig with another CA is wrong by the CA's file; by that CA alone nothing is said of the certificate."""
+    tree.embed(ca=tree.other.bundle)
+    assert [one.cause for one in checked().findings] == ["kubeconfig-wrong-ca"]
+    report = checked([CA])
+    assert (report.findings, paths(report)) == ([], [CA])
+
+
 def test_a_file_may_lie_where_an_unread_file_says(tree: Any, checked: Callable[..., Report]) -> None:
     """A kubelet whose configuration cannot be read may be told another certificate than the one that is missing."""
     tree.path(CONFIG).parent.mkdir(parents=True)
@@ -108,13 +125,74 @@ def test_a_host_that_may_be_no_worker_may_hold_a_cas_key(tree: Any, checked: Cal
 
 
 def test_whose_tree_an_unread_file_may_say_nobody_knows(tree: Any, checked: Callable[..., Report]) -> None:
-    """The kubelet may be told another name than the folder's: without its flags no certificate is another node's."""
+    """The kubelet is told another name than the folder's: without its flags no certificate is another node's."""
     flags = "var/lib/kubelet/kubeadm-flags.env"
     tree.path(flags).parent.mkdir(parents=True)
     tree.put(flags, 'KUBELET_KUBEADM_ARGS="--hostname-override=worker-2"\n')
     assert {one.cause for one in checked(node=None).findings} == {"wrong-node-identity"}
+    tree.leaf("extendedKeyUsage=clientAuth,serverAuth\nsubjectAltName=DNS:worker-2",
+              subject="/O=system:nodes/CN=system:node:worker-2")
+    assert [*checked(node=None).findings] == []
     report = checked([flags], node=None)
     assert (report.findings, paths(report)) == ([], [flags])
+
+
+@pytest.fixture
+def kubeadm(tree: Any) -> Any:
+    """The worker under kubeadm's layout, with a serving certificate of the cluster's CA, that CA's after it."""
+    shutil.rmtree(tree.root)
+    made = issue_node(tree.ca, "worker-1", addresses=["10.0.0.21"], layout="kubeadm", now=tree.now,
+                      server="https://10.0.0.10:6443")
+    files.replace_tree(tree.root, made, folder_mode=0o755, backup=None, now=tree.now)
+    (tree.root / PKI).mkdir(parents=True)
+    serves(tree, tree.ca)
+    return tree
+
+
+def serves(tree: Any, ca: Authority) -> None:
+    """Let the kubelet serve a certificate of this CA, that CA's after it."""
+    key = genpkey("EC", curve="P-256")
+    leaf = x509_req(req_new(key, config="", subject=SUBJECT), ca.certificate, ca.key, now=tree.now, extfile=(
+        "extendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\nsubjectAltName=DNS:worker-1,IP:10.0.0.21"))
+    tree.put(f"{PKI}/kubelet.crt", pem.dump_certificate(leaf) + ca.bundle)
+    tree.put(f"{PKI}/kubelet.key", pem.dump_key(key))
+    tree.path(f"{PKI}/kubelet.key").chmod(0o600)
+
+
+def test_who_signed_what_a_kubelet_serves_the_ca_tells(kubeadm: Any, checked: Callable[..., Report]) -> None:
+    """A chain that ends at a CA of its own is the kubelet's own work, unless that CA is the cluster's."""
+    assert [*checked().findings] == []
+    report = checked(["etc/kubernetes/pki/ca.crt"])
+    assert (report.findings, paths(report)) == ([], ["etc/kubernetes/pki/ca.crt"])
+    serves(kubeadm, kubeadm.other)
+    assert [one.cause for one in checked().findings] == ["kubelet-serving-self-signed"]
+
+
+def test_whether_a_closed_folder_holds_a_link_nobody_knows(kubeadm: Any, checked: Callable[..., Report]) -> None:
+    """The kubelet's store is a link; a file in its place is a warning, and of a hidden store nothing is said."""
+    config, current = "etc/kubernetes/kubelet.conf", f"{PKI}/kubelet-client-current.pem"
+    there = load_kubeconfig(kubeadm.path(config).read_bytes())
+    kubeadm.put(current, there.certificate.data + there.key.data)
+    kubeadm.path(current).chmod(0o600)
+    kubeadm.put(config, dump_kubeconfig(replace(there, certificate=Material(path=f"/{current}"),
+                                                key=Material(path=f"/{current}"))))
+    assert [one.cause for one in checked().findings] == ["kubelet-client-current-broken"]
+    report = checked([PKI])
+    assert (report.findings, paths(report)) == ([], [PKI])
+
+
+def test_in_a_folder_an_unread_ca_may_be_the_signer(tree: Any, checked: Callable[..., Report]) -> None:
+    """Beside a CA of the same name another one may be the signer, if that one can be read."""
+    folder = tree.root / "certs"
+    folder.mkdir()
+    for name, data in (("old", tree.other.bundle), ("new", tree.ca.bundle)):
+        (folder / f"{name}.crt").write_bytes(data)
+    shutil.copy(tree.path(CERTIFICATE), folder / "mail.crt")
+    assert [*checked(inner="certs", node=None).findings] == []
+    report = checked(["certs/new.crt"], inner="certs", node=None)
+    assert (report.findings, paths(report)) == ([], ["new.crt"])
+    (folder / "new.crt").unlink()
+    assert [one.cause for one in checked(inner="certs", node=None).findings] == ["unknown-authority"]
 
 
 @pytest.mark.parametrize("inner", [SSL, KEY])
