@@ -99,6 +99,17 @@ def test_an_error_in_what_could_be_read_is_the_answer(kpki: Any, space: Path) ->
     assert "wrong-node-identity" in out and KEY not in out and KEY in err
 
 
+def test_a_ca_whose_key_is_unread_is_not_given_up(kpki: Any, space: Path) -> None:
+    """What mends an expired CA hangs on its key: of a key that cannot be read nobody says that the key is lost."""
+    (space / "nodes/cp-1").rename(space / "host")
+    (space / "cluster.yaml").unlink()
+    words = ("check", "host", "--node", "cp-1", "--at", "2099-01-01", "--json")
+    for closed, line in (((), "kpki x509 -in"), ((f"host/{SSL}/ca-key.pem",), "# what mends it depends on a file")):
+        out, _ = kpki(*words, closed=closed, status=1)
+        finding, = (one for one in json.loads(out)["findings"] if one["path"] == f"{SSL}/ca.pem")
+        assert finding["cause"] == "expired-ca" and any(one.startswith(line) for one in finding["remedy"]), finding
+
+
 @pytest.mark.parametrize(("words", "status"), [((), 2), (("--strict",), 1)])
 def test_a_warning_counts_if_asked(kpki: Any, words: tuple[str, ...], status: int) -> None:
     """expiring-soon beside an unread file: the rest is unknown, or with --strict the answer is no."""
