@@ -70,6 +70,20 @@ def load_documents(text: str | bytes) -> list[Document]:
     return [Document(value, number, source) for number, value in enumerate(_values(source)) if value is not None]
 
 
+def load_first(data: bytes) -> Any:
+    """The value of the first document of YAML or JSON; None where it is neither, or empty."""
+    if data.lstrip().startswith(b"{"):      # JSON may hold tabs, which YAML forbids
+        import json
+        try:
+            return json.loads(data)
+        except ValueError:
+            pass
+    try:
+        return next(iter(load_documents(data))).value
+    except (ConfigurationError, StopIteration):
+        return None
+
+
 def path_text(path: Sequence[str | int]) -> str:
     """A path for people: `nodes[2].addresses[0]`."""
     parts = (f"[{step}]" if isinstance(step, int) else f".{step if _PLAIN_KEY.fullmatch(step) else repr(step[:60])}"

@@ -271,3 +271,13 @@ def _material(fields: Fields, name: str, owner: str) -> Material:
     if path and data:
         raise InputError(f"{owner} gives both {name} and {name}-data")
     return Material(path=path or None, data=data or None)
+
+
+def load_users(data: bytes) -> dict[str, tuple[Material, Material]]:
+    """The certificate and key of each user of a kubeconfig whose contexts do not count. InputError as above."""
+    from ..documents import load_first
+    document = load_first(data)
+    if not isinstance(document, dict):
+        raise InputError("not a kubeconfig: no mapping of fields in it")
+    return {name: (_material(fields, "client-certificate", name), _material(fields, "client-key", name))
+            for name, fields in _decoded(document, "users", _FIELDS["users"]).items()}

@@ -1,0 +1,67 @@
+"""What a component is told in all: its flags, its configuration file, its variables, by its own order of precedence."""
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...kubernetes.commands import Start
+from ...kubernetes.settings import Said, fields_of, flags_of, openshift_fields, settle, variables_of
+from .tree import Tree, inner
+
+Settings = Mapping[str, tuple[Said, ...]]
+_OPENSHIFT = "openshift-config"
+# Component → the flag that names its configuration file.
+_CONFIGURATION: Mapping[str, str] = {"kubelet": "config", "kube-proxy": "config", "kube-scheduler": "config",
+                                     "etcd": "config-file", "kube-apiserver": _OPENSHIFT,
+                                     "kube-controller-manager": _OPENSHIFT}
+_DROP_IN = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
+# Flags of kube-proxy that count beside its file (cmd/kube-proxy/app/options.go).
+_BESIDE = frozenset({"config", "master", "hostname-override"})
+
+
+def told(tree: Tree, start: Start) -> Settings:
+    """What counts of all that a component is told, by flag."""
+    component = start.component
+    flags = [*flags_of(component, start.words)]
+    variables = [*variables_of(start.environment)] if component == "etcd" else []
+    named = settle([*variables, *flags])
+    fields, folder = _fields(tree, start, named.get(_CONFIGURATION.get(component, "")))
+    if component == "kubelet":      # the file < its drop-ins < flags (cmd/kubelet/app/server.go)
+        return settle([*fields, *_drop_ins(tree, start, named.get("config-dir")), *flags])
+    if folder and component == "etcd":      # with a file nothing else counts (server/etcdmain/config.go)
+        return settle([*fields, *named["config-file"]])
+    if folder and component == "kube-proxy":
+        return settle([*fields, *(flag for flag in flags if flag.name in _BESIDE)])
+    if folder and component == "kube-scheduler":    # cmd/kube-scheduler/app/options: --kubeconfig does not count
+        return settle([*(flag for flag in flags if flag.name != "kubeconfig"), *fields])
+    return settle([*variables, *fields, *flags])
+
+
+def _fields(tree: Tree, start: Start, named: Sequence[Said] | None) -> tuple[list[Said], str]:
+    """What the configuration file says, and its folder as the component sees it; "" where it is told of none."""
+    if not named:
+        return [], ""
+    path = posixpath.join(start.folder, named[-1].path)
+    document, source = _document(tree, start, path, named[-1].word.source)
+    folder = posixpath.dirname(path)
+    if named[-1].name == _OPENSHIFT:
+        return [*openshift_fields(document, source)], folder
+    return [*fields_of(start.component, document, source, folder)], folder
+
+
+def _document(tree: Tree, start: Start, path: str, source: str) -> tuple[Any, str]:
+    """A file that a component is told of, and its path in the tree; None for what is no file of the host."""
+    place = start.on_host(path)
+    return (tree.document(inner(place), source), inner(place)) if place else (None, "")
+
+
+def _drop_ins(tree: Tree, start: Start, named: Sequence[Said] | None) -> Iterator[Said]:
+    """The kubelet's --config-dir: all *.conf below it by path, each with apiVersion and kind; relative paths in them
+    count from the working directory (pkg/kubelet/kubeletconfig)."""
+    folder = inner(start.on_host(named[-1].path)) if named else ""
+    for name in sorted(tree.names(folder, deep=True)) if folder else ():
+        path = posixpath.join(folder, name)
+        document = tree.document(path, path) if name.endswith(".conf") else None
+        if isinstance(document, dict) and all(document.get(field) == value for field, value in _DROP_IN.items()):
+            yield from fields_of(start.component, document, path)

@@ -1,0 +1,99 @@
+"""The systemd services of a host that may start a component: which files make up each, and what they say together."""
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+
+from ...kubernetes.units import FOLDERS, Service, read_service
+from ...kubernetes.words import Word, read_environment, split_words
+from .tree import Tree, inner
+
+_NAME = re.compile(r"[\w.@\\:-]+\.service")
+_SETTING = re.compile(r"^[ \t]*DefaultEnvironment=(.*)$", re.MULTILINE)
+_MANAGER = ("etc/systemd/system.conf", "usr/lib/systemd/system.conf")
+_NOTHING = "/dev/null"
+
+
+def services(tree: Tree, worth: re.Pattern[str]) -> Iterator[tuple[str, Service, Mapping[str, Word]]]:
+    """Each service of which a file says what *worth* looks for: (its main file, what it says, its environment)."""
+    listed = {folder: tree.names(folder, deep=True) for folder in _folders(tree)}
+    units: dict[str, str] = {}      # name of a unit → the file that wins
+    names: dict[str, list[str]] = {}
+    for folder, paths in listed.items():
+        for path in paths:
+            if _NAME.fullmatch(path):
+                units.setdefault(path, f"{folder}/{path}")
+            elif (owner := path.partition(".d/")[0]).endswith(".service") and path.count("/") == 1:
+                names.setdefault(owner, [])
+    for name, unit in units.items():
+        names.setdefault(_aliased(tree, name, unit, units), []).append(name)
+    specifiers = _specifiers(tree)
+    for name in sorted(names):
+        unit = units.get(name, "")
+        if unit and _is_masked(tree, unit) or name.endswith("@.service") or name == "service":
+            continue
+        sources = [*([unit] if unit else []), *_drop_ins(tree, name, [name, *names[name]], listed)]
+        texts = [(source, text) for source in sources if (text := tree.text(source, source)) is not None]
+        if any(worth.search(text) for _, text in texts):
+            stem, _, instance = name.removesuffix(".service").partition("@")
+            service = read_service(texts, {**specifiers, "n": name, "N": name.removesuffix(".service"), "p": stem,
+                                           "i": instance, "I": instance, "j": stem.rpartition("-")[2]})
+            yield texts[0][0], service, _environment(tree, service)
+
+
+def _folders(tree: Tree) -> list[str]:
+    """The folders of units; where /lib is a link to /usr/lib, as it is today, they are one."""
+    return [folder for folder in FOLDERS if folder != "lib/systemd/system" or not tree.target("lib")]
+
+
+def _aliased(tree: Tree, name: str, unit: str, units: Mapping[str, str]) -> str:
+    """The name under which a unit is known that is a link to another."""
+    target = posixpath.basename(tree.target(unit))
+    return target if target != name and target in units else name
+
+
+def _is_masked(tree: Tree, unit: str) -> bool:
+    return tree.target(unit) == _NOTHING or tree.read(unit, unit) == b""
+
+
+def _drop_ins(tree: Tree, name: str, names: list[str], listed: Mapping[str, list[str]]) -> list[str]:
+    """The drop-ins of a unit in systemd's order: by file name, whatever the folder; of equal names the first found."""
+    folders = [folder for one in dict.fromkeys(names) for top in listed for folder in _own_folders(top, one)]
+    found: dict[str, str] = {}
+    for folder in (*folders, *(f"{top}/service.d" for top in listed)):
+        for file in tree.names(folder):
+            if file.endswith(".conf") and "/" not in file:
+                found.setdefault(file, f"{folder}/{file}")
+    return [found[file] for file in sorted(found)]
+
+
+def _own_folders(top: str, name: str) -> Iterator[str]:
+    """NAME.service.d, then those of its beginnings up to each dash, then its template's."""
+    yield f"{top}/{name}.d"
+    stem, at, _ = name.removesuffix(".service").partition("@")
+    parts = stem.split("-")
+    for length in range(len(parts) - 1, 0, -1):
+        yield f"{top}/{'-'.join(parts[:length])}-.service.d"
+    if at:
+        yield f"{top}/{stem}@.service.d"
+
+
+def _specifiers(tree: Tree) -> dict[str, str]:
+    host = (tree.text("etc/hostname", "etc/hostname") or "").strip()
+    machine = (tree.text("etc/machine-id", "etc/machine-id") or "").strip()
+    return {name: value for name, value in (("H", host), ("l", host.partition(".")[0]), ("m", machine)) if value}
+
+
+def _environment(tree: Tree, service: Service) -> dict[str, Word]:
+    """The variables of a service: the manager's defaults, then its own, then those of its files."""
+    found: dict[str, Word] = {}
+    manager = next((path for path in _MANAGER if tree.there(path)), "")
+    for line in _SETTING.findall(tree.text(manager, manager) or "" if manager else ""):
+        found |= {name: Word(value, manager) for name, _, value in (word.partition("=") for word in split_words(line))}
+    found |= service.environment
+    for pattern, _, source in service.environment_files:
+        for path in tree.matching(inner(pattern)):
+            found |= {name: Word(value, path)
+                      for name, value in read_environment(tree.text(path, source) or "").items()}
+    return found

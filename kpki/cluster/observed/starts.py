@@ -1,0 +1,114 @@
+"""Which components a host starts, and with which words: by units, static pods, files of arguments, other programs."""
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from ...kubernetes.commands import PROGRAMS, Start, find_start, read_script
+from ...kubernetes.distributions import ARGUMENT_FOLDERS, CHILDREN, STANDARDS
+from ...kubernetes.manifests import read_containers
+from ...kubernetes.settings import flags_of, settle, values_of
+from ...kubernetes.units import Service, read_service
+from ...kubernetes.words import Word, read_environment, read_plain_environment
+from .services import services
+from .tree import Tree, inner
+
+_WORTH = re.compile("kube|etcd|k3s|rke2|k0s|konnectivity")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A component's *start*, the file *source* behind it, and whether its flags are a program's own *default*."""
+
+    start: Start
+    source: str
+    default: bool = False
+
+
+def starts(tree: Tree) -> list[Started]:
+    """Every start that no static pod is behind."""
+    found: list[Started] = []
+    for source, service, environment in services(tree, _WORTH):
+        if start := _started(tree, service, environment):
+            found += _children(tree, start, source) if start.component in _PARENTS else [Started(start, source)]
+    found += _argument_files(tree)
+    for standard in STANDARDS:
+        if not any(one.start.component == standard.component for one in found) and all(map(tree.there, standard.marks)):
+            source = standard.marks[0]
+            service = read_service([(source, standard.unit)], {})
+            environment = {name: Word(value, path) for pattern, _, _ in service.environment_files
+                           for path in tree.matching(pattern)
+                           for name, value in read_environment(tree.text(path, source) or "").items()}
+            start = _started(tree, service, environment)
+            found += [Started(start, source)] if start else []
+    return found
+
+
+def _started(tree: Tree, service: Service, environment: Mapping[str, Word]) -> Start | None:
+    """The component that a service starts, with the variables that it finds there."""
+    for command in service.commands:
+        words = service.words(command, environment)
+        start = find_start(words, environment, service.folder)
+        program = words[0].text
+        if script := tree.script(inner(program)) if program.startswith("/") else "":
+            start = read_script(Word(script, inner(program)), words[1:], environment, service.folder) or start
+        if start:
+            return replace(start, environment={**_contained(tree, start), **start.environment})
+    return None
+
+
+def _contained(tree: Tree, start: Start) -> dict[str, Word]:
+    """The variables of a container's own files."""
+    return {name: Word(value, inner(path)) for path in start.environment_files
+            for name, value in read_plain_environment(tree.text(inner(path), inner(path)) or "").items()}
+
+
+_PARENTS = {program for program, _ in CHILDREN}
+
+
+def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
+    """The components that a program starts as its children: with its own flags, and with those that it is told."""
+    verb = next((word.text for word in start.words if not word.text.startswith("-")), "server")
+    folder, lines = CHILDREN.get((start.component, verb), ("", ()))
+    own = {name: values_of(name, said) for name, said in settle([*flags_of(start.component, start.words)]).items()}
+    path = f"etc/rancher/{start.component}/config.yaml"
+    told = tree.document(path, source) if lines and start.component != "k0s" else None
+    told = told if isinstance(told, dict) else {}
+    folder = str(told.get("data-dir") or next(iter(own.get("data-dir", ())), folder))
+    for line in lines:
+        component, *words = line.format(data=folder).split()
+        further = [word for name, value in told.items() if name == f"{component}-arg"
+                   for word in (value if isinstance(value, list) else [value])]
+        if component == "kubelet" and (node := told.get("node-name") or "".join(own.get("node-name", ()))):
+            further.append(f"hostname-override={node}")
+        child = Start(component=component, words=(
+            *(Word(word, source) for word in words), *(Word(f"--{word}", path) for word in further),
+            *(Word(f"--{word.text.partition('=')[2]}", word.source) for word in start.words
+              if word.text.startswith(f"--{component}-arg="))))
+        if any(tree.there(inner(word.partition("=")[2])) for word in words if f"={folder}/" in word):
+            yield Started(child, source, default=True)
+
+
+def _argument_files(tree: Tree) -> Iterator[Started]:
+    """The components whose flags stand in files of their own, one flag a line, as a shell reads them."""
+    for folder, variables in ARGUMENT_FOLDERS.items():
+        for name in tree.names(folder):
+            text = tree.text(f"{folder}/{name}", folder) if name in PROGRAMS else None
+            lines = [line for line in (text or "").splitlines() if line.strip() and not line.lstrip().startswith("#")]
+            script = Word(" ".join((name, *lines)), f"{folder}/{name}")
+            start = read_script(script, (), {name: Word(value, script.source) for name, value in variables.items()})
+            if start and lines:
+                yield Started(start, script.source)
+
+
+def pods(tree: Tree, folder: str) -> Iterator[Started]:
+    """The components of the static pods in a folder; a file in its place is read itself."""
+    paths = [posixpath.join(folder, name) for name in tree.names(folder) if not name.startswith(".")]
+    for path in paths or [folder]:
+        for container in read_containers(tree.read(path, path) or b""):
+            environment = {name: Word(value, path) for name, value in container.environment.items()}
+            start = find_start([Word(word, path) for word in container.words], environment, container.folder)
+            if start:
+                yield Started(replace(start, mounts=container.mounts), path)

@@ -1,0 +1,104 @@
+"""One host's tree, read file by file: nothing outside of its root is ever read, and what would lead there is noted."""
+from __future__ import annotations
+
+import fnmatch
+import os
+import posixpath
+from collections.abc import Iterator
+from typing import Any
+
+from ... import files
+from ...documents import load_first
+from ...errors import KpkiError, RefusedError
+from .inventory import Found, look
+
+_LONGEST_SCRIPT = 65536
+
+
+def inner(path: str) -> str:
+    """A path of the host relative to its root."""
+    return posixpath.normpath(f"/{path}").lstrip("/")
+
+
+class Tree:
+    """The files of the host under *root*; *found* holds each that was asked for, *outside* (source, path) what led out.
+
+    Links are read as on the host: an absolute one begins at the root.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+        self.found: dict[str, Found] = {}
+        self.outside: dict[tuple[str, str], None] = {}
+
+    def look(self, path: str, source: str) -> Found:
+        """One file, which *source* names; a file out of the root is as good as missing."""
+        if path not in self.found:
+            self.found[path] = look(self.root, path)
+        if self.found[path].link and self._leaves(path):
+            self.outside[source, path] = None
+            self.found[path] = Found(path, missing=True, link=True)
+        return self.found[path]
+
+    def _leaves(self, path: str) -> bool:
+        try:
+            files.resolve(self.root, path, refuse_escape=True)
+        except RefusedError:
+            return True
+        except KpkiError:
+            return False
+        return False
+
+    def read(self, path: str, source: str) -> bytes | None:
+        """What is in a file; None where it is not there or cannot be read."""
+        return self.look(path, source).data
+
+    def text(self, path: str, source: str) -> str | None:
+        """The same as text; what is no UTF-8 stands as a sign for that."""
+        data = self.read(path, source)
+        return None if data is None else data.decode("utf-8", "replace")
+
+    def document(self, path: str, source: str) -> Any:
+        """The same as the value of its first YAML or JSON document, None for what is none."""
+        data = self.read(path, source)
+        return None if data is None else load_first(data)
+
+    def there(self, path: str) -> bool:
+        """Whether there is a file, a folder or a link to one."""
+        try:
+            return files.look(self.root, path).kind != "missing"
+        except KpkiError:
+            return False
+
+    def script(self, path: str) -> str:
+        """The text of a program that is a script; "" for every other."""
+        try:
+            data = files.read(files.resolve(self.root, path, refuse_escape=True), limit=_LONGEST_SCRIPT)
+        except KpkiError:
+            return ""
+        return data.decode("utf-8", "replace") if data.startswith(b"#!") else ""
+
+    def target(self, path: str) -> str:
+        """Where a link leads, as it says; "" for what is none."""
+        try:
+            return files.look(self.root, path).target or ""
+        except KpkiError:
+            return ""
+
+    def names(self, folder: str, *, deep: bool = False) -> list[str]:
+        """The files and links of a folder, sorted, with *deep* those of its folders too; none where it is no folder."""
+        try:
+            place = files.resolve(self.root, folder, refuse_escape=True)
+            return [path for path, _ in files.walk(place, skip=lambda path: not deep and "/" in path)]
+        except KpkiError:
+            return []
+
+    def matching(self, pattern: str) -> Iterator[str]:
+        """The files that a path with wildcards in its last part stands for, sorted; without wildcards that path."""
+        path = inner(pattern)
+        folder, name = posixpath.split(path)
+        if not any(sign in name for sign in "*?["):
+            yield path
+            return
+        yield from (posixpath.join(folder, one) for one in self.names(folder) if fnmatch.fnmatchcase(one, name)
+                    and (name.startswith(".") or not one.startswith(".")))

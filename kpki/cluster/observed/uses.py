@@ -1,0 +1,104 @@
+"""Uses: which file each component of a host is told to read, for what, and who says so.
+
+Nothing else decides where files are. What nobody says is the component's own default; a component that is told
+nothing at all in this tree has no use. Sources of the rules stand beside them; kubernetes 1.34, etcd 3.6.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...kubernetes.distributions import POD_FOLDERS
+from ...kubernetes.settings import SETTINGS, values_of
+from .inventory import Found, check_root
+from .components import Use as Use
+from .components import kubeconfig_uses, uses_of
+from .configurations import Settings, told
+from .starts import Started, pods, starts
+from .tree import Tree, inner
+
+# The kubeconfigs of people, of which no component is told.
+_PEOPLE = ("etc/kubernetes/admin.conf", "etc/kubernetes/super-admin.conf", "root/.kube/config")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A *component* as this tree starts it; *source* is the unit, manifest or file of arguments that does.
+
+    *settings* are what counts after all precedence, by flag without dashes, fields of configuration files and etcd's
+    variables under the name of their flag; a list has several values. *said* gives for each how it is written, and in
+    which file.
+    """
+
+    component: str
+    source: str
+    settings: Mapping[str, tuple[str, ...]]
+    said: Mapping[str, tuple[str, str]]
+
+    def value(self, name: str) -> str:
+        """The value of a setting, the first of several; "" for what is not told."""
+        return next(iter(self.settings.get(name, ())), "")
+
+    def is_on(self, name: str) -> bool:
+        """Whether a yes-or-no setting is told yes."""
+        return self.value(name) in ("true", "1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What a host's components are told: *uses* in the order of components and settings, *running*, *found* files.
+
+    *outside* are (source, path) of paths that leave the *root*; they are not read.
+    """
+
+    root: str
+    uses: tuple[Use, ...]
+    running: tuple[Running, ...]
+    outside: tuple[tuple[str, str], ...] = ()
+    found: Mapping[str, Found] = field(default_factory=dict, repr=False)
+
+    def of(self, component: str) -> tuple[Running, ...]:
+        """Each start of a component; several where a host runs several, as kops does etcd."""
+        return tuple(one for one in self.running if one.component == component)
+
+
+def read_host(root: str) -> Host:
+    """What the components of the host under *root* are told. FileError where *root* cannot be listed."""
+    check_root(root)
+    tree = Tree(root)
+    started = [(one, told(tree, one.start)) for one in starts(tree)]
+    started += [(one, told(tree, one.start)) for folder in _pod_folders(started) for one in pods(tree, folder)]
+    order = [*SETTINGS]
+    started.sort(key=lambda pair: order.index(pair[0].start.component))
+    uses = list(dict.fromkeys(use for one, settings in started for use in uses_of(tree, one, settings)))
+    uses += _of_people(tree, uses)
+    for use in uses:
+        tree.look(use.file, use.source)
+    return Host(root=root, uses=tuple(uses), running=tuple(_running(*pair) for pair in started),
+                outside=tuple(tree.outside), found=tree.found)
+
+
+def _running(one: Started, settings: Settings) -> Running:
+    return Running(component=one.start.component, source=one.source,
+                   settings={name: values_of(name, said) for name, said in settings.items()},
+                   said={name: (said[-1].written, said[-1].word.source) for name, said in settings.items()})
+
+
+def _pod_folders(started: Sequence[tuple[Started, Settings]]) -> Iterator[str]:
+    """Where static pods lie: where the kubelets are told; if no file tells a kubelet, where they usually lie."""
+    kubelets = [pair for pair in started if pair[0].start.component == "kubelet"]
+    for one, settings in kubelets:
+        for said in settings.get("pod-manifest-path", ()):
+            yield inner(one.start.on_host(said.path))
+    if all(one.default for one, _ in kubelets):
+        yield from POD_FOLDERS
+
+
+def _of_people(tree: Tree, uses: Sequence[Use]) -> Iterator[Use]:
+    """The kubeconfigs of people that are there and that no component reads."""
+    read = {use.path for use in uses}
+    for path in _PEOPLE:
+        if path not in read and tree.there(path):
+            yield from kubeconfig_uses(tree, Use(
+                component="kubectl", setting="--kubeconfig", source=path, path=path, purpose="admin-client",
+                part="kubeconfig", group=path, default=True, optional=True), f"/{path}")

@@ -1,0 +1,129 @@
+"""What starts a component although no file of the host says with which flags.
+
+Some programs start the components as their children, with flags of their own; and a tree may lack the unit, which
+came with a package, beside the files that only that unit names. Each row gives the unit that says the same.
+Sources: k3s pkg/daemons/control/deps/deps.go, pkg/agent/config/config.go; rke2 pkg/executor/staticpod; k0s
+pkg/component; rke cluster/plan.go; talos internal/app/machined/pkg/controllers/k8s; kubernetes/release
+cmd/krel/templates/latest; kubespray roles/{etcd,kubernetes/node}/templates.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standard:
+    """A *unit* that counts where no other file starts its *component* and all *marks* (paths) are there."""
+
+    component: str
+    marks: tuple[str, ...]
+    unit: str
+
+
+def _unit(command: str, *lines: str) -> str:
+    return "\n".join(("[Service]", *lines, f"ExecStart=/usr/bin/{command}"))
+
+
+_KUBEADM = _unit(
+    "kubelet --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf "
+    "--config=/var/lib/kubelet/config.yaml $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS",
+    "EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env", "EnvironmentFile=-/etc/default/kubelet",
+    "EnvironmentFile=-/etc/sysconfig/kubelet")
+_TALOS = "/system/secrets/kubernetes"
+_RKE = "etc/kubernetes/ssl/kube"
+
+STANDARDS = (
+    Standard(component="kubelet", marks=("etc/kubernetes/kubelet.env",), unit=_unit(
+        "kubelet $KUBE_LOGTOSTDERR $KUBE_LOG_LEVEL $KUBELET_API_SERVER $KUBELET_ADDRESS $KUBELET_PORT "
+        "$KUBELET_HOSTNAME $KUBELET_ARGS $DOCKER_SOCKET $KUBELET_NETWORK_PLUGIN $KUBELET_VOLUME_PLUGIN "
+        "$KUBELET_CLOUDPROVIDER", "EnvironmentFile=-/etc/kubernetes/kubelet.env")),
+    Standard(component="kubelet", marks=("var/lib/kubelet/kubeadm-flags.env",), unit=_KUBEADM),
+    Standard(component="kubelet", marks=("var/lib/kubelet/config.yaml", "etc/kubernetes/kubelet.conf"), unit=_KUBEADM),
+    Standard(component="kubelet", marks=("var/lib/kubelet/kubelet-config.yaml", "var/lib/kubelet/kubeconfig"),
+             unit=_unit("kubelet --config=/var/lib/kubelet/kubelet-config.yaml "
+                        "--kubeconfig=/var/lib/kubelet/kubeconfig")),
+    Standard(component="kubelet", marks=("etc/kubernetes/kubelet.yaml", "etc/kubernetes/kubeconfig-kubelet"),
+             unit=_unit("kubelet --config=/etc/kubernetes/kubelet.yaml --cert-dir=/var/lib/kubelet/pki "
+                        "--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubeconfig "
+                        "--kubeconfig=/etc/kubernetes/kubeconfig-kubelet")),
+    Standard(component="kubelet", marks=(f"{_RKE}cfg-kube-node.yaml",), unit=_unit(
+        f"kubelet --kubeconfig=/{_RKE}cfg-kube-node.yaml --client-ca-file=/{_RKE}-ca.pem")),
+    Standard(component="kube-proxy", marks=(f"{_RKE}cfg-kube-proxy.yaml",), unit=_unit(
+        f"kube-proxy --kubeconfig=/{_RKE}cfg-kube-proxy.yaml")),
+    Standard(component="kube-proxy", marks=("var/lib/kube-proxy/kube-proxy-config.yaml",), unit=_unit(
+        "kube-proxy --config=/var/lib/kube-proxy/kube-proxy-config.yaml")),
+    Standard(component="etcd", marks=("etc/etcd.env",), unit=_unit("etcd", "EnvironmentFile=/etc/etcd.env")),
+    Standard(component="etcd", marks=("etc/etcd/etcd.env",), unit=_unit("etcd", "EnvironmentFile=/etc/etcd/etcd.env")),
+)
+
+_K3S_AGENT = (
+    "kubelet --kubeconfig={data}/agent/kubelet.kubeconfig --config-dir={data}/agent/etc/kubelet.conf.d "
+    "--client-ca-file={data}/agent/client-ca.crt --tls-cert-file={data}/agent/serving-kubelet.crt "
+    "--tls-private-key-file={data}/agent/serving-kubelet.key",
+    "kube-proxy --kubeconfig={data}/agent/kubeproxy.kubeconfig")
+_K3S_SERVER = (
+    "kube-apiserver --client-ca-file={data}/server/tls/client-ca.crt --authorization-mode=Node,RBAC "
+    "--tls-cert-file={data}/server/tls/serving-kube-apiserver.crt "
+    "--tls-private-key-file={data}/server/tls/serving-kube-apiserver.key "
+    "--kubelet-certificate-authority={data}/server/tls/server-ca.crt "
+    "--kubelet-client-certificate={data}/server/tls/client-kube-apiserver.crt "
+    "--kubelet-client-key={data}/server/tls/client-kube-apiserver.key "
+    "--requestheader-client-ca-file={data}/server/tls/request-header-ca.crt "
+    "--requestheader-allowed-names=system:auth-proxy "
+    "--proxy-client-cert-file={data}/server/tls/client-auth-proxy.crt "
+    "--proxy-client-key-file={data}/server/tls/client-auth-proxy.key "
+    "--service-account-key-file={data}/server/tls/service.key "
+    "--service-account-signing-key-file={data}/server/tls/service.current.key",
+    "kube-controller-manager --kubeconfig={data}/server/cred/controller.kubeconfig "
+    "--root-ca-file={data}/server/tls/server-ca.crt "
+    "--service-account-private-key-file={data}/server/tls/service.current.key "
+    + " ".join(f"--cluster-signing-{signer}-cert-file={{data}}/server/tls/{ca}-ca.nochain.crt "
+               f"--cluster-signing-{signer}-key-file={{data}}/server/tls/{ca}-ca.key"
+               for signer, ca in (("kubelet-serving", "server"), ("kubelet-client", "client"),
+                                  ("kube-apiserver-client", "client"), ("legacy-unknown", "client"))),
+    "kube-scheduler --kubeconfig={data}/server/cred/scheduler.kubeconfig",
+    "etcd --config-file={data}/server/db/etcd/config")
+_K0S_WORKER = (
+    "kubelet --kubeconfig={data}/kubelet.conf --cert-dir={data}/kubelet/pki "
+    "--bootstrap-kubeconfig={data}/kubelet-bootstrap.conf --rotate-certificates --rotate-server-certificates "
+    "--config=/run/k0s/kubelet/config.yaml",)
+_K0S_CONTROLLER = (
+    "kube-apiserver --client-ca-file={data}/pki/ca.crt --authorization-mode=Node,RBAC "
+    "--tls-cert-file={data}/pki/server.crt --tls-private-key-file={data}/pki/server.key "
+    "--kubelet-client-certificate={data}/pki/apiserver-kubelet-client.crt "
+    "--kubelet-client-key={data}/pki/apiserver-kubelet-client.key "
+    "--kubelet-certificate-authority={data}/pki/ca.crt --etcd-cafile={data}/pki/etcd/ca.crt "
+    "--etcd-certfile={data}/pki/apiserver-etcd-client.crt --etcd-keyfile={data}/pki/apiserver-etcd-client.key "
+    "--requestheader-client-ca-file={data}/pki/front-proxy-ca.crt --requestheader-allowed-names=front-proxy-client "
+    "--proxy-client-cert-file={data}/pki/front-proxy-client.crt "
+    "--proxy-client-key-file={data}/pki/front-proxy-client.key --service-account-key-file={data}/pki/sa.pub "
+    "--service-account-signing-key-file={data}/pki/sa.key",
+    "kube-controller-manager --kubeconfig={data}/pki/ccm.conf --client-ca-file={data}/pki/ca.crt "
+    "--root-ca-file={data}/pki/ca.crt --cluster-signing-cert-file={data}/pki/ca.crt "
+    "--cluster-signing-key-file={data}/pki/ca.key --service-account-private-key-file={data}/pki/sa.key "
+    "--requestheader-client-ca-file={data}/pki/front-proxy-ca.crt",
+    "kube-scheduler --kubeconfig={data}/pki/scheduler.conf",
+    "etcd --listen-client-urls=https://127.0.0.1:2379 --cert-file={data}/pki/etcd/server.crt "
+    "--key-file={data}/pki/etcd/server.key --trusted-ca-file={data}/pki/etcd/ca.crt "
+    "--peer-cert-file={data}/pki/etcd/peer.crt --peer-key-file={data}/pki/etcd/peer.key "
+    "--peer-trusted-ca-file={data}/pki/etcd/ca.crt --peer-client-cert-auth --client-cert-auth")
+
+# Program and its first argument → the data folder and the command lines of its children. A child whose files are all
+# absent does not run: an etcd where the datastore is another, an API server on an agent.
+CHILDREN: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
+    ("k3s", "agent"): ("/var/lib/rancher/k3s", _K3S_AGENT),
+    ("k3s", "server"): ("/var/lib/rancher/k3s", (*_K3S_SERVER, *_K3S_AGENT)),
+    ("rke2", "agent"): ("/var/lib/rancher/rke2", _K3S_AGENT[:1]),
+    ("rke2", "server"): ("/var/lib/rancher/rke2", _K3S_AGENT[:1]),
+    ("k0s", "worker"): ("/var/lib/k0s", _K0S_WORKER),
+    ("k0s", "controller"): ("/var/lib/k0s", (*_K0S_CONTROLLER, *_K0S_WORKER)),
+}
+# The folders in which a program of this table has the flags of components, one file each, and its variables.
+ARGUMENT_FOLDERS: Mapping[str, Mapping[str, str]] = {
+    "var/snap/microk8s/current/args": {
+        "SNAP_DATA": "/var/snap/microk8s/current", "SNAP_COMMON": "/var/snap/microk8s/common",
+        "SNAP": "/snap/microk8s/current"},
+}
+# Where static pods lie that no kubelet of the tree is told of.
+POD_FOLDERS = ("etc/kubernetes/manifests", "var/lib/rancher/rke2/agent/pod-manifests")

@@ -1,0 +1,238 @@
+"""The table of settings: which flags, variables and fields of a component name files, and what these files are for.
+
+A setting has the name of its flag, without dashes; a component's configuration file and etcd's variables say the same
+under other names. Sources: kubernetes 1.34, cmd/*/app/options and staging/src/k8s.io/apiserver/pkg/server/options;
+etcd 3.6, server/embed/config.go; apiserver-network-proxy, cmd/{server,agent}/app/options.
+"""
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .words import Word
+
+Part = Literal["certificate", "key", "authority", "kubeconfig", "public-key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting that names a file: the flag's *name*, the *purpose* of the file and which *part* of it this is.
+
+    *pair* is the name of the setting with the certificate that a key belongs to, of any other setting its own name.
+    """
+
+    name: str
+    purpose: str
+    part: Part
+    pair: str
+
+
+def _pair(certificate: str, key: str, purpose: str) -> tuple[Setting, Setting]:
+    return Setting(certificate, purpose, "certificate", certificate), Setting(key, purpose, "key", certificate)
+
+
+def _one(name: str, purpose: str, part: Part = "authority") -> Setting:
+    return Setting(name, purpose, part, name)
+
+
+def _kubeconfigs(purpose: str) -> tuple[Setting, ...]:
+    return tuple(_one(name, purpose, "kubeconfig")
+                 for name in ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"))
+
+
+def _serving(purpose: str, clients: str) -> tuple[Setting, ...]:
+    return (*_pair("tls-cert-file", "tls-private-key-file", purpose), _one("client-ca-file", clients))
+
+
+SIGNERS = ("kubelet-serving", "kubelet-client", "kube-apiserver-client", "legacy-unknown")
+_FRONT_PROXY_CA = _one("requestheader-client-ca-file", "requestheader-ca")
+_MANAGER = (*_serving("component-serving", "component-client-ca"), _FRONT_PROXY_CA,
+            _one("root-ca-file", "root-ca"), _one("service-account-private-key-file", "service-account-sign", "key"))
+
+SETTINGS: Mapping[str, tuple[Setting, ...]] = {
+    "kubelet": (
+        _one("kubeconfig", "kubelet-client", "kubeconfig"),
+        _one("bootstrap-kubeconfig", "kubelet-bootstrap", "kubeconfig"),
+        *_serving("kubelet-serving", "kubelet-client-ca")),
+    "kube-apiserver": (
+        *_serving("apiserver-serving", "apiserver-client-ca"), _FRONT_PROXY_CA,
+        *_pair("proxy-client-cert-file", "proxy-client-key-file", "front-proxy-client"),
+        *_pair("kubelet-client-certificate", "kubelet-client-key", "apiserver-kubelet-client"),
+        _one("kubelet-certificate-authority", "kubelet-serving-ca"),
+        _one("etcd-cafile", "etcd-server-ca"), *_pair("etcd-certfile", "etcd-keyfile", "apiserver-etcd-client"),
+        _one("service-account-key-file", "service-account-verify", "public-key"),
+        _one("service-account-signing-key-file", "service-account-sign", "key"),
+        _one("audit-webhook-config-file", "webhook-client", "kubeconfig"),
+        _one("authentication-token-webhook-config-file", "webhook-client", "kubeconfig"),
+        _one("authorization-webhook-config-file", "webhook-client", "kubeconfig"),
+        _one("oidc-ca-file", "oidc-ca"), _one("peer-ca-file", "peer-ca")),
+    "kube-controller-manager": (
+        *_kubeconfigs("controller-manager-client"), *_MANAGER,
+        *_pair("cluster-signing-cert-file", "cluster-signing-key-file", "cluster-signing"),
+        *(one for signer in SIGNERS for one in _pair(
+            f"cluster-signing-{signer}-cert-file", f"cluster-signing-{signer}-key-file", f"cluster-signing-{signer}"))),
+    "kube-scheduler": (*_kubeconfigs("scheduler-client"), *_serving("component-serving", "component-client-ca"),
+                       _FRONT_PROXY_CA),
+    "cloud-controller-manager": (*_kubeconfigs("cloud-controller-manager-client"), *_MANAGER[:4]),
+    "kube-proxy": (_one("kubeconfig", "proxy-client", "kubeconfig"),),
+    "etcd": (
+        *_pair("cert-file", "key-file", "etcd-serving"), _one("trusted-ca-file", "etcd-client-ca"),
+        *_pair("client-cert-file", "client-key-file", "etcd-own-client"),
+        *_pair("peer-cert-file", "peer-key-file", "etcd-peer"), _one("peer-trusted-ca-file", "etcd-peer-ca"),
+        *_pair("peer-client-cert-file", "peer-client-key-file", "etcd-peer-client")),
+    "konnectivity-server": (
+        _one("kubeconfig", "konnectivity-client", "kubeconfig"),
+        *_pair("server-cert", "server-key", "konnectivity-serving"), _one("server-ca-cert", "konnectivity-client-ca"),
+        *_pair("cluster-cert", "cluster-key", "konnectivity-agent-serving"),
+        _one("cluster-ca-cert", "konnectivity-agent-client-ca")),
+    "konnectivity-agent": (*_pair("agent-cert", "agent-key", "konnectivity-agent-client"),
+                           _one("ca-cert", "konnectivity-agent-ca")),
+}
+
+# Flags that add up where they are repeated; those of the second set hold several values with commas between as well.
+_REPEATED = frozenset({"service-account-key-file", "service-account-issuer", "tls-sni-cert-key"})
+_LISTS = frozenset("""etcd-servers etcd-servers-overrides requestheader-allowed-names requestheader-username-headers
+    requestheader-group-headers requestheader-extra-headers-prefix authorization-mode enable-admission-plugins
+    disable-admission-plugins api-audiences kubelet-preferred-address-types service-cluster-ip-range node-ip
+    cluster-dns listen-client-urls advertise-client-urls listen-client-http-urls listen-peer-urls listen-metrics-urls
+    initial-advertise-peer-urls initial-cluster client-cert-allowed-cn peer-cert-allowed-cn
+    client-cert-allowed-hostname peer-cert-allowed-hostname""".split())
+_ADD_UP = _REPEATED | frozenset({"etcd-servers", "etcd-servers-overrides", "requestheader-allowed-names",
+                                 "enable-admission-plugins", "disable-admission-plugins"})
+
+# Field of a configuration file → the flag that says the same.
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    "kubelet": {
+        "tlsCertFile": "tls-cert-file", "tlsPrivateKeyFile": "tls-private-key-file",
+        "authentication.x509.clientCAFile": "client-ca-file", "authentication.anonymous.enabled": "anonymous-auth",
+        "authentication.webhook.enabled": "authentication-token-webhook", "authorization.mode": "authorization-mode",
+        "rotateCertificates": "rotate-certificates", "serverTLSBootstrap": "rotate-server-certificates",
+        "staticPodPath": "pod-manifest-path", "staticPodURL": "manifest-url", "providerID": "provider-id",
+        "address": "address", "port": "port", "readOnlyPort": "read-only-port", "clusterDomain": "cluster-domain",
+        "clusterDNS": "cluster-dns"},
+    "kube-proxy": {"clientConnection.kubeconfig": "kubeconfig", "hostnameOverride": "hostname-override"},
+    "kube-scheduler": {"clientConnection.kubeconfig": "kubeconfig"},
+    "etcd": {
+        **{f"{section}.{field}": f"{prefix}{flag}"
+           for section, prefix in (("client-transport-security", ""), ("peer-transport-security", "peer-"))
+           for field, flag in (
+               ("cert-file", "cert-file"), ("key-file", "key-file"), ("trusted-ca-file", "trusted-ca-file"),
+               ("client-cert-file", "client-cert-file"), ("client-key-file", "client-key-file"),
+               ("client-cert-auth", "client-cert-auth"), ("auto-tls", "auto-tls"),
+               ("allowed-cn", "cert-allowed-cn" if prefix else "client-cert-allowed-cn"),
+               ("allowed-hostname", "cert-allowed-hostname" if prefix else "client-cert-allowed-hostname"),
+               ("skip-client-san-verification", "skip-client-san-verification"))},
+        **{name: name for name in (
+            "name", "data-dir", "listen-client-urls", "advertise-client-urls", "listen-client-http-urls",
+            "listen-peer-urls", "listen-metrics-urls", "initial-advertise-peer-urls", "initial-cluster")}},
+}
+# Of those, what is a path that counts from the configuration file's own folder.
+_FROM_THE_FOLDER = frozenset({"tlsCertFile", "tlsPrivateKeyFile", "authentication.x509.clientCAFile", "staticPodPath"})
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One setting as somebody says it: its flag's *name*, the *word* with its value, how it is *written*.
+
+    An empty value unsets. *folder* is where a relative path counts from, "" for the working directory.
+    """
+
+    name: str
+    word: Word
+    written: str
+    folder: str = ""
+
+    @property
+    def path(self) -> str:
+        """The value as a path of the component's."""
+        return posixpath.join(self.folder, self.word.text)
+
+
+def flags_of(component: str, words: Sequence[Word]) -> Iterator[Said]:
+    """The flags in a component's words, in order: `--name=value`, `--name value`; `_` in a name is `-`.
+
+    etcd's may have one dash (Go's flag package); what follows a flag that takes no value is not known to be one.
+    """
+    files = {setting.name for setting in SETTINGS.get(component, ())}
+    place = 0
+    while place < len(words):
+        word = words[place]
+        place += 1
+        dashes = "--" if word.text.startswith("--") else "-" if component == "etcd" and word.text[:1] == "-" else ""
+        if not dashes or word.text == "--":
+            continue
+        written, equals, value = word.text.partition("=")
+        name, source = written.removeprefix(dashes).replace("_", "-"), word.source
+        if not equals:
+            following = words[place] if place < len(words) else None
+            if following and (name in files or not following.text.startswith("-")):
+                value, source, place = following.text, following.source, place + 1
+            else:
+                value = "true"
+        yield Said(name, Word(value, source), written)
+
+
+def fields_of(component: str, configuration: Any, source: str, folder: str = "") -> Iterator[Said]:
+    """What the fields of a component's configuration file say; relative paths in it count from *folder*.
+
+    A null, also in place of what holds the field, takes back what an earlier file says (JSON merge patch, RFC 7386).
+    """
+    for field, name in FIELDS.get(component, {}).items():
+        value = configuration
+        for step in field.split("."):
+            value = value.get(step, _SILENT) if isinstance(value, dict) else None if value is None else _SILENT
+        if value is not _SILENT:
+            yield Said(name, Word(_text(value), source), field,
+                       folder if field in _FROM_THE_FOLDER else "")
+
+
+_SILENT = object()      # what a file says of a field that is not in it
+
+
+def _text(value: Any) -> str:
+    """A field's value as its flag would have it; a null is as good as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(_text, value)) if isinstance(value, list) else str(value)
+
+
+def settle(said: Sequence[Said]) -> dict[str, tuple[Said, ...]]:
+    """What counts of all that is said, in the order of rising precedence: the last, of some flags all together."""
+    found: dict[str, tuple[Said, ...]] = {}
+    for one in said:
+        before = found.get(one.name, ()) if one.name in _ADD_UP else ()
+        found[one.name] = (*before, one) if one.word.text else before
+    return {name: ones for name, ones in found.items() if ones}
+
+
+def values_of(name: str, said: Sequence[Said]) -> tuple[str, ...]:
+    """The values of a settled setting."""
+    return tuple(part for one in said
+                 for part in (one.word.text.split(",") if name in _LISTS else [one.word.text]) if part)
+
+
+def variables_of(environment: Mapping[str, Word]) -> Iterator[Said]:
+    """What etcd's variables say (ETCD_CERT_FILE: cert-file); those of etcdctl (ETCDCTL_…) are not etcd's."""
+    for name, word in environment.items():
+        if name.startswith("ETCD_"):
+            yield Said(name.removeprefix("ETCD_").lower().replace("_", "-"), word, name)
+
+
+def openshift_fields(configuration: Any, source: str) -> Iterator[Said]:
+    """What OpenShift's configuration of an API server or controller manager says: its lists of arguments, and what its
+    servingInfo stands for."""
+    document = configuration if isinstance(configuration, dict) else {}
+    serving = document.get("servingInfo")
+    for field, name in (("certFile", "tls-cert-file"), ("keyFile", "tls-private-key-file"),
+                        ("clientCA", "client-ca-file")):
+        if isinstance(serving, dict) and isinstance(serving.get(field), str):
+            yield Said(name, Word(serving[field], source), f"servingInfo.{field}")
+    for section in ("apiServerArguments", "extendedArguments"):
+        arguments = document.get(section)
+        for name, values in arguments.items() if isinstance(arguments, dict) else ():
+            for value in values if isinstance(values, list) else [values]:
+                yield Said(str(name), Word(_text(value), source), f"{section}.{name}")
