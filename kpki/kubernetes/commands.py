@@ -19,7 +19,10 @@ PROGRAMS = frozenset({
 _ALIASES = {"proxy-server": "konnectivity-server", "proxy-agent": "konnectivity-agent"}
 _HYPERKUBE = {"apiserver": "kube-apiserver", "controller-manager": "kube-controller-manager",
               "scheduler": "kube-scheduler", "proxy": "kube-proxy"}
-_PROGRAM = re.compile(r"(.+?)(-wrapper|-amd64|-arm64|[-_]v?[0-9][\w.+-]*)?(:[\w.-]+)?(@sha256.*)?")
+# What runs the word behind it; of another program the words behind it count if flags follow.
+_RUNNERS = frozenset({"exec", "env", "nice", "sudo", "hyperkube", "kubenswrapper", "--"})
+_PROGRAM = re.compile(r"(?:[\w-]+-(?=cloud-controller-manager))?(.+?)"
+                      r"(?:-wrapper|-(?:amd|arm)64|[-_]v?[0-9][\w.+-]*)?(?::[\w.-]+)?(?:@sha256.*)?")
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _ENGINES = frozenset({"docker", "podman", "nerdctl"})
 # Their options of `run` that stand alone; every other takes the next word where it has no `=`.
@@ -57,10 +60,10 @@ class Start:
 
 
 def component_named(word: str, before: str = "") -> str:
-    """The component whose program (or image) a word names; *before* is the word in front of it. "" for none."""
+    """The component whose program (or image) a word names; *before* is the program in front of it. "" for none."""
     found = _PROGRAM.fullmatch(posixpath.basename(word))
     name = found[1] if found else ""
-    if posixpath.basename(before) == "hyperkube":
+    if before == "hyperkube":
         name = _HYPERKUBE.get(name, name)
     name = _ALIASES.get(name, name)
     return name if name in PROGRAMS else ""
@@ -71,20 +74,18 @@ def find_start(words: Sequence[Word], environment: Mapping[str, Word], folder: s
     before = ""
     for number, word in enumerate(words):
         program, rest = posixpath.basename(word.text), words[number + 1:]
-        if component := component_named(word.text, before):
+        sure = number == 0 or before in _RUNNERS or any(one.text.startswith("--") for one in rest[:1])
+        if sure and (component := component_named(word.text, before)):
             return Start(component=component, words=tuple(rest), environment=environment, folder=folder)
-        if program in _ENGINES and (run := [one.text for one in rest].index("run") if _says(rest, "run") else -1) >= 0:
-            return _container(rest[run + 1:], environment)
+        if program in _ENGINES:
+            run = next((place for place, one in enumerate(rest) if one.text == "run"), None)
+            return None if run is None else _container(rest[run + 1:], environment)
         if program in _SHELLS:
             for place, option in enumerate(rest[:-1]):
                 if re.fullmatch(r"-\w*c\w*", option.text):
                     return read_script(rest[place + 1], rest[place + 2:], environment, folder)
-        before = word.text
+        before = program
     return None
-
-
-def _says(words: Sequence[Word], text: str) -> bool:
-    return any(one.text == text for one in words)
 
 
 def _container(words: Sequence[Word], outside: Mapping[str, Word]) -> Start | None:
@@ -174,12 +175,13 @@ def _script_commands(text: str) -> Iterator[list[str]]:
     lexer = shlex.shlex("\n;\n".join(lines), posix=True, punctuation_chars=";&|()<>")
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []
+    comment = False
     try:
         for word in lexer:
             if _OPERATOR.fullmatch(word):
                 yield words
-                words = []
-            else:
+                words, comment = [], False
+            elif not (comment := comment or word.startswith("#")):
                 words.append(word)
     except ValueError:      # a quote that is never closed
         return

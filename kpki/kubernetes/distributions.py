@@ -14,7 +14,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standard:
-    """A *unit* that counts where no other file starts its *component* and all *marks* (paths) are there."""
+    """A *unit* that counts where no other file starts its *component* and all *marks* (paths) are there.
+
+    A mark is another file than those that may be missing. With wildcards it must fit one file alone; `{stem}` is this
+    file without `-key.pem`.
+    """
 
     component: str
     marks: tuple[str, ...]
@@ -30,8 +34,17 @@ _KUBEADM = _unit(
     "--config=/var/lib/kubelet/config.yaml $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS",
     "EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env", "EnvironmentFile=-/etc/default/kubelet",
     "EnvironmentFile=-/etc/sysconfig/kubelet")
-_TALOS = "/system/secrets/kubernetes"
-_RKE = "etc/kubernetes/ssl/kube"
+_TALOS, _RKE = "system/secrets/etcd", "etc/kubernetes/ssl/kube"
+
+
+def _etcd(server: str, peer: str, key: str, authority: str) -> str:
+    """An etcd with these two pairs, certificates without the end *key* of their keys' names."""
+    return _unit(" ".join((
+        "etcd --client-cert-auth --peer-client-cert-auth",
+        f"--cert-file=/{server} --key-file=/{server.rpartition('.')[0]}{key} --trusted-ca-file=/{authority}",
+        f"--peer-cert-file=/{peer} --peer-key-file=/{peer.rpartition('.')[0]}{key}",
+        f"--peer-trusted-ca-file=/{authority}")))
+
 
 STANDARDS = (
     Standard(component="kubelet", marks=("etc/kubernetes/kubelet.env",), unit=_unit(
@@ -47,10 +60,29 @@ STANDARDS = (
              unit=_unit("kubelet --config=/etc/kubernetes/kubelet.yaml --cert-dir=/var/lib/kubelet/pki "
                         "--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubeconfig "
                         "--kubeconfig=/etc/kubernetes/kubeconfig-kubelet")),
-    Standard(component="kubelet", marks=(f"{_RKE}cfg-kube-node.yaml",), unit=_unit(
+    Standard(component="kubelet", marks=(f"{_RKE}cfg-kube-proxy.yaml",), unit=_unit(
         f"kubelet --kubeconfig=/{_RKE}cfg-kube-node.yaml --client-ca-file=/{_RKE}-ca.pem")),
-    Standard(component="kube-proxy", marks=(f"{_RKE}cfg-kube-proxy.yaml",), unit=_unit(
+    Standard(component="kube-proxy", marks=(f"{_RKE}cfg-kube-node.yaml",), unit=_unit(
         f"kube-proxy --kubeconfig=/{_RKE}cfg-kube-proxy.yaml")),
+    Standard(component="kube-apiserver", marks=(f"{_RKE}cfg-kube-scheduler.yaml",), unit=_unit(" ".join((
+        f"kube-apiserver --client-ca-file=/{_RKE}-ca.pem --authorization-mode=Node,RBAC",
+        f"--tls-cert-file=/{_RKE}-apiserver.pem --tls-private-key-file=/{_RKE}-apiserver-key.pem",
+        f"--kubelet-client-certificate=/{_RKE}-apiserver.pem --kubelet-client-key=/{_RKE}-apiserver-key.pem",
+        f"--requestheader-client-ca-file=/{_RKE}-apiserver-requestheader-ca.pem",
+        "--requestheader-allowed-names=kube-apiserver-proxy-client",
+        f"--proxy-client-cert-file=/{_RKE}-apiserver-proxy-client.pem",
+        f"--proxy-client-key-file=/{_RKE}-apiserver-proxy-client-key.pem",
+        f"--service-account-key-file=/{_RKE}-service-account-token-key.pem",
+        f"--service-account-signing-key-file=/{_RKE}-service-account-token-key.pem")))),
+    Standard(component="kube-controller-manager", marks=(f"{_RKE}-apiserver.pem",), unit=_unit(
+        f"kube-controller-manager --kubeconfig=/{_RKE}cfg-kube-controller-manager.yaml --root-ca-file=/{_RKE}-ca.pem "
+        f"--service-account-private-key-file=/{_RKE}-service-account-token-key.pem")),
+    Standard(component="kube-scheduler", marks=(f"{_RKE}-apiserver.pem",), unit=_unit(
+        f"kube-scheduler --kubeconfig=/{_RKE}cfg-kube-scheduler.yaml")),
+    Standard(component="etcd", marks=(f"{_RKE}-etcd-*-key.pem",), unit=_etcd(
+        "{stem}.pem", "{stem}.pem", "-key.pem", f"{_RKE}-ca.pem")),
+    Standard(component="etcd", marks=(f"{_TALOS}/ca.crt",), unit=_etcd(
+        f"{_TALOS}/server.crt", f"{_TALOS}/peer.crt", ".key", f"{_TALOS}/ca.crt")),
     Standard(component="kube-proxy", marks=("var/lib/kube-proxy/kube-proxy-config.yaml",), unit=_unit(
         "kube-proxy --config=/var/lib/kube-proxy/kube-proxy-config.yaml")),
     Standard(component="etcd", marks=("etc/etcd.env",), unit=_unit("etcd", "EnvironmentFile=/etc/etcd.env")),
@@ -69,6 +101,8 @@ _K3S_SERVER = (
     "--kubelet-certificate-authority={data}/server/tls/server-ca.crt "
     "--kubelet-client-certificate={data}/server/tls/client-kube-apiserver.crt "
     "--kubelet-client-key={data}/server/tls/client-kube-apiserver.key "
+    "--etcd-cafile={data}/server/tls/etcd/server-ca.crt --etcd-certfile={data}/server/tls/etcd/client.crt "
+    "--etcd-keyfile={data}/server/tls/etcd/client.key "
     "--requestheader-client-ca-file={data}/server/tls/request-header-ca.crt "
     "--requestheader-allowed-names=system:auth-proxy "
     "--proxy-client-cert-file={data}/server/tls/client-auth-proxy.crt "
@@ -104,6 +138,7 @@ _K0S_CONTROLLER = (
     "--cluster-signing-key-file={data}/pki/ca.key --service-account-private-key-file={data}/pki/sa.key "
     "--requestheader-client-ca-file={data}/pki/front-proxy-ca.crt",
     "kube-scheduler --kubeconfig={data}/pki/scheduler.conf",
+    "konnectivity-server --kubeconfig={data}/pki/konnectivity.conf",
     "etcd --listen-client-urls=https://127.0.0.1:2379 --cert-file={data}/pki/etcd/server.crt "
     "--key-file={data}/pki/etcd/server.key --trusted-ca-file={data}/pki/etcd/ca.crt "
     "--peer-cert-file={data}/pki/etcd/peer.crt --peer-key-file={data}/pki/etcd/peer.key "
@@ -119,11 +154,20 @@ CHILDREN: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("k0s", "worker"): ("/var/lib/k0s", _K0S_WORKER),
     ("k0s", "controller"): ("/var/lib/k0s", (*_K0S_CONTROLLER, *_K0S_WORKER)),
 }
-# The folders in which a program of this table has the flags of components, one file each, and its variables.
-ARGUMENT_FOLDERS: Mapping[str, Mapping[str, str]] = {
-    "var/snap/microk8s/current/args": {
+# Files with a component's flags, one a line, and the variables in them: MicroK8s, Canonical and Charmed Kubernetes.
+ARGUMENTS: Mapping[str, Mapping[str, str]] = {
+    "var/snap/microk8s/current/args/{component}": {
         "SNAP_DATA": "/var/snap/microk8s/current", "SNAP_COMMON": "/var/snap/microk8s/common",
         "SNAP": "/snap/microk8s/current"},
+    "var/snap/k8s/common/args/{component}": {},
+    "var/snap/{component}/current/args": {},
 }
+# Where there is no systemd: a file of variables, and the script that starts a component: runit, OpenRC.
+SCRIPTS = (("", "etc/sv/{component}/run"), ("", "etc/service/{component}/run"),
+           ("etc/conf.d/{component}", "etc/init.d/{component}"))
+OPENRC = "$command $command_args $command_args_foreground"
+# Where k3s has an etcd of its own; without, its files for etcd are there and read by nobody.
+EMBEDDED_ETCD = "server/db/etcd"
 # Where static pods lie that no kubelet of the tree is told of.
-POD_FOLDERS = ("etc/kubernetes/manifests", "var/lib/rancher/rke2/agent/pod-manifests")
+POD_FOLDERS = ("etc/kubernetes/manifests", "var/lib/rancher/rke2/agent/pod-manifests",
+               "var/lib/rancher/k3s/agent/pod-manifests")

@@ -125,8 +125,10 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")     # RFC 1123
 Fields = dict[str, Any]
 
 
-def load_kubeconfig(data: bytes) -> Kubeconfig:
+def load_kubeconfig(data: bytes, *, server: str = "") -> Kubeconfig:
     """The context that counts of a kubeconfig. Raises InputError for one with which client-go would not connect.
+
+    *server* is what the component is told beside it (`--master`), which wins over the kubeconfig's.
 
     The rules are client-go 0.34's: of its decoder, of tools/clientcmd/validation.go (ConfirmUsable) and of
     transport/transport.go (TLSConfigFor). Whether the files that are named are there is `check_files`'s question.
@@ -149,6 +151,7 @@ def load_kubeconfig(data: bytes) -> Kubeconfig:
         raise InputError(f"{owner}: namespace {context['namespace']!r} is no DNS label")
     cluster_name, user_name = (_needed(context[key], key, owner) for key in ("cluster", "user"))
     user, cluster = _named(users, "users", user_name, owner), _named(clusters, "clusters", cluster_name, owner)
+    cluster["server"] = server or cluster["server"]
     with _inside(f"clusters/{cluster_name}"):
         fields = _cluster(cluster, f"cluster {cluster_name!r}")
     with _inside(f"users/{user_name}"):
@@ -274,10 +277,12 @@ def _material(fields: Fields, name: str, owner: str) -> Material:
 
 
 def load_users(data: bytes) -> dict[str, tuple[Material, Material]]:
-    """The certificate and key of each user of a kubeconfig whose contexts do not count. InputError as above."""
+    """The certificate and key of each user of a kubeconfig whose contexts do not count; none where it is none."""
     from ..documents import load_first
     document = load_first(data)
-    if not isinstance(document, dict):
-        raise InputError("not a kubeconfig: no mapping of fields in it")
-    return {name: (_material(fields, "client-certificate", name), _material(fields, "client-key", name))
-            for name, fields in _decoded(document, "users", _FIELDS["users"]).items()}
+    try:
+        return {name: (_material(fields, "client-certificate", name), _material(fields, "client-key", name))
+                for name, fields in _decoded(document, "users", _FIELDS["users"]).items()} if (
+                    isinstance(document, dict)) else {}
+    except InputError:
+        return {}

@@ -58,7 +58,8 @@ def read_containers(data: bytes) -> list[Container]:
     if _field(pod, "kind") != "Pod":
         return []
     spec = _field(pod, "spec")
-    volumes = {_field(one, "name"): _field(_field(one, "hostPath"), "path") for one in _list(_field(spec, "volumes"))}
+    volumes = {str(_field(one, "name")): _field(_field(one, "hostPath"), "path")
+               for one in _list(_field(spec, "volumes"))}
     found = []
     for container in _list(_field(spec, "containers")):
         environment = {str(_field(one, "name")): str(_field(one, "value") or "")
@@ -66,7 +67,7 @@ def read_containers(data: bytes) -> list[Container]:
         mounts = tuple(
             (str(_field(one, "mountPath")),
              posixpath.join(host, str(_field(one, "subPath") or ""))
-             if isinstance(host := volumes.get(_field(one, "name")), str) else "")
+             if isinstance(host := volumes.get(str(_field(one, "name"))), str) else "")
             for one in _list(_field(container, "volumeMounts")))
         words = [str(word) for word in (*_list(_field(container, "command")), *_list(_field(container, "args")))]
         found.append(Container(tuple(_expanded(word, environment) for word in words), environment, mounts,

@@ -231,6 +231,11 @@ def openshift_fields(configuration: Any, source: str) -> Iterator[Said]:
                         ("clientCA", "client-ca-file")):
         if isinstance(serving, dict) and isinstance(serving.get(field), str):
             yield Said(name, Word(serving[field], source), f"servingInfo.{field}")
+    names = serving.get("namedCertificates") if isinstance(serving, dict) else None
+    for one in names if isinstance(names, list) else ():
+        if isinstance(one, dict):
+            yield Said("tls-sni-cert-key", Word(f"{one.get('certFile')},{one.get('keyFile')}", source),
+                       "servingInfo.namedCertificates")
     for section in ("apiServerArguments", "extendedArguments"):
         arguments = document.get(section)
         for name, values in arguments.items() if isinstance(arguments, dict) else ():

@@ -19,8 +19,9 @@ FOLDERS = ("etc/systemd/system.control", "run/systemd/system.control", "run/syst
            "usr/lib/systemd/system", "lib/systemd/system", "run/systemd/generator.late")
 _LINE_ENDS = re.compile("\r\n|\n\r|[\n\r\0]")
 _SPECIFIER = re.compile("%(.)", re.DOTALL)
-_FOLDERS = {"C": "/var/cache", "E": "/etc", "L": "/var/log", "S": "/var/lib", "T": "/tmp", "V": "/var/tmp",
-            "t": "/run", "h": "/root", "s": "/bin/sh", "u": "root", "U": "0", "g": "root", "G": "0", "%": "%"}
+_SPECIFIERS = {"%": "%", "H": "", "l": "", "m": "", "C": "/var/cache", "E": "/etc", "L": "/var/log", "S": "/var/lib",
+               "T": "/tmp", "V": "/var/tmp", "t": "/run", "h": "/root", "s": "/bin/sh", "u": "root", "U": "0",
+               "g": "root", "G": "0"}
 _STARTS = ("ExecStart", "ExecStartPre")     # some units start a container in the second and follow its log in the first
 
 
@@ -34,12 +35,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a service's unit says with its drop-ins: *commands* in the order in which they may start a component.
+    """What the unit *name* says with its drop-ins: *commands* in the order in which they may start a component.
 
     *environment_files* are (path as written, whether it may be absent, the file that says so); *folder* is the
     working directory.
     """
 
+    name: str
     commands: tuple[Command, ...]
     environment: Mapping[str, Word]
     environment_files: tuple[tuple[str, bool, str], ...]
@@ -81,7 +83,7 @@ def _assignment(section: str, line: str) -> Iterator[tuple[str, str, str]]:
 
 def read_service(texts: Sequence[tuple[str, str]], specifiers: Mapping[str, str]) -> Service:
     """What a unit and its drop-ins say together: *texts* are (source, text) in systemd's order."""
-    specifiers = {**_FOLDERS, **specifiers}
+    specifiers = {**_SPECIFIERS, **specifiers}
 
     def filled(word: str) -> str:
         return _SPECIFIER.sub(lambda found: specifiers.get(found[1], found[0]), word)
@@ -102,8 +104,8 @@ def read_service(texts: Sequence[tuple[str, str]], specifiers: Mapping[str, str]
                 files = [*files, (filled(value.removeprefix("-")), value.startswith("-"), source)] if value else []
             elif name == "WorkingDirectory":
                 folder = {"": "/", "~": "/root"}.get(said := filled(value.removeprefix("-")), said)
-    return Service(tuple(one for name in _STARTS for one in reversed(commands[name])), environment, tuple(files),
-                   folder)
+    ordered = tuple(one for name in _STARTS for one in reversed(commands[name]))
+    return Service(specifiers.get("n", ""), ordered, environment, tuple(files), folder)
 
 
 def _commands(value: str, source: str, filled: Callable[[str], str]) -> list[Command]:
@@ -121,8 +123,9 @@ def _commands(value: str, source: str, filled: Callable[[str], str]) -> list[Com
 
 
 def _command(words: Sequence[str], source: str) -> Command:
-    program = words[0].lstrip("-@:+!")
-    prefix = words[0].removesuffix(program)
+    program, prefix, left = words[0], "", "-@:+!!"      # each prefix counts once
+    while program and program[0] in left:
+        prefix, left, program = prefix + program[0], left.replace(program[0], "", 1), program[1:]
     arguments = words[2:] if "@" in prefix else words[1:]       # with @ the second word is the name it goes by
     return Command(tuple(Word(one, source) for one in (program, *arguments)), ":" not in prefix)
 

@@ -15,6 +15,12 @@ _NUMBERS = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CURLY = re.compile(r"\$\$|\$\{([^}]*)\}")
 _NEEDS_ESCAPE = '"\\`$'
+_DOUBLE = r'"((?:\\.|[^"\\])*)(?:"|\\?\Z)'
+_QUOTED = re.compile(rf"'([^']*)(?:'|\Z)|{_DOUBLE}", re.DOTALL)
+# One line: a comment, or name, quoted parts and bare rest of a variable, or neither.
+_LINE = re.compile(rf"""[ \t\r\n]*(?:[#;](?:\\.|[^\\\r\n])*|([^\r\n][^=\r\n]*)=
+    ((?:[ \t]*(?:{_QUOTED.pattern}))*)[ \t]*((?:\\(?:.|\Z)|[^\\\r\n])*)|[^\r\n][^=\r\n]*)""", re.DOTALL | re.VERBOSE)
+_ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +37,10 @@ def split_words(text: str, *, escapes: bool = True, relaxed: bool = False) -> It
 
 
 def written_words(text: str, *, escapes: bool = True, relaxed: bool = False) -> Iterator[tuple[str, str]]:
-    """The words of a setting, quotes removed, each with how it is written.
+    """The words of a setting, quotes removed, each with how it is written; behind the good ones ValueError.
 
-    ValueError comes after the last good word, if quotes do not close.
-
-    With *escapes* C escapes are decoded, else a backslash stands for the next character. An unknown escape is a
-    ValueError, with *relaxed* it stays as written; *relaxed* without *escapes* also forgives a quote that never closes.
+    With *escapes* C escapes are decoded, else a backslash stands for the next character. An unknown escape is an
+    error, with *relaxed* it stays as written. So is a quote that never closes, unless *relaxed* without *escapes*.
     """
     place, end = 0, len(text)
     while True:
@@ -102,56 +106,27 @@ def is_variable(assignment: str) -> bool:
 
 
 def read_environment(text: str) -> dict[str, str]:
-    """The variables of an environment file, as systemd's EnvironmentFile= reads one."""
+    """The variables of an environment file, as systemd's EnvironmentFile= reads one.
+
+    A value is quoted parts, then a bare one in which quotes are characters; it ends with its line.
+    """
     found: dict[str, str] = {}
-    state, key, value, kept = "before", "", "", 0       # *kept*: how much of a value stays if only blanks follow
-
-    def done() -> None:
-        nonlocal key, value, kept
-        if is_variable(f"{key.rstrip(BLANKS)}="):
-            found[key.rstrip(BLANKS)] = value[:kept] if state == "value" else value
-        key, value, kept = "", "", 0
-
-    for one in text:
-        if state == "before":
-            if one in "#;":
-                state = "comment"
-            elif one not in BLANKS:
-                state, key = "key", one
-        elif state == "comment":
-            state = {"\\": "escaped comment", "\n": "before", "\r": "before"}.get(one, state)
-        elif state == "key":
-            if one in "\n\r":
-                state, key = "before", ""
-            elif one == "=":
-                state = "open"
-            else:
-                key += one
-        elif state in ("open", "value"):
-            if one in "\n\r":
-                done()
-                state = "before"
-            elif one == "\\":
-                state = "escaped"
-            elif state == "open" and one in "\"'":
-                state = one
-            elif state == "value" or one not in BLANKS:
-                state, value = "value", value + one
-                kept = kept if one in BLANKS else len(value)
-        elif state == "'":
-            state, value = ("open", value) if one == "'" else (state, value + one)
-        elif state == '"':
-            state, value = {'"': ("open", value), "\\": ('\\"', value)}.get(one, (state, value + one))
-        elif state == '\\"':
-            state, value = '"', value + ("" if one == "\n" else one if one in _NEEDS_ESCAPE else f"\\{one}")
-        elif state == "escaped":
-            state, value = "value", value + ("" if one in "\n\r" else one)
-            kept = len(value)
-        else:
-            state = "comment"
-    if state not in ("before", "comment", "escaped comment", "key"):
-        done()
+    place = 0
+    while line := _LINE.match(text, place):
+        place = line.end()
+        name, quoted, bare = line[1], line[2], line[5]
+        if name and is_variable(f"{name.rstrip(BLANKS)}="):
+            end = len(bare.rstrip(BLANKS))
+            end += (end - len(bare[:end].rstrip("\\"))) & 1      # a blank behind a backslash stays
+            found[name.rstrip(BLANKS)] = "".join(
+                single or _ESCAPED.sub(_kept, double) for single, double in _QUOTED.findall(quoted)) + _ESCAPED.sub(
+                    lambda one: one[1].strip("\r\n"), bare[:end])
     return found
+
+
+def _kept(found: re.Match[str]) -> str:
+    """What a backslash in double quotes leaves: only some characters need it."""
+    return "" if found[1] == "\n" else found[1] if found[1] in _NEEDS_ESCAPE else found[0]
 
 
 def read_plain_environment(text: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kpki.errors import InputError
 from kpki.kubernetes.kubeconfig import (Kubeconfig, Material, check_files, check_server, dump_kubeconfig,
-                                        load_kubeconfig, same_kubeconfig)
+                                        load_kubeconfig, load_users, same_kubeconfig)
 
 WANTED = Kubeconfig(cluster_name="local", user_name="kubelet", context_name="kubelet-context",
                     server="https://10.0.0.10:6443", authority=Material("/ca.pem"), certificate=Material("/worker.pem"),
@@ -233,3 +233,22 @@ KEY_LINE = b"client-key-data: " + base64.b64encode(b"key")
 def test_another_layout_is_left_to_the_parser(data: bytes) -> None:
     """Whatever dump_kubeconfig would not have written is None: right or wrong, the parser says it."""
     assert data != LAID_OUT and same_kubeconfig(data, EMBEDDED) is None
+
+
+def test_a_server_beside_the_kubeconfig_wins() -> None:
+    """What --master says stands for the cluster's server, which need not be there then (client-go's overrides)."""
+    without = DOCUMENT.replace("    server: https://10.0.0.10:6443\n", "")
+    assert load_kubeconfig(without.encode(), server="https://x").server == "https://x"
+    assert load_kubeconfig(DOCUMENT.encode(), server="https://x").server == "https://x"
+    with pytest.raises(InputError, match="has no server"):
+        load_kubeconfig(without.encode())
+
+
+@pytest.mark.parametrize(("data", "wanted"), [
+    (b"users: [{name: '*.x', user: {client-certificate: c, client-key-data: a2V5}}, {name: y, user: {token: t}}]",
+     {"*.x": (Material("c"), Material(data=b"key")), "y": (Material(), Material())}),
+    (b"kind: Config", {}), (b"users: 1", {}), (b"[", {}), (b"- 1", {}),
+    (b"users: [{name: x, user: {client-key: 1}}]", {})])
+def test_the_users_of_a_kubeconfig(data: bytes, wanted: dict[str, tuple[Material, Material]]) -> None:
+    """Each user's certificate and key, whatever the contexts are; none of what is no kubeconfig."""
+    assert load_users(data) == wanted

@@ -45,12 +45,14 @@ class Use:
 def uses_of(tree: Tree, one: Started, settings: Settings) -> Iterator[Use]:
     """The uses of one component, of several for one purpose the one that it prefers first."""
     uses: list[Use] = []
+    server = next(iter((*_values(settings, "master"), *_values(settings, "api-servers"))), "")
     for setting in SETTINGS[one.start.component]:
         if one.start.component == "etcd" and _is_plain(settings, setting.name):
             continue
         for number, said in enumerate(settings.get(setting.name, ())):
             if use := _told(one, setting, said, f" {number + 1}" if number else ""):
-                uses += kubeconfig_uses(tree, use, said.path, one.start) if use.part == "kubeconfig" else [use]
+                uses += kubeconfig_uses(tree, use, said.path, one.start, server=server) if (
+                    use.part == "kubeconfig") else [use]
     more = _MORE.get(one.start.component)
     yield from more(tree, one, settings, uses) if more else uses
 
@@ -77,15 +79,23 @@ def _told(one: Started, setting: Setting, said: Said, which: str = "") -> Use | 
                group=f"{one.source} {one.start.component} {setting.pair}{which}") if place else None
 
 
-def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None) -> Iterator[Use]:
+def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None, *, server: str = "") -> Iterator[Use]:
     """The use of a kubeconfig, and of what its context names or embeds; *path* is as the component sees it.
 
-    One that cannot be read names nothing. A user with a token or a plugin has no certificate.
+    *server* is the API server that it is told beside the kubeconfig (--master), which needs none then.
+
+    One that cannot be read names nothing, but for the users of a webhook's: they are its hosts, and need no context
+    (staging/src/k8s.io/apiserver/pkg/util/webhook/authentication.go). A token or a plug-in is no certificate.
     """
+    data = tree.read(use.path, use.source) or b""
     try:
-        found = load_kubeconfig(tree.read(use.path, use.source) or b"")
+        found = load_kubeconfig(data, server=server)
     except InputError:
         yield use
+        for name, pair in load_users(data).items() if use.purpose == "webhook-client" else ():
+            for part, material in zip(_PAIR, pair, strict=True):
+                entry = replace(use, part=part, group=f"{use.path}#users/{name}")
+                yield from _material(entry, f"users/{name}", material, path, start)
         return
     use = replace(use, group=f"{use.path}#contexts/{found.context_name}")
     yield use
@@ -138,8 +148,9 @@ def _kubelet(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> I
     """
     folder = "".join(_values(settings, "cert-dir")) or "/var/lib/kubelet/pki"
     bootstraps = any(use.purpose == "kubelet-bootstrap" and tree.there(use.file) for use in uses)
-    uses = [replace(use, optional=True) if use.purpose == "kubelet-bootstrap" or bootstraps and (
-        use.purpose == "kubelet-client") else use for use in uses]
+    free = {use.group for use in uses if use.purpose == "kubelet-bootstrap" or bootstraps and (
+        use.purpose == "kubelet-client")}
+    uses = [replace(use, optional=True) if use.group in free else use for use in uses]
     identity = [use for use in uses if use.purpose == "kubelet-client"]
     store = [*_store(one, folder, "kubelet-client", "kubelet-client")]
     if identity and _is_on(settings, "rotate-certificates") and tree.there(store[0].path) and (
@@ -166,14 +177,43 @@ def _apiserver(tree: Tree, one: Started, settings: Settings, uses: list[Use]) ->
             named = replace(said, word=replace(said.word, text=path))
             if use := _told(one, Setting(said.name, "apiserver-sni", part, said.name), named, f" {number + 1}"):
                 yield use
-    for name, fields in _FURTHER.items():
+    for name, rows in _FURTHER.items():
         for said in settings.get(name, ()):
             place = inner(one.start.on_host(said.path))
-            document = tree.document(place, said.word.source)
-            yield from fields(tree, one, document, place)
+            yield from _further(tree, one, rows, tree.document(place, said.word.source), place)
 
 
 _PAIR: tuple[Part, Part] = ("certificate", "key")
+# Flag of a file that names further files → where in this they stand: the way to a mapping, its field, and for what.
+_Rows = tuple[tuple[tuple[str, ...], str, str, Part], ...]
+_TLS = ("egressSelections", "connection", "transport", "tcp", "tlsConfig")
+_PLUGIN: _Rows = (((), "kubeConfigFile", "webhook-client", "kubeconfig"),
+                  (("imagePolicy",), "kubeConfigFile", "webhook-client", "kubeconfig"))
+_FURTHER: Mapping[str, _Rows] = {
+    "egress-selector-config-file": ((_TLS, "caBundle", "egress-ca", "authority"),
+                                    (_TLS, "clientCert", "egress-client", "certificate"),
+                                    (_TLS, "clientKey", "egress-client", "key")),
+    "admission-control-config-file": (*((("plugins", "configuration", *way), field, purpose, part)
+                                        for way, field, purpose, part in _PLUGIN),
+                                      (("plugins",), "path", "", "kubeconfig")),
+    "authorization-config": ((("authorizers", "webhook", "connectionInfo"), "kubeConfigFile", "webhook-client",
+                              "kubeconfig"),)}
+
+
+def _further(tree: Tree, one: Started, rows: _Rows, document: Any, source: str) -> Iterator[Use]:
+    """The uses of the files that a file of the API server names (staging/src/k8s.io/apiserver/pkg/apis/apiserver)."""
+    for way, field, purpose, part in rows:
+        for number, holder in enumerate(_each(document, *way)):
+            path = str((holder.get(field) if isinstance(holder, dict) else "") or "")
+            place = one.start.on_host(path) if path else ""
+            if place and not purpose:       # a plug-in's configuration in a file of its own
+                own = inner(posixpath.join("/", posixpath.dirname(source), path))
+                yield from _further(tree, one, _PLUGIN, tree.document(own, source), own)
+            elif place:
+                use = Use(component=one.start.component, setting=".".join((*way[-1:], field)), source=source,
+                          path=inner(place), purpose=purpose, part=part, default=one.default, optional=one.default,
+                          group=f"{source} {purpose} {number + 1}")
+                yield from kubeconfig_uses(tree, use, path, one.start) if part == "kubeconfig" else [use]
 
 
 def _each(document: Any, *steps: str) -> Iterator[Any]:
@@ -187,81 +227,26 @@ def _each(document: Any, *steps: str) -> Iterator[Any]:
         yield from _each(document.get(steps[0]), *steps[1:])
 
 
-def _named(one: Started, field: str, path: Any, source: str, purpose: str, part: Part, pair: str) -> Iterator[Use]:
-    """The use of a file that a field of another file names."""
-    place = one.start.on_host(path) if isinstance(path, str) and path else ""
-    if place:
-        yield Use(component=one.start.component, setting=field, source=source, path=inner(place), purpose=purpose,
-                  part=part, group=f"{source} {pair}", default=one.default, optional=one.default)
-
-
-_EGRESS: tuple[tuple[str, str, Part], ...] = (("caBundle", "egress-ca", "authority"),
-                                              ("clientCert", "egress-client", "certificate"),
-                                              ("clientKey", "egress-client", "key"))
-
-
-def _egress(tree: Tree, one: Started, document: Any, source: str) -> Iterator[Use]:
-    """EgressSelectorConfiguration (staging/src/k8s.io/apiserver/pkg/apis/apiserver)."""
-    for number, tls in enumerate(_each(document, "egressSelections", "connection", "transport", "tcp", "tlsConfig")):
-        for field, purpose, part in _EGRESS:
-            for path in _each(tls, field):
-                yield from _named(one, f"tlsConfig.{field}", path, source, purpose, part, f"egress {number + 1}")
-
-
-def _admission(tree: Tree, one: Started, document: Any, source: str) -> Iterator[Use]:
-    """AdmissionConfiguration: of each plug-in the configuration in the file, or in a file of its own."""
-    for plugin in _each(document, "plugins"):
-        path = next(iter(_each(plugin, "path")), None)
-        own = posixpath.join("/", posixpath.dirname(source), path) if isinstance(path, str) and path else ""
-        configuration = tree.document(inner(own), source) if own else next(_each(plugin, "configuration"), None)
-        source_of_it = inner(own) if own else source
-        for path in _each(configuration, "kubeConfigFile"):
-            yield from _webhook_users(tree, one, path, source_of_it)
-        for path in _each(configuration, "imagePolicy", "kubeConfigFile"):
-            yield from _webhook(tree, one, "imagePolicy.kubeConfigFile", path, source_of_it)
-
-
-def _authorization(tree: Tree, one: Started, document: Any, source: str) -> Iterator[Use]:
-    """AuthorizationConfiguration: the kubeconfig of each webhook."""
-    for path in _each(document, "authorizers", "webhook", "connectionInfo", "kubeConfigFile"):
-        yield from _webhook(tree, one, "connectionInfo.kubeConfigFile", path, source)
-
-
-def _webhook(tree: Tree, one: Started, field: str, path: Any, source: str) -> Iterator[Use]:
-    for use in _named(one, field, path, source, "webhook-client", "kubeconfig", str(path)):
-        yield from kubeconfig_uses(tree, use, path, one.start)
-
-
-def _webhook_users(tree: Tree, one: Started, path: Any, source: str) -> Iterator[Use]:
-    """A kubeconfig whose users are hosts of webhooks; it needs no context (pkg/util/webhook/authentication.go)."""
-    for use in _named(one, "kubeConfigFile", path, source, "webhook-client", "kubeconfig", str(path)):
-        yield use
-        try:
-            users = load_users(tree.read(use.path, source) or b"")
-        except InputError:
-            continue
-        for name, pair in users.items():
-            entry = replace(use, group=f"{use.path}#users/{name}")
-            for part, material in zip(_PAIR, pair, strict=True):
-                yield from _material(replace(entry, part=part), f"users/{name}", material, path, one.start)
-
-
-_ETCDCTL: tuple[tuple[str, str, Part, str], ...] = (("ETCDCTL_CACERT", "etcd-server-ca", "authority", "etcdctl ca"),
-                                                    ("ETCDCTL_CERT", "etcd-client", "certificate", "etcdctl"),
-                                                    ("ETCDCTL_KEY", "etcd-client", "key", "etcdctl"))
+_ETCDCTL: tuple[tuple[str, str, str, Part, str], ...] = (
+    ("ETCDCTL_CACERT", "", "etcd-server-ca", "authority", "etcdctl ca"),
+    ("ETCDCTL_CERT", "healthcheck-client.crt", "etcd-client", "certificate", "etcdctl"),
+    ("ETCDCTL_KEY", "healthcheck-client.key", "etcd-client", "key", "etcdctl"))
 
 
 def _etcd(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
-    """etcd's own, and what people's etcdctl finds: by variables beside etcd's, or kubeadm's client for its probes."""
+    """etcd's own, and those of etcdctl: by variables beside etcd's, else the client that kubeadm makes for both."""
     yield from uses
-    for name, purpose, part, pair in _ETCDCTL:
-        if (word := one.start.environment.get(name)) and word.text:
-            yield from (replace(use, component="etcdctl", optional=True) for use in _named(
-                one, name, word.text, word.source, purpose, part, pair))
+    folders = {posixpath.dirname(use.path) for use in uses if use.purpose == "etcd-serving"}
+    for name, file, purpose, part, pair in _ETCDCTL:
+        word = one.start.environment.get(name)
+        told = [(name, word.source, inner(place))] if word and word.text and (
+            place := one.start.on_host(word.text)) else []
+        kubeadm = [(f"--{part[:4]}", one.source, path) for folder in sorted(folders) if file and not word
+                   and tree.there(path := f"{folder}/{file}")]
+        for setting, source, path in (*told, *kubeadm):
+            yield Use(component="etcdctl", setting=setting, source=source, path=path, purpose=purpose, part=part,
+                      group=f"{source} {pair}", default=not told, optional=True)
 
 
 _MORE: Mapping[str, Callable[[Tree, Started, Settings, list[Use]], Iterator[Use]]] = {
     "kubelet": _kubelet, "kube-apiserver": _apiserver, "etcd": _etcd}
-_FURTHER: Mapping[str, Callable[[Tree, Started, Any, str], Iterator[Use]]] = {
-    "egress-selector-config-file": _egress, "admission-control-config-file": _admission,
-    "authorization-config": _authorization}

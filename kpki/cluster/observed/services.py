@@ -16,7 +16,7 @@ _NOTHING = "/dev/null"
 
 
 def services(tree: Tree, worth: re.Pattern[str]) -> Iterator[tuple[str, Service, Mapping[str, Word]]]:
-    """Each service of which a file says what *worth* looks for: (its main file, what it says, its environment)."""
+    """Each service whose name or files match *worth*: its main file, what it says, and its environment."""
     listed = {folder: tree.names(folder, deep=True) for folder in _folders(tree)}
     units: dict[str, str] = {}      # name of a unit → the file that wins
     names: dict[str, list[str]] = {}
@@ -31,19 +31,19 @@ def services(tree: Tree, worth: re.Pattern[str]) -> Iterator[tuple[str, Service,
     specifiers = _specifiers(tree)
     for name in sorted(names):
         unit = units.get(name, "")
-        if unit and _is_masked(tree, unit) or name.endswith("@.service") or name == "service":
+        if unit and _is_masked(tree, unit) or name.endswith("@.service"):
             continue
         sources = [*([unit] if unit else []), *_drop_ins(tree, name, [name, *names[name]], listed)]
         texts = [(source, text) for source in sources if (text := tree.text(source, source)) is not None]
-        if any(worth.search(text) for _, text in texts):
+        if texts and worth.search("\n".join((name, *(text for _, text in texts)))):
             stem, _, instance = name.removesuffix(".service").partition("@")
             service = read_service(texts, {**specifiers, "n": name, "N": name.removesuffix(".service"), "p": stem,
                                            "i": instance, "I": instance, "j": stem.rpartition("-")[2]})
-            yield texts[0][0], service, _environment(tree, service)
+            yield texts[0][0], service, environment_of(tree, service)
 
 
 def _folders(tree: Tree) -> list[str]:
-    """The folders of units; where /lib is a link to /usr/lib, as it is today, they are one."""
+    """The folders of units; if /lib is a link to /usr/lib, as it is today, they are one."""
     return [folder for folder in FOLDERS if folder != "lib/systemd/system" or not tree.target("lib")]
 
 
@@ -59,24 +59,25 @@ def _is_masked(tree: Tree, unit: str) -> bool:
 
 def _drop_ins(tree: Tree, name: str, names: list[str], listed: Mapping[str, list[str]]) -> list[str]:
     """The drop-ins of a unit in systemd's order: by file name, whatever the folder; of equal names the first found."""
-    folders = [folder for one in dict.fromkeys(names) for top in listed for folder in _own_folders(top, one)]
+    tops = {top: {path.partition("/")[0] for path in paths} for top, paths in listed.items()}
+    folders = [(top, folder) for one in dict.fromkeys(names) for top in tops for folder in _own_folders(one)]
     found: dict[str, str] = {}
-    for folder in (*folders, *(f"{top}/service.d" for top in listed)):
-        for file in tree.names(folder):
+    for top, folder in (*folders, *((top, "service.d") for top in tops)):
+        for file in tree.names(f"{top}/{folder}") if folder in tops[top] else ():
             if file.endswith(".conf") and "/" not in file:
-                found.setdefault(file, f"{folder}/{file}")
+                found.setdefault(file, f"{top}/{folder}/{file}")
     return [found[file] for file in sorted(found)]
 
 
-def _own_folders(top: str, name: str) -> Iterator[str]:
+def _own_folders(name: str) -> Iterator[str]:
     """NAME.service.d, then those of its beginnings up to each dash, then its template's."""
-    yield f"{top}/{name}.d"
+    yield f"{name}.d"
     stem, at, _ = name.removesuffix(".service").partition("@")
     parts = stem.split("-")
     for length in range(len(parts) - 1, 0, -1):
-        yield f"{top}/{'-'.join(parts[:length])}-.service.d"
+        yield f"{'-'.join(parts[:length])}-.service.d"
     if at:
-        yield f"{top}/{stem}@.service.d"
+        yield f"{stem}@.service.d"
 
 
 def _specifiers(tree: Tree) -> dict[str, str]:
@@ -85,7 +86,7 @@ def _specifiers(tree: Tree) -> dict[str, str]:
     return {name: value for name, value in (("H", host), ("l", host.partition(".")[0]), ("m", machine)) if value}
 
 
-def _environment(tree: Tree, service: Service) -> dict[str, Word]:
+def environment_of(tree: Tree, service: Service) -> dict[str, Word]:
     """The variables of a service: the manager's defaults, then its own, then those of its files."""
     found: dict[str, Word] = {}
     manager = next((path for path in _MANAGER if tree.there(path)), "")

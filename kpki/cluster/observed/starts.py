@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ...kubernetes.commands import PROGRAMS, Start, find_start, read_script
-from ...kubernetes.distributions import ARGUMENT_FOLDERS, CHILDREN, STANDARDS
+from ...kubernetes.distributions import ARGUMENTS, CHILDREN, EMBEDDED_ETCD, OPENRC, SCRIPTS, STANDARDS
 from ...kubernetes.manifests import read_containers
 from ...kubernetes.settings import flags_of, settle, values_of
 from ...kubernetes.units import Service, read_service
-from ...kubernetes.words import Word, read_environment, read_plain_environment
-from .services import services
+from ...kubernetes.words import Word, read_plain_environment
+from .services import environment_of, services
 from .tree import Tree, inner
 
 _WORTH = re.compile("kube|etcd|k3s|rke2|k0s|konnectivity")
+_PARENTS = {program for program, _ in CHILDREN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,16 @@ def starts(tree: Tree) -> list[Started]:
     for source, service, environment in services(tree, _WORTH):
         if start := _started(tree, service, environment):
             found += _children(tree, start, source) if start.component in _PARENTS else [Started(start, source)]
-    found += _argument_files(tree)
+    found += _scripts(tree)
     for standard in STANDARDS:
-        if not any(one.start.component == standard.component for one in found) and all(map(tree.there, standard.marks)):
-            source = standard.marks[0]
-            service = read_service([(source, standard.unit)], {})
-            environment = {name: Word(value, path) for pattern, _, _ in service.environment_files
-                           for path in tree.matching(pattern)
-                           for name, value in read_environment(tree.text(path, source) or "").items()}
-            start = _started(tree, service, environment)
+        if any(one.start.component == standard.component for one in found):
+            continue
+        marks = ([*filter(tree.there, tree.matching(mark))] for mark in standard.marks)
+        if all(len(paths) == 1 for paths in marks):
+            source = next(filter(tree.there, tree.matching(standard.marks[0])))
+            unit = standard.unit.replace("{stem}", source.removesuffix("-key.pem"))
+            service = read_service([(source, unit)], {})
+            start = _started(tree, service, environment_of(tree, service))
             found += [Started(start, source)] if start else []
     return found
 
@@ -65,9 +67,6 @@ def _contained(tree: Tree, start: Start) -> dict[str, Word]:
             for name, value in read_plain_environment(tree.text(inner(path), inner(path)) or "").items()}
 
 
-_PARENTS = {program for program, _ in CHILDREN}
-
-
 def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
     """The components that a program starts as its children: with its own flags, and with those that it is told."""
     verb = next((word.text for word in start.words if not word.text.startswith("-")), "server")
@@ -79,6 +78,8 @@ def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
     folder = str(told.get("data-dir") or next(iter(own.get("data-dir", ())), folder))
     for line in lines:
         component, *words = line.format(data=folder).split()
+        if start.component == "k3s" and not tree.there(inner(f"{folder}/{EMBEDDED_ETCD}")):
+            words = [word for word in words if not word.startswith("--etcd-")]
         further = [word for name, value in told.items() if name == f"{component}-arg"
                    for word in (value if isinstance(value, list) else [value])]
         if component == "kubelet" and (node := told.get("node-name") or "".join(own.get("node-name", ()))):
@@ -91,22 +92,36 @@ def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
             yield Started(child, source, default=True)
 
 
-def _argument_files(tree: Tree) -> Iterator[Started]:
-    """The components whose flags stand in files of their own, one flag a line, as a shell reads them."""
-    for folder, variables in ARGUMENT_FOLDERS.items():
-        for name in tree.names(folder):
-            text = tree.text(f"{folder}/{name}", folder) if name in PROGRAMS else None
-            lines = [line for line in (text or "").splitlines() if line.strip() and not line.lstrip().startswith("#")]
-            script = Word(" ".join((name, *lines)), f"{folder}/{name}")
-            start = read_script(script, (), {name: Word(value, script.source) for name, value in variables.items()})
-            if start and lines:
-                yield Started(start, script.source)
+def _scripts(tree: Tree) -> Iterator[Started]:
+    """The components whose flags stand in files of their own, one a line, and those that a script starts."""
+    for pattern, variables in ARGUMENTS.items():
+        for name, path in _of_components(tree, pattern):
+            lines = [line for line in (tree.text(path, path) or "").splitlines() if not line.lstrip().startswith("#")]
+            if any(map(str.strip, lines)):
+                yield from _by_script(" ".join((name, *lines)), path, variables)
+    for before, pattern in SCRIPTS:
+        for name, path in _of_components(tree, pattern):
+            sources = [source for source in (before.format(component=name), path) if source and tree.there(source)]
+            texts = [tree.text(source, path) or "" for source in sources]
+            yield from _by_script("\n".join((*texts, OPENRC)), sources[0], {})
+
+
+def _of_components(tree: Tree, pattern: str) -> Iterator[tuple[str, str]]:
+    """The components whose file by a pattern is there, and this."""
+    if tree.there(pattern.partition("/{")[0]):
+        yield from ((name, path) for name in sorted(PROGRAMS) if tree.there(path := pattern.format(component=name)))
+
+
+def _by_script(text: str, path: str, variables: Mapping[str, str]) -> Iterator[Started]:
+    start = read_script(Word(text, path), (), {name: Word(value, path) for name, value in variables.items()})
+    if start:
+        yield Started(start, path)
 
 
 def pods(tree: Tree, folder: str) -> Iterator[Started]:
     """The components of the static pods in a folder; a file in its place is read itself."""
     paths = [posixpath.join(folder, name) for name in tree.names(folder) if not name.startswith(".")]
-    for path in paths or [folder]:
+    for path in [folder] if tree.kind(folder) == "file" else paths:
         for container in read_containers(tree.read(path, path) or b""):
             environment = {name: Word(value, path) for name, value in container.environment.items()}
             start = find_start([Word(word, path) for word in container.words], environment, container.folder)

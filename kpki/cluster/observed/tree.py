@@ -23,22 +23,35 @@ def inner(path: str) -> str:
 class Tree:
     """The files of the host under *root*; *found* holds each that was asked for, *outside* (source, path) what led out.
 
-    Links are read as on the host: an absolute one begins at the root.
+    Links are read as on the host: an absolute one begins at the root. Where a folder is is found out once.
     """
 
     def __init__(self, root: str) -> None:
         self.root = os.path.abspath(root)
         self.found: dict[str, Found] = {}
         self.outside: dict[tuple[str, str], None] = {}
+        self._folders: dict[str, str | None] = {"": self.root}
 
     def look(self, path: str, source: str) -> Found:
         """One file, which *source* names; a file out of the root is as good as missing."""
         if path not in self.found:
-            self.found[path] = look(self.root, path)
+            self.found[path] = Found(path, missing=True) if self.kind(path) == "missing" else look(self.root, path)
         if self.found[path].link and self._leaves(path):
             self.outside[source, path] = None
             self.found[path] = Found(path, missing=True, link=True)
         return self.found[path]
+
+    def _place(self, folder: str) -> str | None:
+        """Where a folder of the tree really is; None where there is none. KpkiError where nobody may look."""
+        if folder not in self._folders:
+            above, _, name = folder.rpartition("/")
+            place = self._place(above)
+            if place is not None:
+                kind = files.look(place, name).kind
+                place = (f"{place}/{name}" if kind == "folder" else
+                         files.resolve(self.root, folder, refuse_escape=True) if kind == "link" else None)
+            self._folders[folder] = place
+        return self._folders[folder]
 
     def _leaves(self, path: str) -> bool:
         try:
@@ -63,12 +76,18 @@ class Tree:
         data = self.read(path, source)
         return None if data is None else load_first(data)
 
+    def kind(self, path: str) -> str:
+        """What lies at a place: `file`, `link`, `folder`, `missing`, or `other` if nobody may look."""
+        folder, _, name = path.rpartition("/")
+        try:
+            place = self._place(folder)
+            return "missing" if place is None else files.look(place, name).kind
+        except KpkiError:
+            return "other"
+
     def there(self, path: str) -> bool:
         """Whether there is a file, a folder or a link to one."""
-        try:
-            return files.look(self.root, path).kind != "missing"
-        except KpkiError:
-            return False
+        return self.kind(path) != "missing"
 
     def script(self, path: str) -> str:
         """The text of a program that is a script; "" for every other."""
@@ -80,16 +99,18 @@ class Tree:
 
     def target(self, path: str) -> str:
         """Where a link leads, as it says; "" for what is none."""
+        folder, _, name = path.rpartition("/")
         try:
-            return files.look(self.root, path).target or ""
+            place = self._place(folder)
+            return (files.look(place, name).target or "") if place else ""
         except KpkiError:
             return ""
 
     def names(self, folder: str, *, deep: bool = False) -> list[str]:
         """The files and links of a folder, sorted, with *deep* those of its folders too; none where it is no folder."""
         try:
-            place = files.resolve(self.root, folder, refuse_escape=True)
-            return [path for path, _ in files.walk(place, skip=lambda path: not deep and "/" in path)]
+            place = self._place(folder)
+            return [path for path, _ in files.walk(place, skip=lambda path: not deep and "/" in path)] if place else []
         except KpkiError:
             return []
 

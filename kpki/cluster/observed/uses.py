@@ -67,7 +67,7 @@ def read_host(root: str) -> Host:
     check_root(root)
     tree = Tree(root)
     started = [(one, told(tree, one.start)) for one in starts(tree)]
-    started += [(one, told(tree, one.start)) for folder in _pod_folders(started) for one in pods(tree, folder)]
+    started += [(one, told(tree, one.start)) for folder in _pod_folders(tree, started) for one in pods(tree, folder)]
     order = [*SETTINGS]
     started.sort(key=lambda pair: order.index(pair[0].start.component))
     uses = list(dict.fromkeys(use for one, settings in started for use in uses_of(tree, one, settings)))
@@ -84,13 +84,15 @@ def _running(one: Started, settings: Settings) -> Running:
                    said={name: (said[-1].written, said[-1].word.source) for name, said in settings.items()})
 
 
-def _pod_folders(started: Sequence[tuple[Started, Settings]]) -> Iterator[str]:
-    """Where static pods lie: where the kubelets are told; if no file tells a kubelet, where they usually lie."""
-    kubelets = [pair for pair in started if pair[0].start.component == "kubelet"]
+def _pod_folders(tree: Tree, started: Sequence[tuple[Started, Settings]]) -> Iterator[str]:
+    """Where static pods lie: where the kubelets are told; if no file tells a kubelet, or its configuration is not
+    there, where they usually lie."""
+    kubelets = [(one, settings) for one, settings in started if one.start.component == "kubelet" and not one.default
+                and all(tree.there(inner(one.start.on_host(said.path))) for said in settings.get("config", ()))]
     for one, settings in kubelets:
         for said in settings.get("pod-manifest-path", ()):
             yield inner(one.start.on_host(said.path))
-    if all(one.default for one, _ in kubelets):
+    if not kubelets:
         yield from POD_FOLDERS
 
 
