@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from .. import __version__
-from . import check, flags, init, kubeconfig, node, plan, script, show
+from . import check, flags, init, kubeconfig, node, plan, script, show, uses
 
 _EPILOG = """openssl's verbs run here too, with openssl's options: genrsa genpkey ecparam rsa ec pkey req x509 verify
 (kpki VERB -help lists them). Exit status: 0 done or nothing wrong, 1 the answer is no, 2 kpki could not do it."""
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.add_typer(node.app, name="node", help="A node's certificate: issue, or request, sign and install it.")
 app.command("init")(init.init)
 app.command("check")(check.check)
+app.command("uses")(uses.uses)
 app.command("show")(show.show)
 app.command("plan")(plan.plan)
 app.command("apply")(plan.apply)

@@ -1,0 +1,60 @@
+"""`kpki uses`: which component of a host reads which file, for what, and who says so."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .common import Explain, Json, Quiet, Words, put_json
+
+if TYPE_CHECKING:
+    from ..cluster.observed.uses import Use
+
+Root = Annotated[str, typer.Argument(metavar="ROOT", help="A host's root tree (/, this host's own).")]
+_HEAD = ("COMPONENT", "SETTING", "PATH", "PURPOSE", "SOURCE")
+
+
+def uses(root: Root = os.sep, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+    """Say which file each component of a host is told to read, for what, and which file says so.
+
+    A source in brackets starts a component that reads the file by default. Exit status 0: said; 2: a file that tells
+    something, or is told, cannot be read.
+    """
+    from ..cluster.observed.uses import read_host
+    words, host = Words(quiet=quiet), read_host(root)
+    if json:
+        put_json({"host": None, "uses": [
+            {"component": use.component, "setting": use.setting, "source": use.source, "path": use.path,
+             "purpose": use.purpose, "default": use.default} for use in host.uses]})
+    elif host.uses:
+        print(*_table([_HEAD, *map(_row, host.uses)]), sep="\n")
+    else:
+        words.say(f"kpki: {root}: no file tells a component of any file")
+    if explain:
+        words.say(*_EXPLAINED)
+    words.warn([f"{source} names {path}, which leads out of {root}" for source, path in host.outside])
+    unread = [f"{os.path.join(root, found.path)}: {found.problem}" for found in host.found.values() if found.problem]
+    words.warn([f"not read: {one}" for one in unread])
+    return 2 if unread else 0
+
+
+def _row(use: Use) -> tuple[str, ...]:
+    source = f"({use.source})" if use.default else use.source
+    return use.component, use.setting, use.path, use.purpose, source
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    from ..cluster.observed.contents import shown
+    lines = [[shown(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+_EXPLAINED = (
+    "kpki uses reads what starts the components of a host, in the order in which the last word counts:",
+    "  systemd's units with their drop-ins and environment files, static pods, files of arguments;",
+    "  a component's configuration file and its drop-ins, flags over these; of a flag the last;",
+    "  the kubeconfigs that they name, and what these name. What nobody says is the component's own default.",
+    "Look for yourself: systemctl cat kubelet; tr '\\0' ' ' < /proc/$(pidof kubelet)/cmdline")
