@@ -17,10 +17,10 @@ _HEAD = ("COMPONENT", "SETTING", "PATH", "PURPOSE", "SOURCE")
 
 
 def uses(root: Root = os.sep, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
-    """Say which file each component of a host is told to read, for what, and which file says so.
+    """Say which file each component of a host reads.
 
-    A source in brackets starts a component that reads the file by default. Exit status 0: said; 2: a file that tells
-    something, or is told, cannot be read.
+    The table also says what a file is for, and who says so. A source in brackets starts a component that reads the file
+    by default. Exit status 0: said; 2: a file that tells something, or is told, cannot be read.
     """
     from ..cluster.observed.uses import read_host
     words, host = Words(quiet=quiet), read_host(root)

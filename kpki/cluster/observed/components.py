@@ -59,8 +59,9 @@ def uses_of(tree: Tree, one: Started, settings: Settings) -> Iterator[Use]:
 
 def _is_plain(settings: Settings, name: str) -> bool:
     """Whether etcd passes a setting over, because it listens without TLS there (server/embed/etcd.go)."""
-    urls = _values(settings, "listen-peer-urls" if name.startswith("peer-") else "listen-client-urls")
-    return bool(urls) and not any(url.startswith(("https:", "unixs:")) for url in urls)
+    names = ("listen-peer-urls",) if name.startswith("peer-") else ("listen-client-urls", "listen-client-http-urls")
+    urls = [url for one in names for url in _values(settings, one)]
+    return names[0] in settings and not any(url.startswith(("https:", "unixs:")) for url in urls)
 
 
 def _values(settings: Settings, name: str) -> tuple[str, ...]:

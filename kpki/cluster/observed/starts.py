@@ -5,6 +5,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...kubernetes.commands import PROGRAMS, Start, find_start, read_script
 from ...kubernetes.distributions import ARGUMENTS, CHILDREN, EMBEDDED_ETCD, OPENRC, SCRIPTS, STANDARDS
@@ -72,9 +73,11 @@ def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
     verb = next((word.text for word in start.words if not word.text.startswith("-")), "server")
     folder, lines = CHILDREN.get((start.component, verb), ("", ()))
     own = {name: values_of(name, said) for name, said in settle([*flags_of(start.component, start.words)]).items()}
-    path = f"etc/rancher/{start.component}/config.yaml"
-    told = tree.document(path, source) if lines and start.component != "k0s" else None
-    told = told if isinstance(told, dict) else {}
+    path = f"etc/rancher/{start.component}/config.yaml"     # of k0s, which has another, there is none
+    told: dict[str, Any] = {}
+    for file in (path, *(f"{path}.d/{name}" for name in tree.names(f"{path}.d") if name.endswith(".yaml"))):
+        document = tree.document(file, source)
+        told |= document if isinstance(document, dict) else {}
     folder = str(told.get("data-dir") or next(iter(own.get("data-dir", ())), folder))
     for line in lines:
         component, *words = line.format(data=folder).split()

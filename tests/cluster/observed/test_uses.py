@@ -393,3 +393,36 @@ def test_two_of_a_kind(tmp_path: Path) -> None:
                                           for name in ("main", "events")})))
     assert [one.source for one in host.of("etcd")] == [f"{PODS}/events.manifest", f"{PODS}/main.manifest"]
     assert len({use.group for use in host.uses}) == 2
+
+
+K3S = "var/lib/rancher/k3s"
+
+
+def test_the_children_of_a_program(tmp_path: Path) -> None:
+    """k3s tells its children flags of its own, then those of its unit and configuration; files that are not there,
+    and an etcd of another datastore, are none of theirs."""
+    host = read_host(str(plant(tmp_path, {
+        "etc/systemd/system/k3s.service": unit(
+            "ExecStart=/usr/local/bin/k3s server --kube-apiserver-arg=client-ca-file=/a"),
+        "etc/rancher/k3s/config.yaml": "node-name: N\nkubelet-arg: [tls-cert-file=/b]\n",
+        "etc/rancher/k3s/config.yaml.d/1.yaml": "node-name: M\n",
+        f"{K3S}/server/tls/client-ca.crt": "x", f"{K3S}/agent/client-ca.crt": "x"})))
+    assert [one.component for one in host.running] == ["kubelet", "kube-apiserver"]
+    assert host.of("kubelet")[0].value("hostname-override") == "M"
+    found = paths(host)
+    assert (found["apiserver-client-ca authority"], found["kubelet-serving certificate"]) == ("(a)", "(b)")
+    assert "apiserver-etcd-client certificate" not in found
+    assert all(use.default and use.optional for use in host.uses)
+    plant(tmp_path, {f"{K3S}/server/db/etcd/config": "client-transport-security: {cert-file: /c}\n"})
+    assert paths(read_host(str(tmp_path)))["etcd-serving certificate"] == "(c)"
+    assert "apiserver-etcd-client certificate" in paths(read_host(str(tmp_path)))
+
+
+def test_a_distribution_without_units(tmp_path: Path) -> None:
+    """RKE's components run in containers of which no file tells: their files do."""
+    files = {f"etc/kubernetes/ssl/{name}": "x" for name in (
+        "kubecfg-kube-node.yaml", "kubecfg-kube-proxy.yaml", "kube-etcd-10-0-0-1.pem", "kube-etcd-10-0-0-1-key.pem")}
+    found = paths(read_host(str(plant(tmp_path, files))))
+    assert found["kubelet-client kubeconfig"] == "etc/kubernetes/ssl/kubecfg-kube-node.yaml"
+    assert found["etcd-serving key"] == "etc/kubernetes/ssl/kube-etcd-10-0-0-1-key.pem"
+    assert "apiserver-serving certificate" not in found
