@@ -1,4 +1,5 @@
-"""What tests of several rooms share: a page of the docs run as it stands, and work ended at any call to the disk."""
+"""What tests of several rooms share: a page of the docs run as it stands, work ended at any call to the disk, and an
+ordinary user."""
 from __future__ import annotations
 
 import os
@@ -20,6 +21,7 @@ import pytest
 
 import kpki
 from tests.kubernetes.verdict.golang import go_version, source_of_verdicts
+from tests.ordinary_user.user import GID, UID, OrdinaryUser, copy_for_everybody
 
 Act = Callable[[str, "partial[object]"], object]
 NOBODY = 65534
@@ -122,6 +124,26 @@ def as_nobody() -> Callable[[], AbstractContextManager[None]]:
             os.setegid(group)
             os.setgroups(groups)
     return dropped
+
+
+@pytest.fixture(scope="session")
+def kpki_for_everybody() -> Iterator[tuple[Path, Path]]:
+    """A folder with a copy of kpki that everybody may read, and the Python that runs the copy."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder, copy_for_everybody(folder)
+
+
+@pytest.fixture
+def ordinary_user(kpki_for_everybody: tuple[Path, Path]) -> Iterator[OrdinaryUser]:
+    """A user without power over others' files, with an empty folder: `nobody` if the tests run as root."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        home = Path(name, "home")
+        home.mkdir()
+        os.chown(home, UID, GID)
+        yield OrdinaryUser(home, *kpki_for_everybody)
 
 
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
