@@ -67,6 +67,8 @@ WORLD: dict[str, tuple[str, tuple[str, ...], str | None]] = {
                 ("kpki/doctor/probe.py",), None),
     "programs": (r"subprocess(\..*)?|os\.(system|popen|fork|exec\w+|spawn\w+|posix_spawnp?)", ("kpki/lessons/",), None),
     "terminal": (r"print|input|sys\.(stdin|stdout|stderr)(\..*)?", ("kpki/cli/",), None),
+    "printed text": (r"print|typer\.s?echo|sys\.(stdout|stderr)\.(write|writelines|buffer(\..*)?)",
+                     ("kpki/cli/terminal.py",), None),
     "clock": (r"datetime\.datetime\.(now|utcnow|today)|datetime\.date\.today|time\.(time(_ns)?|localtime|gmtime)",
               ("kpki/clock.py", "kpki/cli/"), None),
     "environment": (r"os\.(environb?(\..*)?|getenvb?|putenv)", ("kpki/cli/",), None),
@@ -255,6 +257,7 @@ RULES: list[Rule] = [arrows, cluster_arrows, front_door, cycles, world, costly, 
 
 PEM, STAGE, A, B = "kpki/pem.py", "kpki/stages/keys.py", "kpki/cluster/plan/a.py", "kpki/cluster/plan/b.py"
 RUN, CLI, DOOR, TEST = "kpki/lessons/runner.py", "kpki/cli/main.py", "kpki/__init__.py", "tests/test_x.py"
+TERMINAL = "kpki/cli/terminal.py"
 BAD: list[tuple[Rule, Sources]] = [
     (arrows, {PEM: "import kpki.stages.keys"}),
     (arrows, {PEM: "from kpki import files"}),
@@ -282,6 +285,10 @@ BAD: list[tuple[Rule, Sources]] = [
     (world, {CLI: "import subprocess\nsubprocess.run([])"}),
     (world, {A: "print('x')"}),
     (world, {A: "import sys\nsys.stdout.write('x')"}),
+    (world, {CLI: "print('x')"}),
+    (world, {CLI: "import sys\nsys.stderr.write('x')"}),
+    (world, {CLI: "from sys import stdout\nstdout.buffer.write(b'x')"}),
+    (world, {CLI: "import typer\ntyper.echo('x')"}),
     (world, {A: "from datetime import datetime\ndef f(day):\n    return datetime.now()"}),
     (world, {A: "import datetime as dt\ndt.date.today()"}),
     (world, {A: "import time\ntime.time()"}),
@@ -318,7 +325,8 @@ GOOD: list[tuple[Rule, Sources]] = [
     (world, {CLI: "import socket\nsocket.gethostname()"}),
     (world, {"kpki/clock.py": "from datetime import datetime\ndef f():\n    return datetime.now()"}),
     (world, {STAGE: "import os\ndef f(serial_number=None):\n    return serial_number or os.urandom(20)"}),
-    (world, {CLI: "import sys\nprint(sys.stdin.read())"}),
+    (world, {CLI: "import sys\nsys.stdin.read()\nsys.stdout.flush()"}),
+    (world, {TERMINAL: "import sys\nsys.stderr.write('x')"}),
     (world, {RUN: "import subprocess\nsubprocess.run([])"}),
     (costly, {A: "def f():\n    import yaml\nif TYPE_CHECKING:\n    import OpenSSL", CLI: "import typer"}),
     (length, {PEM: "x = 1\n" * 400, "kpki/stages/objects.py": "x = 1\n" * 900, TEST: "x = 1\n" * 900}),

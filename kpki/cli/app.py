@@ -1,7 +1,6 @@
 """Everything that is not openssl's: the typer application, and what its commands share."""
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from .. import __version__
-from . import check, flags, init, kubeconfig, node, plan, script, show, uses
+from . import check, flags, init, kubeconfig, node, plan, script, show, terminal, uses
 
 _EPILOG = """openssl's verbs run here too, with openssl's options: genrsa genpkey ecparam rsa ec pkey req x509 verify
 (kpki VERB -help lists them). Exit status: 0 done or nothing wrong, 1 the answer is no, 2 kpki could not do it."""
@@ -35,7 +34,7 @@ app.command("flags")(flags.flags)
 @app.callback(invoke_without_command=True)
 def _options(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     if version:
-        print(f"kpki {__version__}")
+        terminal.put(f"kpki {__version__}")
         raise typer.Exit(0)
 
 
@@ -44,11 +43,13 @@ def run_app(argv: Sequence[str]) -> int:
     try:
         status = app(args=list(argv), standalone_mode=False, prog_name="kpki")
     except TyperException as error:
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
-        print(f"kpki: {message}" if "Usage:" not in message else message, file=sys.stderr)
+        if type(error).__name__ == "NoArgsIsHelpError":     # its message is the help page
+            terminal.say(*error.format_message().split("\n"))
+        else:
+            terminal.note(f"kpki: {error.format_message()}")
         return 2
     except typer.Abort:
         status = _INTERRUPTED
     if status == _INTERRUPTED:      # typer turns the interrupt into this status, and says nothing
-        print("kpki: interrupted", file=sys.stderr)
+        terminal.say("kpki: interrupted")
     return int(status or 0)

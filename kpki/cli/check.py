@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json
+from .terminal import note, put, short
 from .. import files
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _tell(report: Report, words: Words, *, strict: bool, json: bool, explain: bo
         put_json({"findings": [_document(one) for one in findings], "certificates": report.certificates,
                   "unread": [{"host": one.host, "path": one.path} for one in report.unread]})
     elif findings:
-        print(*_lines(findings), sep="\n")
+        put(*_lines(findings))
     if explain:
         words.say(*_explained(findings))
     words.warn(report.notes)
@@ -66,12 +66,9 @@ def _tell(report: Report, words: Words, *, strict: bool, json: bool, explain: bo
 
 def _tell_unread(unread: Sequence[Unread]) -> None:
     """What was not checked is said even to those who want no words: without it nothing may be wrong."""
-    from ..cluster.observed.contents import shown
-    for one in unread:
-        print(f"kpki: {f'{one.host}: ' if one.host else ''}{shown(one.path)}: permission denied, not checked",
-              file=sys.stderr)
+    note(*(f"kpki: {f'{one.host}: ' if one.host else ''}{one.path}: permission denied, not checked" for one in unread))
     if unread:
-        print("kpki: hint: run kpki check as root", file=sys.stderr)
+        note("kpki: hint: run kpki check as root")
 
 
 def _document(finding: Finding) -> dict[str, object]:
@@ -81,16 +78,15 @@ def _document(finding: Finding) -> dict[str, object]:
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    from ..cluster.observed.contents import shown
     last: tuple[str, ...] = ()
     for finding in findings:
         where = f"{finding.host}: " if finding.host else ""
-        yield f"{finding.severity:<8} {finding.cause:<20} {where}{shown(finding.path)}"
-        yield f"         {shown(finding.message)}"
+        yield f"{finding.severity:<8} {finding.cause:<20} {where}{short(finding.path)}"
+        yield f"         {short(finding.message)}"
         if finding.remedy and finding.remedy == last:
             yield "         (the same commands)"
         else:
-            yield from (f"         {'' if line.startswith('#') else '$ '}{shown(line)}" for line in finding.remedy)
+            yield from (f"         {'' if line.startswith('#') else '$ '}{line}" for line in finding.remedy)
         last = finding.remedy
 
 
@@ -109,7 +105,8 @@ def _summary(report: Report) -> str:
     warnings = len(report.findings) - errors
     fine = "nothing wrong in what could be read" if report.unread else "nothing wrong"
     counts = [_counted(count, noun) for count, noun in ((errors, "error"), (warnings, "warning")) if count]
-    return f"kpki: {report.whose}: {', '.join(counts) or fine} ({_counted(report.certificates, 'certificate')} read)"
+    count = f"({_counted(report.certificates, 'certificate')} read)"
+    return f"kpki: {short(report.whose)}: {', '.join(counts) or fine} {count}"
 
 
 def _counted(count: int, noun: str) -> str:

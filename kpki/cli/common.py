@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import terminal
 from .. import files
 from ..clock import utc_now
 from ..errors import InputError
@@ -44,20 +45,20 @@ class Words:
         self.quiet = quiet
 
     def say(self, *lines: str) -> None:
-        """Plain words."""
+        """Plain words, and commands."""
         if not self.quiet:
-            for line in lines:
-                print(line, file=sys.stderr)
+            terminal.say(*lines)
 
     def warn(self, lines: Sequence[str]) -> None:
         """Warnings: what was done all the same."""
-        self.say(*(f"kpki: warning: {line}" for line in lines))
+        if not self.quiet:
+            terminal.note(*(f"kpki: warning: {line}" for line in lines))
 
 
 def put_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout."""
     import json
-    print(json.dumps(document, indent=2))
+    terminal.put(*json.dumps(document, indent=2).split("\n"))
 
 
 def moment_of(text: str | None) -> datetime:

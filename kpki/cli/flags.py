@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .common import Explain, Json, Quiet, Words, host_name, put_json
+from .terminal import put_document
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ def flags(component: Component, node: NodeName = None, form: Format = None, work
     if json:
         put_json({"component": component, "host": host.name, "flags": found})
     elif form == "config":
-        print(components.as_config(component, found), end="")
+        put_document(components.as_config(component, found))
     else:
-        print(components.as_systemd(cluster, component, found) if form == "systemd" else components.as_lines(found),
-              end="")
+        put_document(components.as_systemd(cluster, component, found) if form == "systemd"
+                     else components.as_lines(found))
     if known.signs and not ca_key:
         words.warn([_UNSIGNED])
     if form == "config" and (rest := components.staying(component, found)):

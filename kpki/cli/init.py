@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .common import Explain, Json, Quiet, Words, host_name, put_json
+from .terminal import put
 from .. import files
 from ..clock import utc_now
 from ..errors import FileError, InputError
@@ -39,7 +40,7 @@ def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From 
         put_json({"written": [{"host": one.host, "path": one.path, "row": one.row, "action": action}
                               for one, action in written], "waiting": []})
     else:
-        print(*(os.path.join(folder, one.file.path) for one, _ in written), sep="\n")
+        put(*(os.path.join(folder, one.file.path) for one, _ in written))
     if explain:
         words.say(*_explained(source, [one for one, _ in written]))
     words.say(*adoption.untold, *_next(folder, source))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from . import terminal
 from ..errors import KpkiError, RefusedError
 
 VERBS = {
@@ -38,7 +39,7 @@ def run() -> None:
         sys.stderr = io.StringIO()
         status = 2
     except Exception as error:  # The last door before a traceback: what comes here is a fault of kpki's own.
-        print(f"kpki: this is a fault in kpki, please report it: {type(error).__name__}: {error}", file=sys.stderr)
+        terminal.note(f"kpki: this is a fault in kpki, please report it: {type(error).__name__}: {error}")
         status = 2
     sys.exit(status)
 
@@ -51,17 +52,17 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         return status
     except KpkiError as error:
-        say(error)
+        terminal.say_error(error)
         return 1 if isinstance(error, RefusedError) or first in VERBS or first in _NOT_HERE else 2
     except KeyboardInterrupt:
-        print("kpki: interrupted", file=sys.stderr)
+        terminal.say("kpki: interrupted")
         return 130
     except OSError as error:
         # Python would try to write the rest once more at its end, and end with a status of its own.
         sys.stdout = io.StringIO()
         if isinstance(error, BrokenPipeError):      # whoever read the output has seen enough
             return 1
-        print(f"kpki: standard output: {error.strerror}", file=sys.stderr)
+        terminal.say(f"kpki: standard output: {error.strerror}")
         return 1 if first in VERBS else 2
 
 
@@ -75,10 +76,3 @@ def _dispatch(argv: Sequence[str]) -> int:
         raise UnsupportedError(f"openssl's {first} is not supported", hint=_NOT_HERE[first])
     from .app import run_app
     return run_app(argv or ["--help"])
-
-
-def say(error: KpkiError) -> None:
-    """Print an error and its hint on stderr."""
-    print(f"kpki: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"kpki: hint: {error.hint}", file=sys.stderr)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
+from .terminal import put
 from .. import files
 from ..clock import utc_now
 
@@ -43,7 +44,7 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
         todo.update(step.action for step in one.steps)
         todo["wait"] += len(one.waiting)
         if not json:
-            sys.stdout.writelines(f"{line}\n" for line in _lines(one))
+            put(*_lines(one))
     if explain:
         _explain(planned, words)
     words.say(_summary(todo, folder))
@@ -85,7 +86,7 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
         put_json({"written": [{"host": one.host, "path": one.path, "row": one.row, "action": one.action}
                               for one in written], "waiting": [_waiting(one) for one in waiting]})
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _made(made))
+        put(*_made(made))
         words.say(*_next(made, waiting, folder), *_restarts(changed, planned))
     return int(bool(waiting))
 
@@ -127,7 +128,7 @@ def _command(name: str, folder: str) -> str:
 def _explain(planned: Plan, words: Words) -> None:
     from ..cluster.script.script import script_of
     words.say("kpki compares what the description wants with what is there. The same by hand, as kpki script has it:",
-              *(line.rstrip("\n") for line in script_of(planned)))
+              *(line for piece in script_of(planned) for line in piece.removesuffix("\n").split("\n")))
 
 
 def _restarts(changed: Changed, planned: Plan) -> Iterator[str]:

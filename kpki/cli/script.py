@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
+from .terminal import put_document
 from ..clock import utc_now
 
 
@@ -23,7 +23,8 @@ def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False
     if json:
         put_json({"script": "".join(script_of(planned))})
     else:
-        sys.stdout.writelines(script_of(planned))
+        for piece in script_of(planned):
+            put_document(piece)
     if explain:
         words.say(*_EXPLAINED)
     there = "" if folder == os.curdir else quote(folder)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .common import At, Explain, Json, Quiet, Words, moment_of, put_json
+from .terminal import put
 from .. import files
 from ..errors import about
 
@@ -47,7 +48,7 @@ def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False, expl
         first, *others = map(_document, shown)
         put_json({"path": path, **first, "others": others})
     else:
-        print(*lines_of(shown, ca=ca, now=now), sep="\n")
+        put(*lines_of(shown, ca=ca, now=now))
     if explain:
         words.say(*_explained(shown, path, ca))
     return int(any(True for _ in problems(shown)))

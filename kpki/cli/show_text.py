@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from .terminal import short
+
 if TYPE_CHECKING:
     from ..kubernetes.showing.shown import Context, Judgement, Shown, Signer
 
@@ -31,9 +33,8 @@ def lines_of(shown: Sequence[Shown], *, ca: str | None, now: datetime) -> Iterat
 
 
 def _aligned(rows: Iterable[Row], indent: str = "  ") -> Iterator[str]:
-    from ..cluster.observed.contents import shown as printable
     for label, text in rows:
-        yield f"{indent}{label:<{_WIDTH}} {printable(text)}".rstrip()
+        yield f"{indent}{label:<{_WIDTH}} {short(text)}".rstrip()
 
 
 def _kubeconfig(one: Shown, ca: str | None, now: datetime) -> Iterator[str]:

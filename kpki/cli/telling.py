@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .common import Words, put_json
+from .terminal import put, short
 from .. import files
 from ..cluster.node.node import REQUEST_ALGORITHM
 from ..kubernetes.components import row_flags
@@ -91,7 +92,7 @@ def installed(written: Written, plan: Installation, layout: Layout, node: str, *
         words.say(f"next: see that {whose} the flags on standard output, then",
                   *(f"      {line}" for line in restart_lines(components, plan.static.__contains__)))
     if plan.former:
-        words.say(f"The old pair was {plan.former}'s. What hangs on {node} since then goes with:",
+        words.say(f"The old pair was {short(plan.former)}'s. What hangs on {node} since then goes with:",
                   f"      kubectl get pods -A --field-selector spec.nodeName={node}",
                   "      kubectl delete pod -n NAMESPACE POD --force --grace-period=0   # mirror pods in Terminating")
 
@@ -99,7 +100,7 @@ def installed(written: Written, plan: Installation, layout: Layout, node: str, *
 def _result(written: Written, layout: Layout | None, host: str | None, *, as_json: bool, lines: Iterable[str]) -> None:
     """The result on stdout: its lines, or one JSON document, which needs no words beside it."""
     if not as_json:
-        print(*lines, sep="\n")
+        put(*lines)
         return
     rows = {path: place.row for place in (layout.places if layout else ())
             for path in (place.certificate, place.key, place.kubeconfig) if path}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .common import Explain, Json, Quiet, Words, put_json
+from .terminal import put, short
 
 if TYPE_CHECKING:
     from ..cluster.observed.uses import Use
@@ -29,7 +30,7 @@ def uses(root: Root = os.sep, json: Json = False, explain: Explain = False, quie
             {"component": use.component, "setting": use.setting, "source": use.source, "path": use.path,
              "purpose": use.purpose, "default": use.default} for use in host.uses]})
     elif host.uses:
-        print(*_table([_HEAD, *map(_row, host.uses)]), sep="\n")
+        put(*_table([_HEAD, *map(_row, host.uses)]))
     else:
         words.say(f"kpki: {root}: no file tells a component of any file")
     if explain:
@@ -46,8 +47,7 @@ def _row(use: Use) -> tuple[str, ...]:
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    from ..cluster.observed.contents import shown
-    lines = [[shown(cell) for cell in row] for row in rows]
+    lines = [[short(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
 

@@ -93,7 +93,7 @@ def _untold(field: _Field, introduction: str) -> str:
 
 
 def _question(field: _Field) -> str:
-    return f"{field.question} [{field.default}]:"
+    return f"{field.question} [{field.default}]:".replace("\n", "\\n")  # one line, as every other question
 
 
 def _answer(field: _Field, introduction: str, ask: Ask | None) -> str | None:

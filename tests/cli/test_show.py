@@ -414,7 +414,8 @@ def test_standard_input_is_a_dash(kpki: Run, made: Path) -> None:
     assert "node worker-1" in told.out
 
 
-BROKEN = [(b"", "the file is empty"), (b"\n \n", "the file is empty"), (b"hello\n", "neither a certificate"),
+BROKEN = [(b"", "the file is empty"), (b"-----BEGIN EC PARAMETERS-----\nBggq", "EC parameters are all"),
+          (b"\n \n", "the file is empty"), (b"hello\n", "neither a certificate"),
           (b"\x30\x82\x05", "cut off or broken"), (b"  -----BEGIN CERTIFICATE-----\n", "begins at the start of a line"),
           (b"-----BEGIN CERTIFICATE-----\n", "the PEM block is cut off"),
           (b"-----BEGIN CERTIFICATE-----\n%%\n-----END CERTIFICATE-----\n", "its base64 is broken"),

@@ -13,7 +13,7 @@ def call_text(function: str, *arguments: str, **words: str | None) -> str:
     return f"kpki.{function}({', '.join(given)})"
 
 
-def shown(value: object) -> str | None:
+def code(value: object) -> str | None:
     """A plain value as code, None for None and for what is empty."""
     return repr(value) if value else None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError, UnsupportedError
 from . import streams
-from .explaining import ASKED, call_text, shown
+from .explaining import ASKED, call_text, code
 from .genrsa import encryption
 from .options import FILE, FORM, TEXT, Option, begin
 
@@ -42,9 +42,9 @@ def run(verb: str, argv: Sequence[str]) -> int:
                         writes=[given.get("out") or "standard output"],
                         call=call_text(
                             "dump_key", call_text("genpkey", repr(algorithm), bits=options.get("bits"),
-                                                  curve=shown(options.get("curve"))),
+                                                  curve=code(options.get("curve"))),
                             passphrase=ASKED if given.word else None,
-                            encoding=shown(given.form_or_none("outform"))))
+                            encoding=code(given.form_or_none("outform"))))
     secret = encryption(given, "pass")
     key = make_key(algorithm, options)
     data = dump_key(key, passphrase=secret, encoding=given.form("outform"))

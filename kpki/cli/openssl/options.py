@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ..terminal import put
 from ...errors import InputError, UnsupportedError
 
 FILE, TEXT, NUMBER, COUNT, FORM = "FILE", "TEXT", "N", "+N", "PEM|DER"
@@ -80,7 +81,7 @@ def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str 
     """
     given = read_options(verb, table, argv, word=word)
     if given.has("help"):
-        print(help_page(verb, table, words), *filter(None, [after]), sep="\n")
+        put(*help_page(verb, table, words).split("\n"), *filter(None, [after]))
         return None
     if given.rest and not words:
         raise InputError(f"{verb}: extra arguments given: {' '.join(given.rest)}")

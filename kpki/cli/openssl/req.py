@@ -268,15 +268,15 @@ def _warn_bare(given: Given, csr: CertificateSigningRequest | None, made: Certif
 
 
 def _explain(given: Given, path: str | None) -> None:
-    certificate, shown = given.has("x509", "CA"), explaining.shown
+    certificate, code = given.has("x509", "CA"), explaining.code
     key = explaining.key_reading(given.get("key"), given.get("passin")) if given.has("key") else "kpki.genrsa()"
-    words = {"config": explaining.config_reading(path), "section": shown(given.get("section")),
-             "subject": shown(given.get("subj")), "digest": shown(given.word), "utf8": shown(given.has("utf8"))}
+    words = {"config": explaining.config_reading(path), "section": code(given.get("section")),
+             "subject": code(given.get("subj")), "digest": code(given.word), "utf8": code(given.has("utf8"))}
     asks = "input" if not given.has("subj", "batch") else None
-    added = {"extensions": shown(given.get("extensions" if certificate else "reqexts")),
-             "addext": shown(given.all("addext"))}
+    added = {"extensions": code(given.get("extensions" if certificate else "reqexts")),
+             "addext": code(given.all("addext"))}
     dates = {"days": given.get("days") and str(given.number("days", 30)),
-             "serial_number": shown(serial_number(given))} if certificate else {}
+             "serial_number": code(serial_number(given))} if certificate else {}
     if given.has("CA") or _certifies(given):
         csr = explaining.reading("load_csr", given.get("in")) if _certifies(given) else explaining.call_text(
             "req_new", key, **{**words, "digest": None}, ask=asks)
@@ -284,7 +284,7 @@ def _explain(given: Given, path: str | None) -> None:
                   explaining.key_reading(given.get("CAkey") or given.get("CA"), given.get("passin"))
                   ) if given.has("CA") else ("None", key)
         made = explaining.call_text("stages.conversion.req_x509_in", csr, *signer, **words, **added, **dates,
-                                    copy_extensions=shown(given.get("copy_extensions")))
+                                    copy_extensions=code(given.get("copy_extensions")))
     else:
         made = explaining.call_text("req_x509" if certificate else "req_new", key, **words, **added, **dates, ask=asks)
     new_key = None if _certifies(given) else "no key: a new one is made"
@@ -293,7 +293,7 @@ def _explain(given: Given, path: str | None) -> None:
     streams.explain(
         "req", reads=[one for one in reads if one],
         call=explaining.call_text("dump_certificate" if certificate else "dump_csr", made,
-                                  encoding=shown(given.form_or_none("outform"))),
+                                  encoding=code(given.form_or_none("outform"))),
         does=f"writes a certificate for the {'request' if _certifies(given) else 'key'}, signed with "
         f"{'the key of the CA' if given.has('CA') else 'the key of -key' if _certifies(given) else 'the key itself'}"
         if certificate else

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .. import terminal
+from ..terminal import note as note
 from ... import files, pem
 from ...errors import ConfigurationError, FileError, InputError, about
 
@@ -28,16 +30,9 @@ def read(path: str | None) -> bytes:
 def write(path: str | None, data: bytes, *, private: bool = False) -> None:
     """Write a file, or standard output for None; a private one is 0600 from its first byte."""
     if path is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        terminal.put_document(data)
     else:
         files.write_output(path, data, private=private)
-
-
-def note(*lines: str) -> None:
-    """Words for the person at the terminal."""
-    for line in lines:
-        print(line, file=sys.stderr)
 
 
 def read_key(path: str | None, passin: str | None = None, encoding: str | None = None) -> PrivateKeyTypes:
@@ -105,7 +100,7 @@ def _included(name: str) -> Iterator[tuple[str, str]]:
 
 def ask(question: str) -> str | None:
     """Put a question on stderr; the line that standard input answers, None at its end."""
-    print(question, end="", file=sys.stderr, flush=True)
+    terminal.prompt(question)
     line = sys.stdin.readline()
     return line[:-1] if line.endswith("\n") else None
 
@@ -114,7 +109,7 @@ def ask_passphrase(prompt: str) -> bytes:
     """A passphrase from the terminal, not shown."""
     from getpass import getpass
     try:
-        return getpass(prompt + " ").encode()
+        return getpass(terminal.printable(prompt) + " ").encode()
     except EOFError:
         raise InputError("no passphrase: the input is at its end") from None
 
@@ -164,6 +159,6 @@ def _first_line(data: bytes) -> bytes:
 
 def explain(verb: str, *, reads: Iterable[str], does: str, writes: Iterable[str], call: str) -> None:
     """The lines of `--explain`; *call* is an expression that runs, see explaining.py."""
-    note(f"kpki {verb}: {does}", f"  reads:   {', '.join(reads) or 'nothing'}",
-         f"  writes:  {', '.join(writes) or 'nothing'}", f"  library: {call}",
-         f"  openssl: the same words after `openssl {verb}`")
+    terminal.say(f"kpki {verb}: {does}", f"  reads:   {', '.join(reads) or 'nothing'}",
+                 f"  writes:  {', '.join(writes) or 'nothing'}", f"  library: {call}",
+                 f"  openssl: the same words after `openssl {verb}`")

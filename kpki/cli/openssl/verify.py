@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from ... import files, pem
 from ...errors import InputError, KpkiError, about
+from ..terminal import put, short
 from . import streams
-from .explaining import call_text, reading, shown
+from .explaining import call_text, code, reading
 from .options import FILE, NUMBER, TEXT, Given, Option, begin, to_number
 
 if TYPE_CHECKING:
@@ -140,29 +141,33 @@ def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[
     if not verdict.ok:
         streams.note(*_errors(verdict, flags), f"error {name}: verification failed")
     elif not given.has("json"):
-        lines = [f"{name}: OK"] + (_chain(verdict, roots, flags) if given.has("show_chain") else [])
-        streams.write(None, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+        put(f"{name}: OK", *map(short, _chain(verdict, roots, flags) if given.has("show_chain") else ()))
     return {"ok": verdict.ok, "code": verdict.code, "reason": verdict.reason, "depth": verdict.depth}
 
 
 def _errors(verdict: Verdict, flags: int) -> Iterator[str]:
     for fault in verdict.faults:
-        yield from (_subject(one, flags) for one in verdict.chain[fault.depth:fault.depth + 1])
+        for one in verdict.chain[fault.depth:fault.depth + 1]:
+            yield from _subject(one, flags).split("\n")
         yield f"error {fault.code} at {fault.depth} depth lookup: {fault.reason}"
 
 
-def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> list[str]:
+def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> Iterator[str]:
     """The path from the leaf up; what stands below the first trusted certificate above it is marked."""
     known = set(roots)
     untrusted = next((depth for depth, one in enumerate(verdict.chain) if depth and one in known), 0)
-    return ["Chain:"] + [f"depth={depth}: {_subject(one, flags)}" + " (untrusted)" * (depth < untrusted)
-                         for depth, one in enumerate(verdict.chain)]
+    yield "Chain:"
+    for depth, one in enumerate(verdict.chain):
+        yield from (f"depth={depth}: {_subject(one, flags)}" + " (untrusted)" * (depth < untrusted)).split("\n")
 
 
 def _subject(certificate: Certificate, flags: int) -> str:
+    """The subject, on several lines if the display has one a RDN; a line end in a value begins none."""
     from ...stages.names import subject_name
-    from ...stages.text.name import flagged_name_text
-    return flagged_name_text(subject_name(certificate), flags)
+    from ...stages.text.name import OPTIONS, flagged_name_text, lined
+    if lined(flags):
+        return flagged_name_text(subject_name(certificate), flags | OPTIONS["esc_ctrl"][0])
+    return flagged_name_text(subject_name(certificate), flags).replace("\n", "\\n")
 
 
 def _roots(given: Given) -> list[Certificate]:
@@ -198,7 +203,7 @@ def _folder(folder: str) -> Iterator[Certificate]:
 def _explain(given: Given, question: dict[str, Any], paths: Sequence[str | None]) -> None:
     trusted = given.all("trusted") or [path for path in (given.get("CAfile"),) if path]
     between = given.all("untrusted")
-    words = {word: shown(value) for word, value in question.items() if word not in ("now", "check_time")}
+    words = {word: code(value) for word, value in question.items() if word not in ("now", "check_time")}
     if "now" in question:
         words["now"] = f"__import__('datetime').datetime.fromisoformat({question['now'].isoformat()!r})"
     if "check_time" in question:

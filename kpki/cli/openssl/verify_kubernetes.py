@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ...errors import InputError, KpkiError, about
+from ..terminal import put
 from . import streams
-from .explaining import call_text, reading, shown
+from .explaining import call_text, code, reading
 from .options import Given
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _answer(path: str | None, roots: Sequence[bytes], untrusted: Sequence[bytes]
     if not given.has("quiet"):
         streams.note(*(f"kpki: note: {line}" for line in verdict.notes))
     if verdict.ok and not given.has("json"):
-        streams.write(None, f"{name}: OK\n".encode("utf-8", "surrogateescape"))
+        put(f"{name}: OK")
     return {"ok": verdict.ok, "code": None, "reason": verdict.reason, "depth": None, "cause": verdict.cause,
             "notes": [*verdict.notes]}
 
@@ -98,7 +99,7 @@ def _words(verdict: KubernetesVerdict) -> Iterator[str]:
 def _explain(given: Given, trusted: Sequence[str], question: dict[str, Any], paths: Sequence[str | None]) -> None:
     between = given.all("untrusted")
     whole, *helping = (reading("load_certificates", path) for path in (paths[0], *between))
-    words = {word: shown(value) for word, value in question.items() if word != "now"}
+    words = {word: code(value) for word, value in question.items() if word != "now"}
     if question["now"] is not None:
         words["now"] = f"__import__('datetime').datetime.fromisoformat({question['now'].isoformat()!r})"
     roots = " + ".join(reading("load_certificates", path) for path in trusted) or "[]"

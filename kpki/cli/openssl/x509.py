@@ -248,7 +248,7 @@ def _serial(given: Given) -> tuple[int | None, tuple[str, str] | None]:
 
 
 def _explain(given: Given) -> None:
-    shown = explaining.shown
+    code = explaining.code
     signs = _signs(given) and not given.has("x509toreq")
     call = explaining.reading("load_certificate", given.get("in"))
     if signs and given.has("req"):
@@ -257,10 +257,10 @@ def _explain(given: Given) -> None:
         call = explaining.call_text("dump_certificate", explaining.call_text(
             "x509_req", explaining.reading("load_csr", given.get("in")), ca, key,
             days=given.get("days") and str(given.number("days", 30)),
-            extfile=explaining.config_reading(given.get("extfile")), extensions=shown(given.get("extensions")),
-            copy_extensions=shown(given.get("copy_extensions")), digest=shown(given.word),
-            serial_number=shown(serial_number(given)), subject=shown(given.get("subj"))),
-            encoding=shown(given.form_or_none("outform")))
+            extfile=explaining.config_reading(given.get("extfile")), extensions=code(given.get("extensions")),
+            copy_extensions=code(given.get("copy_extensions")), digest=code(given.word),
+            serial_number=code(serial_number(given)), subject=code(given.get("subj"))),
+            encoding=code(given.form_or_none("outform")))
     reads = [given.get("in") or "standard input", *(value for name, value in given.order
                                                     if name in ("CA", "CAkey", "signkey", "key", "extfile"))]
     streams.explain(

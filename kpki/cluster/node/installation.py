@@ -11,7 +11,6 @@ from .node import host_row, named_kubeconfig, no_server, node_of, request_key
 from ..authority import load_bundle, plain_key
 from ..finding import Finding
 from ..leaf_files import ca_path, leaf_files, path_kubeconfig
-from ..observed.contents import shown
 from ..observed.inventory import Found, Inventory, inspect, kubeconfig_of, layout_there, look, require
 from ..rules.host import check_rows, is_worker, rows_of, rows_there
 from ... import files, pem
@@ -231,7 +230,7 @@ def _check_files(source: Sequence[files.File], there: Inventory, leaves: Sequenc
 
 
 def _told(finding: Finding) -> str:
-    return shown(f"{finding.path}: {finding.message} ({finding.cause})")
+    return f"{finding.path}: {finding.message} ({finding.cause})"
 
 
 def _former(there: Inventory, node: str) -> str | None:
@@ -243,7 +242,7 @@ def _former(there: Inventory, node: str) -> str | None:
     except InputError:
         return None
     other = user.removeprefix(NODE_PREFIX)
-    return shown(other) if other != user and other != node else None
+    return other if other != user and other != node else None
 
 
 def install(plan: Installation, root: str, *, now: datetime) -> list[tuple[files.File, str]]:

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def shown(text: str) -> str:
-    """Words that may hold a certificate's own, for one line of a terminal: escaped where they cannot be printed."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
-
-
 def read_certificates(found: Found, row: str) -> tuple[list[Certificate], Finding | None]:
     """The certificates of a file, or why there are none."""
     data, finding = readable(found, row)

@@ -27,7 +27,8 @@ def show(data: bytes, *, authorities: Sequence[bytes] = (), now: datetime,
     """
     given = Authorities("ca", tuple(authorities)) if authorities else None
     if is_pem(data):
-        return show_pem(data, authorities=given, now=now)
+        return show_pem(data, authorities=given, now=now) or (
+            Shown(kind="unknown", problem="EC parameters are all that the file holds"),)
     if found := show_der(data, authorities=given, now=now) if data[:1] == b"\x30" else None:
         return (found,)
     if _KUBECONFIG.search(data):

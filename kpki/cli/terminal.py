@@ -1,0 +1,80 @@
+"""The lines that kpki prints for people. No other room prints text, so nothing can be printed as an attacker wrote it.
+
+Text from outside (paths, PEM labels, names in certificates and kubeconfigs, archive members, configurations) may hold
+what a terminal obeys, or a line end and words that look like kpki's own.
+"""
+from __future__ import annotations
+
+import re
+import sys
+from typing import TextIO
+
+from ..errors import KpkiError
+
+LONGEST = 200       # characters of a value
+_SENTENCE = 2000    # characters of a sentence: what is longer holds a value with spaces and commas
+_WORDS = re.compile("( )")
+_CLAUSES = re.compile("(, |: |; )")
+# Letters and marks that no terminal shows (Unicode's Default_Ignorable_Code_Point), though Python calls them printable.
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+
+
+def printable(text: str) -> str:
+    """*text* on one line, with an escape (`\\x1b`, `\\n`, `\\u202e`) for each character that cannot be seen.
+
+    These are control and format characters (bidirectional, zero-width), line ends, and octets that are no UTF-8.
+    """
+    if text.isprintable() and not _INVISIBLE.search(text):
+        return text
+    return "".join(one if one.isprintable() and not _INVISIBLE.match(one) else one.encode("unicode_escape").decode()
+                   for one in text)
+
+
+def short(text: str) -> str:
+    """A value or a sentence as `printable` has it, each value in it cut to LONGEST characters; not for a command."""
+    text = printable(text[:_SENTENCE]) + "..." * (len(text) > _SENTENCE)
+    return _cut(_cut(text, _WORDS, LONGEST), _CLAUSES, 2 * LONGEST)     # a clause of kpki's own is shorter than LONGEST
+
+
+def _cut(text: str, between: re.Pattern[str], longest: int) -> str:
+    return "".join(one if len(one) <= longest else f"{one[:LONGEST]}..." for one in between.split(text))
+
+
+def _write(stream: TextIO, *texts: str) -> None:
+    """Write text that the terminal's encoding may lack characters of."""
+    encoding = stream.encoding or "utf-8"
+    stream.writelines(text.encode(encoding, "backslashreplace").decode(encoding) for text in texts)
+
+
+def put(*lines: str) -> None:
+    """The lines of a result, on standard output."""
+    _write(sys.stdout, *(f"{printable(line)}\n" for line in lines))
+
+
+def put_document(document: str | bytes) -> None:
+    """A document for another program, on standard output as it is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(document.encode("utf-8", "surrogateescape") if isinstance(document, str) else document)
+
+
+def say(*lines: str) -> None:
+    """Words on standard error, which may be commands: nothing is cut."""
+    _write(sys.stderr, *(f"{printable(line)}\n" for line in lines))
+
+
+def note(*lines: str) -> None:
+    """Sentences on standard error."""
+    say(*map(short, lines))
+
+
+def prompt(question: str) -> None:
+    """A question on standard error, whose last line the answer goes on with."""
+    *before, last = question.split("\n")
+    note(*before)
+    _write(sys.stderr, short(last))
+    sys.stderr.flush()
+
+
+def say_error(error: KpkiError) -> None:
+    """An error and its hint, on standard error."""
+    note(f"kpki: {error.message}", *([f"kpki: hint: {error.hint}"] if error.hint else []))
