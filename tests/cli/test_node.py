@@ -546,9 +546,14 @@ AGAINST_POLICY = [
     ("-subj /O=system:nodes/CN=system:node:Worker-1", "not for 'system:node:worker-1'"),
     ("-subj /CN=system:node:worker-1", "the groups (O) none"),
     ("-subj /O=system:nodes/O=system:masters/CN=system:node:worker-1", "system:nodes, system:masters"),
+    ("-subj /O=system:nodes/CN=system:node:worker-2/CN=system:node:worker-1", "2 CNs, 'system:node:worker-2', 'system"),
+    ("-subj /O=system:nodes/CN=system:node:worker-1/CN=system:node:worker-1", "2 CNs"),
     (f"{ASK} -addext basicConstraints=CA:TRUE", "CA:TRUE"),
-    (f"{ASK} -addext extendedKeyUsage=clientAuth", "extendedKeyUsage"),
-    (f"{ASK} -addext keyUsage=keyCertSign", "keyUsage"),
+    (f"{ASK} -addext extendedKeyUsage=clientAuth,codeSigning", "extendedKeyUsage codeSigning"),
+    (f"{ASK} -addext keyUsage=digitalSignature,keyCertSign", "keyUsage keyCertSign"),
+    (f"{ASK} -addext nsCertType=client", "nsCertType"),
+    (f"{ASK} -addext subjectAltName=DER:300787050A00001500", "an address of 5 octets"),
+    (f"{ASK} -addext subjectAltName=DER:300A87080A000015FFFFFFFF", "an address of 8 octets"),
     (f"{ASK} -addext subjectAltName=DNS:kubernetes", "'kubernetes'"),
     (f"{ASK} -addext subjectAltName=IP:10.0.0.10", "10.0.0.10"),
     (f"{ASK} -addext subjectAltName=URI:spiffe://x", "neither a DNS name nor an address")]
@@ -562,6 +567,21 @@ def test_sign_refuses_what_is_against_policy(kpki: Run, openssl: Run, pki: Path,
     told = sign(kpki, pki, tmp_path / "asks.csr", status=1)
     assert words in told.refusal() and told.err.startswith(f"kpki: {tmp_path}/asks.csr: ")
     assert [path.name for path in tmp_path.iterdir()] == ["asks.csr"]
+
+
+@pytest.mark.parametrize("asks", [
+    "-addext basicConstraints=CA:FALSE", "-addext basicConstraints=critical,CA:FALSE",
+    "-addext keyUsage=nonRepudiation,digitalSignature,keyEncipherment", "-addext keyUsage=critical,digitalSignature",
+    "-addext extendedKeyUsage=clientAuth,serverAuth", "-addext subjectKeyIdentifier=hash",
+    "-addext subjectAltName=DNS:worker-1,IP:10.0.0.21",
+    "-addext basicConstraints=CA:FALSE -addext keyUsage=digitalSignature,keyEncipherment -addext "
+    "extendedKeyUsage=clientAuth -addext subjectAltName=IP:10.0.0.21"])
+def test_sign_answers_a_request_for_what_a_node_has_anyway(kpki: Run, openssl: Run, pki: Path, tmp_path: Path,
+                                                           asks: str) -> None:
+    """Extensions within the profile's, which most recipes ask for, are no reason to refuse; the profile decides."""
+    openssl(tmp_path, f"req -new -key {pki}/other.key -config /dev/null -out asks.csr {ASK} {asks}")
+    sign(kpki, pki, tmp_path / "asks.csr")
+    assert_is_node(pem.load_certificate((tmp_path / "nodes/worker-1.pem").read_bytes()), "worker-1", "10.0.0.21")
 
 
 @pytest.mark.parametrize(("key", "words"), [("small.key", "RSA key has 1024 bits"), ("odd.key", "the curve secp256k1")])

@@ -56,11 +56,29 @@ def test_a_node_names_itself_once() -> None:
 @pytest.mark.parametrize(("asks", "fits"), [
     ([], True), (["subjectAltName=DNS:w,IP:10.0.0.1"], True), (["subjectAltName=DNS:w.example.com"], True),
     (["subjectAltName=DNS:v"], False), (["subjectAltName=IP:10.0.0.2"], False),
-    (["subjectAltName=email:a@example.com"], False), (["basicConstraints=CA:FALSE"], False),
-    (["basicConstraints=CA:TRUE"], False), (["keyUsage=digitalSignature"], False), (["1.2.3.4=DER:0500"], False),
-    (["subjectAltName=DER:0401"], False)])
-def test_a_request_asks_for_the_nodes_own_names_alone(asks: list[str], fits: bool) -> None:
-    """A subjectAltName within what was said is answered, every other extension refused."""
+    (["subjectAltName=email:a@example.com"], False), (["subjectAltName=DNS:w,URI:https://w"], False),
+    (["subjectAltName=DER:0401"], False), (["subjectAltName=DER:3000"], True), (["subjectAltName=DER:3100"], False),
+    (["subjectAltName=DER:300687040A000001"], True), (["subjectAltName=DER:300787050A00000100"], False),
+    (["subjectAltName=DER:300A87080A000001FFFFFFFF"], False), (["subjectAltName=DER:30028700"], False),
+    (["subjectAltName=DER:300587030A0000"], False),
+    (["basicConstraints=CA:FALSE"], True), (["basicConstraints=critical,CA:FALSE"], True),
+    (["basicConstraints=DER:3003010100"], True), (["basicConstraints=CA:TRUE"], False),
+    (["basicConstraints=DER:3003010101"], False), (["basicConstraints=CA:FALSE,pathlen:0"], False),
+    (["basicConstraints=DER:0500"], False), (["basicConstraints=DER:30030101FF"], False),
+    (["keyUsage=digitalSignature"], True), (["keyUsage=critical,digitalSignature,keyEncipherment"], True),
+    (["keyUsage=nonRepudiation,digitalSignature,keyEncipherment"], True), (["keyUsage=keyCertSign"], False),
+    (["keyUsage=digitalSignature,cRLSign"], False), (["keyUsage=dataEncipherment"], False),
+    (["keyUsage=keyAgreement"], False), (["keyUsage=decipherOnly"], False), (["keyUsage=DER:0500"], False),
+    (["keyUsage=DER:030400000001"], False), (["keyUsage=DER:030100"], True),
+    (["extendedKeyUsage=clientAuth"], True), (["extendedKeyUsage=serverAuth,clientAuth"], True),
+    (["extendedKeyUsage=codeSigning"], False), (["extendedKeyUsage=clientAuth,codeSigning"], False),
+    (["extendedKeyUsage=anyExtendedKeyUsage"], False), (["extendedKeyUsage=DER:0500"], False),
+    (["subjectKeyIdentifier=hash"], True), (["1.2.3.4=DER:0500"], False), (["nsCertType=client"], False),
+    (["basicConstraints=CA:FALSE", "keyUsage=digitalSignature", "subjectAltName=DNS:w"], True),
+    (["basicConstraints=CA:FALSE", "keyUsage=keyCertSign", "subjectAltName=DNS:w"], False),
+    (["basicConstraints=CA:FALSE", "subjectAltName=DNS:v"], False)])
+def test_a_request_asks_for_what_the_profile_has(asks: list[str], fits: bool) -> None:
+    """Names and addresses that were said, and the profile's own extensions, may be asked for; all else is refused."""
     csr = req_new(genpkey("EC", curve="P-256"), config="", subject=SUBJECT, addext=asks)
 
     def ask() -> bytes:
@@ -71,6 +89,24 @@ def test_a_request_asks_for_the_nodes_own_names_alone(asks: list[str], fits: boo
     else:
         with pytest.raises(RefusedError):
             ask()
+
+
+@pytest.mark.parametrize(("subject", "fits"), [
+    ("/O=system:nodes/CN=system:node:w", True), ("/CN=system:node:w/O=system:nodes", True),
+    ("/C=US/OU=x/O=system:nodes/CN=system:node:w", True), ("/O=system:nodes", False),
+    ("/O=system:nodes/CN=system:node:v/CN=system:node:w", False),
+    ("/O=system:nodes/CN=system:node:w/CN=system:node:v", False),
+    ("/O=system:nodes/CN=system:node:w/CN=system:node:w", False),
+    ("/O=system:nodes/CN=kubernetes-admin+CN=system:node:w", False),
+    ("/O=system:nodes/O=system:nodes/CN=system:node:w", False)])
+def test_a_request_names_one_node_and_its_group(subject: str, fits: bool) -> None:
+    """One CN, the node's, and one O, system:nodes: of several CNs each reader takes another."""
+    csr = req_new(KEY, config="", subject=subject)
+    if fits:
+        assert check_request(csr, node="w", dns=[], addresses=[])
+    else:
+        with pytest.raises(RefusedError):
+            check_request(csr, node="w", dns=[], addresses=[])
 
 
 def test_attributes_beside_the_extensions_are_refused() -> None:
