@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ordinary_user.user import IS_ROOT, OrdinaryUser
+from tests.ordinary_user.user import GID, IS_ROOT, OrdinaryUser
 
 Plant = Callable[[Path, OrdinaryUser], None]
 OTHER = 1234    # a user and group that are neither root's nor the ordinary user's
@@ -102,10 +102,41 @@ def link_to_others_file(folder: Path, user: OrdinaryUser) -> None:
     file(folder / "y", 0o444)
 
 
+def others_writable_file(folder: Path, user: OrdinaryUser) -> None:
+    file(folder / "x", 0o666, of=(OTHER, OTHER))
+    folder.chmod(0o555)
+
+
+def others_writable_file_in_open_folder(folder: Path, user: OrdinaryUser) -> None:
+    file(folder / "x", 0o666, of=(OTHER, OTHER))
+    folder.chmod(0o777)
+
+
+def others_writable_file_in_sticky_folder(folder: Path, user: OrdinaryUser) -> None:
+    file(folder / "x", 0o666, of=(OTHER, OTHER))
+    folder.chmod(0o1777)
+
+
+def colleagues_file(folder: Path, user: OrdinaryUser) -> None:
+    file(folder / "x", 0o664, of=(OTHER, GID))
+    if IS_ROOT:
+        os.chown(folder, OTHER, GID)
+    folder.chmod(0o2775)
+
+
+def others_link_in_sticky_folder(folder: Path, user: OrdinaryUser) -> None:
+    user.give(file(folder / "y", 0o644))
+    (folder / "x").symlink_to("y")
+    if IS_ROOT:
+        os.chown(folder / "x", OTHER, OTHER, follow_symlinks=False)
+    folder.chmod(0o1777)
+
+
 PLACES: list[Plant] = [
     own_folder, own_file, own_closed_file, others_folder, others_file, open_folder, others_file_in_open_folder,
     sticky_folder, others_file_in_sticky_folder, folder_in_the_way, closed_folder, link_to_own_file, dangling_link,
-    link_into_others_folder, link_to_others_file]
+    link_into_others_folder, link_to_others_file, others_writable_file, others_writable_file_in_open_folder,
+    others_writable_file_in_sticky_folder, colleagues_file, others_link_in_sticky_folder]
 
 
 @pytest.fixture(scope="module")
