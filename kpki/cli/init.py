@@ -33,9 +33,10 @@ def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From 
     as they are, so that plan has nothing to do where nothing is wrong. Nothing that is there is overwritten.
     """
     from ..cluster.adopt.adoption import adopt
-    words = Words(quiet=quiet)
+    words, warnings = Words(quiet=quiet), list[str]()
     adoption = _adoption(folder, layout, source, node)
-    written = adopt(folder, adoption, now=utc_now())
+    written = adopt(folder, adoption, now=utc_now(), warnings=warnings)
+    words.warn(warnings)
     if json:
         put_json({"written": [{"host": one.host, "path": one.path, "row": one.row, "action": action}
                               for one, action in written], "waiting": []})

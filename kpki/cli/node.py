@@ -64,7 +64,7 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     node, chosen = nodes.node_of(name, address, dns), _layout(layout, told, os.path.join(out, name))
     nodes.check_wishes(days=days, algorithm=algorithm, server=server)
     if example:
-        ca, ca_key = ensure_example(_EXAMPLE, now)
+        ca, ca_key = ensure_example(_EXAMPLE, now, warnings)
     authority = read_authority(ca, ca_key, passin, now)
     folder, trees = _place(out)
     with workspace.locked(folder, now):
@@ -72,7 +72,8 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
                                         validity=_validity(days, told), algorithm=algorithm, layout=chosen.name,
                                         now=now, warnings=warnings, cluster=told.cluster if told else None)
         packed = [files.File(f"{trees}/{name}.tar", files.pack(wanted, now=now, prefix=name), 0o600)] if archive else []
-        written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", wanted), *packed], trees=trees, now=now)
+        written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", wanted), *packed], trees=trees, now=now,
+                                  warnings=warnings)
     words.warn(warnings)
     if explain:
         words.say(*telling.issue_steps(made, authority, algorithm, ca or "", ca_key or "", _validity(days, told).days))
@@ -88,7 +89,7 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
     from . import telling
     from ..cluster import workspace
     from ..cluster.node import node as nodes
-    words, now = Words(quiet=quiet), utc_now()
+    words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
     told = workspace.told(os.curdir, name, host_name=host_name())
     node, chosen = nodes.node_of(name, address, dns), _layout(layout, told, os.path.join(out, name))
     nodes.check_wishes(algorithm=algorithm)
@@ -98,7 +99,9 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
         key, csr = nodes.request_node(os.path.join(out, name), node, algorithm=algorithm, layout=chosen.name,
                                       present=files.read(os.path.join(out, f"{name}.csr")) if there else None)
         written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", [key]),
-                                           files.File(f"{trees}/{name}.csr", csr, 0o644)], trees=trees, now=now)
+                                           files.File(f"{trees}/{name}.csr", csr, 0o644)], trees=trees, now=now,
+                                  warnings=warnings)
+    words.warn(warnings)
     if explain:
         words.say(*telling.request_steps(node, algorithm))
     telling.requested(written, chosen, node, out=out, as_json=json, words=words)
@@ -134,7 +137,8 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
         answer = nodes.sign_node(request, authority, asked, layout=chosen.name, validity=_validity(days, told), now=now,
                                  warnings=warnings)
     with workspace.locked(folder, now):
-        written = workspace.write(folder, [files.File(f"{trees}/{node}.pem", answer, 0o644)], trees=trees, now=now)
+        written = workspace.write(folder, [files.File(f"{trees}/{node}.pem", answer, 0o644)], trees=trees, now=now,
+                                  warnings=warnings)
     words.warn(warnings)
     if explain:
         words.say(*telling.sign_steps(row, authority, request, csr, ca or "", ca_key or "",
@@ -155,15 +159,15 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
     from ..cluster.node.node import check_wishes
     from ..kubernetes.layouts import find_layout
     from ..kubernetes.profiles import check_node_name
-    words, now = Words(quiet=quiet), utc_now()
+    words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
     name = check_node_name(_owner(root, source) if node is None else node)
     check_wishes(server=server)
     said = None if layout is None else find_layout(layout)
     chosen, given = installation.read_source(source, said, root=root, key=key, node=name, server=server)
     with about(source):
         plan = installation.plan_install(given, root, name, layout=chosen, server=server, now=now)
-    written = installation.install(plan, root, now=now)
-    words.warn(plan.warnings)
+    written = installation.install(plan, root, now=now, warnings=warnings)
+    words.warn([*plan.warnings, *warnings])
     if explain:
         words.say(*telling.install_steps(plan, root))
     telling.installed(written, plan, chosen, name, root=root, as_json=json, words=words)

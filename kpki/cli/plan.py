@@ -62,12 +62,12 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
     from ..cluster.plan.apply import apply as carry_out
     from ..cluster.plan.of_workspace import plan_of
     from ..cluster.plan.plan import Waiting
-    words, now, waiting = Words(quiet=quiet), utc_now(), list[Waiting]()
+    words, now, waiting, warnings = Words(quiet=quiet), utc_now(), list[Waiting](), list[str]()
     if not example:
         workspace.description_path(folder)
     with workspace.locked(folder, now):
         if example:
-            workspace.ensure_example_description(folder, now)
+            workspace.ensure_example_description(folder, now, warnings)
         cluster = workspace.read_cluster(folder, host_name=host_name())
         planned = plan_of(folder, now=now, cluster=cluster, passphrase=key_passphrase(
             passin, ((path, files.read(path)) for path in workspace.ca_keys(folder, cluster))))
@@ -81,7 +81,7 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
                 changed.setdefault(step.host, set()).add(step.path)
                 if json:
                     written.append(step)
-    words.warn([*dict.fromkeys(planned.warnings)])
+    words.warn([*dict.fromkeys(warnings + planned.warnings)])
     if json:
         put_json({"written": [{"host": one.host, "path": one.path, "row": one.row, "action": one.action}
                               for one in written], "waiting": [_waiting(one) for one in waiting]})

@@ -115,12 +115,12 @@ def is_there(path: str) -> bool:
     return files.look("/", os.path.abspath(path).lstrip("/")).kind != "missing"
 
 
-def ensure_example_description(folder: str, now: datetime) -> None:
+def ensure_example_description(folder: str, now: datetime, warnings: list[str] | None = None) -> None:
     """Write the built-in cluster.yaml, unless it is there. The caller holds the workspace."""
     from .desired.description import example_description
     text = example_description().encode()
     if files.look(folder, DESCRIPTION).kind == "missing":
-        write(folder, [files.File(DESCRIPTION, text, CERTIFICATE_MODE)], trees=NODES_FOLDER, now=now)
+        write(folder, [files.File(DESCRIPTION, text, CERTIFICATE_MODE)], trees=NODES_FOLDER, now=now, warnings=warnings)
     elif files.read(path := os.path.join(folder, DESCRIPTION)) != text:
         raise FileError(f"{path}: it is there already, and says something else than the example",
                         hint="kpki apply without --example works from it")
@@ -129,16 +129,17 @@ def ensure_example_description(folder: str, now: datetime) -> None:
 @contextmanager
 def locked(folder: str, now: datetime) -> Iterator[None]:
     """Hold the workspace *folder* for this process; FileError names who holds it after 30 seconds."""
-    with files.lock(os.path.join(folder, ".kpki.lock"), now=now):
+    with files.lock(folder, ".kpki.lock", now=now):
         yield
 
 
 def write(folder: str, wanted: Sequence[files.File], *, trees: str, now: datetime, removing: Sequence[str] = (),
-          run: str | None = None) -> list[tuple[files.File, Action]]:
+          run: str | None = None, warnings: list[str] | None = None) -> list[tuple[files.File, Action]]:
     """Put files under a workspace and take *removing* away, all or none; what was there is kept in its backup folder.
 
     *trees* is the folder below it that holds a host's tree in each of its own: folders inside those are 0755, as on a
-    host, all others 0700. *run* names the folder in the backup, None: a new one. Gives each file with what was done.
+    host, all others 0700. *run* names the folder in the backup, None: a new one; *warnings*: see
+    `files.replace_tree`. Gives each file with what was done.
     Raises FileError for a link on the way that leads elsewhere than it is read.
     """
     _check_links(folder, [*(file.path for file in wanted), *removing], trees)
@@ -148,7 +149,7 @@ def write(folder: str, wanted: Sequence[files.File], *, trees: str, now: datetim
         return FOLDER_MODE if path.startswith(f"{trees}/") and path.count("/") >= depth else PRIVATE_FOLDER
 
     return files.replace_tree(folder, wanted, removing=removing, folder_mode=folder_mode, backup=BACKUP, run=run,
-                              now=now)
+                              now=now, warnings=warnings)
 
 
 def _check_links(folder: str, paths: Sequence[str], trees: str) -> None:

@@ -1,4 +1,4 @@
-"""What the modules of this room share: an OSError turned into words, a new file written, a folder made, a name staged.
+"""What the modules of this room share: an OSError in words, a new file, a folder made durable, a name staged.
 
 Functions here let an OSError through; their callers wrap them in `disk(path)`, with the path the user knows.
 """
@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from kpki.errors import AccessError, FileError
 
@@ -25,6 +25,9 @@ _HINTS = {
     errno.EDQUOT: "make room there and run it again",
     errno.EROFS: "it is mounted read-only: choose another place",
 }
+SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+"""How a folder is opened for `dir_fd`: one that may be searched need not be readable."""
+
 _MARK = ".kpki-"
 _STEM = 50  # characters of the name that go into a staging name: 4 bytes each at most, so it stays under NAME_MAX
 
@@ -59,13 +62,14 @@ def write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest):]
 
 
-def write_new(path: str, data: bytes, *, mode: int | None, owner: tuple[int, int] | None, sync: bool) -> None:
-    """Make the file *path*, which must not exist, with its final owner and mode before its first byte.
+def write_new(name: str, data: bytes, *, mode: int | None, owner: tuple[int, int] | None, sync: bool, folder: int,
+              ) -> None:
+    """Make the file *name*, which must not exist, in the open *folder*, with its owner and mode before its first byte.
 
     *mode* None is what `open` gives: 0666 less the umask; a number is exact. *owner* is (uid, gid), None our own.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o666 if mode is None else mode & 0o600)
+    descriptor = os.open(name, flags, 0o666 if mode is None else mode & 0o600, dir_fd=folder)
     try:
         if owner is not None:
             made = os.fstat(descriptor)
@@ -80,15 +84,39 @@ def write_new(path: str, data: bytes, *, mode: int | None, owner: tuple[int, int
         os.close(descriptor)
 
 
-def remove(path: str) -> None:
-    """Remove a file that may be gone already; one that cannot be removed stays, and the next run tries again."""
-    with suppress(OSError):
-        os.unlink(path)
+def remove(path: str, folder: int) -> str | None:
+    """Remove the copy *path*, which may be gone or was never made, from its open *folder*; a warning if it stays."""
+    name = os.path.basename(path)
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        try:
+            os.lstat(name, dir_fd=folder)
+        except FileNotFoundError:   # a file system that is read-only says so before it looks
+            return None
+        except OSError:
+            pass
+        return left_over(path, error)
+    return None
 
 
-def sync_folder(path: str) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def left_over(path: str, error: OSError) -> str:
+    """The warning that a copy which kpki made beside a file could not be removed."""
+    return (f"{path}: this copy could not be removed: {(error.strerror or str(error)).lower()}; "
+            "remove it by hand, for it may hold a private key")
+
+
+def not_durable(path: str, error: OSError) -> str:
+    """The warning that a change is done, and that the system did not promise to keep it."""
+    return (f"{path}: the change is done, but the disk could not be told to keep it: "
+            f"{(error.strerror or str(error)).lower()}; a loss of power may undo it")
+
+
+def sync_folder(folder: int) -> None:
+    """Make the names in an open folder durable."""
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -96,29 +124,6 @@ def sync_folder(path: str) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def missing_folders(path: str) -> list[str]:
-    """Those of the folder *path* and the folders above it that are not there, outermost first."""
-    missing: list[str] = []
-    while True:
-        try:
-            mode = os.stat(path or ".").st_mode
-        except FileNotFoundError:
-            missing.append(path)
-            path = os.path.dirname(path)
-            continue
-        if not stat.S_ISDIR(mode):
-            raise FileError(f"{path}: a {kind(mode)}, not a folder")
-        return missing[::-1]
-
-
-def make_folder(path: str, mode: int) -> None:
-    """Make one folder with exactly *mode*, whatever the umask; a set-group bit inherited from above stays."""
-    os.mkdir(path, mode)
-    made = os.stat(path).st_mode
-    if made & 0o777 != mode:
-        os.chmod(path, made & 0o7000 | mode)
 
 
 def staging_name(path: str) -> str:

@@ -3,43 +3,58 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from kpki.errors import FileError
-from kpki.files.disk import Path, disk, make_folder, missing_folders
+from kpki.files.disk import Path, disk, kind
+from kpki.files.looking import resolve
+from kpki.files.rooted import Rooted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
 _PAUSE = 0.1  # seconds between two attempts
-_MOST = 200  # bytes of the lock file worth showing
+_MOST = 64  # bytes: more than any holder writes
+_HOLDER = re.compile(rb"(pid \d+ since [\d:TZ-]+)?\n?")
 
 
 @contextmanager
 def lock(
-    path: Path, *, now: datetime, wait: float = 30.0, folder_mode: int = 0o700,
+    root: Path, relative: str, *, now: datetime, wait: float = 30.0, folder_mode: int = 0o700,
     sleep: Callable[[float], object] = time.sleep, clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[None]:
-    """Hold flock(2) on the file *path* for the block; the file (0600, its missing folders *folder_mode*) stays.
+    """Hold flock(2) on the file *relative* under *root* for the block.
 
+    The file (0600, its missing folders *folder_mode*) stays. Folders on the way are resolved as `resolve` does.
     The holder writes `pid N since T` into it, T being *now* in UTC. Another run waits up to *wait* seconds.
-    Raises FileError: `PATH: locked by pid N since T`, or the file cannot be made; a link in its place is refused.
+    Raises FileError: `PATH: locked by pid N since T`; the file cannot be made, is no regular one, or holds something
+    that is not kpki's. Raises RefusedError if a folder's link leads out of *root*.
     """
-    with disk(path):
-        for folder in missing_folders(os.path.dirname(os.fspath(path))):
-            with suppress(FileExistsError):     # another run has made it since
-                make_folder(folder, folder_mode)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with Rooted(root) as tree:
+        folder, _, name = relative.rpartition("/")
+        folder = resolve(tree.root, folder, refuse_escape=True)
+        path = os.path.join(folder, name)
+        with disk(path):
+            for missing in tree.missing(folder):
+                tree.mkdir(missing, folder_mode)
+            descriptor = tree.open_file(path, os.O_RDWR | os.O_CREAT)
     try:
         with disk(path):
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise FileError(f"{path}: a {kind(mode)}, not a lock of kpki's")
             _take(descriptor, path, wait, sleep, clock)
+            if _holder(descriptor) is None:
+                raise FileError(f"{path}: not a lock of kpki's: it holds something else",
+                                hint="move the file to another place if it is needed")
             since = time.strftime("%Y-%m-%dT%H:%M:%SZ", now.utctimetuple())
-            text = f"pid {os.getpid()} since {since}\n".encode()
-            os.pwrite(descriptor, text, 0)
-            os.ftruncate(descriptor, len(text))
+            os.ftruncate(descriptor, 0)  # first: a cut between the two leaves no mixture
+            os.pwrite(descriptor, f"pid {os.getpid()} since {since}\n".encode(), 0)
         try:
             yield
         finally:
@@ -48,8 +63,14 @@ def lock(
         os.close(descriptor)
 
 
+def _holder(descriptor: int) -> str | None:
+    """What the holder has written into a lock, "" for nothing; None if the file is somebody else's."""
+    text = os.pread(descriptor, _MOST, 0)
+    return text.decode().strip() if _HOLDER.fullmatch(text) else None
+
+
 def _take(
-    descriptor: int, path: Path, wait: float, sleep: Callable[[float], object], clock: Callable[[], float],
+    descriptor: int, path: str, wait: float, sleep: Callable[[float], object], clock: Callable[[], float],
 ) -> None:
     end = clock() + wait
     while True:
@@ -58,6 +79,6 @@ def _take(
         except BlockingIOError:
             left = end - clock()
         if left <= 0:
-            holder = os.pread(descriptor, _MOST, 0).decode("ascii", "replace").strip()
-            raise FileError(f"{os.fspath(path)}: locked by {holder or 'another run'}", hint="try again when it is done")
+            raise FileError(f"{path}: locked by {_holder(descriptor) or 'another run'}",
+                            hint="try again when it is done")
         sleep(min(_PAUSE, left))

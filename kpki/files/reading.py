@@ -24,6 +24,12 @@ def read(path: Path, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
         # looked at before it is opened: opening alone is an act on some devices
         _refuse_other_kinds(path, os.stat(path).st_mode, pipes)
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | (0 if pipes else os.O_NONBLOCK))
+    return read_open(descriptor, path, limit=limit, pipes=pipes)
+
+
+def read_open(descriptor: int, path: Path, *, limit: int, pipes: bool = False) -> bytes:
+    """What `read` does with a file once it is open: read it, and close it."""
+    with disk(path):
         try:
             found = os.fstat(descriptor)
             _refuse_other_kinds(path, found.st_mode, pipes)

@@ -1,12 +1,14 @@
 """Change many files of a tree together or not at all.
 
-What happens, in this order; an error in 2 to 5 undoes them, and a cut anywhere leaves each file old or new:
+What happens, in this order; an error in 2 to 4 undoes them, and a cut anywhere leaves each file old or new:
 1. what earlier runs that were cut off left staged beside the targets is removed;
 2. missing folders are made, and every new content is staged beside its target;
 3. every old file gets a second name beside it (its way back) and, if asked for, a third in the backup;
 4. when all that is durable, every staged file is renamed over its target;
-5. the folders are made durable: from here on the change holds;
-6. the second names go.
+5. from here on the change holds; the folders are made durable;
+6. the second names go. What fails in 5 and 6 is a warning.
+
+All of it is done through `Rooted`, so that nothing leaves the root whatever happens to its folders meanwhile.
 """
 from __future__ import annotations
 
@@ -21,10 +23,11 @@ from itertools import count
 
 from kpki.errors import FileError, InputError
 from kpki.files.disk import (
-    Path, disk, kind, make_folder, missing_folders, remove, staged_for, staging_name, stem, sync_folder, write_new,
+    Path, disk, kind, not_durable, staged_for, staging_name, stem, sync_folder,
 )
 from kpki.files.looking import resolve
-from kpki.files.reading import LIMIT, read
+from kpki.files.reading import LIMIT
+from kpki.files.rooted import Rooted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,12 +84,12 @@ class _Change:
         """Of the regular file that is replaced; a link's own owner says nothing about what it stood for."""
         return (self.old.st_uid, self.old.st_gid) if self.old and stat.S_ISREG(self.old.st_mode) else None
 
-    def carry_out(self) -> None:
+    def carry_out(self, tree: Rooted) -> None:
         """The one moment at which the file changes."""
         if self.action == "remove":
-            os.unlink(self.target)
+            tree.unlink(self.target)
         else:
-            os.rename(self.staged, self.target)
+            tree.rename(self.staged, self.target)
 
     @property
     def mode(self) -> int:
@@ -95,7 +98,7 @@ class _Change:
 
 def replace_tree(
     root: Path, files: Sequence[File], *, folder_mode: int | Callable[[str], int], backup: str | None, now: datetime,
-    removing: Sequence[str] = (), run: str | None = None,
+    removing: Sequence[str] = (), run: str | None = None, warnings: list[str] | None = None,
 ) -> list[tuple[File, Action]]:
     """Put *files* under *root* and take *removing* away, all or none; says for each what was done: `create`, `replace`,
     `keep` or `remove` (a file without data; none for what is not there).
@@ -105,37 +108,39 @@ def replace_tree(
     `free_run` gave, None for a new one. A symbolic link in a file's place is replaced itself; one in a folder's place
     is followed as `resolve` does. Folders that are missing, *root* too, get *folder_mode* (or what it says of a
     folder's path below *root*), those of the backup 0700.
-    One call is one batch: the caller splits a fleet.
-    Raises FileError (all is as before; the hint names what could not be put back), RefusedError (a folder's link leads
-    out of *root*), InputError (a path given twice).
+    One call is one batch: the caller splits a fleet. *warnings* gets a sentence for what went wrong once the change
+    held: a copy of an old file that could not be removed, a folder that could not be made durable.
+    Raises FileError (all is as before; the hint names what could not be put back or removed), RefusedError (a folder's
+    link leads out of *root*), InputError (a path given twice).
     """
-    top = os.fspath(root)
-    top = top.rstrip("/") or top[:1] or "."
-    changes = _changes(top, files, removing)
-    todo = [change for change in changes if change.action != "keep"]
-
-    def mode_of(folder: str) -> int:
-        return folder_mode(os.path.relpath(folder, top)) if callable(folder_mode) else folder_mode
-
-    _sweep(change.target for change in changes)
-    lost: list[str] = []
-    try:
-        with ExitStack() as leftovers, ExitStack() as undo:
-            touched = _stage(todo, mode_of, undo)
-            kept = _keep(top, todo, mode_of, backup, run or (backup and free_run(top, backup, now)), leftovers, undo)
-            many = len(todo) > _FEW
-            _sync(touched | kept if many else kept, whole=many)
-            undo.callback(_sync_quietly, touched, whole=many)  # runs after what was renamed is put back
-            for change in todo:
-                undo.callback(_put_back, change, lost)
-                with disk(change.target):
-                    change.carry_out()
-            _sync(touched, whole=many)
-            undo.pop_all()
-    except FileError as error:
-        if lost:
-            error.hint = f"could not be put back: {', '.join(lost)}; run it again"
-        raise
+    told: list[str] = []
+    with Rooted(root) as tree:
+        changes = _changes(tree, files, removing)
+        _sweep(tree, (change.target for change in changes))
+        todo = [change for change in changes if change.action != "keep"]
+        lost: list[str] = []
+        try:
+            with ExitStack() as leftovers, ExitStack() as undo:
+                work = _Work(tree, todo, folder_mode, told, undo)
+                touched = work.stage()
+                kept = work.keep(backup, run or (backup and free_run(root, backup, now)), leftovers)
+                work.sync(touched | kept if work.many else kept)
+                undo.callback(work.sync, touched, [])  # runs after what was renamed is put back
+                tree.check()
+                for change in todo:
+                    undo.callback(work.put_back, change, lost)
+                    with disk(change.target):
+                        change.carry_out(tree)
+                undo.pop_all()
+                work.sync(touched, told)
+        except FileError as error:
+            if lost:
+                error.hint = f"could not be put back: {', '.join(lost)}; run it again"
+            elif told:
+                error.hint = "; ".join(told)
+            raise
+    if warnings is not None:
+        warnings += told
     return [(change.file, change.action) for change in changes]
 
 
@@ -151,35 +156,35 @@ def free_run(root: Path, backup: str, now: datetime) -> str:
     return next(name for name in names if not os.path.lexists(os.path.join(place, name)))
 
 
-def _changes(root: str, files: Sequence[File], removing: Sequence[str]) -> list[_Change]:
+def _changes(tree: Rooted, files: Sequence[File], removing: Sequence[str]) -> list[_Change]:
     folders: dict[str, str] = {}
     changes: list[_Change] = []
     seen: set[str] = set()
     for number, file in enumerate((*files, *(File(path, b"", 0) for path in removing))):
         folder, _, name = file.path.rpartition("/")
         if folder not in folders:
-            folders[folder] = resolve(root, folder, refuse_escape=True)
+            folders[folder] = resolve(tree.root, folder, refuse_escape=True)
         target = os.path.join(folders[folder], name)
         if target in seen:
             raise InputError(f"{file.path}: given twice")
         seen.add(target)
-        old = _found(target)
+        old = _found(tree, target)
         action: Action
         if number >= len(files):
             if old is None:
                 continue
             action = "remove"
         else:
-            action = "create" if old is None else "keep" if _same(target, old, file) else "replace"
+            action = "create" if old is None else "keep" if _same(tree, target, old, file) else "replace"
         changes.append(_Change(file=file, target=target, old=old, action=action,
                                staged=staging_name(target), way_back=staging_name(target)))
     return changes
 
 
-def _found(target: str) -> os.stat_result | None:
+def _found(tree: Rooted, target: str) -> os.stat_result | None:
     with disk(target):
         try:
-            found = os.lstat(target)
+            found = tree.lstat(target)
         except FileNotFoundError:
             return None
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
@@ -187,12 +192,12 @@ def _found(target: str) -> os.stat_result | None:
     return found
 
 
-def _same(target: str, old: os.stat_result, file: File) -> bool:
+def _same(tree: Rooted, target: str, old: os.stat_result, file: File) -> bool:
     if file.link:
-        return stat.S_ISLNK(old.st_mode) and os.fsencode(os.readlink(target)) == file.data
+        return stat.S_ISLNK(old.st_mode) and os.fsencode(tree.readlink(target)) == file.data
     return (stat.S_ISREG(old.st_mode) and old.st_size == len(file.data)
             and not stat.S_IMODE(old.st_mode) & ~file.mode
-            and read(target, limit=max(LIMIT, len(file.data))) == file.data)
+            and tree.read(target, limit=max(LIMIT, len(file.data))) == file.data)
 
 
 def sweep(root: Path, paths: Sequence[str]) -> None:
@@ -200,15 +205,14 @@ def sweep(root: Path, paths: Sequence[str]) -> None:
 
     `replace_tree` does it for what it is given; this is for what is right already. Raises FileError, RefusedError.
     """
-    names: dict[str, list[str]] = {}
-    for folder, _, name in (path.rpartition("/") for path in paths):
-        names.setdefault(folder, []).append(name)
-    for folder, inside in names.items():
-        place = resolve(root, folder, refuse_escape=True)
-        _sweep(os.path.join(place, name) for name in inside)
+    with Rooted(root) as tree:
+        places = {folder: resolve(tree.root, folder, refuse_escape=True)
+                  for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths)}
+        _sweep(tree, (os.path.join(places[folder], name) for folder, _, name in
+                      (path.rpartition("/") for path in paths)))
 
 
-def _sweep(targets: Iterable[str]) -> None:
+def _sweep(tree: Rooted, targets: Iterable[str]) -> None:
     """Remove what runs that were cut off have left staged for these targets."""
     names: dict[str, set[str]] = {}
     for target in targets:
@@ -217,141 +221,153 @@ def _sweep(targets: Iterable[str]) -> None:
     for folder, stems in names.items():
         with disk(folder):
             try:
-                with os.scandir(folder or ".") as entries:
-                    stale = [entry.path for entry in entries
-                             if staged_for(entry.name) in stems and not entry.is_dir(follow_symlinks=False)]
+                stale = [name for name in tree.names(folder) if staged_for(name) in stems]
             except FileNotFoundError:
                 continue
-        for path in stale:
-            with disk(path):
-                os.unlink(path)
+        for name in stale:
+            with disk(path := os.path.join(folder, name)):
+                tree.unlink(path)
 
 
-def _stage(todo: Sequence[_Change], mode_of: Callable[[str], int], undo: ExitStack) -> set[str]:
-    """Write every new content beside its target; gives the folders whose names change."""
-    touched: set[str] = set()
-    for change in todo:
-        folder = os.path.dirname(change.target)
-        if folder not in touched:
-            touched |= _make(folder, mode_of, undo)
-        if change.action == "remove":
-            continue
-        undo.callback(remove, change.staged)
-        with disk(change.target):
-            if change.file.link:
-                os.symlink(os.fsdecode(change.file.data), change.staged)
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The steps of one batch; *undo* takes back what they have done."""
+
+    tree: Rooted
+    todo: Sequence[_Change]
+    folder_mode: int | Callable[[str], int]
+    warnings: list[str]
+    undo: ExitStack
+
+    @property
+    def many(self) -> bool:
+        """Whether the whole file system is synced at once, and no file by itself."""
+        return len(self.todo) > _FEW
+
+    def stage(self) -> set[str]:
+        """Write every new content beside its target; gives the folders whose names change."""
+        touched: set[str] = set()
+        for change in self.todo:
+            folder = os.path.dirname(change.target)
+            if folder not in touched:
+                touched |= self._make(folder, self._mode_of)
+            if change.action == "remove":
                 continue
-            write_new(change.staged, change.file.data, mode=change.mode, owner=change.owner, sync=len(todo) <= _FEW)
-    return touched
+            self.undo.callback(self._remove, change.staged)
+            with disk(change.target):
+                if change.file.link:
+                    self.tree.symlink(os.fsdecode(change.file.data), change.staged)
+                    continue
+                self.tree.write_new(change.staged, change.file.data, mode=change.mode, owner=change.owner,
+                                    sync=not self.many)
+        return touched
 
+    def keep(self, backup: str | None, run: str | None, leftovers: ExitStack) -> set[str]:
+        """Give every old file its second and third name; gives the backup's folders."""
+        replaced = [change for change in self.todo if change.old]
+        for change in replaced:
+            leftovers.callback(self._remove, change.way_back)
+            self._second_name(change, change.way_back)
+        if backup is None or run is None or not replaced:
+            return set()
+        place = resolve(self.tree.root, backup, refuse_escape=True)
+        touched = self._make(os.path.dirname(place), self._mode_of)
+        touched |= self._make(place, _private)
+        for change in replaced:
+            path = os.path.join(place, run, change.file.path)
+            touched |= self._make(os.path.dirname(path), _private)
+            self.undo.callback(self._remove, path)
+            self._second_name(change, path)
+        return touched
 
-def _keep(
-    root: str, todo: Sequence[_Change], mode_of: Callable[[str], int], backup: str | None, run: str | None,
-    leftovers: ExitStack, undo: ExitStack,
-) -> set[str]:
-    """Give every old file its second and third name; gives the backup's folders."""
-    replaced = [change for change in todo if change.old]
-    for change in replaced:
-        leftovers.callback(remove, change.way_back)
-        _second_name(change, change.way_back)
-    if backup is None or run is None or not replaced:
-        return set()
-    place = resolve(root, backup, refuse_escape=True)
-    touched = _make(os.path.dirname(place), mode_of, undo)
-    touched |= _make(place, _private, undo)
-    for change in replaced:
-        path = os.path.join(place, run, change.file.path)
-        touched |= _make(os.path.dirname(path), _private, undo)
-        undo.callback(remove, path)
-        _second_name(change, path)
-    return touched
+    def put_back(self, change: _Change, lost: list[str]) -> None:
+        """Undo a rename that has happened, or not, or half (an interrupt between it and the next line)."""
+        try:
+            if change.old:
+                # of two names of one file a rename leaves both: the target untouched if it was never replaced
+                self.tree.rename(change.way_back, change.target)
+            elif not self._is_there(change.staged):
+                self.tree.unlink(change.target)
+        except OSError:
+            lost.append(change.target)
+
+    def sync(self, folders: Iterable[str], warnings: list[str] | None = None) -> None:
+        """Make folders durable, or if there are many changes everything on their file systems.
+
+        With *warnings* what fails is told there.
+        """
+        act = sync_file_system if self.many else sync_folder
+        done: set[int] = set()
+        for folder in folders:
+            try:
+                opened = self.tree.open(folder)
+                device = os.fstat(opened).st_dev if self.many else len(done)
+                if device not in done:
+                    act(opened)
+                done.add(device)
+            except OSError as error:
+                if warnings is None:
+                    with disk(folder):
+                        raise
+                warnings.append(not_durable(folder, error))
+
+    def _mode_of(self, folder: str) -> int:
+        if callable(self.folder_mode):
+            return self.folder_mode(os.path.relpath(folder, self.tree.root))
+        return self.folder_mode
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            return bool(self.tree.lstat(path))
+        except FileNotFoundError:
+            return False
+
+    def _remove(self, path: str) -> None:
+        if warning := self.tree.remove(path):
+            self.warnings.append(warning)
+
+    def _second_name(self, change: _Change, path: str) -> None:
+        """Hard-link what is at the target to *path*; if that cannot be (another file system, none at all), copy it."""
+        assert change.old is not None
+        with disk(path):
+            try:
+                return self.tree.link(change.target, path)
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    raise
+            if stat.S_ISLNK(change.old.st_mode):
+                return self.tree.symlink(self.tree.readlink(change.target), path)
+            data = self.tree.read(change.target, limit=max(LIMIT, change.old.st_size))
+            self.tree.write_new(path, data, mode=stat.S_IMODE(change.old.st_mode), owner=change.owner, sync=True)
+
+    def _make(self, folder: str, mode_of: Callable[[str], int]) -> set[str]:
+        """Make what is missing of a folder; gives it and those above it whose names change."""
+        touched = {folder}
+        with disk(folder):
+            missing = self.tree.missing(folder)
+        for path in missing:
+            self.undo.callback(self._remove_folder, path)
+            with disk(path):
+                self.tree.mkdir(path, mode_of(path))
+            touched.add(os.path.dirname(path))
+        return touched
+
+    def _remove_folder(self, path: str) -> None:
+        with suppress(OSError):  # not made after all, or somebody has put something into it
+            self.tree.rmdir(path)
 
 
 def _private(folder: str) -> int:
     return 0o700
 
 
-def _second_name(change: _Change, path: str) -> None:
-    """Hard-link what is at the target to *path*; where that cannot be (another file system, none at all), copy it."""
-    assert change.old is not None
-    with disk(path):
-        try:
-            return os.link(change.target, path, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_LINK:
-                raise
-        if stat.S_ISLNK(change.old.st_mode):
-            return os.symlink(os.readlink(change.target), path)
-        data = read(change.target, limit=max(LIMIT, change.old.st_size))
-        write_new(path, data, mode=stat.S_IMODE(change.old.st_mode), owner=change.owner, sync=True)
-
-
-def _put_back(change: _Change, lost: list[str]) -> None:
-    """Undo a rename that has happened, or not, or half (an interrupt between it and the next line)."""
-    try:
-        if change.old:
-            # of two names of one file a rename leaves both: the target untouched if it was never replaced
-            os.rename(change.way_back, change.target)
-        elif not os.path.lexists(change.staged):
-            os.unlink(change.target)
-    except OSError:
-        lost.append(change.target)
-
-
-def _make(folder: str, mode_of: Callable[[str], int], undo: ExitStack) -> set[str]:
-    """Make what is missing of a folder; gives it and those above it whose names change."""
-    touched = {folder}
-    with disk(folder):
-        missing = missing_folders(folder)
-    for path in missing:
-        undo.callback(_remove_folder, path)
-        with disk(path):
-            _make_unless_there(path, mode_of(path))
-        touched.add(os.path.dirname(path))
-    return touched
-
-
-def _make_unless_there(path: str, mode: int) -> None:
-    try:
-        make_folder(path, mode)
-    except FileExistsError:     # another process of the same run has made it since
-        if not os.path.isdir(path):
-            raise
-
-
-def _remove_folder(path: str) -> None:
-    with suppress(OSError):  # not made after all, or somebody has put something into it
-        os.rmdir(path)
-
-
-def _sync(folders: Iterable[str], *, whole: bool) -> None:
-    """Make folders durable; *whole*: everything on their file systems."""
-    act: Callable[[str], None] = sync_folder
-    if whole:
-        act = sync_file_system
-        folders = {_device(folder): folder for folder in folders}.values()
-    for folder in folders:
-        with disk(folder):
-            act(folder)
-
-
-def _sync_quietly(folders: Iterable[str], *, whole: bool) -> None:
-    with suppress(FileError):  # after an undo: the error that led to it is the one to tell
-        _sync(folders, whole=whole)
-
-
-def _device(folder: str) -> int:
-    with disk(folder):
-        return os.stat(folder or ".").st_dev
-
-
-def sync_file_system(folder: str) -> None:
-    """syncfs(2), which has no name in os; where the C library has none either, sync(2)."""
+def sync_file_system(folder: int) -> None:
+    """syncfs(2) of an open folder's, which has no name in os; where the C library has none either, sync(2)."""
     import ctypes  # 4 ms, for a large batch only
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         return os.sync()
-    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
         if syncfs(descriptor):
             number = ctypes.get_errno()

@@ -246,8 +246,8 @@ def test_another_run_that_holds_the_lock_is_named(issue: Run, kpki: Run, tmp_pat
     from kpki.clock import utc_now
     issue()
     (tmp_path / "root").mkdir()
-    held = [tmp_path / ".kpki.lock", tmp_path / "root/var/lib/kpki/lock"]
-    with files.lock(held[0], now=utc_now()), files.lock(held[1], now=utc_now()):
+    with files.lock(tmp_path, ".kpki.lock", now=utc_now()), \
+            files.lock(tmp_path / "root", "var/lib/kpki/lock", now=utc_now()):
         monkeypatch.setattr(files, "lock", functools.partial(files.lock, wait=0))
         assert f"locked by pid {os.getpid()} since" in issue("worker-2", status=2).refusal()
         assert f"locked by pid {os.getpid()} since" in kpki(

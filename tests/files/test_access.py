@@ -17,7 +17,7 @@ Dropped = Callable[[], AbstractContextManager[None]]
 
 
 def take_lock(path: Path) -> None:
-    with lock(path, now=NOW):
+    with lock(path.parent.parent, f"{path.parent.name}/{path.name}", now=NOW):
         raise AssertionError
 
 

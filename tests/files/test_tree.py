@@ -26,7 +26,8 @@ def mode(path: Path) -> int:
 
 
 def put(root: Path, *files: File, now: datetime, backup: str | None = None) -> list[str]:
-    return [action for _, action in replace_tree(root, files, folder_mode=0o755, backup=backup, now=now)]
+    return [action for _, action in replace_tree(
+        root, files, folder_mode=0o755, backup=backup, now=now, warnings=[])]
 
 
 @pytest.mark.parametrize("path", [
@@ -176,10 +177,10 @@ def test_where_no_link_can_be_made_a_copy_is(
     owner = give_away(root / "pki/worker-key.pem")
     link = os.link
 
-    def refuse(source: str, path: str, *, follow_symlinks: bool) -> None:
-        if everywhere or "/backup/" in path:
+    def refuse(source: str, path: str, *, src_dir_fd: int, dst_dir_fd: int, follow_symlinks: bool) -> None:
+        if everywhere or src_dir_fd != dst_dir_fd:
             raise OSError(number, os.strerror(number))
-        link(source, path, follow_symlinks=follow_symlinks)
+        link(source, path, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
     with monkeypatch.context() as patch:
         patch.setattr(os, "link", refuse)
         put(root, *wanted, now=now, backup="backup")
@@ -278,11 +279,11 @@ def test_a_fleet_is_synced_once(tmp_path: Path, now: datetime, monkeypatch: pyte
     done: list[str] = []
     rename, whole = os.rename, tree.sync_file_system
 
-    def renamed(source: str, target: str) -> None:
+    def renamed(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         done.append("rename")
-        rename(source, target)
+        rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
-    def synced(folder: str) -> None:
+    def synced(folder: int) -> None:
         done.append("sync")
         whole(folder)
     with monkeypatch.context() as patch:
@@ -299,7 +300,7 @@ def test_without_syncfs_all_is_synced(tmp_path: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setattr(ctypes, "CDLL", lambda *_, **__: object())
         patch.setattr(os, "sync", lambda: done.append(True))
-        tree.sync_file_system(str(tmp_path))
+        tree.sync_file_system(0)
     assert done == [True]
 
 
@@ -340,3 +341,28 @@ def test_a_link_that_cannot_be_made_undoes_the_rest(tmp_path: Path, now: datetim
     with pytest.raises(FileError, match="pki/current.pem: no such file or directory"):
         put(tmp_path, File("pki/a", b"", 0o600), File("pki/current.pem", b"", 0o777, link=True), now=now)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["changed", "undone"])
+def test_a_copy_of_an_old_file_that_stays_is_told(
+    tmp_path: Path, plant: Plant, now: datetime, monkeypatch: pytest.MonkeyPatch, fails: bool,
+) -> None:
+    """It may be a key: by a warning if the change holds, else by the hint of the error."""
+    root, warnings = plant(tmp_path / "root"), list[str]()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        files = [File("pki/worker-key.pem", b"new key", 0o600)]
+        if fails:
+            patch.setattr(os, "fsync", refuse)
+            with pytest.raises(FileError) as caught:
+                replace_tree(root, files, folder_mode=0o755, backup=None, now=now, warnings=warnings)
+            warnings += (caught.value.hint or "").split("; remove it by hand, for it may hold a private key")[:-1]
+        else:
+            replace_tree(root, files, folder_mode=0o755, backup=None, now=now, warnings=warnings)
+    copies = [path for path in (root / "pki").iterdir() if ".kpki-" in path.name]
+    assert len(warnings) == len(copies) == 1
+    assert warnings[0].startswith(f"{copies[0]}: this copy could not be removed: input/output error")
+    assert copies[0].read_bytes() == (b"new key" if fails else b"old key")

@@ -28,11 +28,18 @@ def read(path: str | None) -> bytes:
 
 
 def write(path: str | None, data: bytes, *, private: bool = False) -> None:
-    """Write a file, or standard output for None; a private one is 0600 from its first byte."""
+    """Write a file, or standard output for None; a private one is 0600 from its first byte.
+
+    What the disk refuses once the file is written is told on stderr, also with --quiet: a key may lie about.
+    """
     if path is None:
         terminal.put_document(data)
     else:
-        files.write_output(path, data, private=private)
+        warnings: list[str] = []
+        try:
+            files.write_output(path, data, private=private, warnings=warnings)
+        finally:
+            note(*(f"kpki: warning: {line}" for line in warnings))
 
 
 def read_key(path: str | None, passin: str | None = None, encoding: str | None = None) -> PrivateKeyTypes:

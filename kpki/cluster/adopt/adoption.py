@@ -179,8 +179,11 @@ def _is_straight(root: str, path: str) -> bool:
     return files.resolve(root, folder) == posixpath.join(root, folder) if folder else True
 
 
-def adopt(folder: str, adoption: Adoption, *, now: datetime) -> Sequence[tuple[Adopted, str]]:
+def adopt(folder: str, adoption: Adoption, *, now: datetime, warnings: list[str] | None = None,
+          ) -> Sequence[tuple[Adopted, str]]:
     """Make the workspace *folder* hold what is adopted, all or nothing; gives each file with what was done.
+
+    *warnings*: see `files.replace_tree`.
 
     Nothing that is there is overwritten: FileError for a description, and for any file under `pki` or the host's own
     tree that is not one of these, byte for byte.
@@ -188,7 +191,7 @@ def adopt(folder: str, adoption: Adoption, *, now: datetime) -> Sequence[tuple[A
     check_free(folder, adoption)
     with locked(folder, now):
         check_free(folder, adoption)
-        written = write(folder, [one.file for one in adoption.adopted], trees=NODES_FOLDER, now=now)
+        written = write(folder, [one.file for one in adoption.adopted], trees=NODES_FOLDER, now=now, warnings=warnings)
     return [(one, action) for one, (_, action) in zip(adoption.adopted, written, strict=True)]
 
 

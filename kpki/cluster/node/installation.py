@@ -245,9 +245,13 @@ def _former(there: Inventory, node: str) -> str | None:
     return other if other != user and other != node else None
 
 
-def install(plan: Installation, root: str, *, now: datetime) -> list[tuple[files.File, str]]:
-    """Put the files in place, all at once; what they replace is kept under BACKUP. Raises FileError."""
+def install(plan: Installation, root: str, *, now: datetime, warnings: list[str] | None = None,
+            ) -> list[tuple[files.File, str]]:
+    """Put the files in place, all at once; what they replace is kept under BACKUP.
+
+    *warnings*: see `files.replace_tree`. Raises FileError.
+    """
     _check_root(root)
-    with files.lock(f"{root.rstrip('/')}/var/lib/kpki/lock", now=now, folder_mode=FOLDER_MODE):
+    with files.lock(root, "var/lib/kpki/lock", now=now, folder_mode=FOLDER_MODE):
         return [(file, action) for file, action in files.replace_tree(
-            root, plan.files, folder_mode=FOLDER_MODE, backup=BACKUP, now=now)]
+            root, plan.files, folder_mode=FOLDER_MODE, backup=BACKUP, now=now, warnings=warnings)]

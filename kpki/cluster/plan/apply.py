@@ -98,7 +98,8 @@ class _Work(NamedTuple):
             made = [file for one in plans for file in self.plan.make(one)]
         removing = [_tree(one.host) + step.path for one in plans for step in one.steps if step.action == "remove"]
         actions = {file.path: action for file, action in write(
-            self.folder, made, removing=removing, trees=NODES_FOLDER, run=self.run, now=self.now)}
+            self.folder, made, removing=removing, trees=NODES_FOLDER, run=self.run, now=self.now,
+            warnings=self.plan.warnings)}
         report = _Report({}, [row for one in plans for row in one.waiting], [*dict.fromkeys(self.plan.warnings)])
         self.plan.warnings.clear()
         for one in plans:
