@@ -71,7 +71,11 @@ class Rooted:
     def _keep(self, folder: str, descriptor: int) -> int:
         self._open[folder] = descriptor
         if len(self._open) > _MOST:
-            os.close(self._open.pop(next(one for one in self._open if one != self._asked)))
+            oldest = next(iter(self._open))
+            if oldest == self._asked:
+                self._open[oldest] = self._open.pop(oldest)
+                oldest = next(iter(self._open))
+            os.close(self._open.pop(oldest))
         return descriptor
 
     def _at(self, path: str) -> tuple[str, int]:
@@ -118,13 +122,11 @@ class Rooted:
             if not stat.S_ISDIR(self.lstat(folder).st_mode):
                 raise
             return
-        made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
-        try:
-            bits = os.fstat(made).st_mode
-            if bits & 0o777 != mode:
-                os.fchmod(made, bits & 0o7000 | mode)
-        finally:
-            os.close(made)
+        made = self._keep(folder, os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                                          dir_fd=above))
+        bits = os.fstat(made).st_mode
+        if bits & 0o777 != mode:
+            os.fchmod(made, bits & 0o7000 | mode)
 
     def lstat(self, path: str) -> os.stat_result:
         name, folder = self._at(path)

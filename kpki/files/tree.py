@@ -1,12 +1,12 @@
 """Change many files of a tree together or not at all.
 
-What happens, in this order; an error in 2 to 4 undoes them, and a cut anywhere leaves each file old or new:
+What happens, in this order; an error in 2 or 3 undoes them, and a cut anywhere leaves each file old or new:
 1. what earlier runs that were cut off left staged beside the targets is removed;
-2. missing folders are made, and every new content is staged beside its target;
-3. every old file gets a second name beside it (its way back) and, if asked for, a third in the backup;
-4. when all that is durable, every staged file is renamed over its target;
-5. from here on the change holds; the folders are made durable;
-6. the second names go. What fails in 5 and 6 is a warning.
+2. missing folders are made, every new content is staged beside its target, and every old file gets a second name
+   beside it (its way back) and, if asked for, a third in the backup;
+3. when all that is durable, every staged file is renamed over its target;
+4. from here on the change holds; the folders are made durable;
+5. the second names go. What fails in 4 and 5 is a warning.
 
 All of it is done through `Rooted`, so that nothing leaves the root whatever happens to its folders meanwhile.
 """
@@ -122,8 +122,7 @@ def replace_tree(
         try:
             with ExitStack() as leftovers, ExitStack() as undo:
                 work = _Work(tree, todo, folder_mode, told, undo)
-                touched = work.stage()
-                kept = work.keep(backup, run or (backup and free_run(root, backup, now)), leftovers)
+                touched, kept = work.stage(backup, run or (backup and free_run(root, backup, now)), leftovers)
                 work.sync(touched | kept if work.many else kept)
                 undo.callback(work.sync, touched, [])  # runs after what was renamed is put back
                 tree.check()
@@ -244,41 +243,41 @@ class _Work:
         """Whether the whole file system is synced at once, and no file by itself."""
         return len(self.todo) > _FEW
 
-    def stage(self) -> set[str]:
-        """Write every new content beside its target; gives the folders whose names change."""
-        touched: set[str] = set()
+    def stage(self, backup: str | None, run: str | None, leftovers: ExitStack) -> tuple[set[str], set[str]]:
+        """Write every new content beside its target, and give every old file its second and third name.
+
+        Gives the folders whose names change, and the backup's. A host's files come one after the other, and each of
+        them has all of this done at once: so its folders are opened once.
+        """
+        touched, kept, place = set[str](), set[str](), ""
+        if backup and run and any(change.old for change in self.todo):
+            place = resolve(self.tree.root, backup, refuse_escape=True)
+            kept = self._make(os.path.dirname(place), self._mode_of) | self._make(place, _private)
         for change in self.todo:
             folder = os.path.dirname(change.target)
             if folder not in touched:
                 touched |= self._make(folder, self._mode_of)
-            if change.action == "remove":
-                continue
-            self.undo.callback(self._remove, change.staged)
-            with disk(change.target):
-                if change.file.link:
-                    self.tree.symlink(os.fsdecode(change.file.data), change.staged)
-                    continue
+            if change.action != "remove":
+                self._stage(change)
+            if change.old:
+                leftovers.callback(self._remove, change.way_back)
+                self._second_name(change, change.way_back)
+                if place:
+                    path = os.path.join(place, run or "", change.file.path)
+                    if os.path.dirname(path) not in kept:
+                        kept |= self._make(os.path.dirname(path), _private)
+                    self.undo.callback(self._remove, path)
+                    self._second_name(change, path)
+        return touched, kept
+
+    def _stage(self, change: _Change) -> None:
+        self.undo.callback(self._remove, change.staged)
+        with disk(change.target):
+            if change.file.link:
+                self.tree.symlink(os.fsdecode(change.file.data), change.staged)
+            else:
                 self.tree.write_new(change.staged, change.file.data, mode=change.mode, owner=change.owner,
                                     sync=not self.many)
-        return touched
-
-    def keep(self, backup: str | None, run: str | None, leftovers: ExitStack) -> set[str]:
-        """Give every old file its second and third name; gives the backup's folders."""
-        replaced = [change for change in self.todo if change.old]
-        for change in replaced:
-            leftovers.callback(self._remove, change.way_back)
-            self._second_name(change, change.way_back)
-        if backup is None or run is None or not replaced:
-            return set()
-        place = resolve(self.tree.root, backup, refuse_escape=True)
-        touched = self._make(os.path.dirname(place), self._mode_of)
-        touched |= self._make(place, _private)
-        for change in replaced:
-            path = os.path.join(place, run, change.file.path)
-            touched |= self._make(os.path.dirname(path), _private)
-            self.undo.callback(self._remove, path)
-            self._second_name(change, path)
-        return touched
 
     def put_back(self, change: _Change, lost: list[str]) -> None:
         """Undo a rename that has happened, or not, or half (an interrupt between it and the next line)."""
@@ -300,11 +299,10 @@ class _Work:
         done: set[int] = set()
         for folder in folders:
             try:
-                opened = self.tree.open(folder)
-                device = os.fstat(opened).st_dev if self.many else len(done)
+                device = os.stat(folder or os.curdir).st_dev if self.many else len(done)
                 if device not in done:
-                    act(opened)
-                done.add(device)
+                    act(self.tree.open(folder))
+                    done.add(device)
             except OSError as error:
                 if warnings is None:
                     with disk(folder):
