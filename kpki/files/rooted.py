@@ -107,6 +107,9 @@ class Rooted:
             except FileNotFoundError:
                 missing.append(folder)
                 folder = os.path.dirname(folder)
+                while folder.startswith(self._start) and folder not in self._open:  # those that are there were opened
+                    missing.append(folder)
+                    folder = os.path.dirname(folder)
             except NotADirectoryError:
                 raise FileError(f"{folder}: a {kind(self.lstat(folder).st_mode)}, not a folder") from None
 
