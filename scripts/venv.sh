@@ -62,7 +62,12 @@ install() { # install kpki|test, under the lock
 
 set_up() { # set_up kpki|test: returns when it is installed; else says why not in one sentence and ends with 2
     if ready "$1"; then return; fi
-    [ -w "$here" ] || die "$here: not writable, and .venv has to be made there"
+    if [ ! -w "$here" ]; then
+        [ -e "$venv" ] && [ ! -x "$venv/bin/python" ] || die "$here: not writable, and .venv has to be made there"
+        python=$(readlink "$venv/bin/python") || python=$venv/bin/python
+        die "$python: this user may not run it, and $venv was set up with it; as its owner, set up again with a Python" \
+            "for all users: rm -r $venv; PYTHON=/usr/bin/python3 $here/scripts/kpki --version"
+    fi
     if command -v flock >/dev/null; then
         (flock 9 && install "$1") 9>"$lock" || exit 2
         return

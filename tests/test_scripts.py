@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -167,6 +169,37 @@ def test_what_stops_a_first_use_is_one_sentence(checkout: Path, script: str, wro
     assert done.stderr.splitlines()[-1] == "kpki: " + words.format(top=checkout.parent)
     assert [line for line in done.stderr.splitlines()[:-1] if "setting up" not in line] == []
     assert call(checkout, "kpki").returncode == 3
+
+
+@pytest.fixture
+def anybody_s() -> Iterator[Path]:
+    """A folder that every user can search, and the checkout in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(("set_up", "words"), [
+    (True, "{top}/python: this user may not run it, and {top}/.venv was set up with it; as its owner, set up again "
+           "with a Python for all users: rm -r {top}/.venv; PYTHON=/usr/bin/python3 {top}/scripts/kpki --version"),
+    (False, "{top}: not writable, and .venv has to be made there"),
+])
+def test_a_checkout_that_another_user_set_up(anybody_s: Path, set_up: bool, words: str) -> None:
+    """Whose Python this user may not run, or that is not set up at all: each is said for what it is."""
+    shutil.copytree(TOP / "scripts", anybody_s / "scripts")
+    shutil.copy(TOP / "setup.cfg", anybody_s)
+    if set_up:
+        (anybody_s / ".venv/bin").mkdir(parents=True)
+        (anybody_s / ".venv/place").write_text(f"{anybody_s}\n")
+        shutil.copy(TOP / "setup.cfg", anybody_s / ".venv/kpki.cfg")
+        (anybody_s / "python").write_text(PYTHON)
+        (anybody_s / "python").chmod(0o600)
+        (anybody_s / ".venv/bin/python").symlink_to(anybody_s / "python")
+    anybody_s.chmod(0o555)
+    user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run([anybody_s / "scripts/kpki"], cwd="/", capture_output=True, text=True, check=False, **user)
+    anybody_s.chmod(0o755)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"kpki: {words.format(top=anybody_s)}\n")
 
 
 def test_a_failed_installation_is_one_without_flock_too(checkout: Path) -> None:

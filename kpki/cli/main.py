@@ -57,6 +57,9 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         terminal.say("kpki: interrupted")
         return 130
+    except FileNotFoundError:   # the files room names a path; only the current folder's own is asked for outside of it
+        terminal.say_error(KpkiError("the current folder does not exist any more", hint="go to another folder: cd /"))
+        return 1 if first in VERBS else 2
     except OSError as error:
         # Python would try to write the rest once more at its end, and end with a status of its own.
         sys.stdout = io.StringIO()

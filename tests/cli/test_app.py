@@ -1,9 +1,11 @@
 """What is not openssl's: the application, its help, its words for a line that it cannot take."""
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +89,21 @@ def test_a_stream_that_is_closed_from_the_start(closed: int, words: str, status:
     done = subprocess.run(["sh", "-c", f'exec "$0" -m kpki {words} {closed}{"<" if closed == 0 else ">"}&-',
                            sys.executable], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (status, out, err)
+
+
+@pytest.mark.parametrize(("words", "status"), [
+    ("check x", 2), ("plan", 2), ("show x", 2), ("node request w --address 10.0.0.1", 2), ("init --from x", 2),
+    ("req -new -nodes -subj /CN=x -config {folder}/cnf", 1), ("genpkey -algorithm ED25519", 0), ("--version", 0)])
+def test_a_current_folder_that_was_removed_is_named(tmp_path: Path, words: str, status: int) -> None:
+    """What needs the current folder says that it is gone, and never blames standard output; the rest works."""
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "cnf").write_text(".include x\n[req]\n")
+    program = f"import os; os.rmdir({str(tmp_path / 'gone')!r}); from kpki.cli.main import run; run()"
+    done = subprocess.run([sys.executable, "-c", program, *words.format(folder=tmp_path).split()],
+                          cwd=tmp_path / "gone", env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+                          capture_output=True, text=True, check=False)
+    told = "kpki: the current folder does not exist any more\nkpki: hint: go to another folder: cd /\n"
+    assert (done.returncode, done.stderr) == (status, told if status else "")
 
 
 def test_words_that_cannot_be_written_leave_the_status() -> None:
