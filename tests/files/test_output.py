@@ -17,9 +17,7 @@ import pytest
 
 from kpki.errors import AccessError, FileError, RefusedError
 from kpki.files import write_output
-from tests.conftest import CHANGING, AtCall
-
-from .conftest import NOBODY
+from tests.conftest import CHANGING, NOBODY, AtCall
 
 
 def mode(path: Path) -> int:
@@ -110,6 +108,27 @@ def test_a_file_that_has_no_room_in_its_place_is_as_before(tmp_path: Path, monke
         assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["f"]
         write_output(path, b"something longer")
     assert path.read_bytes() == b"something longer"
+
+
+def test_a_file_written_in_its_place_that_may_not_last_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is written is written: a warning, and no error."""
+    (tmp_path / "f").write_bytes(b"old")
+    warnings, fsync, left = list[str](), os.fsync, [None]
+
+    def refuse(descriptor: int) -> None:
+        if not left:    # the staged file was made durable, the old one is not
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        left.pop()
+        fsync(descriptor)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse_with(errno.EPERM))
+        patch.setattr(os, "fsync", refuse)
+        write_output(tmp_path / "f", b"new", warnings=warnings)
+    assert (tmp_path / "f").read_bytes() == b"new"
+    assert warnings == [f"{tmp_path}/f: the change is done, but the disk could not be told to keep it: "
+                        "input/output error; a loss of power may undo it"]
 
 
 def test_a_private_file_written_in_its_place_loses_its_readers_first(

@@ -1,6 +1,7 @@
 """Nothing is written outside of a root, whoever owns the folders in it and whatever is done to them meanwhile."""
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -154,8 +155,34 @@ def test_the_root_is_followed_and_what_is_below_is_not(tmp_path: Path) -> None:
             tree.open("/proc/self")
 
 
-def test_a_copy_that_cannot_be_looked_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is gone with its folder is not."""
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_a_folder_that_another_process_makes_meanwhile_is_used(
+    tmp_path: Path, now: datetime, at_call: AtCall, what: str,
+) -> None:
+    """With the mode it has; a file in its place is an error."""
+    def make(name: str, real: partial[object]) -> object:
+        if what == "folder":
+            (tmp_path / "d").mkdir(0o700)
+        else:
+            (tmp_path / "d").write_bytes(b"")
+        return real()
+    with at_call(1, make, ["mkdir"]):
+        if what == "folder":
+            replace_tree(tmp_path, [File("d/f", b"x", 0o600)], folder_mode=0o755, backup=None, now=now)
+            assert (tmp_path / "d/f").read_bytes() == b"x" and (tmp_path / "d").stat().st_mode & 0o777 == 0o700
+        else:
+            with pytest.raises(FileError, match="d: file exists"):
+                replace_tree(tmp_path, [File("d/f", b"x", 0o600)], folder_mode=0o755, backup=None, now=now)
+
+
+def test_a_copy_that_cannot_be_looked_for_is_told(tmp_path: Path, at_call: AtCall) -> None:
+    """One that was never made, or is gone with its folder, is not; a read-only disk refuses either alike."""
+    def refuse(name: str, real: partial[object]) -> object:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    with Rooted(tmp_path) as tree:
+        for names, told in ((["unlink"], False), (["unlink", "lstat"], True)):
+            with at_call(1, refuse, names, on=True):
+                assert bool(tree.remove(f"{tmp_path}/never")) == told
     with Rooted(tmp_path) as tree:
         assert tree.remove(f"{tmp_path}/gone/f") is None
         (tmp_path / "f").write_bytes(b"")
