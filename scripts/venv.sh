@@ -64,7 +64,10 @@ set_up() { # set_up kpki|test: returns when it is installed; else says why not i
     if ready "$1"; then return; fi
     if [ ! -w "$here" ]; then
         [ -e "$venv" ] && [ ! -x "$venv/bin/python" ] || die "$here: not writable, and .venv has to be made there"
-        python=$(readlink "$venv/bin/python") || python=$venv/bin/python
+        python=$venv/bin/python
+        while link=$(readlink "$python"); do
+            case $link in /*) python=$link ;; *) python=${python%/*}/$link ;; esac
+        done
         die "$python: this user may not run it, and $venv was set up with it; as its owner, set up again with a Python" \
             "for all users: rm -r $venv; PYTHON=/usr/bin/python3 $here/scripts/kpki --version"
     fi

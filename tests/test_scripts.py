@@ -194,7 +194,8 @@ def test_a_checkout_that_another_user_set_up(anybody_s: Path, set_up: bool, word
         shutil.copy(TOP / "setup.cfg", anybody_s / ".venv/kpki.cfg")
         (anybody_s / "python").write_text(PYTHON)
         (anybody_s / "python").chmod(0o600)
-        (anybody_s / ".venv/bin/python").symlink_to(anybody_s / "python")
+        (anybody_s / ".venv/bin/python").symlink_to("python3")
+        (anybody_s / ".venv/bin/python3").symlink_to(anybody_s / "python")
     anybody_s.chmod(0o555)
     user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
     done = subprocess.run([anybody_s / "scripts/kpki"], cwd="/", capture_output=True, text=True, check=False, **user)

@@ -76,6 +76,8 @@ def _is_free(path: str) -> bool:
     try:
         os.lstat(path)
     except FileNotFoundError:
+        if not path:    # no name at all
+            raise
         return True
     return False
 

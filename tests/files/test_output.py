@@ -354,7 +354,7 @@ def test_a_folder_and_a_missing_folder_are_a_no(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no folder .*/no") as caught:
         write_output(tmp_path / "no/f", b"x")
     assert caught.value.hint == f"make it first: mkdir -p {tmp_path}/no"
-    with pytest.raises(FileError, match="no such file or directory"):
+    with pytest.raises(FileError, match="'': no such file or directory"):
         write_output("", b"x")
 
 
