@@ -10,6 +10,7 @@ import typer
 from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json
 from .terminal import note, put, short
 from .. import files
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..cluster.check.check import Report
@@ -26,12 +27,13 @@ CaKeyFile = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help=(
     "That CA's key, which the commands are to name."))]
 LayoutThere = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
     "Where the files lie: kubeadm, ssl or hard-way (the one that is there)."))]
+Commands = Annotated[bool, typer.Option("--commands", help="The commands that mend, alone, each once: for `sh -e`.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]
 
 
 def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: CaKeyFile = None, at: At = None,
-          strict: Strict = False, layout: LayoutThere = None, json: Json = False, explain: Explain = False,
-          quiet: Quiet = False) -> int:
+          strict: Strict = False, layout: LayoutThere = None, commands: Commands = False, json: Json = False,
+          explain: Explain = False, quiet: Quiet = False) -> int:
     """Say what is wrong with a host's files, and how to mend it.
 
     Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check, or else no error
@@ -39,19 +41,23 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
     """
     from ..cluster.check.check import check as look_through
     from ..cluster.workspace import DESCRIPTION
+    if json and commands:
+        raise InputError("--json and --commands are two forms of one answer", hint="leave out one of them")
     words, now = Words(quiet=quiet), moment_of(at)
     if path is None:
         path = os.sep if files.look(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
     report = look_through(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key, layout=layout)
-    return _tell(report, words, strict=strict, json=json, explain=explain)
+    return _tell(report, words, strict=strict, commands=commands, json=json, explain=explain)
 
 
-def _tell(report: Report, words: Words, *, strict: bool, json: bool, explain: bool) -> int:
+def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: bool, explain: bool) -> int:
     """Say what was found, and give the exit status."""
     findings = report.findings
     if json:
         put_json({"findings": [_document(one) for one in findings], "certificates": report.certificates,
                   "unread": [{"host": one.host, "path": one.path} for one in report.unread]})
+    elif commands:
+        put(*report.commands())
     elif findings:
         put(*_lines(findings))
     if explain:
@@ -78,16 +84,16 @@ def _document(finding: Finding) -> dict[str, object]:
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    last: tuple[str, ...] = ()
+    told = set[tuple[str, ...]]()
     for finding in findings:
         where = f"{finding.host}: " if finding.host else ""
         yield f"{finding.severity:<8} {finding.cause:<20} {where}{short(finding.path)}"
         yield f"         {short(finding.message)}"
-        if finding.remedy and finding.remedy == last:
+        if finding.remedy in told:
             yield "         (the same commands)"
         else:
             yield from (f"         {'' if line.startswith('#') else '$ '}{line}" for line in finding.remedy)
-        last = finding.remedy
+            told |= {finding.remedy} - {()}
 
 
 def _explained(findings: Sequence[Finding]) -> Iterator[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,6 +70,14 @@ def moment_of(text: str | None) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValueError, OverflowError):     # the latter for a year 1 or 9999 that UTC puts into another
         raise InputError(f"--at: {text!r} is no time", hint="for example 2026-12-31 or 2026-12-31T23:59:59Z") from None
+
+
+def span_of(option: str, text: str) -> timedelta:
+    """A span of days (`30d`) or hours (`12h`). Raises InputError, which names the *option*."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdecimal() and len(number) < 7 and unit in ("d", "h")):
+        raise InputError(f"{option}: {text!r} is no time span", hint="days or hours, for example 30d or 12h")
+    return timedelta(days=int(number)) if unit == "d" else timedelta(hours=int(number))
 
 
 def host_name() -> str:

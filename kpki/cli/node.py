@@ -33,13 +33,14 @@ Mine = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
     "This node's name (as check has it, else the folder's name under nodes/ of the TREE)."))]
 Row = Annotated[str | None, typer.Option("--row", metavar="ROW", help=(
     "Which certificate of the host, as apiserver or admin (its kubelet's)."))]
+Renew = Annotated[bool, typer.Option("--renew", help="A new certificate for one that is right, with its key.")]
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The request's key, for a PEM.")]
 
 
 @app.command()
 def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, address: Addresses = [],
           dns: Dns = [], server: Server = None, days: Days = None, algorithm: Algorithm = None,
-          layout: LayoutName = None, row: Row = None, out: Out = _NODES, archive: Archive = False,
+          layout: LayoutName = None, row: Row = None, renew: Renew = False, out: Out = _NODES, archive: Archive = False,
           example: Example = False, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """At the CA: make a node's key, certificate and kubeconfig.
 
@@ -70,7 +71,8 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     with workspace.locked(folder, now):
         made, wanted = nodes.issue_into(os.path.join(out, name), authority, node, row=row, server=server,
                                         validity=_validity(days, told), algorithm=algorithm, layout=chosen.name,
-                                        now=now, warnings=warnings, cluster=told.cluster if told else None)
+                                        now=now, warnings=warnings, cluster=told.cluster if told else None,
+                                        renew=renew)
         packed = [files.File(f"{trees}/{name}.tar", files.pack(wanted, now=now, prefix=name), 0o600)] if archive else []
         written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", wanted), *packed], trees=trees, now=now,
                                   warnings=warnings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
+from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json, span_of
 from .terminal import put
 from .. import files
 from ..clock import utc_now
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..cluster.plan.plan import HostPlan, Plan, Waiting
 
 Example = Annotated[bool, typer.Option("--example", help="Write the built-in cluster.yaml first: three hosts.")]
+
+RenewBefore = Annotated[str | None, typer.Option("--renew-before", metavar="SPAN", help=(
+    "Renew also what ends within that time (30d), or what check warns of."))]
 
 _DONE = {"create": "made", "replace": "replaced", "remove": "removed"}
 Made = dict[str | None, Counter[str]]       # host → how many files were made, replaced, removed
@@ -51,8 +54,8 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
     return int(any(todo.values()))
 
 
-def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin = None, json: Json = False,
-          explain: Explain = False, quiet: Quiet = False) -> int:
+def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin = None,
+          renew_before: RenewBefore = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
     """Make what is missing, mend what is wrong, keep the rest.
 
     What is replaced is kept under backup/. Exit status 0: done; 1: something waits for a CA's key.
@@ -63,13 +66,14 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
     from ..cluster.plan.of_workspace import plan_of
     from ..cluster.plan.plan import Waiting
     words, now, waiting, warnings = Words(quiet=quiet), utc_now(), list[Waiting](), list[str]()
+    before = None if renew_before is None else span_of("--renew-before", renew_before)
     if not example:
         workspace.description_path(folder)
     with workspace.locked(folder, now):
         if example:
             workspace.ensure_example_description(folder, now, warnings)
         cluster = workspace.read_cluster(folder, host_name=host_name())
-        planned = plan_of(folder, now=now, cluster=cluster, passphrase=key_passphrase(
+        planned = plan_of(folder, now=now, cluster=cluster, renew_before=before, passphrase=key_passphrase(
             passin, ((path, files.read(path)) for path in workspace.ca_keys(folder, cluster))))
         if explain:
             _explain(planned, words)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 Action = Literal["create", "replace", "remove"]
+# What another certificate for the same key mends, of one that is right by itself: kept unless it is to be renewed.
+RENEWED = frozenset({"expiring-soon", "outlives-ca", "strict-refused", "serial-reused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,15 @@ def step_of(row: Row, path: str, look: Look, findings: Sequence[Finding]) -> Ste
     return Step("create" if look(path).missing else "replace", row.host, path, row.name, tuple(dict.fromkeys(causes)))
 
 
-def leaf_task(row: Row, judged: Judged, look: Look) -> Task:
-    """What of a leaf's files stays: a sound key that is its own, and the certificate and kubeconfig that are right."""
+def leaf_task(row: Row, judged: Judged, look: Look, *, renew: bool = False) -> Task:
+    """What of a leaf's files stays: a sound key that is its own, and the certificate and kubeconfig that are right.
+
+    With *renew* a right certificate does not: another is made for its key.
+    """
     place, key = row.place, judged.key
     if key is not None and (key_fault(key.public_key()) or not judged.is_hosts):
         key = None
-    chain = tuple(judged.chain) if judged.pair_right and key is not None else ()
+    chain = tuple(judged.chain) if judged.pair_right and key is not None and not renew else ()
     exposed_paths = {one.path for one in judged.findings if one.cause == "key-exposed"}
     paths = []
     if place.certificate:

@@ -18,7 +18,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from kpki.errors import FileError, InputError
@@ -84,12 +84,19 @@ class _Change:
         """Of the regular file that is replaced; a link's own owner says nothing about what it stood for."""
         return (self.old.st_uid, self.old.st_gid) if self.old and stat.S_ISREG(self.old.st_mode) else None
 
+    @property
+    def in_way(self) -> bool:
+        """Whether something that is no file lies in the file's place, as a folder, which cannot have a second name."""
+        return self.old is not None and not (stat.S_ISREG(self.old.st_mode) or stat.S_ISLNK(self.old.st_mode))
+
     def carry_out(self, tree: Rooted) -> None:
         """The one moment at which the file changes."""
         if self.action == "remove":
             tree.unlink(self.target)
-        else:
-            tree.rename(self.staged, self.target)
+            return
+        if self.in_way:
+            tree.rename(self.target, self.way_back)
+        tree.rename(self.staged, self.target)
 
     @property
     def mode(self) -> int:
@@ -105,9 +112,9 @@ def replace_tree(
 
     A file with the same bytes and a mode no wider than asked is kept, untouched. A replaced one keeps owner, group and
     the stricter of both modes; it goes to `root/backup/RUN/path` first, unless *backup* is None; *run* is a name that
-    `free_run` gave, None for a new one. A symbolic link in a file's place is replaced itself; one in a folder's place
-    is followed as `resolve` does. Folders that are missing, *root* too, get *folder_mode* (or what it says of a
-    folder's path below *root*), those of the backup 0700.
+    `free_run` gave, None for a new one. What is no file, as a folder, moves there when its place is taken. A symbolic
+    link in a file's place is replaced itself; one in a folder's place is followed as `resolve` does. Folders that are
+    missing, *root* too, get *folder_mode* (or what it says of a folder's path below *root*), those of the backup 0700.
     One call is one batch: the caller splits a fleet. *warnings* gets a sentence for what went wrong once the change
     held: a copy of an old file that could not be removed, a folder that could not be made durable.
     Raises FileError (all is as before; the hint names what could not be put back or removed), RefusedError (a folder's
@@ -117,12 +124,15 @@ def replace_tree(
     with Rooted(root) as tree:
         changes = _changes(tree, files, removing)
         _sweep(tree, (change.target for change in changes))
-        todo = [change for change in changes if change.action != "keep"]
+        run = run or (backup and free_run(root, backup, now))
+        todo = [_out_of_way(tree, change, backup, run) for change in changes if change.action != "keep"]
         lost: list[str] = []
         try:
             with ExitStack() as leftovers, ExitStack() as undo:
                 work = _Work(tree, todo, folder_mode, told, undo)
-                touched, kept = work.stage(backup, run or (backup and free_run(root, backup, now)), leftovers)
+                touched, kept = work.stage(backup, run, leftovers)
+                if any(change.in_way for change in todo):
+                    touched |= kept
                 work.sync(touched | kept if work.many else kept)
                 undo.callback(work.sync, touched, [])  # runs after what was renamed is put back
                 tree.check()
@@ -186,9 +196,18 @@ def _found(tree: Rooted, target: str) -> os.stat_result | None:
             found = tree.lstat(target)
         except FileNotFoundError:
             return None
-    if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
-        raise FileError(f"{target}: a {kind(found.st_mode)}, not a regular file")
     return found
+
+
+def _out_of_way(tree: Rooted, change: _Change, backup: str | None, run: str | None) -> _Change:
+    """The change, with a way back in the backup for what is no file. Raises FileError if there is no backup."""
+    if not change.in_way:
+        return change
+    if backup is None or run is None or change.action == "remove":
+        assert change.old is not None
+        raise FileError(f"{change.target}: a {kind(change.old.st_mode)}, not a regular file")
+    place = resolve(tree.root, backup, refuse_escape=True)
+    return replace(change, way_back=os.path.join(place, run, change.file.path))
 
 
 def _same(tree: Rooted, target: str, old: os.stat_result, file: File) -> bool:
@@ -259,13 +278,14 @@ class _Work:
                 touched |= self._make(folder, self._mode_of)
             if change.action != "remove":
                 self._stage(change)
-            if change.old:
+            if change.old and not change.in_way:
                 leftovers.callback(self._remove, change.way_back)
                 self._second_name(change, change.way_back)
-                if place:
-                    path = os.path.join(place, run or "", change.file.path)
-                    if os.path.dirname(path) not in kept:
-                        kept |= self._make(os.path.dirname(path), _private)
+            if change.old and place:
+                path = os.path.join(place, run or "", change.file.path)
+                if os.path.dirname(path) not in kept:
+                    kept |= self._make(os.path.dirname(path), _private)
+                if not change.in_way:       # that goes there when its place is taken
                     self.undo.callback(self._remove, path)
                     self._second_name(change, path)
         return touched, kept
@@ -282,7 +302,11 @@ class _Work:
     def put_back(self, change: _Change, lost: list[str]) -> None:
         """Undo a rename that has happened, or not, or half (an interrupt between it and the next line)."""
         try:
-            if change.old:
+            if change.in_way:
+                if self._is_there(change.way_back):
+                    self.tree.remove(change.target)
+                    self.tree.rename(change.way_back, change.target)
+            elif change.old:
                 # of two names of one file a rename leaves both: the target untouched if it was never replaced
                 self.tree.rename(change.way_back, change.target)
             elif not self._is_there(change.staged):

@@ -110,7 +110,7 @@ ROWS = (
     Cause("shared-key", "error", "another host has the same private key: who has one of them is both",
           "openssl pkey -pubout -in FILE", _ISSUE),
     Cause("ca-key-on-worker", "error", "a CA's private key lies on a worker, which signs nothing",
-          "ls -l FILE", "rm FILE, once a control-plane host holds it"),
+          "ls -l FILE", "take the file away, once a control-plane host holds it"),
     Cause("serial-reused", "error", "another certificate of the same CA has the same serial number",
           "openssl x509 -noout -serial -issuer -in FILE", _ISSUE),
     Cause("flags-mismatch", "error", "the kubelet's flags or configuration do not name the files that are there",

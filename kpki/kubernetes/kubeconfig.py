@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import InputError
 
 API_VERSION, KIND = "v1", "Config"
+NO_SERVER = "https://API-SERVER:6443"   # what a printed command names where no file tells the URL
 
 
 class KubeconfigError(InputError):
@@ -186,6 +187,9 @@ def check_files(kubeconfig: Kubeconfig, exists: Callable[[str], bool]) -> None:
 def check_server(url: str) -> str:
     """*url*, where it can be an API server's: https, a host, a port or none. Else InputError."""
     from urllib.parse import urlsplit
+    if url == NO_SERVER:
+        raise InputError(f"{url} stands for the API server's URL, which is still to be put there",
+                         hint="the kubeconfig of another host leads to it")
     try:
         parts = urlsplit(url)
         right = parts.scheme == "https" and bool(parts.hostname) and (parts.port is None or parts.port > 0) and not (

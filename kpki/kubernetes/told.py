@@ -20,6 +20,8 @@ ENVIRONMENTS = ("var/lib/kubelet/kubeadm-flags.env", "etc/default/kubelet", "etc
 UNIT_FOLDERS = tuple(f"{folder}/systemd/system" for folder in ("lib", "usr/lib", "etc"))
 NODE_IP, OVERRIDE, ADVERTISED, SERVICES, ISSUER = (
     "node-ip", "hostname-override", "advertise-address", "service-cluster-ip-range", "service-account-issuer")
+ETCD_URLS = ("advertise-client-urls", "initial-advertise-peer-urls")
+_SAID = (NODE_IP, OVERRIDE, ADVERTISED, SERVICES, ISSUER, *ETCD_URLS)
 _WORD = re.compile(r"""--([a-z-]+)[= ]\\?["']?([^\s"'\\]+)""")
 _COMMENT = re.compile(r"^[ \t]*[#;].*$", re.MULTILINE)
 
@@ -45,8 +47,12 @@ def flags_in(component: Component, path: str, data: bytes) -> dict[str, str]:
     else:
         found = dict(_WORD.findall(_COMMENT.sub("", data.decode("utf-8", "replace"))))
     files = {flag.name for flag in component.flags if flag.rows}
-    return {name: value for name, value in found.items()
-            if name in files and value.startswith("/") or name in (NODE_IP, OVERRIDE, ADVERTISED, SERVICES, ISSUER)}
+    return {name: value for name, value in found.items() if _names_file(value) and name in files or name in _SAID}
+
+
+def _names_file(value: Any) -> bool:
+    """Whether a value is a path from the root; what holds a control character names no file."""
+    return isinstance(value, str) and value.startswith("/") and value.isprintable()
 
 
 def _configured(data: bytes) -> dict[str, str]:
@@ -60,6 +66,6 @@ def _configured(data: bytes) -> dict[str, str]:
         value: Any = documents[0].value if documents and flag.field else None
         for step in flag.field.split("."):
             value = value.get(step) if isinstance(value, dict) else None
-        if isinstance(value, str) and value.startswith("/"):
+        if _names_file(value):
             found[flag.name] = value
     return found

@@ -50,6 +50,20 @@ def test_the_commands_that_check_names_mend_it(tree: Path, kpki: Run, pki: Path)
     kpki("check", TREE, "--ca", pki / "other.pem")
 
 
+def test_the_commands_alone(tree: Path, kpki: Run, pki: Path) -> None:
+    """Each once, for `sh -e`, and what is to be restarted after them; nothing where nothing is wrong."""
+    assert kpki("check", TREE, "--commands").out == ""
+    (tree / CERTIFICATE).unlink()
+    (tree / KEY).write_bytes(b"")
+    (tree / CA).chmod(0o666)
+    told = kpki("check", TREE, "--ca", pki / "other.pem", "--ca-key", pki / "other.key", "--commands", status=1)
+    assert told.out.splitlines() == [
+        f"kpki node issue worker-1 --ca {pki}/other.pem --ca-key {pki}/other.key --address ADDRESS "
+        "--server https://10.0.0.10:6443", "# then, on worker-1: systemctl restart kubelet"]
+    assert told.err == "kpki: worker-1: 2 errors (1 certificate read)\n"
+    assert "two forms" in kpki("check", TREE, "--commands", "--json", status=2).refusal()
+
+
 def test_an_exposed_key_wants_no_new_one(tree: Path, kpki: Run) -> None:
     """Its remedy is chmod, not another pair."""
     (tree / KEY).chmod(0o644)

@@ -85,6 +85,32 @@ def test_what_is_wrong_is_made_anew_with_the_same_key(issue: Run, tmp_path: Path
     assert old in [pem.load_certificate(path.read_bytes()) for path in kept]
 
 
+def test_renew_makes_a_new_certificate_for_the_same_key(issue: Run, tmp_path: Path) -> None:
+    """Of one that is right, with what it says; the old one is in the backup."""
+    issue("worker-1", "--days", "9")
+    tree = tmp_path / "nodes/worker-1"
+    old, others = certificate(tree), {name: (tree / name).read_bytes() for name in FILES if "worker.pem" not in name}
+    issue("worker-1")
+    assert certificate(tree) == old
+    issue("worker-1", "--renew")
+    new = certificate(tree)
+    assert (new.subject, new.public_key()) == (old.subject, old.public_key()) and new.serial_number != old.serial_number
+    assert new.not_valid_after_utc - old.not_valid_after_utc > timedelta(days=355)
+    assert {name: (tree / name).read_bytes() for name in others} == others
+    kept, = (tmp_path / "backup").glob(f"*/nodes/worker-1/{SSL}/worker.pem")
+    assert pem.load_certificate(kept.read_bytes()) == old
+
+
+@pytest.mark.parametrize("words", [("--address", "ADDRESS"), ("--server", "https://API-SERVER:6443")],
+                         ids=["address", "server"])
+def test_what_check_could_not_tell_is_refused(kpki: Run, pki: Path, tmp_path: Path, words: tuple[str, str]) -> None:
+    """A word that stands for something is no address and no server: nothing is made with it."""
+    both = dict((("--address", "10.0.0.21"), SERVER, words))
+    given = [one for pair in both.items() for one in pair]
+    told = kpki("node", "issue", "w", "--ca", pki / "ca.pem", "--ca-key", pki / "ca.key", *given, status=2)
+    assert words[1] in told.refusal() and not (tmp_path / "nodes").exists()
+
+
 @pytest.mark.parametrize("spoil", ["", "weak", "encrypted"])
 def test_a_key_that_is_no_good_is_made_anew(issue: Run, pki: Path, tmp_path: Path, spoil: str) -> None:
     """An empty, weak or encrypted key in the tree is replaced, and is in the backup."""

@@ -106,8 +106,9 @@ def test_a_broken_ca_is_checks_answer(kpki: Run, described: Run) -> None:
         certificate.write_bytes(data)
         finding, = json.loads(kpki("check", "--json", status=1).out)["findings"]
         assert (finding["cause"], finding["row"], finding["host"]) == (cause, "ca", None)
-        path = finding["path"]
-        assert finding["remedy"] == [f"mv {path} {path}.aside", "kpki apply ."]      # a host's tree has it still
+        path, sound = finding["path"], "nodes/cp-1/etc/kubernetes/pki/ca"     # a host's tree has it still
+        sound += Path(path).suffix
+        assert finding["remedy"] == [f"cp -p {path} {path}.aside", f"cp {sound} {path}", "kpki apply ."]
     kpki("plan", status=2)
     for held in folder.glob("nodes/*/etc/kubernetes/pki/ca.crt"):
         held.unlink()

@@ -250,6 +250,44 @@ def test_what_cannot_be_replaced_is_named(
     assert snapshot(root) == before
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "fifo"])
+def test_what_is_no_file_moves_to_the_backup(tmp_path: Path, now: datetime, make: Callable[[Path], None]) -> None:
+    """With what is in it; if the change cannot be made, it is back, and nothing else is there."""
+    root = tmp_path / "root"
+    place, blocked = root / "etc/f", root / "etc/no"
+    place.parent.mkdir(parents=True)
+    make(place)
+    if place.is_dir():
+        (place / "notes").write_text("mine")
+    kind = stat.S_IFMT(place.lstat().st_mode)
+    blocked.write_text("a file")
+    with pytest.raises(FileError):
+        put(root, File("etc/f", b"x", 0o600), File("etc/no/f", b"x", 0o600), now=now, backup="backup")
+    assert stat.S_IFMT(place.lstat().st_mode) == kind and not (root / "backup").exists()
+    assert put(root, File("etc/f", b"x", 0o600), now=now, backup="backup") == ["replace"]
+    assert place.read_bytes() == b"x" and sorted(os.listdir(place.parent)) == ["f", "no"]
+    kept, = root.glob("backup/*/etc/f")
+    assert stat.S_IFMT(kept.lstat().st_mode) == kind
+    assert not kept.is_dir() or (kept / "notes").read_text() == "mine"
+
+
+def test_what_is_no_file_is_put_back(tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename that fails after a folder has made room leaves the folder, and nothing beside it."""
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f/notes").write_text("mine")
+    rename, calls = os.rename, list[str]()
+
+    def failing(source: str, target: str, **folders: int) -> None:
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "injected")
+        rename(source, target, **folders)
+    monkeypatch.setattr(os, "rename", failing)
+    with pytest.raises(FileError, match="input/output error"):
+        put(tmp_path, File("f", b"x", 0o600), now=now, backup="backup")
+    assert (tmp_path / "f/notes").read_text() == "mine" and os.listdir(tmp_path) == ["f"]
+
+
 def test_one_file_twice_is_refused(tmp_path: Path, now: datetime) -> None:
     """By one path, or by two that a link makes one."""
     (tmp_path / "d").mkdir()

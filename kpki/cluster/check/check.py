@@ -9,7 +9,8 @@ from datetime import datetime
 
 from .described import check_described, check_workspace
 from .plain import check_plain, inspect_plain
-from .remedies.remedy import with_remedies
+from .remedies.lines import each_once
+from .remedies.remedy import restarts, with_remedies
 from .remedies.situation import Situation
 from ..authority import sound_key, trusted_bundle
 from ..desired.rows import NODES_FOLDER
@@ -36,6 +37,11 @@ class Report:
     certificates: int               # how many were read
     unread: Sequence[Unread] = ()   # what the caller may not read, each once: no finding is of it
     notes: Sequence[str] = ()       # lines for a person: what else was not checked, and why
+    restarts: Sequence[str] = ()    # comments: which components read the mended files when they start anew
+
+    def commands(self) -> list[str]:
+        """The commands that mend everything, in order and each once, ready for `sh -e`; comments begin with `#`."""
+        return [*each_once(one.remedy for one in self.findings), *self.restarts]
 
 
 def check(path: str, *, now: datetime | None = None, host_name: str = "", node: str | None = None,
@@ -71,21 +77,22 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, ca: st
         report = _described_tree(folder, name, now=now, host_name=host_name)
         if report is not None:
             return report
-    authorities = None
+    authorities, ca_public_key = None, None
     if ca is not None:
         data = files.read(ca)
         with about(ca):
             authorities = trusted_bundle(data)
     if ca_key is not None:
         key = sound_key(files.read(ca_key))
-        if key is not None and not any(certifies(one, public_key_der(key)) for one in authorities or ()):
+        ca_public_key = None if key is None else public_key_der(key)
+        if ca_public_key and not any(certifies(one, ca_public_key) for one in authorities or ()):
             raise InputError(f"{ca_key}: not the key of {ca or 'a CA that --ca names'}",
                              hint="--ca CERT --ca-key KEY: the two halves of one CA")
     if not _is_tree(path, layout):
         owner = "" if node is None else check_node_name(node, longest=LONGEST_NAME)
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
-        here = Situation(plain.inventory, owner or "NODE", ca, ca_key, now=now)
+        here = Situation(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, now=now)
         return Report(os.path.normpath(path), with_remedies(found, here), plain.inventory.certificates(),
                       _unread(plain.inventory))
     notes = list[str]()
@@ -97,9 +104,10 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, ca: st
             described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
     found = check_node(inventory, node=owner, now=now, authorities=authorities) if described is None else [
         *described, *flag_faults(inventory)]
-    here = Situation(inventory, owner or "NODE", ca, ca_key, workspace=described is not None, now=now)
-    return Report(owner or os.path.normpath(path), with_remedies(found, here), inventory.certificates(),
-                  _unread(inventory), notes)
+    here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, workspace=described is not None, now=now)
+    findings = with_remedies(found, here)
+    return Report(owner or os.path.normpath(path), findings, inventory.certificates(), _unread(inventory), notes,
+                  tuple(restarts(findings, here)))
 
 
 def _owner(root: str, host_name: str, layout: str | None, notes: list[str]) -> str:

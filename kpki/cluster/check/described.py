@@ -5,21 +5,29 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from shlex import quote
+from itertools import chain
 
+from .remedies.authority import renewal
+from .remedies.lines import command, comment
+from .remedies.situation import inside, no_option
 from ..desired.description import GIVEN_NAMES, Cluster
-from ..desired.rows import NODES_FOLDER, Wanted
+from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
 from ..fleet.survey import processes_for
+from ..leaf_files import RENEWED
+from ..observed.contents import read_certificates, read_key
 from ..observed.inventory import Found, Inventory, Unread, certificates_in
 from ..plan.of_workspace import plan_of
-from ..plan.plan import Tally
+from ..plan.plan import Plan, Tally
 from ..plan.roots import copies
 from ..rules.judge import judge
-from ..rules.leaves import Judge
+from ..rules.leaves import WITHIN, Judge
 from ..workspace import looker_in, read_cluster
 from ...errors import AccessError, KpkiError
+from ...kubernetes.layouts import WORKSPACE
 from ...kubernetes.profiles import find_profile
+from ...kubernetes.reading import certifies
+from ...stages.keys import public_key_der
 
 
 def check_workspace(folder: str, *, now: datetime, host_name: str | None = None, only: str | None = None,
@@ -65,7 +73,7 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
     certificates, unread = 0, list(refused)
     for checked in planned.check(processes_for(len(cluster.hosts), processes), tally):
         if asked in (None, checked.host):
-            findings += [replace(one, remedy=_mended(one, folder)) for one in checked.findings]
+            findings += [replace(one, remedy=tuple(_mended(one, folder, planned))) for one in checked.findings]
             certificates += checked.tally.certificates
             unread += checked.tally.unread
     findings = findings if asked is None else [replace(one, host=None) for one in findings]
@@ -88,18 +96,41 @@ def _unread(paths: Iterable[str], only: str | None) -> list[Unread]:
     return [*found]
 
 
-def _mended(finding: Finding, folder: str) -> tuple[str, ...]:
+def _mended(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
     """The commands that mend a finding of a workspace."""
-    tree = os.path.join(folder, NODES_FOLDER, finding.host) if finding.host else folder
-    path = quote(os.path.normpath(os.path.join(tree, finding.path.partition("#")[0])))
+    apply = ["kpki", "apply", _plain(folder)]
     if finding.cause == "key-exposed":
-        return (f"chmod 600 {path}",)
-    if finding.severity == "warning" and find_profile(finding.row).kind == "ca":
-        return ("# nothing in the cluster minds, and a CA that is there is never replaced",)
-    # a folder is in a file's way; what is right by itself apply would keep
-    aside = finding.cause == "key-unreadable" and finding.host or finding.severity == "warning" \
-        and finding.cause != "kubelet-serving-self-signed"
-    return (*([f"mv {path} {path}.aside"] if aside else []), f"kpki apply {quote(folder)}")
+        tree, path = os.path.join(folder, NODES_FOLDER, finding.host or ""), finding.path.partition("#")[0]
+        path = os.path.join(tree, inside(tree, path)) if finding.host else os.path.join(folder, path)
+        yield command("chmod", "600", _plain(path))
+    elif finding.cause == "ca-key-on-worker" and not plan.holds_key(finding.row):
+        yield comment(f"neither the workspace nor a control-plane host's tree holds this key: copy {finding.path} to "
+                      f"{WORKSPACE.place(finding.row).key} first")
+    elif finding.severity == "warning" and find_profile(finding.row).kind == "ca":
+        yield from _renewed_authority(finding, folder, plan)
+    elif finding.cause in RENEWED and finding.severity == "warning":
+        yield command(*apply, "--renew-before", f"{WITHIN.days}d")
+    else:
+        yield command(*apply)
+
+
+def _renewed_authority(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
+    """The commands that give a CA of the workspace's own new dates, and every host its certificate."""
+    root, own = plan.roots[finding.row], WORKSPACE.place(finding.row)
+    if finding.cause != "expiring-soon":
+        yield comment("nothing in the cluster minds, and a CA that is there is never replaced")
+    elif root.authority is None or len(root.certificates) != 1 \
+            or (root.certificate_path, root.key_path) != (own.certificate, own.key):
+        yield comment("this CA's certificate is renewed where its key is: kpki x509 -in CA -signkey CA-KEY -days 3650 "
+                      "-out CA")
+    else:
+        yield from renewal(*(_plain(os.path.join(folder, path)) for path in (own.certificate, own.key)))
+        yield command("kpki", "apply", _plain(folder))
+
+
+def _plain(path: str) -> str:
+    """A path in its shortest form that no command takes for an option."""
+    return no_option(os.path.normpath(path))
 
 
 def check_described(folder: str, inventory: Inventory, name: str, *, now: datetime,
@@ -124,8 +155,29 @@ def _broken_authorities(cluster: Cluster, folder: str, look: Callable[[str], Fou
             faults = judge(row, look, Judge(node="", now=now)).findings
             broken = [one for one in faults if one.cause not in ("file-missing", "encrypted-key")]
             for one in broken[:1]:
-                path = next(copies(row, look, wanted), "")
-                aside = quote(os.path.join("" if folder == os.curdir else folder, path))
-                yield replace(one, path=path or one.path, remedy=(
-                    f"mv {aside} {aside}.aside", f"kpki apply {quote(folder)}") if path else (
-                        f"# a CA is never replaced: put the cluster's own back as {one.path}",))
+                path, copy = next(copies(row, look, wanted), ("", ""))
+                remedy = _put_back(path or one.path, copy, folder, look)
+                if one.cause == "expired-ca" and _is_pair(row, look):
+                    remedy = chain(renewal(*(_plain(os.path.join(folder, half)) for half in row.paths())),
+                                   [command("kpki", "apply", _plain(folder))])
+                yield replace(one, path=path or one.path, remedy=tuple(remedy))
+
+
+def _is_pair(row: Row, look: Callable[[str], Found]) -> bool:
+    """Whether a CA's file holds one certificate, and the key beside it is that one's."""
+    certificates = read_certificates(look(row.place.certificate), row.name)[0]
+    key = read_key(look(row.place.key), row.name)[0]
+    return len(certificates) == 1 and key is not None and certifies(certificates[0], public_key_der(key))
+
+
+def _put_back(path: str, copy: str, folder: str, look: Callable[[str], Found]) -> Iterator[str]:
+    """The commands that bring back a file of a workspace's CA from where the tree of a host has the right one still."""
+    broken, sound = (_plain(os.path.join(folder, one)) for one in (path, copy))
+    if look(path).problem:
+        yield comment(f"what lies at {broken} is no file: move it elsewhere; a CA is never replaced")
+    elif not copy:
+        yield comment(f"a CA is never replaced: put the cluster's own back as {path}")
+    else:
+        yield command("cp", "-p", broken, f"{broken}.aside")
+        yield command("cp", sound, broken)
+        yield command("kpki", "apply", _plain(folder))

@@ -17,8 +17,9 @@ from ... import files, pem
 from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes import reading
 from ...kubernetes.components import COMPONENTS, KUBELET
-from ...kubernetes.kubeconfig import dump_kubeconfig, load_kubeconfig
-from ...kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, LAYOUTS, SSL, Layout, Place
+from ...kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
+from ...kubernetes.layouts import (CERTIFICATE_MODE, FOLDER_MODE, KEY_MODE, KUBELET_CURRENT, LAYOUTS, SSL, Layout,
+                                   Place)
 from ...kubernetes.manifests import MANIFESTS
 from ...kubernetes.profiles import NODE_PREFIX, find_profile
 from ...kubernetes.restarts import own_files
@@ -160,12 +161,38 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
         given[kubeconfig.path] = kubeconfig
     wanted = tuple(given.values())
     _check_files(wanted, there, leaves or [own.kubelet], node, now)
+    wanted = tuple(_kept_by_kubelet(wanted, there, now))
     running = frozenset(one.name for one in COMPONENTS if one == KUBELET or any(
         path in given or not there.look(path).missing for path in own_files(own, one)))
     static = frozenset(one for one in running
                        if layout.static_pods or not look(root, f"{MANIFESTS}/{one}.yaml").missing)
     return Installation(wanted, _former(there, node) if own.kubelet in leaves else None, own, tuple(leaves), running,
                         static, tuple(_another_ca(there, wanted)))
+
+
+def _kept_by_kubelet(wanted: Sequence[files.File], there: Inventory, now: datetime) -> Iterator[files.File]:
+    """The files, with an embedded pair of the kubelet's where it keeps its own on this host: a link that leads to the
+    newest file with certificate and key, and that its kubeconfig names (pkg/kubelet/certificate, util/certificate)."""
+    place, current = there.layout.kubelet, there.look(KUBELET_CURRENT)
+    old, named = kubeconfig_of(there.found, place), Material(path=f"/{KUBELET_CURRENT}")
+    is_kept = not current.missing or current.link or old is not None and old.certificate == named
+    for one in wanted:
+        with about(one.path):
+            new = load_kubeconfig(one.data) if is_kept and one.path == place.kubeconfig else None
+        if new is None or new.certificate.data is None or new.key.data is None:
+            yield one
+            continue
+        led = replace(new, certificate=named, key=named)
+        if old is not None and (old.server, old.authority, old.certificate, old.key) == (
+                led.server, led.authority, named, named):
+            yield replace(one, data=there.look(one.path).data or b"", mode=there.look(one.path).mode)
+        else:
+            yield replace(one, data=dump_kubeconfig(led))
+        pair = new.certificate.data + new.key.data
+        if current.data != pair or not current.link:
+            path = f"{os.path.dirname(KUBELET_CURRENT)}/kubelet-client-{now:%Y-%m-%d-%H-%M-%S}.pem"
+            yield files.File(path, pair, KEY_MODE)
+            yield files.File(KUBELET_CURRENT, f"/{path}".encode(), KEY_MODE, link=True)
 
 
 def _moved(source: Sequence[files.File], layout: Layout, own: Layout) -> list[files.File]:

@@ -138,13 +138,13 @@ def check_wishes(*, days: int | None = None, algorithm: str | None = None, serve
 
 def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, server: str | None,
                validity: timedelta, algorithm: str | None, layout: str, now: datetime, warnings: list[str],
-               cluster: Cluster | None = None) -> tuple[Row, tuple[files.File, ...]]:
+               cluster: Cluster | None = None, renew: bool = False) -> tuple[Row, tuple[files.File, ...]]:
     """A *row* of a host (None: its kubelet's), and the files of it that the tree *root* is to hold.
 
-    What is right there stays, the rest is made anew. A key that loads and is strong enough is kept, unless another
-    *algorithm* is asked for; a new one is of that, of the *cluster*'s or of the CA's. What the *cluster* says of the
-    row counts, where it knows the host. Raises InputError where an address or the server is needed and nothing tells
-    it.
+    What is right there stays, the rest is made anew; with *renew* a right certificate too, for its key. A key that
+    loads and is strong enough is kept, unless another *algorithm* is asked for; a new one is of that, of the
+    *cluster*'s or of the CA's. What the *cluster* says of the row counts, where it knows the host. Raises InputError
+    where an address or the server is needed and nothing tells it.
     """
     there = require(inspect(root, layout=layout))
     kubeconfig = kubeconfig_of(there.found, there.layout.kubelet if row is None else there.layout.place(row))
@@ -155,7 +155,7 @@ def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, 
     judged = judge_host(there, wanted, now=now, authorities=load_bundle(ca.bundle), server=server)
     if judged.key is not None and algorithm is not None and key_algorithm(judged.key) != algorithm:
         judged.key = None
-    task = leaf_task(wanted, judged, there.look)
+    task = leaf_task(wanted, judged, there.look, renew=renew)
     if task.changes(wanted.place.kubeconfig) and wanted.kubeconfig and wanted.kubeconfig.server == _NO_SERVER:
         raise no_server(node.name)
     usual = cluster.algorithm if cluster else None

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .roots import NewKey, Read, ServiceAccounts, load_root, load_service_accounts, make_root, make_service_accounts
@@ -12,11 +12,11 @@ from ..desired.description import Cluster, Host
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
 from ..fleet.survey import Marks, key_mark, serial_mark, survey
-from ..leaf_files import Step, Task, leaf_files, leaf_task, step_of
+from ..leaf_files import RENEWED, Step, Task, leaf_files, leaf_task, step_of
 from ..observed.inventory import Found, refusal
 from ..rules.judge import judge
 from ..rules.judged import Judged, Look, exposed, serial_reused
-from ..rules.leaves import Judge, Kind
+from ..rules.leaves import WITHIN, Judge, Kind
 from ... import pem
 from ...clock import utc_now
 from ...errors import InputError
@@ -73,15 +73,17 @@ def nothing_there(path: str) -> Found:
 
 
 def make_plan(cluster: Cluster, *, look: Look = nothing_there, read: Read | None = None,
-              passphrase: bytes | None = None, now: datetime | None = None) -> Plan:
+              passphrase: bytes | None = None, now: datetime | None = None,
+              renew_before: timedelta | None = None) -> Plan:
     """The plan for a cluster: what to make or mend, given what is there.
 
     *look* shows a file of the workspace by its path (default: nothing is there), *read* reads the CAs that the
-    description names, *passphrase* opens their keys, *now* (UTC, None: the clock) is the moment. Raises InputError,
+    description names, *passphrase* opens their keys, *now* (UTC, None: the clock) is the moment. With *renew_before* a
+    right certificate that ends within that time, or that check warns of, is made anew for its key. Raises InputError,
     FileError or RefusedError where a CA that is there cannot be used: none is ever replaced. The steps of a plan raise
     AccessError if *look* could not read a file for lack of permission.
     """
-    return Plan(cluster, look, read or _unread, passphrase, now or utc_now())
+    return Plan(cluster, look, read or _unread, passphrase, now or utc_now(), renew_before)
 
 
 def _unread(path: str) -> bytes:
@@ -91,8 +93,9 @@ def _unread(path: str) -> bytes:
 class Plan:
     """What is to be done for a cluster, host by host; nothing of a host is kept once it has been told."""
 
-    def __init__(self, cluster: Cluster, look: Look, read: Read, passphrase: bytes | None, now: datetime) -> None:
-        self.cluster, self.now, self._look = cluster, now, look
+    def __init__(self, cluster: Cluster, look: Look, read: Read, passphrase: bytes | None, now: datetime,
+                 renew_before: timedelta | None = None) -> None:
+        self.cluster, self.now, self.renew_before, self._look = cluster, now, renew_before, look
         self.unread = dict[str, None]()     # the files and folders that the caller may not read, as far as looked for
         self.warnings: list[str] = []
         self.new_key: NewKey = make_key     # where keys of an algorithm come from
@@ -193,8 +196,9 @@ class Plan:
                      sure=frozenset(self.roots), exact=True, signers=self._signers, servers=self._servers,
                      unmade=self.unmade, service_accounts=self._service_accounts,
                      authority_paths={row.place.certificate: row.name for row in rows if row.profile.kind == "ca"},
-                     forbidden=self._ca_keys if host and not host.roles else (), warns=warns,
-                     proved=self._proved)
+                     forbidden=self._ca_keys if host and not host.roles else (),
+                     warns=warns or self.renew_before is not None, proved=self._proved,
+                     within=WITHIN if self.renew_before is None else self.renew_before)
 
     def _judge(self, row: Row, look: Look, by: Judge) -> Judged:
         """What was found of a row; a leaf's key or serial number that another has too is not its own."""
@@ -213,7 +217,10 @@ class Plan:
         return judged
 
     def _add(self, row: Row, judged: Judged, look: Look, tasks: list[Task], waiting: list[Waiting]) -> None:
-        task = (leaf_task if row.profile.kind == "leaf" else self._copy_task)(row, judged, look)
+        if row.profile.kind == "leaf":
+            task = leaf_task(row, judged, look, renew=self._is_renewed(row, judged))
+        else:
+            task = self._copy_task(row, judged, look)
         if not task.steps:
             return
         root = self.roots.get(row.profile.signer or "")
@@ -223,14 +230,27 @@ class Plan:
         else:
             tasks.append(task)
 
+    def _is_renewed(self, row: Row, judged: Judged) -> bool:
+        """Whether a right certificate is made anew, because that was asked for and mends what check warns of."""
+        causes = {one.cause for one in judged.findings if one.row == row.name} & RENEWED
+        if self.renew_before is None or not causes or not judged.chain:
+            return False
+        signer = self._signers.get(row.profile.signer or "")    # no leaf is issued past its end
+        return causes != {"expiring-soon"} or signer is None \
+            or judged.chain[0].not_valid_after_utc < signer.not_valid_after_utc
+
     def _copy_task(self, row: Row, judged: Judged, look: Look) -> Task:
         """A CA or the service accounts' pair on a host: files that are not what the workspace has are replaced."""
         unmade = row.name in self.unmade or row.profile.kind == "key" and self._service_accounts is None
         wrong = {finding.path for finding in judged.findings}
         steps = [step_of(row, path, look, judged.findings) for path in row.paths() if unmade or path in wrong]
         steps += [Step("remove", row.host, one.path, one.row, (one.cause,)) for one in judged.findings
-                  if one.cause == "ca-key-on-worker"]
+                  if one.cause == "ca-key-on-worker" and self.holds_key(one.row)]
         return Task(row, tuple(steps))
+
+    def holds_key(self, row: str) -> bool:
+        """Whether the workspace, or a control-plane host's tree in it, holds the private key of a CA's row."""
+        return self.roots[row].key_pem is not None
 
     def _own_findings(self, row: Row) -> Iterator[Finding]:
         """The workspace's own CA or service accounts' pair: what of it is missing, or can be read by others."""

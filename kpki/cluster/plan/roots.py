@@ -172,19 +172,22 @@ def _places(row: Row, wanted: Wanted) -> Iterator[tuple[str, str]]:
                     yield f"{tree}/{one.place.certificate}", f"{tree}/{one.place.key}"
 
 
-def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[str]:
-    """Which of a workspace's two files of a CA is the wrong one, where the tree of a host has the right one still, so
-    that apply takes it back from there once that file is gone."""
+def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[tuple[str, str]]:
+    """Which of a workspace's two files of a CA is wrong, and where a host's tree has the right one still."""
     place = row.place
     (_, own_key), *others = _places(row, wanted)
     key, certificates = sound_key(look(own_key).data or b""), read_certificates(look(place.certificate), row.name)[0]
     for certificate_path, key_path in others:
         copy, copied = read_certificates(look(certificate_path), row.name)[0], sound_key(look(key_path).data or b"")
-        if copy and (key is None or any(reading.certifies(one, keys.public_key_der(key)) for one in copy)) \
-                and copy != certificates:
-            yield place.certificate
-        elif copied and any(reading.certifies(one, keys.public_key_der(copied)) for one in certificates):
-            yield place.key
+        if copy and copy != certificates and (key is None or _is_for(key, copy)):
+            yield place.certificate, certificate_path
+        elif not _is_for(key, certificates) and _is_for(copied, certificates):
+            yield place.key, key_path
+
+
+def _is_for(key: PrivateKeyTypes | None, certificates: Sequence[Certificate]) -> bool:
+    """Whether one of these certificates is for a key."""
+    return key is not None and any(reading.certifies(one, keys.public_key_der(key)) for one in certificates)
 
 
 def _key_elsewhere(certificate: Found, look: Look, places: Iterator[tuple[str, str]]) -> Found | None:

@@ -296,7 +296,8 @@ def flag_faults(inventory: Inventory) -> Iterator[Finding]:
     rows = {(one.name, flag.name): flag.rows[0] for one in COMPONENTS for flag in one.flags if flag.rows}
     sure = {key: told for key, told in inventory.told.items() if key[0] not in inventory.untold}
     for (component, name), told in sure.items():
-        if component != KUBELET.name and told.path and told.path not in spoken and inventory.look(told.path).missing:
+        if (component, name) in rows and component != KUBELET.name and told.path not in spoken \
+                and inventory.look(told.path).missing:
             yield Finding("file-missing", told.path, rows[component, name], f"it is not there, and /{told.source} "
                           f"names it for {component} (--{name})")
     held = [(place, True) for place in inventory.layout.places if any(

@@ -111,12 +111,14 @@ def test_another_hosts_key_is_wrong_where_it_was_put(check: Check) -> None:
     ("", "pki/etcd/ca.crt", "bad-pem"), ("pki/ca.crt", "pki/front-proxy-ca.crt", "key-cert-mismatch"),
     ("cluster.yaml", "pki/ca.key", "bad-pem")], ids=["emptied", "another", "garbage"])
 def test_a_workspaces_ca_comes_back_from_a_host(check: Check, source: str, path: str, cause: str) -> None:
-    """The broken half is the one finding; moved aside, it is taken again from the host that holds it still."""
+    """The broken half is the one finding; a copy of it is kept, and it is taken again from the host that holds it."""
     before, broken = contents(), Path(path)
     broken.write_bytes(Path(source).read_bytes() if source else b"")
     finding, = check()
     assert (finding["host"], finding["path"]) == (None, path) and finding["cause"] == cause
-    assert finding["remedy"] == [f"mv {path} {path}.aside", "kpki apply ."]
+    sound = at("cp-1", {"pki/etcd/ca.crt": "etcd-ca", "pki/front-proxy-ca.crt": "front-proxy-ca",
+                        "pki/ca.key": "ca-key"}[path])
+    assert finding["remedy"] == [f"cp -p {path} {path}.aside", f"cp {sound} {path}", "kpki apply ."]
     mend(finding)
     assert check() == [] and contents() == before
 

@@ -107,3 +107,14 @@ def test_a_tree_tells_its_addresses_and_server(tree: Any) -> None:
     tree.put("etc/default/kubelet", b"KUBELET_EXTRA_ARGS=--node-ip=10.0.0.23\n")
     tree.put("etc/kubernetes/worker-kubeconfig.yaml", b"")
     assert issue("worker-1").startswith(" --address 10.0.0.23 --server https://API-SERVER:6443")
+
+
+def test_names_that_a_finding_misses_are_in_the_new_certificate() -> None:
+    """Whatever tells of them; what can be no name or address is left out."""
+    finding = Finding("missing-san-ip", "etc/kubernetes/ssl/apiserver.pem", "apiserver", "x",
+                      expected="IP:10.9.9.9, IP:x; reboot, DNS:api.example, DNS:$(reboot), IP:2001:db8::1")
+    told, = with_remedies([finding], Situation(nothing_in("/"), "w", "ca.pem", "k.pem"))
+    command = next(one for one in told.remedy if one.startswith("kpki node issue"))
+    words = command.split()
+    values = [(option, value) for option, value in zip(words, words[1:]) if option in ("--address", "--dns")]
+    assert values == [("--address", "10.9.9.9"), ("--address", "2001:db8::1"), ("--dns", "api.example")]

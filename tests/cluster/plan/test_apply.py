@@ -5,10 +5,11 @@ import os
 import shutil
 import signal
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from kpki.cluster.plan.apply import apply
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.plan.plan import Waiting
 from kpki.errors import FileError
+from kpki.files import File
 from kpki.kubernetes.profiles import CA
 from kpki.stages.keys import public_key_der
 
@@ -52,11 +54,12 @@ class Space:
 
     folder: Path
 
-    def run(self, now: datetime = LATER, *, processes: int | None = None) -> list[Step]:
+    def run(self, now: datetime = LATER, *, processes: int | None = None,
+            renew_before: timedelta | None = None) -> list[Step]:
         """apply, as the command calls it; what waits is in `waiting` and what is to be told in `warnings`."""
         self.waiting: list[Waiting] = []
         with workspace.locked(str(self.folder), now):
-            plan = plan_of(str(self.folder), now=now)
+            plan = plan_of(str(self.folder), now=now, renew_before=renew_before)
             steps = [*apply(plan, str(self.folder), now=now, waiting=self.waiting, processes=processes)]
         self.warnings = plan.warnings
         return steps
@@ -313,15 +316,32 @@ def test_several_processes_do_what_one_does(space: Space, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("fleet")
-def test_an_error_in_a_process_is_the_callers(space: Space) -> None:
-    """A folder where a file should be: the same error as from one process, and what was done stays done."""
+def test_an_error_in_a_process_is_the_callers(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that cannot be written: the same error as from one process, and what was done stays done."""
     lose(space)
+    write = room.write
+
+    def failing(folder: str, wanted: Sequence[File], **rest: Any) -> Any:
+        if any("/w-2/" in one.path for one in wanted):
+            raise FileError("w-2/etc/kubernetes/kubelet.conf: injected")
+        return write(folder, wanted, **rest)
+    monkeypatch.setattr(room, "write", failing)
+    with pytest.raises(FileError, match=r"w-2/etc/kubernetes/kubelet\.conf: injected"):
+        space.run(processes=2)
+    monkeypatch.undo()
+    assert [one.host for one in space.left()] == ["w-2"]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_folder_in_a_files_place_is_kept_in_the_backup(space: Space) -> None:
+    """It makes room for the file, with what is in it; the host is right afterwards."""
     path = space.path(KUBELET, "w-2")
     path.unlink()
     path.mkdir()
-    with pytest.raises(FileError, match=r"w-2/etc/kubernetes/kubelet\.conf: a folder, not a regular file"):
-        space.run(processes=2)
-    assert [one.host for one in space.left()] == ["w-2"]
+    (path / "notes").write_text("mine")
+    assert {one.host for one in space.run(processes=1)} == {"w-2"}
+    assert path.is_file() and space.left() == []
+    assert [one.read_text() for one in space.folder.glob(f"backup/*/nodes/w-2/{KUBELET}/notes")] == ["mine"]
 
 
 @pytest.mark.usefixtures("fleet")
@@ -388,3 +408,66 @@ def test_rsa_keys_are_made_ahead_and_each_is_used_once(tmp_path: Path) -> None:
     found = {public_key_der(pem.load_key(path.read_bytes())) for path in folder.rglob("*.key")}
     assert len(found) == 4 + 2 * 8 + 2      # the CAs' and the service accounts'; each control plane's; each worker's
     assert space.left(NOW) == []
+
+
+# What is right, and is to be renewed
+
+SOON = NOW + timedelta(days=340)        # what apply has made ends after 365
+
+
+def served(space: Space) -> tuple[bytes, bytes]:
+    return space.path(SERVER, "cp-1").read_bytes(), space.path(SERVER_KEY, "cp-1").read_bytes()
+
+
+def test_what_ends_soon_is_renewed_for_its_key(space: Space) -> None:
+    """Every leaf, and nothing else, is made anew for the key that it has; the old one is in the backup, and a second
+    run changes nothing. Without that wish, or with a shorter time, what is right stays."""
+    before, authorities = served(space), space.path("pki/ca.crt").read_bytes()
+    assert space.run(SOON) == [] and space.run(SOON, renew_before=timedelta(days=20)) == []
+    steps = space.run(SOON, renew_before=timedelta(days=30))
+    leaves = {path for host in ("cp-1", "cp-2", "w-1", "w-2") for path in space.path(f"nodes/{host}").rglob("*")
+              if path.suffix in (".crt", ".conf") and "ca.crt" not in path.name}
+    assert {space.path(one.path, one.host) for one in steps} == leaves | {space.path("users/admin.conf")}
+    assert {one.causes for one in steps} == {("expiring-soon",)} and {one.action for one in steps} == {"replace"}
+    certificate, key = served(space)
+    assert key == before[1] and certificate != before[0] and space.path("pki/ca.crt").read_bytes() == authorities
+    old, new = pem.load_certificate(before[0]), pem.load_certificate(certificate)
+    assert (new.subject, new.public_key()) == (old.subject, old.public_key())
+    assert new.not_valid_after_utc - old.not_valid_after_utc == timedelta(days=340)
+    assert space.backups()[f"nodes/cp-1/{SERVER}"] == before[0]
+    assert space.run(SOON, renew_before=timedelta(days=30)) == []
+
+
+def test_what_cannot_last_longer_is_not_renewed_again(space: Space) -> None:
+    """A leaf that ends with its CA stays: no certificate is issued past that."""
+    end = NOW + timedelta(days=3640)
+    space.run(end - timedelta(days=1))
+    assert space.run(end, renew_before=timedelta(days=30)) == []
+
+
+def test_what_outlives_its_ca_is_renewed(space: Space) -> None:
+    """The new one ends with the CA."""
+    from kpki.stages.certificates import x509_resign
+    root = plan_of(str(space.folder), now=NOW).roots["ca"].ready()
+    place = space.path(SERVER, "cp-1")
+    long = x509_resign(pem.load_certificate(place.read_bytes()), root.certificate, root.key, days=9000, now=NOW)
+    place.write_bytes(pem.dump_certificate(long))
+    assert space.run() == []
+    assert [(one.host, one.path, one.causes) for one in space.run(renew_before=timedelta(0))] == [
+        ("cp-1", SERVER, ("outlives-ca",))]
+    assert pem.load_certificate(place.read_bytes()).not_valid_after_utc <= root.certificate.not_valid_after_utc
+
+
+def test_a_cas_key_on_a_worker_stays_if_nobody_else_holds_it(space: Space) -> None:
+    """The only copy is not taken away; once a control-plane host has one, it is, and is in the backup."""
+    held = [space.path("pki/ca.key"), *(space.path(f"{PKI}/ca.key", host) for host in ("cp-1", "cp-2"))]
+    key, stray = held[0].read_bytes(), space.path(f"{PKI}/ca.key", "w-1")
+    for path in held:
+        path.unlink()
+    stray.write_bytes(key)
+    stray.chmod(0o600)
+    assert [one for one in space.run() if one.action == "remove"] == [] and stray.read_bytes() == key
+    held[1].write_bytes(key)
+    held[1].chmod(0o600)
+    assert [(one.host, one.path) for one in space.run() if one.action == "remove"] == [("w-1", f"{PKI}/ca.key")]
+    assert not stray.exists() and space.backups()[f"nodes/w-1/{PKI}/ca.key"] == key

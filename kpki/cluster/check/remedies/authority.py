@@ -4,11 +4,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from .leaf import leaf_remedy
-from .situation import Situation
+from .lines import command, comment
+from .situation import Situation, no_option
 from ...finding import Finding
 from ...leaf_files import ca_path
 from ...observed.contents import read_certificates, read_key
@@ -16,8 +16,9 @@ from ...observed.inventory import Found, kubeconfig_of
 from ...rules.leaves import ca_fault
 from ....kubernetes import reading
 from ....kubernetes.layouts import Place
-from ....kubernetes.profiles import ca_identity, find_profile, subject_name
+from ....kubernetes.profiles import find_profile
 from ....stages.der import UTF8
+from ....stages.keys import public_key_der
 from ....stages.names import load_name
 from ....stages.objects import by_oid
 
@@ -36,49 +37,58 @@ def authority_remedy(finding: Finding, place: Place, path: str, here: Situation)
     own_key = read_key(inventory.look(place.key), place.row)[0] if place.key else None
     if path == place.key:
         yield from _authority_key(finding, place, here)
-    elif finding.cause in ("expired-ca", "not-yet-valid"):
-        yield from _renewed(place, own_key is not None, here)
+    elif finding.cause in ("expired-ca", "not-yet-valid", "expiring-soon"):
+        yield from _renewed(place, here)
     elif finding.cause in OF_THE_CA and own_key is None:
-        yield "# Kubernetes takes it; the CA certificate that strict clients want is made with the CA's key"
-    elif place.row == "ca" and here.ca is not None:
-        yield f"cp {quote(here.ca)} {here.at(path)}"
-    elif here.workspace and place.certificate == ca_path(inventory.layout):
+        yield comment("Kubernetes takes it; the CA certificate that strict clients want is made with the CA's key")
+    elif finding.cause == "key-unreadable" and place not in inventory.layout.node_places():
+        yield comment(f"what lies at {here.at(path)} is no file: move it elsewhere, and check again")
+    elif place.row == "ca" and here.ca is not None and finding.cause not in ("key-unreadable", *OF_THE_CA):
+        yield from _kept(path, here)
+        yield command("cp", no_option(here.ca), here.at(path))
+    elif finding.cause == "key-unreadable" or here.workspace and place.certificate == ca_path(inventory.layout):
         yield from leaf_remedy(inventory.layout.kubelet.row, here)
-    elif (copy := _copy(place, here)) or own_key is not None:
+    elif made := [*_copied(place, here)] or own_key and [*_made_again(place, public_key_der(own_key), here)]:
         folder = posixpath.dirname(path)
-        if not inventory.look(path).missing and finding.cause != "key-unreadable":
-            yield f"cp -p {here.at(path)} {here.at(path)}.aside"
-        elif folder not in {posixpath.dirname(one) for one, found in inventory.found.items() if not found.missing}:
-            yield f"mkdir -p {here.at(folder)}"
-        yield from [copy] if copy else _made_again(place, here)
+        if folder not in {posixpath.dirname(one) for one, found in inventory.found.items() if not found.missing}:
+            yield command("mkdir", "-p", here.at(folder))
+        yield from _kept(path, here)
+        yield from made
     elif place in inventory.layout.node_places():
         yield from leaf_remedy(inventory.layout.kubelet.row, here)
     else:
-        yield f"# copy the cluster's {path} from another control-plane host: without its key nothing can make it again"
+        yield comment(f"copy the cluster's {path} from another control-plane host: nothing here tells how it was made")
+
+
+def _kept(path: str, here: Situation) -> Iterator[str]:
+    """The command that keeps a copy of what is to be replaced."""
+    if here.holds(path):
+        yield command("cp", "-p", here.at(path), f"{here.at(path)}.aside")
 
 
 def _authority_key(finding: Finding, place: Place, here: Situation) -> Iterator[str]:
     path = here.at(place.key)
     if finding.cause == "encrypted-key":
-        yield f"kpki pkey -in {path} -out {path}"
-    elif place.row == "ca" and here.ca_key is not None:
-        yield f"install -m 600 {quote(here.ca_key)} {path}"
+        yield command("kpki", "pkey", "-in", path, "-out", path)
+    elif place.row == "ca" and here.ca_key is not None and finding.cause != "key-unreadable":
+        if here.holds(place.key):
+            yield command("install", "-m", "600", path, f"{path}.aside")
+        yield command("kpki", "pkey", "-in", here.ca_key, "-traditional", "-out", path)
     else:
-        yield (f"# no command makes a CA's key again: copy {place.key} from another control-plane host; if it is lost "
-               "on all of them, everything that it signed stays good until it ends, and then a new CA is needed")
+        yield comment(f"no command makes a CA's key again: copy {place.key} from another control-plane host; if it is "
+                      "lost on all of them, everything that it signed stays good until it ends, and then a new CA is "
+                      "needed")
 
 
-def _renewed(place: Place, has_key: bool, here: Situation) -> Iterator[str]:
+def _renewed(place: Place, here: Situation) -> Iterator[str]:
     """A CA's certificate with new dates: the same name and key, so that what it signed stays good."""
-    certificate = here.at(place.certificate)
-    key = quote(here.ca_key) if place.row == "ca" and here.ca_key else here.at(place.key) if has_key else None
-    if key is None:
-        yield (f"# at the CA: kpki x509 -in CA -signkey CA-KEY -days {_CA_DAYS} -out CA renews it; then copy it to "
-               f"{place.certificate} on every host")
-        return
-    yield f"cp -p {certificate} {certificate}.aside"
-    yield f"kpki x509 -in {certificate} -signkey {key} -days {_CA_DAYS} -out {certificate}"
+    certificate, key = here.at(place.certificate), _proved_key(place, here)
     old = read_certificates(here.inventory.look(place.certificate), place.row)[0]
+    if key is None or len(old) != 1:
+        yield comment(f"at the CA: kpki x509 -in CA -signkey CA-KEY -days {_CA_DAYS} -out CA renews it; then copy it "
+                      f"to {place.certificate} on every host")
+        return
+    yield from renewal(certificate, key)
     for other in here.inventory.layout.places:
         kubeconfig = kubeconfig_of(here.inventory.found, other)
         embedded = kubeconfig and kubeconfig.authority.data
@@ -86,23 +96,39 @@ def _renewed(place: Place, has_key: bool, here: Situation) -> Iterator[str]:
             yield from leaf_remedy(other.row, here)
 
 
-def _copy(place: Place, here: Situation) -> str | None:
+def renewal(certificate: str, key: str) -> Iterator[str]:
+    """The commands that give a CA's certificate new dates by the key that it is for; a copy of it is kept."""
+    yield command("cp", "-p", certificate, f"{certificate}.aside")
+    yield command("kpki", "x509", "-in", certificate, "-signkey", key, "-days", str(_CA_DAYS), "-out", certificate)
+
+
+def _proved_key(place: Place, here: Situation) -> str | None:
+    """The file of the key that a CA's certificate is for, None where no file at hand is proved to hold it."""
+    certificates = read_certificates(here.inventory.look(place.certificate), place.row)[0]
+    own = read_key(here.inventory.look(place.key), place.row)[0] if place.key else None
+    keys = {here.ca_key: here.ca_public_key, here.at(place.key): own and public_key_der(own)}
+    return next((path for path, public_key in keys.items() if path and public_key and any(
+        reading.certifies(one, public_key) for one in certificates)), None)
+
+
+def _copied(place: Place, here: Situation) -> Iterator[str]:
     """The command that takes a CA's certificate from where the tree has it too: another file, or a kubeconfig."""
     inventory = here.inventory
-    wanted = _signed(place.row, here)
+    wanted, target = _signed(place.row, here), here.at(place.certificate)
     for other in inventory.layout.places:
         if other.row == place.row and other.certificate and other.certificate != place.certificate \
                 and _is_one_of(inventory.look(other.certificate), wanted, here):
-            return f"cp {here.at(other.certificate)} {here.at(place.certificate)}"
+            yield command("cp", here.at(other.certificate), target)
+            return
     for other in inventory.layout.places if place.row == "ca" else ():
         data = inventory.look(other.kubeconfig).data if other.kubeconfig else None
         kubeconfig = kubeconfig_of(inventory.found, other)
         if data and kubeconfig and kubeconfig.authority.data \
                 and re.search(rb"^ *certificate-authority-data: [A-Za-z0-9+/=]+\r?$", data, re.MULTILINE) \
                 and _is_one_of(Found("", kubeconfig.authority.data), wanted, here):
-            return (f"sed -n 's/^ *certificate-authority-data: //p' {here.at(other.kubeconfig)} | base64 -d > "
-                    f"{here.at(place.certificate)}")
-    return None
+            field = command("sed", "-n", "s/^ *certificate-authority-data: //p", here.at(other.kubeconfig))
+            yield f"{field} | base64 -d > {command(target)}"
+            return
 
 
 def _signed(row: str, here: Situation) -> Sequence[Certificate]:
@@ -125,22 +151,24 @@ def _is_one_of(found: Found, leaves: Sequence[Certificate], here: Situation) -> 
         and (not leaves or any(reading.signed_by(leaf, one) for leaf in leaves for one in certificates))
 
 
-def _made_again(place: Place, here: Situation) -> Iterator[str]:
-    """A CA's certificate made of its key: under the name that the leaves have for their issuer, byte for byte."""
-    leaves = _signed(place.row, here)
-    name = load_name(reading.issuer_der(leaves[0])) if leaves else subject_name(
-        ca_identity(find_profile(place.row)))
+def _made_again(place: Place, public_key: bytes, here: Situation) -> Iterator[str]:
+    """A CA's certificate made of its key: under the name that the leaves have for their issuer, byte for byte. Nothing
+    where no leaf proves that this is their CA's key."""
+    leaf = next((one for one in _signed(place.row, here) if reading.has_signed(public_key, one)), None)
+    if leaf is None:
+        return
+    name = load_name(reading.issuer_der(leaf))
     # Go, like kubeadm, writes a PrintableString where the characters allow it; openssl a UTF8String all the same
     plain = any(one.tag == UTF8 and _PRINTABLE.fullmatch(one.text) for rdn in name.rdns for one in rdn)
     mask = "utf8only" if plain else "MASK:0x2002"
     subject = "".join("/" + "+".join(f"{_short(one.oid)}={_escaped(one.text)}" for one in rdn) for rdn in name.rdns)
-    identifier = reading.authority_key_identifier(leaves[0]) if leaves else None
-    lines = ["[req]", "distinguished_name=dn", f"string_mask={mask}", "utf8=yes", "x509_extensions=ca", "[dn]", "[ca]",
-             *_MAY_SIGN, f"subjectKeyIdentifier={identifier.hex() if identifier else 'hash'}"]
-    yield f"printf '%s\\n' {' '.join(map(quote, lines))} > ca.cnf"
-    yield (f"kpki req -x509 -new -config ca.cnf -key {here.at(place.key)} -subj {quote(subject)} -days {_CA_DAYS} "
-           f"-out {here.at(place.certificate)}")
-    yield "rm ca.cnf"
+    identifier = reading.authority_key_identifier(leaf)
+    config = command("printf", "%s\\n", "[req]", "distinguished_name=dn", f"string_mask={mask}", "utf8=yes",
+                     "x509_extensions=ca", "[dn]", "[ca]", *_MAY_SIGN,
+                     f"subjectKeyIdentifier={identifier.hex() if identifier else 'hash'}")
+    request = command("kpki", "req", "-x509", "-new", "-config", "/dev/stdin", "-key", here.at(place.key), "-subj",
+                      subject, "-days", str(_CA_DAYS), "-out", here.at(place.certificate))
+    yield request if request.startswith("#") else f"{config} | {request}"
 
 
 def _short(oid: str) -> str:

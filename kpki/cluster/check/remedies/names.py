@@ -3,37 +3,57 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from shlex import quote
 from urllib.parse import urlsplit
 
 from .situation import Situation
+from ...finding import Finding
 from ...node.node import USUAL_NAMES
 from ...observed.inventory import HOSTS, kubeconfig_of
 from ...rules.host import certified_names, row_of
 from ....errors import InputError
 from ....kubernetes import reading
+from ....kubernetes.kubeconfig import NO_SERVER
 from ....kubernetes.layouts import Place
-from ....kubernetes.profiles import Profile, check_address, find_profile
-from ....kubernetes.told import ISSUER, NODE_IP, SERVICES
+from ....kubernetes.profiles import Profile, check_address, check_dns_name, find_profile
+from ....kubernetes.told import ADVERTISED, ETCD_URLS, ISSUER, NODE_IP, SERVICES
 from ....pem import load_certificate
 
-NO_ADDRESS, NO_SERVER = "ADDRESS", "https://API-SERVER:6443"
+_NO_ADDRESS = "ADDRESS"
+_NAMES = ("missing-san-ip", "missing-san-dns", "legacy-cn-no-san")      # causes that say what should be named
+# Words for what no file tells, and what a person puts there. kpki refuses them, so that no command runs with them.
+UNTOLD = {_NO_ADDRESS: f"{_NO_ADDRESS} is the node's own, as `kubectl get nodes -o wide` shows it",
+          NO_SERVER: f"{NO_SERVER} is where another host's kubeconfig leads"}
 
 
-def names_options(place: Place, profile: Profile, here: Situation) -> str:
-    """The options for the names and addresses that a row's certificate is to have: what the tree tells of them."""
+def names_options(place: Place, profile: Profile, here: Situation, missing: reading.Names) -> list[str]:
+    """The options for the names and addresses that a row's certificate is to have: those that are *missing* from the
+    one that is there, and what the tree tells of them."""
     if profile.sans == "none" and place != here.inventory.layout.kubelet:
-        return ""
-    found = _found_names(place, profile, here)
+        return []
+    found = _found_names(place, profile, here, missing)
     own = {here.node, *(USUAL_NAMES[profile.sans][0] if profile.sans != "none" else ())}
-    addresses = found.addresses or (NO_ADDRESS,) * (profile.sans != "none")
-    return "".join([f" --address {one}" for one in addresses]
-                   + [f" --dns {quote(one)}" for one in found.dns if one not in own])
+    addresses = [*found.addresses] or [_NO_ADDRESS] * (profile.sans != "none")
+    dns = [one for one in found.dns if one not in own]
+    return [word for option, values in (("--address", addresses), ("--dns", dns)) for value in values
+            for word in (option, value)]
 
 
-def _found_names(place: Place, profile: Profile, here: Situation) -> reading.Names:
+def missing_names(finding: Finding | None) -> reading.Names:
+    """What a finding says that a certificate should name."""
+    dns, addresses = list[str](), list[str]()
+    for word in finding.expected.split(", ") if finding and finding.cause in _NAMES else ():
+        kind, _, name = word.partition(":")
+        with suppress(InputError):
+            if kind == "IP":
+                addresses.append(check_address(name))
+            elif kind == "DNS":
+                dns.append(check_dns_name(name))
+    return reading.Names(tuple(dns), tuple(addresses))
+
+
+def _found_names(place: Place, profile: Profile, here: Situation, missing: reading.Names) -> reading.Names:
     """What the certificate that is there says, where it is this row's own, and what the tree's other files add."""
     inventory, dns, addresses = here.inventory, list[str](), list[str]()
     kubeconfig = kubeconfig_of(inventory.found, place)
@@ -41,17 +61,74 @@ def _found_names(place: Place, profile: Profile, here: Situation) -> reading.Nam
     for names in _certified(data or b"", profile, here.node):
         dns, addresses = [*names.dns], [*names.addresses]
     wanted = row_of(place, inventory, here.node).identity
-    kubelet = inventory.layout.kubelet
+    if not addresses and profile.sans != "none":
+        addresses = _own_addresses(here)
     if profile.sans == "apiserver":
         services = _services(here)
         dns, addresses = [*dns, *services.dns], [*addresses, *services.addresses]
-    if not addresses and place != kubelet and profile.sans != "none":
-        addresses += _found_names(kubelet, find_profile(kubelet.row), here).addresses
-    if not addresses and profile.sans != "none":
-        addresses += _told_addresses(here)
     usual = USUAL_NAMES[profile.sans][1] if profile.sans != "none" else ()
-    return reading.Names(tuple(dict.fromkeys((*dns, *wanted.dns))),
-                         tuple(dict.fromkeys(one for one in (*addresses, *wanted.addresses) if one not in usual)))
+    addresses += (*wanted.addresses, *missing.addresses)
+    return reading.Names(tuple(dict.fromkeys((*dns, *wanted.dns, *missing.dns))),
+                         tuple(dict.fromkeys(one for one in addresses if one not in usual)))
+
+
+def _own_addresses(here: Situation) -> list[str]:
+    """The host's own addresses, as the first of these tells them: its components' flags, the certificates of its
+    servers, where its control plane is led to, its table of hosts."""
+    for source in (_told_addresses, _certified_addresses, _led_addresses, _listed_addresses):
+        if found := [*dict.fromkeys(_addresses(source(here)))]:
+            return found
+    return []
+
+
+def _addresses(words: Iterable[str]) -> Iterator[str]:
+    """Those of some words that are addresses by which other hosts reach this one."""
+    for word in words:
+        with suppress(InputError):
+            address = ipaddress.ip_address(check_address(word))
+            if not (address.is_loopback or address.is_unspecified):
+                yield str(address)
+
+
+def _told_addresses(here: Situation) -> Iterator[str]:
+    told = here.inventory.told
+    for component, name in (("kubelet", NODE_IP), ("kube-apiserver", ADVERTISED)):
+        if said := told.get((component, name)):
+            yield from said.value.split(",")
+            return
+    for name in ETCD_URLS:
+        if said := told.get(("etcd", name)):
+            yield from (_host(url) for url in said.value.split(","))
+
+
+def _certified_addresses(here: Situation) -> Iterator[str]:
+    """What certificates of the host's other servers name, where they name the host as well."""
+    layout, services = here.inventory.layout, _services(here).addresses
+    for place in layout.places:
+        profile = find_profile(place.row)
+        if profile.sans == "none" or not place.certificate or profile.sans == "apiserver" and not services:
+            continue        # which of an API server's addresses is the services', nothing else tells
+        for names in _certified(here.inventory.look(place.certificate).data or b"", profile, here.node):
+            if here.node in map(str.lower, names.dns):
+                yield from (one for one in names.addresses if one not in services)
+
+
+def _led_addresses(here: Situation) -> Iterator[str]:
+    """Where the components beside an API server are led to: its own host's, as kubeadm has it."""
+    certified = certified_names(here.inventory)
+    for place in here.inventory.layout.places:
+        kubeconfig = kubeconfig_of(here.inventory.found, place)
+        if kubeconfig and place.server == "local" and place != here.inventory.layout.kubelet \
+                and (not certified or here.node in certified):
+            yield _host(kubeconfig.server)
+
+
+def _listed_addresses(here: Situation) -> Iterator[str]:
+    """What the host's table of hosts says of its name."""
+    for line in (here.inventory.look(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        if here.node in names:
+            yield address
 
 
 def services_told(here: Situation) -> bool:
@@ -75,17 +152,6 @@ def _services(here: Situation) -> reading.Names:
     return reading.Names(dns, addresses)
 
 
-def _told_addresses(here: Situation) -> Iterator[str]:
-    """The host's own address: what its kubelet is told, else what its table of hosts says."""
-    told = here.inventory.told.get(("kubelet", NODE_IP))
-    words = told.value.split(",") if told else [
-        line.split()[0] for line in (here.inventory.look(HOSTS).data or b"").decode("utf-8", "replace").splitlines()
-        if here.node in line.partition("#")[0].split()[1:]]
-    for word in words:
-        with suppress(InputError):
-            yield check_address(word)
-
-
 def _certified(data: bytes, profile: Profile, node: str) -> Iterator[reading.Names]:
     """The names in a certificate, where it is the row's own, and the host's."""
     try:
@@ -106,14 +172,16 @@ def server_url(place: Place, here: Situation) -> str:
     certified = certified_names(here.inventory)
     for one in (place, *others):
         kubeconfig = kubeconfig_of(here.inventory.found, one)
-        if kubeconfig and kubeconfig.server.isprintable() and _is_url(kubeconfig.server) and (
-                one.server != "local" or not certified or urlsplit(kubeconfig.server).hostname in certified):
+        if kubeconfig and kubeconfig.server.isprintable() and kubeconfig.server.startswith("https://") \
+                and (host := _host(kubeconfig.server)) and (
+                    one.server != "local" or not certified or host in certified):
             return kubeconfig.server
     return NO_SERVER
 
 
-def _is_url(text: str) -> bool:
+def _host(url: str) -> str:
+    """The host in a URL, "" where none is."""
     try:
-        return urlsplit(text).scheme == "https" and bool(urlsplit(text).hostname)
+        return urlsplit(url).hostname or ""
     except ValueError:
-        return False
+        return ""

@@ -1,6 +1,7 @@
 """A finding → the shell commands that mend it here, in order.
 
-A line that begins with `#` says where the next ones are run, or what no command can do.
+A line that begins with `#` says where the next ones are run, or what no command can do. No command takes a file away
+before what replaces it is there, so that a run that stops half way leaves the host as it was.
 """
 from __future__ import annotations
 
@@ -8,20 +9,25 @@ import os
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from shlex import quote
 
-from .authority import OF_THE_CA, authority_remedy
+from .authority import authority_remedy
 from .leaf import leaf_remedy
+from .lines import command, comment
 from .situation import Situation
 from ...finding import Finding
 from ...observed.contents import read_key
 from ...observed.inventory import TOPS, root_of
-from ....kubernetes.components import KUBELET, find_component
+from .... import files
+from ....kubernetes.components import COMPONENTS, KUBELET, find_component
 from ....kubernetes.layouts import KUBELET_CURRENT, Place
+from ....kubernetes.manifests import MANIFESTS
 from ....kubernetes.profiles import SERVICE_ACCOUNTS, find_profile
+from ....kubernetes.restarts import components_of, own_files, restart_lines
+from ....stages.keys import public_key_der
 
-# What issue, which keeps what is right, would keep.
-_RIGHT_BY_ITSELF = ("serial-reused", "expiring-soon", *OF_THE_CA)
+
+# What is mended without a component's knowing.
+_NO_RESTART = ("key-exposed", "ca-key-on-worker")
 
 
 def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Finding]:
@@ -34,33 +40,43 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     place = next((one for one in here.inventory.layout.places if path in one.files() and one.row == finding.row), None)
     kind = find_profile(place.row).kind if place else ""
     if finding.cause == "key-exposed" and finding.expected.startswith("owner "):
-        yield f"chown {quote(finding.expected.removeprefix('owner '))} {here.at(path)}"
+        yield command("chown", finding.expected.removeprefix("owner "), here.at(path))
     elif finding.cause == "key-exposed":
-        yield f"chmod 600 {here.at(path)}"
+        yield command("chmod", "600", here.at(path))
     elif not here.inventory.layout.name or place is None and not finding.row:
         yield _elsewhere(path, here)
     elif finding.cause == "file-missing" and place is None and (told := _told(path, here)):
         flag, source = told
-        yield f"# put {here.at(path)} there, or let --{flag} in {here.at(source)} name the right file"
+        yield comment(f"put {here.at(path)} there, or let --{flag} in {here.at(source)} name the right file")
     elif finding.cause == "flags-mismatch":
         yield from _flags(here)
     elif finding.cause == "ca-key-on-worker":
-        yield "# once a control-plane host, or a place that is locked away, holds this key:"
-        yield f"rm {here.at(path)}"
+        yield _away(path, here)
     elif kind in ("ca", "key") and place and any(here.inventory.look(one).unread for one in place.files()):
-        yield "# what mends it depends on a file that this user may not read: kpki check as root tells"
+        yield comment("what mends it depends on a file that this user may not read: kpki check as root tells")
     elif kind == "key" and place:
         yield from _service_accounts(finding, place, here)
     elif kind == "ca" and place:
-        yield from _way_clear(finding, here)
         yield from authority_remedy(finding, place, path, here)
     elif finding.cause == "kubelet-client-current-broken" and finding.mild:
-        kept = posixpath.join(posixpath.dirname(KUBELET_CURRENT), "kubelet-client-kept.pem")
-        yield f"mv {here.at(KUBELET_CURRENT)} {here.at(kept)}"
-        yield f"ln -s /{kept} {here.at(KUBELET_CURRENT)}"
+        current, kept = here.at(KUBELET_CURRENT), "kubelet-client-kept.pem"
+        yield command("cp", "-p", current, posixpath.join(posixpath.dirname(current), kept))
+        yield command("ln", "-sf", f"/{posixpath.dirname(KUBELET_CURRENT)}/{kept}", current)
     else:
-        yield from _way_clear(finding, here)
-        yield from leaf_remedy(finding.row or here.inventory.layout.kubelet.row, here)
+        yield from leaf_remedy(finding.row or here.inventory.layout.kubelet.row, here, finding)
+
+
+def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
+    """Comments that name what is to be restarted on the host once the commands of these findings have been run."""
+    layout, told = here.inventory.layout, {component for component, _ in here.inventory.told}
+    mended = {one.row for one in findings if one.cause not in _NO_RESTART
+              and any(not line.startswith("#") for line in one.remedy)}
+    changed = {path for place in layout.places if place.row in mended for path in place.files()}
+    running = {one.name for one in COMPONENTS if one.name in told or any(
+        not here.inventory.look(path).missing for path in own_files(layout, one))}
+    static = {component for (component, _), one in here.inventory.told.items() if one.source.startswith(MANIFESTS)}
+    for line in restart_lines(components_of(layout, changed, running), static.__contains__):
+        yield comment(f"then, on {here.node}: {line}")
 
 
 def _told(path: str, here: Situation) -> tuple[str, str] | None:
@@ -73,22 +89,23 @@ def _elsewhere(path: str, here: Situation) -> str:
     """What to do about a file that is judged by itself: nothing tells whose it is, but for the tree that it lies in."""
     root, inner = root_of(posixpath.join(here.inventory.root, path))
     if inner.startswith(TOPS):
-        return f"# the commands that mend it: kpki check {quote(os.path.relpath(root))} --node NODE"
-    return "# nothing here tells what it is for: make it anew where it was made"
+        words = command("kpki", "check", os.path.relpath(root), "--node", "NODE")
+        return comment(f"the commands that mend it: {words}")
+    return comment("nothing here tells what it is for: make it anew where it was made")
 
 
-def _way_clear(finding: Finding, here: Situation) -> Iterator[str]:
-    """What must go from a file's place before another can lie there."""
-    path = finding.path.partition("#")[0]
-    found = here.inventory.look(path)
-    if path == KUBELET_CURRENT:
-        yield f"rm {here.at(path)}" if found.link or not found.data else f"mv {here.at(path)} {here.at(path)}.aside"
-    elif found.missing and found.link:
-        yield f"rm {here.at(path)}"
-    elif finding.cause == "key-unreadable":
-        yield f"mv {here.at(path)} {here.at(path)}.aside"
-    elif finding.cause in _RIGHT_BY_ITSELF and here.trees is not None and "#" not in finding.path:
-        yield f"mv {here.at(path)} {here.at(path)}.aside"      # or issue would keep what is right by itself
+def _away(path: str, here: Situation) -> str:
+    """What takes a CA's key from a worker: nothing before it is known that whoever signs holds it."""
+    key = read_key(here.inventory.look(path), "ca")[0]
+    if key is not None and public_key_der(key) == here.ca_public_key and not _is_same(here.ca_key or "", here.at(path)):
+        return command("rm", here.at(path))
+    return comment(f"take {here.at(path)} away once a control-plane host, or a place that is locked away, holds it; "
+                   "kpki check --ca CERT --ca-key KEY says how")
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two paths lead to one file of this machine."""
+    return files.resolve(os.sep, os.path.abspath(one)) == files.resolve(os.sep, os.path.abspath(other))
 
 
 def _flags(here: Situation) -> Iterator[str]:
@@ -96,21 +113,26 @@ def _flags(here: Situation) -> Iterator[str]:
     folder = "etc/systemd/system/kubelet.service.d"
     later = [posixpath.basename(told.source) for (component, _), told in here.inventory.told.items()
              if component == "kubelet" and "/kubelet.service.d/" in told.source]
-    name = "20-certificates.conf"
-    if any(one >= name for one in later):
-        name = "zz-certificates.conf"
-    yield f"mkdir -p {here.at(folder)}"
-    told = "" if here.workspace else f" --layout {layout.name}"
-    yield f"kpki flags kubelet --node {here.node}{told} --format systemd > {here.at(f'{folder}/{name}')}"
-    yield ("# then: systemctl daemon-reload && systemctl restart kubelet; ExecStart= of kubelet.service needs the word "
-           f"${find_component('kubelet').variable(layout)}")
+    # a name of its own, read after all others: `>` empties what is there before kpki has spoken
+    names = ["20-certificates.conf", "zz-certificates.conf", f"{max(later, default='')[:-5]}z-certificates.conf"]
+    name = next(one for one in names if all(other < one for other in later))
+    yield command("mkdir", "-p", here.at(folder))
+    told = [] if here.workspace else ["--layout", layout.name]
+    flags = command("kpki", "flags", "kubelet", "--node", here.node, *told, "--format", "systemd")
+    yield f"{flags} > {command(here.at(f'{folder}/{name}'))}"
+    yield comment("then: systemctl daemon-reload && systemctl restart kubelet; ExecStart= of kubelet.service needs the "
+                  f"word ${find_component('kubelet').variable(layout)}")
 
 
 def _service_accounts(finding: Finding, place: Place, here: Situation) -> Iterator[str]:
     key, fault = read_key(here.inventory.look(place.key), SERVICE_ACCOUNTS) if place.key else (None, None)
-    if key is not None and fault is None and place.certificate:
-        yield from _way_clear(finding, here)
-        yield f"kpki pkey -in {here.at(place.key)} -pubout -out {here.at(place.certificate)}"
+    if key is None or fault is not None or not place.certificate:
+        yield comment(f"no command makes this key again: copy {place.key} from another control-plane host; if it is "
+                      "lost on all of them, a new pair makes every service account's token void")
+    elif finding.cause == "key-unreadable":
+        yield comment(f"what lies at {here.at(place.certificate)} is no file: move it elsewhere, and check again")
     else:
-        yield (f"# no command makes this key again: copy {place.key} from another control-plane host; if it is lost on "
-               "all of them, a new pair makes every service account's token void")
+        public = here.at(place.certificate)
+        if here.holds(place.certificate):
+            yield command("cp", "-p", public, f"{public}.aside")
+        yield command("kpki", "pkey", "-in", here.at(place.key), "-pubout", "-out", public)

@@ -3,34 +3,63 @@ from __future__ import annotations
 
 import os
 import posixpath
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from shlex import quote
 
 from ...desired.rows import NODES_FOLDER
 from ...observed.inventory import Inventory
+from .... import files
+from ....errors import KpkiError
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A tree (*inventory*), whose it is (*node*), the files of the CA that a person named (*ca*, *ca_key*), and whether
-    the folder that commands are run in is a *workspace* that knows the node. *now* is the moment that was judged (UTC).
-    """
+    """A tree, whose it is, and what a person said of its CA."""
 
     inventory: Inventory
+    """The tree."""
     node: str
+    """The host's name."""
     ca: str | None = None
+    """The file of the CA's certificate that a person named."""
     ca_key: str | None = None
+    """The file of that CA's key."""
+    ca_public_key: bytes | None = None
+    """That key's public half (DER), None if nobody can read the key without a passphrase."""
     workspace: bool = False
+    """Whether the folder that commands are run in is a workspace that knows the node."""
     now: datetime | None = None
+    """The moment that was judged (UTC)."""
+
+    @property
+    def root(self) -> str:
+        """The tree's root as a word that is no option."""
+        return no_option(self.inventory.root or os.curdir)
 
     def at(self, path: str) -> str:
-        """A path of the tree as the shell takes it."""
-        return quote(posixpath.join(self.inventory.root or ".", path))
+        """Where a file of the tree lies from here: links are followed as on the host, and no path leaves the root."""
+        return posixpath.join(self.root, inside(self.inventory.root, path) if self.inventory.look(path).link else path)
+
+    def holds(self, path: str) -> bool:
+        """Whether a file with something in it lies there."""
+        return bool(self.inventory.look(path).data)
 
     @property
     def trees(self) -> str | None:
         """The folder of hosts' trees that this one is among, where it is called after its host; else None."""
         trees, name = os.path.split(os.path.abspath(self.inventory.root))
-        return os.path.dirname(self.inventory.root.rstrip("/")) or "." \
+        return os.path.dirname(self.root.rstrip("/")) or os.curdir \
             if name == self.node and os.path.basename(trees) == NODES_FOLDER else None
+
+
+def no_option(path: str) -> str:
+    """A path that no command takes for an option."""
+    return f"./{path}" if path.startswith("-") else path
+
+
+def inside(root: str, path: str) -> str:
+    """A path below *root* with its symbolic links followed as on the host whose root that is."""
+    with suppress(KpkiError):
+        return os.path.relpath(files.resolve(root or os.curdir, path), root or os.curdir)
+    return path

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,11 +52,17 @@ class Bench:
 
     def mend(self, remedies: Iterable[tuple[str, ...]]) -> None:
         """Run the lines of each remedy in order; one that is the last one's again was printed once."""
+        for _ in self.each_line(remedies):
+            pass
+
+    def each_line(self, remedies: Iterable[tuple[str, ...]]) -> Iterator[str]:
+        """The same, and each line once it has been run."""
         last: tuple[str, ...] = ()
         for remedy in remedies:
             for line in remedy if remedy != last else ():
                 if not line.startswith("#"):
                     self._run(line)
+                    yield line
             last = remedy
 
     def _run(self, line: str) -> None:

@@ -1,0 +1,252 @@
+"""What a remedy names, and what it does not: addresses that the host tells, CAs that are proved, paths in the root."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kpki import pem
+from kpki.cli.main import main
+from kpki.stages.certificates import req_x509, x509_resign
+from kpki.stages.keys import genpkey
+
+DESCRIPTION = """\
+apiVersion: kpki/v1
+kind: Cluster
+layout: kubeadm
+encryptionAlgorithm: ECDSA-P256
+nodes:
+- {name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.10]}
+- {name: cp-2, roles: [control-plane, etcd], addresses: [10.0.0.11]}
+- {name: w-1, addresses: [10.0.0.21]}
+controlPlaneEndpoint: 10.0.0.99:6443
+"""
+PKI, MANIFESTS = "etc/kubernetes/pki", "etc/kubernetes/manifests"
+Findings = list[dict[str, Any]]
+Check = Callable[..., Findings]
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace, as apply makes it."""
+    folder = tmp_path_factory.mktemp("healthy") / "cluster"
+    folder.mkdir()
+    (folder / "cluster.yaml").write_text(DESCRIPTION)
+    assert main(["apply", str(folder), "--quiet"]) == 0
+    return folder
+
+
+@pytest.fixture
+def host(healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """cp-1's tree, as `host` in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(healthy / "nodes/cp-1", "host"))
+
+
+@pytest.fixture
+def check(capsys: pytest.CaptureFixture[str]) -> Check:
+    """`kpki check`: the findings with all that is said of them."""
+    def run(*words: str) -> Findings:
+        capsys.readouterr()
+        main(["check", *words, "--json"])
+        found: Findings = json.loads(capsys.readouterr().out)["findings"]
+        return found
+    return run
+
+
+def issued(found: Findings, row: str) -> str:
+    """The command that issues a row's certificate."""
+    lines = {line for one in found for line in one["remedy"]}
+    command, = (line for line in lines if line.startswith(f"kpki node issue cp-1 --row {row} "))
+    return str(command)
+
+
+def manifest(host: Path, name: str, *flags: str) -> None:
+    place = host / MANIFESTS / f"{name}.yaml"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{command: {json.dumps([name, *flags])}}}]}}\n")
+
+
+def without_leaves(host: Path) -> None:
+    """No certificate of a server is there any more, and nothing of the kubelet's."""
+    for path in (f"{PKI}/apiserver.crt", f"{PKI}/etcd/server.crt", f"{PKI}/etcd/peer.crt"):
+        (host / path).write_bytes(b"")
+    for name in ("controller-manager", "scheduler"):
+        path = host / f"etc/kubernetes/{name}.conf"
+        path.write_bytes(path.read_bytes().replace(b"https://10.0.0.10:6443", b"https://api.example.internal:6443"))
+
+
+def told_by_sister(host: Path) -> None:
+    shutil.copyfile(host / f"{PKI}/etcd/server.crt", "kept")
+    without_leaves(host)
+    shutil.copyfile("kept", host / f"{PKI}/etcd/server.crt")
+
+
+def told_by_neighbours(host: Path) -> None:
+    """etcd's certificate is cp-2's, which says nothing of cp-1."""
+    without_leaves(host)
+    shutil.copyfile(host.parent / "cp-2.crt", host / f"{PKI}/etcd/server.crt")
+
+
+def told_by_kubelet(host: Path) -> None:
+    without_leaves(host)
+    (host / "etc/default").mkdir()
+    (host / "etc/default/kubelet").write_text("KUBELET_EXTRA_ARGS=--node-ip=10.0.0.10\n")
+
+
+def told_by_api_server(host: Path) -> None:
+    without_leaves(host)
+    manifest(host, "kube-apiserver", "--advertise-address=10.0.0.10")
+
+
+def told_by_etcd(host: Path) -> None:
+    without_leaves(host)
+    manifest(host, "etcd", "--advertise-client-urls=https://127.0.0.1:2379,https://10.0.0.10:2379")
+
+
+def told_by_kubeconfig(host: Path) -> None:
+    without_leaves(host)
+    path = host / "etc/kubernetes/scheduler.conf"
+    path.write_bytes(path.read_bytes().replace(b"api.example.internal", b"10.0.0.10"))
+
+
+def told_by_hosts(host: Path) -> None:
+    without_leaves(host)
+    (host / "etc/hosts").write_text("127.0.0.1 cp-1\n10.0.0.11 cp-2\n10.0.0.10 cp-1.internal cp-1\n")
+
+
+@pytest.mark.parametrize(("tells", "address"), [
+    (without_leaves, "ADDRESS"), (told_by_neighbours, "ADDRESS"), (told_by_sister, "10.0.0.10"),
+    (told_by_kubelet, "10.0.0.10"), (told_by_api_server, "10.0.0.10"), (told_by_etcd, "10.0.0.10"),
+    (told_by_kubeconfig, "10.0.0.10"), (told_by_hosts, "10.0.0.10")],
+    ids=lambda one: one if isinstance(one, str) else one.__name__)
+def test_an_address_is_asked_for_only_if_no_file_tells(host: Path, check: Check, healthy: Path,
+                                                       tells: Callable[[Path], None], address: str) -> None:
+    """Flags, sister certificates, kubeconfigs of the control plane and the table of hosts are asked in turn; another
+    host's certificate and a loopback address tell nothing."""
+    shutil.copyfile(healthy / f"nodes/cp-2/{PKI}/etcd/server.crt", "cp-2.crt")
+    tells(host)
+    found = check("host", "--node", "cp-1")
+    words = issued(found, "etcd-peer").split()
+    assert [value for option, value in zip(words, words[1:]) if option == "--address"] == [address]
+
+
+# CAs
+
+def another(path: Path) -> None:
+    """Another key in a CA's place."""
+    path.write_bytes(pem.dump_key(genpkey("EC", curve="P-256")))
+
+
+def test_a_ca_that_no_leaf_proves_is_not_made_again(host: Path, check: Check) -> None:
+    """Its key alone does not tell its name. With a leaf that the key has signed it does."""
+    (host / f"{PKI}/front-proxy-ca.crt").unlink()
+    finding, = check("host", "--node", "cp-1")
+    assert any(line.startswith("printf ") and " | kpki req -x509 " in line for line in finding["remedy"])
+    (host / f"{PKI}/front-proxy-client.crt").unlink()
+    (host / f"{PKI}/front-proxy-client.key").unlink()
+    finding, = check("host", "--node", "cp-1")
+    assert [line[0] for line in finding["remedy"]] == ["#"]
+    shutil.copyfile(host / f"{PKI}/apiserver.crt", host / f"{PKI}/front-proxy-client.crt")
+    shutil.copyfile(host / f"{PKI}/apiserver.key", host / f"{PKI}/front-proxy-client.key")
+    assert not any("kpki req" in line for one in check("host", "--node", "cp-1") for line in one["remedy"])
+
+
+@pytest.mark.parametrize("spoil", ["", "key", "bundle"])
+def test_a_ca_is_renewed_by_the_key_that_it_is_for(host: Path, check: Check, spoil: str) -> None:
+    """Another key would make another CA of it, and of a bundle one certificate would be left."""
+    path, key = host / f"{PKI}/front-proxy-ca.crt", host / f"{PKI}/front-proxy-ca.key"
+    old = pem.load_certificate(path.read_bytes())
+    expired = req_x509(pem.load_key(key.read_bytes()), subject="/CN=front-proxy-ca", days=1,
+                       now=old.not_valid_before_utc.replace(year=2020))
+    path.write_bytes(pem.dump_certificate(expired) * (2 if spoil == "bundle" else 1))
+    if spoil == "key":
+        another(key)
+    found = [one for one in check("host", "--node", "cp-1") if one["path"].endswith("front-proxy-ca.crt")]
+    commands = [line for one in found for line in one["remedy"] if not line.startswith("#")]
+    where = f"host/{PKI}/front-proxy-ca"
+    assert commands == ([] if spoil else [
+        f"cp -p {where}.crt {where}.crt.aside",
+        f"kpki x509 -in {where}.crt -signkey {where}.key -days 3650 -out {where}.crt"])
+
+
+def test_a_cas_key_goes_once_the_same_key_is_named(healthy: Path, check: Check, tmp_path: Path,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """rm is printed only if `--ca-key` is that very key, in another file."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(healthy / "nodes/w-1", "host")
+    shutil.copyfile(healthy / "pki/ca.key", f"host/{PKI}/ca.key")
+    os.chmod(f"host/{PKI}/ca.key", 0o600)
+    ca, other = str(healthy / "pki/ca.crt"), genpkey("EC", curve="P-256")
+    Path("other.key").write_bytes(pem.dump_key(other))
+    Path("other.crt").write_bytes(pem.dump_certificate(req_x509(other, subject="/CN=kubernetes")))
+    own = ["--ca", ca, "--ca-key", f"host/{PKI}/ca.key"]
+    stray = ["--ca", "other.crt", "--ca-key", "other.key"]
+    for words, starts in (([], "# "), (["--ca", ca], "# "), (own, "# "), (stray, "# "),
+                          (["--ca", ca, "--ca-key", str(healthy / "pki/ca.key")], "rm ")):
+        line, = [line for one in check("host", "--node", "w-1", *words) if one["cause"] == "ca-key-on-worker"
+                 for line in one["remedy"]]
+        assert line.startswith(starts), words
+
+
+# Paths
+
+def test_no_command_leaves_the_root_by_a_link(host: Path, check: Check) -> None:
+    """An absolute link is followed as on the host: what is changed lies in the tree."""
+    key = host / f"{PKI}/apiserver.key"
+    (host / "srv").mkdir()
+    key.rename(host / "srv/real.key")
+    key.symlink_to("/srv/real.key")
+    (host / "srv/real.key").chmod(0o644)
+    finding, = check("host", "--node", "cp-1")
+    assert (finding["cause"], finding["path"], finding["remedy"]) == (
+        "key-exposed", f"{PKI}/apiserver.key", ["chmod 600 host/srv/real.key"])
+
+
+@pytest.mark.parametrize(("names", "wanted"), [
+    ([], "20-certificates"), (["10-kubeadm"], "20-certificates"), (["20-certificates"], "zz-certificates"),
+    (["99-x", "zz-certificates"], "zz-certificatesz-certificates"), (["~"], "~z-certificates")])
+def test_the_kubelets_flags_get_a_drop_in_of_their_own(host: Path, check: Check, names: list[str],
+                                                       wanted: str) -> None:
+    """It is read last, and no file that tells the kubelet anything is written over."""
+    folder = host / "etc/systemd/system/kubelet.service.d"
+    folder.mkdir(parents=True)
+    (host / "etc/default").mkdir()
+    (host / "etc/default/kubelet").write_text(f"KUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/nowhere.crt\n")
+    for name in names:
+        (folder / f"{name}.conf").write_text("[Service]\nEnvironment=X=--node-ip=10.0.0.10\n")
+    finding, = [one for one in check("host", "--node", "cp-1") if one["cause"] == "flags-mismatch"]
+    assert finding["remedy"][1].partition(" > ")[2].strip("'") == f"{folder}/{wanted}.conf"
+    assert f"{wanted}.conf" > max(f"{name}.conf" for name in ["", *names])
+
+
+def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Check, tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own key, which is beside it; then apply gives it to every host, and nothing else is made anew."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(healthy, "cluster")
+    path, key = Path("cluster/pki/etcd/ca.crt"), Path("cluster/pki/etcd/ca.key")
+    old = pem.load_certificate(path.read_bytes())
+    ended = pem.dump_certificate(x509_resign(old, None, pem.load_key(key.read_bytes()), days=1,
+                                             now=old.not_valid_before_utc.replace(year=2020)))
+    for place in (path, *Path("cluster/nodes").glob(f"*/{PKI}/etcd/ca.crt")):
+        place.write_bytes(ended)
+    finding, = check("cluster")
+    assert (finding["cause"], finding["path"], finding["host"]) == ("expired-ca", "pki/etcd/ca.crt", None)
+    assert finding["remedy"] == [
+        f"cp -p {path} {path}.aside", f"kpki x509 -in {path} -signkey {key} -days 3650 -out {path}",
+        "kpki apply cluster"]
+    leaf = Path(f"cluster/nodes/cp-1/{PKI}/etcd/server.crt").read_bytes()
+    shutil.copyfile(path, f"{path}.aside")
+    for line in finding["remedy"][1:]:
+        assert main([*line.split()[1:]]) == 0, line
+    assert check("cluster") == [] and Path(f"cluster/nodes/cp-1/{PKI}/etcd/server.crt").read_bytes() == leaf
+    another(key)
+    path.write_bytes(ended)
+    finding, = check("cluster")
+    assert not any("x509" in line for line in finding["remedy"])
