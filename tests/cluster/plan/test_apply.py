@@ -319,6 +319,7 @@ def test_several_processes_do_what_one_does(space: Space, tmp_path: Path) -> Non
 def test_an_error_in_a_process_is_the_callers(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that cannot be written: the same error as from one process, and what was done stays done."""
     lose(space)
+    space.path(KUBELET, "w-2").unlink()
     write = room.write
 
     def failing(folder: str, wanted: Sequence[File], **rest: Any) -> Any:
