@@ -48,7 +48,7 @@ class OrdinaryUser:
         """Run any program, the words with its name first."""
         done = subprocess.run(words, cwd=self.home, env=_environment(self.packages), umask=umask,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False,
-                              **_credentials(groups))
+                              **credentials(groups))
         return Outcome(done.returncode, *(one.decode("utf-8", "surrogateescape") for one in (done.stdout, done.stderr)))
 
     def give(self, path: Path) -> Path:
@@ -97,7 +97,8 @@ def _environment(packages: str | Path) -> dict[str, str]:
             "LC_ALL": "C"}
 
 
-def _credentials(groups: Sequence[int] = ()) -> dict[str, Any]:
+def credentials(groups: Sequence[int] = ()) -> dict[str, Any]:
+    """What makes subprocess.run run a program as this user."""
     return {"user": UID, "group": GID, "extra_groups": [*groups]} if IS_ROOT else {}
 
 
@@ -105,7 +106,7 @@ def _runs(python: Path, folder: Path) -> bool:
     code = "import OpenSSL, cryptography.x509, kpki, typer, yaml"
     try:
         done = subprocess.run([python, "-c", code], cwd=folder, env=_environment(folder), capture_output=True,
-                              timeout=SECONDS, check=False, **_credentials())
+                              timeout=SECONDS, check=False, **credentials())
     except PermissionError:
         return False
     return done.returncode == 0
