@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .cluster.desired.rows import Row, wanted_rows
     from .cluster.finding import Finding
     from .cluster.node.node import issue_node
-    from .cluster.observed.inventory import Inventory, Unread, inspect
+    from .cluster.observed.hosts import inspect
+    from .cluster.observed.inventory import Inventory, Unread
     from .cluster.plan.plan import Plan, make_plan
     from .cluster.rules.host import check_node
     from .errors import (AccessError, ConfigurationError, FileError, InputError, KpkiError, RefusedError,
@@ -38,7 +39,8 @@ _ROOMS = {
     "cluster.check.check": "Report check",
     "cluster.desired.description": "Cluster load_cluster",
     "cluster.rules.host": "check_node",
-    "cluster.observed.inventory": "Inventory Unread inspect",
+    "cluster.observed.hosts": "inspect",
+    "cluster.observed.inventory": "Inventory Unread",
     "cluster.finding": "Finding",
     "cluster.node.node": "issue_node",
     "cluster.plan.plan": "Plan make_plan",

@@ -11,7 +11,7 @@ from .common import Explain, Json, Quiet, Words, put_json
 from .terminal import put, short
 
 if TYPE_CHECKING:
-    from ..cluster.observed.uses import Use
+    from ..cluster.observed.use import Use
 
 Root = Annotated[str, typer.Argument(metavar="ROOT", help="A host's root tree (/, this host's own).")]
 _HEAD = ("COMPONENT", "SETTING", "PATH", "PURPOSE", "SOURCE")

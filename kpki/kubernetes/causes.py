@@ -116,6 +116,9 @@ ROWS = (
     Cause("flags-mismatch", "error", "the kubelet's flags or configuration do not name the files that are there",
           "systemctl cat kubelet; cat /var/lib/kubelet/config.yaml",
           "kpki flags kubelet --node NODE --format systemd > DROP-IN"),
+    Cause("signing-bundle", "error", "the CA file that certificates are signed with holds more than one certificate: "
+          "kube-controller-manager does not start", "grep -c BEGIN FILE",
+          "kpki x509 -in FILE -out SIGNER, and --cluster-signing-cert-file=SIGNER"),
     Cause("kubeconfig-broken", "error", "the kubeconfig cannot be read, or its context, user or cluster is missing",
           _VIEW, _ISSUE),
     Cause("wrong-subject", "error", "the certificate's subject is not the one that Kubernetes gives rights to",

@@ -68,7 +68,7 @@ def read_containers(data: bytes) -> list[Container]:
             (str(_field(one, "mountPath")),
              posixpath.join(host, str(_field(one, "subPath") or ""))
              if isinstance(host := volumes.get(str(_field(one, "name"))), str) else "")
-            for one in _list(_field(container, "volumeMounts")))
+            for one in _list(_field(container, "volumeMounts")) if str(_field(one, "name")) in volumes)
         words = [str(word) for word in (*_list(_field(container, "command")), *_list(_field(container, "args")))]
         found.append(Container(tuple(_expanded(word, environment) for word in words), environment, mounts,
                                str(_field(container, "workingDir") or "/")))

@@ -34,10 +34,13 @@ def test_an_error_is_1_with_what_to_do(tree: Path, kpki: Run) -> None:
     (tree / KEY).unlink()
     told = kpki("check", TREE, status=1)
     assert told.out.splitlines() == [
-        f"error    file-missing         {CERTIFICATE}", "         it is not there",
+        f"error    file-missing         {CERTIFICATE}",
+        "         file is missing, and kubelet (users/kubelet/client-certificate) reads the file",
         "         $ kpki node issue worker-1 --ca CA.pem --ca-key CA-KEY.pem --address ADDRESS "
         "--server https://10.0.0.10:6443",
-        f"error    file-missing         {KEY}", "         it is not there", "         (the same commands)"]
+        f"error    file-missing         {KEY}",
+        "         file is missing, and kubelet (users/kubelet/client-key) reads the file",
+        "         (the same commands)"]
     assert told.err == "kpki: worker-1: 2 errors (1 certificate read)\n"
 
 

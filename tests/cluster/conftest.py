@@ -14,7 +14,7 @@ from kpki import files, pem
 from kpki.cluster.authority import Authority, example_authority, load_authority
 from kpki.cluster.finding import Finding
 from kpki.cluster.node.node import issue_node
-from kpki.cluster.observed.inventory import inspect
+from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.rules.host import check_node
 from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.keys import genpkey

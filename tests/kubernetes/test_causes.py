@@ -37,7 +37,8 @@ def test_the_vocabulary_is_whole() -> None:
         weak-signature-or-key bootstrap-kubeconfig-missing-or-token-expired client-cert-not-presented
         no-client-cert-anonymous external-ca sa-key-mismatch front-proxy-ca chain-depth kubeconfig-wrong-ca
         legacy-cn-no-san ca-not-a-ca ca-pin-mismatch"""
-    elsewhere = """key-exposed shared-key ca-key-on-worker serial-reused flags-mismatch kubeconfig-broken wrong-subject
+    elsewhere = """key-exposed shared-key ca-key-on-worker serial-reused flags-mismatch signing-bundle
+        kubeconfig-broken wrong-subject
         outlives-ca expiring-soon strict-refused stale-served clock-skew"""
     assert [row.slug for row in ROWS[:35]] == logs.split()
     assert {row.slug for row in ROWS[35:]} == {*elsewhere.split()}

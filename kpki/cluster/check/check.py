@@ -15,10 +15,13 @@ from .remedies.situation import Situation
 from ..authority import sound_key, trusted_bundle
 from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
-from ..observed.inventory import TOPS, Inventory, Unread, inspect, layout_there, look
-from ..observed.whose import certified_owner, owner_of
+from ..observed.hosts import inspect
+from ..observed.inventory import TOPS, Inventory, Unread, layout_there, look
 from ..observed.owners import with_owners
-from ..rules.host import check_node, flag_faults
+from ..observed.uses import read_host
+from ..observed.whose import certified_owner, owner_of
+from ..rules.host import check_node
+from ..rules.old_host import flag_faults
 from ..workspace import DESCRIPTION, read_cluster
 from ... import files
 from ...clock import utc_now
@@ -144,7 +147,7 @@ def _is_tree(path: str, layout: str | None) -> bool:
     """Whether a path is a host's root: it is said, or a layout or one of its folders is there; `/` is nothing else."""
     return path != "" and files.look_at(path).kind == "folder" and (
         layout is not None or os.path.abspath(path) == os.sep or layout_there(path) is not None
-        or any(_is_there(path, one) for one in TOPS))
+        or any(_is_there(path, one) for one in TOPS) or bool(read_host(path).running))
 
 
 def _is_there(folder: str, path: str) -> bool:

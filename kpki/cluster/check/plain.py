@@ -15,7 +15,7 @@ from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates
 from ..observed.inventory import PASSED_OVER, Found, Inventory, kubeconfig_of, look, named_path, root_of
-from ..rules.host import check_rows, rows_of
+from ..rules.old_host import check_rows, rows_of
 from ..rules.judge import judge
 from ..rules.judged import SECRET
 from ..rules.leaves import WITHIN, Judge

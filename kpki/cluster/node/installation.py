@@ -11,8 +11,9 @@ from .node import host_row, named_kubeconfig, no_server, node_of, request_key
 from ..authority import load_bundle, plain_key
 from ..finding import Finding
 from ..leaf_files import ca_path, leaf_files, path_kubeconfig
-from ..observed.inventory import Found, Inventory, inspect, kubeconfig_of, layout_there, look, require
-from ..rules.host import check_rows, is_worker, rows_of, rows_there
+from ..observed.hosts import inspect
+from ..observed.inventory import Found, Inventory, inspect_layout, kubeconfig_of, layout_there, look, require
+from ..rules.old_host import check_rows, is_worker, rows_of, rows_there
 from ... import files, pem
 from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes import reading
@@ -48,7 +49,7 @@ class Installation:
 
 def tree_files(tree: str, layout: Layout) -> tuple[files.File, ...]:
     """The files of a node's tree on disk, as far as they are there. FileError where one cannot be read."""
-    found = require(inspect(tree, layout=layout.name)).found
+    found = require(inspect_layout(tree, layout.name)).found
     modes = dict(layout.files())
     for one in found.values():
         if one.problem:
@@ -107,7 +108,7 @@ def read_source(path: str, layout: Layout | None, *, root: str, key: str | None,
     key_data = files.read(place)
     with about(place):
         plain = pem.dump_key(plain_key(key_data), form="traditional")
-    there = kubeconfig_of(require(inspect(root, layout=chosen.name)).found, chosen.kubelet)
+    there = kubeconfig_of(require(inspect_layout(root, chosen.name)).found, chosen.kubelet)
     known = server or (there.server if there and not chosen.kubelet.certificate else None)
     with about(path):
         return chosen, signed_files(data, plain, chosen, node=node, server=known)

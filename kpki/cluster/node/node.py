@@ -11,7 +11,7 @@ from ..authority import (DAYS, Authority, check_algorithm, check_days, issue, ke
                          make_key, sound_key)
 from ..desired.rows import Row, Wanted, blank_kubeconfig
 from ..leaf_files import ca_path, leaf_files, leaf_task, signer_path
-from ..observed.inventory import Inventory, inspect, kubeconfig_of, require
+from ..observed.inventory import Inventory, inspect_layout, kubeconfig_of, require
 from ..rules.judge import judge
 from ..rules.judged import Judged
 from ..rules.leaves import Judge
@@ -146,7 +146,7 @@ def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, 
     *cluster*'s or of the CA's. What the *cluster* says of the row counts, where it knows the host. Raises InputError
     where an address or the server is needed and nothing tells it.
     """
-    there = require(inspect(root, layout=layout))
+    there = require(inspect_layout(root, layout))
     kubeconfig = kubeconfig_of(there.found, there.layout.kubelet if row is None else there.layout.place(row))
     led = server or (kubeconfig.server if kubeconfig else None)
     wanted = host_row(there.layout, node, row, led, cluster.name if cluster else None)
@@ -227,7 +227,7 @@ def request_node(root: str, node: Node, *, algorithm: str | None, layout: str,
 
     A sound key in the tree is kept, and *present*, the request that is there, where it is that key's and says the same.
     """
-    there = require(inspect(root, layout=layout, also=[request_key(find_layout(layout))]))
+    there = require(inspect_layout(root, layout, also=[request_key(find_layout(layout))]))
     path = request_key(there.layout)
     data = there.look(path).data
     key = sound_key(data) if data else None

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ...errors import InputError
@@ -13,33 +13,7 @@ from ...kubernetes.settings import SETTINGS, Part, Said, Setting, values_of
 from .configurations import Settings
 from .starts import Started
 from .tree import Tree, inner
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """One fact about a host: a *component* reads the file *path* for a *purpose*, because a *setting* says so.
-
-    *setting* is as written (`--tls-cert-file`, `tlsCertFile`, `ETCD_CERT_FILE`, `users/NAME/client-certificate`), of a
-    default the flag that would say so; *source* is the file that says so, of a default the one that starts the
-    component. Paths are relative to the root; inside a kubeconfig *path* is `etc/kubernetes/admin.conf#users/NAME`.
-    *part* says what is read of it. *group* is the same string for both halves of a pair and for what belongs to one
-    kubeconfig. *default*: nobody says so. *optional*: the component starts without the file.
-    """
-
-    component: str
-    setting: str
-    source: str
-    path: str
-    purpose: str
-    part: Part
-    group: str
-    default: bool = False
-    optional: bool = False
-
-    @property
-    def file(self) -> str:
-        """The file that holds it: the path without the place in a kubeconfig."""
-        return self.path.partition("#")[0]
+from .use import Use
 
 
 def uses_of(tree: Tree, one: Started, settings: Settings) -> Iterator[Use]:

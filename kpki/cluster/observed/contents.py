@@ -51,7 +51,7 @@ def readable(found: Found, row: str) -> tuple[bytes | None, Finding | None]:
     if found.unread:
         return None, None
     if found.missing:
-        return None, Finding("file-missing", found.path, row, "it is not there")
+        return None, Finding("file-missing", found.path, row, "file is missing")
     if found.data is None:
         return None, Finding("key-unreadable", found.path, row, f"it cannot be read: {found.problem}")
     return found.data, None

@@ -5,15 +5,16 @@ import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass, field
+from functools import lru_cache
 
+from .use import Running, Use
 from ... import files
 from ...errors import AccessError, InputError, KpkiError
-from ...kubernetes.components import COMPONENTS, KUBELET, Component
+from ...kubernetes.components import Component
 from ...kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
-from ...kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, LAYOUTS, Layout, Place, find_layout
-from ...kubernetes.told import UNIT_FOLDERS, flags_in, sources_of
+from ...kubernetes.layouts import LAYOUTS, Layout, Place, find_layout
+from ...kubernetes.told import UNIT_FOLDERS
 
 _EMBEDDED = re.compile(rb"^ +(?:client-certificate|certificate-authority)-data:", re.MULTILINE)
 
@@ -76,6 +77,12 @@ class Inventory:
     told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
     unread: tuple[str, ...] = ()                # the files and folders that the caller may not read, each once
     untold: frozenset[str] = frozenset()        # the components that an unread file may tell something else
+    uses: tuple[Use, ...] = ()
+    """What the components of the host read, and for what."""
+    running: tuple[Running, ...] = ()
+    """The components as the host starts them."""
+    outside: tuple[tuple[str, str], ...] = ()
+    """The file that names it, and the path, of each path that leaves the root."""
 
     def look(self, path: str) -> Found:
         """One file; what is neither the layout's nor named by a kubeconfig was not looked for."""
@@ -91,26 +98,10 @@ def certificates_in(data: bytes) -> int:
     return data.count(b"-----BEGIN CERTIFICATE-----") + (len(_EMBEDDED.findall(data)) if b"-data:" in data else 0)
 
 
-def inspect(root: str, *, layout: str | None = None, also: Iterable[str] = (), node: str | None = None) -> Inventory:
-    """Read a host's tree: the files of its layout, those that its kubeconfigs name, and *also* these.
-
-    *layout* is a name, None: the one whose files or folders are there. With a *node*, whose tree it is, files lie where
-    that host's kubelet is told, or under the names that others give them, and private keys beside them are read too.
-    Raises InputError where no layout is there, FileError for a root that cannot be read.
-    """
-    chosen = choose_layout(root, layout)
-    if node is None:
-        return read_layout(root, chosen, also=also)
-
-    telling, closed = told_components(root), list[str]()
-    # a file that a closed folder hides is looked for where the kubelet is told, and under no name that is a guess
-    adapted = _as_told(chosen.as_found(node, lambda path: look(root, path).there), telling.told,
-                       lambda path: not look(root, path).missing)
-    named = (one.path for one in telling.told.values() if one.path)
-    inventory = read_layout(root, adapted, also=(*also, KUBELET_CURRENT, BOOTSTRAP, HOSTS, *named,
-                                                 *_other_keys(root, adapted, closed)))
-    refused = dict.fromkeys((*telling.unread, *inventory.unread, *closed))
-    return replace(inventory, told=telling.told, unread=tuple(refused), untold=frozenset(telling.unread.values()))
+def inspect_layout(root: str, layout: str | None = None, *, also: Iterable[str] = ()) -> Inventory:
+    """The files of a layout (a name, None: the one whose files or folders are there), those that its kubeconfigs name,
+    and *also* these. Raises InputError if no layout is there, FileError for a root that cannot be read."""
+    return read_layout(root, choose_layout(root, layout), also=also)
 
 
 def require(inventory: Inventory) -> Inventory:
@@ -144,27 +135,6 @@ def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inven
     return Inventory(root, layout, found, unread=tuple({one.unread: None for one in found.values() if one.unread}))
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """What the components of a host are told, by component and flag."""
-
-    told: Mapping[tuple[str, str], Told]
-    unread: Mapping[str, str]   # a file or folder that may tell something, and that the caller may not read → component
-
-
-def told_components(root: str) -> Telling:
-    """What the components of a host are told; nothing by files that cannot be read."""
-    told, unread = dict[tuple[str, str], Told](), dict[str, str]()
-    for component in COMPONENTS:
-        later, closed = drop_ins(root, component)
-        for found in map(partial(look, root), (*sources_of(component), *later)):
-            closed += [found.unread] if found.unread else []
-            for flag, value in flags_in(component, found.path, found.data or b"").items():
-                told[component.name, flag] = Told(value, found.path)
-        unread |= dict.fromkeys(closed, component.name)
-    return Telling(told, unread)
-
-
 def drop_ins(root: str, component: Component) -> tuple[list[str], list[str]]:
     """The drop-ins of a component's unit, in the order in which systemd reads them: by name, whatever the folder; and
     the folders that the caller may not list."""
@@ -176,10 +146,10 @@ def drop_ins(root: str, component: Component) -> tuple[list[str], list[str]]:
 
 def _names(root: str, folder: str, closed: list[str]) -> list[str]:
     """The names in a folder of a tree, sorted; none where there is no such folder, or it is one of those *closed*."""
-    return list(_walk(root, folder, closed, skip=lambda path: "/" in path))
+    return list(walk(root, folder, closed, skip=lambda path: "/" in path))
 
 
-def _walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool]) -> Iterator[str]:
+def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool]) -> Iterator[str]:
     """The files in a folder of a tree (see `files.walk`), by their paths there; none if the folder cannot be listed.
 
     The folders that the caller may not list, or search, are added to *closed*.
@@ -195,73 +165,41 @@ def _walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool]
     closed += [f"{folder}/{one}" for one in inner]
 
 
-def _as_told(layout: Layout, told: Mapping[tuple[str, str], Told], there: Callable[[str], bool]) -> Layout:
-    """A layout whose files are those that the components are told of; a kubelet's, as far as these are there.
-
-    What two components are told differently has a place for each.
-    """
-    named, places = {one.path for one in told.values()}, list(layout.places)
-    own = {path for path, _ in layout.files()}
-    for component in COMPONENTS:
-        for number, parts in _told_parts(layout, component, told):
-            place = layout.places[number]
-            if own & {*parts.values()} or component == KUBELET and not all(map(there, parts.values())):
-                continue
-            certificate, key, kubeconfig = (parts.get(part, "") for part in ("certificate", "key", "kubeconfig"))
-            alone = replace(place, certificate=certificate, key=key, kubeconfig=kubeconfig)
-            if named & {*place.files()} or places[number] != place:     # another component reads it where it was
-                places += [alone] if alone not in places else []
-            else:
-                places[number] = replace(place, certificate=certificate or place.certificate, key=key or place.key,
-                                         kubeconfig=kubeconfig or place.kubeconfig)
-    return replace(layout, places=tuple(places)) if places != [*layout.places] else layout
-
-
-def _told_parts(layout: Layout, component: Component,
-                told: Mapping[tuple[str, str], Told]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Which places of a layout a component is told files for (their numbers), and which files."""
-    found: dict[int, dict[str, str]] = {}
-    for flag in component.flags:
-        said = told.get((component.name, flag.name))
-        fitting = (number for number, place in enumerate(layout.places) if place.row in flag.rows
-                   and getattr(place, flag.part) and (flag.prefer != "every host's" or "" in place.holders))
-        number = next(fitting, None)
-        if said and said.path and number is not None:
-            found.setdefault(number, {}).setdefault(flag.part, said.path)
-    yield from found.items()
-
-
-_SECRETS = re.compile(r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
 # Folders that are not the tree: what was put aside, and what the kubelet keeps for its pods.
 PASSED_OVER = frozenset({"backup", "expired", "tmp", "pods", "plugins", "plugins_registry", "device-plugins",
                          "manifests", "volumes", "checkpoints"})
 
 
-def _other_keys(root: str, layout: Layout, closed: list[str]) -> Iterator[str]:
-    """The private keys and kubeconfigs, by their names, in the folders of a layout that are no files of it.
-
-    The folders that the caller may not list are added to *closed*.
-    """
-    own = {path for path, _ in layout.files()}
-    folders = {posixpath.dirname(path) for path in own}
-    tops = sorted(one for one in folders if not any(one.startswith(f"{other}/") for other in folders))
-    for top in tops:
-        for path in _walk(root, top, closed, skip=_passes_over):
-            if _SECRETS.fullmatch(path) and f"{top}/{path}" not in own:
-                yield f"{top}/{path}"
-
-
-def _passes_over(path: str) -> bool:
+def passes_over(path: str) -> bool:
     return posixpath.basename(path) in PASSED_OVER
 
 
 def kubeconfig_of(found: Mapping[str, Found], place: Place) -> Kubeconfig | None:
     """The kubeconfig of a place, where it is there and can be read."""
     there = found.get(place.kubeconfig)
+    return kubeconfig_in(there.data if there else None)
+
+
+def kubeconfig_in(data: bytes | None) -> Kubeconfig | None:
+    """The kubeconfig in *data*; None if there is none, or if client-go could not read it."""
     try:
-        return None if there is None or there.data is None else _loaded(there.data)
+        return None if data is None else _loaded(data)
     except InputError:
         return None
+
+
+def found_at(inventory: Inventory, path: str, part: str) -> Found:
+    """What a use reads: the file, or what a kubeconfig embeds as that *part*."""
+    file, _, entry = path.partition("#")
+    there = inventory.look(file)
+    try:    # the server does not matter here: the component may be told another
+        kubeconfig = _loaded(there.data or b"", server="https://kubernetes.invalid") if entry else None
+    except InputError:
+        return there
+    if kubeconfig is None:
+        return there
+    material = {"authority": kubeconfig.authority, "certificate": kubeconfig.certificate, "key": kubeconfig.key}[part]
+    return Found(path, material.data or b"", 0)
 
 
 _loaded = lru_cache(maxsize=16)(load_kubeconfig)       # a host has a few, and each is asked for many times

@@ -7,10 +7,8 @@ from dataclasses import replace
 
 from .inventory import Found, Inventory, drop_ins, look
 from ... import files
-from ...kubernetes.components import COMPONENTS, KUBELET, Component, find_component
-from ...kubernetes.layouts import KUBELET_CURRENT
+from ...kubernetes.components import COMPONENT_NAMES, COMPONENTS, Component
 from ...kubernetes.manifests import MANIFESTS
-from ...kubernetes.profiles import find_profile
 from ...kubernetes.told import UNIT_FOLDERS
 
 ROOT = "root"
@@ -40,15 +38,9 @@ def with_owners(inventory: Inventory) -> Inventory:
 def _secrets(inventory: Inventory) -> Iterator[tuple[str, set[str]]]:
     """The private keys, and the kubeconfigs, that components read, and those of CAs; with the components."""
     told = dict[str, set[str]]()
-    for (component, flag), said in inventory.told.items():
-        if said.path and find_component(component).reads_secret(flag):
-            told.setdefault(said.path, set()).add(component)
-    for place in inventory.layout.places:
-        readers = {one.name for one in COMPONENTS if any(place.row in flag.rows for flag in one.flags)}
-        for path in {place.key, place.kubeconfig} - {""}:
-            if readers or find_profile(place.row).kind == "ca":
-                told.setdefault(path, set()).update(readers)
-    told.setdefault(KUBELET_CURRENT, set()).add(KUBELET.name)
+    for use in inventory.uses:
+        if use.part in ("key", "kubeconfig"):
+            told.setdefault(use.file, set()).update({use.component} & {*COMPONENT_NAMES})
     yield from told.items()
 
 

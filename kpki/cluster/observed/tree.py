@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import files
 from ...documents import load_first
-from ...errors import KpkiError, RefusedError
+from ...errors import AccessError, KpkiError, RefusedError
 from .inventory import Found, look
 
 _LONGEST_SCRIPT = 65536
@@ -30,6 +30,7 @@ class Tree:
         self.root = os.path.abspath(root)
         self.found: dict[str, Found] = {}
         self.outside: dict[tuple[str, str], None] = {}
+        self.closed: dict[str, None] = {}
         self._folders: dict[str, str | None] = {"": self.root}
 
     def look(self, path: str, source: str) -> Found:
@@ -77,17 +78,20 @@ class Tree:
         return None if data is None else load_first(data)
 
     def kind(self, path: str) -> str:
-        """What lies at a place: `file`, `link`, `folder`, `missing`, or `other` if nobody may look."""
+        """What lies at a place: `file`, `link`, `folder`, `missing`, or `hidden` if the caller may not look."""
         folder, _, name = path.rpartition("/")
         try:
             place = self._place(folder)
             return "missing" if place is None else files.look(place, name).kind
+        except AccessError:
+            self.closed[look(self.root, path).unread or path] = None
+            return "hidden"
         except KpkiError:
             return "other"
 
     def there(self, path: str) -> bool:
-        """Whether there is a file, a folder or a link to one."""
-        return self.kind(path) != "missing"
+        """Whether there is a file, a folder or a link to one, as far as the caller may look."""
+        return self.kind(path) not in ("missing", "hidden")
 
     def script(self, path: str) -> str:
         """The text of a program that is a script; "" for every other."""
@@ -111,6 +115,9 @@ class Tree:
         try:
             place = self._place(folder)
             return [path for path, _ in files.walk(place, skip=lambda path: not deep and "/" in path)] if place else []
+        except AccessError:
+            self.closed[look(self.root, f"{folder}/.").unread or folder] = None
+            return []
         except KpkiError:
             return []
 

@@ -11,37 +11,14 @@ from dataclasses import dataclass, field
 from ...kubernetes.distributions import POD_FOLDERS
 from ...kubernetes.settings import SETTINGS, values_of
 from .inventory import Found, check_root
-from .components import Use as Use
 from .components import kubeconfig_uses, uses_of
 from .configurations import Settings, told
 from .starts import Started, pods, starts
 from .tree import Tree, inner
+from .use import Running, Use
 
 # The kubeconfigs of people, of which no component is told.
 _PEOPLE = ("etc/kubernetes/admin.conf", "etc/kubernetes/super-admin.conf", "root/.kube/config")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """A *component* as this tree starts it; *source* is the unit, manifest or file of arguments that does.
-
-    *settings* are what counts after all precedence, by flag without dashes, fields of configuration files and etcd's
-    variables under the name of their flag; a list has several values. *said* gives for each how it is written, and in
-    which file.
-    """
-
-    component: str
-    source: str
-    settings: Mapping[str, tuple[str, ...]]
-    said: Mapping[str, tuple[str, str]]
-
-    def value(self, name: str) -> str:
-        """The value of a setting, the first of several; "" for what is not told."""
-        return next(iter(self.settings.get(name, ())), "")
-
-    def is_on(self, name: str) -> bool:
-        """Whether a yes-or-no setting is told yes."""
-        return self.value(name) in ("true", "1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +33,8 @@ class Host:
     running: tuple[Running, ...]
     outside: tuple[tuple[str, str], ...] = ()
     found: Mapping[str, Found] = field(default_factory=dict, repr=False)
+    closed: tuple[str, ...] = ()
+    """The files and folders that the caller may not read, list or search."""
 
     def of(self, component: str) -> tuple[Running, ...]:
         """Each start of a component; several where a host runs several, as kops does etcd."""
@@ -75,7 +54,7 @@ def read_host(root: str) -> Host:
     for use in uses:
         tree.look(use.file, use.source)
     return Host(root=root, uses=tuple(uses), running=tuple(_running(*pair) for pair in started),
-                outside=tuple(tree.outside), found=tree.found)
+                outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed))
 
 
 def _running(one: Started, settings: Settings) -> Running:

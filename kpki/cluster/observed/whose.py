@@ -3,17 +3,16 @@ from __future__ import annotations
 
 import posixpath
 
-from .inventory import Inventory, kubeconfig_of, look, named_path, told_components
+from .inventory import Inventory, found_at, look
+from .uses import read_host
 from ..desired.rows import NODES_FOLDER
-from ...errors import InputError
+from ...errors import AccessError, FileError, InputError
 from ...kubernetes import reading
 from ...kubernetes.components import KUBELET
-from ...kubernetes.kubeconfig import Material
 from ...kubernetes.profiles import LONGEST_NAME, NODE_PREFIX, check_node_name
-from ...kubernetes.told import OVERRIDE
 from ...pem import load_certificate
 
-_HOST_NAME = "etc/hostname"     # hostname(5)
+HOST_NAME = "etc/hostname"     # hostname(5)
 
 
 def owner_of(root: str, *, host_name: str, source: str = "") -> str:
@@ -30,7 +29,7 @@ def owner_of(root: str, *, host_name: str, source: str = "") -> str:
         return host_name.lower()
     if name := _folder_name(root):
         return name
-    found = look(root, _HOST_NAME)
+    found = look(root, HOST_NAME)
     lines = [line.strip() for line in (found.data or b"").decode("utf-8", "replace").splitlines()]
     name = next((line.lower() for line in lines if line and not line.startswith("#")), "")
     if name or found.unread or (name := _folder_name(source)):
@@ -47,16 +46,16 @@ def _folder_name(path: str) -> str:
 def certified_owner(inventory: Inventory) -> str:
     """The node that the kubelet's client certificate names, "" if none can be read: whose the certificate is, which
     says nothing of whose the tree is."""
-    place = inventory.layout.kubelet
-    kubeconfig = kubeconfig_of(inventory.found, place)
-    pair = kubeconfig.certificate if kubeconfig else Material()
-    path = named_path(place.kubeconfig, pair.path) if pair.path else place.certificate
-    try:
-        certificate = load_certificate(pair.data or inventory.look(path).data or b"")
-        prefix, found, name = reading.certificate_subject(certificate).user.partition(NODE_PREFIX)
-        return check_node_name(name, longest=LONGEST_NAME) if found and not prefix else ""
-    except InputError:
-        return ""
+    for use in inventory.uses:
+        if use.purpose == "kubelet-client" and use.part == "certificate":
+            try:
+                certificate = load_certificate(found_at(inventory, use.path, use.part).data or b"")
+                prefix, found, name = reading.certificate_subject(certificate).user.partition(NODE_PREFIX)
+                if found and not prefix:
+                    return check_node_name(name, longest=LONGEST_NAME)
+            except InputError:
+                continue
+    return ""
 
 
 def hostname_override(root: str) -> tuple[str, bool]:
@@ -64,10 +63,16 @@ def hostname_override(root: str) -> tuple[str, bool]:
 
     A value that is no node's name, as a variable that a unit leaves open, tells nothing.
     """
-    telling = told_components(root)
-    said = telling.told.get((KUBELET.name, OVERRIDE))
-    sure = KUBELET.name not in telling.unread.values()
     try:
-        return check_node_name(said.value.strip().lower(), longest=LONGEST_NAME) if said else "", sure
+        host = read_host(root)
+    except AccessError:
+        return "", False
+    except FileError:
+        return "", True     # there is no such folder
+    used = {use.file for use in host.uses}
+    sure = not host.closed and not any(found.unread for path, found in host.found.items() if path not in used)
+    said = next((value for running in host.of(KUBELET.name) if (value := running.value("hostname-override"))), "")
+    try:
+        return check_node_name(said.strip().lower(), longest=LONGEST_NAME) if said else "", sure
     except InputError:
         return "", sure

@@ -6,7 +6,8 @@ from operator import eq
 from typing import TYPE_CHECKING
 
 from .judged import SECRET, Judged, Look, ca_key_on_worker, exposed
-from .leaves import Judge, ca_fault
+from .certificate import ca_fault, fingerprint
+from .leaves import Judge
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key, read_public_keys
@@ -85,7 +86,7 @@ def stranger(cause: str, path: str, row: Row, ca: str, certificates: Sequence[Ce
     """Why CA certificates are not those of the CA's row *ca* that are *expected*, None where they are."""
     gone, another = (words.format(_called(ca)) for words in _STRANGERS[cause])
     if ca in by.unmade:
-        return Finding(cause, path, row.name, gone, got=_fingerprint(certificates[0]))
+        return Finding(cause, path, row.name, gone, got=fingerprint(certificates[0]))
     same = eq if by.exact else reading.is_same_authority
     there = [any(same(one, other) for other in certificates) for one in expected]
     if not expected or (all(there) if by.exact else any(there)):
@@ -93,8 +94,8 @@ def stranger(cause: str, path: str, row: Row, ca: str, certificates: Sequence[Ce
     named = reading.subject_text(certificates[0])
     if named in map(reading.subject_text, expected):
         named += ", which has the same name but another key"
-    return Finding(cause, path, row.name, another + named, got=_fingerprint(certificates[0]),
-                   expected=_fingerprint(expected[there.index(False)]))
+    return Finding(cause, path, row.name, another + named, got=fingerprint(certificates[0]),
+                   expected=fingerprint(expected[there.index(False)]))
 
 
 def judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
@@ -116,8 +117,3 @@ def judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
             findings.append(Finding("sa-key-mismatch", path, row.name, "it is another key than the one that signs the "
                                     "service accounts' tokens: every token is refused"))
     return Judged(findings, key=key, pair_right=not findings)
-
-
-def _fingerprint(certificate: Certificate) -> str:
-    from cryptography.hazmat.primitives.hashes import SHA256
-    return certificate.fingerprint(SHA256()).hex()

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from .authorities import stranger
 from .judged import Judged, Look, exposed
-from .leaves import Judge, ca_fault
+from .certificate import ca_fault
+from .leaves import Judge
 from .pair import judge_pair
 from ..desired.rows import Row
 from ..finding import Finding

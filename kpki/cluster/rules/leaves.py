@@ -6,20 +6,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ..authority import GO_CURVES, SHORTEST_RSA, day
+from .certificate import ca_fault, go_fault, node_fault, signer_of, subject_line, time_fault, weakness
+from ..authority import SHORTEST_RSA, day
 from ..desired.rows import Row
 from ..finding import Finding
 from ...kubernetes import reading
-from ...kubernetes.profiles import ADMINISTRATORS, MASTERS_GROUP, NODE_PREFIX, NODES_GROUP
+from ...kubernetes.profiles import ADMINISTRATORS, MASTERS_GROUP, NODE_PREFIX
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 WITHIN = timedelta(days=30)
 Kind = tuple["Certificate", str, int]   # what leaves have in common that a CA has issued: itself, row, bits of the key
-_SHORTEST_GO = 1024
 # By whom a row is to be signed → the fault where it is signed by another.
 _SIGNER_CAUSES = {"etcd-ca": "etcd-peer-cert", "front-proxy-ca": "front-proxy-ca"}
 
@@ -65,43 +65,23 @@ class Judge:
         return next((path for path, name in self.authority_paths.items() if name == row), "")
 
 
-def ca_fault(path: str, row: str, certificate: Certificate, now: datetime) -> Finding | None:
-    """Why a certificate cannot be a CA, None where it can."""
-    why = reading.ca_fault(certificate)
-    if why:
-        return Finding("ca-not-a-ca", path, row, f"it cannot be a CA: {why}", got=why, expected="CA:TRUE")
-    return _time_fault("expired-ca", path, row, certificate, now)
-
-
 def leaf_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
     """The faults of a leaf, the root of them first: whose it is, its time, its signer, its uses, its names."""
     leaf, trusted = chain[0], by.trusted(row.profile.signer)
     client = "clientAuth" in row.profile.usages
     for fault in (_identity_fault(path, leaf, row, by),
-                  _time_fault("expired-client-cert" if client else "expired-server-cert", path, row.name, leaf, by.now),
-                  _weakness(path, chain, row, trusted), _signer_fault(path, chain, row, by),
+                  time_fault("expired-client-cert" if client else "expired-server-cert", path, row.name, leaf, by.now),
+                  weakness(path, row.name, chain, trusted), _signer_fault(path, chain, row, by),
                   _usage_fault(path, leaf, row), _name_fault(path, leaf, row, by)):
         if fault:
             yield fault
     yield from _go_faults(path, chain, row, by)
 
 
-# What extendedKeyUsage calls a use → what `verify -purpose` calls it.
-_PURPOSES = {"clientAuth": "sslclient", "serverAuth": "sslserver"}
-
-
 def _go_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
-    """What Go has against a chain, as the last word: extensions, path lengths, names that a CA may not sign for."""
-    from ...kubernetes.verdict import verify_kubernetes
-    trusted = by.trusted(row.profile.signer)
-    if not trusted or row.profile.signer in by.faulty:
-        return
-    for usage in row.profile.usages:
-        verdict = verify_kubernetes(chain[0], trusted, untrusted=chain[1:], purpose=_PURPOSES[usage], now=by.now)
-        if verdict.cause:
-            yield Finding(verdict.cause, path, row.name, f"Kubernetes will refuse it: {verdict.reason}",
-                          got=verdict.reason)
-            return
+    if row.profile.signer not in by.faulty and (fault := go_fault(
+            path, row.name, chain, by.trusted(row.profile.signer), row.profile.usages, by.now)):
+        yield fault
 
 
 def _identity_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | None:
@@ -119,79 +99,12 @@ def _identity_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Findin
     if row.profile.sans.startswith("etcd") and not named:
         return Finding("wrong-subject", path, row.name, f"it is made out to {user!r}, and this is "
                        f"{row.identity.user!r}: another host's, or made under another name",
-                       got=_subject_line(user, subject.groups), expected=_subject_line(row.identity.user, wanted))
+                       got=subject_line(user, subject.groups), expected=subject_line(row.identity.user, wanted))
     what = f"its owner is {user!r}" if not named else f"its owner {user!r} is not in the group {', '.join(wanted)} (O)"
     return Finding("wrong-subject", path, row.name, f"{what}, and Kubernetes gives its rights to "
                    f"{row.identity.user!r}" + (f" in {', '.join(wanted)}" if wanted else ""),
-                   got=_subject_line(subject.user, subject.groups),
-                   expected=_subject_line(row.identity.user, wanted))
-
-
-def _subject_line(user: str, groups: Sequence[str]) -> str:
-    return "/".join([f"CN={user}", *(f"O={group}" for group in groups)])
-
-
-def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Finding | None:
-    """Why a subject is not that node's, None where it is (the Node authorizer's rule)."""
-    def finding(cause: str, message: str) -> Finding:
-        return Finding(cause, path, row, message, got=_subject_line(subject.user, subject.groups),
-                       expected=_subject_line(NODE_PREFIX + node, (NODES_GROUP,)))
-
-    if not subject.user.startswith(NODE_PREFIX):
-        return finding("wrong-subject", f"its owner is {subject.user!r}, which is no node: a node's CN begins with "
-                       f"{NODE_PREFIX}, and the API server gives any other no right to act as one")
-    other = subject.user.removeprefix(NODE_PREFIX)
-    node = node or other        # where nobody says whose it is, it is any node's
-    if other == node:
-        if NODES_GROUP in subject.groups:
-            return None
-        return finding("wrong-organisation", f"its owner is {subject.user!r}, but not in the group {NODES_GROUP} (O): "
-                       "the API server does not take it for a node")
-    answer = (f'the API server will answer: nodes "{node}" is forbidden: node "{other}" is not allowed to modify node '
-              f'"{node}" (before 1.14: node "{other}" cannot modify node "{node}")')
-    if row == "kubelet-serving":    # which lets nobody in
-        answer = "whoever calls this node wants its own name, and refuses it"
-    if _first_label(other) == _first_label(node):
-        return finding("hostname-case-fqdn", f"it names the node {other!r}, this is {node!r}: they differ by case or "
-                       f"domain only, and are two nodes all the same; {answer}")
-    return finding("wrong-node-identity", f"it is node {other}'s certificate, and this is {node}; {answer}")
-
-
-def _first_label(name: str) -> str:
-    return name.lower().partition(".")[0]
-
-
-def _time_fault(expired: str, path: str, row: str, certificate: Certificate, now: datetime) -> Finding | None:
-    if now > certificate.not_valid_after_utc:
-        return Finding(expired, path, row, f"it expired on {day(certificate.not_valid_after_utc)}",
-                       got=day(certificate.not_valid_after_utc), expected=f"after {day(now)}")
-    if now < certificate.not_valid_before_utc:
-        start = day(certificate.not_valid_before_utc)
-        return Finding("not-yet-valid", path, row, f"it is not valid before {start}, and it is {day(now)} here",
-                       got=start, expected=f"before {day(now)}")
-    return None
-
-
-def _weakness(path: str, chain: Sequence[Certificate], row: Row, trusted: Sequence[Certificate]) -> Finding | None:
-    """What Go refuses in a chain or a handshake: MD5 and SHA-1 signatures, RSA keys under 1024 bits, odd curves."""
-    for certificate in chain:
-        if certificate in trusted:      # nobody looks at a root's own signature
-            continue
-        algorithm = certificate.signature_hash_algorithm
-        if algorithm is not None and algorithm.name in ("md5", "sha1"):
-            return Finding("weak-signature-or-key", path, row.name, f"it is signed with {algorithm.name.upper()}, "
-                           "which Go refuses",
-                           got=algorithm.name, expected="sha256")
-        key = certificate.public_key()
-        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in GO_CURVES:
-            return Finding("weak-signature-or-key", path, row.name,
-                           f"its key is on the curve {key.curve.name}, which Go refuses",
-                           got=key.curve.name, expected=", ".join(GO_CURVES))
-        if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SHORTEST_GO:
-            return Finding("weak-signature-or-key", path, row.name,
-                           f"its RSA key has {key.key_size} bits, which Go refuses",
-                           got=str(key.key_size), expected=f"{SHORTEST_RSA} or more")
-    return None
+                   got=subject_line(subject.user, subject.groups),
+                   expected=subject_line(row.identity.user, wanted))
 
 
 def _signer_fault(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Finding | None:
@@ -207,20 +120,6 @@ def _signer_fault(path: str, chain: Sequence[Certificate], row: Row, by: Judge) 
     why = "a CA of the same name, but with another key" if same_name else f"{issuer}, not by the cluster's CA"
     return Finding(cause, path, row.name, f"it was signed by {why}", got=issuer,
                    expected=reading.subject_text(trusted[0]))
-
-
-def signer_of(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> Certificate | None:
-    """The trusted CA that the chain, leaf first, ends at."""
-    certificate, rest = chain[0], list(chain[1:])
-    while True:
-        for ca in trusted:
-            if reading.signed_by(certificate, ca):
-                return ca
-        above = next((one for one in rest if reading.signed_by(certificate, one)), None)
-        if above is None:
-            return None
-        rest.remove(above)
-        certificate = above
 
 
 def _usage_fault(path: str, leaf: Certificate, row: Row) -> Finding | None:

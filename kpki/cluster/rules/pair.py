@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from .issued import is_as_issued, is_as_made
 from .judged import SECRET, Judged, exposed
-from .leaves import DATES, Judge, Kind, date_warnings, leaf_faults, leaf_warnings, signer_of
+from .certificate import signer_of
+from .leaves import DATES, Judge, Kind, date_warnings, leaf_faults, leaf_warnings
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key

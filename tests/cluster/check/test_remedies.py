@@ -9,7 +9,8 @@ import pytest
 from kpki.cluster.check.remedies.remedy import with_remedies
 from kpki.cluster.check.remedies.situation import Situation
 from kpki.cluster.finding import Finding
-from kpki.cluster.observed.inventory import Inventory, inspect
+from kpki.cluster.observed.hosts import inspect
+from kpki.cluster.observed.inventory import Inventory
 from kpki.kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig
 from kpki.kubernetes.layouts import find_layout
 
@@ -104,6 +105,9 @@ def test_a_tree_tells_its_addresses_and_server(tree: Any) -> None:
     tree.put("etc/hosts", b"127.0.0.1 localhost\n10.0.0.22 worker-1.example worker-1 # here\n")
     assert issue("worker-1").startswith(" --address 10.0.0.22 --server https://10.0.0.10:6443")
     tree.path("etc/default").mkdir()
+    tree.path("etc/systemd/system").mkdir(parents=True)
+    tree.put("etc/systemd/system/kubelet.service", b"[Service]\nEnvironmentFile=-/etc/default/kubelet\n"
+             b"ExecStart=/usr/bin/kubelet --kubeconfig=/etc/kubernetes/worker-kubeconfig.yaml $KUBELET_EXTRA_ARGS\n")
     tree.put("etc/default/kubelet", b"KUBELET_EXTRA_ARGS=--node-ip=10.0.0.23\n")
     tree.put("etc/kubernetes/worker-kubeconfig.yaml", b"")
     assert issue("worker-1").startswith(" --address 10.0.0.23 --server https://API-SERVER:6443")

@@ -24,6 +24,7 @@ from kpki.stages.requests import req_new
 
 Dropped = Callable[[], AbstractContextManager[None]]
 SSL = "etc/kubernetes/ssl"
+UNIT = "etc/systemd/system/kubelet.service"
 CA, CERTIFICATE, KEY = (f"{SSL}/{name}.pem" for name in ("ca", "worker", "worker-key"))
 PKI, SUBJECT = "var/lib/kubelet/pki", "/O=system:nodes/CN=system:node:worker-1"
 KUBECONFIG, CONFIG = "etc/kubernetes/worker-kubeconfig.yaml", "var/lib/kubelet/config.yaml"
@@ -65,7 +66,8 @@ def test_what_may_not_be_read_is_no_finding(checked: Callable[..., Report], clos
                                             unread: list[str]) -> None:
     """Each file is named once; of a folder that cannot be searched the folder is; what is closed to nobody is not."""
     report = checked(closed)
-    assert ([*report.findings], [*report.unread]) == ([], [Unread(None, path) for path in unread])
+    assert ([*report.findings], {*report.unread}) == ([], {Unread(None, path) for path in unread})
+    assert len(report.unread) == len(unread)
     assert (checked().findings, checked().unread) == ([], [])
 
 
@@ -129,6 +131,10 @@ def test_whose_tree_an_unread_file_may_say_nobody_knows(tree: Any, checked: Call
     flags = "var/lib/kubelet/kubeadm-flags.env"
     tree.path(flags).parent.mkdir(parents=True)
     tree.put(flags, 'KUBELET_KUBEADM_ARGS="--hostname-override=worker-2"\n')
+    tree.path(UNIT).parent.mkdir(parents=True)
+    tree.put(UNIT, "[Service]\nEnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\nExecStart=/usr/bin/kubelet "
+                   f"--kubeconfig=/{KUBECONFIG} --client-ca-file=/{CA} --tls-cert-file=/{CERTIFICATE} "
+                   f"--tls-private-key-file=/{KEY} $KUBELET_KUBEADM_ARGS\n")
     assert {one.cause for one in checked(node=None).findings} == {"wrong-node-identity"}
     tree.leaf("extendedKeyUsage=clientAuth,serverAuth\nsubjectAltName=DNS:worker-2",
               subject="/O=system:nodes/CN=system:node:worker-2")

@@ -13,7 +13,7 @@ from kpki import files, pem
 from kpki.cluster.authority import Authority, example_authority, load_authority
 from kpki.cluster.node.installation import install, plan_install
 from kpki.cluster.node.node import issue_node
-from kpki.cluster.observed.inventory import inspect
+from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.rules.host import check_node
 from kpki.kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
 from kpki.kubernetes.layouts import KUBEADM

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kpki.cluster.observed.inventory import inspect, look, named_path
+from kpki.cluster.observed.hosts import inspect
+from kpki.cluster.observed.inventory import inspect_layout, look, named_path
 from kpki.cluster.observed.whose import owner_of
 from kpki.errors import FileError, InputError
 
@@ -57,10 +58,10 @@ def test_the_layout_is_the_one_that_is_there(tmp_path: Path, keep: str) -> None:
     """One of a layout's folders or files is enough to know it; with none of them somebody must say."""
     (tmp_path / "etc/kubernetes").mkdir(parents=True)
     with pytest.raises(InputError, match="none of kpki's layouts is there"):
-        inspect(str(tmp_path))
-    assert inspect(str(tmp_path), layout="ssl").layout.name == "ssl"
+        inspect_layout(str(tmp_path))
+    assert inspect_layout(str(tmp_path), "ssl").layout.name == "ssl"
     (tmp_path / keep).mkdir()
-    assert inspect(str(tmp_path)).layout.name == "ssl"
+    assert inspect_layout(str(tmp_path)).layout.name == inspect(str(tmp_path)).layout.name == "ssl"
 
 
 def test_a_root_that_is_none_is_the_disks_to_name(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from kpki.cluster.check.remedies.remedy import with_remedies
 from kpki.cluster.check.remedies.situation import Situation
-from kpki.cluster.observed.inventory import inspect
+from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.observed.owners import with_owners
 from kpki.cluster.rules.host import check_node
 

@@ -9,16 +9,20 @@ from kpki.cluster.observed.whose import owner_of
 from kpki.errors import InputError
 
 FLAGS = "var/lib/kubelet/kubeadm-flags.env"
+UNIT, STARTS = "etc/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $X"
 DROP_IN = "etc/systemd/system/kubelet.service.d/20-name.conf"
 
 
 @pytest.mark.parametrize(("root", "files", "source", "name"), [
     ("mnt", {FLAGS: 'KUBELET_KUBEADM_ARGS="--v=2 --hostname-override=Node-A"'}, "nodes/node-d", "node-a"),
-    ("mnt", {"etc/default/kubelet": "KUBELET_EXTRA_ARGS=--hostname-override node-a"}, "", "node-a"),
-    ("mnt", {DROP_IN: "[Service]\nEnvironment=X=--hostname-override=node-a"}, "", "node-a"),
-    ("mnt", {DROP_IN: "[Service]\n#Environment=X=--hostname-override=node-a", "etc/hostname": "node-c"}, "", "node-c"),
-    ("mnt", {FLAGS: "X=--hostname-override=${NAME}", "etc/hostname": "# no name\n\nNode-C \n"}, "", "node-c"),
-    ("nodes/node-b", {FLAGS: "X=--hostname-override=node-a", "etc/hostname": "node-c"}, "", "node-a"),
+    ("mnt", {"etc/default/kubelet": "KUBELET_EXTRA_ARGS=--hostname-override node-a", FLAGS: ""}, "", "node-a"),
+    ("mnt", {UNIT: STARTS, DROP_IN: "[Service]\nEnvironment=X=--hostname-override=node-a"}, "", "node-a"),
+    ("mnt", {UNIT: STARTS, DROP_IN: "[Service]\n#Environment=X=--hostname-override=node-a", "etc/hostname": "node-c"},
+     "", "node-c"),
+    ("mnt", {FLAGS: "KUBELET_KUBEADM_ARGS=--hostname-override=${NAME}", "etc/hostname": "# no name\n\nNode-C \n"}, "",
+     "node-c"),
+    ("nodes/node-b", {FLAGS: "KUBELET_KUBEADM_ARGS=--hostname-override=node-a", "etc/hostname": "node-c"}, "",
+     "node-a"),
     ("nodes/node-b", {"etc/hostname": "node-c"}, "nodes/node-d", "node-b"),
     ("mnt", {"etc/hostname": "node-c"}, "nodes/node-d", "node-c"),
     ("mnt", {}, "nodes/node-d", "node-d"),

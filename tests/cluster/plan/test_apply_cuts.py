@@ -19,7 +19,7 @@ from kpki.cluster import workspace
 from kpki.cluster.authority import Authority
 from kpki.cluster.node.installation import Installation, install
 from kpki.cluster.node.node import issue_node
-from kpki.cluster.observed.inventory import inspect
+from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.plan.apply import apply
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.rules.host import check_node

@@ -225,7 +225,7 @@ def test_every_cause_has_a_fault_that_shows_it() -> None:
     """Every row of the vocabulary that a worker's files can show is here, and nothing is found that has no row."""
     elsewhere = {"expired-server-cert", "missing-san-ip", "etcd-peer-cert", "front-proxy-ca", "sa-key-mismatch",
                  "shared-key", "ca-key-on-worker", "serial-reused", "chain-depth", "flags-mismatch",
-                 "kubelet-serving-self-signed", "kubelet-client-current-broken"}    # matrix/
+                 "kubelet-serving-self-signed", "kubelet-client-current-broken", "signing-bundle"}  # matrix/, hosts/
     not_in_files = {"remote-alert", "kubelet-serving-csr-pending", "unauthorized-after-ca-rotation", "external-ca",
                     "bootstrap-kubeconfig-missing-or-token-expired", "client-cert-not-presented", "ca-pin-mismatch",
                     "no-client-cert-anonymous", "stale-served", "clock-skew"}

@@ -13,7 +13,7 @@ from ...finding import Finding
 from ...leaf_files import ca_path
 from ...observed.contents import read_certificates, read_key
 from ...observed.inventory import Found, kubeconfig_of
-from ...rules.leaves import ca_fault
+from ...rules.certificate import ca_fault
 from ....kubernetes import reading
 from ....kubernetes.layouts import Place
 from ....kubernetes.profiles import find_profile

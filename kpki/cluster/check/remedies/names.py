@@ -11,7 +11,7 @@ from .situation import Situation
 from ...finding import Finding
 from ...node.node import USUAL_NAMES
 from ...observed.inventory import HOSTS, kubeconfig_of
-from ...rules.host import certified_names, row_of
+from ...rules.old_host import certified_names, row_of
 from ....errors import InputError
 from ....kubernetes import reading
 from ....kubernetes.kubeconfig import NO_SERVER

@@ -50,6 +50,10 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
         yield comment(f"put {here.at(path)} there, or let --{flag} in {here.at(source)} name the right file")
     elif finding.cause == "flags-mismatch":
         yield from _flags(here)
+    elif finding.cause == "signing-bundle":
+        signer = f"{posixpath.splitext(path)[0]}-signer.crt"
+        yield comment(f"write the certificate of the CA's key, that one alone, to {here.at(signer)}, and let "
+                      f"--cluster-signing-cert-file of kube-controller-manager name /{signer}")
     elif finding.cause == "ca-key-on-worker":
         yield _away(path, here)
     elif kind in ("ca", "key") and place and any(here.inventory.look(one).unread for one in place.files()):

@@ -89,7 +89,7 @@ FAULTS = (
     Fault("hostname-case-fqdn", "case", do.certified("kubelet", subject=f"{NODE}Worker-1"), "kubelet",
           "ssl-EC.alone kubeadm-EC.workspace"),
     Fault("hostname-case-fqdn", "domain", do.certified("kubelet", subject=f"{NODE}worker-1.example.internal"),
-          "kubelet", "hard-way-RSA.given"),
+          "kubelet", "ssl-RSA.given"),
     Fault("wrong-organisation", "none", do.certified("kubelet", subject="/CN=system:node:worker-1"), "kubelet",
           "ssl-RSA.alone hard-way-EC.workspace"),
     Fault("wrong-organisation", "another", do.certified("kubelet", subject="/O=system:node/CN=system:node:worker-1"),
@@ -102,7 +102,7 @@ FAULTS = (
           "kube-controller-manager", "ssl-EC.workspace", host=CONTROL),
     Fault("wrong-subject",
           "group", do.certified("apiserver-kubelet-client", subject="/O=x/CN=kube-apiserver-kubelet-client"),
-          "apiserver-kubelet-client", "ssl-EC.ca-host"),
+          "apiserver-kubelet-client", "ssl-EC.ca-host", severity="warning"),     # RBAC objects may grant the rights
 
     Fault("wrong-eku", "server alone", do.certified("kubelet", extendedKeyUsage=SERVER), "kubelet",
           "ssl-EC.alone kubeadm-EC.given"),
@@ -118,8 +118,8 @@ FAULTS = (
           "kubelet", "ssl-RSA.given hard-way-EC.alone"),
     Fault("missing-san-dns", "service", do.certified("apiserver", subjectAltName=NAMELESS), "apiserver",
           "kubeadm-EC.ca-host"),
-    Fault("missing-san-dns", "localhost", do.certified("etcd-server", subjectAltName="DNS:cp-1,IP:10.0.0.10"),
-          "etcd-server", "ssl-EC.ca-host"),
+    Fault("missing-san-ip", "loopback", do.certified("etcd-server", subjectAltName="DNS:cp-1,IP:10.0.0.10"),
+          "etcd-server", "ssl-EC.ca-host"),     # its API server calls https://127.0.0.1:2379
     Fault("missing-san-ip", "own address", do.certified("apiserver", subjectAltName=ADDRESSLESS), "apiserver",
           "kubeadm-EC.ca-host hard-way-RSA.ca-host"),
     Fault("missing-san-ip", "own address", do.certified("apiserver", subjectAltName=ADDRESSLESS), "apiserver",
@@ -128,7 +128,10 @@ FAULTS = (
           "ssl-RSA.workspace"),
 
     Fault("expired-client-cert", "kubelet", do.certified("kubelet", days=1, ago=LONG_AGO), "kubelet",
-          "ssl-EC.alone kubeadm-RSA.alone hard-way-EC.given"),
+          "ssl-EC.alone kubeadm-RSA.alone"),
+    # the kubeconfig has the client certificate; this file serves alone
+    Fault("expired-server-cert", "kubelet", do.certified("kubelet", days=1, ago=LONG_AGO), "kubelet",
+          "hard-way-EC.given"),
     Fault("expired-client-cert", "by another CA too", do.certified("kubelet", days=1, ago=LONG_AGO, stray="ca"),
           "kubelet", "ssl-EC.given"),
     Fault("expired-client-cert", "admin", do.certified("admin", days=1, ago=LONG_AGO), "admin", "kubeadm-RSA.ca-host"),
@@ -187,6 +190,7 @@ FAULTS = (
     Fault("kubeconfig-broken", "no server", do.replaced("kube-scheduler:kubeconfig", b"10.0.0.10:6443", b":99999"),
           "kube-scheduler:cluster", "kubeadm-RSA.ca-host"),
 
+    Fault("signing-bundle", "two CAs", do.bundled("ca", "etcd-ca"), "ca", "kubeadm-EC.ca-host", told=True),
     Fault("ca-not-a-ca", "CA:FALSE", do.resigned("ca", basicConstraints="critical,CA:FALSE"), "ca",
           "ssl-EC.given ssl-RSA.alone hard-way-EC.workspace"),
     Fault("ca-not-a-ca", "no basicConstraints", do.resigned("etcd-ca", basicConstraints=""), "etcd-ca",
@@ -222,7 +226,7 @@ FAULTS = (
     Fault("ca-key-on-worker", "cluster's", do.ca_key_there("ca"), "ca:key", "ssl-RSA.alone hard-way-EC.alone",
           told=True),
     Fault("serial-reused", "same host", do.same_serial("apiserver-kubelet-client", "apiserver"),
-          "apiserver apiserver-kubelet-client", "kubeadm-EC.ca-host", one=True),
+          "apiserver apiserver-kubelet-client", "kubeadm-EC.ca-host", one=True, severity="warning"),
     Fault("serial-reused", "two hosts", do.same_serial("kubelet", "kubelet", NEIGHBOUR), "kubelet worker-2@kubelet",
           "ssl-EC.workspace", one=True),
 

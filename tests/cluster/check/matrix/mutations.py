@@ -261,6 +261,11 @@ def resigned(name: str, **wishes: Any) -> Mutation:
     return lambda tree: tree.file(name).write_bytes(tree.authority(name, **wishes).bundle)
 
 
+def bundled(name: str, other: str) -> Mutation:
+    """A CA's file with another CA's certificate after its own."""
+    return lambda tree: tree.file(name).write_bytes(tree.file(name).read_bytes() + tree.stray[other].bundle)
+
+
 def strays(name: str) -> Mutation:
     return lambda tree: tree.file(name).write_bytes(tree.stray[name].bundle)
 

@@ -23,7 +23,7 @@ ON_DISK = frozenset("""
     key-cert-mismatch key-unreadable encrypted-key kubelet-serving-self-signed kubelet-client-current-broken
     etcd-peer-cert weak-signature-or-key sa-key-mismatch front-proxy-ca chain-depth kubeconfig-wrong-ca
     legacy-cn-no-san ca-not-a-ca key-exposed shared-key ca-key-on-worker serial-reused flags-mismatch
-    kubeconfig-broken wrong-subject outlives-ca expiring-soon strict-refused""".split())
+    signing-bundle kubeconfig-broken wrong-subject outlives-ca expiring-soon strict-refused""".split())
 
 
 @pytest.mark.parametrize("trial", HEALTHY, ids=[one.id.rstrip("-") for one in HEALTHY])

@@ -181,14 +181,15 @@ def test_the_message_says_what_is_so(bench: Benches, check: Check, layout: str, 
 @pytest.mark.parametrize("name", ["admin", "scheduler"])
 @pytest.mark.parametrize("means", ["token: sesame", "exec: {apiVersion: client.authentication.k8s.io/v1, command: x}"],
                          ids=["token", "exec"])
-def test_who_is_no_kubelet_may_have_other_means(bench: Benches, check: Check, name: str, means: str) -> None:
-    """A kubeconfig with a token or a program to ask is right but at kubelet.conf, which is to hold the node's pair."""
+def test_a_user_may_have_other_means(bench: Benches, check: Check, name: str, means: str) -> None:
+    """A kubeconfig with a token or a program to ask is right, the kubelet's as well; one without anything is not."""
     one = a_tree(bench)
-    for which, wanted in ((name, []), ("kubelet", [("kubeconfig-broken", "etc/kubernetes/kubelet.conf")])):
+    for which, said, wanted in ((name, means, []), ("kubelet", means, []),
+                                ("kubelet", "", [("kubeconfig-broken", "etc/kubernetes/kubelet.conf")])):
         path = one.tree.root / f"etc/kubernetes/{which}.conf"
-        lines = [line for line in path.read_text().splitlines() if "client-key-data" not in line]
-        path.write_text("\n".join(f"    {means}" if "client-certificate-data" in line else line for line in lines))
-        assert means in path.read_text()
+        lines = [line.replace(means, said or "impersonate: x") for line in path.read_text().splitlines()
+                 if "client-key-data" not in line]
+        path.write_text("\n".join(f"    {said}" if "client-certificate-data" in line else line for line in lines))
         found = check("host", "--node", "cp-1")
         assert [(one["cause"], one["path"].partition("#")[0]) for one in found] == wanted
 

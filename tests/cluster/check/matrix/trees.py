@@ -107,7 +107,7 @@ def beside(one: Healthy, host: str) -> dict[str, str]:
     unit = "[Unit]\nDescription=kubelet\n\n[Service]\nExecStart=/usr/local/bin/kubelet {}\n"
     service = "etc/systemd/system/kubelet.service"
     if layout == "ssl":
-        found = {service: unit.format(f"{node_ip} $KUBELET_CERT_ARGS"),
+        found = {service: unit.format(f"{node_ip} --pod-manifest-path=/etc/kubernetes/manifests $KUBELET_CERT_ARGS"),
                  DROP_IN: as_systemd(one.cluster, "kubelet", flags)}
     elif layout == "hard-way":
         found = {service: unit.format(f"--config=/{KUBELET_CONFIG[layout]} --kubeconfig={flags['kubeconfig']} "
@@ -118,7 +118,8 @@ def beside(one: Healthy, host: str) -> dict[str, str]:
     else:
         found = {f"{service}.d/10-kubeadm.conf": _KUBEADM_DROP_IN,
                  "var/lib/kubelet/kubeadm-flags.env": f'KUBELET_KUBEADM_ARGS="{node_ip}"\n',
-                 KUBELET_CONFIG[layout]: _kubelet_config(flags["client-ca-file"], "rotateCertificates: true\n")}
+                 KUBELET_CONFIG[layout]: _kubelet_config(
+                     flags["client-ca-file"], "rotateCertificates: true\nstaticPodPath: /etc/kubernetes/manifests\n")}
     return found | (dict(_programs(one, host)) if host == CONTROL else {})
 
 

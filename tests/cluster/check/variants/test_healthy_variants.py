@@ -22,6 +22,7 @@ from tests.cluster.check.variants.trees import CURRENT, ETCD_SSL, KUBELET, KUBER
 
 CA, CERTIFICATE, KEY = (f"{SSL}/{name}.pem" for name in ("ca", "worker", "worker-key"))
 KUBECONFIG = "etc/kubernetes/worker-kubeconfig.yaml"
+MANAGER = "etc/kubernetes/manifests/kube-controller-manager.yaml"
 USER = f"{KUBECONFIG}#users/kubelet"
 Change = Callable[[Host], object]
 
@@ -209,10 +210,20 @@ def second(host: Host) -> None:
     host.edit("etc/kubernetes/kubelet.conf", "system:node:cp-1", "default-auth")
 
 
+def without_keys(host: Host) -> None:
+    """kubeadm with an external CA: the controller manager signs nothing (phases/controlplane/manifests.go)."""
+    host.remove(f"{PKI}/ca.key", f"{PKI}/front-proxy-ca.key", f"{PKI}/etcd/ca.key")
+    for half, path in (("cert", "/etc/kubernetes/pki/ca.crt"), ("key", "/etc/kubernetes/pki/ca.key")):
+        host.edit(MANAGER, f"cluster-signing-{half}-file={path}", f"cluster-signing-{half}-file=")
+
+
 def in_rotation(host: Host) -> None:
     """Two CAs in ca.crt, the new one and the one that signed what is there; the key is the new one's."""
     host.put(f"{PKI}/ca.crt", host.of("ca.crt") + second_ca(host, "ca.crt"))
     host.put(f"{PKI}/ca.key", second_ca(host, "ca.key"))
+    host.put(f"{PKI}/ca-signer.crt", second_ca(host, "ca.crt"))     # the controller manager takes one certificate
+    host.edit(MANAGER, "cluster-signing-cert-file=/etc/kubernetes/pki/ca.crt",
+              "cluster-signing-cert-file=/etc/kubernetes/pki/ca-signer.crt")
 
 
 def second_ca(host: Host, name: str) -> bytes:
@@ -288,8 +299,7 @@ VARIANTS = [
           "key-exposed", "etc/kubernetes/kubelet.conf"),
     on_cp("extra-files", "kubeadm-1.28", litter, opened(f"{PKI}/apiserver.key"), "key-exposed",
           f"{PKI}/apiserver.key"),
-    on_cp("external-ca", "kubeadm-1.28",
-          removed(f"{PKI}/ca.key", f"{PKI}/front-proxy-ca.key", f"{PKI}/etcd/ca.key"),
+    on_cp("external-ca", "kubeadm-1.28", without_keys,
           removed(f"{PKI}/ca.crt"), "file-missing", f"{PKI}/ca.crt"),
     on_cp("external-etcd", "kubeadm-1.28", external_etcd, removed(f"{PKI}/apiserver-etcd-client.key"), "file-missing",
           f"{PKI}/apiserver-etcd-client.key"),
@@ -330,7 +340,7 @@ VARIANTS = [
     Variant("coreos-worker", "coreos", trees.coreos_worker, "w1.example.com", nothing,
             removed(f"{SSL}/w1.example.com-worker.pem"), "file-missing", CERTIFICATE),
     Variant("coreos-short-name", "coreos", trees.coreos_worker, "w1.example.com", nothing, named("w1"),
-            "hostname-case-fqdn", CERTIFICATE),
+            "flags-mismatch", "etc/systemd/system/kubelet.service"),
     Variant("coreos-master", "coreos", trees.coreos_master, "m1.example.com", nothing,
             removed(f"{SSL}/apiserver-key.pem"), "file-missing", f"{SSL}/apiserver-key.pem"),
     on_worker("crlf", with_crlf, cut(CERTIFICATE), "bad-pem", CERTIFICATE),

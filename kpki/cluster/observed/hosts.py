@@ -1,0 +1,113 @@
+"""A host as it lies under its root: what its components read, and every file that counts."""
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from .defaults import layout_uses
+from .inventory import HOSTS, Inventory, Told, layout_there, passes_over, walk
+from .tree import Tree
+from .use import Use
+from .uses import Host, read_host
+from .whose import HOST_NAME
+from ...kubernetes.components import COMPONENT_NAMES
+from ...kubernetes.layouts import BOOTSTRAP, SSL, Layout, Place, find_layout
+from ...kubernetes.profiles import find_profile
+from ...kubernetes.purposes import PURPOSES
+
+_SECRETS = re.compile(r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
+# Where a kubelet's configuration usually lies: if the caller may not read that, it may tell another place.
+_TELLING = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml", "var/lib/kubelet/kubeadm-flags.env",
+            "etc/kubernetes/kubelet-config.yaml", "etc/kubernetes/kubelet.env", "etc/default/kubelet",
+            "etc/sysconfig/kubelet")
+_SHALLOWEST = 2     # folders from the root: what lies higher up is no folder of certificates
+
+
+def inspect(root: str, *, layout: str | None = None, node: str = "") -> Inventory:
+    """A host's tree: what its components are told to read, and where the layout has files, what they would read.
+
+    *layout* is a name, None: the one whose marks are there; *node* whose tree it is. Raises InputError for an unknown
+    layout, FileError if *root* cannot be read.
+    """
+    host = read_host(root)
+    tree = Tree(root)
+    chosen = find_layout(layout) if layout else layout_there(root) or SSL
+    chosen = chosen.as_found(node, tree.there)
+    told = {one.component for one in host.running}
+    uses = [*host.uses, *layout_uses(tree, chosen, told, {use.file for use in host.uses})]
+    closed = list[str]()
+    for path in [*_TELLING, *(use.file for use in uses), *(path for path, _ in chosen.files()), BOOTSTRAP, HOSTS,
+                 HOST_NAME, *_other_keys(tree, chosen, host, closed)]:
+        tree.look(path, "")
+    found = {**host.found, **tree.found}
+    unread = tuple(dict.fromkeys([*(one.unread for one in found.values() if one.unread), *closed, *host.closed]))
+    files_of = {use.file for use in uses}
+    hides = [path for path in unread if path not in files_of and not any(
+        one.startswith(f"{path}/") and not found[one].there for one in files_of)]
+    return Inventory(root, told_layout(chosen, host.uses), found, told=_told(host), running=host.running,
+                     unread=unread, untold=frozenset(COMPONENT_NAMES if hides else ()),
+                     uses=tuple(dict.fromkeys(uses)), outside=tuple(dict.fromkeys([*host.outside, *tree.outside])))
+
+
+def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:
+    """A layout whose files lie where the components are told to read them.
+
+    What two components are told differently has a place for each; a place stays if a component reads files there.
+    """
+    read, places = {use.path for use in uses}, [*layout.places]
+    for number, place in enumerate(layout.places):
+        paths = {part: [*dict.fromkeys(use.path for use in uses if use.source and not use.default
+                                       and _is_of(use, place, part))] for part in _PARTS if getattr(place, part)}
+        first = {part: (found or [getattr(place, part)])[0] for part, found in paths.items()}
+        if not {getattr(place, part) for part, found in paths.items() if found} & read:
+            places[number] = place = _at(place, first)
+        for part, found in paths.items():
+            for path in found if part == "kubeconfig" or find_profile(place.row).kind == "ca" else ():
+                if not any(path in {*one.files()} for one in places):
+                    places.append(_at(place, {part: path}))
+    return replace(layout, places=tuple(places)) if places != [*layout.places] else layout
+
+
+_PARTS = ("certificate", "key", "kubeconfig")
+
+
+def _at(place: Place, paths: Mapping[str, str]) -> Place:
+    certificate, key, kubeconfig = (paths.get(part, "") for part in _PARTS)
+    return replace(place, certificate=certificate, key=key, kubeconfig=kubeconfig)
+
+
+def _is_of(use: Use, place: Place, part: str) -> bool:
+    """Whether a use is of the row of a place, and reads that part of the pair there."""
+    row = PURPOSES[use.purpose].row
+    rows = (row, "kubelet") if row in ("kubelet-client", "kubelet-serving") else (row,)
+    kubelets = use.component == "kubelet"
+    if row == "ca" and use.part != "key" and kubelets != ("" in place.holders) and place.row == "ca":
+        return False
+    parts = {"authority": "certificate", "public-key": "certificate"}
+    return place.row in rows and parts.get(use.part, use.part) == part and "#" not in use.path
+
+
+def _told(host: Host) -> dict[tuple[str, str], Told]:
+    """The first value of each setting, by component and flag."""
+    return {(running.component, name): Told(running.value(name), running.said[name][1])
+            for running in host.running for name in running.settings}
+
+
+def _other_keys(tree: Tree, layout: Layout, host: Host, closed: list[str]) -> Iterator[str]:
+    """The files in the folders of certificates that look like private keys or kubeconfigs, by their names.
+
+    The folders that the caller may not list are added to *closed*.
+    """
+    paths = {path for path, _ in layout.files()} | {use.file for use in host.uses}
+    folders = {folder for path in paths if (folder := posixpath.dirname(path)).count("/") >= _SHALLOWEST - 1}
+    for top in _tops(folders):
+        for name in walk(tree.root, top, closed, skip=passes_over):
+            if _SECRETS.fullmatch(posixpath.basename(name)):
+                yield f"{top}/{name}"
+
+
+def _tops(folders: Iterable[str]) -> list[str]:
+    """Those of the folders that lie in no other."""
+    return [one for one in sorted(folders) if not any(one.startswith(f"{other}/") for other in folders)]

@@ -1,0 +1,144 @@
+"""What the files that components read hold: each certificate, key and CA file parsed once, with its purposes."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..finding import Finding
+from ..observed.contents import read_certificates, read_key
+from ..observed.inventory import Inventory, found_at, kubeconfig_in
+from ..observed.use import Use
+from ...kubernetes.kubeconfig import Kubeconfig
+from ...kubernetes.purposes import PURPOSES, Purpose
+from ...stages.keys import public_key_der
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+# Of the purposes of one pair, the row of the first that is among them: what kpki issues for all of them.
+_ROWS = ("apiserver", "etcd-server", "etcd-peer", "apiserver-kubelet-client", "apiserver-etcd-client")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate that components show, and its key."""
+
+    path: str
+    """Where the certificate is; inside a kubeconfig the user's entry."""
+    key_path: str
+    """Where the key is, "" if no component is told."""
+    row: str
+    """The row of the profiles table."""
+    uses: tuple[Use, ...]
+    """The uses of the certificate: one for each purpose and component."""
+    chain: Sequence[Certificate] = ()
+    """The certificates of the file, the leaf first; empty if the file cannot be read."""
+    key: PrivateKeyTypes | None = field(default=None, repr=False)
+    """The private key; None if the file cannot be read."""
+    faults: tuple[Finding, ...] = ()
+    """What keeps the files from being read, but for files that are not there."""
+
+    @property
+    def purposes(self) -> tuple[Purpose, ...]:
+        """What the pair is for."""
+        return tuple(dict.fromkeys(PURPOSES[use.purpose] for use in self.uses))
+
+    @property
+    def usages(self) -> tuple[str, ...]:
+        """What the certificate is used for, by all its purposes."""
+        return tuple(dict.fromkeys(usage for purpose in self.purposes for usage in purpose.usages))
+
+    def serves(self, purpose: str) -> bool:
+        """Whether the pair is for that purpose."""
+        return any(use.purpose == purpose for use in self.uses)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustFile:
+    """A file of CA certificates by which components verify others."""
+
+    path: str
+    """The file; inside a kubeconfig the cluster's entry."""
+    row: str
+    """The row of the CA: `ca`, `etcd-ca`, `front-proxy-ca`."""
+    owner: str
+    """The row of the file: of a kubeconfig's entry the row of the kubeconfig, else the CA's."""
+    uses: tuple[Use, ...]
+    """Who reads the file, and for what."""
+    certificates: Sequence[Certificate] = ()
+    """What the file holds; empty if it cannot be read."""
+    fault: Finding | None = None
+    """What keeps the file from being read, but for a file that is not there."""
+    unread: bool = False
+    """Whether the caller may not read the file."""
+
+    def serves(self, *purposes: str) -> bool:
+        """Whether the file is for one of these purposes."""
+        return any(use.purpose in purposes for use in self.uses)
+
+
+def pairs_of(inventory: Inventory) -> list[Pair]:
+    """Every pair that components use."""
+    keys = {use.group: use.path for use in inventory.uses if use.part == "key"}
+    grouped: dict[tuple[str, str], list[Use]] = {}
+    for use in inventory.uses:
+        if use.part == "certificate" and not use.purpose.startswith("cluster-signing"):
+            grouped.setdefault((use.path, keys.get(use.group, "")), []).append(use)
+    return [_pair(inventory, *paths, uses) for paths, uses in grouped.items()]
+
+
+def _pair(inventory: Inventory, path: str, key_path: str, uses: Sequence[Use]) -> Pair:
+    row = row_of(uses)
+    there, key_there = (found_at(inventory, where, part) for where, part in ((path, "certificate"), (key_path, "key")))
+    chain, fault = ([], None) if there.missing else read_certificates(there, row)
+    key, key_fault = (None, None) if not key_path or key_there.missing else read_key(key_there, row)
+    return Pair(path, key_path, row, tuple(uses), chain, key, tuple(filter(None, (fault, key_fault))))
+
+
+def row_of(uses: Sequence[Use]) -> str:
+    """The row of the profiles table that fits all these uses of one pair best; "" if none does."""
+    rows = [row for use in uses if (row := PURPOSES[use.purpose].row)]
+    if any(use.purpose == "admin-client" and "super-admin" in use.path for use in uses):
+        return "super-admin"
+    if {"kubelet-client", "kubelet-serving"} <= {*rows}:
+        return "kubelet"
+    return next((row for row in _ROWS if row in rows), rows[0] if rows else "")
+
+
+def trust_files_of(inventory: Inventory) -> list[TrustFile]:
+    """Every file of CA certificates that components verify others by."""
+    grouped: dict[str, list[Use]] = {}
+    for use in inventory.uses:
+        if use.part == "authority":
+            grouped.setdefault(use.path, []).append(use)
+    return [_trust_file(inventory, path, uses) for path, uses in grouped.items()]
+
+
+def _trust_file(inventory: Inventory, path: str, uses: Sequence[Use]) -> TrustFile:
+    row = next((row for use in uses if (row := PURPOSES[use.purpose].row)), "")
+    there = found_at(inventory, path, "authority")
+    readers = [use for use in inventory.uses if use.part == "kubeconfig" and use.path == path.partition("#")[0]]
+    owner = row_of(readers) if "#" in path else row
+    certificates, fault = ([], None) if there.missing else read_certificates(there, owner)
+    return TrustFile(path, row, owner, tuple(uses), certificates, fault, there.unread != "")
+
+
+def authority_keys(inventory: Inventory) -> dict[str, bytes]:
+    """The public halves (DER) of the CA keys on the host, by the path of the CA certificate that each belongs to."""
+    certificates = {use.group: use.path for use in inventory.uses if use.part == "certificate"}
+    found = {}
+    for use in inventory.uses:
+        if use.part == "key" and (use.purpose == "authority-key" or use.purpose.startswith("cluster-signing")):
+            key, _ = read_key(inventory.look(use.path), "ca")
+            if key is not None:
+                found[certificates.get(use.group, use.group)] = public_key_der(key)
+    return found
+
+
+def kubeconfigs_of(inventory: Inventory) -> Mapping[str, Kubeconfig]:
+    """The kubeconfigs that lead to an API server, by path; those that cannot be read are not among them."""
+    paths = dict.fromkeys(use.path for use in inventory.uses
+                          if use.part == "kubeconfig" and use.purpose not in ("webhook-client", "kubelet-bootstrap"))
+    return {path: found for path in paths if (found := kubeconfig_in(inventory.look(path).data)) is not None}

@@ -1,0 +1,66 @@
+"""Private keys and tokens that others than their owner can read, and keys of CAs where no CA signs."""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from .facts import TrustFile
+from .judged import SECRET, ca_key_on_worker, exposed
+from ..finding import Finding
+from ..observed.contents import read_key
+from ..observed.inventory import Found, Inventory
+from ...kubernetes import reading
+from ...kubernetes.layouts import BOOTSTRAP
+from ...kubernetes.profiles import SERVICE_ACCOUNTS
+from ...stages.keys import public_key_der
+
+_SECRET = re.compile(rb"(?<![\w-])(client-key-data|token)[\"']?:\s*[\"']?[\w.]")   # in a kubeconfig
+# Components that run on control-plane and etcd hosts alone.
+_CONTROL = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"})
+
+
+def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterator[Finding]:
+    """Every private key of the host that is exposed, whoever reads it, and CA keys on a worker."""
+    rows = {use.file: use for use in inventory.uses if use.part not in ("certificate", "authority") or "#" in use.path}
+    places = dict(inventory.layout.authority_keys())
+    shown = {use.file for use in inventory.uses} - {*rows}      # a key there is a fault of its own
+    worker = is_worker(inventory)
+    authorities = [one for file in files if file.row == "ca" for one in file.certificates]
+    read = {one.data for path, one in inventory.found.items() if path in rows and one.link}
+    for path, found in inventory.found.items():
+        data = found.data or b""
+        if path not in rows and found.data in read:     # what a link of the told path leads to
+            continue
+        row = _row(path, inventory) if path in rows else ""
+        if path in shown:
+            continue
+        if SECRET in data:
+            key, _ = read_key(found, row)
+            if worker and path in places:
+                yield ca_key_on_worker(path, places[path])
+            elif worker and key is not None and any(reading.certifies(one, public_key_der(key)) for one in authorities):
+                yield ca_key_on_worker(path, "ca")
+            elif key is not None or path in rows:
+                yield from _exposed(found, row, key is not None or path not in rows)
+        elif path == BOOTSTRAP:
+            yield from exposed(found, row, "the token in it")
+        elif _SECRET.search(data):
+            yield from exposed(found, row, "the key or token in it")
+
+
+def is_worker(inventory: Inventory) -> bool:
+    """Whether a host is a worker: no component of a control plane or of etcd runs there, and no key signs tokens."""
+    signs = any(inventory.look(path).there for place in inventory.layout.places if place.row == SERVICE_ACCOUNTS
+                for path in place.files())
+    return not inventory.untold and not signs and inventory.layout.name != "" and not any(
+        use.component in _CONTROL for use in inventory.uses)
+
+
+def _exposed(found: Found, row: str, is_key: bool) -> Iterator[Finding]:
+    """An exposed key; in a file without a readable key there is nothing to read."""
+    yield from exposed(found, row) if is_key else []
+
+
+def _row(path: str, inventory: Inventory) -> str:
+    from .facts import row_of
+    return row_of([use for use in inventory.uses if use.file == path])

@@ -1,0 +1,101 @@
+"""CN and O, only if authorization or a flag depends on them."""
+from __future__ import annotations
+
+from .certificate import node_fault, subject_line
+from .facts import Pair
+from ..finding import Finding
+from ..observed.inventory import Inventory
+from ...kubernetes import reading
+from ...kubernetes.profiles import MASTERS_GROUP, NODE_PREFIX, NODES_GROUP, find_profile
+from ...kubernetes.purposes import ADMINISTRATOR_GROUPS, Purpose
+
+# A node's certificate that all nodes share: RBAC may bind its group.
+_EVERY_NODE = NODE_PREFIX.removesuffix(":")
+
+
+def subject_fault(pair: Pair, inventory: Inventory, node: str) -> Finding | None:
+    """Why a certificate's owner may not do what the pair is for; a warning if only RBAC objects can tell."""
+    subject = reading.certificate_subject(pair.chain[0])
+    for purpose in pair.purposes:
+        match purpose.subject:
+            case "node":
+                fault = _node(pair, subject, node, inventory)
+            case "bound" if _decides(inventory):
+                fault = _bound(pair, purpose, subject)
+            case "administrator" if _decides(inventory):
+                fault = _administrator(pair, subject)
+            case "kubelet-client" if _decides(inventory):
+                fault = _kubelet_client(pair, purpose, subject)
+            case "front-proxy":
+                fault = _named(pair, subject, inventory, "requestheader-allowed-names")
+            case "etcd-peer":
+                fault = _named(pair, subject, inventory, "peer-cert-allowed-cn")
+            case _:
+                fault = None
+        if fault:
+            return fault
+    return None
+
+
+def _decides(inventory: Inventory) -> bool:
+    """Whether RBAC or the Node authorizer decides: not if the API server is told that everybody may do everything."""
+    modes = [mode for running in inventory.running if running.component == "kube-apiserver"
+             for mode in running.settings.get("authorization-mode", ("AlwaysAllow",))]
+    return not modes or not {"AlwaysAllow", "ABAC"} & {*modes}
+
+
+def _node(pair: Pair, subject: reading.Subject, node: str, inventory: Inventory) -> Finding | None:
+    """The Node authorizer's rule. A CN that is no node's, outside of the nodes' group, has the rights that RBAC objects
+    give: nothing to say, unless the layout speaks, in which kubelets are nodes."""
+    if not _decides(inventory) or MASTERS_GROUP in subject.groups:
+        return None
+    if subject.user.startswith(NODE_PREFIX):
+        return node_fault(pair.path, pair.row, subject, node)
+    untold = not any(running.component == "kubelet" for running in inventory.running)
+    if not untold and (subject.user == _EVERY_NODE or NODES_GROUP not in subject.groups):
+        return None
+    return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {subject.user!r}, which is no node: "
+                   f"CN of a node begins with {NODE_PREFIX}, and no other CN may act as a node",
+                   got=subject_line(subject.user, subject.groups),
+                   expected=subject_line(NODE_PREFIX + node, (NODES_GROUP,)))
+
+
+def _bound(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | None:
+    """A user of the bootstrap bindings: rights go to the user, whatever the groups. RBAC objects may bind a name of
+    one's own, which is worth a warning."""
+    wanted = find_profile(purpose.row).common_name
+    if subject.user == wanted or MASTERS_GROUP in subject.groups:
+        return None
+    return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {subject.user!r}, and Kubernetes "
+                   f"gives the rights of this component to {wanted!r}", got=subject_line(subject.user, subject.groups),
+                   expected=subject_line(wanted, ()), mild=not subject.user.startswith("system:"))
+
+
+def _administrator(pair: Pair, subject: reading.Subject) -> Finding | None:
+    if {*ADMINISTRATOR_GROUPS} & {*subject.groups}:
+        return None
+    return Finding("wrong-subject", pair.path, pair.row, f"certificate of {subject.user!r} is in no group of "
+                   "administrators: only RBAC objects can give its owner rights", got=subject_line(
+                       subject.user, subject.groups), expected=" or ".join(f"O={one}" for one in ADMINISTRATOR_GROUPS),
+                   mild=True)
+
+
+def _kubelet_client(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | None:
+    """kubeadm's own name has no rights but by its group; any other name may be bound."""
+    if subject.user != find_profile(purpose.row).common_name or {*ADMINISTRATOR_GROUPS} & {*subject.groups}:
+        return None
+    return Finding("wrong-subject", pair.path, pair.row, f"certificate of {subject.user!r} is in no group of "
+                   "administrators: kubelets will let the API server read no logs", got=subject_line(
+                       subject.user, subject.groups), expected=" or ".join(f"O={one}" for one in ADMINISTRATOR_GROUPS),
+                   mild=True)
+
+
+def _named(pair: Pair, subject: reading.Subject, inventory: Inventory, setting: str) -> Finding | None:
+    """A CN that a flag must list, if the flag lists any."""
+    for running in inventory.running:
+        allowed = running.settings.get(setting, ())
+        if allowed and subject.user not in allowed:
+            return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {subject.user!r}, and "
+                           f"--{setting} allows {', '.join(allowed)} alone", got=f"CN={subject.user}",
+                           expected=" or ".join(f"CN={one}" for one in allowed))
+    return None

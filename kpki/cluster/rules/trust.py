@@ -1,0 +1,238 @@
+"""Who must have signed what: each certificate against the CA files by which its verifiers on this host verify it.
+
+If the two do not fit, one of them is at fault, not both: the CA file, if nothing else that it should verify fits and
+another CA of this host verifies the certificate; else the certificate.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography.x509 import Certificate
+
+from .certificate import ca_fault, fingerprint, signer_of
+from .facts import Pair, TrustFile
+from ..finding import Finding
+from ..observed.use import Use
+from ...kubernetes import reading
+from ...kubernetes.profiles import find_profile
+from ...kubernetes.purposes import Purpose
+
+Certificates = Sequence[Certificate]
+CALLED = {"ca": "the cluster's CA", "etcd-ca": "etcd's CA", "front-proxy-ca": "the front proxy's CA"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verifiers:
+    """The CA files of a host, and what is known of the CAs beside them."""
+
+    files: Sequence[TrustFile]
+    """Every CA file that a component reads."""
+    pairs: Sequence[Pair]
+    """Every pair that a component shows."""
+    told: frozenset[str]
+    """The components that the tree starts; for the others the layout speaks, with one CA for clients and servers."""
+    etcd_is_here: bool
+    """Whether the API server's etcd is the one of this host."""
+    keys: Mapping[str, bytes] = field(default_factory=dict)
+    """The public halves (DER) of the CA keys on this host, by the path of the CA certificate beside the key."""
+    given: Mapping[str, Certificates] = field(default_factory=dict)
+    """The CAs that count because a person says so, by row."""
+    now: datetime
+
+    def sure(self, pair: Pair) -> list[TrustFile]:
+        """The files by which verifiers on this host verify the pair."""
+        return [file for file in self.files if any(self._verifies(use, purpose) for use in file.uses
+                                                   for purpose in pair.purposes if use.purpose in purpose.verifiers)]
+
+    def likely(self, pair: Pair) -> list[TrustFile]:
+        """The files that in most clusters hold the CA of the pair's verifier, if that verifier is on another host."""
+        if any(self._verifies(use, purpose) for purpose in pair.purposes for file in self.files for use in file.uses
+               if purpose.likely and use.purpose in purpose.verifiers):
+            return []
+        return [file for file in self.files if any(
+            use.purpose in purpose.likely and (use.purpose != "apiserver-ca" or _is_own(use, pair, purpose))
+            for use in file.uses for purpose in pair.purposes)]
+
+    def _verifies(self, use: Use, purpose: Purpose) -> bool:
+        match use.purpose:
+            case "apiserver-ca":    # a server with pairs by name shows each client another
+                return not any(pair.serves("apiserver-sni") for pair in self.pairs)
+            case "requestheader-ca":
+                return use.component == "kube-apiserver"
+            case "etcd-server-ca" | "etcd-client-ca":
+                return self.etcd_is_here or not (use.component == "kube-apiserver" or "apiserver" in purpose.name)
+            case _:
+                return True
+
+
+def _is_own(use: Use, pair: Pair, purpose: Purpose) -> bool:
+    """Whether a kubeconfig's CA belongs to the pair's kubeconfig, or to the kubelet that serves with the pair."""
+    return any(use.group == own.group or purpose.name == "kubelet-serving" and use.component == "kubelet"
+               for own in pair.uses)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom to believe: what is wrong with CA files and signers, and the CAs that count for each pair."""
+
+    findings: tuple[Finding, ...]
+    """What is wrong with CA files."""
+    faults: Mapping[str, Finding]
+    """Pairs that another CA has signed, by path."""
+    trusted: Mapping[str, Certificates]
+    """The CA certificates that verify a pair, by the pair's path."""
+    files: Sequence[TrustFile]
+    """The CA files that are not at fault."""
+    unread: bool
+    """Whether the caller may not read a CA file."""
+    by_name: Sequence[Pair]
+    """The pairs that an API server shows by name."""
+
+
+def judge_trust(by: Verifiers) -> Trust:
+    """Hold every pair against the CA files that verify it."""
+    findings = {file.path: fault for file in by.files if (fault := _file_fault(file, by))}
+    good = [file for file in by.files if any(not ca_fault("", "", one, by.now) for one in file.certificates)]
+    for file in good:
+        if fault := _against_given(file, good, by):
+            findings[file.path] = fault
+    faults: dict[str, Finding] = {}
+    trusted: dict[str, Certificates] = {}
+    readable = [pair for pair in by.pairs if pair.chain]
+    broken = [(file, pair) for pair in readable for file in _asked(pair, by)
+              if file in good and file.path not in findings and not _fits(file, pair)]
+    for file, _ in broken:
+        pairs = [pair for one, pair in broken if one == file]
+        if file.path not in findings and _is_at_fault(file, pairs, good, readable, by):
+            findings[file.path] = _wrong_file(file, pairs[0], by)
+    for file, pair in broken:
+        if file.path not in findings:
+            faults.setdefault(pair.path, _stranger(pair, file.certificates, file.row))
+    for pair in readable:
+        if pair.path not in faults and (fault := _by_given(pair, by)):
+            faults[pair.path] = fault
+        trusted[pair.path] = _trusted(pair, [file for file in good if file.path not in findings], by)
+    return Trust(tuple(findings.values()), faults, trusted, [file for file in good if file.path not in findings],
+                 any(file.unread for file in by.files), [pair for pair in readable if pair.serves("apiserver-sni")])
+
+
+def _file_fault(file: TrustFile, by: Verifiers) -> Finding | None:
+    """What is wrong with a CA file by itself: a bundle may hold a CA of the past, if another certificate is good."""
+    faults = [ca_fault(file.path, file.owner, one, by.now) for one in file.certificates]
+    if "#" in file.path and any(_are_same(one.certificates, file.certificates) for one in by.files
+                                if "#" not in one.path):
+        return file.fault       # what is wrong with a copy of a CA file is said of that
+    return file.fault or (faults[0] if faults and all(faults) else None)
+
+
+def _asked(pair: Pair, by: Verifiers) -> list[TrustFile]:
+    """The files that must verify a pair: those of its verifiers; of likely ones, if nothing speaks against them."""
+    sure, likely = by.sure(pair), by.likely(pair)
+    if any(file.unread for file in (*sure, *likely)):
+        return sure     # by the CA that is known nothing is said in place of one that is not
+    untold = by.told.isdisjoint(use.component for use in pair.uses)
+    several = len({use.purpose for file in likely for use in file.uses}) > 1 and all(
+        _are_same(likely[0].certificates, file.certificates) for file in likely)
+    if untold or several and not any(_fits(file, pair) for file in by.files):
+        return sure + likely
+    return sure + [file for file in likely if _has_name_of_issuer(file, pair)]
+
+
+def _has_name_of_issuer(file: TrustFile, pair: Pair) -> bool:
+    """Whether a CA of the file has the name of the CA that signed the pair."""
+    return any(reading.is_named_issuer(ca, pair.chain[-1]) or reading.is_named_issuer(ca, pair.chain[0])
+               for ca in file.certificates)
+
+
+def _fits(file: TrustFile, pair: Pair) -> bool:
+    return signer_of(pair.chain, file.certificates) is not None
+
+
+def _are_same(some: Certificates, others: Certificates) -> bool:
+    return any(reading.is_same_authority(one, other) for one in some for other in others)
+
+
+def _is_at_fault(file: TrustFile, pairs: Sequence[Pair], good: Sequence[TrustFile], readable: Sequence[Pair],
+                 by: Verifiers) -> bool:
+    """Whether a CA file is wrong, rather than the pairs that it does not verify."""
+    if file.row in by.given:
+        return not _are_same(file.certificates, by.given[file.row])
+    key = by.keys.get(file.path)
+    if key is not None and any(reading.certifies(one, key) for one in file.certificates):
+        return False
+    if key is not None and any(reading.has_signed(key, pair.chain[0]) for pair in pairs):
+        return True
+    if any(_fits(file, pair) for pair in readable):
+        return False
+    if all(any(_fits(other, pair) for other in good) for pair in pairs):
+        return True
+    return len(pairs) > 1 and len({reading.issuer_der(pair.chain[-1]) for pair in pairs}) == 1 and not any(
+        _fits(other, pair) for pair in readable for other in good if _are_same(other.certificates, file.certificates))
+
+
+def _wrong_file(file: TrustFile, pair: Pair, by: Verifiers) -> Finding:
+    names = [reading.subject_text(one) for one in file.certificates]
+    issuer = reading.issuer_text(pair.chain[0])
+    why = ", which has the same name but another key" if issuer in names else ""
+    return Finding(_file_cause(file), file.path, file.owner,
+                   f"CA {names[0]} is not {CALLED.get(file.row, 'the CA')} that signed {pair.path}{why}",
+                   got=fingerprint(file.certificates[0]), expected=issuer)
+
+
+def _file_cause(file: TrustFile) -> str:
+    return "kubeconfig-wrong-ca" if "#" in file.path else "unknown-authority"
+
+
+def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) -> Finding | None:
+    """Why a CA file is none of the CA that a person gives; clients and servers may have a CA each, if one is given."""
+    given = by.given.get(file.row, ())
+    if not given or _are_same(file.certificates, given):
+        return None
+    others = any(_are_same(one.certificates, given) for one in good if one.row == file.row)
+    named = {reading.subject_text(one) for one in given}
+    names = [reading.subject_text(one) for one in file.certificates]
+    if others and not named & {*names} and any(_fits(file, pair) for pair in by.pairs if pair.chain):
+        return None
+    why = ", which has the same name but another key" if named & {*names} else ""
+    return Finding(_file_cause(file), file.path, file.owner, f"CA {names[0]} is not {CALLED[file.row]}{why}",
+                   got=fingerprint(file.certificates[0]), expected=fingerprint(given[0]))
+
+
+def _by_given(pair: Pair, by: Verifiers) -> Finding | None:
+    """Whether a pair is of a CA that a person gives, or of one that its verifiers here trust."""
+    row = signer_row(pair)
+    given = by.given.get(row, ())
+    if not given or signer_of(pair.chain, given) is not None or any(
+            _fits(file, pair) and _against_given(file, by.files, by) is None
+            for file in (*by.sure(pair), *by.likely(pair))):
+        return None
+    return _stranger(pair, given, row)
+
+
+def signer_row(pair: Pair) -> str:
+    """The row of the CA that signs such a pair, "" if nothing tells it."""
+    return next((signer for use in pair.purposes if use.row and (signer := find_profile(use.row).signer)), "")
+
+
+def _stranger(pair: Pair, expected: Certificates, row: str) -> Finding:
+    """The finding for a certificate that another CA has signed."""
+    issuer = reading.issuer_text(pair.chain[0])
+    same = any(reading.is_named_issuer(one, pair.chain[0]) for one in expected)
+    cause = next((purpose.cause for purpose in pair.purposes if purpose.verifiers), "unknown-authority")
+    why = "a CA of the same name, but with another key" if same else f"{issuer}, not by {CALLED.get(row, 'the CA')}"
+    return Finding(cause, pair.path, pair.row, f"certificate was signed by {why}", got=issuer,
+                   expected=reading.subject_text(expected[0]))
+
+
+def _trusted(pair: Pair, good: Sequence[TrustFile], by: Verifiers) -> Certificates:
+    """The CA certificates that verify a pair: of its verifiers, else of likely ones, else of any CA file here."""
+    given = by.given.get(signer_row(pair), ())
+    if given and signer_of(pair.chain, given) is not None:
+        return given
+    for files in (by.sure(pair), by.likely(pair), good):
+        fitting = [one for file in files if file in good and _fits(file, pair) for one in file.certificates]
+        if fitting:
+            return [*dict.fromkeys(fitting)]
+    return ()
