@@ -1,0 +1,76 @@
+"""Each host once with each of its faults: named once, where the component reads it, and mended by what is printed.
+
+A third of the faults is mended, line by line and kpki in process. With `KPKI_HOSTS=1` in the environment all are, each by
+a shell with `sh -e`.
+"""
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import kpki
+from tests.hosts.catalogue import FAULTS, HOSTS
+from tests.hosts.conftest import AUTHORITY_OPTIONS, WHOLE, by_shell
+from tests.hosts.making import Fault, Host
+from tests.hosts.pki import Shelf
+
+MENDED = [fault for fault in FAULTS if fault.mended == "commands"]
+REPRESENTATIVE = MENDED if WHOLE in os.environ else MENDED[::3]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_fault_is_named_once_where_its_component_reads_it(fault: Fault, lay: Callable[[Host], Path]) -> None:
+    """What befell the host is one error, of the right cause and at the path that the component is told."""
+    host = fault.change.apply(HOSTS[fault.host])
+    found = kpki.check(str(lay(host)), node=host.node).findings
+    errors = [(one.cause, one.path) for one in found if one.severity == "error"]
+    assert errors in [[(cause, fault.path)] for cause in fault.cause.split()], \
+        [(one.severity, one.cause, one.path, one.message) for one in found]
+
+
+@pytest.mark.parametrize("fault", REPRESENTATIVE, ids=str)
+def test_the_printed_commands_mend_the_host(
+        fault: Fault, lay: Callable[[Host], Path], shelf: Shelf, tmp_path: Path, shell: dict[str, str],
+        run_line: Callable[[str], None], kpki: Callable[..., tuple[int, str]]) -> None:
+    """`check --commands` is a script after which nothing is wrong with the host."""
+    healthy = HOSTS[fault.host]
+    lay(fault.change.apply(healthy))
+    check = ["check", "root", *(["--node", healthy.node] if healthy.node else []), *bring(healthy, shelf, tmp_path)]
+    _, script = kpki(*check, "--commands")
+    for placeholder, value in healthy.said.items():
+        script = re.sub(rf"\b{placeholder}\b", value, script)
+    if WHOLE in os.environ:
+        by_shell(script, tmp_path, shell)
+    else:
+        for line in script.splitlines():
+            run_line(line)
+    assert kpki(*check, "--quiet")[0] == 0, script
+
+
+def bring(host: Host, shelf: Shelf, folder: Path) -> list[str]:
+    """The CAs that a person brings, in files, and the options that name them."""
+    words = []
+    for option, row in host.given.items():
+        known = shelf.changed(host.rows)
+        (folder / f"{option}.crt").write_bytes(known.certificate(row))
+        (folder / f"{option}.key").write_bytes(known.key(row))
+        (folder / f"{option}.key").chmod(0o600)
+        words += [AUTHORITY_OPTIONS[option], f"{option}.crt", f"{AUTHORITY_OPTIONS[option]}-key", f"{option}.key"]
+    return words
+
+
+def test_the_faults_of_a_host_are_of_different_kinds() -> None:
+    """Each host has at least four faults, and three causes among them."""
+    for name in HOSTS:
+        causes = [fault.cause for fault in FAULTS if fault.host == name]
+        assert len(causes) >= 4 and len({*causes}) >= 3, (name, causes)
+
+
+def test_each_fault_is_of_a_host_and_told_apart() -> None:
+    """No fault stands in the table twice, and each has its host."""
+    assert {fault.host for fault in FAULTS} == {*HOSTS}
+    assert len({str(fault) for fault in FAULTS}) == len(FAULTS)
