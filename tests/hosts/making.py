@@ -128,7 +128,7 @@ def embedded(user: str, server: str, authority: str, login: str, **more: str) ->
 
 def pod(name: str, flags: str, mounts: Mapping[str, str] | None = None, program: str = "") -> str:
     """A static pod that runs *program* with *flags* (a word each); *mounts*: path in the container → on the host."""
-    words = "".join(f"    - {_scalar(word)}\n" for word in (program or name, *flags.split()))
+    words = "".join(f"    - {_scalar(word)}\n" for word in (program or name).split() + flags.split())
     mounts = mounts or {"/etc/kubernetes/pki": "/etc/kubernetes/pki"}
     inside = "".join(f"    - mountPath: {there}\n      name: v{nth}\n      readOnly: true\n"
                      for nth, there in enumerate(mounts))

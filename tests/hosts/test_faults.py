@@ -1,7 +1,7 @@
 """Each host once with each of its faults: named once, where the component reads it, and mended by what is printed.
 
-A third of the faults is mended, line by line and kpki in process. With `KPKI_HOSTS=1` in the environment all are, each by
-a shell with `sh -e`.
+A third of the faults is mended, line by line and kpki in process. With `KPKI_HOSTS=1` in the environment all are, each
+by a shell with `sh -e`.
 """
 from __future__ import annotations
 
