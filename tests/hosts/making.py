@@ -38,7 +38,8 @@ class Host:
     given: Mapping[str, str] = field(default_factory=dict)  # option of check → the CA's row, if a person brings its key
     said: Mapping[str, str] = field(default_factory=dict)   # placeholder of a command → what a person puts there
     modes: Mapping[str, int] = field(default_factory=dict)
-    absent: str = ""                        # files that its texts name and that are no files of the host
+    mounts: Mapping[str, str] = field(default_factory=dict)  # folder as a container sees it → as the host has it
+    absent: str = ""                        # files that its texts name and that nobody reads there
 
     def lay(self, shelf: Shelf, root: Path) -> Path:
         """Write the tree."""

@@ -200,7 +200,7 @@ HOSTS = {
 {SNAP}/certs/front-proxy-client.crt {SNAP}/certs/front-proxy-ca.crt client
 {SNAP}/certs/apiserver-kubelet-client.crt {SNAP}/certs/ca.crt client
 {SNAP}/credentials/scheduler.config#user {SNAP}/certs/ca.crt client
-""", warnings=("strict-refused", "outlives-ca")),
+""", warnings=("strict-refused", "outlives-ca"), mounts={"${SNAP_DATA}": f"/{SNAP}"}),
     "Talos control plane": Host(_TALOS_ROWS, {
         **_TALOS_NODE, f"{TALOS_API}/ca.crt": crt("talos-ca"), f"{TALOS_API}/etcd-client-ca.crt": crt("talos-etcd-ca"),
         f"{TALOS_API}/aggregator-ca.crt": crt("talos-aggregator-ca"),

@@ -49,10 +49,17 @@ def test_what_a_host_names_is_there(name: str) -> None:
     """Each certificate, key and kubeconfig that a text of the host names lies there, or is known to be elsewhere."""
     host = HOSTS[name]
     told = {path for made in host.files.values() if isinstance(made, str)
-            for path in re.findall(r"(?<![\w.-])/[\w./-]+\.(?:pem|crt|key|pub|conf|kubeconfig)\b",
-                                   made.replace("${SNAP_DATA}", "/var/snap/microk8s/current"))}
-    absent = {path for path in told if path.lstrip("/") not in host.files and not path.endswith("-kubelet.conf")}
+            for path in re.findall(r"(?<![\w.-])/[\w./-]+\.(?:pem|crt|key|pub|conf|kubeconfig)\b(?!\.)", outside(host,
+                                                                                                                 made))}
+    absent = {path for path in told if path.lstrip("/") not in host.files and "/bootstrap-kubelet." not in path}
     assert absent == {*host.absent.split()}
+
+
+def outside(host: Host, made: str) -> str:
+    """A text of a host, with the paths that a container sees as the host has them."""
+    for inner, outer in host.mounts.items():
+        made = made.replace(f"{inner}/", f"{outer}/")
+    return made
 
 
 def read(root: Path, where: str) -> bytes:
