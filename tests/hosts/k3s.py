@@ -131,7 +131,7 @@ def _server_seen(data: str) -> str:
 {tls}/etcd/client.crt {tls}/etcd/server-ca.crt client
 {tls}/etcd/peer-server-client.crt {tls}/etcd/peer-ca.crt server 10.0.0.61
 {tls}/etcd/peer-server-client.crt {tls}/etcd/peer-ca.crt client
-{data}/server/cred/scheduler.kubeconfig#user {tls}/client-ca.crt client
+{tls}/client-scheduler.crt {tls}/client-ca.crt client
 """
 
 

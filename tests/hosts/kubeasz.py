@@ -104,6 +104,7 @@ HOSTS = {
 {SSL}/etcd.pem {SSL}/ca.pem server 192.168.1.1
 {SSL}/etcd.pem {SSL}/ca.pem client
 {CONF}/kube-scheduler.kubeconfig#user {SSL}/ca.pem client
+{CONF}/kube-controller-manager.kubeconfig#user {SSL}/ca.pem client
 """),
     "kubeasz node": Host(_ROWS, _node("worker-01"), seen=_node_seen("192.168.1.4", "worker-01"), given={"ca": "ca"}),
 }

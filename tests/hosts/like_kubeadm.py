@@ -102,6 +102,7 @@ def _seen(pki: str, address: str, *names: str) -> str:
 {pki}/apiserver-etcd-client.crt {pki}/etcd/ca.crt client
 {pki}/etcd/server.crt {pki}/etcd/ca.crt server 127.0.0.1 {address}
 {pki}/etcd/server.crt {pki}/etcd/ca.crt client
+{pki}/etcd/peer.crt {pki}/etcd/ca.crt server {address}
 {pki}/etcd/peer.crt {pki}/etcd/ca.crt client
 {pki}/front-proxy-client.crt {pki}/front-proxy-ca.crt client
 {CONF}/scheduler.conf#user {pki}/ca.crt client

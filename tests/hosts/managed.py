@@ -158,6 +158,8 @@ HOSTS = {
 {K0S}/etcd/server.crt {K0S}/etcd/ca.crt server 127.0.0.1
 {K0S}/etcd/peer.crt {K0S}/etcd/ca.crt server 10.0.0.71
 {K0S}/ccm.conf#user {K0S}/ca.crt client
+{K0S}/scheduler.conf#user {K0S}/ca.crt client
+{K0S}/konnectivity.conf#user {K0S}/ca.crt client
 """),
     # the client CA lies in the run folder, written anew at each start from the kubeconfig's data
     "k0s worker": Host(_K0S_ROWS, {

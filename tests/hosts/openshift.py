@@ -268,6 +268,7 @@ HOSTS = {
 {CERTS}/secrets/kubelet-client/tls.crt etc/kubernetes/kubelet-ca.crt client
 {CERTS}/secrets/aggregator-client/tls.crt {CERTS}/configmaps/aggregator-client-ca/ca-bundle.crt client
 {CERTS}/secrets/internal-loadbalancer-serving-certkey/tls.crt {KUBECONFIG}#ca server api-int.example.test
+{CERTS}/secrets/localhost-serving-cert-certkey/tls.crt {KUBECONFIG}#ca server localhost
 {CURRENT} {CERTS}/configmaps/client-ca/ca-bundle.crt client
 {SERVER_CURRENT} {POD}/configmaps/kubelet-serving-ca/ca-bundle.crt server master-0 10.0.0.5
 """, warnings=_LEAVES, mounts={_IN: f"/{POD}", _LIVE: f"/{CERTS}"}),

@@ -48,6 +48,8 @@ HOSTS = {
 {SSL}/kube-apiserver.pem {SSL}/kube-ca.pem client
 {SSL}/kube-etcd-10-0-0-51.pem {SSL}/kube-ca.pem server 10.0.0.51 127.0.0.1
 {SSL}/kube-etcd-10-0-0-51.pem {SSL}/kube-ca.pem client
+{SSL}/kube-controller-manager.pem {SSL}/kube-ca.pem client
+{SSL}/kube-scheduler.pem {SSL}/kube-ca.pem client
 {SSL}/kube-apiserver-proxy-client.pem {SSL}/kube-apiserver-requestheader-ca.pem client
 """),
 }

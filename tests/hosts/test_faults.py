@@ -17,7 +17,10 @@ from tests.hosts.catalogue import FAULTS, HOSTS
 from tests.hosts.conftest import AUTHORITY_OPTIONS, WHOLE, by_shell
 from tests.hosts.making import Fault, Host
 from tests.hosts.pki import Shelf
+from tests.hosts.seeing import verified
 
+SEEN_BY_OPENSSL = {"expired-client-cert", "expired-server-cert", "wrong-eku", "unknown-authority", "etcd-peer-cert",
+                   "front-proxy-ca", "missing-san-ip", "missing-san-dns"}
 MENDED = [fault for fault in FAULTS if fault.mended == "commands"]
 REPRESENTATIVE = MENDED if WHOLE in os.environ else MENDED[::3]
 
@@ -49,6 +52,16 @@ def test_the_printed_commands_mend_the_host(
         for line in script.splitlines():
             run_line(line)
     assert kpki(*check, "--quiet")[0] == 0, script
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if SEEN_BY_OPENSSL & {*fault.cause.split()}], ids=str)
+def test_openssl_sees_the_fault_too(fault: Fault, lay: Callable[[Host], Path]) -> None:
+    """What a verifier sees of the leaf at that path, openssl refuses: it is a fault, and it is there."""
+    host = fault.change.apply(HOSTS[fault.host])
+    leaf = re.sub("#users/.*", "#user", fault.path)
+    lines = [line for line in host.seen.splitlines() if line.partition(" ")[0] == leaf]
+    root = lay(host)
+    assert [told for line in lines for told in verified(root, line)], lines
 
 
 def bring(host: Host, shelf: Shelf, folder: Path) -> list[str]:
