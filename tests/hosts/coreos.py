@@ -246,15 +246,17 @@ _SSL_MOUNT = {f"/{SSL}": f"/{SSL}", "/etc/kubernetes/worker-kubeconfig.yaml": "/
 HOSTS = {
     "Typhoon Flatcar controller": Host(
         _ROWS, {**_kubelet(_HOST, _DOCKER), **_ETCD, **_plane(f"/{PKI}", PKI)}, seen=_plane_seen(PKI) + _ETCD_SEEN,
-        warnings=_UNVERIFIED, mounts={"/etc/ssl/certs": "/etc/ssl/etcd"}, given={"etcd_ca": "etcd-ca",
-                                                                                 "front_proxy_ca": "front-proxy-ca"}),
+        warnings=_UNVERIFIED, address="10.0.0.91", mounts={"/etc/ssl/certs": "/etc/ssl/etcd"},
+        given={"etcd_ca": "etcd-ca", "front_proxy_ca": "front-proxy-ca"}),
     "Typhoon, older, controller": Host(
         _ROWS, {**_kubelet(_HOST, _podman(_HOST)), **_plane("/etc/kubernetes/secrets", SECRETS)},
-        seen=_plane_seen(SECRETS), warnings=_UNVERIFIED, mounts={"/etc/kubernetes/secrets": f"/{SECRETS}"},
+        seen=_plane_seen(SECRETS), warnings=_UNVERIFIED, address="10.0.0.91",
+        mounts={"/etc/kubernetes/secrets": f"/{SECRETS}"},
         given={"etcd_ca": "etcd-ca", "front_proxy_ca": "front-proxy-ca"}),
     "Typhoon Fedora worker": Host(
         _ROWS, _kubelet("node2.example.com", _podman("node2.example.com", f"ExecStartPre={_DERIVE}")),
-        seen=f"{CURRENT} etc/kubernetes/ca.crt client\n", warnings=_UNVERIFIED, given={"ca": "ca"}),
+        seen=f"{CURRENT} etc/kubernetes/ca.crt client\n", warnings=_UNVERIFIED, given={"ca": "ca"},
+        address="10.0.0.92"),
     "CoreOS controller": Host(_COREOS, {
         "etc/hostname": "c1.example.com\n", f"{SSL}/ca.pem": crt("coreos-ca"),
         **pair(f"{SSL}/apiserver.pem", f"{SSL}/apiserver-key.pem", "coreos-apiserver"),
@@ -312,7 +314,8 @@ FAULTS = (
     Fault("Typhoon Fedora worker", made_so("node2.example.com", subject="/O=system:nodes/CN=system:node:node2"),
           "hostname-case-fqdn", CURRENT),
     Fault("Typhoon Fedora worker", by_stray("node2.example.com"), "unknown-authority", CURRENT),
-    Fault("Typhoon Fedora worker", gone("etc/kubernetes/kubelet.yaml"), "file-missing", "etc/kubernetes/kubelet.yaml"),
+    Fault("Typhoon Fedora worker", gone("etc/kubernetes/kubelet.yaml"), "file-missing", "etc/kubernetes/kubelet.yaml",
+          "a person"),
     Fault("Typhoon Fedora worker", made_so("node2.example.com", usages="serverAuth"), "wrong-eku", CURRENT),
     Fault("CoreOS controller", made_so("coreos-apiserver", names=f"{_SERVICE},IP:10.3.0.1"), "missing-san-ip",
           f"{SSL}/apiserver.pem"),

@@ -248,7 +248,7 @@ FAULTS = (
     Fault("hard way 1.18 controller", gone(f"{LIB}/kube-scheduler.kubeconfig"), "file-missing",
           f"{LIB}/kube-scheduler.kubeconfig"),
     Fault("hard way 1.18 controller", holds(f"{LIB}/ca.pem", crt("ca", "ca!"), "two CAs"), "signing-bundle",
-          f"{LIB}/ca.pem"),
+          f"{LIB}/ca.pem", "a person"),
     Fault("hard way 1.18 worker", expired("worker-0", at=f"{KUBELET}/worker-0.pem"), EXPIRED,
           f"{KUBELET}/worker-0.pem"),
     Fault("hard way 1.18 worker", made_so("worker-0", at=f"{KUBELET}/kubeconfig", usages="serverAuth"), "wrong-eku",

@@ -183,7 +183,7 @@ _ROWS = certificates()
 _WORKER_ROWS = _ROWS | client("w-1") | own_serving("w-1") | {
     "w-1-server": Row("/O=system:nodes/CN=system:node:w-1", "ca", "serverAuth", "DNS:w-1,IP:10.0.0.21")}
 _WORKER = Host(_WORKER_ROWS, {f"{PKI}/ca.crt": crt("ca"), **kubelet("w-1", "https://api.example.test:6443")},
-               seen=_SEEN_NODE, warnings=_UNVERIFIED, given={"ca": "ca"}, said={"ADDRESS": "10.0.0.21"})
+               seen=_SEEN_NODE, warnings=_UNVERIFIED, given={"ca": "ca"}, address="10.0.0.21")
 
 # The documentation's "Set up a High Availability etcd Cluster with kubeadm": host 1 of three, without etcd/ca.key
 _INFRA = "infra1=https://10.0.0.7:2380,infra0=https://10.0.0.6:2380,infra2=https://10.0.0.8:2380"
@@ -270,7 +270,8 @@ FAULTS = (
     Fault("kubeadm external CA", made_so("front-proxy-client", subject="/CN=aggregator"), "wrong-subject",
           f"{PKI}/front-proxy-client.crt"),
     Fault("kubeadm worker", gone(f"{PKI}/ca.crt"), "file-missing", f"{PKI}/ca.crt"),
-    Fault("kubeadm worker", gone(f"{CONF}/kubelet.conf"), "file-missing", f"{CONF}/kubelet.conf"),
+    Fault("kubeadm worker", gone(f"{CONF}/kubelet.conf"), "file-missing", f"{CONF}/kubelet.conf",
+          said="api.example.test"),
     Fault("kubeadm worker", gone(f"{STORE}/kubelet-client-2026-10-12-13-14-15.pem"), "kubelet-client-current-broken",
           CURRENT),
     Fault("kubeadm worker", expired("w-1"), "expired-client-cert", CURRENT),

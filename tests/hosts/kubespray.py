@@ -171,7 +171,7 @@ FAULTS = (
     Fault("kubespray control plane", made_so("m1", subject="/O=system:nodes/CN=system:node:m1.example.internal"),
           "hostname-case-fqdn", CURRENT),
     Fault("kubespray worker", gone("etc/kubernetes/kubelet-config.yaml"), "file-missing",
-          "etc/kubernetes/kubelet-config.yaml"),
+          "etc/kubernetes/kubelet-config.yaml", "a person"),
     Fault("kubespray worker", expired("w1"), "expired-client-cert", CURRENT),
     Fault("kubespray worker", by_stray("w1"), "unknown-authority", CURRENT),
     Fault("kubespray worker", empty(f"{SSL}/ca.crt"), "bad-pem", f"{SSL}/ca.crt"),

@@ -22,7 +22,7 @@ class Link:
     target: str
 
 
-Made = str | Maker | Link
+Made = str | Maker | Link | None    # None: the file is gone, its folder is there
 Files = Mapping[str, Made]
 
 
@@ -36,7 +36,7 @@ class Host:
     node: str | None = None                 # the node's name, if no file tells it
     warnings: tuple[str, ...] = ()          # the causes of the warnings that it may have
     given: Mapping[str, str] = field(default_factory=dict)  # option of check → the CA's row, if a person brings its key
-    said: Mapping[str, str] = field(default_factory=dict)   # placeholder of a command → what a person puts there
+    address: str = ""                       # the node's, if no file tells it
     modes: Mapping[str, int] = field(default_factory=dict)
     mounts: Mapping[str, str] = field(default_factory=dict)  # folder as a container sees it → as the host has it
     absent: str = ""                        # files that its texts name and that nobody reads there
@@ -46,14 +46,21 @@ class Host:
         for path, made in self.files.items():
             place = root / path
             place.parent.mkdir(parents=True, exist_ok=True)
+            if made is None:
+                continue
             if isinstance(made, Link):
                 place.symlink_to(made.target)
                 continue
-            data = made.encode() if isinstance(made, str) else made(shelf)
+            data = _bytes(made, shelf)
             place.write_bytes(data)
             secret = any(word in data for word in (b"PRIVATE KEY", b"client-key-data", b"token: "))
             place.chmod(self.modes.get(path, 0o600 if secret else 0o644))
         return root
+
+
+def _bytes(made: Made, shelf: Shelf) -> bytes:
+    assert made is not None and not isinstance(made, Link)
+    return made.encode() if isinstance(made, str) else made(shelf)
 
 
 # What a file holds
@@ -209,6 +216,7 @@ class Fault:
     cause: str                  # or two, of which either is right
     path: str
     mended: str = "commands"    # or by whom else
+    said: str = ""              # https://API-SERVER:6443, if this fault took its name from the host
 
     def __str__(self) -> str:
         return f"{self.host}: {self.change.name}"
@@ -224,7 +232,7 @@ def put(name: str, files: Files) -> Change:
 def gone(*paths: str) -> Change:
     def apply(host: Host) -> Host:
         assert {*paths} <= {*host.files}, [one for one in paths if one not in host.files]
-        return replace(host, files={path: made for path, made in host.files.items() if path not in paths})
+        return replace(host, files={**host.files, **dict.fromkeys(paths)})
     return Change(f"no {' '.join(paths)}", apply)
 
 
@@ -244,10 +252,9 @@ def cut(path: str) -> Change:
     """The file's first half alone."""
     def apply(host: Host) -> Host:
         made = host.files[path]
-        assert not isinstance(made, Link)
 
         def half(shelf: Shelf) -> bytes:
-            data = made.encode() if isinstance(made, str) else made(shelf)
+            data = _bytes(made, shelf)
             return data[:len(data) // 2]
         return replace(host, files={**host.files, path: half})
     return Change(f"half of {path}", apply)
@@ -268,10 +275,9 @@ def text(path: str, old: str, new: str) -> Change:
     """Other words in a file."""
     def apply(host: Host) -> Host:
         made = host.files[path]
-        assert not isinstance(made, Link)
 
         def changed(shelf: Shelf) -> bytes:
-            data = made.encode() if isinstance(made, str) else made(shelf)
+            data = _bytes(made, shelf)
             assert old.encode() in data, (path, old)
             return data.replace(old.encode(), new.encode())
         return replace(host, files={**host.files, path: changed})
@@ -285,8 +291,7 @@ def made_so(row: str, *, at: str = "", **fields: Any) -> Change:
         if not at:
             return replace(host, rows={**host.rows, **other})
         made = host.files[at]
-        assert not isinstance(made, str | Link)
-        return replace(host, files={**host.files, at: lambda shelf: made(shelf.changed(other))})
+        return replace(host, files={**host.files, at: lambda shelf: _bytes(made, shelf.changed(other))})
     told = " ".join(f"{name}={value}" for name, value in fields.items())
     return Change(f"{row} with {told}" + (f" in {at}" if at else ""), apply)
 

@@ -44,7 +44,8 @@ def test_the_printed_commands_mend_the_host(
     lay(fault.change.apply(healthy))
     check = ["check", "root", *(["--node", healthy.node] if healthy.node else []), *bring(healthy, shelf, tmp_path)]
     _, script = kpki(*check, "--commands")
-    for placeholder, value in healthy.said.items():
+    for placeholder, value in (("ADDRESS", healthy.address), ("API-SERVER", fault.said)):
+        assert value or not re.search(rf"^[^#]*\b{placeholder}\b", script, re.MULTILINE), script
         script = re.sub(rf"\b{placeholder}\b", value, script)
     if WHOLE in os.environ:
         by_shell(script, tmp_path, shell)
