@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from tests.hosts.pki import Shelf
 TOP = Path(__file__).parents[2]
 AUTHORITY_OPTIONS = {"ca": "--ca", "etcd_ca": "--etcd-ca", "front_proxy_ca": "--front-proxy-ca"}
 WHOLE = "KPKI_HOSTS"    # in the environment: every fault is mended, by a shell
+# a line that needs its neighbours
+TOGETHER = re.compile(r"\\$|<<|^\w+=|^(if|for|while|case|cd|export|set|trap)\b|\{$")
 
 
 @pytest.fixture(scope="session")
@@ -58,17 +61,23 @@ def kpki(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
 
 
 @pytest.fixture
-def run_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: dict[str, str],
-             kpki: Callable[..., tuple[int, str]]) -> Callable[[str], None]:
-    """Run one line where the host's tree lies; a plain `kpki` line in process, since starting it anew takes long."""
+def run_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: dict[str, str],
+               kpki: Callable[..., tuple[int, str]]) -> Callable[[str], None]:
+    """Run a script as `sh -e` does where the host's tree lies. If each line stands alone, the plain `kpki` lines run in
+    process, since starting the command anew takes long."""
     monkeypatch.chdir(tmp_path)
 
-    def run(line: str) -> None:
-        if line.startswith("kpki ") and not {*line} & {*"|&;<>()$`*?[]~#\n"}:
-            status, told = kpki(*shlex.split(line)[1:])
-            assert status == 0, f"{line}\n{told}"
-        else:
-            by_shell(line, tmp_path, shell)
+    def run(script: str) -> None:
+        lines = [line for line in script.splitlines() if line and not line.startswith("#")]
+        if WHOLE in os.environ or any(TOGETHER.search(line) for line in lines):
+            by_shell(script, tmp_path, shell)
+            return
+        for line in lines:
+            if line.startswith("kpki ") and not {*line} & {*"|&;<>()$`*?[]~#"}:
+                status, told = kpki(*shlex.split(line)[1:])
+                assert status == 0, f"{line}\n{told}"
+            else:
+                by_shell(line, tmp_path, shell)
     return run
 
 

@@ -161,8 +161,7 @@ HOSTS = {
         "etc/hostname": "server\n", **pair(f"{LIB}/ca.crt", f"{LIB}/ca.key", "ca"),
         **pair(f"{LIB}/kube-api-server.crt", f"{LIB}/kube-api-server.key", "kube-api-server"),
         **pair(f"{LIB}/service-accounts.crt", f"{LIB}/service-accounts.key", "service-accounts"),
-        **{f"{LIB}/{name}.kubeconfig": embedded(f"system:{name}", _SERVER if name == "kube-controller-manager" else
-                                                "https://127.0.0.1:6443", "ca", name, **_CLUSTER)
+        **{f"{LIB}/{name}.kubeconfig": embedded(f"system:{name}", _SERVER, "ca", name, **_CLUSTER)
            for name in ("kube-controller-manager", "kube-scheduler")},
         "etc/etcd/ca.crt": crt("ca"), **pair("etc/etcd/kube-api-server.crt", "etc/etcd/kube-api-server.key",
                                              "kube-api-server"),
@@ -198,7 +197,7 @@ HOSTS = {
 var/lib/kubernetes/kube-api-server.crt var/lib/kubernetes/ca.crt server server.kubernetes.local 127.0.0.1
 var/lib/kubernetes/kube-api-server.crt var/lib/kubernetes/ca.crt client
 var/lib/kubernetes/kube-controller-manager.kubeconfig#user var/lib/kubernetes/ca.crt client
-var/lib/kubernetes/kube-api-server.crt var/lib/kubernetes/kube-scheduler.kubeconfig#ca server 127.0.0.1
+var/lib/kubernetes/kube-api-server.crt var/lib/kubernetes/kube-scheduler.kubeconfig#ca server server.kubernetes.local
 """, warnings=("strict-refused",)),
     "hard way 2023 node": Host(_ROWS_2023, {
         "etc/hostname": "node-0\n", f"{KUBELET}/ca.crt": crt("ca"),

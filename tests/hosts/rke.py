@@ -32,15 +32,16 @@ _NODE = {"etc/hostname": "node1\n", f"{SSL}/kube-ca.pem": crt("kube-ca"),
          **pairs(SSL, "kube-node", "kube-proxy", crt="{}.pem", key="{}-key.pem"),
          **{f"{SSL}/kubecfg-{name}.yaml": _login(name) for name in ("kube-node", "kube-proxy")}}
 _NODE_SEEN = f"{SSL}/kube-node.pem {SSL}/kube-ca.pem client\n{SSL}/kube-proxy.pem {SSL}/kube-ca.pem client\n"
+_SHARED = ("wrong-subject",)    # one pair for all nodes, which no Node authorizer takes; RKE has a binding of its own
 
 HOSTS = {
-    "RKE worker": Host(_ROWS, _NODE, seen=_NODE_SEEN, given={"ca": "kube-ca"}),
+    "RKE worker": Host(_ROWS, _NODE, seen=_NODE_SEEN, given={"ca": "kube-ca"}, warnings=_SHARED),
     "RKE control plane with etcd": Host(_ROWS, {
         **_NODE, **pairs(SSL, "kube-ca", "kube-apiserver", "kube-apiserver-proxy-client", "kube-controller-manager",
                          "kube-scheduler", "kube-etcd-10-0-0-51", "kube-service-account-token",
                          "kube-apiserver-requestheader-ca", crt="{}.pem", key="{}-key.pem"),
         **{f"{SSL}/kubecfg-{name}.yaml": _login(name) for name in ("kube-controller-manager", "kube-scheduler")},
-        f"{SSL}/kubecfg-kube-apiserver.yaml": _login("kube-apiserver"),
+        # both are written, and nobody reads them
         f"{SSL}/kubecfg-kube-apiserver-proxy-client.yaml": _login("kube-apiserver-proxy-client"),
         f"{SSL}/kubecfg-kube-apiserver-requestheader-ca.yaml": _login("kube-apiserver-requestheader-ca")},
         seen=_NODE_SEEN + f"""
@@ -51,7 +52,7 @@ HOSTS = {
 {SSL}/kube-controller-manager.pem {SSL}/kube-ca.pem client
 {SSL}/kube-scheduler.pem {SSL}/kube-ca.pem client
 {SSL}/kube-apiserver-proxy-client.pem {SSL}/kube-apiserver-requestheader-ca.pem client
-"""),
+""", warnings=_SHARED),
 }
 
 FAULTS = (

@@ -1,7 +1,6 @@
 """Each host once with each of its faults: named once, where the component reads it, and mended by what is printed.
 
-A third of the faults is mended, line by line and kpki in process. With `KPKI_HOSTS=1` in the environment all are, each
-by a shell with `sh -e`.
+A third of the faults is mended, kpki in process. With `KPKI_HOSTS=1` in the environment all are, each by a shell alone.
 """
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ import pytest
 
 import kpki
 from tests.hosts.catalogue import FAULTS, HOSTS
-from tests.hosts.conftest import AUTHORITY_OPTIONS, WHOLE, by_shell
+from tests.hosts.conftest import AUTHORITY_OPTIONS, WHOLE
 from tests.hosts.making import Fault, Host
 from tests.hosts.pki import Shelf
 from tests.hosts.seeing import verified
@@ -37,8 +36,8 @@ def test_a_fault_is_named_once_where_its_component_reads_it(fault: Fault, lay: C
 
 @pytest.mark.parametrize("fault", REPRESENTATIVE, ids=str)
 def test_the_printed_commands_mend_the_host(
-        fault: Fault, lay: Callable[[Host], Path], shelf: Shelf, tmp_path: Path, shell: dict[str, str],
-        run_line: Callable[[str], None], kpki: Callable[..., tuple[int, str]]) -> None:
+        fault: Fault, lay: Callable[[Host], Path], shelf: Shelf, tmp_path: Path, run_script: Callable[[str], None],
+        kpki: Callable[..., tuple[int, str]]) -> None:
     """`check --commands` is a script after which nothing is wrong with the host."""
     healthy = HOSTS[fault.host]
     lay(fault.change.apply(healthy))
@@ -47,11 +46,7 @@ def test_the_printed_commands_mend_the_host(
     for placeholder, value in (("ADDRESS", healthy.address), ("API-SERVER", fault.said)):
         assert value or not re.search(rf"^[^#]*\b{placeholder}\b", script, re.MULTILINE), script
         script = re.sub(rf"\b{placeholder}\b", value, script)
-    if WHOLE in os.environ:
-        by_shell(script, tmp_path, shell)
-    else:
-        for line in script.splitlines():
-            run_line(line)
+    run_script(script)
     assert kpki(*check, "--quiet")[0] == 0, script
 
 
