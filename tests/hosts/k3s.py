@@ -128,7 +128,6 @@ def _server_seen(data: str) -> str:
 {tls}/client-auth-proxy.crt {tls}/request-header-ca.crt client
 {tls}/etcd/server-client.crt {tls}/etcd/server-ca.crt server 127.0.0.1 10.0.0.61
 {tls}/etcd/server-client.crt {tls}/etcd/server-ca.crt client
-{tls}/etcd/client.crt {tls}/etcd/server-ca.crt client
 {tls}/etcd/peer-server-client.crt {tls}/etcd/peer-ca.crt server 10.0.0.61
 {tls}/etcd/peer-server-client.crt {tls}/etcd/peer-ca.crt client
 {tls}/client-scheduler.crt {tls}/client-ca.crt client
@@ -209,7 +208,8 @@ HOSTS = {
         f"{RKE2}/agent/pod-manifests/kube-proxy.yaml": pod("kube-proxy", f"""--cluster-cidr=10.42.0.0/16
             --hostname-override=srv-1 --kubeconfig=/{RKE2}/agent/kubeproxy.kubeconfig""", _RKE2_MOUNTS),
         f"{RKE2}/agent/pod-manifests/etcd.yaml": pod("etcd", f"--config-file=/{RKE2}/server/db/etcd/config",
-                                                     _RKE2_MOUNTS)}, seen=_server_seen(RKE2)),
+                                                     _RKE2_MOUNTS)},
+        seen=_server_seen(RKE2) + f"{_R}/etcd/client.crt {_R}/etcd/server-ca.crt client\n"),
     "RKE2 agent": Host(_rows("rke2"), {
         **_agent(RKE2, "agent-1"), "usr/local/lib/systemd/system/rke2-agent.service":
             "[Service]\nType=notify\nExecStart=/usr/local/bin/rke2 agent\nRestart=always\n",

@@ -65,7 +65,6 @@ _ETCD = {
 _ETCD_SEEN = f"""
 {ETCD}/member-m1.pem {ETCD}/ca.pem server 10.0.0.31 127.0.0.1
 {ETCD}/member-m1.pem {ETCD}/ca.pem client
-{ETCD}/node-m1.pem {ETCD}/ca.pem client
 """
 
 
@@ -129,7 +128,8 @@ HOSTS = {
            for name, user in _LOGINS.items()},
         **manifests("m1", "10.0.0.31", f"/{SSL}", etcd=_EXTERNAL_ETCD)},
         seen=_ETCD_SEEN + f"""
-{SSL}/apiserver.crt etc/kubernetes/pki/ca.crt server 127.0.0.1 10.0.0.31 kubernetes.default.svc
+{ETCD}/node-m1.pem {ETCD}/ca.pem client
+{SSL}/apiserver.crt {SSL}/ca.crt server 127.0.0.1 10.0.0.31 kubernetes.default.svc
 {SSL}/apiserver-kubelet-client.crt {SSL}/ca.crt client
 {SSL}/front-proxy-client.crt {SSL}/front-proxy-ca.crt client
 {CURRENT} {SSL}/ca.crt client
@@ -137,7 +137,7 @@ HOSTS = {
     "kubespray worker": Host(_NOW, {
         **_kubelet("w1", "10.0.0.32", "https://localhost:6443"), **_etcd_pairs("node-w1"),
         "etc/kubernetes/manifests/nginx-proxy.yml": pod("nginx-proxy", "", {"/etc/nginx": "/etc/nginx"})},
-        seen=f"{CURRENT} {SSL}/ca.crt client\n{ETCD}/node-w1.pem {ETCD}/ca.pem client\n",
+        seen=f"{CURRENT} {SSL}/ca.crt client\n",
         warnings=("kubelet-serving-self-signed", "strict-refused"), given={"ca": "ca"}),
     "kubespray etcd host": Host(_NOW, {"etc/hostname": "m1\n", **_ETCD}, seen=_ETCD_SEEN, warnings=("strict-refused",)),
     "kubespray before kubeadm, worker": Host(_OLD, {

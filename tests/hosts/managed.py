@@ -159,7 +159,6 @@ HOSTS = {
 {K0S}/etcd/peer.crt {K0S}/etcd/ca.crt server 10.0.0.71
 {K0S}/ccm.conf#user {K0S}/ca.crt client
 {K0S}/scheduler.conf#user {K0S}/ca.crt client
-{K0S}/konnectivity.conf#user {K0S}/ca.crt client
 """),
     # the client CA lies in the run folder, written anew at each start from the kubeconfig's data
     "k0s worker": Host(_K0S_ROWS, {
@@ -266,8 +265,10 @@ FAULTS = (
     Fault("k0s controller", expired("scheduler"), "expired-client-cert", f"{K0S}/scheduler.conf#users/user", _ITSELF),
     Fault("k0s controller", mode(f"{K0S}/ca.key", 0o644), "key-exposed", f"{K0S}/ca.key"),
     Fault("k0s controller", by_stray("ccm"), "unknown-authority", f"{K0S}/ccm.conf#users/user", _ITSELF),
-    Fault("k0s controller", made_so("konnectivity", usages="serverAuth"), "wrong-eku",
-          f"{K0S}/konnectivity.conf#users/user", _ITSELF),
+    Fault("k0s controller", made_so("apiserver-kubelet-client", usages="serverAuth"), "wrong-eku",
+          f"{K0S}/apiserver-kubelet-client.crt", _ITSELF),
+    Fault("k0s controller", gone(f"{K0S}/front-proxy-client.key"), "file-missing", f"{K0S}/front-proxy-client.key",
+          _ITSELF),
     Fault("k0s worker", expired("wrk-1"), "expired-client-cert", f"{_K0S_STORE}/kubelet-client-current.pem"),
     Fault("k0s worker", by_stray("wrk-1"), "unknown-authority", f"{_K0S_STORE}/kubelet-client-current.pem"),
     Fault("k0s worker", made_so("wrk-1", subject="/O=system:nodes/CN=system:node:wrk-2"), "wrong-node-identity",

@@ -43,6 +43,15 @@ def test_openssl_agrees_that_the_host_is_healthy(name: str, lay: Lay) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTS)
+def test_what_a_verifier_sees_is_what_a_component_is_told(name: str, lay: Lay) -> None:
+    """Each leaf and each CA file that counts on a host is a use of one of its components."""
+    from kpki.cluster.observed.uses import read_host
+    host = HOSTS[name]
+    told = {use.path.partition("#")[0] for use in read_host(str(lay(host))).uses}
+    assert {word.partition("#")[0] for line in host.seen.splitlines() for word in line.split()[:2]} <= told
+
+
+@pytest.mark.parametrize("name", HOSTS)
 def test_what_a_host_names_is_there(name: str) -> None:
     """Each certificate, key and kubeconfig that a text of the host names lies there, or is known to be elsewhere."""
     host = HOSTS[name]
