@@ -25,14 +25,22 @@ NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
 CaFile = Annotated[str | None, typer.Option("--ca", metavar="CERT", help="The CA that counts (the tree's own).")]
 CaKeyFile = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help=(
     "That CA's key, which the commands are to name."))]
+EtcdCa = Annotated[str | None, typer.Option("--etcd-ca", metavar="CERT", help="The same of etcd.")]
+EtcdCaKey = Annotated[str | None, typer.Option("--etcd-ca-key", metavar="KEY", help="The key of etcd's CA.")]
+FrontProxyCa = Annotated[str | None, typer.Option("--front-proxy-ca", metavar="CERT", help=(
+    "The same of the front proxy."))]
+FrontProxyCaKey = Annotated[str | None, typer.Option("--front-proxy-ca-key", metavar="KEY", help=(
+    "The key of the front proxy's CA."))]
 LayoutThere = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
     "Where the files lie: kubeadm, ssl or hard-way (the one that is there)."))]
 Commands = Annotated[bool, typer.Option("--commands", help="The commands that mend, alone, each once: for `sh -e`.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]
 
 
-def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: CaKeyFile = None, at: At = None,
-          strict: Strict = False, layout: LayoutThere = None, commands: Commands = False, json: Json = False,
+def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: CaKeyFile = None,
+          etcd_ca: EtcdCa = None, etcd_ca_key: EtcdCaKey = None, front_proxy_ca: FrontProxyCa = None,
+          front_proxy_ca_key: FrontProxyCaKey = None, at: At = None, strict: Strict = False,
+          layout: LayoutThere = None, commands: Commands = False, json: Json = False,
           explain: Explain = False, quiet: Quiet = False) -> int:
     """Say what is wrong with a host's files, and how to mend it.
 
@@ -46,7 +54,9 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
     words, now = Words(quiet=quiet), moment_of(at)
     if path is None:
         path = os.sep if files.look(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
-    report = look_through(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key, layout=layout)
+    report = look_through(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key,
+                          etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key, front_proxy_ca=front_proxy_ca,
+                          front_proxy_ca_key=front_proxy_ca_key, layout=layout)
     return _tell(report, words, strict=strict, commands=commands, json=json, explain=explain)
 
 

@@ -68,6 +68,11 @@ def issuer_text(certificate: Certificate) -> str:
     return _name_text(der.whole(_fields(certificate).issuer))
 
 
+def subject_der(certificate: Certificate) -> bytes:
+    """The subject of a certificate (its Name in DER)."""
+    return der.whole(_fields(certificate).subject)
+
+
 def issuer_der(certificate: Certificate) -> bytes:
     """The issuer of a certificate (its Name in DER)."""
     return der.whole(_fields(certificate).issuer)

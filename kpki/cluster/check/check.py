@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+
+from cryptography.x509 import Certificate
 
 from .described import check_described, check_workspace
 from .plain import check_plain, inspect_plain
@@ -48,16 +50,21 @@ class Report:
 
 
 def check(path: str, *, now: datetime | None = None, host_name: str = "", node: str | None = None,
-          ca: str | None = None, ca_key: str | None = None, layout: str | None = None) -> Report:
+          ca: str | None = None, ca_key: str | None = None, etcd_ca: str | None = None, etcd_ca_key: str | None = None,
+          front_proxy_ca: str | None = None, front_proxy_ca_key: str | None = None,
+          layout: str | None = None) -> Report:
     """Everything that is wrong with what lies at a path, each finding with the commands that mend it here.
 
     *path* is a workspace, which its description judges, a host's root tree, any folder, or one file; *node* says whose
     tree it is, or which host of a workspace is asked for; *host_name* is this host's, for `/`. *ca* is the file of the
-    CA that counts, *ca_key* its key's, which the commands name. *now* (UTC, None: the clock) is the moment. Raises
-    InputError or FileError where there is nothing to judge.
+    cluster's CA that counts, *ca_key* its key's, which the commands name; likewise of etcd and of the front proxy.
+    *now* (UTC, None: the clock) is the moment. Raises InputError or FileError where there is nothing to judge.
     """
     try:
-        return _check(path, now=now or utc_now(), host_name=host_name, node=node, ca=ca, ca_key=ca_key, layout=layout)
+        return _check(path, now=now or utc_now(), host_name=host_name, node=node, layout=layout, named={
+            row: files_of for row, *files_of in (("ca", ca, ca_key), ("etcd-ca", etcd_ca, etcd_ca_key),
+                                                 ("front-proxy-ca", front_proxy_ca, front_proxy_ca_key))
+            if any(files_of)})
     except AccessError as error:
         closed = os.path.relpath(error.path, path or os.curdir)
         if closed.startswith(os.pardir):
@@ -66,48 +73,43 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
         return Report(os.path.normpath(path), (), 0, [Unread(None, look(path, closed).unread or closed)])
 
 
-def _check(path: str, *, now: datetime, host_name: str, node: str | None, ca: str | None, ca_key: str | None,
-           layout: str | None) -> Report:
+def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout: str | None,
+           named: Mapping[str, Sequence[str | None]]) -> Report:
+    ca, ca_key = named.get("ca", (None, None))
     if _is_there(path, DESCRIPTION):
-        _no_options(path, ca, layout)
+        _no_options(path, named, layout)
         if node is not None:
             read_cluster(path, host_name=host_name).host(node)
         findings, certificates, unread = check_workspace(path, now=now, host_name=host_name)
         return Report(os.path.normpath(path), [one for one in findings if node is None or one.host == node],
                       certificates, [one for one in unread if node is None or one.host in (None, node)])
     folder, name = _workspace_of(path)
-    if folder is not None and node in (None, name) and ca is None and layout is None:
+    if folder is not None and node in (None, name) and not named and layout is None:
         report = _described_tree(folder, name, now=now, host_name=host_name)
         if report is not None:
             return report
-    authorities, ca_public_key = None, None
-    if ca is not None:
-        data = files.read(ca)
-        with about(ca):
-            authorities = trusted_bundle(data)
-    if ca_key is not None:
-        key = sound_key(files.read(ca_key))
-        ca_public_key = None if key is None else public_key_der(key)
-        if ca_public_key and not any(certifies(one, ca_public_key) for one in authorities or ()):
-            raise InputError(f"{ca_key}: not the key of {ca or 'a CA that --ca names'}",
-                             hint="--ca CERT --ca-key KEY: the two halves of one CA")
+    given = {row: _given(row, *files_of) for row, files_of in named.items()}
+    authorities, ca_public_key = given.get("ca", (None, None))
+    others = {row: (certificate or "", key) for row, (certificate, key) in named.items() if row != "ca"}
     if not _is_tree(path, layout):
         owner = "" if node is None else check_node_name(node, longest=LONGEST_NAME)
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
-        here = Situation(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, now=now)
+        here = Situation(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, others, now=now)
         return Report(os.path.normpath(path), with_remedies(found, here), plain.inventory.certificates(),
                       _unread(plain.inventory))
     notes = list[str]()
     owner = _owner(path, host_name, layout, notes) if node is None else check_node_name(node, longest=LONGEST_NAME)
     inventory = with_owners(inspect(path, layout=layout, node=owner))
     described = None
-    if ca is None and layout is None and _is_there(os.curdir, DESCRIPTION):
+    if not named and layout is None and _is_there(os.curdir, DESCRIPTION):
         with suppress(KpkiError):   # a workspace that cannot be taken tells nothing of a tree elsewhere
             described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
-    found = check_node(inventory, node=owner, now=now, authorities=authorities) if described is None else [
+    found = check_node(inventory, node=owner, now=now, authorities={
+        row: certificates for row, (certificates, _) in given.items()}) if described is None else [
         *described, *flag_faults(inventory)]
-    here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, workspace=described is not None, now=now)
+    here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, {
+        row: certificates for row, (certificates, _) in given.items()}, workspace=described is not None, now=now)
     findings = with_remedies(found, here)
     return Report(owner or os.path.normpath(path), findings, inventory.certificates(), _unread(inventory), notes,
                   tuple(restarts(findings, here)))
@@ -163,6 +165,27 @@ def _workspace_of(path: str) -> tuple[str | None, str]:
     return os.path.relpath(folder), name
 
 
-def _no_options(path: str, ca: str | None, layout: str | None) -> None:
-    if ca is not None or layout is not None:
-        raise InputError(f"{path}: a workspace is judged by its cluster.yaml", hint="leave out --ca and --layout")
+def _no_options(path: str, named: Mapping[str, Sequence[str | None]], layout: str | None) -> None:
+    if named or layout is not None:
+        raise InputError(f"{path}: a workspace is judged by its cluster.yaml", hint="leave out the CAs and --layout")
+
+
+# The option that names a CA of each row.
+_OPTIONS = {"ca": "--ca", "etcd-ca": "--etcd-ca", "front-proxy-ca": "--front-proxy-ca"}
+
+
+def _given(row: str, ca: str | None, ca_key: str | None) -> tuple[Sequence[Certificate], bytes | None]:
+    """The certificates of a CA that a person names, and its key's public half (DER), None if no key can be read."""
+    option = _OPTIONS[row]
+    if ca is None:
+        raise InputError(f"{ca_key}: not the key of a CA that {option} names",
+                         hint=f"{option} CERT {option}-key KEY: the two halves of one CA")
+    data = files.read(ca)
+    with about(ca):
+        certificates = trusted_bundle(data)
+    key = None if ca_key is None else sound_key(files.read(ca_key))
+    public_key = None if key is None else public_key_der(key)
+    if public_key and not any(certifies(one, public_key) for one in certificates):
+        raise InputError(f"{ca_key}: not the key of {ca}",
+                         hint=f"{option} CERT {option}-key KEY: the two halves of one CA")
+    return certificates, public_key

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 from .components import kubeconfig_uses
 from .tree import Tree
 from .use import Use
-from ...kubernetes.components import COMPONENTS, KUBELET, Component, Flag
+from ...kubernetes.components import APISERVER, COMPONENTS, KUBELET, Component, Flag
 from ...kubernetes.layouts import KUBELET_CURRENT, Layout, Place
 from ...kubernetes.profiles import CA, find_profile
 from ...kubernetes.purposes import PURPOSES
@@ -24,7 +24,7 @@ def layout_uses(tree: Tree, layout: Layout, told: Container[str], read: Containe
     and no component has *read* them.
     """
     runs = [component for component in COMPONENTS if component.name not in told and any(
-        map(tree.there, own_files(layout, component)))]
+        map(tree.there, _marks(layout, component)))]
     if not runs and not any(component.name in told for component in COMPONENTS):
         runs = [KUBELET]
     for component in runs:
@@ -38,6 +38,12 @@ def layout_uses(tree: Tree, layout: Layout, told: Container[str], read: Containe
 
 
 _PAIR: tuple[Part, Part] = ("certificate", "key")
+
+
+def _marks(layout: Layout, component: Component) -> set[str]:
+    """The files of which one shows that a component runs: an API server's clients lie on other hosts as well."""
+    serving = {path for place in layout.places if place.row == "apiserver" for path in place.files()}
+    return serving if component == APISERVER else own_files(layout, component)
 
 
 def _is_wanted(use: Use, uses: Sequence[Use], tree: Tree, layout: Layout) -> bool:

@@ -158,6 +158,12 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool
     return None
 
 
+def wanted_names(kinds: Container[str], inventory: Inventory, node: str) -> tuple[list[str], list[str]]:
+    """The DNS names and addresses by which the host's own files reach servers of these kinds."""
+    words = [*dict.fromkeys(_wanted(kinds, places_of(inventory, node), False)), *([node] if "kubelet" in kinds else [])]
+    return [word for word in words if not _is_address(word)], [word for word in words if _is_address(word)]
+
+
 def _wanted(kinds: Container[str], places: Places, untold: bool) -> Iterator[str]:
     if "apiserver" in kinds:
         yield from places.api

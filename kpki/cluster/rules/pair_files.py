@@ -40,10 +40,11 @@ def pair_findings(pair: Pair, trust: Trust, places: Places, inventory: Inventory
     yield from pair.faults
     if not pair.chain:
         return
-    faults = [*_faults(pair, trust, places, inventory, now)]
+    self_made = _is_self_made(pair, trust)
+    faults = [] if self_made else [*_faults(pair, trust, places, inventory, now)]
     fault = next((one for one in faults if one.severity == "error"), None)
     own = pair.key is None or reading.certifies(pair.chain[0], public_key_der(pair.key))
-    if own and _is_self_made(pair, trust):
+    if own and self_made:
         yield Finding("kubelet-serving-self-signed", pair.path, pair.row,
                       "certificate was signed by the kubelet itself: an API server with "
                       "--kubelet-certificate-authority refuses the certificate", got=reading.issuer_text(pair.chain[0]))

@@ -7,8 +7,10 @@ from ..finding import Finding
 from ..observed.inventory import Inventory
 from ...kubernetes import reading
 from ...kubernetes.profiles import MASTERS_GROUP, NODE_PREFIX, NODES_GROUP, find_profile
-from ...kubernetes.purposes import ADMINISTRATOR_GROUPS, Purpose
+from ...kubernetes.purposes import ADMINISTRATOR_GROUPS, PURPOSES, Purpose
 
+# The users whom Kubernetes itself gives the rights of a component.
+_BOUND = frozenset(find_profile(purpose.row).common_name for purpose in PURPOSES.values() if purpose.subject == "bound")
 # A node's certificate that all nodes share: RBAC may bind its group.
 _EVERY_NODE = NODE_PREFIX.removesuffix(":")
 
@@ -68,7 +70,7 @@ def _bound(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | 
         return None
     return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {subject.user!r}, and Kubernetes "
                    f"gives the rights of this component to {wanted!r}", got=subject_line(subject.user, subject.groups),
-                   expected=subject_line(wanted, ()), mild=not subject.user.startswith("system:"))
+                   expected=subject_line(wanted, ()), mild=subject.user not in _BOUND)
 
 
 def _administrator(pair: Pair, subject: reading.Subject) -> Finding | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .leaf import leaf_remedy
 from .lines import command, comment
 from .situation import Situation, no_option
+from .subject import subject_option
 from ...finding import Finding
 from ...leaf_files import ca_path
 from ...observed.contents import read_certificates, read_key
@@ -20,7 +21,6 @@ from ....kubernetes.profiles import find_profile
 from ....stages.der import UTF8
 from ....stages.keys import public_key_der
 from ....stages.names import load_name
-from ....stages.objects import by_oid
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -48,7 +48,8 @@ def authority_remedy(finding: Finding, place: Place, path: str, here: Situation)
         yield command("cp", no_option(here.ca), here.at(path))
     elif finding.cause == "key-unreadable" or here.workspace and place.certificate == ca_path(inventory.layout):
         yield from leaf_remedy(inventory.layout.kubelet.row, here)
-    elif made := [*_copied(place, here)] or own_key and [*_made_again(place, public_key_der(own_key), here)]:
+    elif made := (finding.cause not in OF_THE_CA and [*_copied(place, here)]) or own_key and [
+            *_made_again(place, public_key_der(own_key), here)]:
         folder = posixpath.dirname(path)
         if folder not in {posixpath.dirname(one) for one, found in inventory.found.items() if not found.missing}:
             yield command("mkdir", "-p", here.at(folder))
@@ -161,22 +162,10 @@ def _made_again(place: Place, public_key: bytes, here: Situation) -> Iterator[st
     # Go, like kubeadm, writes a PrintableString where the characters allow it; openssl a UTF8String all the same
     plain = any(one.tag == UTF8 and _PRINTABLE.fullmatch(one.text) for rdn in name.rdns for one in rdn)
     mask = "utf8only" if plain else "MASK:0x2002"
-    subject = "".join("/" + "+".join(f"{_short(one.oid)}={_escaped(one.text)}" for one in rdn) for rdn in name.rdns)
     identifier = reading.authority_key_identifier(leaf)
     config = command("printf", "%s\\n", "[req]", "distinguished_name=dn", f"string_mask={mask}", "utf8=yes",
                      "x509_extensions=ca", "[dn]", "[ca]", *_MAY_SIGN,
                      f"subjectKeyIdentifier={identifier.hex() if identifier else 'hash'}")
     request = command("kpki", "req", "-x509", "-new", "-config", "/dev/stdin", "-key", here.at(place.key), "-subj",
-                      subject, "-days", str(_CA_DAYS), "-out", here.at(place.certificate))
+                      subject_option(name), "-days", str(_CA_DAYS), "-out", here.at(place.certificate))
     yield request if request.startswith("#") else f"{config} | {request}"
-
-
-def _short(oid: str) -> str:
-    """What `-subj` calls an attribute."""
-    known = by_oid().get(oid)
-    return known.short_name if known else oid
-
-
-def _escaped(text: str) -> str:
-    """A value as `-subj` takes it."""
-    return re.sub(r"([\\/+])", r"\\\g<1>", text)

@@ -14,13 +14,14 @@ from ...observed.inventory import HOSTS, kubeconfig_of
 from ...rules.old_host import certified_names, row_of
 from ....errors import InputError
 from ....kubernetes import reading
-from ....kubernetes.kubeconfig import NO_SERVER
+from ....kubernetes.kubeconfig import NO_SERVER, check_server
 from ....kubernetes.layouts import Place
 from ....kubernetes.profiles import Profile, check_address, check_dns_name, find_profile
 from ....kubernetes.told import ADVERTISED, ETCD_URLS, ISSUER, NODE_IP, SERVICES
 from ....pem import load_certificate
 
 _NO_ADDRESS = "ADDRESS"
+_SERVER = re.compile(rb"^ *server: *[\"']?(https://[^\s\"']+)", re.MULTILINE)
 _NAMES = ("missing-san-ip", "missing-san-dns", "legacy-cn-no-san")      # causes that say what should be named
 # Words for what no file tells, and what a person puts there. kpki refuses them, so that no command runs with them.
 UNTOLD = {_NO_ADDRESS: f"{_NO_ADDRESS} is the node's own, as `kubectl get nodes -o wide` shows it",
@@ -62,9 +63,9 @@ def _found_names(place: Place, profile: Profile, here: Situation, missing: readi
         dns, addresses = [*names.dns], [*names.addresses]
     wanted = row_of(place, inventory, here.node).identity
     if not addresses and profile.sans != "none":
-        addresses = _own_addresses(here)
+        addresses = own_addresses(here)
     if profile.sans == "apiserver":
-        services = _services(here)
+        services = service_names(here)
         dns, addresses = [*dns, *services.dns], [*addresses, *services.addresses]
     usual = USUAL_NAMES[profile.sans][1] if profile.sans != "none" else ()
     addresses += (*wanted.addresses, *missing.addresses)
@@ -72,7 +73,7 @@ def _found_names(place: Place, profile: Profile, here: Situation, missing: readi
                          tuple(dict.fromkeys(one for one in addresses if one not in usual)))
 
 
-def _own_addresses(here: Situation) -> list[str]:
+def own_addresses(here: Situation) -> list[str]:
     """The host's own addresses, as the first of these tells them: its components' flags, the certificates of its
     servers, where its control plane is led to, its table of hosts."""
     for source in (_told_addresses, _certified_addresses, _led_addresses, _listed_addresses):
@@ -103,7 +104,7 @@ def _told_addresses(here: Situation) -> Iterator[str]:
 
 def _certified_addresses(here: Situation) -> Iterator[str]:
     """What certificates of the host's other servers name, where they name the host as well."""
-    layout, services = here.inventory.layout, _services(here).addresses
+    layout, services = here.inventory.layout, service_names(here).addresses
     for place in layout.places:
         profile = find_profile(place.row)
         if profile.sans == "none" or not place.certificate or profile.sans == "apiserver" and not services:
@@ -136,10 +137,10 @@ def services_told(here: Situation) -> bool:
     place = here.inventory.layout.place("apiserver")
     profile = find_profile(place.row)
     certified = [*_certified(here.inventory.look(place.certificate).data or b"", profile, here.node)]
-    return any(_services(here).addresses) or any(one.addresses for one in certified)
+    return any(service_names(here).addresses) or any(one.addresses for one in certified)
 
 
-def _services(here: Situation) -> reading.Names:
+def service_names(here: Situation) -> reading.Names:
     """What the API server is told of the names under which services reach it: the cluster's domain, and its first
     address (kubeadm: util/pkiutil, GetAPIServerAltNames)."""
     told, dns, addresses = here.inventory.told, tuple[str, ...](), tuple[str, ...]()
@@ -176,6 +177,10 @@ def server_url(place: Place, here: Situation) -> str:
                 and (host := _host(kubeconfig.server)) and (
                     one.server != "local" or not certified or host in certified):
             return kubeconfig.server
+    data = here.inventory.look(place.kubeconfig).data or b"" if place.kubeconfig else b""
+    for server in _SERVER.findall(data):        # of a kubeconfig that is broken elsewhere
+        with suppress(InputError):
+            return check_server(server.decode())
     return NO_SERVER
 
 

@@ -13,15 +13,18 @@ from dataclasses import replace
 from .authority import authority_remedy
 from .leaf import leaf_remedy
 from .lines import command, comment
+from .pair import pair_remedy
 from .situation import Situation
 from ...finding import Finding
 from ...observed.contents import read_key
 from ...observed.inventory import TOPS, root_of
+from ...rules.facts import Pair, pairs_of
 from .... import files
 from ....kubernetes.components import COMPONENTS, KUBELET, find_component
-from ....kubernetes.layouts import KUBELET_CURRENT, Place
+from ....kubernetes.layouts import KUBELET_CURRENT, Place, find_layout
 from ....kubernetes.manifests import MANIFESTS
 from ....kubernetes.profiles import SERVICE_ACCOUNTS, find_profile
+from ....kubernetes.purposes import PURPOSES
 from ....kubernetes.restarts import components_of, own_files, restart_lines
 from ....stages.keys import public_key_der
 
@@ -66,8 +69,25 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
         current, kept = here.at(KUBELET_CURRENT), "kubelet-client-kept.pem"
         yield command("cp", "-p", current, posixpath.join(posixpath.dirname(current), kept))
         yield command("ln", "-sf", f"/{posixpath.dirname(KUBELET_CURRENT)}/{kept}", current)
+    elif pair := _told_pair(finding.path, here):
+        yield from pair_remedy(finding, pair, here)
     else:
         yield from leaf_remedy(finding.row or here.inventory.layout.kubelet.row, here, finding)
+
+
+def _told_pair(path: str, here: Situation) -> Pair | None:
+    """The pair of a finding, if a component reads the pair where kpki's layout has none, or for several rows."""
+    for pair in () if here.workspace or "#" in path else pairs_of(here.inventory):
+        rows = {PURPOSES[use.purpose].row for use in pair.uses}
+        own = {one for place in find_layout(here.inventory.layout.name).places if place.row == pair.row
+               for one in place.files()}
+        stored = pair.key_path == pair.path and pair.path.endswith("-current.pem") and pair.key is not None \
+            and (here.inventory.layout.name != "kubeadm" or not pair.serves("kubelet-client"))
+        if path in (pair.path, pair.key_path) and pair.row and (stored or pair.key_path not in ("", pair.path)) \
+                and "#" not in pair.path and any(use.source for use in pair.uses) \
+                and (stored or pair.path not in own or len(rows - {"kubelet-client"}) > 1):
+            return pair
+    return None
 
 
 def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:

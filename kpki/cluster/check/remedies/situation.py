@@ -3,9 +3,12 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from cryptography.x509 import Certificate
 
 from ...desired.rows import NODES_FOLDER
 from ...observed.inventory import Inventory
@@ -27,6 +30,10 @@ class Situation:
     """The file of that CA's key."""
     ca_public_key: bytes | None = None
     """That key's public half (DER), None if nobody can read the key without a passphrase."""
+    given: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    """The files of the other CAs that a person named, certificate and key, by the CA's row."""
+    authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
+    """What the files of CAs that a person named hold, by the CA's row."""
     workspace: bool = False
     """Whether the folder that commands are run in is a workspace that knows the node."""
     now: datetime | None = None

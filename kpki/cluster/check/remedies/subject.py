@@ -1,0 +1,23 @@
+"""A distinguished name as openssl's `-subj` takes one."""
+from __future__ import annotations
+
+import re
+
+from ....stages.names import Name
+from ....stages.objects import by_oid
+
+
+def subject_option(name: Name) -> str:
+    """The value of `-subj` that gives *name*: `/O=system:nodes/CN=system:node:worker-1`."""
+    return "".join("/" + "+".join(f"{_short(one.oid)}={_escaped(one.text)}" for one in rdn) for rdn in name.rdns)
+
+
+def _short(oid: str) -> str:
+    """What `-subj` calls an attribute."""
+    known = by_oid().get(oid)
+    return known.short_name if known else oid
+
+
+def _escaped(text: str) -> str:
+    """A value as `-subj` takes it."""
+    return re.sub(r"([\\/+])", r"\\\g<1>", text)
