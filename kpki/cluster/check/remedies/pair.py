@@ -24,8 +24,8 @@ from ....kubernetes.purposes import Purpose
 from ....stages.names import load_name
 
 _DAYS = 365
-# Faults of a key by itself, or of a pair whose key is the wrong half: the key is made anew.
-_OF_THE_KEY = ("encrypted-key", "key-cert-mismatch", "shared-key")
+# Faults of a key, or that a key can have, or of a pair whose key is the wrong half: the key is made anew.
+_OF_THE_KEY = ("encrypted-key", "key-cert-mismatch", "shared-key", "weak-signature-or-key")
 # Faults of a kubelet's certificate whose names may be another node's.
 _OF_ANOTHER = ("wrong-node-identity", "hostname-case-fqdn", "missing-san-dns")
 _P256 = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")

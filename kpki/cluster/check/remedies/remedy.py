@@ -79,8 +79,9 @@ def _told_pair(path: str, here: Situation) -> Pair | None:
     """The pair of a finding, if a component reads the pair where kpki's layout has none, or for several rows."""
     for pair in () if here.workspace or "#" in path else pairs_of(here.inventory):
         rows = {PURPOSES[use.purpose].row for use in pair.uses}
-        own = {one for place in find_layout(here.inventory.layout.name).places if place.row == pair.row
-               for one in place.files()}
+        layout = find_layout(here.inventory.layout.name)
+        rows_here = (pair.row, layout.kubelet.row) if pair.row.startswith("kubelet-") else (pair.row,)
+        own = {one for place in layout.places if place.row in rows_here for one in place.files()}
         stored = pair.key_path == pair.path and pair.path.endswith("-current.pem") and pair.key is not None \
             and (here.inventory.layout.name != "kubeadm" or not pair.serves("kubelet-client"))
         if path in (pair.path, pair.key_path) and pair.row and (stored or pair.key_path not in ("", pair.path)) \
