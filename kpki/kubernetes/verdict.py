@@ -34,7 +34,7 @@ _CAUSES = tuple((about, re.compile(pattern), cause) for about, pattern, cause in
     ("", "incompatible key usage$", "wrong-eku"),
     ("", "too many intermediates", "chain-depth"),
     ("", "parent certificate cannot sign|not authorized to sign other certificates", "ca-not-a-ca"),
-    ("", "insecure algorithm|keys are insecure|algorithm unimplemented|public (?:exponent|modulus)",
+    ("", "insecure algorithm|keys are insecure|uses no RSA keys|algorithm unimplemented|public (?:exponent|modulus)",
      "weak-signature-or-key"),
     ("", "unhandled critical extension|for this name: |invalid policies", "malformed-x509"),
     ("", "", "unknown-authority"),

@@ -17,11 +17,14 @@ _OID_OF_ANY_SIZE = re.compile(rb"(?:(?:[\x81-\xff][\x80-\xff]*)?[\x00-\x7f])+")
 
 
 class GoError(Exception):
-    """Go's answer is no: its *sentence*, what it is *about*, a *note* where another version of Go says otherwise."""
+    """Go's answer is no: its *sentence*, what it is *about*, a *note* where another version of Go says otherwise.
 
-    def __init__(self, sentence: str, *, about: About = "reading", note: str | None = None) -> None:
+    *why* is what Go found and does not say in its sentence.
+    """
+
+    def __init__(self, sentence: str, *, about: About = "reading", note: str | None = None, why: str = "") -> None:
         super().__init__(sentence)
-        self.sentence, self.about, self.note = sentence, about, note
+        self.sentence, self.about, self.note, self.why = sentence, about, note, why
 
 
 class Reader:
@@ -114,7 +117,7 @@ class Reader:
     def oid(self, sentence: str) -> bytes:
         """The content of an object identifier whose arcs fit into 31 bits (ReadASN1ObjectIdentifier)."""
         content = self.content(OBJECT, sentence)
-        if not _OID.fullmatch(content):
+        if not is_oid(content):
             raise GoError(sentence)
         return content
 
@@ -130,6 +133,11 @@ class Reader:
 def right_aligned(octets: bytes, unused: int) -> bytes:
     """A BIT STRING moved to the right, so that its last bit is the last one (asn1.BitString.RightAlign)."""
     return (int.from_bytes(octets, "big") >> unused).to_bytes(len(octets), "big") if unused else octets
+
+
+def is_oid(content: bytes) -> bool:
+    """Whether *content* is an object identifier whose arcs fit into 31 bits."""
+    return _OID.fullmatch(content) is not None
 
 
 def is_oid_of_any_size(content: bytes) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from . import rsa
 from .der import NULL_ITEM, SEQUENCE, GoError, Reader, oid
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
-_LONGEST_OF_OPENSSL = 16384     # bits of an RSA modulus (OPENSSL_RSA_MAX_MODULUS_BITS)
 _UNIMPLEMENTED = "x509: cannot verify signature: algorithm unimplemented"
 _KINDS = {oid("1.2.840.113549.1.1.1"): "RSA", oid("1.2.840.10040.4.1"): "DSA", oid("1.2.840.10045.2.1"): "ECDSA",
           oid("1.3.101.112"): "Ed25519"}
@@ -21,23 +21,29 @@ _GO_TYPES = {"RSA": "*rsa.PublicKey", "ECDSA": "*ecdsa.PublicKey", "Ed25519": "e
 
 
 class Curve(NamedTuple):
-    """y² = x³ - 3x + *b* over the integers modulo *p* (FIPS 186-4, D.1.2)."""
+    """y² = x³ - 3x + *b* over the integers modulo *p*, with so many points (*order*; FIPS 186-4, D.1.2)."""
 
     name: str
     p: int
     b: int
+    order: int
 
 
-_CURVES = {
-    oid(text): Curve(name, p, int(b, 16)) for text, name, p, b in (
-        ("1.3.132.0.33", "P224", 2**224 - 2**96 + 1, "B4050A850C04B3ABF54132565044B0B7D7BFD8BA270B39432355FFB4"),
+CURVES = {
+    oid(text): Curve(name, p, int(b, 16), int(order, 16)) for text, name, p, b, order in (
+        ("1.3.132.0.33", "P224", 2**224 - 2**96 + 1, "B4050A850C04B3ABF54132565044B0B7D7BFD8BA270B39432355FFB4",
+         "FFFFFFFFFFFFFFFFFFFFFFFFFFFF16A2E0B8F03E13DD29455C5C2A3D"),
         ("1.2.840.10045.3.1.7", "P256", 2**256 - 2**224 + 2**192 + 2**96 - 1,
-         "5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B"),
+         "5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B",
+         "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551"),
         ("1.3.132.0.34", "P384", 2**384 - 2**128 - 2**96 + 2**32 - 1,
-         "B3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF"),
+         "B3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF",
+         "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973"),
         ("1.3.132.0.35", "P521", 2**521 - 1,
          "0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109"
-         "E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00"))
+         "E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00",
+         "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+         "FA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409"))
 }
 
 
@@ -73,7 +79,7 @@ def _read_rsa(parameters: bytes, data: bytes) -> Key:
 
 
 def _read_ecdsa(parameters: bytes, data: bytes) -> Key:
-    curve = _CURVES.get(Reader(parameters).oid("x509: invalid ECDSA parameters"))
+    curve = CURVES.get(Reader(parameters).oid("x509: invalid ECDSA parameters"))
     if curve is None:
         raise GoError("x509: unsupported elliptic curve")
     if data[:1] != b"\x04":
@@ -183,30 +189,17 @@ def check_signature(algorithm: Algorithm | None, signed: bytes, signature: bytes
         raise GoError(f"x509: signature algorithm specifies an {algorithm.kind} public key, "
                       f"but have public key of type {_GO_TYPES[key.kind]}")
     if key.kind == "RSA":
-        _check_rsa_key(key)
+        rsa.check_size(key.modulus)
+        rsa.check_public(key.modulus, key.exponent)
+        rsa.check_length(key.modulus)
     if not _is_signed(algorithm, signed, signature, key):
         raise GoError("crypto/rsa: verification error" if key.kind == "RSA"
                       else f"x509: {key.kind} verification failure")
 
 
-def _check_rsa_key(key: Key) -> None:
-    """What Go wants of an RSA key before it verifies with it (rsa.checkKeySize, fips140/rsa.checkPublicKey)."""
-    if (bits := key.modulus.bit_length()) < 1024:
-        raise GoError(f"crypto/rsa: {bits}-bit keys are insecure "
-                      "(see https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size)")
-    for wrong, sentence in ((not key.modulus & 1, "public modulus is even"),
-                            (key.exponent < 2, "public exponent too small or negative"),
-                            (not key.exponent & 1, "public exponent is even"),
-                            (key.exponent > 2**31 - 1, "public exponent too large")):
-        if wrong:
-            raise GoError(f"crypto/rsa: {sentence}")
-
-
 def _is_signed(algorithm: Algorithm, signed: bytes, signature: bytes, key: Key) -> bool:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
-    if key.modulus.bit_length() > _LONGEST_OF_OPENSSL and not algorithm.pss:
-        return _is_signed_pkcs1(algorithm, signed, signature, key)
     loaded, digest = _loaded(key), _digest(algorithm.digest)
     try:
         if isinstance(loaded, ed25519.Ed25519PublicKey):
@@ -219,19 +212,6 @@ def _is_signed(algorithm: Algorithm, signed: bytes, signature: bytes, key: Key) 
     except InvalidSignature:
         return False
     return True
-
-
-def _is_signed_pkcs1(algorithm: Algorithm, signed: bytes, signature: bytes, key: Key) -> bool:
-    """RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2) for a key that OpenSSL finds too long."""
-    from hashlib import new
-    size, number = (key.modulus.bit_length() + 7) // 8, int.from_bytes(signature, "big")
-    identifier = next(one for one, (name, _) in _DIGESTS.items() if name == algorithm.digest)
-    digest = new(algorithm.digest, signed).digest()
-    info = b"\x30\x0d\x06\x09" + identifier + NULL_ITEM + b"\x04" + bytes((len(digest),)) + digest
-    info = b"\x30" + bytes((len(info),)) + info
-    expected = b"\x00\x01" + b"\xff" * (size - len(info) - 3) + b"\x00" + info
-    return (len(signature) == size and number < key.modulus
-            and pow(number, key.exponent, key.modulus) == int.from_bytes(expected, "big"))
 
 
 @lru_cache(maxsize=64)      # a CA signs many

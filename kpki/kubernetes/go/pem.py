@@ -1,4 +1,4 @@
-"""The certificates in a PEM file as Go finds them (encoding/pem): what is no proper block is passed over."""
+"""The blocks of a PEM file as Go finds them (encoding/pem): what is no proper block is passed over."""
 from __future__ import annotations
 
 import re
@@ -11,11 +11,15 @@ _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/
 
 def certificates(data: bytes) -> Iterator[bytes]:
     """The content of each block CERTIFICATE that has no headers, in order: what Kubernetes counts."""
+    return (content for label, headers, content in blocks(data) if label == b"CERTIFICATE" and not headers)
+
+
+def blocks(data: bytes) -> Iterator[tuple[bytes, bool, bytes]]:
+    """The label of each block, whether it has headers, and its content, in order (pem.Decode)."""
     at = 0
     while (found := _block(data, at)) is not None:
         label, headers, content, at = found
-        if label == b"CERTIFICATE" and not headers:
-            yield content
+        yield label, headers, content
 
 
 def is_blocks_to_the_end(data: bytes) -> bool:

@@ -1,4 +1,5 @@
-// Go's verdict on the chains that arrive on stdin, a JSON object each; each answer is a line of JSON on stdout.
+// Go's verdict on the chains that arrive on stdin, a JSON object each; with an argument, on private keys in PEM, a JSON
+// string in base64 each. Each answer is a line of JSON on stdout.
 package main
 
 import (
@@ -67,24 +68,38 @@ func verify(q question) error {
 	return err
 }
 
-func main() {
+// each answers one question after the other, from stdin to stdout.
+func each[Question any, Answer any](judged func(Question) Answer) {
 	in, out := json.NewDecoder(bufio.NewReader(os.Stdin)), bufio.NewWriter(os.Stdout)
 	for {
-		var q question
+		var q Question
 		if err := in.Decode(&q); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			log.Fatal(err)
 		}
-		reply := answer{OK: true}
-		if err := verify(q); err != nil {
-			reply = answer{Reason: err.Error()}
-		}
-		if err := json.NewEncoder(out).Encode(reply); err != nil {
+		if err := json.NewEncoder(out).Encode(judged(q)); err != nil {
 			log.Fatal(err)
 		}
 	}
 	if err := out.Flush(); err != nil {
 		log.Fatal(err)
 	}
+}
+
+func main() {
+	if len(os.Args) == 1 {
+		each(func(q question) answer {
+			if err := verify(q); err != nil {
+				return answer{Reason: err.Error()}
+			}
+			return answer{OK: true}
+		})
+		return
+	}
+	certificate, err := stranger()
+	if err != nil {
+		log.Fatal(err)
+	}
+	each(func(data []byte) keyAnswer { return judgeKey(certificate, data) })
 }

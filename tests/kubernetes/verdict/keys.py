@@ -99,10 +99,16 @@ def _prime(source: random.Random, bits: int, exponent: int) -> int:
 
 
 @cache
+def rsa_primes(number: int, bits: int = 1024, exponent: int = 65537, many: int = 2) -> tuple[int, ...]:
+    """The primes of an RSA key of *bits*, which *number* chooses."""
+    source = random.Random(number)
+    return tuple(_prime(source, bits // many, exponent) for _ in range(many))
+
+
+@cache
 def rsa_key(number: int, bits: int = 1024, exponent: int = 65537) -> Key:
     """An RSA key of *bits* (a multiple of 4), which *number* chooses."""
-    source = random.Random(number)
-    p, q = _prime(source, bits // 2, exponent), _prime(source, bits // 2, exponent)
+    p, q = rsa_primes(number, bits, exponent)
     modulus, secret = p * q, pow(exponent, -1, (p - 1) * (q - 1))
     inverse, size = pow(q, -1, p), (bits + 7) // 8
 
