@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Annotated, TypeVar
 
 from cryptography.hazmat import asn1
-from cryptography.x509 import ObjectIdentifier
 
 from ..errors import InputError
 
@@ -125,13 +124,6 @@ class Extension:
 
 
 @asn1.sequence
-class _ExtensionRecord:
-    extn_id: ObjectIdentifier
-    critical: Annotated[bool, asn1.Default(False)]
-    extn_value: bytes
-
-
-@asn1.sequence
 class CertificateFields:
     """TBSCertificate (RFC 5280 §4.1): *version* counts from 0; times and extensions stay as they are written."""
 
@@ -219,6 +211,18 @@ def certificate_fields(certificate: bytes) -> CertificateFields:
 
     Raises InputError where the outer structure is no certificate.
     """
+    try:
+        return _certificate_fields(certificate)
+    except InputError:
+        from ..pem.lenient import trimmed
+        try:
+            return _certificate_fields(trimmed(certificate))
+        except (ValueError, IndexError):
+            pass
+        raise
+
+
+def _certificate_fields(certificate: bytes) -> CertificateFields:
     return _decoded(CertificateFields, whole(_decoded(_Signed, certificate, "certificate").to_be_signed), "certificate")
 
 
@@ -228,9 +232,16 @@ def request_fields(csr: bytes) -> CertificationRequestInfo:
 
 
 def read_extension(item: bytes) -> Extension:
-    """One Extension of a certificate or request from its DER; InputError when it is none."""
-    record = _decoded(_ExtensionRecord, item, "extension")
-    return Extension(record.extn_id.dotted_string, record.critical, record.extn_value)
+    """One Extension of a certificate or request from its DER; InputError when it is none.
+
+    As OpenSSL has it, critical may say FALSE in so many words, and TRUE with any octet but 0.
+    """
+    parts = items(content_of(item))
+    critical = parts[1:-1]
+    if (tag_of(item), *map(tag_of, parts[:1] + parts[-1:])) != (SEQUENCE, OBJECT, OCTET_STRING) \
+            or any((tag_of(one), len(one)) != (BOOLEAN, 3) for one in critical) or len(critical) > 1:
+        raise InputError("not a well-formed extension")
+    return Extension(oid_text(parts[0]), critical not in ((), (boolean(False),)), content_of(parts[-1]))
 
 
 def certificate_extensions(certificate: bytes) -> tuple[Extension, ...]:

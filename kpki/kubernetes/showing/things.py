@@ -2,21 +2,21 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timezone
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from ... import pem
-from ...errors import InputError, UnsupportedError
+from ...errors import UnsupportedError
+from ...pem.times import read_time
 from ...stages import der, objects
 from ...stages.extensions.table import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
                                         SUBJECT_ALTERNATIVE_NAME)
 from ...stages.keys import public_key_der
 from ...stages.names import load_name
-from ...stages.requests import EXTENSION_REQUEST
+from ...stages.requests import request_extensions
 from ...stages.signatures import is_self_signed
 from ...stages.text.certificate import serial_text
 from ...stages.text.general_name import general_name_text
@@ -33,7 +33,6 @@ Values = dict[str, Any]
 Extensions = tuple[der.Extension, ...]
 # What a reader says of bytes that it cannot take.
 BROKEN = (ValueError, TypeError, IndexError, UnsupportedAlgorithm, UnsupportedError)
-_TIME = re.compile(r"(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z")
 _CURVES = {"secp224r1": "P224", "secp256r1": "P256", "secp384r1": "P384", "secp521r1": "P521"}
 _IP_OR_DNS = (0x82, 0x87)
 _ANY_USE: dict[str, tuple[Use, ...]] = {"serverAuth": ("server",), "clientAuth": ("client",),
@@ -44,7 +43,7 @@ def show_certificate(data: bytes) -> Shown:
     """What a certificate (DER) says."""
     try:
         fields = der.certificate_fields(data)
-        extensions = _extensions(der.whole(one) for one in fields.extensions or ())
+        extensions = tuple(der.read_extension(der.whole(one)) for one in fields.extensions or ())
     except BROKEN:
         return Shown(kind="certificate", problem="not a well-formed certificate")
     issuer = der.whole(fields.issuer)
@@ -59,9 +58,7 @@ def show_request(data: bytes) -> Shown:
     """What a certificate signing request (DER) asks for."""
     try:
         fields = der.request_fields(data)
-        extensions = _extensions(
-            item for oid, values in der.request_attributes(data) if oid == EXTENSION_REQUEST
-            for value in values for item in der.items(der.content_of(value)))
+        extensions = request_extensions(data)
     except BROKEN:
         return Shown(kind="request", problem="not a well-formed certificate request")
     return _shown("request", fields.subject, fields.subject_public_key_info, extensions,
@@ -192,26 +189,10 @@ def _self_signature(request: bytes) -> Values:
     return {} if proven else {"notes": ("its signature is not by its own key: no CA may sign it",)}
 
 
-def _extensions(items: Iterable[bytes]) -> Extensions:
-    """Extensions, read as widely as Go does: a critical that says FALSE in so many words is as good as none."""
-    parts = (der.items(der.content_of(one)) for one in items)
-    return tuple(der.Extension(der.oid_text(oid), der.boolean(True) in middle, der.content_of(value))
-                 for oid, *middle, value in parts)
-
-
 def _value(extensions: Extensions, oid: str) -> bytes | None:
     return next((one.value for one in extensions if one.oid == oid), None)
 
 
 def _validity(item: bytes) -> tuple[datetime, ...]:
-    return tuple(_moment(one) for one in der.items(der.content_of(item)))
-
-
-def _moment(item: bytes) -> datetime:
-    """A Time (RFC 5280 §4.1.2.5); the seconds may be missing, as Go has it."""
-    match = _TIME.fullmatch(der.content_of(item).decode("ascii"))
-    if match is None or (len(match[1]) == 2) != (der.tag_of(item) == der.UTC_TIME):
-        raise InputError("not a time")
-    year = int(match[1]) + (0 if len(match[1]) == 4 else 1900 if match[1] >= "50" else 2000)
-    month, day, hour, minute, second = (int(part or 0) for part in match.groups()[1:])
-    return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+    """The two dates, and nothing that stands behind them, as Go has it."""
+    return tuple(read_time(der.tag_of(one), der.content_of(one))[0] for one in der.items(der.content_of(item))[:2])

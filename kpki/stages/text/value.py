@@ -1,13 +1,11 @@
 """The small values that openssl prints everywhere: octets, objects, addresses, numbers and times."""
 from __future__ import annotations
 
-import re
-
 from ...errors import InputError
+from ...pem.times import read_time
 from .. import der, objects
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_TIME = re.compile(rb"(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d+)?Z")
 _LARGEST_DECIMAL = 128  # bits
 
 
@@ -62,15 +60,11 @@ def hexadecimal(number: int) -> str:
 
 def time_text(item: bytes, *, iso: bool = False) -> str:
     """A UTCTime or GeneralizedTime (DER) as `Jan  2 03:04:05 2026 GMT`, or by ISO 8601 (ASN1_TIME_print_ex)."""
-    found = _TIME.fullmatch(der.content_of(item))
-    if found is None or len(found[1]) != (4 if der.tag_of(item) == der.GENERALIZED_TIME else 2):
+    try:
+        moment, digits = read_time(der.tag_of(item), der.content_of(item))
+    except ValueError:
         return "Bad time value"
-    year, month, day, hour, minute, second = (int(one) for one in found.groups()[:6])
-    if len(found[1]) == 2:
-        year += 2000 if year < 50 else 1900
-    if not 1 <= month <= len(_MONTHS):
-        return "Bad time value"
-    fraction = raw_text(found[7] or b"")
+    fraction = raw_text(digits)
     if iso:
-        return f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction}Z"
-    return f"{_MONTHS[month - 1]} {day:2} {hour:02}:{minute:02}:{second:02}{fraction} {year} GMT"
+        return f"{moment.year:04}-{moment:%m-%d %H:%M:%S}{fraction}Z"
+    return f"{_MONTHS[moment.month - 1]} {moment.day:2} {moment:%H:%M:%S}{fraction} {moment.year} GMT"

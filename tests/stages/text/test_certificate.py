@@ -82,8 +82,11 @@ def test_dates_of_both_forms_read_the_same(days: int) -> None:
     (der.tlv(der.GENERALIZED_TIME, b"99991231235959Z"), "Dec 31 23:59:59 9999 GMT"),
     (der.tlv(der.GENERALIZED_TIME, b"20260102030405.25Z"), "Jan  2 03:04:05.25 2026 GMT"),
     (der.tlv(der.UTC_TIME, b"261301000000Z"), "Bad time value"),
-    (der.tlv(der.UTC_TIME, b"2601020304Z"), "Bad time value"),
-    (der.tlv(der.GENERALIZED_TIME, b"260102030405Z"), "Bad time value")])
+    (der.tlv(der.UTC_TIME, b"2601020304Z"), "Jan  2 03:04:00 2026 GMT"),
+    (der.tlv(der.UTC_TIME, b"260102030405-0130"), "Jan  2 04:34:05 2026 GMT"),
+    (der.tlv(der.UTC_TIME, b"260231000000Z"), "Bad time value"),
+    (der.tlv(der.GENERALIZED_TIME, b"260102030405Z"), "Feb  3 04:05:00 2601 GMT"),
+    (der.tlv(der.GENERALIZED_TIME, b"2601020304Z"), "Bad time value")])
 def test_a_time_is_read_by_its_form(item: bytes, text: str) -> None:
     """Two digits of a year are 1950 to 2049; what is no time is said to be none."""
     assert time_text(item) == text

@@ -1,0 +1,80 @@
+"""Certificates and certificate signing requests in PEM and DER."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .blocks import armour, blocks, first
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
+CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
+
+
+def load_csr(data: bytes, *, encoding: str | None = None) -> x509.CertificateSigningRequest:
+    """The first certificate signing request in PEM or DER (`req -in`, `-inform`), its signature unchecked.
+
+    Raises InputError.
+    """
+    from cryptography.x509 import InvalidVersion, load_der_x509_csr
+    der = first(data, CSR_LABELS, "certificate request", encoding)
+    try:
+        return load_der_x509_csr(der)
+    except (ValueError, InvalidVersion):
+        raise InputError("not a readable certificate request") from None
+
+
+def load_certificate(data: bytes, *, encoding: str | None = None) -> x509.Certificate:
+    """The first certificate in PEM or DER (`x509 -in`, `-inform`). Raises InputError.
+
+    A certificate that OpenSSL and Go read and cryptography does not is a stand-in for cryptography's own, see lenient.
+    """
+    return _certificate(first(data, CERTIFICATE_LABELS, "certificate", encoding))
+
+
+def load_certificates(data: bytes) -> list[x509.Certificate]:
+    """Every certificate of a PEM bundle, or the one of a DER file (`-CAfile`). Raises InputError for none."""
+    found = [one.der for one in blocks(data) if one.label in CERTIFICATE_LABELS]
+    return [_certificate(der) for der in found or [first(data, CERTIFICATE_LABELS, "certificate", None)]]
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    import warnings
+
+    from cryptography.utils import CryptographyDeprecationWarning
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
+    with warnings.catch_warnings():
+        # A serial number of 0 or below is for whoever judges the certificate to name, not for a reader.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        try:
+            return load_der_x509_certificate(der)
+        except (ValueError, InvalidVersion):
+            from . import lenient
+            try:
+                return lenient.load(der)
+            except (ValueError, IndexError, InvalidVersion):
+                raise InputError("not a readable certificate") from None
+
+
+def dump_csr(csr: x509.CertificateSigningRequest, *, encoding: str = "PEM", new_header: bool = False) -> bytes:
+    """A certificate signing request, PEM or DER; with *new_header* its label is NEW CERTIFICATE REQUEST (`-newhdr`)."""
+    return _dump(csr, CSR_LABELS[new_header], encoding)
+
+
+def dump_certificate(certificate: x509.Certificate, *, encoding: str = "PEM") -> bytes:
+    """A certificate, PEM or DER."""
+    return _dump(certificate, CERTIFICATE_LABELS[0], encoding)
+
+
+def dump_certificates(certificates: Iterable[x509.Certificate]) -> bytes:
+    """A chain or a bundle: certificates in PEM, one after another."""
+    return b"".join(map(dump_certificate, certificates))
+
+
+def _dump(value: x509.Certificate | x509.CertificateSigningRequest, label: str, encoding: str) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+    der = value.public_bytes(Encoding.DER)
+    return der if encoding == "DER" else armour(der, label)
