@@ -7,10 +7,14 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from .. import pem
-from ..errors import InputError, KpkiError, RefusedError, about
+from ..errors import InputError, RefusedError, about
 from ..kubernetes import reading
+from ..kubernetes.go.certificate import parse
+from ..kubernetes.go.der import GoError
+from ..kubernetes.private_key import judge_private_key
 from ..kubernetes.profiles import CA, Identity, Profile, ca_values, leaf_values
 from ..stages import certificates, keys
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 BACKDATED = timedelta(minutes=5)    # as kubeadm does, for hosts whose clock is a little behind
 DAYS = 365      # that a certificate is valid where nobody says otherwise
 SHORTEST_RSA = 2048
+_GO_HINT = "take the cluster's CA certificate; kpki verify -kubernetes -CAfile CA CERT says what Kubernetes takes"
 PASSPHRASE_HINT = "--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT"
 GO_CURVES = ("secp256r1", "secp384r1", "secp521r1")     # crypto/tls takes no certificate on another
 
@@ -77,7 +82,7 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
     time is over.
     """
     with about(names[1]):
-        key = pem.load_key(key_pem, passphrase)
+        key = judge_private_key(key_pem).key or pem.load_key(key_pem, passphrase)
         public_key = keys.public_key_der(keys.signing_key(key))
     with about(names[0]):
         bundle = load_bundle(certificates_pem)
@@ -86,15 +91,22 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
         raise RefusedError(f"{names[0]} and {names[1]} do not match: the key is not the certificate's",
                            hint="take the key that lies beside this CA certificate")
     with about(names[0]):
-        _check_ca(signer)
+        check_ca(signer)
         check_lasting([signer], now)
     return Authority(signer, key, pem.dump_certificates(bundle))
 
 
 def load_bundle(data: bytes) -> list[Certificate]:
-    """The certificates of a CA file, all of each readable. Raises InputError."""
+    """The certificates of a CA file, all of each readable, by Go too (a file with another is none to it).
+
+    Raises InputError for what is no certificate, RefusedError for one that Go cannot read.
+    """
     bundle = pem.load_certificates(data)
     for one in bundle:
+        try:
+            parse(one.public_bytes(Encoding.DER))
+        except GoError as error:
+            raise RefusedError(f"no component can read a certificate in it: {error.sentence}", hint=_GO_HINT) from None
         if part := reading.unreadable(one):
             raise InputError(f"a certificate whose {part} cannot be read")
     return bundle
@@ -109,10 +121,12 @@ def trusted_bundle(data: bytes) -> list[Certificate]:
     return bundle
 
 
-def _check_ca(certificate: Certificate) -> None:
-    fault = reading.ca_fault(certificate)
-    if fault:
+def check_ca(certificate: Certificate) -> None:
+    """Raise RefusedError for a certificate that is no CA, or one of which Kubernetes takes nothing that it signs."""
+    if fault := reading.ca_fault(certificate):
         raise RefusedError(f"the certificate is not a CA: {fault}", hint="take the cluster's CA certificate")
+    if weakness := reading.weakness(certificate):
+        raise RefusedError(f"Kubernetes refuses whatever this CA signs: {weakness}", hint=_GO_HINT)
 
 
 def check_lasting(certificates: Sequence[Certificate], now: datetime) -> None:
@@ -217,12 +231,9 @@ def example_authority(now: datetime) -> tuple[bytes, bytes]:
 
 
 def sound_key(data: bytes) -> PrivateKeyTypes | None:
-    """The key in *data*, where the kubelet can load it and it is strong enough to be kept; else None."""
-    try:
-        key = pem.load_key(data, encoding="PEM")
-    except KpkiError:
-        return None
-    return key if key_fault(key.public_key()) is None else None
+    """The key in *data*, where a component can load it and it is strong enough to be kept; else None."""
+    key = judge_private_key(data).key
+    return key if key is not None and key_fault(key.public_key()) is None else None
 
 
 def key_fault(key: PublicKeyTypes) -> str | None:
@@ -236,8 +247,13 @@ def key_fault(key: PublicKeyTypes) -> str | None:
 
 
 def plain_key(data: bytes) -> PrivateKeyTypes:
-    """The key in *data*, which the kubelet is to load without being asked anything. Raises InputError."""
+    """The key in *data*, which a component is to load without being asked anything. Raises InputError."""
     if pem.is_encrypted(data):
-        raise InputError("the private key is encrypted, and the kubelet has no passphrase to give",
+        raise InputError("the private key is encrypted, and no component has a passphrase to give",
                          hint="decrypt it first: kpki pkey -in KEY -out PLAIN-KEY")
-    return pem.load_key(data)
+    verdict = judge_private_key(data)
+    if verdict.key is None:
+        pem.load_key(data, encoding="PEM")      # says what is there instead, if it is no key at all
+        raise InputError(f"no component can use the private key: {verdict.reason or 'it has more than two primes'}",
+                         hint="kpki genpkey makes one that Kubernetes can use")
+    return verdict.key

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .authority import Authority, day, issue, key_fault, load_bundle, make_key, trusted_bundle
+from .authority import Authority, day, issue, key_fault, load_bundle, make_key, plain_key, trusted_bundle
 from .desired.rows import NODES_FOLDER, Row, Wanted, blank_kubeconfig, layout_of
 from .. import pem
 from ..errors import InputError, RefusedError, about
@@ -172,10 +172,7 @@ def given_kubeconfig(account: Account, *, ca: GivenFile, certificate: GivenFile,
 
 def _plain_key(data: bytes) -> PrivateKeyTypes:
     """A key that client-go can use: it asks for no passphrase, and knows RSA and three curves."""
-    if pem.is_encrypted(data):
-        raise InputError("the private key is encrypted, and no client of Kubernetes asks for a passphrase",
-                         hint="decrypt it first: kpki pkey -in KEY -out PLAIN-KEY")
-    key = pem.load_key(data, encoding="PEM")
+    key = plain_key(data)
     if fault := key_fault(key.public_key()):
         raise RefusedError(fault)
     return key

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .go.certificate import parse
+from .go.der import GoError
+from .go.keys import check_key
 from ..stages import der, keys, signatures
 from ..stages.extensions.table import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE,
                                        SUBJECT_ALTERNATIVE_NAME)
@@ -24,6 +27,7 @@ _ANY_USAGE = "2.5.29.37.0"
 USAGE_OIDS = {"serverAuth": "1.3.6.1.5.5.7.3.1", "clientAuth": "1.3.6.1.5.5.7.3.2"}
 _CERT_SIGN_BIT = 5
 _KEY_IDENTIFIER = 0x80
+PUBLIC_KEY = "public key"       # a part of a certificate that may be unreadable
 _NAME_CONSTRAINTS = "2.5.29.30"
 # One certificate is asked many things in a row, and in between the CAs, always the same: so many are kept in mind.
 _FEW = 16
@@ -164,9 +168,8 @@ def unreadable(certificate: Certificate) -> str | None:
     """What of a certificate, whose outer form is right, nobody can read; None where all of it can be."""
     from cryptography.exceptions import UnsupportedAlgorithm
     parts: dict[str, Callable[[], object]] = {
-        "public key": lambda: keys.public_key_der(certificate.public_key()),
+        PUBLIC_KEY: lambda: keys.public_key_der(certificate.public_key()),
         "dates": lambda: (certificate.not_valid_before_utc, certificate.not_valid_after_utc),
-        "signature algorithm": lambda: certificate.signature_hash_algorithm,
         "subject": lambda: (certificate_subject(certificate), subject_text(certificate)),
         "issuer": lambda: issuer_text(certificate),
         "subjectAltName": lambda: names_of(extensions_of(certificate)),
@@ -192,6 +195,18 @@ def ca_fault(certificate: Certificate) -> str | None:
         return "its basicConstraints say CA:FALSE"
     if usage is not None and not _has_bit(usage, _CERT_SIGN_BIT):
         return "its keyUsage lacks keyCertSign"
+    return None
+
+
+def weakness(certificate: Certificate) -> str | None:
+    """Why Go verifies nothing with a certificate's key, in its words; None where it does. A CA's signs nothing then."""
+    try:
+        key = parse(certificate.public_bytes(Encoding.DER)).key
+        if key is None:
+            return "x509: cannot verify signature: algorithm unimplemented"
+        check_key(key)
+    except GoError as error:
+        return error.sentence
     return None
 
 

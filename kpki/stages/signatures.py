@@ -19,6 +19,17 @@ def public_key(certificate: Certificate) -> CertificatePublicKeyTypes | None:
         return None
 
 
+def digest_of(certificate: Certificate) -> str | None:
+    """The digest of the certificate's signature as cryptography calls it; None where it has none, or one unknown here.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    try:
+        digest = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return None
+    return digest.name if digest else None
+
+
 def is_signed_by(signed: Certificate | CertificateSigningRequest, key: PublicKeyTypes | None) -> bool:
     """Whether *key* made the signature, by any digest; False for a key or an algorithm that is not known here."""
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm

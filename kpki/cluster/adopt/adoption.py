@@ -16,7 +16,7 @@ from ..desired.rows import NODES_FOLDER, Wanted
 from ..observed.inventory import look, named_path
 from ..workspace import DESCRIPTION, locked, write
 from ... import files
-from ...errors import FileError, InputError, about
+from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes.kubeconfig import Material, dump_kubeconfig
 from ...kubernetes.layouts import CERTIFICATE_MODE, CONTROL_PLANE, KEY_MODE, WORKSPACE
 from ...kubernetes.profiles import find_profile
@@ -132,7 +132,7 @@ def _trusted(tree: Tree, row: str) -> Iterator[Content]:
 def _is_bundle(data: bytes) -> bool:
     try:
         return bool(load_bundle(data))
-    except InputError:
+    except (InputError, RefusedError):
         return False
 
 

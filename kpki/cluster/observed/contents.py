@@ -12,6 +12,11 @@ from ..finding import Finding
 from ... import pem
 from ...errors import InputError
 from ...kubernetes import reading
+from ...kubernetes.go.certificate import parse
+from ...kubernetes.go.der import GoError
+from ...kubernetes.go.keys import UNSUPPORTED_CURVE
+from ...kubernetes.private_key import judge_private_key
+from ...kubernetes.profiles import SERVICE_ACCOUNTS
 from ...stages.keys import public_key_der
 
 if TYPE_CHECKING:
@@ -36,11 +41,21 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
             return (), Finding("key-cert-mismatch", "", "", "it holds a private key, not a certificate",
                                got=labels[0], expected="CERTIFICATE")
         return (), _no_pem("", "", data, "certificate")
+    found = [one.der for one in blocks if one.label == "CERTIFICATE"]
     try:
-        certificates = [pem.load_certificate(one.der, encoding="DER") for one in blocks if one.label == "CERTIFICATE"]
+        for one in found:
+            parse(one)
+        certificates = [pem.load_certificate(one, encoding="DER") for one in found]
+    except GoError as error:
+        cause = "weak-signature-or-key" if error.sentence == UNSUPPORTED_CURVE else "malformed-x509"
+        return (), Finding(cause, "", "", f"no component can read a certificate in it: {error.sentence}",
+                           got=error.sentence)
     except InputError as error:
         return (), Finding("malformed-x509", "", "", error.message)
     part = next(filter(None, map(reading.unreadable, certificates)), None)
+    if part == reading.PUBLIC_KEY:
+        return (), Finding("weak-signature-or-key", "", "", "no component can use the public key of a certificate in "
+                           "it: its kind is unknown, or its numbers are no RSA key's", got=part)
     if part:
         return (), Finding("malformed-x509", "", "", f"the {part} of a certificate in it cannot be read", got=part)
     return certificates, None
@@ -97,7 +112,7 @@ def read_public_keys(found: Found, row: str) -> tuple[list[bytes], Finding | Non
 
 
 def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | None]:
-    """The private key of a file, or why there is none; one that is encrypted is of no use."""
+    """The private key of a file as a component loads it, or why there is none; one that is encrypted is of no use."""
     data, finding = readable(found, row)
     if data is None:
         return None, finding
@@ -109,7 +124,11 @@ def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | 
         return None, _no_pem(found.path, row, data, "private key")
     if any(pem.is_encrypted(block.armour[:200]) for block in blocks if block.label in pem.KEY_LABELS):
         return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no component can load it")
-    try:
-        return pem.load_key(next(one for one in blocks if one.label in pem.KEY_LABELS)), None
-    except InputError as error:
-        return None, Finding("bad-pem", found.path, row, error.message)
+    verdict = judge_private_key(data, tokens=row == SERVICE_ACCOUNTS)
+    if verdict.cause:
+        return None, Finding(verdict.cause, found.path, row, f"no component can use the private key: {verdict.reason}",
+                             got=verdict.reason)
+    if verdict.key is None:
+        return None, Finding("weak-signature-or-key", found.path, row, "the RSA key has more than two primes: Go uses "
+                             "it, and kpki can neither compare it nor sign with it", mild=True)
+    return verdict.key, None

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from ..authority import (PASSPHRASE_HINT, Authority, check_lasting, key_fault, load_authority, load_bundle,
+from ..authority import (PASSPHRASE_HINT, Authority, check_ca, check_lasting, load_authority, load_bundle,
                          make_authority, make_key, sound_key)
 from ..desired.description import GIVEN_NAMES
 from ..desired.rows import NODES_FOLDER, Row, Wanted
@@ -17,9 +15,10 @@ from ..observed.contents import read_certificates, read_key, read_public_keys, r
 from ..observed.inventory import Found, refusal
 from ..rules.judged import Look
 from ... import pem
-from ...errors import FileError, InputError, KpkiError, RefusedError, about
+from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes import reading
 from ...kubernetes.layouts import CONTROL_PLANE, ETCD
+from ...kubernetes.private_key import judge_private_key
 from ...stages import keys
 
 if TYPE_CHECKING:
@@ -94,7 +93,8 @@ class ServiceAccounts:
     def public_key(self) -> bytes | None:
         """The public key (DER), None while it is still to be made."""
         if self.key_pem is not None:
-            return keys.public_key_der(pem.load_key(self.key_pem))
+            key = judge_private_key(self.key_pem, tokens=True).key
+            return keys.public_key_der(key) if key is not None else None
         return next(iter(_public_keys(self.public_pem)), None)
 
     @property
@@ -157,7 +157,7 @@ def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: b
 def _same(data: bytes, certificates: Sequence[Certificate]) -> bool:
     try:
         return load_bundle(data) == [*certificates]
-    except InputError:
+    except (InputError, RefusedError):
         return False
 
 
@@ -214,8 +214,8 @@ def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key
             now: datetime) -> Root:
     with about(certificate_path):
         certificates = load_bundle(data)
-        if fault := next(filter(None, map(reading.ca_fault, certificates)), None):
-            raise RefusedError(f"the certificate is not a CA: {fault}", hint="take the cluster's CA certificate")
+        for one in certificates:
+            check_ca(one)
     bundle = pem.dump_certificates(certificates)
     root = Root(row, bundle, key, certificate_path, key_path, certificates=certificates)
     root.encrypted = pem.is_encrypted(key or b"")
@@ -280,15 +280,11 @@ def _public_keys(data: bytes | None) -> list[bytes]:
 
 
 def _token_key(path: str, data: bytes) -> PrivateKeyTypes | None:
-    """The key in *data*, None where Kubernetes cannot read it; a short RSA key signs tokens as well as it ever did."""
+    """The key in *data*, None where Kubernetes signs no token with it."""
     if pem.is_encrypted(data):
         raise RefusedError(f"{path}: the service accounts' key is encrypted, and no component has a passphrase to give",
                            hint=f"decrypt it first: kpki pkey -in {path} -out PLAIN-KEY")
-    try:
-        key = pem.load_key(data, encoding="PEM")
-    except KpkiError:
-        return None
-    return key if isinstance(key, rsa.RSAPrivateKey) or key_fault(key.public_key()) is None else None
+    return judge_private_key(data, tokens=True).key
 
 
 def make_service_accounts(pair: ServiceAccounts, *, algorithm: str, new_key: NewKey = make_key) -> None:

@@ -11,6 +11,7 @@ from ..authority import GO_CURVES, SHORTEST_RSA, day
 from ..finding import Finding
 from ...kubernetes import reading
 from ...kubernetes.profiles import NODE_PREFIX, NODES_GROUP
+from ...stages.signatures import digest_of
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -25,6 +26,8 @@ def ca_fault(path: str, row: str, certificate: Certificate, now: datetime) -> Fi
     why = reading.ca_fault(certificate)
     if why:
         return Finding("ca-not-a-ca", path, row, f"it cannot be a CA: {why}", got=why, expected="CA:TRUE")
+    if why := reading.weakness(certificate):
+        return Finding("weak-signature-or-key", path, row, f"Kubernetes refuses whatever it signs: {why}", got=why)
     return time_fault("expired-ca", path, row, certificate, now)
 
 
@@ -44,11 +47,10 @@ def weakness(path: str, row: str, chain: Sequence[Certificate], trusted: Sequenc
     for certificate in chain:
         if certificate in trusted:      # nobody looks at a root's own signature
             continue
-        algorithm = certificate.signature_hash_algorithm
-        if algorithm is not None and algorithm.name in ("md5", "sha1"):
-            return Finding("weak-signature-or-key", path, row, f"it is signed with {algorithm.name.upper()}, "
-                           "which Go refuses",
-                           got=algorithm.name, expected="sha256")
+        digest = digest_of(certificate)
+        if digest in ("md5", "sha1"):
+            return Finding("weak-signature-or-key", path, row, f"it is signed with {digest.upper()}, which Go refuses",
+                           got=digest, expected="sha256")
         key = certificate.public_key()
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in GO_CURVES:
             return Finding("weak-signature-or-key", path, row,
@@ -58,6 +60,8 @@ def weakness(path: str, row: str, chain: Sequence[Certificate], trusted: Sequenc
             return Finding("weak-signature-or-key", path, row,
                            f"its RSA key has {key.key_size} bits, which Go refuses",
                            got=str(key.key_size), expected=f"{SHORTEST_RSA} or more")
+        if why := reading.weakness(certificate):
+            return Finding("weak-signature-or-key", path, row, f"Go cannot use its key: {why}", got=why)
     return None
 
 

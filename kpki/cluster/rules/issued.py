@@ -56,9 +56,9 @@ def is_as_made(ca: Certificate, profile: Profile) -> bool:
 
 def _is_written(certificate: Certificate, values: Values, public_key: bytes, signer: _Signer) -> bool:
     """Whether a certificate says *values* and what kpki adds to them, for that key, and the signer signed it."""
-    digest, found = certificate.signature_hash_algorithm, certificate.tbs_certificate_bytes
+    found = certificate.tbs_certificate_bytes
     start = found.find(_HEAD, 0, _LONGEST_HEADER + len(_HEAD))
-    if digest is None or digest.name not in _DIGESTS or start < 0:
+    if signatures.digest_of(certificate) not in _DIGESTS or start < 0:
         return False
     size = start + len(_HEAD)       # of the serial number, an octet
     end = size + 1 + found[size]

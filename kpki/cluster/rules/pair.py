@@ -43,10 +43,11 @@ def judge_pair(row: Row, certificate_found: Found | None, key_found: Found | Non
         return Judged([Finding("kubelet-serving-self-signed", certificate_found.path, row.name, "the kubelet made it "
                                "for itself: an API server with --kubelet-certificate-authority refuses it, and so does "
                                "whoever else verifies it", got=reading.issuer_text(chain[0]))], key=key, chain=chain)
-    swapped = finding and key_finding and finding.cause == key_finding.cause == "key-cert-mismatch"
+    same = finding and key_finding and finding.cause == key_finding.cause in _ONE_FOR_BOTH
+    swapped = same and finding and finding.cause == "key-cert-mismatch"
     if finding and swapped:
         finding = replace(finding, message=f"{finding.message}: certificate and key are swapped")
-    findings += [one for one in (finding, None if swapped else key_finding) if one]
+    findings += [one for one in (finding, None if same else key_finding) if one]
     fault, wrong = None, certificate_found
     if chain:
         fault = next(leaf_faults(certificate_found.path, chain, row, by), None)
@@ -66,6 +67,10 @@ def judge_pair(row: Row, certificate_found: Found | None, key_found: Found | Non
             and not reading.limits_names(issued.signer):
         by.proved.add(issued.kind)
     return Judged(findings, key=key, chain=chain, pair_right=right, own=not (fault and wrong is key_found))
+
+
+# What is one fault of a certificate and its key: each lies in the other's place, or both are of one curve or size.
+_ONE_FOR_BOTH = frozenset({"key-cert-mismatch", "weak-signature-or-key"})
 
 
 def _only_serves(row: Row) -> bool:

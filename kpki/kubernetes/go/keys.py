@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
+UNSUPPORTED_CURVE = "x509: unsupported elliptic curve"
 _UNIMPLEMENTED = "x509: cannot verify signature: algorithm unimplemented"
 _KINDS = {oid("1.2.840.113549.1.1.1"): "RSA", oid("1.2.840.10040.4.1"): "DSA", oid("1.2.840.10045.2.1"): "ECDSA",
           oid("1.3.101.112"): "Ed25519"}
@@ -81,7 +82,7 @@ def _read_rsa(parameters: bytes, data: bytes) -> Key:
 def _read_ecdsa(parameters: bytes, data: bytes) -> Key:
     curve = CURVES.get(Reader(parameters).oid("x509: invalid ECDSA parameters"))
     if curve is None:
-        raise GoError("x509: unsupported elliptic curve")
+        raise GoError(UNSUPPORTED_CURVE)
     if data[:1] != b"\x04":
         raise GoError("ecdsa: invalid uncompressed public key")
     size = (curve.p.bit_length() + 7) // 8
@@ -177,6 +178,14 @@ def _identifier(reader: Reader) -> tuple[bytes, bytes]:
     return inside.oid(""), inside.octets[inside.at:]
 
 
+def check_key(key: Key) -> None:
+    """GoError for an RSA key that Go has read and verifies nothing with."""
+    if key.kind == "RSA":
+        rsa.check_size(key.modulus)
+        rsa.check_public(key.modulus, key.exponent)
+        rsa.check_length(key.modulus)
+
+
 def check_signature(algorithm: Algorithm | None, signed: bytes, signature: bytes, key: Key) -> None:
     """GoError unless *key* made the *signature* over the octets *signed*, by an algorithm that Go trusts."""
     if algorithm is None:
@@ -188,10 +197,7 @@ def check_signature(algorithm: Algorithm | None, signed: bytes, signature: bytes
     if key.kind != algorithm.kind:
         raise GoError(f"x509: signature algorithm specifies an {algorithm.kind} public key, "
                       f"but have public key of type {_GO_TYPES[key.kind]}")
-    if key.kind == "RSA":
-        rsa.check_size(key.modulus)
-        rsa.check_public(key.modulus, key.exponent)
-        rsa.check_length(key.modulus)
+    check_key(key)
     if not _is_signed(algorithm, signed, signature, key):
         raise GoError("crypto/rsa: verification error" if key.kind == "RSA"
                       else f"x509: {key.kind} verification failure")

@@ -1,0 +1,64 @@
+"""Whether a component of Kubernetes can use a private key, and the key as the component reads it (see go/private_keys).
+
+cryptography reads other keys than Go: it takes explicit EC parameters, and refuses an RSA key without its hints.
+"""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .go import private_keys
+from .go.der import GoError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+# In what Go says: the key is whole, but of a kind, a curve or a size that Go does not use.
+_WEAK = re.compile("unknown elliptic curve|unknown algorithm|unknown private key|keys are insecure|uses no RSA keys")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyVerdict:
+    """A private key as Go has loaded it, or the *cause* that no component can use it, and the *reason* in Go's words.
+
+    The *key* is None if it is refused, and if Go loads what kpki cannot use (RSA of more than two primes).
+    """
+
+    key: PrivateKeyTypes | None = field(repr=False)
+    cause: str | None = None
+    reason: str = ""
+
+
+def judge_private_key(data: bytes, *, tokens: bool = False) -> KeyVerdict:
+    """What a component says of a file (PEM) that is to hold its private key (tls.X509KeyPair, Go 1.26).
+
+    A size that Go does not sign with is the certificate's to tell, which has it too. With *tokens* the key signs
+    service accounts' tokens, and has no certificate (keyutil.PrivateKeyFromFile, serviceaccount.JWTTokenGenerator).
+    """
+    try:
+        if tokens:
+            found = private_keys.load_token_key(data)
+            private_keys.check_token_key(found)
+        else:
+            found = private_keys.load_pair_key(data)
+    except GoError as error:
+        reason = f"{error.sentence} ({error.why})" if error.why else error.sentence
+        return KeyVerdict(None, "weak-signature-or-key" if _WEAK.search(reason) else "bad-pem", reason)
+    return KeyVerdict(_key(found))
+
+
+def _key(found: private_keys.PrivateKey) -> PrivateKeyTypes | None:
+    """A key that Go has loaded, as one of cryptography's."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    curves: dict[str, type[ec.EllipticCurve]] = {
+        "P224": ec.SECP224R1, "P256": ec.SECP256R1, "P384": ec.SECP384R1, "P521": ec.SECP521R1}
+    if found.kind == "ECDSA":
+        return ec.derive_private_key(int.from_bytes(found.secret), curves[found.curve]())
+    if found.kind == "Ed25519":
+        return ed25519.Ed25519PrivateKey.from_private_bytes(found.secret)
+    n, e, d, p, q, *more = found.numbers
+    if more:
+        return None
+    return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(e, n)
+                                 ).private_key(unsafe_skip_rsa_key_validation=True)
