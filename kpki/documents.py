@@ -18,6 +18,7 @@ Lines = dict[tuple[int, str | int | None], int]     # (id of a container, key or
 
 DEEPEST = 64
 MOST_ALIASED = 100_000      # values that aliases may stand for: "a billion laughs" is a text of a few hundred bytes
+MOST_EVENTS = 250_000       # of libyaml's: 5,000 nodes, the most of a cluster, take a quarter, in a second of time
 _WORDS: dict[str, bool | None] = {
     **{word: None for word in ("", "~", "null", "Null", "NULL")},
     **{form: value for word, value in (("true", True), ("yes", True), ("on", True),
@@ -59,7 +60,8 @@ def load_documents(text: str | bytes) -> list[Document]:
 
     Plain scalars are what YAML 1.1 takes them for, as kubeadm's reader does, but for dates and sexagesimals, which stay
     text. Raises ConfigurationError with line and column for text that is no YAML, and for a key that is there twice,
-    nesting over DEEPEST, aliases for over MOST_ALIASED values, and a tag that asks for more than plain data.
+    nesting over DEEPEST, aliases for over MOST_ALIASED values, more than MOST_EVENTS, and a tag that asks for more than
+    plain data.
     """
     try:
         source = text.encode() if isinstance(text, str) else text
@@ -137,7 +139,9 @@ def _values(source: bytes, lines: Lines | None = None) -> Iterator[Any]:
     key: str | None = None
     anchor: str | None = None
     count = start = aliased = 0
-    for event in _events(source):
+    for number, event in enumerate(_events(source)):
+        if number > MOST_EVENTS:
+            raise _fault(event, (), None, None, f"more than {MOST_EVENTS} keys and values")
         kind = type(event)
         if lines is not None and kind in (scalar, alias, mapping, sequence):
             step = len(container) if container.__class__ is list else key

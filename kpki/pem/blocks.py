@@ -11,7 +11,9 @@ from ..errors import InputError
 
 _BEGIN = re.compile(rb"^-----BEGIN ([^\r\n-]+)-----[ \t]*\r?\n", re.MULTILINE)
 _END = re.compile(rb"^-----END ([^\r\n-]+)-----[ \t]*\r?$", re.MULTILINE)
-_HEADER = rb"\A(?:[A-Za-z0-9-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n"   # compiled where it is met: rarely
+# Headers (RFC 1421), each with the lines that go on with it, and the empty line after them. Possessive, for a file may
+# have millions of them; compiled where one is met: rarely.
+_HEADER = rb"\A(?:[A-Za-z0-9-]+:[^\n]*+\n(?:[ \t]+[^\s][^\n]*+\n)*+)++\s*\n"
 _SPACE = b" \t\n\r\f\v"
 
 
@@ -41,10 +43,10 @@ def blocks(data: bytes) -> Iterator[Block]:
 
 def _borders(data: bytes) -> Iterator[tuple[re.Match[bytes], re.Match[bytes]]]:
     """The first and last line of each block: of a first line without a last one of its label nothing comes."""
-    last, at = {end[1]: end for end in _END.finditer(data)}, 0
+    last, at = {end[1]: end.start() for end in _END.finditer(data)}, 0
     while begin := _BEGIN.search(data, at):
         at = begin.end()
-        if begin[1] in last and last[begin[1]].start() >= at:
+        if last.get(begin[1], -1) >= at:
             end = next(one for one in _END.finditer(data, at) if one[1] == begin[1])
             yield begin, end
             at = end.end()

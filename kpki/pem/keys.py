@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .blocks import Block, blocks, first, refuse_other
-from ..errors import InputError
+from .blocks import Block, armour, blocks, first, refuse_other
+from ..errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
@@ -12,38 +12,81 @@ if TYPE_CHECKING:
 KEY_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
 
 
+LONGEST_RSA = 16384     # bits; OpenSSL's own limit for what it verifies with (OPENSSL_RSA_MAX_MODULUS_BITS)
+_LARGEST_PRIVATE, _LARGEST_PUBLIC = 10_000, 2_500       # octets that a key of so many bits does not take
+_RSA_PSS = bytes.fromhex("06092a864886f70d01010a")      # its algorithm, which stands at the beginning
+_EVP_PKEY_RSA_PSS = 912
+_NOT_GIVEN = "the private key is encrypted, and no passphrase was given"
+_NO_PASSPHRASE = "an empty passphrase protects nothing, and kpki takes none"
+
+
 def load_key(data: bytes | Block, passphrase: bytes | None = None, *, encoding: str | None = None) -> PrivateKeyTypes:
     """The first private key in PEM or DER: PKCS#1, SEC1 or PKCS#8, encrypted or not (`-key FILE`).
 
     *data* may be the block itself. *encoding* PEM or DER insists on that one (`-keyform`).
-    Raises InputError: no key there, a broken one, a passphrase that is missing or wrong.
+    Raises InputError: no key there, a broken one, a passphrase that is missing or wrong, an RSA key of over 16384 bits.
+    Raises UnsupportedError for an RSA-PSS key, which would be written as a key of another kind.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
     block: Block | None = None
     if isinstance(data, Block):
-        block, data = data, data.armour
+        block = data
     elif encoding != "DER":
         block = next((one for one in blocks(data) if one.label in KEY_LABELS), None)
-    encrypted = block is not None and (block.label == "ENCRYPTED PRIVATE KEY" or is_encrypted(block.armour[:200]))
+    if block is None and not isinstance(data, Block):
+        refuse_other(data, "private key", encoding)
+        label = "ENCRYPTED PRIVATE KEY" if _is_encrypted_pkcs8(data) else ""
+        block = Block(label, data, False, armour(data, label) if label else b"")
+    assert block is not None
+    encrypted = block.label == "ENCRYPTED PRIVATE KEY" or is_encrypted(block.armour[:200])
     if encrypted and passphrase is None:
-        raise InputError("the private key is encrypted, and no passphrase was given", hint="give it with -passin")
+        raise InputError(_NOT_GIVEN, hint="give it with -passin")
+    if encrypted and not passphrase:
+        raise InputError(f"the private key is encrypted; {_NO_PASSPHRASE}", hint="give the key's own with -passin")
+    _check_size(len(block.der), _LARGEST_PRIVATE)
+    key = _loaded(block, passphrase if encrypted else None)
+    if _is_pss(block, passphrase if encrypted else None, key):
+        raise _unsupported_pss()
+    return key
+
+
+def _loaded(block: Block, passphrase: bytes | None) -> PrivateKeyTypes:
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
     try:
-        if block is None:
-            refuse_other(data, "private key", encoding)
-            return _consistent(load_der_private_key(data, passphrase if _is_encrypted_pkcs8(data) else None,
-                                                    unsafe_skip_rsa_key_validation=True))
-        return _consistent(load_pem_private_key(block.armour, passphrase if encrypted else None,
-                                                unsafe_skip_rsa_key_validation=True))
+        if block.armour:
+            return _consistent(load_pem_private_key(block.armour, passphrase, unsafe_skip_rsa_key_validation=True))
+        return _consistent(load_der_private_key(block.der, None, unsafe_skip_rsa_key_validation=True))
     except TypeError:
-        raise InputError("the private key is encrypted, and no passphrase was given",
-                         hint="give it with -passin") from None
-    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(_NOT_GIVEN, hint="give it with -passin") from None
+    except (ValueError, UnsupportedAlgorithm, InternalError) as error:
         if isinstance(error, InputError):
             raise
-        if encrypted or (block is None and _is_encrypted_pkcs8(data)):
+        if passphrase is not None:
             raise InputError("the private key does not decrypt: wrong passphrase, or a broken file") from None
         raise InputError("not a readable private key") from None
+
+
+def _check_size(octets: int, most: int) -> None:
+    """InputError for a key that takes so many octets that none of the sizes that are used here does."""
+    if octets > most:
+        raise InputError(f"a key of {octets} octets: no key of up to {LONGEST_RSA} bits takes so many",
+                         hint="RSA keys have 2048 to 4096 bits, as a rule")
+
+
+def _is_pss(block: Block, passphrase: bytes | None, key: PrivateKeyTypes) -> bool:
+    """Whether a key is for RSA-PSS alone (RFC 4055 §1.2): cryptography loads it as any RSA key."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    if passphrase is None or not isinstance(key, RSAPrivateKey):
+        return _RSA_PSS in block.der[:40]
+    if block.label != "ENCRYPTED PRIVATE KEY":
+        return False
+    from OpenSSL.crypto import FILETYPE_PEM, load_privatekey
+    return load_privatekey(FILETYPE_PEM, block.armour, passphrase).type() == _EVP_PKEY_RSA_PSS
+
+
+def _unsupported_pss() -> UnsupportedError:
+    return UnsupportedError("an RSA-PSS key is not supported: no component of Kubernetes can use one",
+                            hint="openssl itself works with it; kpki genpkey -algorithm RSA makes a usual one")
 
 
 def _consistent(key: PrivateKeyTypes) -> PrivateKeyTypes:
@@ -53,6 +96,7 @@ def _consistent(key: PrivateKeyTypes) -> PrivateKeyTypes:
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     if isinstance(key, RSAPrivateKey):
+        _check_bits(key.key_size)
         own = key.private_numbers()
         p, q, d, e = own.p, own.q, own.d, own.public_numbers.e
         if not (p * q == own.public_numbers.n and min(p, q) > 1 and e > 2
@@ -60,6 +104,12 @@ def _consistent(key: PrivateKeyTypes) -> PrivateKeyTypes:
                 and own.dmp1 == d % (p - 1) and own.dmq1 == d % (q - 1) and own.iqmp * q % p == 1):
             raise ValueError("the numbers of the RSA key do not belong together")
     return key
+
+
+def _check_bits(bits: int) -> None:
+    if bits > LONGEST_RSA:
+        raise InputError(f"an RSA key of {bits} bits: kpki uses none of more than {LONGEST_RSA}",
+                         hint="RSA keys have 2048 to 4096 bits, as a rule")
 
 
 def _is_encrypted_pkcs8(data: bytes) -> bool:
@@ -76,14 +126,21 @@ def is_encrypted(key_pem: bytes) -> bool:
 
 
 def load_public_key(data: bytes, *, encoding: str | None = None) -> PublicKeyTypes:
-    """The first public key in PEM or DER (SubjectPublicKeyInfo, `-pubin`), see `load_key`. Raises InputError."""
-    from cryptography.exceptions import UnsupportedAlgorithm
+    """The first public key in PEM or DER (SubjectPublicKeyInfo, `-pubin`). Raises as `load_key` does."""
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
     der = first(data, ("PUBLIC KEY",), "public key", encoding)
+    _check_size(len(der), _LARGEST_PUBLIC)
+    if _RSA_PSS in der[:40]:
+        raise _unsupported_pss()
     try:
-        return load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm):
+        key = load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm, InternalError):
         raise InputError("not a readable public key") from None
+    if isinstance(key, RSAPublicKey):
+        _check_bits(key.key_size)
+    return key
 
 
 def dump_key(key: PrivateKeyTypes, *, form: str = "pkcs8", passphrase: bytes | None = None,
@@ -97,6 +154,8 @@ def dump_key(key: PrivateKeyTypes, *, form: str = "pkcs8", passphrase: bytes | N
                "traditional": serialization.PrivateFormat.TraditionalOpenSSL}
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase is not None:
+        if not passphrase:
+            raise InputError(_NO_PASSPHRASE, hint="leave the cipher out for a key that is not encrypted")
         encryption = serialization.BestAvailableEncryption(passphrase)
     try:
         return key.private_bytes(getattr(serialization.Encoding, encoding), formats[form], encryption)

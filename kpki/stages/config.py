@@ -9,15 +9,21 @@ from dataclasses import dataclass, field
 from ..errors import ConfigurationError, InputError
 
 DEFAULT_SECTION = "default"
-_KEY_CHARACTER = re.compile(r"[A-Za-z0-9_!.%&*+,/;?@^~|-]")
+_KEY_CHARACTERS = re.compile(r"[A-Za-z0-9_!.%&*+,/;?@^~|-]+")
 _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]*")
 _VARIABLE_NAME_WITH_DOLLAR = re.compile(r"[A-Za-z0-9_$]*")
 _BLANKS = " \t\n\r"
 _QUOTES = "\"'`"
 _CONTROL = {"n": "\n", "r": "\r", "b": "\b", "t": "\t"}
+_ORDINARY = re.compile(r"[^\\$\"'`]+")
+_ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
+_NO_COMMENT = re.compile(r"[^#\\\"'`]+")
+_QUOTED = {quote: re.compile(rf"[^\\{quote}]+") for quote in _QUOTES}
 _LONGEST_VALUE = 65536
+_MOST_EXPANDED = 1 << 25    # characters that the variables of a file may stand for in all
 _LONGEST_SHOWN = 100        # characters of a line in a message: a file that is no configuration may be one line
 _DEEPEST_INCLUDE = 20
+_MOST_INCLUDED = 1000       # files: two that name each other twice would never end
 
 Include = Callable[[str], Iterable[tuple[str, str]]]
 
@@ -108,7 +114,7 @@ class _Reader:
         self.dollar_in_names = False
         self.absolute_includes = False
         self.include_folder = ""
-        self.depth = 0
+        self.depth = self.included = self.expanded = 0
 
     def config(self, text: str) -> Config:
         self.lines(text, "")
@@ -176,34 +182,36 @@ class _Reader:
             raise ConfigurationError(f".include {name} is nested {_DEEPEST_INCLUDE} deep")
         self.depth += 1
         for source, content in self.read(name):
+            self.included += 1
+            if self.included > _MOST_INCLUDED:
+                raise ConfigurationError(f".include {name} is one too many: {_MOST_INCLUDED} files are included by now")
             self.lines(content, source)
         self.depth -= 1
 
     def expand(self, text: str, section: str) -> str:
         """Quotes, escapes and variables of one value (str_copy in conf_def.c)."""
         out: list[str] = []
-        at = 0
+        at = length = 0
         while at < len(text):
             character = text[at]
-            if character in _QUOTES:
-                at += 1
-                while at < len(text) and text[at] != character:
-                    if text[at] == "\\":
-                        at += 1
-                    out.append(text[at:at + 1])
-                    at += 1
-                at += 1
+            if match := _ORDINARY.match(text, at):
+                piece, at = match[0], match.end()
+            elif character in _QUOTES:
+                end = _quote_end(text, at)
+                piece = _ESCAPE.sub(r"\1", text[at + 1:end - 1])
+                at = end
             elif character == "\\":
-                out.append(_CONTROL.get(text[at + 1:at + 2], text[at + 1:at + 2]))
+                piece = _CONTROL.get(text[at + 1:at + 2], text[at + 1:at + 2])
                 at += 2
-            elif character == "$" and (not self.dollar_in_names or text[at + 1:at + 2] in ("{", "(")):
-                value, at = self.variable(text, at + 1, section)
-                if sum(map(len, out)) + len(value) + len(text) - at > _LONGEST_VALUE:
+            elif not self.dollar_in_names or text[at + 1:at + 2] in ("{", "("):
+                piece, at = self.variable(text, at + 1, section)
+                self.expanded += len(piece)
+                if length + len(piece) + len(text) - at > _LONGEST_VALUE or self.expanded > _MOST_EXPANDED:
                     raise ConfigurationError("variable expansion too long")
-                out.append(value)
             else:
-                out.append(character)
-                at += 1
+                piece, at = character, at + 1
+            out.append(piece)
+            length += len(piece)
         return "".join(out)
 
     def variable(self, text: str, at: int, section: str) -> tuple[str, int]:
@@ -239,35 +247,37 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
     The joining comes before comments are removed, as in OpenSSL: `# text \\` swallows the next line.
     """
-    joined = ""
+    joined = list[str]()
     number = 0
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        joined += line.split("\0")[0].rstrip("\r")
-        if joined.endswith("\\") and not joined.endswith("\\\\"):
-            joined = joined[:-1]
+        joined.append(line.split("\0")[0].rstrip("\r"))
+        if joined[-1].endswith("\\") and not joined[-1].endswith("\\\\"):
+            joined[-1] = joined[-1][:-1]
             continue
-        yield number, joined
-        joined = ""
-    yield number, joined
+        yield number, "".join(joined)
+        joined = []
+    yield number, "".join(joined)
 
 
 def _without_comment(line: str) -> str:
     at = 0
     while at < len(line):
-        if line[at] == "#":
+        if match := _NO_COMMENT.match(line, at):
+            at = match.end()
+        elif line[at] == "#":
             return line[:at]
-        if line[at] in _QUOTES:
-            at = _quote_end(line, at)
         else:
-            at += 2 if line[at] == "\\" else 1
+            at = _quote_end(line, at) if line[at] in _QUOTES else at + 2
     return line
 
 
 def _quote_end(line: str, at: int) -> int:
-    quote = line[at]
+    """Where the quoted text that begins at *at* is over: behind its quote, or one beyond a line that lacks it."""
+    inside, quote = _QUOTED[line[at]], line[at]
     at += 1
     while at < len(line) and line[at] != quote:
-        at += 2 if line[at] == "\\" else 1
+        match = inside.match(line, at)
+        at = match.end() if match else at + 2
     return at + 1
 
 
@@ -293,8 +303,8 @@ def _key_end(line: str, at: int) -> int:
     while at < len(line):
         if line[at] == "\\":
             at += 2
-        elif _KEY_CHARACTER.match(line, at):
-            at += 1
+        elif match := _KEY_CHARACTERS.match(line, at):
+            at = match.end()
         else:
             break
     return min(at, len(line))

@@ -21,6 +21,7 @@ BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OBJECT, ENUMERATED = 1, 2, 3, 
 UTF8, NUMERIC, PRINTABLE, T61, IA5 = 12, 18, 19, 20, 22
 UTC_TIME, GENERALIZED_TIME, VISIBLE, GENERAL, UNIVERSAL, BMP = 23, 24, 26, 27, 28, 30
 SEQUENCE, SET = 0x30, 0x31
+_LONGEST_OBJECT = 586   # octets (OBJ_obj2txt)
 
 
 def tlv(tag: int, *contents: bytes) -> bytes:
@@ -82,10 +83,12 @@ def _base128(number: int) -> bytes:
 
 
 def oid_text(item: bytes) -> str:
-    """The digits of an OBJECT IDENTIFIER item; InputError where it is none."""
+    """The digits of an OBJECT IDENTIFIER item; InputError where it is none, or longer than OpenSSL prints any."""
     octets = content_of(item)
     if tag_of(item) != OBJECT or not octets or octets[-1] & 0x80:
         raise InputError("not a well-formed object identifier")
+    if len(octets) > _LONGEST_OBJECT:
+        raise InputError(f"an object identifier of {len(octets)} octets, over {_LONGEST_OBJECT}")
     arcs, number = [], 0
     for octet in octets:
         number = number << 7 | octet & 0x7F

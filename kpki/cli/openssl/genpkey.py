@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...errors import InputError, UnsupportedError
 from . import streams
 from .explaining import ASKED, call_text, code
-from .genrsa import encryption
+from .genrsa import encryption, interruptible
 from .options import FILE, FORM, TEXT, Option, begin
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def make_key(algorithm: str, options: Mapping[str, str]) -> SigningKey:
     from ...stages.keys import genpkey
     if algorithm.upper() == "EC" and "curve" not in options:
         raise InputError("no curve: an EC key needs one", hint="-pkeyopt ec_paramgen_curve:P-256")
-    return genpkey(algorithm, bits=int(options.get("bits", "2048")), curve=options.get("curve", "P-256"))
+    with interruptible():
+        return genpkey(algorithm, bits=int(options.get("bits", "2048")), curve=options.get("curve", "P-256"))
 
 
 def key_options(texts: Sequence[str]) -> dict[str, str]:

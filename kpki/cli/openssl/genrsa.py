@@ -1,7 +1,9 @@
 """`kpki genrsa [numbits]`: an RSA key, as `openssl genrsa` makes one."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ...errors import InputError
 from . import streams
@@ -44,8 +46,23 @@ def write_key(given: Given, bits: int, form: str) -> None:
     from ...pem import dump_key
     from ...stages.keys import genrsa
     secret = encryption(given)
-    key = genrsa(bits, exponent=3 if given.has("3") else 65537)
+    with interruptible():
+        key = genrsa(bits, exponent=3 if given.has("3") else 65537)
     streams.write(given.get("out"), dump_key(key, form=form, passphrase=secret), private=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Control-C end the process at once, by the signal itself: Python would hear of it when the long key is made."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not signal.default_int_handler:   # whoever started the command ignores it, or has plans of its own
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def encryption(given: Given, source: str = "passout") -> bytes | None:
