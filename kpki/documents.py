@@ -18,7 +18,7 @@ Lines = dict[tuple[int, str | int | None], int]     # (id of a container, key or
 
 DEEPEST = 64
 MOST_ALIASED = 100_000      # values that aliases may stand for: "a billion laughs" is a text of a few hundred bytes
-MOST_EVENTS = 250_000       # of libyaml's: 5,000 nodes, the most of a cluster, take a quarter, in a second of time
+MOST_EVENTS = 200_000       # of libyaml's: 5,000 nodes, the most of a cluster, take a quarter of them
 _WORDS: dict[str, bool | None] = {
     **{word: None for word in ("", "~", "null", "Null", "NULL")},
     **{form: value for word, value in (("true", True), ("yes", True), ("on", True),

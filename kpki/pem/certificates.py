@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
+LARGEST = 1 << 20       # octets of a certificate or request that is read; a peer of Kubernetes takes 2**18 for a chain
+MOST = 5000             # certificates of a bundle; a system trusts some hundred
 CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
@@ -21,6 +23,7 @@ def load_csr(data: bytes, *, encoding: str | None = None) -> x509.CertificateSig
     """
     from cryptography.x509 import InvalidVersion, load_der_x509_csr
     der = first(data, CSR_LABELS, "certificate request", encoding)
+    check_size(len(der), "certificate request")
     try:
         return load_der_x509_csr(der)
     except (ValueError, InvalidVersion):
@@ -38,10 +41,24 @@ def load_certificate(data: bytes, *, encoding: str | None = None) -> x509.Certif
 def load_certificates(data: bytes) -> list[x509.Certificate]:
     """Every certificate of a PEM bundle, or the one of a DER file (`-CAfile`). Raises InputError for none."""
     found = [one.der for one in blocks(data) if one.label in CERTIFICATE_LABELS]
+    check_count(len(found))
     return [_certificate(der) for der in found or [first(data, CERTIFICATE_LABELS, "certificate", None)]]
 
 
+def check_count(certificates: int) -> None:
+    """InputError for a bundle of more certificates than are read."""
+    if certificates > MOST:
+        raise InputError(f"{certificates} certificates in it: kpki reads no more than {MOST}")
+
+
+def check_size(octets: int, noun: str) -> None:
+    """InputError for a certificate or request that is larger than any that is read."""
+    if octets > LARGEST:
+        raise InputError(f"a {noun} of {octets} octets: kpki reads none of more than {LARGEST}")
+
+
 def _certificate(der: bytes) -> x509.Certificate:
+    check_size(len(der), "certificate")
     import warnings
 
     from cryptography.utils import CryptographyDeprecationWarning

@@ -19,6 +19,7 @@ _ORDINARY = re.compile(r"[^\\$\"'`]+")
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _NO_COMMENT = re.compile(r"[^#\\\"'`]+")
 _QUOTED = {quote: re.compile(rf"[^\\{quote}]+") for quote in _QUOTES}
+_LONGEST = 1 << 20          # characters of a configuration
 _LONGEST_VALUE = 65536
 _MOST_EXPANDED = 1 << 25    # characters that the variables of a file may stand for in all
 _LONGEST_SHOWN = 100        # characters of a line in a message: a file that is no configuration may be one line
@@ -114,7 +115,7 @@ class _Reader:
         self.dollar_in_names = False
         self.absolute_includes = False
         self.include_folder = ""
-        self.depth = self.included = self.expanded = 0
+        self.depth = self.included = self.expanded = self.length = 0
 
     def config(self, text: str) -> Config:
         self.lines(text, "")
@@ -122,6 +123,10 @@ class _Reader:
                       tuple(self.overridden))
 
     def lines(self, text: str, source: str) -> None:
+        self.length += len(text)
+        if self.length > _LONGEST:
+            raise ConfigurationError(f"more than {_LONGEST} characters, with the files that it includes: kpki reads no "
+                                     "configuration that is so long")
         for number, line in _logical_lines(text):
             line = _without_comment(line).strip(_BLANKS)
             if not line:

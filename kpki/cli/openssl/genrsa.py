@@ -53,7 +53,7 @@ def write_key(given: Given, bits: int, form: str) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Control-C end the process at once, by the signal itself: Python would hear of it when the long key is made."""
+    """Let Control-C end the process at once, by the signal itself: Python would hear of it once the key is made."""
     handler = signal.getsignal(signal.SIGINT)
     if handler is not signal.default_int_handler:   # whoever started the command ignores it, or has plans of its own
         yield

@@ -20,6 +20,7 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(pem.CERTIFICATE_LABELS, "certificate"), **dict.fromkeys(pem.CSR_LABELS, "request"),
     **dict.fromkeys(pem.KEY_LABELS, "private key"), **dict.fromkeys(("PUBLIC KEY", "RSA PUBLIC KEY"), "public key")}
 _KEY_PARAMETERS = "EC PARAMETERS"       # openssl ecparam -genkey writes them before the key, and everybody passes over
+_MOST = 1000        # blocks of a file; a system's own bundle of CAs has some hundred
 _CERTIFICATE = "CERTIFICATE"
 _PEM_ONLY = "in DER, and Kubernetes reads PEM only"
 
@@ -40,8 +41,10 @@ def is_pem(data: bytes) -> bool:
 def show_pem(data: bytes, *, authorities: Authorities | None = None, now: datetime) -> tuple[Shown, ...]:
     """What the PEM blocks of a file say, certificates first, all else in the file's order; text between does not count.
 
-    A block that is cut off or broken is one that says so.
+    A block that is cut off or broken is one that says so; a file of more blocks than anybody looks at says that alone.
     """
+    if (count := sum(1 for _ in _BEGIN.finditer(data))) > _MOST:
+        return (Shown(kind="unknown", problem=f"{count} PEM blocks, and kpki shows no more than {_MOST}"),)
     pieces = [piece for piece in _pieces(data) if piece.label != _KEY_PARAMETERS]
     certificates = [one.block.der for one in pieces if one.block and one.label in pem.CERTIFICATE_LABELS]
     around = Surroundings(now=now, authorities=authorities, by_subject=by_subject(certificates))
@@ -52,6 +55,8 @@ def show_pem(data: bytes, *, authorities: Authorities | None = None, now: dateti
 
 def show_der(data: bytes, *, authorities: Authorities | None = None, now: datetime) -> Shown | None:
     """What a file in DER says; None where it is no certificate, request or key."""
+    if len(data) > pem.LARGEST:
+        return Shown(kind="unknown", problem=f"DER of {len(data)} octets, and kpki reads no more than {pem.LARGEST}")
     try:
         parts = der.items(der.content_of(data))
     except BROKEN:
@@ -80,7 +85,10 @@ def _pieces(data: bytes) -> Iterator[_Piece]:
         except InputError:
             yield _Piece(label, None, "its base64 is broken")
         else:
-            yield _Piece(label, block, "" if block else "the PEM block is cut off")
+            if block and len(block.der) > pem.LARGEST:
+                yield _Piece(label, None, f"it has {len(block.der)} octets, and kpki reads no more than {pem.LARGEST}")
+            else:
+                yield _Piece(label, block, "" if block else "the PEM block is cut off")
 
 
 def _shown(piece: _Piece, around: Surroundings) -> Shown:
