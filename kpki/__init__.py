@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .errors import (AccessError, ConfigurationError, FileError, InputError, KpkiError, RefusedError,
                          UnsupportedError)
     from .kubernetes.verdict import KubernetesVerdict, verify_kubernetes
-    from .pem import (dump_certificate, dump_csr, dump_key, dump_public_key, load_certificate, load_certificates,
-                      load_csr, load_key, load_public_key)
+    from .pem.certificates import dump_certificate, dump_csr, load_certificate, load_certificates, load_csr
+    from .pem.keys import dump_key, dump_public_key, load_key, load_public_key
     from .stages.certificates import Values, req_x509, sign, x509_req
     from .stages.config import Config, parse_config
     from .stages.handshake import Handshake, handshake
@@ -47,8 +47,8 @@ _ROOMS = {
     "cluster.desired.rows": "Row wanted_rows",
     "errors": "AccessError ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
     "kubernetes.verdict": "KubernetesVerdict verify_kubernetes",
-    "pem": "dump_certificate dump_csr dump_key dump_public_key load_certificate load_certificates load_csr load_key "
-           "load_public_key",
+    "pem.certificates": "dump_certificate dump_csr load_certificate load_certificates load_csr",
+    "pem.keys": "dump_key dump_public_key load_key load_public_key",
     "stages.certificates": "Values req_x509 sign x509_req",
     "stages.config": "Config parse_config",
     "stages.handshake": "Handshake handshake",

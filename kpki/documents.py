@@ -78,7 +78,7 @@ def load_first(data: bytes) -> Any:
         import json
         try:
             return json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     try:
         return next(iter(load_documents(data))).value

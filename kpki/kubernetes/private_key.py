@@ -14,6 +14,7 @@ from .go.der import GoError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+_NUMBERS = 5    # of an RSA key of two primes
 # In what Go says: the key is whole, but of a kind, a curve or a size that Go does not use.
 _WEAK = re.compile("unknown elliptic curve|unknown algorithm|unknown private key|keys are insecure|uses no RSA keys")
 
@@ -22,7 +23,7 @@ _WEAK = re.compile("unknown elliptic curve|unknown algorithm|unknown private key
 class KeyVerdict:
     """A private key as Go has loaded it, or the *cause* that no component can use it, and the *reason* in Go's words.
 
-    The *key* is None if it is refused, and if Go loads what kpki cannot use (RSA of more than two primes).
+    The *key* is None if Go does not load it, and if Go loads what kpki cannot use (RSA of more than two primes).
     """
 
     key: PrivateKeyTypes | None = field(repr=False)
@@ -36,15 +37,16 @@ def judge_private_key(data: bytes, *, tokens: bool = False) -> KeyVerdict:
     A size that Go does not sign with is the certificate's to tell, which has it too. With *tokens* the key signs
     service accounts' tokens, and has no certificate (keyutil.PrivateKeyFromFile, serviceaccount.JWTTokenGenerator).
     """
+    load = private_keys.load_token_key if tokens else private_keys.load_pair_key
+    found = None
     try:
+        found = load(data)
         if tokens:
-            found = private_keys.load_token_key(data)
             private_keys.check_token_key(found)
-        else:
-            found = private_keys.load_pair_key(data)
     except GoError as error:
         reason = f"{error.sentence} ({error.why})" if error.why else error.sentence
-        return KeyVerdict(None, "weak-signature-or-key" if _WEAK.search(reason) else "bad-pem", reason)
+        cause = "weak-signature-or-key" if _WEAK.search(reason) else "bad-pem"
+        return KeyVerdict(found and _key(found), cause, reason)
     return KeyVerdict(_key(found))
 
 
@@ -57,8 +59,8 @@ def _key(found: private_keys.PrivateKey) -> PrivateKeyTypes | None:
         return ec.derive_private_key(int.from_bytes(found.secret), curves[found.curve]())
     if found.kind == "Ed25519":
         return ed25519.Ed25519PrivateKey.from_private_bytes(found.secret)
-    n, e, d, p, q, *more = found.numbers
-    if more:
+    if found.kind != "RSA" or len(found.numbers) != _NUMBERS:
         return None
+    n, e, d, p, q = found.numbers
     return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(e, n)
                                  ).private_key(unsafe_skip_rsa_key_validation=True)

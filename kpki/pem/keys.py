@@ -41,7 +41,7 @@ def load_key(data: bytes | Block, passphrase: bytes | None = None, *, encoding: 
     if encrypted and passphrase is None:
         raise InputError(_NOT_GIVEN, hint="give it with -passin")
     if encrypted and not passphrase:
-        raise InputError(f"the private key is encrypted; {_NO_PASSPHRASE}", hint="give the key's own with -passin")
+        raise InputError(f"{_NOT_GIVEN}: an empty passphrase is none", hint="give it with -passin")
     _check_size(len(block.der), _LARGEST_PRIVATE)
     key = _loaded(block, passphrase if encrypted else None)
     if _is_pss(block, passphrase if encrypted else None, key):

@@ -58,9 +58,17 @@ def is_self_signed(csr: CertificateSigningRequest) -> bool:
     Raises UnsupportedError where the key or the algorithm is not known here, so that nobody takes it for a forgery.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+    known = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
     try:
         key, _ = csr.public_key(), csr.signature_hash_algorithm
     except (UnsupportedAlgorithm, ValueError):
-        raise UnsupportedError("the request's signature cannot be checked: its key or algorithm is not known here",
-                               hint="RSA, EC on the usual curves, Ed25519 and Ed448 are known") from None
+        raise _unchecked("its key or algorithm is not known here") from None
+    if not isinstance(key, known):
+        raise _unchecked(f"its key is a {type(key).__name__.lstrip('_').removesuffix('PublicKey')} key")
     return is_signed_by(csr, key)
+
+
+def _unchecked(why: str) -> UnsupportedError:
+    return UnsupportedError(f"the request's signature cannot be checked: {why}",
+                            hint="RSA, EC on the usual curves, Ed25519 and Ed448 are known")

@@ -8,7 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kpki import pem
-from kpki.errors import InputError
+from kpki.errors import InputError, UnsupportedError
+from kpki.stages import der
+from kpki.stages.keys import genrsa
 
 STEPS = """\
 genrsa -out rsa.pem 1024
@@ -25,6 +27,12 @@ x509 -in cert.pem -text -out text.pem
 req -new -key ec.pem -subj /CN=a -out req.pem
 req -in req.pem -newhdr -out newreq.pem
 req -in req.pem -outform DER -out req.der
+genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:1024 -out pss.pem
+pkey -in pss.pem -outform DER -out pss.der
+pkey -in pss.pem -aes256 -passout pass:secret -out pss-locked.pem
+pkcs8 -topk8 -in pss.pem -passout pass:secret -outform DER -out pss-locked.der
+pkey -in pss.pem -pubout -out pss.pub
+pkey -in rsa.pem -aes256 -passout pass: -out nothing.pem
 """
 
 
@@ -143,3 +151,82 @@ def test_a_block_never_shows_its_content(files: Path) -> None:
     """The repr of a block is its label and size: a key in it is not printed."""
     block = next(iter(pem.blocks((files / "rsa.pem").read_bytes())))
     assert repr(block) == f"Block('PRIVATE KEY', {len(block.der)} bytes)"
+
+
+@pytest.mark.parametrize("name", ["pss.pem", "pss.der", "pss-locked.pem", "pss-locked.der"])
+def test_a_key_for_rsa_pss_alone_is_refused_by_name(files: Path, name: str) -> None:
+    """It would be written as a key of another kind; so would its public half."""
+    with pytest.raises(UnsupportedError, match="^an RSA-PSS key is not supported"):
+        pem.load_key((files / name).read_bytes(), b"secret")
+    with pytest.raises(UnsupportedError, match="^an RSA-PSS key is not supported"):
+        pem.load_public_key((files / "pss.pub").read_bytes())
+    assert pem.load_public_key((files / "rsa.pub").read_bytes())
+
+
+def test_an_empty_passphrase_is_a_users_mistake(files: Path) -> None:
+    """openssl takes one in some forms and not in others; kpki says that it protects nothing."""
+    key = pem.load_key((files / "rsa.pem").read_bytes())
+    with pytest.raises(InputError, match="^an empty passphrase protects nothing, and kpki takes none$"):
+        pem.dump_key(key, passphrase=b"")
+    for name in ("nothing.pem", "locked.pem", "locked1.pem", "locked.der"):
+        with pytest.raises(InputError, match="no passphrase was given: an empty passphrase is none$"):
+            pem.load_key((files / name).read_bytes(), b"")
+    assert pem.load_key((files / "rsa.pem").read_bytes(), b"") and b"ENCRYPTED" in pem.dump_key(key, passphrase=b"a")
+
+
+def rsa_key(bits: int) -> bytes:
+    """A PKCS#1 key with numbers of that size, which do not belong together."""
+    half = 1 << bits // 2 - 1 | 1
+    return der.sequence(*map(der.integer, (0, 1 << bits - 1 | 1, 65537, 3, *[half] * 5)))
+
+
+@pytest.mark.parametrize(("bits", "said"), [
+    (16384, "^not a readable private key$"), (16392, "^an RSA key of 16392 bits: kpki uses none of more than 16384$"),
+    (40_000_000, "^a key of 17500[0-9]+ octets: no key of up to 16384 bits takes so many$")])
+def test_an_rsa_key_has_at_most_16384_bits(bits: int, said: str) -> None:
+    """Of more nothing is reckoned, whichever half it is; a real key of that length is read."""
+    for data in (rsa_key(bits), pem.armour(rsa_key(bits), "RSA PRIVATE KEY")):
+        with pytest.raises(InputError, match=said):
+            pem.load_key(data)
+
+
+def test_a_public_key_has_at_most_16384_bits() -> None:
+    """In the certificate of a peer or in a file of its own."""
+    def public(bits: int) -> bytes:
+        numbers = der.sequence(der.integer(1 << bits - 1 | 1), der.integer(65537))
+        return der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL_ITEM), der.bit_string(numbers))
+    assert pem.load_public_key(public(16384), encoding="DER")
+    for bits, said in ((16392, "16392 bits"), (8_000_000, "octets")):
+        with pytest.raises(InputError, match=said):
+            pem.load_public_key(public(bits), encoding="DER")
+
+
+def test_an_ed25519_key_of_another_length_is_none() -> None:
+    """What makes OpenSSL stumble is an InputError."""
+    short = der.sequence(der.integer(0), der.sequence(der.oid("1.3.101.112")),
+                         der.octet_string(der.octet_string(bytes(31))))
+    with pytest.raises(InputError, match="^not a readable private key$"):
+        pem.load_key(short)
+
+
+def test_headers_are_passed_over_however_many_there_are() -> None:
+    """Each may go on in the next line; the block has them, and its content comes after an empty line."""
+    key = pem.dump_key(genrsa(1024))
+    first, _, body = key.partition(b"\n")
+    for headers in (b"A: b\n" * 300_000, b"A: b\n c\n" * 200_000, b"A: b\n", b"A: b\n \t\n"):
+        block = next(pem.blocks(first + b"\n" + headers + b"\n" + body))
+        assert block.headers and block.der == next(pem.blocks(key)).der
+    with pytest.raises(InputError, match="bad base64"):
+        next(pem.blocks(first + b"\nA: b\n" + body))
+
+
+def test_what_is_too_large_or_too_many_is_not_read(files: Path) -> None:
+    """A certificate or request over 1 MiB, a bundle of over 5000 certificates."""
+    certificate = (files / "cert.pem").read_bytes()
+    assert len(pem.load_certificates(certificate * 5000)) == 5000
+    with pytest.raises(InputError, match="^5001 certificates in it: kpki reads no more than 5000$"):
+        pem.load_certificates(certificate * 5001)
+    large = der.sequence(bytes(pem.LARGEST))
+    for load, noun in ((pem.load_certificate, "certificate"), (pem.load_csr, "certificate request")):
+        with pytest.raises(InputError, match=f"^a {noun} of 1048581 octets: kpki reads none of more than 1048576$"):
+            load(large)

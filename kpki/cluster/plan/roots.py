@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from ..authority import (PASSPHRASE_HINT, Authority, check_ca, check_lasting, load_authority, load_bundle,
                          make_authority, make_key, sound_key)
 from ..desired.description import GIVEN_NAMES
@@ -116,6 +118,8 @@ class ServiceAccounts:
         """What is wrong with a file of the pair that is there, None where it is right."""
         row = self.row.name
         if path == self.row.place.key:
+            if found.data is not None and found.data == self.key_pem:
+                return None
             key, finding = read_key(found, row)
             if key is not None and keys.public_key_der(key) == self.public_key:
                 return None
@@ -280,11 +284,15 @@ def _public_keys(data: bytes | None) -> list[bytes]:
 
 
 def _token_key(path: str, data: bytes) -> PrivateKeyTypes | None:
-    """The key in *data*, None where Kubernetes signs no token with it."""
+    """The key in *data*, None where Kubernetes cannot read it; a short RSA key is kept, whatever Go says of it now."""
     if pem.is_encrypted(data):
         raise RefusedError(f"{path}: the service accounts' key is encrypted, and no component has a passphrase to give",
                            hint=f"decrypt it first: kpki pkey -in {path} -out PLAIN-KEY")
-    return judge_private_key(data, tokens=True).key
+    verdict = judge_private_key(data, tokens=True)
+    if verdict.key is None and verdict.cause is None:
+        raise RefusedError(f"{path}: the service accounts' key has more than two primes, and kpki can use no such key",
+                           hint="keep it where it is, and leave it out of this workspace: the public half is enough")
+    return verdict.key if verdict.cause is None or isinstance(verdict.key, rsa.RSAPrivateKey) else None
 
 
 def make_service_accounts(pair: ServiceAccounts, *, algorithm: str, new_key: NewKey = make_key) -> None:

@@ -6,6 +6,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 
 _BEGIN, _END, _DASHES = b"-----BEGIN ", b"\n-----END ", b"-----"
+_HEADERS = re.compile(rb"(?:[^:\n]*+:[^\n]*+(?:\n|\Z))*+")       # lines with a colon
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
@@ -41,9 +42,9 @@ def _block(data: bytes, at: int) -> tuple[bytes, bool, bytes, int] | None:
         line, body = _line(data, begin + len(_BEGIN))
         if not line.endswith(_DASHES):
             continue
-        label, headers = line[:-len(_DASHES)], False
-        while body < len(data) and b":" in (following := _line(data, body))[0]:
-            headers, body = True, following[1]
+        label, match = line[:-len(_DASHES)], _HEADERS.match(data, body)
+        headers = match is not None and match.end() > body
+        body = match.end() if match else body
         if body >= len(data):
             return None
         rest, after = _line(data, trailer)

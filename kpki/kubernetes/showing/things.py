@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from ... import pem
-from ...errors import UnsupportedError
+from ...errors import KpkiError, UnsupportedError
 from ...pem.times import read_time
 from ...stages import der, objects
 from ...stages.extensions.table import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
@@ -21,6 +22,7 @@ from ...stages.signatures import is_self_signed
 from ...stages.text.certificate import serial_text
 from ...stages.text.general_name import general_name_text
 from ...stages.text.name import name_text
+from ..private_key import judge_private_key
 from ..profiles import NODE_PREFIX, NODES_GROUP
 from ..reading import Names, Subject, names_of, subject_of
 from .rows import rows_of
@@ -70,17 +72,19 @@ def show_private_key(block: bytes, *, encoding: str | None = None) -> Shown:
     if pem.is_encrypted(block[:200]) or encoding == "DER" and is_encrypted_der(block):
         return Shown(kind="private key", notes=("it is encrypted: no component of Kubernetes can load it",))
     try:
-        return _key("private key", public_key_der(pem.load_key(block, encoding=encoding)))
-    except BROKEN:
-        return Shown(kind="private key", problem="not a readable private key")
+        shown = _key("private key", public_key_der(pem.load_key(block, encoding=encoding)))
+    except KpkiError as error:
+        return Shown(kind="private key", problem=error.message)
+    reason = None if encoding == "DER" else judge_private_key(block).reason
+    return replace(shown, notes=(f"no component of Kubernetes can use it: {reason}",)) if reason else shown
 
 
 def show_public_key(data: bytes) -> Shown:
     """A public key (DER)."""
     try:
         return _key("public key", public_key_der(pem.load_public_key(data, encoding="DER")))
-    except BROKEN:
-        return Shown(kind="public key", problem="not a readable public key")
+    except KpkiError as error:
+        return Shown(kind="public key", problem=error.message)
 
 
 def is_encrypted_der(data: bytes) -> bool:
@@ -96,8 +100,14 @@ def _key(kind: Kind, public_key: bytes) -> Shown:
 
 
 def key_name(public_key: bytes) -> str:
-    """Kind and size of a SubjectPublicKeyInfo (DER): `RSA-2048`, `ECDSA-P256`, `Ed25519`. Raises InputError."""
-    key: PublicKeyTypes = pem.load_public_key(public_key, encoding="DER")
+    """Kind and size of a SubjectPublicKeyInfo (DER): `RSA-2048`, `ECDSA-P256`, `Ed25519`, `RSA-PSS`.
+
+    Raises InputError.
+    """
+    try:
+        key: PublicKeyTypes = pem.load_public_key(public_key, encoding="DER")
+    except UnsupportedError:
+        return "RSA-PSS"
     kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
     curve = getattr(key, "curve", None)
     if curve is not None:

@@ -1,6 +1,7 @@
 """What OpenSSL reads off a certificate before it judges it (its x509v3_cache_extensions), each extension alone."""
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,7 @@ _NAME_CONSTRAINTS, _DISTRIBUTION_POINTS = "2.5.29.30", "2.5.29.31"
 _UNDERSTOOD = {_NETSCAPE_TYPE, _PROXY, "1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8", "1.3.6.1.5.5.7.48.1.5",
                *(f"2.5.29.{number}" for number in (15, 17, 19, 30, 31, 32, 33, 36, 37, 54))}
 _RSA, _RSA_PSS, _DSA = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.10040.4.1"
+_DATE = re.compile(rb"(?:\d\d)?\d{12}Z")
 _EC, _ED25519, _ED448 = "1.2.840.10045.2.1", "1.3.101.112", "1.3.101.113"
 # A signature algorithm that OpenSSL knows → the algorithms of the keys that can have made it.
 _SIGNERS: dict[str, frozenset[str]] = {oid: frozenset(keys) for keys, start, ends in (
@@ -55,7 +57,7 @@ class Facts:
     where it cannot be read). *broken*: an extension does not decode or comes twice; OpenSSL then takes the
     certificate for nobody's issuer and nobody's child. *alternatives* counts the entries of the subjectAltName,
     *critical* holds the OIDs of the critical extensions, *heeded* those before the first that OpenSSL does not know:
-    there it stops looking.
+    there it stops looking. *strict_dates* says of each date whether it is written as RFC 5280 §4.1.2.5 wants it.
     """
 
     certificate: Certificate
@@ -65,6 +67,7 @@ class Facts:
     issuer: bytes
     not_before: datetime
     not_after: datetime
+    strict_dates: tuple[bool, ...]
     algorithm: str
     consistent: bool
     key_algorithm: str | None
@@ -141,6 +144,7 @@ def facts_of(certificate: Certificate) -> Facts:
         certificate, fields.version, fields.serial_number,
         canonical_name(der.whole(fields.subject)), canonical_name(der.whole(fields.issuer)),
         certificate.not_valid_before_utc, certificate.not_valid_after_utc,
+        tuple(bool(_DATE.fullmatch(der.content_of(one))) for one in _items(der.whole(fields.validity))[:2]),
         _algorithm(algorithm), consistent=_items(data)[1] == algorithm,
         key_algorithm=key_algorithm if explicit or public_key(certificate) else None, explicit_curve=explicit,
         extensions=len(extensions), critical=frozenset(critical),

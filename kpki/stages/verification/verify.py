@@ -219,7 +219,9 @@ def _signature_faults(chain: Sequence[Facts], moment: datetime | None, *, partia
 
 
 def _time_fault(facts: Facts, moment: datetime | None) -> int:
-    """3.0's bounds: valid from the first second on, no longer in the last."""
+    """3.0's bounds: valid from the first second on, no longer in the last; dates that are strictly written."""
     if moment is None:
         return 0
-    return 9 if moment < facts.not_before else 10 if moment >= facts.not_after else 0
+    strict_start, strict_end = facts.strict_dates
+    return 13 if not strict_start else 9 if moment < facts.not_before else 14 if not strict_end \
+        else 10 if moment >= facts.not_after else 0
