@@ -46,7 +46,7 @@ def judge_private_key(data: bytes, *, tokens: bool = False) -> KeyVerdict:
     except GoError as error:
         reason = f"{error.sentence} ({error.why})" if error.why else error.sentence
         cause = "weak-signature-or-key" if _WEAK.search(reason) else "bad-pem"
-        return KeyVerdict(found and _key(found), cause, reason)
+        return KeyVerdict(None if found is None else _key(found), cause, reason)
     return KeyVerdict(_key(found))
 
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 KEY_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
-
-
 LONGEST_RSA = 16384     # bits; OpenSSL's own limit for what it verifies with (OPENSSL_RSA_MAX_MODULUS_BITS)
 _LARGEST_PRIVATE, _LARGEST_PUBLIC = 10_000, 2_500       # octets that a key of so many bits does not take
 _RSA_PSS = bytes.fromhex("06092a864886f70d01010a")      # its algorithm, which stands at the beginning
@@ -27,16 +25,7 @@ def load_key(data: bytes | Block, passphrase: bytes | None = None, *, encoding: 
     Raises InputError: no key there, a broken one, a passphrase that is missing or wrong, an RSA key of over 16384 bits.
     Raises UnsupportedError for an RSA-PSS key, which would be written as a key of another kind.
     """
-    block: Block | None = None
-    if isinstance(data, Block):
-        block = data
-    elif encoding != "DER":
-        block = next((one for one in blocks(data) if one.label in KEY_LABELS), None)
-    if block is None and not isinstance(data, Block):
-        refuse_other(data, "private key", encoding)
-        label = "ENCRYPTED PRIVATE KEY" if _is_encrypted_pkcs8(data) else ""
-        block = Block(label, data, False, armour(data, label) if label else b"")
-    assert block is not None
+    block = data if isinstance(data, Block) else _block(data, encoding)
     encrypted = block.label == "ENCRYPTED PRIVATE KEY" or is_encrypted(block.armour[:200])
     if encrypted and passphrase is None:
         raise InputError(_NOT_GIVEN, hint="give it with -passin")
@@ -47,6 +36,15 @@ def load_key(data: bytes | Block, passphrase: bytes | None = None, *, encoding: 
     if _is_pss(block, passphrase if encrypted else None, key):
         raise _unsupported_pss()
     return key
+
+
+def _block(data: bytes, encoding: str | None) -> Block:
+    """The first private key in *data*; one in DER is a block without a label, or as if it came in PEM if encrypted."""
+    if encoding != "DER" and (found := next((one for one in blocks(data) if one.label in KEY_LABELS), None)):
+        return found
+    refuse_other(data, "private key", encoding)
+    label = "ENCRYPTED PRIVATE KEY" if _is_encrypted_pkcs8(data) else ""
+    return Block(label, data, False, armour(data, label) if label else b"")
 
 
 def _loaded(block: Block, passphrase: bytes | None) -> PrivateKeyTypes:

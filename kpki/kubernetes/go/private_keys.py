@@ -16,7 +16,7 @@ from .pem import blocks
 
 _RSA, _ECDSA, _ED25519, _X25519 = map(oid, (
     "1.2.840.113549.1.1.1", "1.2.840.10045.2.1", "1.3.101.112", "1.3.101.110"))
-_UNSIGNED_TOKENS = "must be *rsa.PrivateKey, *ecdsa.PrivateKey, or jose.OpaqueSigner"
+_GO_TYPES = {"Ed25519": "ed25519.PrivateKey", "X25519": "*ecdh.PrivateKey"}
 
 
 class PrivateKey(NamedTuple):
@@ -74,9 +74,9 @@ def check_token_key(key: PrivateKey) -> None:
     if key.curve == "P224":
         raise GoError("could not generate signer for ECDSA keypair: unknown private key curve, must be 256, 384, or "
                       "521")
-    if key.kind not in ("RSA", "ECDSA"):
-        kind = {"Ed25519": "ed25519.PrivateKey"}.get(key.kind, "*ecdh.PrivateKey")
-        raise GoError(f"unknown private key type {kind}, {_UNSIGNED_TOKENS}")
+    if key.kind in _GO_TYPES:
+        raise GoError(f"unknown private key type {_GO_TYPES[key.kind]}, must be *rsa.PrivateKey, *ecdsa.PrivateKey, or "
+                      "jose.OpaqueSigner")
 
 
 @contextmanager
@@ -95,16 +95,16 @@ def _why(found: list[str]) -> str:
 
 def _parse(der: bytes) -> PrivateKey:
     """A key in any of the three forms, tried in this order (tls.parsePrivateKey)."""
-    found = list[str]()
+    found, key = list[str](), None
     for read in (_pkcs1, _pkcs8, _sec1):
         with _kept(found):
             key = read(der)
-            if key.kind == "X25519":
-                raise GoError("tls: found unknown private key type in PKCS#8 wrapping")
-            return key
-        if found[-1].startswith("tls: "):
-            raise GoError(found[-1])
-    raise GoError("tls: failed to parse private key", why=_why(found))
+            break
+    if key is None:
+        raise GoError("tls: failed to parse private key", why=_why(found))
+    if key.kind == "X25519":
+        raise GoError("tls: found unknown private key type in PKCS#8 wrapping")
+    return key
 
 
 def _pkcs1(der: bytes) -> PrivateKey:

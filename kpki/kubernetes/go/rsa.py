@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from math import gcd
 
 from .der import GoError
-
-LONGEST = 16384     # bits of a number that is reckoned with (OPENSSL_RSA_MAX_MODULUS_BITS); Go's peers stop at 8192
+from ...pem.keys import LONGEST_RSA
 
 
 def check_size(modulus: int) -> None:
@@ -25,9 +24,10 @@ def check_public(modulus: int, exponent: int) -> None:
 
 
 def check_length(*numbers: int) -> None:
-    """GoError for numbers that nobody should reckon with; Go has no such bound, and takes seconds or days."""
-    if (longest := max(one.bit_length() for one in numbers)) > LONGEST:
-        raise GoError(f"kpki uses no RSA keys of more than {LONGEST} bits, and this key has numbers of {longest}")
+    """GoError for numbers that nobody should reckon with: Go itself has no such bound, but its peers one of 8192 bits.
+    """
+    if (longest := max(one.bit_length() for one in numbers)) > LONGEST_RSA:
+        raise GoError(f"kpki uses no RSA keys of more than {LONGEST_RSA} bits, and this key has numbers of {longest}")
 
 
 def check_private(n: int, e: int, d: int, primes: Sequence[int], hints: Sequence[int | None]) -> None:
