@@ -1,7 +1,7 @@
 """Certificates and certificate signing requests in PEM and DER."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .blocks import armour, blocks, first
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
-LARGEST = 1 << 20       # octets of a certificate or request that is read; a peer of Kubernetes takes 2**18 for a chain
-MOST = 5000             # certificates of a bundle; a system trusts some hundred
+LARGEST = 1 << 18       # octets of a certificate or request that is read: a peer in Go takes so many for a whole chain
+MOST, LARGEST_BUNDLE = 1000, 1 << 21    # certificates of a bundle and their octets; a system trusts some hundred
 CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
@@ -41,14 +41,16 @@ def load_certificate(data: bytes, *, encoding: str | None = None) -> x509.Certif
 def load_certificates(data: bytes) -> list[x509.Certificate]:
     """Every certificate of a PEM bundle, or the one of a DER file (`-CAfile`). Raises InputError for none."""
     found = [one.der for one in blocks(data) if one.label in CERTIFICATE_LABELS]
-    check_count(len(found))
+    check_bundle(found)
     return [_certificate(der) for der in found or [first(data, CERTIFICATE_LABELS, "certificate", None)]]
 
 
-def check_count(certificates: int) -> None:
-    """InputError for a bundle of more certificates than are read."""
-    if certificates > MOST:
-        raise InputError(f"{certificates} certificates in it: kpki reads no more than {MOST}")
+def check_bundle(certificates: Sequence[bytes]) -> None:
+    """InputError for a bundle of more certificates (DER), or of larger ones, than are read."""
+    if len(certificates) > MOST:
+        raise InputError(f"{len(certificates)} certificates in it: kpki reads no more than {MOST}")
+    if (octets := sum(map(len, certificates))) > LARGEST_BUNDLE:
+        raise InputError(f"certificates of {octets} octets in it: kpki reads no more than {LARGEST_BUNDLE}")
 
 
 def check_size(octets: int, noun: str) -> None:

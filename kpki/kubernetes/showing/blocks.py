@@ -20,7 +20,6 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(pem.CERTIFICATE_LABELS, "certificate"), **dict.fromkeys(pem.CSR_LABELS, "request"),
     **dict.fromkeys(pem.KEY_LABELS, "private key"), **dict.fromkeys(("PUBLIC KEY", "RSA PUBLIC KEY"), "public key")}
 _KEY_PARAMETERS = "EC PARAMETERS"       # openssl ecparam -genkey writes them before the key, and everybody passes over
-_MOST = 1000        # blocks of a file; a system's own bundle of CAs has some hundred
 _CERTIFICATE = "CERTIFICATE"
 _PEM_ONLY = "in DER, and Kubernetes reads PEM only"
 
@@ -43,10 +42,14 @@ def show_pem(data: bytes, *, authorities: Authorities | None = None, now: dateti
 
     A block that is cut off or broken is one that says so; a file of more blocks than anybody looks at says that alone.
     """
-    if (count := sum(1 for _ in _BEGIN.finditer(data))) > _MOST:
-        return (Shown(kind="unknown", problem=f"{count} PEM blocks, and kpki shows no more than {_MOST}"),)
+    if (count := sum(1 for _ in _BEGIN.finditer(data))) > pem.MOST:
+        return (Shown(kind="unknown", problem=f"{count} PEM blocks, and kpki shows no more than {pem.MOST}"),)
     pieces = [piece for piece in _pieces(data) if piece.label != _KEY_PARAMETERS]
     certificates = [one.block.der for one in pieces if one.block and one.label in pem.CERTIFICATE_LABELS]
+    try:
+        pem.check_bundle(certificates)
+    except InputError as error:
+        return (Shown(kind="unknown", problem=error.message),)
     around = Surroundings(now=now, authorities=authorities, by_subject=by_subject(certificates))
     found = [_shown(piece, around) for piece in pieces]
     found.sort(key=lambda one: one.kind != "certificate")       # a stable order: all else as it stands
