@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 LARGEST = 1 << 18       # octets of a certificate or request that is read: a peer in Go takes so many for a whole chain
-MOST, LARGEST_BUNDLE = 1000, 1 << 21    # certificates of a bundle and their octets; a system trusts some hundred
+MOST, LARGEST_BUNDLE = 1000, 1 << 20    # certificates of a bundle and their octets; a system trusts some hundred
 CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
