@@ -152,3 +152,46 @@ def test_a_ca_that_kubernetes_refuses_signs_nothing(kpki: Run, openssl: Run, tmp
         assert told.err.startswith("kpki: ") and (why in told.err) and ("bad.pem: " in told.err) == bool(why)
         assert (tmp_path / "nodes/w").exists() == (not why)
     assert (tmp_path / "w/pki").exists() == (not why)
+
+
+@pytest.fixture
+def full_key(ca: Path, kpki: Run, openssl: Run) -> Path:
+    """A tree of the node w whose key is on P-256 with its parameters in full: the same key, which Go does not load."""
+    kpki(*ISSUE)
+    key = ca.parent / "nodes/w/etc/kubernetes/ssl/worker-key.pem"
+    openssl(ca.parent, f"ec -in {key} -param_enc explicit -out full.key")
+    key.write_bytes((ca.parent / "full.key").read_bytes())
+    return key
+
+
+@pytest.mark.parametrize("ca", list(LOOSE)[:1], indirect=True)
+def test_a_key_that_go_cannot_load_is_made_anew(full_key: Path, kpki: Run, tmp_path: Path) -> None:
+    """check names it, install refuses it and writes nothing, issue makes another and its certificate."""
+    before, certificate = full_key.read_bytes(), full_key.with_name("worker.pem").read_bytes()
+    found = json.loads(kpki("check", "nodes/w", "--json", status=1).out)["findings"]
+    errors = [(one["cause"], one["path"]) for one in found if one["severity"] == "error"]
+    assert errors == [("weak-signature-or-key", "etc/kubernetes/ssl/worker-key.pem")]
+    (tmp_path / "root").mkdir()
+    told = kpki("node", "install", "nodes/w", "--node", "w", "--root", "root", status=1)
+    assert "x509: unknown elliptic curve" in told.err and not (tmp_path / "root/etc").exists()
+    kpki(*ISSUE)
+    assert full_key.read_bytes() != before and full_key.with_name("worker.pem").read_bytes() != certificate
+    kpki("check", "nodes/w")
+    kpki("node", "install", "nodes/w", "--node", "w", "--root", "root")
+    assert (tmp_path / "root/etc/kubernetes/ssl/worker-key.pem").read_bytes() == full_key.read_bytes()
+
+
+def test_plan_and_apply_make_such_a_key_anew(kpki: Run, openssl: Run, tmp_path: Path) -> None:
+    """The pair is replaced; the CA, and every other pair, stays."""
+    kpki("apply", "--example", "w")
+    key = tmp_path / "w/nodes/cp-1/etc/kubernetes/pki/apiserver.key"
+    openssl(tmp_path, f"ec -in {key} -param_enc explicit -out full.key")
+    key.write_bytes((tmp_path / "full.key").read_bytes())
+    others = {path: path.read_bytes() for path in (tmp_path / "w").rglob("*.key") if path != key}
+    planned = kpki("plan", "w", status=1).out
+    assert [line.split()[:2] for line in planned.splitlines() if line.startswith("  ")] == [
+        ["replace", f"etc/kubernetes/pki/apiserver.{ending}"] for ending in ("crt", "key")]
+    kpki("apply", "w")
+    assert key.read_bytes() != (tmp_path / "full.key").read_bytes()
+    assert {path: path.read_bytes() for path in others} == others
+    assert "to create" not in kpki("plan", "w").err
