@@ -106,7 +106,8 @@ def load_bundle(data: bytes) -> list[Certificate]:
         try:
             parse(one.public_bytes(Encoding.DER))
         except GoError as error:
-            raise RefusedError(f"no component can read a certificate in it: {error.sentence}", hint=_GO_HINT) from None
+            raise RefusedError(f"no component can read a certificate of this file: {error.sentence}",
+                               hint=_GO_HINT) from None
         if part := reading.unreadable(one):
             raise InputError(f"a certificate whose {part} cannot be read")
     return bundle

@@ -90,8 +90,8 @@ def test_of_a_bundle_the_signer_is_the_keys_own(authorities: Any, tree: Any) -> 
 def test_a_ca_that_cannot_be_read_to_the_end_is_named(tree: Any) -> None:
     """A certificate with an extension that is no DER of its kind signs nothing."""
     bad = tree.another_ca("basicConstraints = DER:04:01:00\n")
-    with pytest.raises(RefusedError, match="^here: no component can read a certificate in it: x509: invalid basic "
-                                           "constraints$"):
+    with pytest.raises(RefusedError, match="^here: no component can read a certificate of this file: x509: invalid "
+                                           "basic constraints$"):
         authority.load_authority(pem.dump_certificate(bad), pem.dump_key(tree.ca.key), now=tree.now,
                                  names=("here", "k"))
 

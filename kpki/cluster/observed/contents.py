@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .inventory import Found
 from ..finding import Finding
 from ... import pem
-from ...errors import InputError
+from ...errors import InputError, UnsupportedError
 from ...kubernetes import reading
 from ...kubernetes.go.certificate import parse
 from ...kubernetes.go.der import GoError
@@ -49,14 +49,14 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
         certificates = [pem.load_certificate(one, encoding="DER") for one in found]
     except GoError as error:
         cause = "weak-signature-or-key" if error.sentence == UNSUPPORTED_CURVE else "malformed-x509"
-        return (), Finding(cause, "", "", f"no component can read a certificate in it: {error.sentence}",
+        return (), Finding(cause, "", "", f"no component can read a certificate of this file: {error.sentence}",
                            got=error.sentence)
     except InputError as error:
         return (), Finding("malformed-x509", "", "", error.message)
     part = next(filter(None, map(reading.unreadable, certificates)), None)
     if part == reading.PUBLIC_KEY:
-        return (), Finding("weak-signature-or-key", "", "", "no component can use the public key of a certificate in "
-                           "it: its kind is unknown, or its numbers are no RSA key's", got=part)
+        return (), Finding("weak-signature-or-key", "", "", "no component can use the public key of a certificate of "
+                           "this file: an unknown kind, or numbers that are no RSA key's", got=part)
     if part:
         return (), Finding("malformed-x509", "", "", f"the {part} of a certificate in it cannot be read", got=part)
     return certificates, None
@@ -133,3 +133,12 @@ def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | 
         return None, Finding("weak-signature-or-key", found.path, row, "the RSA key has more than two primes: Go uses "
                              "it, and kpki can neither compare it nor sign with it", mild=True)
     return verdict.key, None
+
+
+def private_key_in(found: Found) -> PrivateKeyTypes | None:
+    """The private key of a file, also of one that no component can use; None if nobody can without a passphrase."""
+    data = found.data or b""
+    try:
+        return judge_private_key(data).key or pem.load_key(data)
+    except (InputError, UnsupportedError):
+        return None

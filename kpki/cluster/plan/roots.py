@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ..authority import (PASSPHRASE_HINT, Authority, check_ca, check_lasting, load_authority, load_bundle,
                          make_authority, make_key, sound_key)
 from ..desired.description import GIVEN_NAMES
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
-from ..observed.contents import read_certificates, read_key, read_public_keys, readable
+from ..observed.contents import private_key_in, read_certificates, read_key, read_public_keys, readable
 from ..observed.inventory import Found, refusal
 from ..rules.judged import Look
 from ... import pem
@@ -264,9 +264,9 @@ def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAcc
     for public_path, key_path in _places(row, wanted):
         key, public = _present(look(key_path)), _present(look(public_path))
         if key is not None and (loaded := _token_key(key_path, key.data or b"")) is not None:
-            half = pem.dump_public_key(loaded.public_key())
+            half = pem.dump_public_key(loaded[0].public_key())
             there = public.data if public and {*_public_keys(half)} <= {*_public_keys(public.data)} else half
-            pair = ServiceAccounts(row, key.data, there)
+            pair = ServiceAccounts(row, loaded[1], there)
             if alone is None or pair.public_key == alone.public_key:
                 return pair
         elif key is not None:
@@ -283,8 +283,12 @@ def _public_keys(data: bytes | None) -> list[bytes]:
     return read_public_keys(Found("", data), "")[0]
 
 
-def _token_key(path: str, data: bytes) -> PrivateKeyTypes | None:
-    """The key in *data*, None where Kubernetes cannot read it; a short RSA key is kept, whatever Go says of it now."""
+def _token_key(path: str, data: bytes) -> tuple[PrivateKeyTypes, bytes] | None:
+    """The key in *data*, and the PEM of it that Kubernetes reads; None where no token can be signed with it.
+
+    A short RSA key is kept, whatever Go says of it now, and a key that is only written in a form that Go does not read
+    is written anew: every token hangs on that key.
+    """
     if pem.is_encrypted(data):
         raise RefusedError(f"{path}: the service accounts' key is encrypted, and no component has a passphrase to give",
                            hint=f"decrypt it first: kpki pkey -in {path} -out PLAIN-KEY")
@@ -292,7 +296,13 @@ def _token_key(path: str, data: bytes) -> PrivateKeyTypes | None:
     if verdict.key is None and verdict.cause is None:
         raise RefusedError(f"{path}: the service accounts' key has more than two primes, and kpki can use no such key",
                            hint="keep it where it is, and leave it out of this workspace: the public half is enough")
-    return verdict.key if verdict.cause is None or isinstance(verdict.key, rsa.RSAPrivateKey) else None
+    if verdict.key is not None and (verdict.cause is None or isinstance(verdict.key, rsa.RSAPrivateKey)):
+        return verdict.key, data
+    key = private_key_in(Found(path, data))
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        return None
+    anew = pem.dump_key(key, form="traditional")
+    return (key, anew) if judge_private_key(anew, tokens=True).cause is None else None
 
 
 def make_service_accounts(pair: ServiceAccounts, *, algorithm: str, new_key: NewKey = make_key) -> None:

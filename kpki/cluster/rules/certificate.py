@@ -27,7 +27,7 @@ def ca_fault(path: str, row: str, certificate: Certificate, now: datetime) -> Fi
     if why:
         return Finding("ca-not-a-ca", path, row, f"it cannot be a CA: {why}", got=why, expected="CA:TRUE")
     if why := reading.weakness(certificate):
-        return Finding("weak-signature-or-key", path, row, f"Kubernetes refuses whatever it signs: {why}", got=why)
+        return Finding("weak-signature-or-key", path, row, f"Kubernetes refuses whatever the CA signs: {why}", got=why)
     return time_fault("expired-ca", path, row, certificate, now)
 
 
@@ -61,7 +61,7 @@ def weakness(path: str, row: str, chain: Sequence[Certificate], trusted: Sequenc
                            f"its RSA key has {key.key_size} bits, which Go refuses",
                            got=str(key.key_size), expected=f"{SHORTEST_RSA} or more")
         if why := reading.weakness(certificate):
-            return Finding("weak-signature-or-key", path, row, f"Go cannot use its key: {why}", got=why)
+            return Finding("weak-signature-or-key", path, row, f"Go cannot use the certificate's key: {why}", got=why)
     return None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..finding import Finding
-from ..observed.contents import read_certificates, read_key
+from ..observed.contents import private_key_in, read_certificates, read_key
 from ..observed.inventory import Inventory, found_at, kubeconfig_in
 from ..observed.use import Use
 from ...kubernetes.kubeconfig import Kubeconfig
@@ -131,7 +131,7 @@ def authority_keys(inventory: Inventory) -> dict[str, bytes]:
     found = {}
     for use in inventory.uses:
         if use.part == "key" and (use.purpose == "authority-key" or use.purpose.startswith("cluster-signing")):
-            key, _ = read_key(inventory.look(use.path), "ca")
+            key = private_key_in(inventory.look(use.path))
             if key is not None:
                 found[certificates.get(use.group, use.group)] = public_key_der(key)
     return found

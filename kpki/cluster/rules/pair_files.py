@@ -20,7 +20,7 @@ from ...kubernetes.layouts import KUBELET_CURRENT
 from ...stages.keys import public_key_der
 
 # What keeps the kubelet from reading its own store.
-_UNREADABLE = ("key-unreadable", "bad-pem", "malformed-x509")
+_UNREADABLE = ("key-unreadable", "bad-pem", "malformed-x509", "weak-signature-or-key")
 _SAME_DAY = timedelta(days=1)       # what recipes sign just after they made the CA, for as many days
 _LAST_TENTH = 10    # of its certificate's life: the kubelet has rotated the certificate long before
 
@@ -28,7 +28,7 @@ _LAST_TENTH = 10    # of its certificate's life: the kubelet has rotated the cer
 def pair_findings(pair: Pair, trust: Trust, places: Places, inventory: Inventory, now: datetime,
                   within: timedelta) -> Iterator[Finding]:
     """Everything that is wrong with one pair."""
-    unreadable = [fault for fault in pair.faults if fault.cause in _UNREADABLE]
+    unreadable = [fault for fault in pair.faults if fault.cause in _UNREADABLE and fault.severity == "error"]
     if unreadable and pair.path == KUBELET_CURRENT:
         yield Finding("kubelet-client-current-broken", pair.path, pair.row, "client certificate of the kubelet's own "
                       f"store cannot be used: {unreadable[0].message}")
@@ -36,6 +36,9 @@ def pair_findings(pair: Pair, trust: Trust, places: Places, inventory: Inventory
     causes = [fault.cause for fault in pair.faults]
     if causes == ["key-cert-mismatch"] * 2:
         yield replace(pair.faults[0], message=f"{pair.faults[0].message}: certificate and key are swapped")
+        return
+    if causes == ["weak-signature-or-key"] * 2:     # one key, in two files
+        yield pair.faults[0]
         return
     yield from pair.faults
     if not pair.chain:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from .facts import TrustFile
 from .judged import SECRET, ca_key_on_worker, exposed
 from ..finding import Finding
-from ..observed.contents import read_key
+from ..observed.contents import private_key_in
 from ..observed.inventory import Found, Inventory
 from ...kubernetes import reading
 from ...kubernetes.layouts import BOOTSTRAP
@@ -35,7 +35,7 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
         if path in shown:
             continue
         if SECRET in data:
-            key, _ = read_key(found, row)
+            key = private_key_in(found)
             if worker and path in places:
                 yield ca_key_on_worker(path, places[path])
             elif worker and key is not None and any(reading.certifies(one, public_key_der(key)) for one in authorities):

@@ -33,11 +33,12 @@ def test_what_go_reads_is_no_fault(name: str) -> None:
 
 @pytest.mark.parametrize(("data", "cause", "words"), [
     (authority(subject=cn("a@b", der.PRINTABLE)).der, "malformed-x509",
-     "no component can read a certificate in it: x509: invalid RDNSequence: invalid attribute value: invalid "
-     "PrintableString"),
+     "no component can read a certificate of this file: x509: invalid RDNSequence: invalid attribute value: "
+     "invalid PrintableString"),
     (authority(only=[extension("1.2.3", b"\5\0")] * 2).der, "malformed-x509",
-     'no component can read a certificate in it: x509: certificate contains duplicate extension with OID "1.2.3"'),
-    (b"\x30\0", "malformed-x509", "no component can read a certificate in it: x509: malformed tbs certificate")])
+     "no component can read a certificate of this file: x509: certificate contains duplicate extension with OID "
+     '"1.2.3"'),
+    (b"\x30\0", "malformed-x509", "no component can read a certificate of this file: x509: malformed tbs certificate")])
 def test_what_go_cannot_read_is_one_fault_in_its_words(data: bytes, cause: str, words: str) -> None:
     """A whole certificate beside it does not help: Go takes none of the file."""
     block = pem.armour(data, "CERTIFICATE")

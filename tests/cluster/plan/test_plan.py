@@ -1,6 +1,7 @@
 """Wanted − found → steps and files, in memory: what is made, what stays, what waits, and which CA is taken."""
 from __future__ import annotations
 
+import subprocess
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,9 @@ from kpki.cluster.observed.inventory import Found
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.errors import FileError, InputError, KpkiError, RefusedError
 from kpki.files import File
+from kpki.kubernetes.private_key import judge_private_key
 from kpki.kubernetes.profiles import find_profile
-from kpki.stages.keys import genpkey
+from kpki.stages.keys import genpkey, public_key_der
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 TEXT = """\
@@ -530,6 +532,22 @@ def test_a_short_service_accounts_key_still_signs(disk: Disk) -> None:
     for path in [path for path in disk.files if path.endswith(("sa.key", "sa.pub"))]:
         data = pem.dump_key(key) if path.endswith(".key") else pem.dump_public_key(key.public_key())
         disk.put(path, data, 0o600)
+    assert steps(disk.plan()) == []
+
+
+def test_a_service_accounts_key_is_not_lost_for_its_form(disk: Disk) -> None:
+    """With the parameters of its curve in full, which Go does not read, it is the same key, written anew."""
+    before = disk.files["pki/sa.key"].data
+    done = subprocess.run(["openssl", "ec", "-param_enc", "explicit"], input=before, check=True, capture_output=True)
+    paths = [path for path in disk.files if path.endswith("sa.key")]
+    for path in paths:
+        disk.put(path, done.stdout, 0o600)
+    assert {change for _, change, _ in steps(disk.plan())} == {
+        ":pki/sa.key", f"cp-1:{PKI}/sa.key", f"cp-2:{PKI}/sa.key"}
+    disk.apply(disk.plan())
+    assert {public_key_der(pem.load_key(disk.files[path].data)) for path in paths} == {
+        public_key_der(pem.load_key(before))}
+    assert {judge_private_key(disk.files[path].data, tokens=True).cause for path in paths} == {None}
     assert steps(disk.plan()) == []
 
 

@@ -10,9 +10,10 @@ from .leaf import leaf_remedy
 from .lines import command, comment
 from .situation import Situation, no_option
 from .subject import subject_option
+from ...authority import key_fault
 from ...finding import Finding
 from ...leaf_files import ca_path
-from ...observed.contents import read_certificates, read_key
+from ...observed.contents import private_key_in, read_certificates, read_key
 from ...observed.inventory import Found, kubeconfig_of
 from ...rules.certificate import ca_fault
 from ....kubernetes import reading
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")     # X.680 §41.4
 OF_THE_CA = ("outlives-ca", "strict-refused")       # no fault of it to the cluster
+_UNLOADED = ("bad-pem", "weak-signature-or-key")     # what is said of a private key that Go does not load
 _CA_DAYS = 3650
 _MAY_SIGN = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,digitalSignature,keyCertSign,cRLSign")
 
@@ -69,7 +71,7 @@ def _kept(path: str, here: Situation) -> Iterator[str]:
 
 def _authority_key(finding: Finding, place: Place, here: Situation) -> Iterator[str]:
     path = here.at(place.key)
-    if finding.cause == "encrypted-key":
+    if finding.cause == "encrypted-key" or finding.cause in _UNLOADED and _can_be_rewritten(place, here):
         yield command("kpki", "pkey", "-in", path, "-out", path)
     elif place.row == "ca" and here.ca_key is not None and finding.cause != "key-unreadable":
         if here.holds(place.key):
@@ -79,6 +81,12 @@ def _authority_key(finding: Finding, place: Place, here: Situation) -> Iterator[
         yield comment(f"no command makes a CA's key again: copy {place.key} from another control-plane host; if it is "
                       "lost on all of them, everything that it signed stays good until it ends, and then a new CA is "
                       "needed")
+
+
+def _can_be_rewritten(place: Place, here: Situation) -> bool:
+    """Whether a key that no component loads is only written as none reads it, as with a curve's parameters in full."""
+    key = private_key_in(here.inventory.look(place.key))
+    return key is not None and key_fault(key.public_key()) is None
 
 
 def _renewed(place: Place, here: Situation) -> Iterator[str]:
