@@ -82,6 +82,8 @@ COSTLY = {"yaml": (), "rich": (), "OpenSSL": (), "importlib.metadata": (), "pyda
           "typer": ("kpki/cli/",)}
 ONLY_IN = {"typer": "kpki/cli/", "rich": "kpki/cli/"}
 LONGEST = 400
+# What a script needs is gathered while its pieces are written, by and for one function.
+AT_WORK = {"kpki/cluster/script/steps.py"}
 DATA_ONLY = {"kpki/stages/objects.py"}
 
 
@@ -253,7 +255,22 @@ def docstrings(sources: Sources) -> list[str]:
     return complaints
 
 
-RULES: list[Rule] = [arrows, cluster_arrows, front_door, cycles, world, costly, length, docstrings]
+def values(sources: Sources) -> list[str]:
+    """The dataclasses of cluster/ are frozen, and nobody sets an attribute of what is not his own."""
+    complaints = []
+    for path, tree in package(sources):
+        for node in ast.walk(tree) if path.startswith("kpki/cluster/") and path not in AT_WORK else ():
+            if isinstance(node, ast.ClassDef):
+                said = [ast.unparse(one) for one in node.decorator_list]
+                complaints += [f"{path}:{node.lineno} {node.name} is not frozen" for one in said
+                               if one.startswith("dataclass") and "frozen=True" not in one]
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del) \
+                    and ast.unparse(node.value) not in ("self", "cls"):
+                complaints.append(f"{path}:{node.lineno} sets {ast.unparse(node)}")
+    return complaints
+
+
+RULES: list[Rule] = [arrows, cluster_arrows, front_door, cycles, world, costly, length, docstrings, values]
 
 PEM, STAGE, A, B = "kpki/pem.py", "kpki/stages/keys.py", "kpki/cluster/plan/a.py", "kpki/cluster/plan/b.py"
 RUN, CLI, DOOR, TEST = "kpki/lessons/runner.py", "kpki/cli/main.py", "kpki/__init__.py", "tests/test_x.py"
@@ -308,6 +325,10 @@ BAD: list[tuple[Rule, Sources]] = [
     (costly, {A: "def f():\n    import typer"}),
     (costly, {CLI: "from rich.table import Table"}),
     (length, {PEM: "x = 1\n" * 401}),
+    (values, {A: "@dataclass\nclass A:\n    x: int"}),
+    (values, {A: "@dataclass(slots=True)\nclass A:\n    x: int"}),
+    (values, {A: "plan.shared = x"}),
+    (values, {A: "self.plan.shared |= x"}),
     (docstrings, {PEM: "x = 1"}),
     (docstrings, {TEST: "class TestX:\n    def test_y(self):\n        assert True"}),
 ]
@@ -319,6 +340,8 @@ GOOD: list[tuple[Rule, Sources]] = [
     (front_door, {DOOR: "TABLE = {'a': 'client'}\nif TYPE_CHECKING:\n    from kpki.pem import load_key"}),
     (cycles, {A: "from . import b, c", B: "from .c import f", "kpki/cluster/plan/c.py": "import os"}),
     (cycles, {DOOR: "if TYPE_CHECKING:\n    from kpki.cli import main", CLI: "import kpki"}),
+    (values, {A: "@dataclass(frozen=True)\nclass A:\n    x: int\n    def f(self):\n        self.y = plan.shared",
+              STAGE: "@dataclass\nclass A:\n    x: int"}),
     (world, {"kpki/files.py": "import os\nopen('x')\nos.rename('x', 'y')"}),
     (world, {A: "import os\ndef f(name):\n    return os.path.join(name, opener.open)"}),
     (world, {A: "ssl = random = 1\nf(ssl, random.choice, time.time)"}),

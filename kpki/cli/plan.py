@@ -78,14 +78,14 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
         if explain:
             _explain(planned, words)
         with _progress(len(cluster.hosts), quiet=quiet) as done:
-            steps = carry_out(planned, folder, now=now, done=done, waiting=waiting)
+            steps = carry_out(planned, folder, now=now, done=done, waiting=waiting, warnings=warnings)
             written, made, changed = list[Step](), Made(), Changed()
             for step in steps:
                 made.setdefault(step.host, Counter())[step.action] += 1
                 changed.setdefault(step.host, set()).add(step.path)
                 if json:
                     written.append(step)
-    words.warn([*dict.fromkeys(warnings + planned.warnings)])
+    words.warn(warnings)
     if json:
         put_json({"written": [{"host": one.host, "path": one.path, "row": one.row, "action": one.action}
                               for one in written], "waiting": [_waiting(one) for one in waiting]})

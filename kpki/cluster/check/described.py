@@ -21,7 +21,7 @@ from ..plan.of_workspace import plan_of
 from ..plan.plan import Plan, Tally
 from ..plan.roots import copies
 from ..rules.judge import judge
-from ..rules.leaves import WITHIN, Judge
+from ..rules.context import WITHIN, RowContext
 from ..workspace import looker_in, read_cluster
 from ...errors import AccessError, KpkiError
 from ...kubernetes.layouts import WORKSPACE
@@ -152,7 +152,7 @@ def _broken_authorities(cluster: Cluster, folder: str, look: Callable[[str], Fou
     wanted = Wanted(cluster)
     for row in wanted.of_workspace():
         if row.profile.kind == "ca" and GIVEN_NAMES[row.name] not in cluster.authorities:
-            faults = judge(row, look, Judge(node="", now=now)).findings
+            faults = judge(row, look, RowContext(node="", now=now)).findings
             broken = [one for one in faults if one.cause not in ("file-missing", "encrypted-key")]
             for one in broken[:1]:
                 path, copy = next(copies(row, look, wanted), ("", ""))

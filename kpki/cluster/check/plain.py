@@ -18,7 +18,7 @@ from ..observed.inventory import PASSED_OVER, Found, Inventory, kubeconfig_of, l
 from ..rules.old_host import check_rows, rows_of
 from ..rules.judge import judge
 from ..rules.judged import SECRET
-from ..rules.leaves import WITHIN, Judge
+from ..rules.context import WITHIN, RowContext
 from ... import files, pem
 from ...errors import FileError, InputError
 from ...kubernetes import reading
@@ -178,8 +178,8 @@ def check_plain(plain: Plain, *, node: str, now: datetime, authorities: Sequence
         chain = read_certificates(look_at(row.place.certificate), "")[0] if row.place.certificate else []
         own = authorities if authorities is not None else [
             one for one in signers if chain and reading.is_named_issuer(one, chain[0])]
-        by = Judge(node="", now=now, within=within, authorities={"": own, "ca": authorities or ()} if own else {},
-                   sure=frozenset({"ca"} if authorities else ()))
+        by = RowContext(node="", now=now, within=within, sure=frozenset({"ca"} if authorities else ()),
+                        authorities={"": own, "ca": authorities or ()} if own else {})
         findings += [one for one in judge(row, look_at, by).findings if one.cause != "encrypted-key"]
     return [*dict.fromkeys(findings)]
 

@@ -14,7 +14,7 @@ from ..leaf_files import ca_path, leaf_files, leaf_task, signer_path
 from ..observed.inventory import Inventory, inspect_layout, kubeconfig_of, require
 from ..rules.judge import judge
 from ..rules.judged import Judged
-from ..rules.leaves import Judge
+from ..rules.context import RowContext
 from ... import files, pem
 from ...errors import InputError
 from ...kubernetes.kubeconfig import check_server
@@ -154,7 +154,7 @@ def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, 
         wanted = _described(cluster, node, row, led) or wanted
     judged = judge_host(there, wanted, now=now, authorities=load_bundle(ca.bundle), server=server)
     if judged.key is not None and algorithm is not None and key_algorithm(judged.key) != algorithm:
-        judged.key = None
+        judged = replace(judged, key=None)
     task = leaf_task(wanted, judged, there.look, renew=renew)
     if task.changes(wanted.place.kubeconfig) and wanted.kubeconfig and wanted.kubeconfig.server == _NO_SERVER:
         raise no_server(node.name)
@@ -187,14 +187,14 @@ def judge_host(there: Inventory, row: Row, *, now: datetime, authorities: Sequen
     *authorities* are the certificates of the CA that is to sign it; none where that is not known.
     """
     signer = row.profile.signer or ""
-    judged = judge(row, there.look, Judge(
+    judged = judge(row, there.look, RowContext(
         node=row.host or "", now=now, authorities={signer: authorities} if authorities else {},
         sure=frozenset({signer} if authorities else ()),
         authority_paths={signer_path(row, there.layout): signer}, warns=False))
     kubeconfig = kubeconfig_of(there.found, row.place)
-    judged.kubeconfig_right &= named_kubeconfig(there, row.place, server) is not None if row.place.by_path else \
+    led = named_kubeconfig(there, row.place, server) is not None if row.place.by_path else \
         kubeconfig is not None and server in (None, kubeconfig.server)
-    return judged
+    return replace(judged, kubeconfig_right=judged.kubeconfig_right and led)
 
 
 def named_kubeconfig(there: Inventory, place: Place, server: str | None) -> files.File | None:

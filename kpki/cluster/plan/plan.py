@@ -1,28 +1,30 @@
 """What is to be done: findings → ordered steps, and the files that they make. No disk: *look* says what is there."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
-from .roots import NewKey, Read, ServiceAccounts, load_root, load_service_accounts, make_root, make_service_accounts
+from .roots import (NewKey, Read, Root, ServiceAccounts, load_root, load_service_accounts, make_root,
+                    make_service_accounts)
 from ..authority import issue, make_key
 from ..desired.description import Cluster, Host
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
-from ..fleet.survey import Marks, key_mark, serial_mark, survey
+from ..fleet.survey import Marks, survey
 from ..leaf_files import RENEWED, Step, Task, leaf_files, leaf_task, step_of
 from ..observed.inventory import Found, refusal
-from ..rules.judge import judge
-from ..rules.judged import Judged, Look, exposed, serial_reused
-from ..rules.leaves import WITHIN, Judge, Kind
+from ..rules.context import RowContext
+from ..rules.issued import Proved
+from ..rules.judge import authority_marks, judge_among, marks_of
+from ..rules.judged import Judged, Look, exposed
 from ... import pem
 from ...clock import utc_now
 from ...errors import InputError
 from ...files import File
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SIGNER, Place
-from ...stages.keys import public_key_der
 
 DEFAULT_ALGORITHM = "ECDSA-P256"
 
@@ -80,95 +82,105 @@ def make_plan(cluster: Cluster, *, look: Look = nothing_there, read: Read | None
     *look* shows a file of the workspace by its path (default: nothing is there), *read* reads the CAs that the
     description names, *passphrase* opens their keys, *now* (UTC, None: the clock) is the moment. With *renew_before* a
     right certificate that ends within that time, or that check warns of, is made anew for its key. Raises InputError,
-    FileError or RefusedError where a CA that is there cannot be used: none is ever replaced. The steps of a plan raise
+    FileError or RefusedError if a CA that is there cannot be used: none is ever replaced. The steps of a plan raise
     AccessError if *look* could not read a file for lack of permission.
     """
-    return Plan(cluster, look, read or _unread, passphrase, now or utc_now(), renew_before)
+    moment, wanted, unread = now or utc_now(), Wanted(cluster), dict[str, None]()
+    rows, seen = tuple(wanted.of_workspace()), _noting(look, unread)
+    roots = {row.name: load_root(row, seen, wanted=wanted, read=read or _unread, passphrase=passphrase, now=moment)
+             for row in rows if row.profile.kind == "ca"}
+    pair = next((load_service_accounts(row, seen, wanted=wanted) for row in rows if row.profile.kind == "key"), None)
+    # the signer of a bundle alone is for a kube-controller-manager that signs: a host that gets the CA's key
+    root = roots.get("ca")
+    wanted = Wanted(cluster, bundled=root is not None and len(root.certificates) > 1 and root.host_key is not None)
+    context = RowContext.from_description(
+        now=moment, renew_before=renew_before, authorities={name: one.certificates for name, one in roots.items()},
+        signers={name: one.signer for name, one in roots.items() if one.signer}, servers=wanted.api_servers(),
+        unmade=frozenset(name for name, one in roots.items() if one.bundle is None),
+        service_accounts=pair.public_key if pair else None)
+    return Plan(cluster, look, moment, wanted, rows, roots, pair, context, renew_before is not None, tuple(unread))
 
 
 def _unread(path: str) -> bytes:
     raise InputError(f"{path}: a CA that the description names, and nothing reads it", hint="give make_plan a read=")
 
 
+def _noting(look: Look, unread: dict[str, None]) -> Look:
+    """*look*, with what the caller may not read added to *unread*."""
+    def noting(path: str) -> Found:
+        found = look(path)
+        if found.unread:
+            unread[found.unread] = None
+        return found
+    return noting
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be done for a cluster, host by host; nothing of a host is kept once it has been told."""
 
-    def __init__(self, cluster: Cluster, look: Look, read: Read, passphrase: bytes | None, now: datetime,
-                 renew_before: timedelta | None = None) -> None:
-        self.cluster, self.now, self.renew_before, self._look = cluster, now, renew_before, look
-        self.unread = dict[str, None]()     # the files and folders that the caller may not read, as far as looked for
-        self.warnings: list[str] = []
-        self.new_key: NewKey = make_key     # where keys of an algorithm come from
-        self.shared: frozenset[bytes] | None = None     # marks that several have, once looked into
-        self._proved = set[Kind]()
-        wanted = Wanted(cluster)
-        rows = wanted.of_workspace()
-        self.roots = {row.name: load_root(row, self.look, wanted=wanted, read=read, passphrase=passphrase, now=now)
-                      for row in rows if row.profile.kind == "ca"}
-        pairs = [load_service_accounts(row, self.look, wanted=wanted) for row in rows if row.profile.kind == "key"]
-        self.service_accounts: ServiceAccounts | None = pairs[0] if pairs else None
-        # the signer of a bundle alone is for a kube-controller-manager that signs: where a host gets the CA's key
-        root = self.roots.get("ca")
-        self.wanted = Wanted(cluster, bundled=root is not None and len(root.certificates) > 1
-                             and root.host_key is not None)
-        self.unmade = frozenset(name for name, root in self.roots.items() if root.bundle is None)
-        self._rows, self._servers, self._ca_keys = rows, self.wanted.api_servers(), self.wanted.layout.authority_keys()
-        self._authorities = {name: tuple(root.certificates) for name, root in self.roots.items()}
-        self._signers = {name: root.signer for name, root in self.roots.items() if root.signer}
-        self._service_accounts = self.service_accounts.public_key if self.service_accounts else None
-
-    def look(self, path: str) -> Found:
-        """A file of the workspace."""
-        found = self._look(path)
-        if found.unread:
-            self.unread[found.unread] = None
-        return found
+    cluster: Cluster
+    """The description."""
+    look: Look
+    """Shows a file of the workspace."""
+    now: datetime
+    """The moment (UTC)."""
+    wanted: Wanted
+    """The rows that follow from the description."""
+    rows: tuple[Row, ...]
+    """Those of the workspace itself."""
+    roots: Mapping[str, Root]
+    """The CAs by their rows."""
+    service_accounts: ServiceAccounts | None
+    """The pair that signs tokens, None if it belongs to nobody."""
+    context: RowContext
+    """What all rows are judged by."""
+    renews: bool
+    """Whether right certificates that check warns of are made anew."""
+    unread: tuple[str, ...]
+    """What the caller may not read of the files beside which CAs and pair may lie."""
 
     # What is to be done
 
-    def of_workspace(self) -> HostPlan:
+    def of_workspace(self, shared: frozenset[bytes] = frozenset(), proved: Proved | None = None) -> HostPlan:
         """What is to be done for the workspace itself: the CAs, the service accounts' pair, people's kubeconfigs."""
-        tasks, waiting = list[Task](), list[Waiting]()
-        for row in self._rows:
+        tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
+        look, by, proved = _noting(self.look, unread), replace(self.context, shared=shared), proved or Proved()
+        for row in self.rows:
             if row.profile.kind == "leaf":
-                self._add(row, self._judge(row, self.look, self._by(None, ())), self.look, tasks, waiting)
-            elif found := [*self._own_findings(row)]:
-                tasks.append(Task(row, tuple(step_of(row, one.path, self.look, found) for one in found)))
-        self._require()
+                self._add(row, judge_among(row, look, by, proved), look, tasks, waiting)
+            elif found := [*self._own_findings(row, look)]:
+                tasks.append(Task(row, tuple(step_of(row, one.path, look, found) for one in found)))
+        _require(unread)
         return HostPlan(None, tuple(tasks), tuple(waiting))
 
-    def of_host(self, host: Host, *, bare: bool = False) -> HostPlan:
-        """What is to be done for one host; *bare* says that nothing is there, and saves looking."""
-        tasks, waiting = list[Task](), list[Waiting]()
-        look = nothing_there if bare else self._look_at(host)
-        judged = self._judged(host, look)
+    def of_host(self, host: Host, shared: frozenset[bytes] = frozenset(), proved: Proved | None = None, *,
+                bare: bool = False) -> HostPlan:
+        """What is to be done for one host; *bare* says that nothing is there, and saves looking.
+
+        *shared* are the marks that several hosts have; whoever asks for many hosts gives all the same *proved*.
+        """
+        tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
+        look = nothing_there if bare else _noting(self._look_at(host), unread)
+        judged = self._judged(host, look, self._by(host, shared), proved or Proved())
         for row, one in judged:
             self._add(row, one, look, tasks, waiting)
-        self._require()
-        return HostPlan(host.name, tuple(tasks), tuple(waiting), _marks(host, judged))
+        _require(unread)
+        return HostPlan(host.name, tuple(tasks), tuple(waiting), marks_of(judged, host.name))
 
-    def _require(self) -> None:
-        """Raise AccessError if a file that was looked at is not the caller's to read: it may be right as it is."""
-        for path in self.unread:
-            raise refusal("", path)
-
-    def hosts(self) -> Iterator[HostPlan]:
-        """The workspace's own, then each host's; first of all which keys and serials there are twice is looked into."""
-        self._survey()
-        yield self.of_workspace()
+    def hosts(self, shared: frozenset[bytes] | None = None) -> Iterator[HostPlan]:
+        """The workspace's own, then each host's; *shared* are the marks that several have, None: they are looked for
+        first."""
+        shared, proved = self.shared() if shared is None else shared, Proved()
+        yield self.of_workspace(shared, proved)
         for host in self.cluster.hosts:
-            yield self.of_host(host)
+            yield self.of_host(host, shared, proved)
 
-    def _survey(self) -> None:
-        if self.shared is None:
-            hosts = self.cluster.hosts
-            _, self.shared, _ = survey(lambda number: (None, self.of_host(hosts[number]).marks), range(len(hosts)),
-                                       self.authority_keys(), 1)
-
-    def authority_keys(self) -> Marks:
-        """The keys of the CAs that are there: no leaf may have one of them."""
-        return tuple((key_mark(public_key_der(certificate.public_key())), b"") for root in self.roots.values()
-                     for certificate in root.certificates)
+    def shared(self) -> frozenset[bytes]:
+        """The marks of keys and serial numbers that several hosts have; every host is looked at."""
+        hosts, proved = self.cluster.hosts, Proved()
+        return survey(lambda number: (None, self.of_host(hosts[number], proved=proved).marks), range(len(hosts)),
+                      authority_marks(self.context), 1)[1]
 
     def steps(self) -> Iterator[Step]:
         """Every step, in order."""
@@ -181,7 +193,7 @@ class Plan:
             yield from one.waiting
 
     def _held(self, row: Row) -> Row:
-        """A CA's row without its key, where no host gets that: it is encrypted, or kept elsewhere."""
+        """A CA's row without its key if no host gets that: it is encrypted, or kept elsewhere."""
         root = self.roots.get(row.name)
         if row.profile.kind == "ca" and row.with_key and root and (root.encrypted or not root.can_sign):
             return replace(row, with_key=False)
@@ -190,31 +202,10 @@ class Plan:
             return replace(row, with_key=False)
         return row
 
-    def _by(self, host: Host | None, rows: Sequence[Row], *, warns: bool = False) -> Judge:
-        """What a host's *rows*, or with None the workspace's, are judged by."""
-        return Judge(node=host.name if host else "", now=self.now, authorities=self._authorities,
-                     sure=frozenset(self.roots), exact=True, signers=self._signers, servers=self._servers,
-                     unmade=self.unmade, service_accounts=self._service_accounts,
-                     authority_paths={row.place.certificate: row.name for row in rows if row.profile.kind == "ca"},
-                     forbidden=self._ca_keys if host and not host.roles else (),
-                     warns=warns or self.renew_before is not None, proved=self._proved,
-                     within=WITHIN if self.renew_before is None else self.renew_before)
-
-    def _judge(self, row: Row, look: Look, by: Judge) -> Judged:
-        """What was found of a row; a leaf's key or serial number that another has too is not its own."""
-        judged = judge(row, look, by)
-        shared = self.shared or frozenset()     # a key under another's certificate may still be a CA's
-        if row.profile.kind != "leaf" or judged.key is None or judged.of_another_host or judged.own and not shared:
-            return judged
-        place, mark = row.place, _key_mark(judged)
-        if mark in (shared if judged.own else {one for one, _ in self.authority_keys()}):
-            path = place.key or f"{place.kubeconfig}#users/{row.kubeconfig.user_name if row.kubeconfig else ''}"
-            judged.findings.append(Finding("shared-key", path, row.name, "another host has the same private key"))
-            judged.key = None
-        elif judged.chain and serial_mark(judged.chain[0])[0] in shared:
-            judged.findings += [serial_reused(row, judged.chain[0])]
-            judged.pair_right = False
-        return judged
+    def _by(self, host: Host, shared: frozenset[bytes], *, warns: bool = False) -> RowContext:
+        """What the rows of a host are judged by."""
+        return replace(self.context, node=host.name, shared=shared, warns=warns or self.renews,
+                       forbidden=() if host.roles else self.wanted.layout.authority_keys())
 
     def _add(self, row: Row, judged: Judged, look: Look, tasks: list[Task], waiting: list[Waiting]) -> None:
         if row.profile.kind == "leaf":
@@ -233,15 +224,16 @@ class Plan:
     def _is_renewed(self, row: Row, judged: Judged) -> bool:
         """Whether a right certificate is made anew, because that was asked for and mends what check warns of."""
         causes = {one.cause for one in judged.findings if one.row == row.name} & RENEWED
-        if self.renew_before is None or not causes or not judged.chain:
+        if not self.renews or not causes or not judged.chain:
             return False
-        signer = self._signers.get(row.profile.signer or "")    # no leaf is issued past its end
+        signer = self.context.signers.get(row.profile.signer or "")     # no leaf is issued past its end
         return causes != {"expiring-soon"} or signer is None \
             or judged.chain[0].not_valid_after_utc < signer.not_valid_after_utc
 
     def _copy_task(self, row: Row, judged: Judged, look: Look) -> Task:
         """A CA or the service accounts' pair on a host: files that are not what the workspace has are replaced."""
-        unmade = row.name in self.unmade or row.profile.kind == "key" and self._service_accounts is None
+        by = self.context
+        unmade = row.name in by.unmade or row.profile.kind == "key" and by.service_accounts is None
         wrong = {finding.path for finding in judged.findings}
         steps = [step_of(row, path, look, judged.findings) for path in row.paths() if unmade or path in wrong]
         steps += [Step("remove", row.host, one.path, one.row, (one.cause,)) for one in judged.findings
@@ -252,12 +244,14 @@ class Plan:
         """Whether the workspace, or a control-plane host's tree in it, holds the private key of a CA's row."""
         return self.roots[row].key_pem is not None
 
-    def _own_findings(self, row: Row) -> Iterator[Finding]:
+    # What is wrong
+
+    def _own_findings(self, row: Row, look: Look) -> Iterator[Finding]:
         """The workspace's own CA or service accounts' pair: what of it is missing, or can be read by others."""
         signer = self.roots[row.name] if row.profile.kind == "ca" else self.service_accounts
         assert signer is not None
         for path in row.paths():
-            found, is_key = self.look(path), path == row.place.key
+            found, is_key = look(path), path == row.place.key
             if is_key and not signer.keeps_key or found.unread:
                 continue
             if found.missing:
@@ -274,73 +268,73 @@ class Plan:
     def check(self, processes: int = 1, tally: Callable[[], Tally] = Tally) -> Iterator[Checked]:
         """What is wrong with the workspace itself, then with each host's tree, warnings too; every host is looked at
         once, by so many *processes*. What *tally* says after each look goes with it."""
-        hosts, self.shared = self.cluster.hosts, None
+        hosts, proved = self.cluster.hosts, Proved()
 
-        def look(number: int) -> tuple[Checked, Marks]:
-            judged = self._judged(host := hosts[number], self._look_at(host), warns=True)
+        def look(number: int, shared: frozenset[bytes] = frozenset()) -> tuple[Checked, Marks]:
+            host = hosts[number]
+            judged = self._judged(host, self._look_at(host), self._by(host, shared, warns=True), proved)
             findings = dict.fromkeys(replace(finding, host=host.name) for _, one in judged for finding in one.findings)
-            return Checked(host.name, tuple(findings), tally()), _marks(host, judged)
+            return Checked(host.name, tuple(findings), tally()), marks_of(judged, host.name)
 
         if processes > 1:
             look(0)     # what one host proves is proved for all, and what was imported for it is there for all
         tally()
-        seen, self.shared, again = survey(look, range(len(hosts)), self.authority_keys(), processes)
-        for number, one in zip(again, survey(look, again, (), processes)[0]):
+        seen, shared, again = survey(look, range(len(hosts)), authority_marks(self.context), processes)
+        for number, one in zip(again, survey(partial(look, shared=shared), again, (), processes)[0]):
             seen[number] = one
-        own = [finding for row in self._rows for finding in (
-            self._judge(row, self.look, self._by(None, (), warns=True)).findings if row.profile.kind == "leaf"
-            else self._own_findings(row))]
+        by = replace(self.context, shared=shared, warns=True)
+        own = [finding for row in self.rows for finding in (
+            judge_among(row, self.look, by, proved).findings if row.profile.kind == "leaf"
+            else self._own_findings(row, self.look))]
         yield Checked(None, tuple(dict.fromkeys(own)), tally())
         yield from seen
 
-    def host_findings(self, host: Host, look: Look | None = None,
-                      counts: Callable[[Place], bool] = lambda place: True) -> Iterator[Finding]:
-        """Everything that is wrong with one host's tree, which *look* shows by its own paths, None: the workspace's.
-
-        *counts* says of which places.
-        """
-        for _, judged in self._judged(host, look or self._look_at(host), counts, warns=True):
+    def host_findings(self, host: Host, look: Look, counts: Callable[[Place], bool]) -> Iterator[Finding]:
+        """Everything that is wrong with one host's tree, which *look* shows by its own paths; *counts* says of which
+        places."""
+        for _, judged in self._judged(host, look, self._by(host, frozenset(), warns=True), Proved(), counts):
             yield from judged.findings
 
-    def _judged(self, host: Host, look: Look, counts: Callable[[Place], bool] = lambda place: True, *,
-                warns: bool = False) -> list[tuple[Row, Judged]]:
+    def _judged(self, host: Host, look: Look, by: RowContext, proved: Proved,
+                counts: Callable[[Place], bool] = lambda place: True) -> list[tuple[Row, Judged]]:
         """The rows of a host, and what was found of each."""
         rows = [row for row in map(self._held, self.wanted.of_host(host)) if counts(row.place)]
-        by = self._by(host, rows, warns=warns)
-        return [(row, self._judge(row, look, by)) for row in rows]
+        by = replace(by, authority_paths={row.place.certificate: row.name for row in rows if row.profile.kind == "ca"})
+        return [(row, judge_among(row, look, by, proved)) for row in rows]
 
     def _look_at(self, host: Host) -> Look:
         """How one host's tree looks, by its own paths."""
         tree = f"{NODES_FOLDER}/{host.name}/"
-
-        def look(path: str) -> Found:
-            found = self.look(tree + path)
-            return replace(found, path=path)
-        return look
+        return lambda path: replace(self.look(tree + path), path=path)
 
     # The files
 
-    def files(self) -> Iterator[File]:
-        """The files that the plan makes, each as (path in the workspace, data, mode), keys and all; no disk."""
+    def files(self, *, new_key: NewKey = make_key, warnings: list[str] | None = None) -> Iterator[File]:
+        """The files that the plan makes, each as (path in the workspace, data, mode), keys and all; no disk.
+
+        *new_key* makes a key of an algorithm; lines to be told to a person are added to *warnings*.
+        """
+        made, told = self.with_roots(new_key), [] if warnings is None else warnings
         for one in self.hosts():
-            yield from self.make(one)
+            yield from made.make(one, new_key=new_key, warnings=told)
 
-    def make(self, plan: HostPlan) -> list[File]:
-        """The files of one host's plan. The workspace's own plan comes first: it makes the CAs."""
-        if plan.host is None:
-            self.make_roots()
+    def with_roots(self, new_key: NewKey = make_key) -> Plan:
+        """The same plan, with the CAs and the service accounts' pair made that are not there yet."""
+        plan = self
+        for name, root in self.roots.items():
+            if root.bundle is None:
+                plan = replace(plan, roots={**plan.roots, name: make_root(
+                    root, algorithm=plan.algorithm, wanted=self.wanted, now=self.now, new_key=new_key)})
+        pair = self.service_accounts
+        if pair and pair.public_pem is None:
+            pair = make_service_accounts(pair, algorithm=plan.algorithm, new_key=new_key)
+        return replace(plan, service_accounts=pair)
+
+    def make(self, plan: HostPlan, *, new_key: NewKey = make_key, warnings: list[str]) -> list[File]:
+        """The files of one host's plan; the CAs of this plan are made (`with_roots`)."""
         folder = "" if plan.host is None else f"{NODES_FOLDER}/{plan.host}/"
-        return [replace(file, path=folder + file.path) for task in plan.tasks for file in self._contents(task)
-                if task.changes(file.path)]
-
-    def make_roots(self) -> None:
-        """Make the CAs and the service accounts' pair that are not there yet."""
-        for name in self.roots:
-            if self.roots[name].bundle is None:
-                make_root(self.roots[name], algorithm=self.algorithm, wanted=self.wanted, now=self.now,
-                          new_key=self.new_key)
-        if self.service_accounts and self.service_accounts.public_pem is None:
-            make_service_accounts(self.service_accounts, algorithm=self.algorithm, new_key=self.new_key)
+        return [replace(file, path=folder + file.path) for task in plan.tasks
+                for file in self._contents(task, new_key, warnings) if task.changes(file.path)]
 
     @property
     def algorithm(self) -> str:
@@ -348,35 +342,29 @@ class Plan:
         root = self.roots.get("ca")
         return self.cluster.algorithm or (root.authority.algorithm if root and root.authority else DEFAULT_ALGORITHM)
 
-    def _contents(self, task: Task) -> Iterator[File]:
+    def _contents(self, task: Task, new_key: NewKey, warnings: list[str]) -> Iterator[File]:
         """What the files of a row are to hold."""
         row, place, layout = task.row, task.row.place, self.wanted.layout
         if row.profile.kind == "leaf":
             root = self.roots[row.profile.signer or ""]
-            key = task.key or self.new_key(self.cluster.algorithm or root.ready().algorithm)
+            key = task.key or new_key(self.cluster.algorithm or root.ready().algorithm)
             chain = task.chain or (issue(root.ready(), row.profile, row.identity, key, now=self.now,
-                                         validity=self.cluster.validity, warnings=self.warnings),)
+                                         validity=self.cluster.validity, warnings=warnings),)
             yield from leaf_files(row, layout, chain=chain, key=key, bundle=self.roots["ca"].bundle or b"")
         elif row.profile.kind == "key":
-            assert self.service_accounts is not None
-            public_pem = self.service_accounts.public_pem or b""
-            yield File(place.certificate, public_pem, layout.mode(place, place.certificate))
+            assert self.service_accounts is not None and self.service_accounts.public_pem is not None
+            yield File(place.certificate, self.service_accounts.public_pem, layout.mode(place, place.certificate))
             yield File(place.key, self.service_accounts.key_pem or b"", KEY_MODE)
         else:
             root = self.roots[row.name]
+            assert root.bundle is not None
             bundle = pem.dump_certificate(root.signer) if place.only == SIGNER and root.signer else root.bundle
-            yield File(place.certificate, bundle or b"", CERTIFICATE_MODE)
+            yield File(place.certificate, bundle, CERTIFICATE_MODE)
             if place.key:
                 yield File(place.key, (root.key_pem if row.host is None else root.host_key) or b"", KEY_MODE)
 
 
-def _marks(host: Host, judged: Iterable[tuple[Row, Judged]]) -> Marks:
-    """What of a host's leaves no other may have."""
-    own = [one for row, one in judged if row.profile.kind == "leaf" and one.key is not None and one.is_hosts]
-    return (*((_key_mark(one), host.name.encode()) for one in own),
-            *(serial_mark(one.chain[0]) for one in own if one.chain))
-
-
-def _key_mark(judged: Judged) -> bytes:
-    assert judged.key is not None
-    return key_mark(judged.public_key or public_key_der(judged.key))
+def _require(unread: Mapping[str, None]) -> None:
+    """Raise AccessError if a file that was looked at is not the caller's to read: it may be right as it is."""
+    for path in unread:
+        raise refusal("", path)

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ..authority import (PASSPHRASE_HINT, Authority, check_ca, check_lasting, load_authority, load_bundle,
-                         make_authority, make_key, sound_key)
+                         make_authority, sound_key)
 from ..desired.description import GIVEN_NAMES
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
@@ -31,7 +31,7 @@ Read = Callable[[str], bytes]
 NewKey = Callable[[str], "PrivateKeyTypes"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Root:
     """A CA: its *bundle* (PEM), or none while it is still to be made; where it lies.
 
@@ -48,7 +48,7 @@ class Root:
     encrypted: bool = False
     kept: PrivateKeyTypes | None = field(default=None, repr=False)
     authority: Authority | None = None
-    certificates: Sequence[Certificate] = ()
+    certificates: tuple[Certificate, ...] = ()
 
     @property
     def can_sign(self) -> bool:
@@ -80,7 +80,7 @@ class Root:
         return self.authority
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ServiceAccounts:
     """The pair that signs tokens; the public half alone where the key is kept elsewhere.
 
@@ -138,8 +138,7 @@ def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: b
     given = wanted.cluster.authorities.get(GIVEN_NAMES.get(row.name, ""))
     if given is not None:
         data, key = read(given.certificate), read(given.key) if given.key else None
-        root = _loaded(row, data, key, given.certificate, given.key or "", passphrase, now)
-        root.given = True
+        root = replace(_loaded(row, data, key, given.certificate, given.key or "", passphrase, now), given=True)
         there = look(row.place.certificate).data
         if there is not None and not _same(there, root.certificates):
             raise InputError(f"{row.place.certificate}: another CA than {given.certificate}, which the description "
@@ -220,16 +219,15 @@ def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key
         certificates = load_bundle(data)
         for one in certificates:
             check_ca(one)
-    bundle = pem.dump_certificates(certificates)
-    root = Root(row, bundle, key, certificate_path, key_path, certificates=certificates)
-    root.encrypted = pem.is_encrypted(key or b"")
-    if key is None or root.encrypted and passphrase is None:
+    encrypted, authority = pem.is_encrypted(key or b""), None
+    if key is None or encrypted and passphrase is None:
         with about(certificate_path):
             check_lasting(certificates, now)
     else:
-        root.authority = load_authority(data, key, passphrase=passphrase if root.encrypted else None, now=now,
-                                        names=(certificate_path, key_path))
-    return root
+        authority = load_authority(data, key, passphrase=passphrase if encrypted else None, now=now,
+                                   names=(certificate_path, key_path))
+    return Root(row, pem.dump_certificates(certificates), key, certificate_path, key_path, encrypted=encrypted,
+                authority=authority, certificates=tuple(certificates))
 
 
 def _kept(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
@@ -245,12 +243,12 @@ def _kept(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
         return pem.load_key(data, passphrase)
 
 
-def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime, new_key: NewKey = make_key) -> None:
-    """Make a CA that is not there yet, in place: its key, unless one is kept, and its certificate."""
+def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime, new_key: NewKey) -> Root:
+    """A CA that is not there yet, made: its key, unless one is kept, and its certificate."""
     key = root.kept or new_key(algorithm)
-    root.authority = make_authority(root.row.profile, key, validity=wanted.cluster.ca_validity, now=now)
-    root.bundle, root.certificates = root.authority.bundle, [root.authority.certificate]
-    root.key_pem = pem.dump_key(key, form="traditional")
+    authority = make_authority(root.row.profile, key, validity=wanted.cluster.ca_validity, now=now)
+    return replace(root, bundle=authority.bundle, key_pem=pem.dump_key(key, form="traditional"), authority=authority,
+                   certificates=(authority.certificate,))
 
 
 def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAccounts:
@@ -305,8 +303,8 @@ def _token_key(path: str, data: bytes) -> tuple[PrivateKeyTypes, bytes] | None:
     return (key, anew) if judge_private_key(anew, tokens=True).cause is None else None
 
 
-def make_service_accounts(pair: ServiceAccounts, *, algorithm: str, new_key: NewKey = make_key) -> None:
-    """Make the pair that is not there yet, in place."""
+def make_service_accounts(pair: ServiceAccounts, *, algorithm: str, new_key: NewKey) -> ServiceAccounts:
+    """The pair that is not there yet, made."""
     key = new_key(algorithm)
-    pair.key_pem = pem.dump_key(key, form="traditional")
-    pair.public_pem = pem.dump_public_key(key.public_key())
+    return replace(pair, key_pem=pem.dump_key(key, form="traditional"),
+                   public_pem=pem.dump_public_key(key.public_key()))

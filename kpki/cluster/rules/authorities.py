@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .judged import SECRET, Judged, Look, ca_key_on_worker, exposed
 from .certificate import ca_fault, fingerprint
-from .leaves import Judge
+from .context import RowContext
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key, read_public_keys
@@ -20,36 +20,32 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def judge_authority(row: Row, look: Look, by: Judge) -> Judged:
+def judge_authority(row: Row, look: Look, by: RowContext) -> Judged:
     """A CA's file on a host: the CA that counts is in it, and where the host has its key, that is the CA's."""
     path, signer = row.place.certificate, by.signers.get(row.name)
     chain, finding = read_certificates(look(path), row.name)
     findings = [finding] if finding else []
     fault = _authority_fault(path, row, chain, by) if chain else None
     findings += [fault] if fault else []
-    judged = Judged(findings, chain=chain, pair_right=not findings)
+    right, own = not findings, row.with_key and row.place.key
     if by.forbidden and row.name == "ca":
-        judged.findings += [ca_key_on_worker(*one) for one in by.forbidden if _is_readable(look(one[0]))]
-    if by.forbidden or not (row.with_key and row.place.key) or fault:
-        return judged       # by a certificate that is wrong nothing can be said of the key
-    found = look(row.place.key)
-    if found.missing and not by.exact:
-        return judged       # a CA without its key is an external CA
+        findings += [ca_key_on_worker(*one) for one in by.forbidden if _is_readable(look(one[0]))]
+    # by a certificate that is wrong nothing can be said of the key; a CA without its key is an external CA
+    if by.forbidden or not own or fault or (found := look(row.place.key)).missing and not by.exact:
+        return Judged(tuple(findings), chain=tuple(chain), pair_right=right)
     key, finding = read_key(found, row.name)
     if finding is None and key is not None and chain \
             and not any(reading.certifies(one, keys.public_key_der(key)) for one in ([signer] if signer else chain)):
         finding = Finding("key-cert-mismatch", found.path, row.name, "the private key is not the CA certificate's")
-    judged.findings += [finding] if finding else []
-    judged.findings += exposed(found, row.name)
-    judged.key, judged.pair_right = key, not judged.findings
-    return judged
+    findings += [*([finding] if finding else []), *exposed(found, row.name)]
+    return Judged(tuple(findings), key=key, chain=tuple(chain), pair_right=not findings)
 
 
 def _is_readable(found: Found) -> bool:
     return not found.missing and not found.unread
 
 
-def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate], by: Judge) -> Finding | None:
+def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate], by: RowContext) -> Finding | None:
     """Why CA certificates are not the cluster's, or not good; what is wrong with the right CA's comes first."""
     expected = by.trusted(row.name) if row.name in by.sure else ()
     if row.name in by.sure and not expected and not by.exact:
@@ -82,7 +78,7 @@ def _called(row: str) -> str:
 
 
 def stranger(cause: str, path: str, row: Row, ca: str, certificates: Sequence[Certificate],
-             expected: Sequence[Certificate], by: Judge) -> Finding | None:
+             expected: Sequence[Certificate], by: RowContext) -> Finding | None:
     """Why CA certificates are not those of the CA's row *ca* that are *expected*, None where they are."""
     gone, another = (words.format(_called(ca)) for words in _STRANGERS[cause])
     if ca in by.unmade:
@@ -98,7 +94,7 @@ def stranger(cause: str, path: str, row: Row, ca: str, certificates: Sequence[Ce
                    expected=fingerprint(expected[there.index(False)]))
 
 
-def judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
+def judge_service_accounts(row: Row, look: Look, by: RowContext) -> Judged:
     """The pair that signs service-account tokens: the public key is the private key's, and the cluster's."""
     findings: list[Finding] = []
     public_keys, key = list[bytes](), None
@@ -116,4 +112,4 @@ def judge_service_accounts(row: Row, look: Look, by: Judge) -> Judged:
         if known and own is not None and own not in known:
             findings.append(Finding("sa-key-mismatch", path, row.name, "it is another key than the one that signs the "
                                     "service accounts' tokens: every token is refused"))
-    return Judged(findings, key=key, pair_right=not findings)
+    return Judged(tuple(findings), key=key, pair_right=not findings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .facts import Pair, TrustFile, authority_keys, pairs_of, row_of, trust_files_of
 from .kubeconfig_files import kubeconfig_faults
-from .leaves import WITHIN
+from .context import WITHIN
 from .names import Places, places_of
 from .pair_files import pair_findings
 from .secrets import is_worker, secret_findings

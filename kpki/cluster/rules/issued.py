@@ -27,6 +27,30 @@ _DIGESTS = ("sha256", "sha384", "sha512")
 _EXPONENT = 65537
 
 
+# What leaves have in common that a CA has issued: itself, their row, the bits of their keys.
+Kind = tuple["Certificate", str, int]
+_MOST_KINDS = 1024
+
+
+class Proved:
+    """The kinds of leaves of which one was judged in full, and nothing was wrong with it but its dates.
+
+    Whoever looks at many hosts makes one and hands it on. At most _MOST_KINDS are kept: of more each leaf is judged in
+    full.
+    """
+
+    def __init__(self) -> None:
+        self._kinds = set[Kind]()
+
+    def __contains__(self, kind: Kind) -> bool:
+        return kind in self._kinds
+
+    def add(self, kind: Kind) -> None:
+        """Remember a kind."""
+        if len(self._kinds) < _MOST_KINDS:
+            self._kinds.add(kind)
+
+
 class _Signer(NamedTuple):
     """What a CA puts into what it signs: its *subject*, and its own key's identifier, and the *key* that signs."""
 

@@ -1,30 +1,69 @@
-"""What is wrong with one row: what is found of it held against what is wanted of it."""
+"""What is wrong with one row: what is found of it held against what is wanted of it, and against what others have."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from .authorities import judge_authority, judge_service_accounts
-from .judged import Judged, Look
+from .context import RowContext
+from .issued import Proved
+from .judged import Judged, Look, serial_reused
 from .kubeconfigs import judge_kubeconfig
-from .leaves import Judge
 from .pair import judge_pair
 from ..desired.rows import Row
+from ..finding import Finding
+from ..fleet.survey import Marks, key_mark, serial_mark
+from ...stages.keys import public_key_der
 
 
-def judge(row: Row, look: Look, by: Judge) -> Judged:
-    """Hold what is found of a row against what is wanted of it. Raises nothing for what is in the tree."""
+def judge(row: Row, look: Look, by: RowContext, proved: Proved | None = None) -> Judged:
+    """Hold what is found of a row against what is wanted of it. Raises nothing for what is in the tree.
+
+    *proved* saves time on the leaves of many hosts.
+    """
     if row.profile.kind == "ca":
         return judge_authority(row, look, by)
     if row.profile.kind == "key":
         return judge_service_accounts(row, look, by)
-    place, judged = row.place, Judged()
+    place, pair, proved = row.place, Judged(), proved or Proved()
     if place.certificate or place.key:
         certificate, key = (look(path) if path else None for path in (place.certificate, place.key))
-        judged = judge_pair(row, certificate, key, by)
-    if place.kubeconfig:
-        config = judge_kubeconfig(row, look, by)
-        judged.kubeconfig_right = config.kubeconfig_right
-        judged.findings += [one for one in config.findings if one not in judged.findings]
-        if not place.certificate:
-            judged = replace(config, findings=judged.findings)
+        pair = judge_pair(row, certificate, key, by, proved)
+    if not place.kubeconfig:
+        return pair
+    config = judge_kubeconfig(row, look, by, proved)
+    findings = (*pair.findings, *(one for one in config.findings if one not in pair.findings))
+    return replace(pair if place.certificate else config, findings=findings, kubeconfig_right=config.kubeconfig_right)
+
+
+def judge_among(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
+    """The same of a row of one host among many: a leaf's key or serial number that another has too is not its own."""
+    judged = judge(row, look, by, proved)       # a key under another's certificate may still be a CA's
+    if row.profile.kind != "leaf" or judged.key is None or judged.of_another_host or judged.own and not by.shared:
+        return judged
+    place, mark = row.place, _key_mark(judged)
+    if mark in (by.shared if judged.own else {one for one, _ in authority_marks(by)}):
+        path = place.key or f"{place.kubeconfig}#users/{row.kubeconfig.user_name if row.kubeconfig else ''}"
+        fault = Finding("shared-key", path, row.name, "another host has the same private key")
+        return replace(judged, findings=(*judged.findings, fault), key=None)
+    if judged.chain and serial_mark(judged.chain[0])[0] in by.shared:
+        return replace(judged, findings=(*judged.findings, serial_reused(row, judged.chain[0])), pair_right=False)
     return judged
+
+
+def authority_marks(by: RowContext) -> Marks:
+    """The keys of the CAs that count: no leaf may have one of them."""
+    return tuple((key_mark(public_key_der(certificate.public_key())), b"")
+                 for certificates in by.authorities.values() for certificate in certificates)
+
+
+def marks_of(judged: Iterable[tuple[Row, Judged]], host: str) -> Marks:
+    """What of a host's leaves no other may have."""
+    own = [one for row, one in judged if row.profile.kind == "leaf" and one.key is not None and one.is_hosts]
+    return (*((_key_mark(one), host.encode()) for one in own),
+            *(serial_mark(one.chain[0]) for one in own if one.chain))
+
+
+def _key_mark(judged: Judged) -> bytes:
+    assert judged.key is not None
+    return key_mark(judged.public_key or public_key_der(judged.key))

@@ -1,7 +1,7 @@
 """What was found of a row, and what is wrong with it."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ Look = Callable[[str], Found]
 SECRET = b"PRIVATE KEY-----"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Judged:
     """What was found of a row, and what is wrong with it.
 
@@ -28,10 +28,10 @@ class Judged:
     those files can stay as they are, *own* is false for a key that the right certificate beside it is not for.
     """
 
-    findings: list[Finding] = field(default_factory=list)
-    key: PrivateKeyTypes | None = None
+    findings: tuple[Finding, ...] = ()
+    key: PrivateKeyTypes | None = field(default=None, repr=False)
     public_key: bytes = b""
-    chain: Sequence[Certificate] = ()
+    chain: tuple[Certificate, ...] = ()
     pair_right: bool = False
     kubeconfig_right: bool = False
     own: bool = True

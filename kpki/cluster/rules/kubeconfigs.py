@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from .authorities import stranger
 from .judged import Judged, Look, exposed
 from .certificate import ca_fault
-from .leaves import Judge
+from .context import RowContext
+from .issued import Proved
 from .pair import judge_pair
 from ..desired.rows import Row
 from ..finding import Finding
@@ -30,33 +31,32 @@ _NOTHING = Material()
 _UNREADABLE = ("file-missing", "key-unreadable", "bad-pem", "malformed-x509")
 
 
-def _judge_current(row: Row, certificate: Found, key: Found, by: Judge) -> Judged:
+def _judge_current(row: Row, certificate: Found, key: Found, by: RowContext, proved: Proved) -> Judged:
     """The pair that the kubelet has got for itself: one file, that a link leads to (client-go, util/certificate)."""
-    judged = judge_pair(row, certificate, key, by)
+    judged = judge_pair(row, certificate, key, by, proved)
     broken = next((one for one in judged.findings if one.cause in _UNREADABLE), None)
     if broken:
-        return Judged([Finding("kubelet-client-current-broken", broken.path, row.name, "the kubelet's own client "
-                               f"certificate cannot be used: {broken.message}")])
+        return Judged((Finding("kubelet-client-current-broken", broken.path, row.name, "the kubelet's own client "
+                               f"certificate cannot be used: {broken.message}"),))
     if not certificate.link and not certificate.unread and not judged.findings:
-        judged.findings.append(Finding("kubelet-client-current-broken", certificate.path, row.name, "it is a file, and "
-                                       "the kubelet, which wants a link here, will not rotate it", mild=True))
+        judged = replace(judged, findings=(Finding(
+            "kubelet-client-current-broken", certificate.path, row.name, "it is a file, and the kubelet, which wants a "
+            "link here, will not rotate it", mild=True),))
     return judged
 
 
-def judge_kubeconfig(row: Row, look: Look, by: Judge) -> Judged:
+def judge_kubeconfig(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
     """A kubeconfig: it can be read, leads to this cluster, trusts its CA, and a pair of its own is right."""
-    path, judged = row.place.kubeconfig, Judged()
+    path = row.place.kubeconfig
     found = look(path)
     data, finding = readable(found, row.name)
     if data is None:
-        judged.findings += [finding] if finding else []
-        return judged
+        return Judged((finding,) if finding else ())
     try:
         kubeconfig = _as_written(data, row, by) or load_kubeconfig(data)
     except InputError as error:
         where = f"{path}#{error.where}" if isinstance(error, KubeconfigError) else path
-        judged.findings.append(Finding("kubeconfig-broken", where, row.name, error.message))
-        return judged
+        return Judged((Finding("kubeconfig-broken", where, row.name, error.message),))
     user, cluster = f"{path}#users/{kubeconfig.user_name}", f"{path}#clusters/{kubeconfig.cluster_name}"
 
     def place_of(material: Material, where: str) -> str:
@@ -74,27 +74,25 @@ def judge_kubeconfig(row: Row, look: Look, by: Judge) -> Judged:
         if material == _NOTHING and row.name and not (kubeconfig.other_means and where == user
                                                       and not row.identity.user.startswith(NODE_PREFIX)):
             # whoever is no row may have other means, or trust other CAs
-            judged.findings.append(Finding("kubeconfig-broken", where, row.name, f"{owner} has no {what}"))
-            return judged
+            return Judged((Finding("kubeconfig-broken", where, row.name, f"{owner} has no {what}"),))
     pair = kubeconfig.certificate, kubeconfig.key
     named = {place_of(one, user) for one in pair}
-    judged.pair_right = True
+    judged = Judged(pair_right=True)
     if kubeconfig.certificate != _NOTHING and named - {row.place.certificate, row.place.key}:
         certificate, key = (taken(one, user) for one in pair)
-        judged = (_judge_current if KUBELET_CURRENT in named else judge_pair)(row, certificate, key, by)
+        judged = (_judge_current if KUBELET_CURRENT in named else judge_pair)(row, certificate, key, by, proved)
+    findings = [*judged.findings]
     if kubeconfig.authority != _NOTHING and place_of(kubeconfig.authority, cluster) not in by.authority_paths:
         authority = taken(kubeconfig.authority, cluster)
-        judged.findings += filter(None, [_kubeconfig_authority(authority, cluster, row, by)])
-    judged.findings += filter(None, [_server_fault(kubeconfig, cluster, row, by)])
+        findings += filter(None, [_kubeconfig_authority(authority, cluster, row, by)])
+    findings += filter(None, [_server_fault(kubeconfig, cluster, row, by)])
     if kubeconfig.key.data is not None or kubeconfig.token:
-        judged.findings += exposed(found, row.name,
-                                   "the token in it" if kubeconfig.token else "the key in it")
-    judged.kubeconfig_right = not any(one.severity == "error" and one.cause != "key-exposed"
-                                      for one in judged.findings)
-    return judged
+        findings += exposed(found, row.name, "the token in it" if kubeconfig.token else "the key in it")
+    right = not any(one.severity == "error" and one.cause != "key-exposed" for one in findings)
+    return replace(judged, findings=tuple(findings), kubeconfig_right=right)
 
 
-def _as_written(data: bytes, row: Row, by: Judge) -> Kubeconfig | None:
+def _as_written(data: bytes, row: Row, by: RowContext) -> Kubeconfig | None:
     """A kubeconfig that is just as kpki writes it, read in a fraction of the time; None for any other."""
     trusted, place = by.trusted("ca"), row.place
     if row.kubeconfig is None or not trusted:
@@ -114,7 +112,7 @@ def _bundle(certificates: tuple[Certificate, ...]) -> bytes:
     return pem.dump_certificates(certificates)
 
 
-def _kubeconfig_authority(found: Found, where: str, row: Row, by: Judge) -> Finding | None:
+def _kubeconfig_authority(found: Found, where: str, row: Row, by: RowContext) -> Finding | None:
     certificates, finding = read_certificates(found, row.name)
     if not certificates:
         return finding      # none is the caller's to read, if that is no finding
@@ -125,7 +123,7 @@ def _kubeconfig_authority(found: Found, where: str, row: Row, by: Judge) -> Find
     return faults[0] if all(faults) else None
 
 
-def _server_fault(kubeconfig: Kubeconfig, where: str, row: Row, by: Judge) -> Finding | None:
+def _server_fault(kubeconfig: Kubeconfig, where: str, row: Row, by: RowContext) -> Finding | None:
     """Whether the kubeconfig leads to an API server of the cluster; nothing to say where none is known."""
     try:
         url = urlsplit(kubeconfig.server)

@@ -1,14 +1,14 @@
 """What Kubernetes has against a leaf: whose it is, its time, its strength, its signer, its uses, its names."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .certificate import ca_fault, go_fault, node_fault, signer_of, subject_line, time_fault, weakness
+from .context import RowContext
 from ..authority import SHORTEST_RSA, day
 from ..desired.rows import Row
 from ..finding import Finding
@@ -18,54 +18,11 @@ from ...kubernetes.profiles import ADMINISTRATORS, MASTERS_GROUP, NODE_PREFIX
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-WITHIN = timedelta(days=30)
-Kind = tuple["Certificate", str, int]   # what leaves have in common that a CA has issued: itself, row, bits of the key
 # By whom a row is to be signed → the fault where it is signed by another.
 _SIGNER_CAUSES = {"etcd-ca": "etcd-peer-cert", "front-proxy-ca": "front-proxy-ca"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
-    """What a tree is judged by.
-
-    *node* is whose it is ("": nobody knows), *now* the moment (UTC), *authorities* the certificates that count by the
-    CA's row; *sure* names the CAs that a description, a person or what they signed speaks for, so that the tree's own
-    files are held against them. *signers* are those of them whose key signs, where that is known, *servers* the API
-    servers' names and addresses, where a description tells them, *service_accounts* the public
-    key (DER) that signs tokens. *exact* holds names and bundles against the description's, else only against what any
-    such row must have. *authority_paths* are the tree's own CA files, which are judged by themselves, and their rows;
-    *unmade* the CAs that are still to be made, so that nothing can be theirs, *faulty* those that something is wrong
-    with, so that nothing that follows from it is said of what they signed. *forbidden* are the places, and rows, of
-    the keys of CAs on a host that no role gives one. *warns* asks for warnings too, of what ends within *within*;
-    *proved* are the kinds of leaves of which one was judged in full, and nothing was wrong with it but its dates.
-    """
-
-    node: str
-    now: datetime
-    authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
-    sure: frozenset[str] = frozenset()
-    signers: Mapping[str, Certificate] = field(default_factory=dict)
-    servers: frozenset[str] | None = None
-    service_accounts: bytes | None = None
-    exact: bool = False
-    authority_paths: Mapping[str, str] = field(default_factory=dict)
-    unmade: frozenset[str] = frozenset()
-    faulty: frozenset[str] = frozenset()
-    forbidden: Sequence[tuple[str, str]] = ()
-    warns: bool = True
-    within: timedelta = WITHIN
-    proved: set[Kind] = field(default_factory=set)
-
-    def trusted(self, row: str | None) -> Sequence[Certificate]:
-        """The certificates of a CA's row that count; none where it is not known."""
-        return self.authorities.get(row or "", ())
-
-    def authority_path(self, row: str) -> str:
-        """Where the tree holds that CA, "" where it does not."""
-        return next((path for path, name in self.authority_paths.items() if name == row), "")
-
-
-def leaf_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
+def leaf_faults(path: str, chain: Sequence[Certificate], row: Row, by: RowContext) -> Iterator[Finding]:
     """The faults of a leaf, the root of them first: whose it is, its time, its signer, its uses, its names."""
     leaf, trusted = chain[0], by.trusted(row.profile.signer)
     client = "clientAuth" in row.profile.usages
@@ -78,13 +35,13 @@ def leaf_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) ->
     yield from _go_faults(path, chain, row, by)
 
 
-def _go_faults(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
+def _go_faults(path: str, chain: Sequence[Certificate], row: Row, by: RowContext) -> Iterator[Finding]:
     if row.profile.signer not in by.faulty and (fault := go_fault(
             path, row.name, chain, by.trusted(row.profile.signer), row.profile.usages, by.now)):
         yield fault
 
 
-def _identity_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | None:
+def _identity_fault(path: str, leaf: Certificate, row: Row, by: RowContext) -> Finding | None:
     subject = reading.certificate_subject(leaf)
     if row.identity.user.startswith(NODE_PREFIX):
         return node_fault(path, row.name, subject, by.node)
@@ -107,7 +64,7 @@ def _identity_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Findin
                    expected=subject_line(row.identity.user, wanted))
 
 
-def _signer_fault(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Finding | None:
+def _signer_fault(path: str, chain: Sequence[Certificate], row: Row, by: RowContext) -> Finding | None:
     """Whether the chain ends at one of the CAs that count; nothing to say where none is known."""
     cause = _SIGNER_CAUSES.get(row.profile.signer or "", "unknown-authority")
     if row.profile.signer in by.unmade:
@@ -132,7 +89,7 @@ def _usage_fault(path: str, leaf: Certificate, row: Row) -> Finding | None:
     return None
 
 
-def _name_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | None:
+def _name_fault(path: str, leaf: Certificate, row: Row, by: RowContext) -> Finding | None:
     """Whether a server's certificate has the names and addresses that it is reached by."""
     if row.profile.sans == "none":
         return None
@@ -161,7 +118,7 @@ def _name_fault(path: str, leaf: Certificate, row: Row, by: Judge) -> Finding | 
     return None
 
 
-def leaf_warnings(path: str, chain: Sequence[Certificate], row: Row, by: Judge) -> Iterator[Finding]:
+def leaf_warnings(path: str, chain: Sequence[Certificate], row: Row, by: RowContext) -> Iterator[Finding]:
     """What is not wrong with a leaf yet, or for some only."""
     from ...stages.verification.verify import verify
     leaf, ca_row, key = chain[0], row.profile.signer or "", chain[0].public_key()
@@ -185,7 +142,8 @@ def leaf_warnings(path: str, chain: Sequence[Certificate], row: Row, by: Judge) 
 DATES = frozenset({"expiring-soon", "outlives-ca"})
 
 
-def date_warnings(path: str, leaf: Certificate, signer: Certificate | None, row: Row, by: Judge) -> Iterator[Finding]:
+def date_warnings(path: str, leaf: Certificate, signer: Certificate | None, row: Row,
+                  by: RowContext) -> Iterator[Finding]:
     """What the dates of a leaf that is valid now warn of, its CA's beside them."""
     end = leaf.not_valid_after_utc
     if (left := end - by.now) < by.within:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from .judge import judge
 from .judged import ca_key_on_worker, exposed, serial_reused
 from .certificate import ca_fault
-from .leaves import WITHIN, Judge
+from .context import WITHIN, RowContext
 from ..desired.rows import Row
 from ..finding import Finding
 from ..fleet.survey import serial_mark
@@ -60,10 +60,9 @@ def check_rows(rows: Sequence[Row], inventory: Inventory, *, node: str, now: dat
         elected["ca"] = _Elected(authorities, sure=True)
     faulty = {name for name, one in elected.items() if one.certificates
               and all(ca_fault("", name, certificate, now) for certificate in one.certificates)}
-    by = Judge(node=node, now=now, authorities={name: one.certificates for name, one in elected.items()},
-               sure=frozenset(name for name, one in elected.items() if one.sure), faulty=frozenset(faulty),
-               authority_paths=own, forbidden=inventory.layout.authority_keys() if worker else (),
-               within=within)
+    by = RowContext(node=node, now=now, authorities={name: one.certificates for name, one in elected.items()},
+                    sure=frozenset(name for name, one in elected.items() if one.sure), faulty=frozenset(faulty),
+                    authority_paths=own, forbidden=inventory.layout.authority_keys() if worker else (), within=within)
     judged = {row.place: judge(row, look, by) for row in rows}
     findings = [finding for one in judged.values() for finding in one.findings]
     findings += _reused_serials((row, one.chain[0]) for row in rows if (one := judged[row.place]).chain)
@@ -267,7 +266,7 @@ def _reused_serials(certificates: Iterable[tuple[Row, Certificate]]) -> Iterator
             yield serial_reused(row, leaf)
 
 
-def _other_keys(rows: Sequence[Row], inventory: Inventory, by: Judge) -> Iterator[Finding]:
+def _other_keys(rows: Sequence[Row], inventory: Inventory, by: RowContext) -> Iterator[Finding]:
     """What is wrong with private keys that no row speaks of: others can read them, or they are a CA's, on a worker."""
     spoken = {path for row in rows for path in row.place.files()} | {path for path, _ in by.forbidden}
     spoken |= {KUBELET_CURRENT, *_named(inventory, (row.place for row in rows))}

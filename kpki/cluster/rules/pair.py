@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .issued import is_as_issued, is_as_made
+from .context import RowContext
+from .issued import Kind, Proved, is_as_issued, is_as_made
 from .judged import SECRET, Judged, exposed
 from .certificate import signer_of
-from .leaves import DATES, Judge, Kind, date_warnings, leaf_faults, leaf_warnings
+from .leaves import DATES, date_warnings, leaf_faults, leaf_warnings
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key
@@ -26,23 +27,29 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def judge_pair(row: Row, certificate_found: Found | None, key_found: Found | None, by: Judge) -> Judged:
-    """What is wrong with a leaf and its key, each at its own path; None is a half that nobody asks for."""
+def judge_pair(row: Row, certificate_found: Found | None, key_found: Found | None, by: RowContext,
+               proved: Proved) -> Judged:
+    """What is wrong with a leaf and its key, each at its own path; None is a half that nobody asks for.
+
+    The leaf's kind is added to *proved* if nothing that the next leaf may have too is wrong with this one.
+    """
     findings: list[Finding] = []
     key, key_finding = read_key(key_found, row.name) if key_found else (None, None)
     if certificate_found is None:
-        return Judged([key_finding] if key_finding else exposed(key_found, row.name) if key_found else [], key=key)
+        findings = [key_finding] if key_finding else exposed(key_found, row.name) if key_found else []
+        return Judged(tuple(findings), key=key)
     issued = _as_issued(certificate_found, key, row, by) if key is not None and by.exact else None
-    if issued and (not by.warns or issued.kind in by.proved or _is_own(issued.signer, row, by)):
+    if issued and (not by.warns or issued.kind in proved or _is_own(issued.signer, row, by)):
         findings = exposed(key_found, row.name) if key_found else []
         if by.warns:
             findings += date_warnings(certificate_found.path, issued.leaf, issued.signer, row, by)
-        return Judged(findings, key=key, public_key=issued.public_key, chain=[issued.leaf], pair_right=True)
+        return Judged(tuple(findings), key=key, public_key=issued.public_key, chain=(issued.leaf,), pair_right=True)
     chain, finding = read_certificates(certificate_found, row.name)
     if chain and _only_serves(row) and _is_self_made(chain, by):
-        return Judged([Finding("kubelet-serving-self-signed", certificate_found.path, row.name, "the kubelet made it "
-                               "for itself: an API server with --kubelet-certificate-authority refuses it, and so does "
-                               "whoever else verifies it", got=reading.issuer_text(chain[0]))], key=key, chain=chain)
+        finding = Finding("kubelet-serving-self-signed", certificate_found.path, row.name, "the kubelet made it for "
+                          "itself: an API server with --kubelet-certificate-authority refuses it, and so does whoever "
+                          "else verifies it", got=reading.issuer_text(chain[0]))
+        return Judged((finding,), key=key, chain=tuple(chain))
     same = finding and key_finding and finding.cause == key_finding.cause in _ONE_FOR_BOTH
     swapped = same and finding and finding.cause == "key-cert-mismatch"
     if finding and swapped:
@@ -65,8 +72,9 @@ def judge_pair(row: Row, certificate_found: Found | None, key_found: Found | Non
     if issued and {one.cause for one in findings} <= _PASSING \
             and signer_of(chain, by.trusted(row.profile.signer)) == issued.signer \
             and not reading.limits_names(issued.signer):
-        by.proved.add(issued.kind)
-    return Judged(findings, key=key, chain=chain, pair_right=right, own=not (fault and wrong is key_found))
+        proved.add(issued.kind)
+    return Judged(tuple(findings), key=key, chain=tuple(chain), pair_right=right,
+                  own=not (fault and wrong is key_found))
 
 
 # What is one fault of a certificate and its key: each lies in the other's place, or both are of one curve or size.
@@ -79,7 +87,7 @@ def _only_serves(row: Row) -> bool:
         and not row.place.by_path
 
 
-def _is_self_made(chain: Sequence[Certificate], by: Judge) -> bool:
+def _is_self_made(chain: Sequence[Certificate], by: RowContext) -> bool:
     """Whether a chain ends at a CA of its own, as the kubelet's does that has made its serving certificate itself."""
     return reading.is_named_issuer(chain[-1], chain[-1]) and not any(
         reading.is_same_authority(chain[-1], one) for one in by.trusted("ca"))
@@ -94,7 +102,7 @@ class _Issued(NamedTuple):
     kind: Kind
 
 
-def _is_own(signer: Certificate, row: Row, by: Judge) -> bool:
+def _is_own(signer: Certificate, row: Row, by: RowContext) -> bool:
     """Whether the CA of a row is one that kpki has made, and in its time: then nothing else can be wrong with it."""
     return (by.trusted(row.profile.signer)[0] == signer and is_as_made(signer, find_profile(row.profile.signer or ""))
             and signer.not_valid_before_utc <= by.now <= signer.not_valid_after_utc)
@@ -104,7 +112,7 @@ def _is_own(signer: Certificate, row: Row, by: Judge) -> bool:
 _PASSING = DATES | {"key-exposed"}
 
 
-def _as_issued(found: Found, key: PrivateKeyTypes, row: Row, by: Judge) -> _Issued | None:
+def _as_issued(found: Found, key: PrivateKeyTypes, row: Row, by: RowContext) -> _Issued | None:
     """The certificate of a file, where it is just what kpki issues for that key, and in its time; else None."""
     if (block := pem.only_block(found.data or b"")) is None or block.label != "CERTIFICATE":
         return None

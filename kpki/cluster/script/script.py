@@ -28,7 +28,8 @@ def script_of(plan: Plan) -> Iterator[str]:
     """
     signers = {name: Signer(plan, root) for name, root in plan.roots.items()}
     used, needed, signing = set[str](), set[str](), set[str]()
-    hosts = plan.hosts()
+    shared = plan.shared()
+    hosts = plan.hosts(shared)
     workspace = next(hosts)     # every host has been looked at now: a file that may not be read ends the script unbegun
     yield shell.HEAD
     begun = False
@@ -46,7 +47,7 @@ def script_of(plan: Plan) -> Iterator[str]:
         signing |= part.signing
     if not begun:
         yield "\n# There is nothing to do.\n"
-        yield from (wait(one) for host in plan.hosts() for one in host.waiting)
+        yield from (wait(one) for host in plan.hosts(shared) for one in host.waiting)
         return
     yield "END\n"
     for path in dict.fromkeys(_outside(signers, needed, signing)):
@@ -58,7 +59,7 @@ def script_of(plan: Plan) -> Iterator[str]:
         yield shell.WORK
     yield shell.functions(used, locked=any(one.root.encrypted for one in chosen))
     yield shell.STEPS
-    for host in plan.hosts():
+    for host in plan.hosts(shared):
         yield from Steps(plan, signers, host).pieces()
 
 

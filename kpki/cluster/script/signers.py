@@ -1,7 +1,7 @@
 """A cluster's CA as the script sees it: which files it signs with, for how many days, with which hash."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from shlex import quote
@@ -26,16 +26,17 @@ def whole_days(validity: timedelta, now: datetime, *, least: int = 1) -> int:
     return max(least, min(validity // DAY, (datetime.max.replace(tzinfo=timezone.utc) - now) // DAY))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Signer:
     """A CA of the plan. All files are words for the shell, as they will be once the workspace's own steps are done."""
 
     plan: Plan
     root: Root
-    data: bytes | None = field(init=False, repr=False)      # of the workspace's certificate, where it is there
 
-    def __post_init__(self) -> None:
-        self.data = self.plan.look(self.root.row.place.certificate).data
+    @cached_property
+    def _data(self) -> bytes | None:
+        """What the workspace's own certificate file holds, None if it is not there."""
+        return self.plan.look(self.root.row.place.certificate).data
 
     @property
     def made(self) -> bool:
@@ -44,7 +45,7 @@ class Signer:
 
     @property
     def _plain(self) -> bool:
-        return self.made or self.data is None or self.data == self.root.bundle
+        return self.made or self._data is None or self._data == self.root.bundle
 
     @property
     def bundle(self) -> str:
@@ -81,7 +82,7 @@ class Signer:
 
     def prepared(self) -> str:
         """The commands after which its files are there, "" where they are as they lie."""
-        text = "" if self._plain else copied(self.data or b"", [*self.root.certificates],
+        text = "" if self._plain else copied(self._data or b"", [*self.root.certificates],
                                              quote(self.root.row.place.certificate), self.bundle)
         return text + (f"{self._cut(self.bundle)} > {self.certificate}\n" if self._place else "")
 

@@ -24,7 +24,7 @@ class Workspace:
 
     def __init__(self) -> None:
         self.cluster: Cluster = load_cluster(example_description("ssl"))
-        self.made = make_plan(self.cluster, now=NOW)
+        self.made = make_plan(self.cluster, now=NOW).with_roots()
         self.found = {one.path: Found(one.path, one.data, one.mode) for one in self.made.files()}
 
     def look(self, path: str) -> Found:

@@ -57,7 +57,7 @@ class Fleet:
         if ca is not None:
             self.put("pki/ca.crt", ca.bundle, 0o644)
             self.put("pki/ca.key", pem.dump_key(ca.key, form="traditional"))
-        self.made = make_plan(self.cluster, look=self.look, now=NOW)
+        self.made = make_plan(self.cluster, look=self.look, now=NOW).with_roots()
         for one in self.made.files():
             self.put(one.path, one.data, one.mode)
 

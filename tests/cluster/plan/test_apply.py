@@ -58,11 +58,11 @@ class Space:
             renew_before: timedelta | None = None) -> list[Step]:
         """apply, as the command calls it; what waits is in `waiting` and what is to be told in `warnings`."""
         self.waiting: list[Waiting] = []
+        self.warnings: list[str] = []
         with workspace.locked(str(self.folder), now):
             plan = plan_of(str(self.folder), now=now, renew_before=renew_before)
-            steps = [*apply(plan, str(self.folder), now=now, waiting=self.waiting, processes=processes)]
-        self.warnings = plan.warnings
-        return steps
+            return [*apply(plan, str(self.folder), now=now, waiting=self.waiting, warnings=self.warnings,
+                           processes=processes)]
 
     def left(self, now: datetime = LATER) -> list[Step]:
         """What a plan still has to do."""
@@ -165,9 +165,8 @@ def share(space: Space) -> None:
     shutil.copy(space.path(SERVER_KEY, "cp-1"), space.path(SERVER_KEY, "cp-2"))
     space.path(SERVER, "cp-2").unlink()
     plan = plan_of(str(space.folder), now=NOW)
-    plan.shared = frozenset()
     host = plan.of_host(plan.cluster.host("cp-2"))
-    for file in plan.make(host):
+    for file in plan.make(host, warnings=[]):
         space.path(file.path).write_bytes(file.data)
 
 
@@ -302,10 +301,11 @@ def test_several_processes_do_what_one_does(space: Space, tmp_path: Path) -> Non
     text = space.path("cluster.yaml").read_text() + "caCertificateValidityPeriod: 240h\n"
     other.path("cluster.yaml").write_text(text)
     told: list[tuple[int, int]] = []
-    plan = plan_of(str(other.folder), now=NOW)
-    steps = [*apply(plan, str(other.folder), now=NOW, done=lambda *one: told.append(one), processes=2)]
+    plan, warnings = plan_of(str(other.folder), now=NOW), list[str]()
+    steps = [*apply(plan, str(other.folder), now=NOW, done=lambda *one: told.append(one), warnings=warnings,
+                    processes=2)]
     assert {*steps} == {*plan_of(str(tmp_path), now=NOW, cluster=plan.cluster).steps()}
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)] and len(plan.warnings) == 1
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)] and len(warnings) == 1
     assert {name: content[0] for name, content in other.state().items()} == {
         name: content[0] for name, content in space.state().items()}
     assert other.left(NOW) == []

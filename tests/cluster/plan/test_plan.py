@@ -57,13 +57,13 @@ class Disk:
 
     def apply(self, plan: Plan) -> list[str]:
         """Do what a plan says; the paths that it wrote."""
-        made = []
+        made, complete = [], plan.with_roots()
         for host in plan.hosts():
             folder = f"nodes/{host.host}/" if host.host else ""
             for step in host.steps:
                 if step.action == "remove":
                     del self.files[folder + step.path]
-            for file in plan.make(host):
+            for file in complete.make(host, warnings=[]):
                 self.files[file.path] = file
                 made.append(file.path)
         return made
@@ -549,6 +549,20 @@ def test_a_service_accounts_key_is_not_lost_for_its_form(disk: Disk) -> None:
         public_key_der(pem.load_key(before))}
     assert {judge_private_key(disk.files[path].data, tokens=True).cause for path in paths} == {None}
     assert steps(disk.plan()) == []
+
+
+def test_a_plan_is_a_value() -> None:
+    """Making the CAs, or the files, changes nothing of a plan; nobody sets anything of it, each look starts anew."""
+    disk = Disk(load_cluster(TEXT))
+    plan = disk.plan()
+    before, complete = replace(plan), plan.with_roots()
+    assert [root.bundle for root in complete.roots.values()].count(None) == 0
+    assert len([*plan.files()]) == len(steps(plan)) == len(steps(complete))
+    assert plan == before != complete and [root.bundle for root in plan.roots.values()] == [None] * 3
+    with pytest.raises(AttributeError):
+        setattr(plan, "now", NOW)
+    with pytest.raises(AttributeError):
+        setattr(plan.roots["ca"], "bundle", b"")
 
 
 # Algorithms

@@ -10,8 +10,10 @@ from kpki import pem
 from kpki.cluster.authority import Authority, issue, make_authority, make_key
 from kpki.cluster.desired.description import example_description, load_cluster
 from kpki.cluster.desired.rows import Row, wanted_rows
-from kpki.cluster.rules.issued import is_as_issued, is_as_made
-from kpki.cluster.rules.leaves import Judge, leaf_faults, leaf_warnings
+from kpki.cluster.rules import issued
+from kpki.cluster.rules.context import RowContext
+from kpki.cluster.rules.issued import Proved, is_as_issued, is_as_made
+from kpki.cluster.rules.leaves import leaf_faults, leaf_warnings
 from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
 from kpki.stages import der
 from kpki.stages.certificates import Values, self_sign, sign
@@ -105,10 +107,21 @@ def test_what_kpki_makes_has_no_fault_in_full(algorithm: str) -> None:
     ca, key = make_ca(algorithm), public_key_der(make_key(algorithm))
     assert is_as_made(ca.certificate, CA) and not is_as_made(ca.certificate, ETCD_CA)
     for row in ROWS:
-        by = Judge(node=row.host or "", now=NOW, authorities={row.profile.signer or "": [ca.certificate]}, exact=True,
-                   sure=frozenset({row.profile.signer or ""}))
+        by = RowContext(node=row.host or "", now=NOW, authorities={row.profile.signer or "": [ca.certificate]},
+                        exact=True, sure=frozenset({row.profile.signer or ""}))
         chain = [leaf(ca, row, key)]
         assert [*leaf_faults("", chain, row, by), *leaf_warnings("", chain, row, by)] == []
+
+
+def test_what_is_proved_is_bounded(ca: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind that was added is known, and no other; of more than so many none is kept."""
+    monkeypatch.setattr(issued, "_MOST_KINDS", 2)
+    proved, kinds = Proved(), [(ca.certificate, "kubelet", bits) for bits in (256, 384, 2048)]
+    assert kinds[0] not in proved
+    for kind in kinds:
+        proved.add(kind)
+    assert [kind in proved for kind in kinds] == [True, True, False]
+    assert kinds[0] not in Proved()
 
 
 @pytest.mark.parametrize("change", ["nothing", "more", "fewer", "exponent", "sha1", "signature"])

@@ -94,9 +94,8 @@ def healthy(layout: str, algorithm: str, now: datetime) -> Healthy:
         made += 1
         return spare_key(kind, made - 1)
 
-    plan = make_plan(cluster, now=now)
-    plan.new_key = new_key
-    files = {one.path: one for one in plan.files()}
+    plan = make_plan(cluster, now=now).with_roots(new_key)
+    files = {one.path: one for one in plan.files(new_key=new_key)}
     return Healthy(cluster, text, files, {name: root.ready() for name, root in plan.roots.items()}, made, now)
 
 
