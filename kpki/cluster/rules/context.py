@@ -1,4 +1,4 @@
-"""What the rules judge by."""
+"""What the rules judge by: a host's own files tell it, or a description."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,51 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from .facts import Pair, TrustFile, authority_keys, pairs_of, trust_files_of
+from .names import Places, places_of
+from .trust import Trust, Verifiers, judge_trust
+from ..observed.inventory import Inventory
+from ...kubernetes.components import KUBELET
+
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 WITHIN = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeContext:
+    """What the files of a host are judged by."""
+
+    inventory: Inventory
+    """The host's files, and what its components read."""
+    node: str
+    """Whose host it is, "" if nobody knows."""
+    now: datetime
+    """The moment that counts (UTC)."""
+    within: timedelta
+    """What ends in that time is a warning."""
+    pairs: Sequence[Pair]
+    """The certificates that components show, with their keys."""
+    files: Sequence[TrustFile]
+    """The CA files by which components verify others."""
+    places: Places
+    """How the host is called, and where its components reach servers."""
+    trust: Trust
+    """Which CAs count for each pair, and what is wrong with signers."""
+
+    @classmethod
+    def from_tree(cls, inventory: Inventory, *, node: str, now: datetime, within: timedelta = WITHIN,
+                  given: Mapping[str, Sequence[Certificate]] = {}) -> TreeContext:
+        """The context of a host that no description speaks of; *given* are CAs that a person names, by row."""
+        registered = next((running.value("hostname-override").lower() for running in inventory.running
+                           if running.component == KUBELET.name and running.value("hostname-override")), node)
+        pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory, registered)
+        trust = judge_trust(Verifiers(
+            files=files, pairs=pairs, told=frozenset(running.component for running in inventory.running),
+            etcd_is_here=places.etcd_is_here, keys=authority_keys(inventory), given=given, now=now))
+        return cls(inventory=inventory, node=node, now=now, within=within, pairs=pairs, files=files, places=places,
+                   trust=trust)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,18 +2,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .facts import Pair, TrustFile, authority_keys, pairs_of, row_of, trust_files_of
+from .context import WITHIN, TreeContext
+from .facts import Pair, row_of
 from .kubeconfig_files import kubeconfig_faults
-from .context import WITHIN
-from .names import Places, places_of
 from .pair_files import pair_findings
 from .secrets import is_worker, secret_findings
 from .service_accounts import service_account_faults, signing_faults
-from .trust import Trust, Verifiers, judge_trust
 from ..finding import Finding
 from ..fleet.survey import serial_mark
 from ..observed.inventory import Inventory
@@ -27,45 +25,6 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a host is judged by."""
-
-    inventory: Inventory
-    """The host's files, and what its components read."""
-    node: str
-    """Whose host it is, "" if nobody knows."""
-    now: datetime
-    """The moment that counts (UTC)."""
-    within: timedelta
-    """What ends in that time is a warning."""
-    pairs: Sequence[Pair]
-    """The certificates that components show, with their keys."""
-    files: Sequence[TrustFile]
-    """The CA files by which components verify others."""
-    places: Places
-    """How the host is called, and where its components reach servers."""
-    trust: Trust
-    """Which CAs count for each pair, and what is wrong with signers."""
-
-    @classmethod
-    def from_tree(cls, inventory: Inventory, *, node: str, now: datetime, within: timedelta = WITHIN,
-                  given: Mapping[str, Sequence[Certificate]] = {}) -> Context:
-        """The context of a host that no description speaks of; *given* are CAs that a person names, by row."""
-        registered = next((running.value("hostname-override").lower() for running in inventory.running
-                           if running.component == KUBELET.name and running.value("hostname-override")), node)
-        pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory, registered)
-        trust = judge_trust(Verifiers(
-            files=files, pairs=pairs, told=frozenset(running.component for running in inventory.running),
-            etcd_is_here=places.etcd_is_here, keys=authority_keys(inventory), given=given, now=now))
-        return cls(inventory=inventory, node=node, now=now, within=within, pairs=pairs, files=files, places=places,
-                   trust=trust)
-
-    def is_told(self, component: str) -> bool:
-        """Whether the tree starts a component, so that the layout does not speak for it."""
-        return any(running.component == component for running in self.inventory.running)
-
-
 def check_node(inventory: Inventory, *, node: str, now: datetime,
                authorities: Mapping[str, Sequence[Certificate]] | Sequence[Certificate] | None = None,
                within: timedelta = WITHIN) -> list[Finding]:
@@ -76,7 +35,7 @@ def check_node(inventory: Inventory, *, node: str, now: datetime,
     warning. Raises nothing for what is in the tree.
     """
     given = authorities if isinstance(authorities, Mapping) else {"ca": authorities} if authorities else {}
-    context = Context.from_tree(inventory, node=node, now=now, within=within, given=given)
+    context = TreeContext.from_tree(inventory, node=node, now=now, within=within, given=given)
     findings = [*missing_files(context), *context.trust.findings]
     findings += (finding for pair in _without_alternatives(context) for finding in pair_findings(
         pair, context.trust, context.places, inventory, context.now, context.within))
@@ -90,7 +49,7 @@ def check_node(inventory: Inventory, *, node: str, now: datetime,
     return [*{(one.cause, one.path): one for one in reversed(findings)}.values()][::-1]
 
 
-def missing_files(context: Context) -> Iterator[Finding]:
+def missing_files(context: TreeContext) -> Iterator[Finding]:
     """Files that a component does not start without, and that are not there: each once, with all who want it."""
     inventory = context.inventory
     wanted: dict[str, list[Use]] = {}
@@ -149,7 +108,7 @@ def _order(uses: Sequence[Use]) -> tuple[bool, int]:
     return all(use.part != "authority" for use in uses), min(places, default=len(COMPONENT_NAMES))
 
 
-def _meant(use: Use, context: Context) -> str:
+def _meant(use: Use, context: TreeContext) -> str:
     """The file that was meant instead of one that is not there: the layout's, if no component reads that."""
     for layout in LAYOUTS:
         for component_flag in KUBELET.flags if use.component == KUBELET.name else ():
@@ -163,7 +122,7 @@ def _meant(use: Use, context: Context) -> str:
     return ""
 
 
-def _without_alternatives(context: Context) -> Iterator[Pair]:
+def _without_alternatives(context: TreeContext) -> Iterator[Pair]:
     """The pairs, but for an expired one in the kubelet's store beside a sound one in its kubeconfig: then the kubelet
     takes that (client-go, util/certificate: getCurrentCertificateOrBootstrap)."""
     kubelets = [pair for pair in context.pairs if pair.serves("kubelet-client") and pair.chain]
@@ -173,7 +132,7 @@ def _without_alternatives(context: Context) -> Iterator[Pair]:
             yield pair
 
 
-def _reused_serials(context: Context) -> Iterator[Finding]:
+def _reused_serials(context: TreeContext) -> Iterator[Finding]:
     """A warning for each certificate whose issuer gave its serial number to another before (RFC 5280 §4.1.2.2): no
     component minds."""
     first: dict[bytes, bytes] = {}
@@ -185,7 +144,7 @@ def _reused_serials(context: Context) -> Iterator[Finding]:
                               "serial number", got=f"{reading.serial_number(pair.chain[0]):x}", mild=True)
 
 
-def _contradictions(context: Context) -> Iterator[Finding]:
+def _contradictions(context: TreeContext) -> Iterator[Finding]:
     """A kubelet that is told another node's name than the one that is asked for."""
     for running in context.inventory.running:
         name = running.value("hostname-override").lower() if running.component == KUBELET.name else ""
