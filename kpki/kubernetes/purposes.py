@@ -53,6 +53,7 @@ _KUBELET = "https://kubernetes.io/docs/reference/access-authn-authz/kubelet-auth
 _ETCD = "https://etcd.io/docs/v3.6/op-guide/security/"
 _CONFIG = "https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/"
 _WEBHOOK = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
+_RFC = "https://www.rfc-editor.org/rfc/rfc5280#section-6"
 _SIGNERS = "https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/"
 
 _CLIENT, _SERVER = ("clientAuth",), ("serverAuth",)
@@ -123,6 +124,10 @@ PURPOSES = {one.name: one for one in (
     *(Purpose(name=name, source=_API) for name in (
         "egress-ca", "oidc-ca", "peer-ca", "konnectivity-client-ca", "konnectivity-agent-client-ca",
         "konnectivity-agent-ca")),
+    # Files that nobody is told to read: pairs by their names, and kubeconfigs. Their verifiers are unknown.
+    *(Purpose(name=name, usages=usages, likely=("pair-ca", "apiserver-ca"), source=_RFC) for name, usages in (
+        ("pair", ()), ("pair-client", _CLIENT), ("pair-server", _SERVER))),
+    Purpose(name="pair-ca", source=_RFC),
 )}
 
 

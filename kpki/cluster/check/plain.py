@@ -11,20 +11,22 @@ from datetime import datetime, timedelta
 
 from cryptography.x509 import Certificate, Version
 
-from ..desired.rows import Row
 from ..finding import Finding
-from ..observed.contents import read_certificates
-from ..observed.inventory import PASSED_OVER, Found, Inventory, kubeconfig_of, look, named_path, root_of
-from ..rules.old_host import check_rows, rows_of
-from ..rules.judge import judge
+from ..observed.components import kubeconfig_uses
+from ..observed.contents import read_certificates, read_key
+from ..observed.defaults import layout_uses
+from ..observed.inventory import PASSED_OVER, Found, Inventory, kubeconfig_in, look, named_path, root_of
+from ..observed.tree import Tree
+from ..observed.use import Use
+from ..rules.host import check_node
 from ..rules.judged import SECRET
-from ..rules.context import WITHIN, RowContext
+from ..rules.context import WITHIN
 from ... import files, pem
 from ...errors import FileError, InputError
 from ...kubernetes import reading
 from ...kubernetes.layouts import LAYOUTS, Layout, Place
-from ...kubernetes.profiles import Identity, Profile
 from ...kubernetes.reading import USAGE_OIDS
+from ...kubernetes.settings import Part
 
 _CERTIFICATES, _KEYS = (".crt", ".pem", ".cer", ".der"), (".key", "-key.pem", ".key.pem")
 # Names that many others use as well: alone they do not make a folder one of a layout's.
@@ -36,7 +38,7 @@ _MOST = 1 << 20     # bytes of a file that nothing but its content speaks for
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """What was found in a folder: its *inventory*, whose layout has the rows that names stand for; and the *others*."""
+    """What was found in a folder: its *inventory*, and the *others*, files that no layout has a place for."""
 
     inventory: Inventory
     others: tuple[str, ...]
@@ -64,12 +66,14 @@ def inspect_plain(path: str) -> Plain:
                          hint="is it a host's root, with etc/kubernetes in it? Otherwise say --layout")
     layout = _layout_by_names(root, found)
     found = {path: one if path in {own for own, _ in layout.files()} else _in_pem(one) for path, one in found.items()}
-    inventory = Inventory(root, layout, found)
-    spoken = {path for path, _ in layout.files()}
-    others = tuple(path for path in found if path not in spoken)
-    found |= dict(_named_by(inventory, others))
+    names = [*found]
+    found |= dict(_named_by(root, found))
+    uses = [*layout_uses(Tree(None, found), layout, (), ())]
+    spoken = {use.file for use in uses}
+    others = tuple(name for name in names if name not in spoken)
+    uses += _other_uses(found, others)
     unread = dict.fromkeys((*(one.unread for one in found.values() if one.unread), *closed))
-    return Plain(replace(inventory, found=found, unread=tuple(unread)), others)
+    return Plain(Inventory(root, layout, found, uses=tuple(uses), unread=tuple(unread)), others)
 
 
 def _look(root: str, name: str) -> Found:
@@ -148,16 +152,15 @@ def _part(layout: Layout, folder: str, found: Mapping[str, Found]) -> Iterator[P
                           kubeconfig=kubeconfig if kubeconfig in found else "")
 
 
-def _named_by(inventory: Inventory, others: Sequence[str]) -> Iterator[tuple[str, Found]]:
+def _named_by(root: str, found: Mapping[str, Found]) -> Iterator[tuple[str, Found]]:
     """The files that kubeconfigs name: from their own folder, or from the root of the tree that they lie in."""
-    kubeconfigs = [place.kubeconfig for place in inventory.layout.places if place.kubeconfig] + [*others]
-    for path in kubeconfigs:
-        kubeconfig = kubeconfig_of(inventory.found, Place(row="", kubeconfig=path))
+    for path, one in found.items():
+        kubeconfig = kubeconfig_in(one.data)
         for material in (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key) if kubeconfig else ():
             if material.path:
-                root, inner = root_of(os.path.join(inventory.root, path))
+                top, inner = root_of(os.path.join(root, path))
                 named = named_path(path, material.path)
-                yield named, _looked(inventory.root, named, root, named_path(inner, material.path))
+                yield named, _looked(root, named, top, named_path(inner, material.path))
 
 
 def check_plain(plain: Plain, *, node: str, now: datetime, authorities: Sequence[Certificate] | None = None,
@@ -167,41 +170,47 @@ def check_plain(plain: Plain, *, node: str, now: datetime, authorities: Sequence
     *node* is the node whose kubelet's they are ("": any), *authorities* the certificates of the CA that signed them,
     None: those that are there.
     """
-    inventory, look_at = plain.inventory, plain.inventory.look
-    spoken = replace(inventory, found={path: one for path, one in inventory.found.items() if path not in plain.others})
-    findings = check_rows(rows_of(inventory.layout.places, inventory, node), spoken, node=node, now=now, worker=False,
-                          authorities=authorities, within=within)
-    hidden = any(look_at(path).unread and _kind(look_at(path)) == "certificate" for path in plain.others)
-    signers = [one for path in plain.others for one in read_certificates(look_at(path), "")[0]
-               if _is_authority(one) and not hidden]
-    for row in _other_rows(plain):
-        chain = read_certificates(look_at(row.place.certificate), "")[0] if row.place.certificate else []
-        own = authorities if authorities is not None else [
-            one for one in signers if chain and reading.is_named_issuer(one, chain[0])]
-        by = RowContext(node="", now=now, within=within, sure=frozenset({"ca"} if authorities else ()),
-                        authorities={"": own, "ca": authorities or ()} if own else {})
-        findings += [one for one in judge(row, look_at, by).findings if one.cause != "encrypted-key"]
-    return [*dict.fromkeys(findings)]
+    inventory, alone = plain.inventory, [path for path in plain.others if _kind(plain.inventory.look(path)) == "key"]
+    paired = {use.file for use in inventory.uses}
+    findings = check_node(inventory, node=node, now=now, within=within,
+                          authorities={"ca": authorities, "": authorities} if authorities else None)
+    findings += (fault for path in alone if path not in paired and (fault := read_key(inventory.look(path), "")[1]))
+    hidden = not authorities and any(inventory.look(path).unread and _kind(inventory.look(path)) == "certificate"
+                                     for path in plain.others)     # which may be any CA
+    others = {*plain.others}
+    findings = [replace(one, row="") if one.path.partition("#")[0] in others else one for one in findings]
+    return [one for one in dict.fromkeys(findings) if one.row or not (
+        one.cause == "encrypted-key" or hidden and one.cause in ("unknown-authority", "kubeconfig-wrong-ca"))]
 
 
-def _other_rows(plain: Plain) -> Iterator[Row]:
-    """What the files are that no layout has a place for: pairs by their names, each of a profile that asks little."""
-    found, done = plain.inventory.found, set[str]()
-    for path in sorted(plain.others, key=lambda one: (_kind(found[one]) != "certificate", one)):
+def _other_uses(found: Mapping[str, Found], others: Sequence[str]) -> Iterator[Use]:
+    """What the files are for that no layout has a place for: pairs by their names, of which little is known."""
+    tree, done, names = Tree(None, found), set[str](), {*others}
+    for path in sorted(others, key=lambda one: (_kind(found[one]) != "certificate", one)):
         kind = _kind(found[path])
-        if path in done or not kind:
+        if kind == "kubeconfig":
+            yield from kubeconfig_uses(tree, _use(path, path, "pair-client", "kubeconfig"), f"/{path}")
+        if kind != "certificate" or path in done:
             continue
-        chain = read_certificates(found[path], "")[0] if kind == "certificate" else []
-        key = path if kind == "key" or SECRET in (found[path].data or b"") and kind == "certificate" else \
-            next((one for one in _keys_of(path) if kind == "certificate" and one in plain.others), "")
+        chain = read_certificates(found[path], "")[0]
+        key = path if SECRET in (found[path].data or b"") else next((one for one in _keys_of(path) if one in names), "")
         done |= {path, key}
-        place = Place(row="", key=key, certificate=path if kind == "certificate" else "",
-                      kubeconfig=path if kind == "kubeconfig" else "")
-        usages = ("clientAuth",) if kind == "kubeconfig" else tuple(
-            one for one in USAGE_OIDS if not chain or reading.usable_for(chain[0], one))
-        authority = bool(chain) and _is_authority(chain[0])
-        yield Row(host=None, place=place, identity=Identity(""), profile=Profile(
-            name="", kind="ca" if authority else "leaf", signer=None if authority else "", usages=usages, source=""))
+        if chain and _is_authority(chain[0]):
+            yield _use(path, path, "pair-ca", "authority")
+            yield from [_use(path, key, "authority-key", "key")] if key else []
+            continue
+        usages = [usage for usage in USAGE_OIDS if chain and reading.usable_for(chain[0], usage)]
+        for purpose in [_PURPOSES[usage] for usage in usages] or ["pair"]:
+            yield _use(path, path, purpose, "certificate")
+            yield from [_use(path, key, purpose, "key")] if key else []
+
+
+_PURPOSES = {"serverAuth": "pair-server", "clientAuth": "pair-client"}
+
+
+def _use(group: str, path: str, purpose: str, part: Part) -> Use:
+    return Use(component="people", setting=part, source="", path=path, purpose=purpose, part=part, group=group,
+               default=True)
 
 
 def _is_authority(certificate: Certificate) -> bool:

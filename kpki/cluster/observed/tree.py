@@ -4,7 +4,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ... import files
@@ -23,21 +23,24 @@ def inner(path: str) -> str:
 class Tree:
     """The files of the host under *root*; *found* holds each that was asked for, *outside* (source, path) what led out.
 
-    Links are read as on the host: an absolute one begins at the root. Where a folder is is found out once.
+    *given* files lie over what is there; without a *root* (None) there are no others. Links are read as on the host: an
+    absolute one begins at the root. Where a folder is is found out once.
     """
 
-    def __init__(self, root: str) -> None:
-        self.root = os.path.abspath(root)
-        self.found: dict[str, Found] = {}
+    def __init__(self, root: str | None, given: Mapping[str, Found] | None = None) -> None:
+        top = None if root is None else os.path.abspath(root)
+        self.root = top or ""
+        self.given = given or {}
+        self.found: dict[str, Found] = {**self.given}
         self.outside: dict[tuple[str, str], None] = {}
         self.closed: dict[str, None] = {}
-        self._folders: dict[str, str | None] = {"": self.root}
+        self._folders: dict[str, str | None] = {"": top}
 
     def look(self, path: str, source: str) -> Found:
         """One file, which *source* names; a file out of the root is as good as missing."""
         if path not in self.found:
             self.found[path] = Found(path, missing=True) if self.kind(path) == "missing" else look(self.root, path)
-        if self.found[path].link and self._leaves(path):
+        if path not in self.given and self.found[path].link and self._leaves(path):
             self.outside[source, path] = None
             self.found[path] = Found(path, missing=True, link=True)
         return self.found[path]
@@ -79,6 +82,8 @@ class Tree:
 
     def kind(self, path: str) -> str:
         """What lies at a place: `file`, `link`, `folder`, `missing`, or `hidden` if the caller may not look."""
+        if path in self.given:
+            return "missing" if self.given[path].missing else "file"
         folder, _, name = path.rpartition("/")
         try:
             place = self._place(folder)

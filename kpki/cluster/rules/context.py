@@ -10,6 +10,7 @@ from .facts import Pair, TrustFile, authority_keys, pairs_of, trust_files_of
 from .names import Places, places_of
 from .trust import Trust, Verifiers, judge_trust
 from ..observed.inventory import Inventory
+from ...kubernetes import reading
 from ...kubernetes.components import KUBELET
 
 if TYPE_CHECKING:
@@ -48,9 +49,19 @@ class TreeContext:
         pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory, registered)
         trust = judge_trust(Verifiers(
             files=files, pairs=pairs, told=frozenset(running.component for running in inventory.running),
-            etcd_is_here=places.etcd_is_here, keys=authority_keys(inventory), given=given, now=now))
+            etcd_is_here=places.etcd_is_here, keys=authority_keys(inventory), given=_given(given, files), now=now))
         return cls(inventory=inventory, node=node, now=now, within=within, pairs=pairs, files=files, places=places,
                    trust=trust)
+
+
+def _given(given: Mapping[str, Sequence[Certificate]], files: Sequence[TrustFile],
+           ) -> Mapping[str, Sequence[Certificate]]:
+    """The CAs that a person names; on a host without the cluster's CA, its name tells which CA is meant for that."""
+    names = {reading.subject_text(one) for one in given.get("ca", ())}
+    if any(file.row == "ca" and file.certificates for file in files):
+        return given
+    return {**{file.row: given["ca"] for file in files if file.row and names & {
+        reading.subject_text(one) for one in file.certificates}}, **given}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

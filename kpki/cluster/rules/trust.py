@@ -132,6 +132,9 @@ def _asked(pair: Pair, by: Verifiers) -> list[TrustFile]:
     sure, likely = by.sure(pair), by.likely(pair)
     if any(file.unread for file in (*sure, *likely)):
         return sure     # by the CA that is known nothing is said in place of one that is not
+    if not any(purpose.verifiers for purpose in pair.purposes):     # any CA of the right name may be the signer
+        likely = [] if any(_fits(file, pair) for file in likely) else likely
+        return [file for file in likely if _has_name_of_issuer(file, pair)]
     untold = by.told.isdisjoint(use.component for use in pair.uses)
     several = len({use.purpose for file in likely for use in file.uses}) > 1 and all(
         _are_same(likely[0].certificates, file.certificates) for file in likely)
@@ -177,8 +180,12 @@ def _wrong_file(file: TrustFile, pair: Pair, by: Verifiers) -> Finding:
     issuer = reading.issuer_text(pair.chain[0])
     why = ", which has the same name but another key" if issuer in names else ""
     return Finding(_file_cause(file), file.path, file.owner,
-                   f"CA {names[0]} is not {CALLED.get(file.row, 'the CA')} that signed {pair.path}{why}",
+                   f"CA {names[0]} is not {_called(file.row)} that signed {pair.path}{why}",
                    got=fingerprint(file.certificates[0]), expected=issuer)
+
+
+def _called(row: str) -> str:
+    return CALLED.get(row, "the CA")
 
 
 def _file_cause(file: TrustFile) -> str:
@@ -193,10 +200,11 @@ def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) ->
     others = any(_are_same(one.certificates, given) for one in good if one.row == file.row)
     named = {reading.subject_text(one) for one in given}
     names = [reading.subject_text(one) for one in file.certificates]
-    if others and not named & {*names} and any(_fits(file, pair) for pair in by.pairs if pair.chain):
+    if not named & {*names} and (not file.row or others and any(
+            _fits(file, pair) for pair in by.pairs if pair.chain)):
         return None
     why = ", which has the same name but another key" if named & {*names} else ""
-    return Finding(_file_cause(file), file.path, file.owner, f"CA {names[0]} is not {CALLED[file.row]}{why}",
+    return Finding(_file_cause(file), file.path, file.owner, f"CA {names[0]} is not {_called(file.row)}{why}",
                    got=fingerprint(file.certificates[0]), expected=fingerprint(given[0]))
 
 
@@ -204,7 +212,7 @@ def _by_given(pair: Pair, by: Verifiers) -> Finding | None:
     """Whether a pair is of a CA that a person gives, or of one that its verifiers here trust."""
     row = signer_row(pair)
     given = by.given.get(row, ())
-    if not given or signer_of(pair.chain, given) is not None or any(
+    if not given or signer_of(pair.chain, given) is not None or row and any(
             _fits(file, pair) and _against_given(file, by.files, by) is None
             for file in (*by.sure(pair), *by.likely(pair))):
         return None
@@ -221,7 +229,7 @@ def _stranger(pair: Pair, expected: Certificates, row: str) -> Finding:
     issuer = reading.issuer_text(pair.chain[0])
     same = any(reading.is_named_issuer(one, pair.chain[0]) for one in expected)
     cause = next((purpose.cause for purpose in pair.purposes if purpose.verifiers), "unknown-authority")
-    why = "a CA of the same name, but with another key" if same else f"{issuer}, not by {CALLED.get(row, 'the CA')}"
+    why = "a CA of the same name, but with another key" if same else f"{issuer}, not by {_called(row)}"
     return Finding(cause, pair.path, pair.row, f"certificate was signed by {why}", got=issuer,
                    expected=reading.subject_text(expected[0]))
 

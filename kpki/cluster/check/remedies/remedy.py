@@ -114,7 +114,8 @@ def _elsewhere(path: str, here: Situation) -> str:
     """What to do about a file that is judged by itself: nothing tells whose it is, but for the tree that it lies in."""
     root, inner = root_of(posixpath.join(here.inventory.root, path))
     if inner.startswith(TOPS):
-        words = command("kpki", "check", os.path.relpath(root), "--node", "NODE")
+        given = [word for pair in (("--ca", here.ca), ("--ca-key", here.ca_key)) if pair[1] for word in pair]
+        words = command("kpki", "check", os.path.relpath(root), "--node", "NODE", *map(str, given))
         return comment(f"the commands that mend it: {words}")
     return comment("nothing here tells what it is for: make it anew where it was made")
 

@@ -207,3 +207,40 @@ def test_a_kubeconfig_with_other_means(administrator: Host, check: Check, means:
     assert check(config).errors == []
     config.chmod(0o644)
     assert [cause for cause, _ in check(config).errors] == ["key-exposed"] * means.startswith("token")
+
+
+# Two CAs of one name, each with a server's certificate, and the second's without its CA.
+NAMESAKES = r"""
+for n in 1 2; do
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout ca$n-key.pem -subj /CN=etcd-ca \
+        -days 90 -out ca$n.pem
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout member$n-key.pem -subj /CN=member \
+        -out member$n.csr
+    openssl x509 -req -in member$n.csr -CA ca$n.pem -CAkey ca$n-key.pem -CAcreateserial -days 60 -out member$n.pem
+done
+"""
+
+
+@pytest.fixture(scope="session")
+def namesakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recipes.run(NAMESAKES, tmp_path_factory.mktemp("namesakes"))
+
+
+@pytest.mark.parametrize(("names", "given", "errors"), [
+    (("ca1.pem", "member1.pem"), None, []),
+    (("ca1.pem", "member1.pem"), "ca1.pem", []),
+    (("ca1.pem", "ca2.pem", "member2.pem"), None, []),
+    (("ca1.pem", "member2.pem"), None, [("unknown-authority", "member2.pem")]),
+    (("member2.pem",), None, []),
+    (("member2.pem",), "ca1.pem", [("unknown-authority", "member2.pem")]),
+    (("ca2.pem", "member2.pem"), "ca1.pem", [("unknown-authority", "ca2.pem"), ("unknown-authority", "member2.pem")]),
+], ids=["own", "own-given", "old-and-new", "another-beside", "alone", "another-given", "another-given-own-beside"])
+def test_a_ca_counts_for_those_that_name_it(namesakes: Path, tmp_path: Path, check: Check, names: tuple[str, ...],
+                                            given: str | None, errors: list[tuple[str, str]]) -> None:
+    """A CA in the folder counts for certificates with its name as their issuer, one that --ca names for all."""
+    host = Host(tmp_path / "certs", "node-1", namesakes)
+    for name in names:
+        host.take(name, name)
+    answer = check(host.root, *(["--ca", namesakes / given] if given else []))
+    assert answer.errors == errors, answer.told
+    assert not errors or "the same name" in answer.findings[-1]["message"]
