@@ -68,10 +68,10 @@ def leaf_files(row: Row, layout: Layout, *, chain: Sequence[Certificate], key: P
         yield _kubeconfig(row, layout, *(Material(data=data) for data in (bundle, certificate, key_pem)))
 
 
-def path_kubeconfig(row: Row, layout: Layout) -> File:
-    """The kubeconfig of a row that names the layout's files by their paths."""
+def path_kubeconfig(row: Row, layout: Layout, authority: str = "") -> File:
+    """The kubeconfig of a row that names the layout's files by their paths; *authority* is another path of the CA."""
     return _kubeconfig(row, layout, *(Material(path=f"/{path}") for path in (
-        ca_path(layout), row.place.certificate, row.place.key)))
+        authority or ca_path(layout), row.place.certificate, row.place.key)))
 
 
 def _kubeconfig(row: Row, layout: Layout, ca: Material, certificate: Material, key: Material) -> File:

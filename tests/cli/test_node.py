@@ -537,7 +537,7 @@ NOT_FIT: list[tuple[Callable[[Path, Path], str], int, str]] = [
     (wrong_node, 1, "(wrong-node-identity)"), (other_case, 1, "(hostname-case-fqdn)"),
     (other_key, 1, "(key-cert-mismatch)"), (other_ca, 1, "(unknown-authority)"), (no_ca, 1, "(ca-not-a-ca)"),
     (empty, 2, "(bad-pem)"), (gone, 2, "(file-missing)"), (encrypted, 2, "(encrypted-key)"),
-    (no_kubeconfig, 2, "(kubeconfig-broken)"), (elsewhere, 2, "node-key.pem: file is missing (file-missing)"),
+    (no_kubeconfig, 2, "(kubeconfig-broken)"), (elsewhere, 2, "node-key.pem: file is missing, and kubelet"),
     (a_folder, 2, "no regular file")]
 
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,9 +11,12 @@ from .node import host_row, named_kubeconfig, no_server, node_of, request_key
 from ..authority import load_bundle, plain_key
 from ..finding import Finding
 from ..leaf_files import ca_path, leaf_files, path_kubeconfig
+from ..observed.defaults import layout_uses
 from ..observed.hosts import inspect
 from ..observed.inventory import Found, Inventory, inspect_layout, kubeconfig_of, layout_there, look, require
-from ..rules.old_host import check_rows, is_worker, rows_of, rows_there
+from ..observed.tree import Tree
+from ..observed.use import Use
+from ..rules.host import check_node
 from ... import files, pem
 from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes import reading
@@ -148,15 +151,15 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
     """
     there = require(inspect(root, layout=layout.name, node=node))
     own = there.layout
-    given = {one.path: one for one in _moved(source, layout, own)}
+    given = _moved(source, layout, there)
     leaves = [place for place in own.places
               if find_profile(place.row).kind == "leaf" and given.keys() & {*place.files()}]
     for place in leaves or [own.kubelet]:
         if not place.kubeconfig or not place.by_path and server is None and place.kubeconfig not in given \
                 and place != own.kubelet:
             continue
-        kubeconfig = named_kubeconfig(there, place, server) or _led_to(server, given.get(place.kubeconfig), own, place,
-                                                                       node, moved=own != layout)
+        kubeconfig = named_kubeconfig(there, place, server) or _led_to(
+            server, given.get(place.kubeconfig), there, place, node, _authority(given, there), own != layout)
         if kubeconfig is None:
             raise no_server(node)
         given[kubeconfig.path] = kubeconfig
@@ -196,16 +199,38 @@ def _kept_by_kubelet(wanted: Sequence[files.File], there: Inventory, now: dateti
             yield files.File(KUBELET_CURRENT, f"/{path}".encode(), KEY_MODE, link=True)
 
 
-def _moved(source: Sequence[files.File], layout: Layout, own: Layout) -> list[files.File]:
-    """The files of a layout at the places that a host has for them."""
+def _moved(source: Sequence[files.File], layout: Layout, there: Inventory) -> dict[str, files.File]:
+    """The files of a layout at the places that a host has for them, by their paths; a pair may be one file there.
+
+    A CA goes where components read the CA of that row, if none reads the layout's file; and where that is missing.
+    """
+    own, read = there.layout, {use.file for use in there.uses}
     # a host's own come in the layout's order; what two components are told differently comes after them
-    names = {path: moved for old, new in zip(layout.places, own.places)
+    names = {path: [moved] for old, new in zip(layout.places, own.places)
              for path, moved in ((old.certificate, new.certificate), (old.key, new.key),
-                                 (old.kubeconfig, new.kubeconfig)) if path}
-    return [replace(one, path=names.get(one.path) or one.path) for one in source]
+                                 (old.kubeconfig, new.kubeconfig)) if path and moved}
+    for place in layout.places if own != layout else ():
+        if find_profile(place.row).kind == "ca":
+            told = [one.certificate for one in own.places if one.row == place.row and one.certificate in read]
+            first = [path for path in names[place.certificate] if path in read] or told[:1] or names[place.certificate]
+            names[place.certificate] = [*first, *(path for path in told if there.look(path).missing)]
+    combined = {place.key for place in own.places if place.key == place.certificate}
+    given = dict[str, files.File]()
+    for one in source:
+        for path in names.get(one.path, [one.path]):
+            first_half = given.get(path) if path in combined else None
+            given[path] = replace(one, path=path, data=first_half.data + one.data, mode=KEY_MODE) if first_half \
+                else replace(one, path=path)
+    return given
 
 
-def _led_to(server: str | None, given: files.File | None, layout: Layout, place: Place, node: str, *,
+def _authority(given: Container[str], there: Inventory) -> str:
+    """Where the cluster's CA lies once the given files are in place."""
+    return next((place.certificate for place in there.layout.places
+                 if place.row == "ca" and place.certificate in given), ca_path(there.layout))
+
+
+def _led_to(server: str | None, given: files.File | None, there: Inventory, place: Place, node: str, authority: str,
             moved: bool) -> files.File | None:
     """The kubeconfig of what is installed, leading to *server*; one that names the host's files is made for them."""
     if given is None and server is None or given is None and not place.by_path:
@@ -219,7 +244,8 @@ def _led_to(server: str | None, given: files.File | None, layout: Layout, place:
     if server is None and given is not None:
         with about(given.path):
             server = load_kubeconfig(given.data).server
-    return path_kubeconfig(replace(host_row(layout, node_of(node), place.row, server), place=place), layout)
+    row = replace(host_row(there.layout, node_of(node), place.row, server), place=place)
+    return path_kubeconfig(row, there.layout, authority)
 
 
 def _another_ca(there: Inventory, wanted: Sequence[files.File]) -> Iterator[str]:
@@ -236,25 +262,31 @@ def _another_ca(there: Inventory, wanted: Sequence[files.File]) -> Iterator[str]
 
 def _check_files(source: Sequence[files.File], there: Inventory, leaves: Sequence[Place], node: str,
                  now: datetime) -> None:
-    """Raise for what is wrong with the files: with the leaves by themselves, and by the CAs that come with them or are
-    in place."""
+    """Raise for what is wrong with the files once they lie in place: with the leaves, and with the CAs that come with
+    them or are in place. What else is wrong with the host is none of it."""
     layout, given = there.layout, {one.path: Found(one.path, one.data, one.mode) for one in source}
-    authorities = {find_profile(place.row).signer for place in leaves}
-    places = [place for place in layout.places if place in leaves
-              or place.row in authorities and (place.certificate in given or place in layout.node_places())]
-    places += [place for place in layout.places
-               if find_profile(place.row).kind == "key" and given.keys() & {*place.files()}]
-    found = {path: given.get(path) or (there.look(path) if place not in leaves else Found(path, missing=True))
-             for place in places for path in place.files()}
-    inventory = Inventory("", layout, found)
-    rows = rows_of(places, inventory, node)
-    worker = is_worker(row.place for row in rows_there(replace(there, found={**there.found, **given}), node))
-    errors = [one for one in check_rows(rows, inventory, node=node, now=now, worker=worker) if one.severity == "error"]
+    over = {path: given.get(path) or Found(path, missing=True) for place in leaves for path in place.files()} | given
+    inventory = inspect(there.root, layout=layout.name, node=node, given=over)
+    inventory = replace(inventory, uses=(*inventory.uses, *_unread_uses(inventory, layout, given)))
+    signers = {find_profile(place.row).signer for place in leaves}
+    ours = {*over, *(use.file for use in inventory.uses if use.source in given),
+            *(place.certificate for place in layout.places if place.row in signers)}
+    errors = [one for one in check_node(inventory, node=node, now=now) if one.severity == "error"
+              and one.path.partition("#")[0] in ours]
     unreadable = [one for one in errors if one.cause in UNREADABLE]
     if unreadable:
         raise InputError(_told(unreadable[0]), hint="nothing was installed")
     if errors:
         raise RefusedError(_told(errors[0]), hint=f"nothing was installed: these files are not fit for {node}")
+
+
+def _unread_uses(inventory: Inventory, layout: Layout, given: Container[str]) -> Iterator[Use]:
+    """What those of the given files are for that no component of the host is told to read: what the layout has them
+    for."""
+    read = {use.file for use in inventory.uses}
+    uses = [*layout_uses(Tree(None, inventory.found), layout, (), read)]
+    groups = {use.group for use in uses if use.file in given and use.file not in read}
+    yield from (use for use in uses if use.group in groups)
 
 
 def _told(finding: Finding) -> str:

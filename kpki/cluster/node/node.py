@@ -10,8 +10,8 @@ from .policy import check_request
 from ..authority import (DAYS, Authority, check_algorithm, check_days, issue, key_algorithm, lasting, load_bundle,
                          make_key, sound_key)
 from ..desired.rows import Row, Wanted, blank_kubeconfig
-from ..leaf_files import ca_path, leaf_files, leaf_task, signer_path
-from ..observed.inventory import Inventory, inspect_layout, kubeconfig_of, require
+from ..leaf_files import leaf_files, leaf_task, signer_path
+from ..observed.inventory import Inventory, inspect_layout, kubeconfig_of, named_path, require
 from ..rules.judge import judge
 from ..rules.judged import Judged
 from ..rules.context import RowContext
@@ -203,8 +203,10 @@ def named_kubeconfig(there: Inventory, place: Place, server: str | None) -> file
     if not place.by_path or kubeconfig is None or server not in (None, kubeconfig.server):
         return None
     found = there.look(place.kubeconfig)
-    named = [material.path for material in (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key)]
-    if found.data is None or named != [f"/{path}" for path in (ca_path(there.layout), place.certificate, place.key)]:
+    authority, *pair = (material.path and named_path(place.kubeconfig, material.path) for material in (
+        kubeconfig.authority, kubeconfig.certificate, kubeconfig.key))
+    if found.data is None or pair != [place.certificate, place.key] or authority not in [
+            one.certificate for one in there.layout.places if one.row == find_profile(place.row).signer]:
         return None
     return files.File(found.path, found.data, found.mode)       # no secret is in it: its mode is its owner's choice
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .defaults import layout_uses
-from .inventory import HOSTS, Inventory, Told, layout_there, passes_over, walk
+from .inventory import HOSTS, Found, Inventory, Told, layout_there, passes_over, walk
 from .tree import Tree
 from .use import Use
 from .uses import Host, read_host
@@ -25,14 +25,16 @@ _TELLING = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml"
 _SHALLOWEST = 2     # folders from the root: what lies higher up is no folder of certificates
 
 
-def inspect(root: str, *, layout: str | None = None, node: str = "") -> Inventory:
+def inspect(root: str, *, layout: str | None = None, node: str = "",
+            given: Mapping[str, Found] | None = None) -> Inventory:
     """A host's tree: what its components are told to read, and where the layout has files, what they would read.
 
-    *layout* is a name, None: the one whose marks are there; *node* whose tree it is. Raises InputError for an unknown
-    layout, FileError if *root* cannot be read.
+    *layout* is a name, None: the one whose marks are there; *node* whose tree it is; the
+    *given* files lie over those that are there. Raises InputError for an unknown layout, FileError if *root* cannot be
+    read.
     """
-    host = read_host(root)
-    tree = Tree(root)
+    host = read_host(root, given)
+    tree = Tree(root, given)
     chosen = find_layout(layout) if layout else layout_there(root) or SSL
     chosen = chosen.as_found(node, tree.there)
     told = {one.component for one in host.running}
@@ -54,15 +56,15 @@ def inspect(root: str, *, layout: str | None = None, node: str = "") -> Inventor
 def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:
     """A layout whose files lie where the components are told to read them.
 
-    What two components are told differently has a place for each; a place stays if a component reads files there.
+    What two components are told differently has a place for each; a file stays in its place if a component reads it there.
     """
     read, places = {use.path for use in uses}, [*layout.places]
     for number, place in enumerate(layout.places):
         paths = {part: [*dict.fromkeys(use.path for use in uses if use.source and not use.default
                                        and _is_of(use, place, part))] for part in _PARTS if getattr(place, part)}
-        first = {part: (found or [getattr(place, part)])[0] for part, found in paths.items()}
-        if not {getattr(place, part) for part, found in paths.items() if found} & read:
-            places[number] = place = _at(place, first)
+        first = {part: own if (own := getattr(place, part)) in read or not found else found[0]
+                 for part, found in paths.items()}
+        places[number] = place = _at(place, first)
         for part, found in paths.items():
             for path in found if part == "kubeconfig" or find_profile(place.row).kind == "ca" else ():
                 if not any(path in {*one.files()} for one in places):

@@ -41,10 +41,13 @@ class Host:
         return tuple(one for one in self.running if one.component == component)
 
 
-def read_host(root: str) -> Host:
-    """What the components of the host under *root* are told. FileError where *root* cannot be listed."""
+def read_host(root: str, given: Mapping[str, Found] | None = None) -> Host:
+    """What the components of the host under *root* are told, if the *given* files lie over those that are there.
+
+    FileError where *root* cannot be listed.
+    """
     check_root(root)
-    tree = Tree(root)
+    tree = Tree(root, given)
     started = [(one, told(tree, one.start)) for one in starts(tree)]
     started += [(one, told(tree, one.start)) for folder in _pod_folders(tree, started) for one in pods(tree, folder)]
     order = [*SETTINGS]
