@@ -180,23 +180,25 @@ def _kept_by_kubelet(wanted: Sequence[files.File], there: Inventory, now: dateti
     place, current = there.layout.kubelet, there.look(KUBELET_CURRENT)
     old, named = kubeconfig_of(there.found, place), Material(path=f"/{KUBELET_CURRENT}")
     is_kept = not current.missing or current.link or old is not None and old.certificate == named
+    pair = b""
     for one in wanted:
         with about(one.path):
             new = load_kubeconfig(one.data) if is_kept and one.path == place.kubeconfig else None
-        if new is None or new.certificate.data is None or new.key.data is None:
+        if one.path == KUBELET_CURRENT:
+            pair = one.data
+        elif new is None or new.certificate.data is None or new.key.data is None:
             yield one
-            continue
-        led = replace(new, certificate=named, key=named)
-        if old is not None and (old.server, old.authority, old.certificate, old.key) == (
-                led.server, led.authority, named, named):
-            yield replace(one, data=there.look(one.path).data or b"", mode=there.look(one.path).mode)
         else:
-            yield replace(one, data=dump_kubeconfig(led))
-        pair = new.certificate.data + new.key.data
-        if current.data != pair or not current.link:
-            path = f"{os.path.dirname(KUBELET_CURRENT)}/kubelet-client-{now:%Y-%m-%d-%H-%M-%S}.pem"
-            yield files.File(path, pair, KEY_MODE)
-            yield files.File(KUBELET_CURRENT, f"/{path}".encode(), KEY_MODE, link=True)
+            pair, led = new.certificate.data + new.key.data, replace(new, certificate=named, key=named)
+            if old is not None and (old.server, old.authority, old.certificate, old.key) == (
+                    led.server, led.authority, named, named):
+                yield replace(one, data=there.look(one.path).data or b"", mode=there.look(one.path).mode)
+            else:
+                yield replace(one, data=dump_kubeconfig(led))
+    if pair and (current.data != pair or not current.link):
+        path = f"{os.path.dirname(KUBELET_CURRENT)}/kubelet-client-{now:%Y-%m-%d-%H-%M-%S}.pem"
+        yield files.File(path, pair, KEY_MODE)
+        yield files.File(KUBELET_CURRENT, f"/{path}".encode(), KEY_MODE, link=True)
 
 
 def _moved(source: Sequence[files.File], layout: Layout, there: Inventory) -> dict[str, files.File]:

@@ -56,7 +56,7 @@ def inspect(root: str, *, layout: str | None = None, node: str = "",
 def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:
     """A layout whose files lie where the components are told to read them.
 
-    What two components are told differently has a place for each; a file stays in its place if a component reads it there.
+    What two components are told differently has a place for each; a file stays where it is if a component reads it.
     """
     read, places = {use.path for use in uses}, [*layout.places]
     for number, place in enumerate(layout.places):
