@@ -22,8 +22,8 @@ from ..observed.inventory import TOPS, Inventory, Unread, layout_there, look
 from ..observed.owners import with_owners
 from ..observed.uses import read_host
 from ..observed.whose import certified_owner, owner_of
+from ..rules.elsewhere import told_elsewhere
 from ..rules.host import check_node
-from ..rules.old_host import flag_faults
 from ..workspace import DESCRIPTION, read_cluster
 from ... import files
 from ...clock import utc_now
@@ -107,7 +107,7 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
             described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
     found = check_node(inventory, node=owner, now=now, authorities={
         row: certificates for row, (certificates, _) in given.items()}) if described is None else [
-        *described, *flag_faults(inventory)]
+        *described, *told_elsewhere(inventory, described)]
     here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, {
         row: certificates for row, (certificates, _) in given.items()}, workspace=described is not None, now=now)
     findings = with_remedies(found, here)

@@ -24,7 +24,7 @@ from ..rules.judge import judge
 from ..rules.context import WITHIN, RowContext
 from ..workspace import looker_in, read_cluster
 from ...errors import AccessError, KpkiError
-from ...kubernetes.layouts import WORKSPACE
+from ...kubernetes.layouts import WORKSPACE, find_layout
 from ...kubernetes.profiles import find_profile
 from ...kubernetes.reading import certifies
 from ...stages.keys import public_key_der
@@ -141,7 +141,7 @@ def check_described(folder: str, inventory: Inventory, name: str, *, now: dateti
     host = next((one for one in cluster.hosts if one.name == name), None)
     if host is None or cluster.layout != inventory.layout.name:
         return None
-    planned, kubelets = plan_of(folder, now=now, cluster=cluster), inventory.layout.node_places()
+    planned, kubelets = plan_of(folder, now=now, cluster=cluster), find_layout(cluster.layout).node_places()
     return [*dict.fromkeys(planned.host_findings(host, inventory.look, lambda place: place in kubelets or any(
         inventory.look(path).there for path in place.files())))]
 

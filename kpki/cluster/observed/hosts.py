@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .defaults import layout_uses
-from .inventory import HOSTS, Found, Inventory, Told, layout_there, passes_over, walk
+from .inventory import HOSTS, Found, Inventory, layout_there, passes_over, walk
 from .tree import Tree
 from .use import Use
 from .uses import Host, read_host
@@ -48,7 +48,7 @@ def inspect(root: str, *, layout: str | None = None, node: str = "",
     files_of = {use.file for use in uses}
     hides = [path for path in unread if path not in files_of and not any(
         one.startswith(f"{path}/") and not found[one].there for one in files_of)]
-    return Inventory(root, told_layout(chosen, host.uses), found, told=_told(host), running=host.running,
+    return Inventory(root, told_layout(chosen, host.uses), found, running=host.running,
                      unread=unread, untold=frozenset(COMPONENT_NAMES if hides else ()),
                      uses=tuple(dict.fromkeys(uses)), outside=tuple(dict.fromkeys([*host.outside, *tree.outside])))
 
@@ -89,12 +89,6 @@ def _is_of(use: Use, place: Place, part: str) -> bool:
         return False
     parts = {"authority": "certificate", "public-key": "certificate"}
     return place.row in rows and parts.get(use.part, use.part) == part and "#" not in use.path
-
-
-def _told(host: Host) -> dict[tuple[str, str], Told]:
-    """The first value of each setting, by component and flag."""
-    return {(running.component, name): Told(running.value(name), running.said[name][1])
-            for running in host.running for name in running.settings}
 
 
 def _other_keys(tree: Tree, layout: Layout, host: Host, closed: list[str]) -> Iterator[str]:

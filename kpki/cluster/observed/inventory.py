@@ -52,29 +52,12 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a component is told by one of its flags: the *value*, and the file *source* that it stands in."""
-
-    value: str
-    source: str
-
-    @property
-    def path(self) -> str:
-        """The file that it names, relative to the root; "" where it is no file."""
-        return posixpath.normpath(self.value).lstrip("/") if self.value.startswith("/") else ""
-
-
-@dataclass(frozen=True, slots=True)
 class Inventory:
-    """A host's tree: its *layout*, and every file that matters by its path relative to the *root*.
-
-    *told* is what the components' own flags and configuration say, by component and flag.
-    """
+    """A host's tree: its *layout*, and every file that matters by its path relative to the *root*."""
 
     root: str
     layout: Layout
     found: Mapping[str, Found]
-    told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
     unread: tuple[str, ...] = ()                # the files and folders that the caller may not read, each once
     untold: frozenset[str] = frozenset()        # the components that an unread file may tell something else
     uses: tuple[Use, ...] = ()
@@ -87,6 +70,11 @@ class Inventory:
     def look(self, path: str) -> Found:
         """One file; what is neither the layout's nor named by a kubeconfig was not looked for."""
         return self.found.get(path) or Found(path, missing=True)
+
+    def told(self, component: str, name: str) -> tuple[str, ...]:
+        """The values of a setting, of the first start of the component that is told any; empty if none is."""
+        return next((values for one in self.running if one.component == component
+                     and (values := one.settings.get(name, ()))), ())
 
     def certificates(self) -> int:
         """How many certificates were read."""

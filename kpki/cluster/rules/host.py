@@ -36,10 +36,10 @@ def check_node(inventory: Inventory, *, node: str, now: datetime,
     """
     given = authorities if isinstance(authorities, Mapping) else {"ca": authorities} if authorities else {}
     context = TreeContext.from_tree(inventory, node=node, now=now, within=within, given=given)
-    findings = [*missing_files(context), *context.trust.findings]
+    findings = [*missing_files(inventory), *context.trust.findings]
     findings += (finding for pair in _without_alternatives(context) for finding in pair_findings(
         pair, context.trust, context.places, inventory, context.now, context.within))
-    findings += kubeconfig_faults(inventory, context.places)
+    findings += kubeconfig_faults(inventory)
     findings += service_account_faults(inventory)
     if not is_worker(inventory):
         findings += signing_faults(inventory, context.now, {one.path for one in context.trust.findings})
@@ -49,9 +49,8 @@ def check_node(inventory: Inventory, *, node: str, now: datetime,
     return [*{(one.cause, one.path): one for one in reversed(findings)}.values()][::-1]
 
 
-def missing_files(context: TreeContext) -> Iterator[Finding]:
+def missing_files(inventory: Inventory) -> Iterator[Finding]:
     """Files that a component does not start without, and that are not there: each once, with all who want it."""
-    inventory = context.inventory
     wanted: dict[str, list[Use]] = {}
     for use in inventory.uses:
         if inventory.look(use.file).missing and use.component not in inventory.untold and (
@@ -67,7 +66,7 @@ def missing_files(context: TreeContext) -> Iterator[Finding]:
                               f"{source}) reads the file")
     for path, uses in sorted(wanted.items(), key=lambda item: _order(item[1])):
         row, first = row_of(uses), uses[0]
-        other = _meant(first, context)
+        other = _meant(first, inventory)
         if first.source and other and not first.default:
             yield Finding("flags-mismatch", first.source, row, f"{first.setting} of {first.component} names /{path}, "
                           f"which is not there; /{other} is", got=f"/{path}", expected=f"/{other}")
@@ -108,7 +107,7 @@ def _order(uses: Sequence[Use]) -> tuple[bool, int]:
     return all(use.part != "authority" for use in uses), min(places, default=len(COMPONENT_NAMES))
 
 
-def _meant(use: Use, context: TreeContext) -> str:
+def _meant(use: Use, inventory: Inventory) -> str:
     """The file that was meant instead of one that is not there: the layout's, if no component reads that."""
     for layout in LAYOUTS:
         for component_flag in KUBELET.flags if use.component == KUBELET.name else ():
@@ -117,7 +116,7 @@ def _meant(use: Use, context: TreeContext) -> str:
             for place in layout.places:
                 path = getattr(place, component_flag.part)
                 if place.row in component_flag.rows and path \
-                        and not context.inventory.look(path).missing:
+                        and not inventory.look(path).missing:
                     return str(path)
     return ""
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from .facts import kubeconfigs_of, pairs_of, row_of
-from .names import Places, host_of
+from .facts import row_of
+from .names import certified_names, led_beside
 from ..finding import Finding
 from ..observed.contents import readable
 from ..observed.inventory import Inventory
 from ..observed.use import Use
 from ...errors import InputError
-from ...kubernetes import reading
 from ...kubernetes.kubeconfig import KubeconfigError, Material, load_kubeconfig
 
-# Components that stand beside an API server, and lead to that or to the cluster's endpoint.
-_BESIDE = ("kube-controller-manager", "kube-scheduler")
 
-
-def kubeconfig_faults(inventory: Inventory, places: Places) -> Iterator[Finding]:
+def kubeconfig_faults(inventory: Inventory) -> Iterator[Finding]:
     """What is wrong with the kubeconfigs that components read, but for the pairs and CAs in them."""
     uses: dict[str, list[Use]] = {}
     for use in inventory.uses:
@@ -70,13 +66,9 @@ def _leads_somewhere(server: str) -> bool:
 
 def _misled(inventory: Inventory, uses: dict[str, list[Use]]) -> Iterator[Finding]:
     """Of the components beside an API server, one that leads elsewhere than the other and the server's certificate."""
-    served = [pair for pair in pairs_of(inventory) if pair.serves("apiserver-serving") and pair.chain]
-    names = [found for pair in served if (found := reading.names_of(reading.extensions_of(pair.chain[0])))]
-    certified = {word for one in names for word in (*one.dns, *one.addresses)}
-    led = [(path, found, host_of(found.server)) for path, found in kubeconfigs_of(inventory).items()
-           if any(use.component in _BESIDE for use in uses[path])]
+    certified, led = certified_names(inventory), [*led_beside(inventory)]
     if any(host in certified for _, _, host in led):
         yield from (Finding("kubeconfig-broken", f"{path}#clusters/{found.cluster_name}", row_of(uses[path]),
                             f"server is {host}, and the API server's certificate is not for that", got=host,
                             expected=", ".join(sorted(certified)))
-                    for path, found, host in led if host and host not in certified)
+                    for path, found, host in led if host not in certified)

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .certificate import node_fault
-from .facts import Pair, kubeconfigs_of
+from .facts import Pair, kubeconfigs_of, pairs_of
 from ..finding import Finding
 from ..observed.inventory import HOSTS, Inventory
 from ...kubernetes import reading
+from ...kubernetes.kubeconfig import Kubeconfig
 from ...kubernetes.profiles import NODE_PREFIX
 
 # What the kubelet has asked for itself, with the names that it has.
 STORE = "-current.pem"
+# Components that stand beside an API server, and lead to that or to the cluster's endpoint.
+_BESIDE = ("kube-controller-manager", "kube-scheduler")
 _SERVICE = "kubernetes.default.svc"     # pods call the API server by one of the names of its service
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -45,8 +48,8 @@ class Places:
 
 def places_of(inventory: Inventory, node: str) -> Places:
     """How the host of a tree is called."""
-    addresses = frozenset(filter(_is_address, _values(inventory, ("node-ip", "advertise-address", "bind-address",
-                                                                  "address")))) - {*_ANYWHERE, *_LOOPBACK}
+    addresses = frozenset(filter(is_address, _values(inventory, ("node-ip", "advertise-address", "bind-address",
+                                                                 "address")))) - {*_ANYWHERE, *_LOOPBACK}
     etcd_urls = ("listen-client-urls", "advertise-client-urls")
     peer_urls = ("listen-peer-urls", "initial-advertise-peer-urls")
     members = [*_hosts(inventory, "etcd", etcd_urls)]
@@ -81,7 +84,7 @@ def host_of(url: str) -> str:
     """The host of a URL, an address in its shortest form; "" if there is none."""
     with suppress(ValueError):
         host = urlsplit(url).hostname or ""
-        if _is_address(host):
+        if is_address(host):
             return str(ipaddress.ip_address(host))
         return host if _NAME.fullmatch(host) else ""    # a variable that is left open is no name
     return ""
@@ -103,7 +106,7 @@ def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
     servers = [running for running in inventory.running if running.component == "kube-apiserver"]
     for running in servers:
         yield from (one for one in running.settings.get("advertise-address", ())
-                    if _is_address(one) and one not in _ANYWHERE)
+                    if is_address(one) and one not in _ANYWHERE)
         for network in running.settings.get("service-cluster-ip-range", ())[:1]:
             with suppress(ValueError, IndexError):
                 yield str(ipaddress.ip_network(network, strict=False)[1])
@@ -112,6 +115,20 @@ def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
     yield from here
     if not here and servers and len(led) > 1 and len({*led}) == 1:     # all that the host knows is one endpoint
         yield led[0]
+
+
+def certified_names(inventory: Inventory) -> set[str]:
+    """The names and addresses in the API server's certificate, as far as the file can be read."""
+    served = (pair for pair in pairs_of(inventory) if pair.serves("apiserver-serving") and pair.chain)
+    names = (reading.names_of(reading.extensions_of(pair.chain[0])) for pair in served)
+    return {word for one in names if one for word in (*one.dns, *one.addresses)}
+
+
+def led_beside(inventory: Inventory) -> Iterator[tuple[str, Kubeconfig, str]]:
+    """Where the components beside an API server are led to: the kubeconfig's path, what is in it, the server's host."""
+    paths = {use.path for use in inventory.uses if use.component in _BESIDE and use.part == "kubeconfig"}
+    yield from ((path, found, host) for path, found in kubeconfigs_of(inventory).items()
+                if path in paths and (host := host_of(found.server)))
 
 
 def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool) -> Finding | None:
@@ -126,7 +143,7 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool
     names = reading.names_of(reading.extensions_of(pair.chain[0]))
     dns, addresses = list[str](), list[str]()
     for word in dict.fromkeys(_wanted(kinds, places, untold)):
-        (addresses if _is_address(word) else dns).append(word)
+        (addresses if is_address(word) else dns).append(word)
     if names is None:
         listed = [f"DNS:{one}" for one in dns] + [f"IP:{one}" for one in addresses]
         return Finding("legacy-cn-no-san", pair.path, pair.row, "certificate has no subjectAltName, and Go takes no CN "
@@ -161,7 +178,7 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool
 def wanted_names(kinds: Container[str], inventory: Inventory, node: str) -> tuple[list[str], list[str]]:
     """The DNS names and addresses by which the host's own files reach servers of these kinds."""
     words = [*dict.fromkeys(_wanted(kinds, places_of(inventory, node), False)), *([node] if "kubelet" in kinds else [])]
-    return [word for word in words if not _is_address(word)], [word for word in words if _is_address(word)]
+    return [word for word in words if not is_address(word)], [word for word in words if is_address(word)]
 
 
 def _wanted(kinds: Container[str], places: Places, untold: bool) -> Iterator[str]:
@@ -182,11 +199,12 @@ def _is_hosts(names: reading.Names, places: Places) -> bool:
     """Whether a kubelet's certificate names its host by any name: which one callers ask for, the Node object says."""
     if not names.dns:
         return bool({*names.addresses} & places.addresses) or not places.addresses
-    labels = {one.partition(".")[0] for one in places.own if not _is_address(one)}
+    labels = {one.partition(".")[0] for one in places.own if not is_address(one)}
     return any(name.lower().removeprefix(NODE_PREFIX).partition(".")[0] in labels for name in names.dns)
 
 
-def _is_address(word: str) -> bool:
+def is_address(word: str) -> bool:
+    """Whether a word is an IP address."""
     with suppress(ValueError):
         ipaddress.ip_address(word)
         return True

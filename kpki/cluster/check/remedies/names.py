@@ -11,13 +11,12 @@ from .situation import Situation
 from ...finding import Finding
 from ...node.node import USUAL_NAMES
 from ...observed.inventory import HOSTS, kubeconfig_of
-from ...rules.old_host import certified_names, row_of
+from ...rules.names import certified_names, is_address, led_beside, wanted_names
 from ....errors import InputError
 from ....kubernetes import reading
 from ....kubernetes.kubeconfig import NO_SERVER, check_server
 from ....kubernetes.layouts import Place
 from ....kubernetes.profiles import Profile, check_address, check_dns_name, find_profile
-from ....kubernetes.told import ADVERTISED, ETCD_URLS, ISSUER, NODE_IP, SERVICES
 from ....pem import load_certificate
 
 _NO_ADDRESS = "ADDRESS"
@@ -61,7 +60,7 @@ def _found_names(place: Place, profile: Profile, here: Situation, missing: readi
     data = inventory.look(place.certificate).data if place.certificate else kubeconfig and kubeconfig.certificate.data
     for names in _certified(data or b"", profile, here.node):
         dns, addresses = [*names.dns], [*names.addresses]
-    wanted = row_of(place, inventory, here.node).identity
+    wanted = _wanted_names(profile, here)
     if not addresses and profile.sans != "none":
         addresses = own_addresses(here)
     if profile.sans == "apiserver":
@@ -71,6 +70,18 @@ def _found_names(place: Place, profile: Profile, here: Situation, missing: readi
     addresses += (*wanted.addresses, *missing.addresses)
     return reading.Names(tuple(dict.fromkeys((*dns, *wanted.dns, *missing.dns))),
                          tuple(dict.fromkeys(one for one in addresses if one not in usual)))
+
+
+def _wanted_names(profile: Profile, here: Situation) -> reading.Names:
+    """The names and addresses by which the tree's own files reach a row's server."""
+    kinds = {"node": "kubelet", "apiserver": "apiserver", "etcd-server": "etcd", "etcd-peer": "etcd-peer"}
+    dns, addresses = wanted_names((kinds.get(profile.sans, ""),), here.inventory, here.node)
+    if profile.sans == "apiserver":
+        led = [host for _, _, host in led_beside(here.inventory)]
+        certified = certified_names(here.inventory)
+        for word in [host for host in led if host in certified] or led:
+            (addresses if is_address(word) else dns).append(word)
+    return reading.Names(tuple(dns), tuple(addresses))
 
 
 def own_addresses(here: Situation) -> list[str]:
@@ -93,13 +104,11 @@ def _addresses(words: Iterable[str]) -> Iterator[str]:
 
 def _told_addresses(here: Situation) -> Iterator[str]:
     told = here.inventory.told
-    for component, name in (("kubelet", NODE_IP), ("kube-apiserver", ADVERTISED)):
-        if said := told.get((component, name)):
-            yield from said.value.split(",")
-            return
-    for name in ETCD_URLS:
-        if said := told.get(("etcd", name)):
-            yield from (_host(url) for url in said.value.split(","))
+    if words := told("kubelet", "node-ip") or told("kube-apiserver", "advertise-address"):
+        yield from words
+        return
+    for name in ("advertise-client-urls", "initial-advertise-peer-urls"):
+        yield from map(_host, told("etcd", name))
 
 
 def _certified_addresses(here: Situation) -> Iterator[str]:
@@ -144,12 +153,12 @@ def service_names(here: Situation) -> reading.Names:
     """What the API server is told of the names under which services reach it: the cluster's domain, and its first
     address (kubeadm: util/pkiutil, GetAPIServerAltNames)."""
     told, dns, addresses = here.inventory.told, tuple[str, ...](), tuple[str, ...]()
-    issuer, subnets = (told.get(("kube-apiserver", name)) for name in (ISSUER, SERVICES))
-    if issuer and issuer.value.startswith("https://kubernetes.default.svc."):
-        dns = (issuer.value.removeprefix("https://"),)
-    if subnets:
+    for issuer in told("kube-apiserver", "service-account-issuer")[:1]:
+        if issuer.startswith("https://kubernetes.default.svc."):
+            dns = (issuer.removeprefix("https://"),)
+    for subnet in told("kube-apiserver", "service-cluster-ip-range")[:1]:
         with suppress(ValueError):
-            addresses = (str(ipaddress.ip_network(subnets.value.partition(",")[0])[1]),)
+            addresses = (str(ipaddress.ip_network(subnet)[1]),)
     return reading.Names(dns, addresses)
 
 

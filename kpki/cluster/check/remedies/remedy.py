@@ -49,8 +49,8 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     elif not here.inventory.layout.name or place is None and not finding.row:
         yield _elsewhere(path, here)
     elif finding.cause == "file-missing" and place is None and (told := _told(path, here)):
-        flag, source = told
-        yield comment(f"put {here.at(path)} there, or let --{flag} in {here.at(source)} name the right file")
+        setting, source = told
+        yield comment(f"put {here.at(path)} there, or let {setting} in {here.at(source)} name the right file")
     elif finding.cause == "flags-mismatch":
         yield from _flags(here)
     elif finding.cause == "signing-bundle":
@@ -93,21 +93,22 @@ def _told_pair(path: str, here: Situation) -> Pair | None:
 
 def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
     """Comments that name what is to be restarted on the host once the commands of these findings have been run."""
-    layout, told = here.inventory.layout, {component for component, _ in here.inventory.told}
+    layout, told = here.inventory.layout, {one.component for one in here.inventory.running}
     mended = {one.row for one in findings if one.cause not in _NO_RESTART
               and any(not line.startswith("#") for line in one.remedy)}
     changed = {path for place in layout.places if place.row in mended for path in place.files()}
     running = {one.name for one in COMPONENTS if one.name in told or any(
         not here.inventory.look(path).missing for path in own_files(layout, one))}
-    static = {component for (component, _), one in here.inventory.told.items() if one.source.startswith(MANIFESTS)}
+    static = {one.component for one in here.inventory.running if one.source.startswith(MANIFESTS)}
     for line in restart_lines(components_of(layout, changed, running), static.__contains__):
         yield comment(f"then, on {here.node}: {line}")
 
 
 def _told(path: str, here: Situation) -> tuple[str, str] | None:
-    """The flag that names a file, and where it stands; None for a file that no component but the kubelet is told of."""
-    return next(((flag, told.source) for (component, flag), told in here.inventory.told.items()
-                 if component != KUBELET.name and told.path == path), None)
+    """The setting that names a file, and where it stands; None for a file that no component but the kubelet is told
+    of."""
+    return next(((use.setting, use.source) for use in here.inventory.uses
+                 if use.component != KUBELET.name and use.source and use.path == path), None)
 
 
 def _elsewhere(path: str, here: Situation) -> str:
@@ -137,8 +138,7 @@ def _is_same(one: str, other: str) -> bool:
 def _flags(here: Situation) -> Iterator[str]:
     layout = here.inventory.layout
     folder = "etc/systemd/system/kubelet.service.d"
-    later = [posixpath.basename(told.source) for (component, _), told in here.inventory.told.items()
-             if component == "kubelet" and "/kubelet.service.d/" in told.source]
+    later = [posixpath.basename(path) for path in here.inventory.found if "/kubelet.service.d/" in path]
     # a name of its own, read after all others: `>` empties what is there before kpki has spoken
     names = ["20-certificates.conf", "zz-certificates.conf", f"{max(later, default='')[:-5]}z-certificates.conf"]
     name = next(one for one in names if all(other < one for other in later))
