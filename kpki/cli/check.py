@@ -9,6 +9,7 @@ import typer
 
 from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json
 from .terminal import note, put, short
+from .uses import table
 from .. import files
 from ..errors import InputError
 
@@ -71,7 +72,7 @@ def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: b
     elif findings:
         put(*_lines(findings))
     if explain:
-        words.say(*_explained(findings))
+        words.say(*_explained(report))
     words.warn(report.notes)
     words.say(_summary(report))
     _tell_unread(report.unread)
@@ -106,13 +107,16 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
             told |= {finding.remedy} - {()}
 
 
-def _explained(findings: Sequence[Finding]) -> Iterator[str]:
+def _explained(report: Report) -> Iterator[str]:
     from ..kubernetes.causes import CAUSES
+    if report.uses:
+        yield "kpki check judges what the components of this host read, for what, and says who tells them:"
+        yield from (f"  {line}" for line in table(report.uses))
     yield "kpki check reads the node's files and asks what the API server and the kubelet would ask of them:"
     yield "  openssl x509 -noout -subject -dates -ext subjectAltName,extendedKeyUsage -in CERT"
     yield "  openssl x509 -noout -pubkey -in CERT; openssl pkey -pubout -in KEY   # the same"
     yield "  openssl verify -CAfile CA -purpose sslclient CERT; openssl verify -CAfile CA -purpose sslserver CERT"
-    for cause in dict.fromkeys(finding.cause for finding in findings):
+    for cause in dict.fromkeys(finding.cause for finding in report.findings):
         yield f"{cause}: {CAUSES[cause].meaning}; see it with: {CAUSES[cause].look}"
 
 
@@ -122,7 +126,8 @@ def _summary(report: Report) -> str:
     fine = "nothing wrong in what could be read" if report.unread else "nothing wrong"
     counts = [_counted(count, noun) for count, noun in ((errors, "error"), (warnings, "warning")) if count]
     count = f"({_counted(report.certificates, 'certificate')} read)"
-    return f"kpki: {short(report.whose)}: {', '.join(counts) or fine} {count}"
+    whose = f"{short(report.whose)} (looks like {report.distribution})" if report.distribution else short(report.whose)
+    return f"kpki: {whose}: {', '.join(counts) or fine} {count}"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -23,33 +23,35 @@ def uses(root: Root = os.sep, json: Json = False, explain: Explain = False, quie
     The table also says what a file is for, and who says so. A source in brackets starts a component that reads the file
     by default. Exit status 0: said; 2: a file that tells something, or is told, cannot be read.
     """
-    from ..cluster.observed.uses import read_host
-    words, host = Words(quiet=quiet), read_host(root)
+    from ..cluster.observed.hosts import inspect
+    words, host = Words(quiet=quiet), inspect(root)
+    told = [use for use in host.uses if use.source or host.look(use.file).there]    # of the layout's what is there
     if json:
         put_json({"host": None, "uses": [
             {"component": use.component, "setting": use.setting, "source": use.source, "path": use.path,
-             "purpose": use.purpose, "default": use.default} for use in host.uses]})
-    elif host.uses:
-        put(*_table([_HEAD, *map(_row, host.uses)]))
+             "purpose": use.purpose, "default": use.default} for use in told]})
+    elif told:
+        put(*table(told))
     else:
         words.say(f"kpki: {root}: no file tells a component of any file")
     if explain:
         words.say(*_EXPLAINED)
-    words.warn([f"{source} names {path}, which leads out of {root}" for source, path in host.outside])
+    words.warn(host.led_out())
     unread = [f"{os.path.join(root, found.path)}: {found.problem}" for found in host.found.values() if found.problem]
     words.warn([f"not read: {one}" for one in unread])
     return 2 if unread else 0
 
 
-def _row(use: Use) -> tuple[str, ...]:
-    source = f"({use.source})" if use.default else use.source
-    return use.component, use.setting, use.path, use.purpose, source
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    lines = [[short(cell) for cell in row] for row in rows]
+def table(uses: Sequence[Use]) -> Iterator[str]:
+    """The lines of a table of uses, with a head."""
+    lines = [[short(cell) for cell in row] for row in (_HEAD, *map(_row, uses))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _row(use: Use) -> tuple[str, ...]:
+    source = f"({use.source or 'layout'})" if use.default else use.source
+    return use.component, use.setting, use.path, use.purpose, source
 
 
 _EXPLAINED = (

@@ -171,3 +171,12 @@ EMBEDDED_ETCD = "server/db/etcd"
 # Where static pods lie that no kubelet of the tree is told of.
 POD_FOLDERS = ("etc/kubernetes/manifests", "var/lib/rancher/rke2/agent/pod-manifests",
                "var/lib/rancher/k3s/agent/pod-manifests")
+# The file or folder by which a distribution that has no layout of kpki's is known at once.
+MARKS: Mapping[str, str] = {
+    "k3s": "var/lib/rancher/k3s", "RKE2": "var/lib/rancher/rke2", "k0s": "var/lib/k0s",
+    "MicroK8s": "var/snap/microk8s", "Canonical Kubernetes": "var/snap/k8s", "kops": "srv/kubernetes",
+    "RKE": "etc/kubernetes/ssl/kubecfg-kube-node.yaml", "minikube": "var/lib/minikube/certs",
+    "AKS": "etc/kubernetes/certs/kubeletserver.crt", "EKS": "etc/eks", "OpenShift": "etc/kubernetes/kubelet-ca.crt",
+    "Talos": "system/secrets", "Gardener": "var/lib/kubelet/kubeconfig-real",
+    "kubeasz": "etc/kubernetes/kubelet.kubeconfig", "NixOS": "etc/NIXOS",
+}

@@ -188,3 +188,17 @@ def test_an_unknown_layout_is_2(tree: Path, kpki: Run) -> None:
     """The message names those that there are."""
     told = kpki("check", TREE, "--layout", "flat", status=2)
     assert told.refusal() == "unknown layout 'flat'" and "ssl" in told.err
+
+
+def test_the_files_that_count_are_explained(tree: Path, kpki: Callable[..., Any]) -> None:
+    """--explain lists which component reads which file, with the file that says so; without, nobody asked."""
+    told = kpki("check", TREE, "--explain").err
+    assert "kubelet    clusters/" in told and "etc/kubernetes/worker-kubeconfig.yaml\n" in told
+    assert "clusters/" not in kpki("check", TREE).err
+
+
+def test_another_distribution(tree: Path, kpki: Callable[..., Any]) -> None:
+    """A host that looks like one of a distribution without a layout of kpki's is judged, and the summary names it."""
+    assert "looks like" not in kpki("check", TREE).err
+    (tree / "var/lib/rancher/k3s").mkdir(parents=True)
+    assert kpki("check", TREE).err.startswith("kpki: worker-1 (looks like k3s): nothing wrong")

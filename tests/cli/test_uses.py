@@ -26,6 +26,16 @@ def test_the_table(kpki: Callable[..., Any], tmp_path: Path) -> None:
     assert told.err == ""
 
 
+def test_what_nobody_is_told(kpki: Callable[..., Any], tmp_path: Path) -> None:
+    """If nothing starts a component, its files lie where the layout has them: those that are there are listed."""
+    told = kpki("uses", plant(tmp_path, {"etc/kubernetes/pki/ca.crt": "", "etc/kubernetes/pki/apiserver.crt": "",
+                                         "etc/kubernetes/pki/apiserver.key": ""})).out
+    lines = [line.split() for line in told.splitlines()]
+    assert ["kube-apiserver", "etc/kubernetes/pki/apiserver.crt", "(layout)"] in [
+        [one[0], one[2], one[-1]] for one in lines]
+    assert "apiserver-kubelet-client.crt" not in told
+
+
 def test_the_document(kpki: Callable[..., Any], tmp_path: Path) -> None:
     """The same as one JSON document."""
     told = json.loads(kpki("uses", plant(tmp_path, TREE), "--json").out)

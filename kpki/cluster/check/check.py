@@ -20,6 +20,7 @@ from ..finding import Finding
 from ..observed.hosts import inspect
 from ..observed.inventory import TOPS, Inventory, Unread, layout_there, look
 from ..observed.owners import with_owners
+from ..observed.use import Use
 from ..observed.uses import read_host
 from ..observed.whose import certified_owner, owner_of
 from ..rules.elsewhere import told_elsewhere
@@ -28,6 +29,7 @@ from ..workspace import DESCRIPTION, read_cluster
 from ... import files
 from ...clock import utc_now
 from ...errors import AccessError, InputError, KpkiError, about
+from ...kubernetes.distributions import MARKS
 from ...kubernetes.profiles import LONGEST_NAME, check_node_name
 from ...kubernetes.reading import certifies
 from ...stages.keys import public_key_der
@@ -42,7 +44,9 @@ class Report:
     certificates: int               # how many were read
     unread: Sequence[Unread] = ()   # what the caller may not read, each once: no finding is of it
     notes: Sequence[str] = ()       # lines for a person: what else was not checked, and why
+    uses: Sequence[Use] = ()        # which component reads which file, and who says so; none of what is no host
     restarts: Sequence[str] = ()    # comments: which components read the mended files when they start anew
+    distribution: str = ""          # which one a host looks like, if kpki lays out no files as that does
 
     def commands(self) -> list[str]:
         """The commands that mend everything, in order and each once, ready for `sh -e`; comments begin with `#`."""
@@ -64,7 +68,7 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
         return _check(path, now=now or utc_now(), host_name=host_name, node=node, layout=layout, named={
             row: files_of for row, *files_of in (("ca", ca, ca_key), ("etcd-ca", etcd_ca, etcd_ca_key),
                                                  ("front-proxy-ca", front_proxy_ca, front_proxy_ca_key))
-            if any(files_of)})
+            if any(file is not None for file in files_of)})
     except AccessError as error:
         closed = os.path.relpath(error.path, path or os.curdir)
         if closed.startswith(os.pardir):
@@ -111,8 +115,14 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, {
         row: certificates for row, (certificates, _) in given.items()}, workspace=described is not None, now=now)
     findings = with_remedies(found, here)
-    return Report(owner or os.path.normpath(path), findings, inventory.certificates(), _unread(inventory), notes,
-                  tuple(restarts(findings, here)))
+    return Report(owner or os.path.normpath(path), findings, inventory.certificates(), _unread(inventory),
+                  [*notes, *inventory.led_out()], inventory.uses,
+                  tuple(restarts(findings, here)), _distribution(path))
+
+
+def _distribution(root: str) -> str:
+    """The distribution that a tree looks like, if kpki lays out no files as that distribution does; else ""."""
+    return next((name for name, mark in MARKS.items() if _is_there(root, mark)), "")
 
 
 def _owner(root: str, host_name: str, layout: str | None, notes: list[str]) -> str:

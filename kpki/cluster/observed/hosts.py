@@ -50,7 +50,12 @@ def inspect(root: str, *, layout: str | None = None, node: str = "",
         one.startswith(f"{path}/") and not found[one].there for one in files_of)]
     return Inventory(root, told_layout(chosen, host.uses), found, running=host.running,
                      unread=unread, untold=frozenset(COMPONENT_NAMES if hides else ()),
-                     uses=tuple(dict.fromkeys(uses)), outside=tuple(dict.fromkeys([*host.outside, *tree.outside])))
+                     uses=tuple(dict.fromkeys(uses)), outside=_once([*host.outside, *tree.outside]))
+
+
+def _once(outside: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Each path with the first file that names the path."""
+    return tuple({path: (source, path) for source, path in reversed([*outside])}.values())[::-1]
 
 
 def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:

@@ -76,6 +76,11 @@ class Inventory:
         return next((values for one in self.running if one.component == component
                      and (values := one.settings.get(name, ()))), ())
 
+    def led_out(self) -> list[str]:
+        """A line for each path that leaves the root, and so was not looked at."""
+        return [f"{source} names {path}, which leads out of {self.root}" if source else
+                f"{path} leads out of {self.root}" for source, path in self.outside]
+
     def certificates(self) -> int:
         """How many certificates were read."""
         return sum(certificates_in(one.data or b"") for one in self.found.values())
