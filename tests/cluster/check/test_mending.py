@@ -27,6 +27,11 @@ nodes:
 controlPlaneEndpoint: 10.0.0.99:6443
 """
 PKI, MANIFESTS = "etc/kubernetes/pki", "etc/kubernetes/manifests"
+ETCD = (
+    "--advertise-client-urls=https://127.0.0.1:2379,https://10.0.0.10:2379", "--client-cert-auth=true",
+    f"--cert-file=/{PKI}/etcd/server.crt", f"--key-file=/{PKI}/etcd/server.key", "--peer-client-cert-auth=true",
+    f"--peer-cert-file=/{PKI}/etcd/peer.crt", f"--peer-key-file=/{PKI}/etcd/peer.key",
+    f"--peer-trusted-ca-file=/{PKI}/etcd/ca.crt", f"--trusted-ca-file=/{PKI}/etcd/ca.crt")
 Findings = list[dict[str, Any]]
 Check = Callable[..., Findings]
 
@@ -66,10 +71,30 @@ def issued(found: Findings, row: str) -> str:
     return str(command)
 
 
-def manifest(host: Path, name: str, *flags: str) -> None:
-    place = host / MANIFESTS / f"{name}.yaml"
-    place.parent.mkdir(exist_ok=True)
-    place.write_text(f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{command: {json.dumps([name, *flags])}}}]}}\n")
+def put(place: Path, text: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+
+
+def unit(host: Path) -> None:
+    """The kubelet's unit, as a package brings one: drop-ins and /etc/default/kubelet may add flags."""
+    put(host / "usr/lib/systemd/system/kubelet.service", """\
+[Service]
+EnvironmentFile=-/etc/default/kubelet
+ExecStart=/usr/bin/kubelet --kubeconfig=/etc/kubernetes/kubelet.conf $KUBELET_EXTRA_ARGS $KUBELET_NODE_ARGS
+""")
+
+
+def manifest(host: Path, name: str, *flags: str, folder: str = MANIFESTS) -> None:
+    """A static pod in a folder, and the configuration that leads the kubelet to its pods."""
+    put(host / "var/lib/kubelet/config.yaml", f"""\
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+authentication: {{x509: {{clientCAFile: /{PKI}/ca.crt}}}}
+staticPodPath: /{MANIFESTS}
+""")
+    words = json.dumps([name, *flags])
+    put(host / folder / f"{name}.yaml", f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{command: {words}}}]}}\n")
 
 
 def without_leaves(host: Path) -> None:
@@ -94,9 +119,14 @@ def told_by_neighbours(host: Path) -> None:
 
 
 def told_by_kubelet(host: Path) -> None:
+    told_by_no_unit(host)
+    unit(host)
+
+
+def told_by_no_unit(host: Path) -> None:
+    """Nothing reads the kubelet's variables."""
     without_leaves(host)
-    (host / "etc/default").mkdir()
-    (host / "etc/default/kubelet").write_text("KUBELET_EXTRA_ARGS=--node-ip=10.0.0.10\n")
+    put(host / "etc/default/kubelet", "KUBELET_EXTRA_ARGS=--node-ip=10.0.0.10\n")
 
 
 def told_by_api_server(host: Path) -> None:
@@ -106,7 +136,13 @@ def told_by_api_server(host: Path) -> None:
 
 def told_by_etcd(host: Path) -> None:
     without_leaves(host)
-    manifest(host, "etcd", "--advertise-client-urls=https://127.0.0.1:2379,https://10.0.0.10:2379")
+    manifest(host, "etcd", *ETCD)
+
+
+def told_by_no_pod(host: Path) -> None:
+    """The manifest is kept where no kubelet looks for pods."""
+    without_leaves(host)
+    manifest(host, "etcd", *ETCD, folder="etc/kubernetes/kept")
 
 
 def told_by_kubeconfig(host: Path) -> None:
@@ -122,13 +158,14 @@ def told_by_hosts(host: Path) -> None:
 
 @pytest.mark.parametrize(("tells", "address"), [
     (without_leaves, "ADDRESS"), (told_by_neighbours, "ADDRESS"), (told_by_sister, "10.0.0.10"),
-    (told_by_kubelet, "10.0.0.10"), (told_by_api_server, "10.0.0.10"), (told_by_etcd, "10.0.0.10"),
-    (told_by_kubeconfig, "10.0.0.10"), (told_by_hosts, "10.0.0.10")],
+    (told_by_no_unit, "ADDRESS"), (told_by_no_pod, "ADDRESS"), (told_by_kubelet, "10.0.0.10"),
+    (told_by_api_server, "10.0.0.10"), (told_by_etcd, "10.0.0.10"), (told_by_kubeconfig, "10.0.0.10"),
+    (told_by_hosts, "10.0.0.10")],
     ids=lambda one: one if isinstance(one, str) else one.__name__)
 def test_an_address_is_asked_for_only_if_no_file_tells(host: Path, check: Check, healthy: Path,
                                                        tells: Callable[[Path], None], address: str) -> None:
     """Flags, sister certificates, kubeconfigs of the control plane and the table of hosts are asked in turn; another
-    host's certificate and a loopback address tell nothing."""
+    host's certificate, a loopback address and flags that start nothing tell nothing."""
     shutil.copyfile(healthy / f"nodes/cp-2/{PKI}/etcd/server.crt", "cp-2.crt")
     tells(host)
     found = check("host", "--node", "cp-1")
@@ -145,6 +182,7 @@ def another(path: Path) -> None:
 
 def test_a_ca_that_no_leaf_proves_is_not_made_again(host: Path, check: Check) -> None:
     """Its key alone does not tell its name. With a leaf that the key has signed it does."""
+    manifest(host, "kube-apiserver", f"--requestheader-client-ca-file=/{PKI}/front-proxy-ca.crt")
     (host / f"{PKI}/front-proxy-ca.crt").unlink()
     finding, = check("host", "--node", "cp-1")
     assert any(line.startswith("printf ") and " | kpki req -x509 " in line for line in finding["remedy"])
@@ -154,7 +192,9 @@ def test_a_ca_that_no_leaf_proves_is_not_made_again(host: Path, check: Check) ->
     assert [line[0] for line in finding["remedy"]] == ["#"]
     shutil.copyfile(host / f"{PKI}/apiserver.crt", host / f"{PKI}/front-proxy-client.crt")
     shutil.copyfile(host / f"{PKI}/apiserver.key", host / f"{PKI}/front-proxy-client.key")
-    assert not any("kpki req" in line for one in check("host", "--node", "cp-1") for line in one["remedy"])
+    found = check("host", "--node", "cp-1")
+    assert f"{PKI}/front-proxy-ca.crt" in {one["path"] for one in found}
+    assert not any("kpki req" in line for one in found for line in one["remedy"])
 
 
 @pytest.mark.parametrize("spoil", ["", "key", "bundle"])
@@ -215,11 +255,10 @@ def test_the_kubelets_flags_get_a_drop_in_of_their_own(host: Path, check: Check,
                                                        wanted: str) -> None:
     """It is read last, and no file that tells the kubelet anything is written over."""
     folder = host / "etc/systemd/system/kubelet.service.d"
-    folder.mkdir(parents=True)
-    (host / "etc/default").mkdir()
-    (host / "etc/default/kubelet").write_text(f"KUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/nowhere.crt\n")
+    unit(host)
+    put(host / "etc/default/kubelet", f"KUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/nowhere.crt\n")
     for name in names:
-        (folder / f"{name}.conf").write_text("[Service]\nEnvironment=X=--node-ip=10.0.0.10\n")
+        put(folder / f"{name}.conf", "[Service]\nEnvironment=KUBELET_NODE_ARGS=--node-ip=10.0.0.10\n")
     finding, = [one for one in check("host", "--node", "cp-1") if one["cause"] == "flags-mismatch"]
     assert finding["remedy"][1].partition(" > ")[2].strip("'") == f"{folder}/{wanted}.conf"
     assert f"{wanted}.conf" > max(f"{name}.conf" for name in ["", *names])
