@@ -50,7 +50,10 @@ class Start:
     folder: str = "/"
 
     def on_host(self, path: str) -> str:
-        """Where a path that the component is told lies on the host, absolute; "" for no file of the host."""
+        """Where a path that the component is told lies on the host, absolute; "" for no file of the host, and for a
+        path with a control character, which names none."""
+        if not path.isprintable():
+            return ""
         whole = posixpath.normpath(posixpath.join(self.folder, path))
         for inside, outside in sorted(self.mounts, key=lambda mount: -len(mount[0])):
             inside = posixpath.normpath(inside)

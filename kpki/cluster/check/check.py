@@ -93,7 +93,8 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
         if report is not None:
             return report
     given = {row: _given(row, *files_of) for row, files_of in named.items()}
-    authorities, ca_public_key = given.get("ca", (None, None))
+    authorities = {row: certificates for row, (certificates, _) in given.items()}
+    ca_public_key = given["ca"][1] if "ca" in given else None
     others = {row: (certificate or "", key) for row, (certificate, key) in named.items() if row != "ca"}
     if not _is_tree(path, layout):
         owner = "" if node is None else check_node_name(node, longest=LONGEST_NAME)
@@ -109,11 +110,10 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     if not named and layout is None and _is_there(os.curdir, DESCRIPTION):
         with suppress(KpkiError):   # a workspace that cannot be taken tells nothing of a tree elsewhere
             described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
-    found = check_node(inventory, node=owner, now=now, authorities={
-        row: certificates for row, (certificates, _) in given.items()}) if described is None else [
+    found = check_node(inventory, node=owner, now=now, authorities=authorities) if described is None else [
         *described, *told_elsewhere(inventory, described)]
-    here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, {
-        row: certificates for row, (certificates, _) in given.items()}, workspace=described is not None, now=now)
+    here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, authorities,
+                     workspace=described is not None, now=now)
     findings = with_remedies(found, here)
     return Report(owner or os.path.normpath(path), findings, inventory.certificates(), _unread(inventory),
                   [*notes, *inventory.led_out()], inventory.uses,

@@ -163,17 +163,17 @@ def _named_by(root: str, found: Mapping[str, Found]) -> Iterator[tuple[str, Foun
                 yield named, _looked(root, named, top, named_path(inner, material.path))
 
 
-def check_plain(plain: Plain, *, node: str, now: datetime, authorities: Sequence[Certificate] | None = None,
-                within: timedelta = WITHIN) -> list[Finding]:
+def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = WITHIN,
+                authorities: Mapping[str, Sequence[Certificate]] = {}) -> list[Finding]:
     """Everything that is wrong with the files of a folder, each by itself and with what belongs to it by its name.
 
-    *node* is the node whose kubelet's they are ("": any), *authorities* the certificates of the CA that signed them,
-    None: those that are there.
+    *node* is the node whose kubelet's they are ("": any), *authorities* the CAs that signed them, by row;
+    without any: those that are there.
     """
     inventory, alone = plain.inventory, [path for path in plain.others if _kind(plain.inventory.look(path)) == "key"]
     paired = {use.file for use in inventory.uses}
-    findings = check_node(inventory, node=node, now=now, within=within,
-                          authorities={"ca": authorities, "": authorities} if authorities else None)
+    every = {"": [one for certificates in authorities.values() for one in certificates]} if authorities else {}
+    findings = check_node(inventory, node=node, now=now, within=within, authorities={**authorities, **every})
     findings += (fault for path in alone if path not in paired and (fault := read_key(inventory.look(path), "")[1]))
     hidden = not authorities and any(inventory.look(path).unread and _kind(inventory.look(path)) == "certificate"
                                      for path in plain.others)     # which may be any CA
