@@ -1,4 +1,4 @@
-"""What a static pod's manifest says: the flags that its component is started with."""
+"""What a static pod's manifest says: its containers, as the kubelet starts them."""
 from __future__ import annotations
 
 import posixpath
@@ -7,30 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
-
 MANIFESTS = "etc/kubernetes/manifests"
 API_SERVER = f"{MANIFESTS}/kube-apiserver.yaml"
 _VARIABLE = re.compile(r"\$\$|\$\(([^)]*)\)")
-
-
-def component_flags(data: bytes) -> dict[str, str]:
-    """The flags `--name=value` of the containers in a manifest, without dashes; none for bytes that are no such thing.
-
-    Of a flag that is there twice the last one counts, as for the component itself.
-    """
-    from ..documents import load_documents
-    try:
-        documents = load_documents(data)
-    except InputError:
-        return {}
-    found: dict[str, str] = {}
-    for container in _list(_field(_field(documents[0].value if documents else None, "spec"), "containers")):
-        for word in (*_list(_field(container, "command")), *_list(_field(container, "args"))):
-            if isinstance(word, str) and word.startswith("--") and "=" in word:
-                name, _, value = word.removeprefix("--").partition("=")
-                found[name] = value
-    return found
 
 
 def _field(value: Any, name: str) -> Any:
@@ -43,12 +22,16 @@ def _list(value: Any) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of a pod: its *words* (command, then args), *environment*, *mounts* and *folder* as Start has."""
+    """One container of a pod: its *words* (command, then args), *environment*, *mounts* and *folder* as Start has.
+
+    *user* is the number of the user that runs it, "" if nothing says so.
+    """
 
     words: tuple[str, ...]
     environment: Mapping[str, str]
     mounts: tuple[tuple[str, str], ...]
     folder: str
+    user: str = ""
 
 
 def read_containers(data: bytes) -> list[Container]:
@@ -70,8 +53,10 @@ def read_containers(data: bytes) -> list[Container]:
              if isinstance(host := volumes.get(str(_field(one, "name"))), str) else "")
             for one in _list(_field(container, "volumeMounts")) if str(_field(one, "name")) in volumes)
         words = [str(word) for word in (*_list(_field(container, "command")), *_list(_field(container, "args")))]
+        users = (_field(_field(one, "securityContext"), "runAsUser") for one in (container, spec))
         found.append(Container(tuple(_expanded(word, environment) for word in words), environment, mounts,
-                               str(_field(container, "workingDir") or "/")))
+                               str(_field(container, "workingDir") or "/"),
+                               next((str(user) for user in users if user is not None), "")))
     return found
 
 

@@ -38,7 +38,7 @@ class Service:
     """What the unit *name* says with its drop-ins: *commands* in the order in which they may start a component.
 
     *environment_files* are (path as written, whether it may be absent, the file that says so); *folder* is the
-    working directory.
+    working directory, *user* who runs the commands, "" if nothing says so (systemd.exec(5)).
     """
 
     name: str
@@ -46,6 +46,7 @@ class Service:
     environment: Mapping[str, Word]
     environment_files: tuple[tuple[str, bool, str], ...]
     folder: str = "/"
+    user: str = ""
 
     def words(self, command: Command, environment: Mapping[str, Word]) -> list[Word]:
         """The words of a command; the program itself is never a variable."""
@@ -91,7 +92,7 @@ def read_service(texts: Sequence[tuple[str, str]], specifiers: Mapping[str, str]
     commands: dict[str, list[Command]] = {name: [] for name in _STARTS}
     environment: dict[str, Word] = {}
     files: list[tuple[str, bool, str]] = []
-    folder = "/"
+    folder, user = "/", ""
     for source, text in texts:
         for section, name, value in read_assignments(text):
             if section != "Service":
@@ -102,10 +103,12 @@ def read_service(texts: Sequence[tuple[str, str]], specifiers: Mapping[str, str]
                 environment = environment | _variables(value, source, filled) if value else {}
             elif name == "EnvironmentFile":
                 files = [*files, (filled(value.removeprefix("-")), value.startswith("-"), source)] if value else []
+            elif name == "User":
+                user = filled(value)
             elif name == "WorkingDirectory":
                 folder = {"": "/", "~": "/root"}.get(said := filled(value.removeprefix("-")), said)
     ordered = tuple(one for name in _STARTS for one in reversed(commands[name]))
-    return Service(specifiers.get("n", ""), ordered, environment, tuple(files), folder)
+    return Service(specifiers.get("n", ""), ordered, environment, tuple(files), folder, user)
 
 
 def _commands(value: str, source: str, filled: Callable[[str], str]) -> list[Command]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from kpki.cluster.observed.hosts import TELLING
 from kpki.cluster.observed.inventory import PASSED_OVER, TOPS
 from kpki.kubernetes.causes import CAUSES, ROWS, Cause
 from kpki.kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, LAYOUT_NAMES
-from kpki.kubernetes.told import CONFIGURATIONS, ENVIRONMENTS, MANIFESTS
+from kpki.kubernetes.manifests import MANIFESTS
 from tests.cluster.check.matrix.test_matrix import ON_DISK
 
 PAGE = Path(__file__).parents[2] / "docs" / "check.md"
@@ -68,7 +69,7 @@ def test_a_row_is_the_programs(cause: Cause) -> None:
 def test_what_is_read_and_passed_over_is_on_the_page() -> None:
     """The files that tell something, the folders that make a root, those that are passed over, the layouts."""
     read = section("What is read")
-    for path in (*CONFIGURATIONS, *ENVIRONMENTS):
+    for path in TELLING:
         assert f"`/{path}`" in read or f"`{path.rpartition('/')[2]}`" in read, path
     assert all(f"`/{path}`" in read for path in (MANIFESTS, KUBELET_CURRENT, BOOTSTRAP))
     passed = {*re.findall(r"`([\w-]+)`", read.partition("Passed over")[2])}

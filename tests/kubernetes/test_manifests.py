@@ -3,31 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from kpki.kubernetes.manifests import Container, component_flags, read_containers
-
-MANIFEST = """\
-apiVersion: v1
-kind: Pod
-spec:
-  containers:
-  - command: [kube-apiserver, --secure-port=6443, "--tls-cipher-suites=a=b", --profiling, -v=2, 7]
-    args: [--secure-port=7443]
-  - args: [--etcd-cafile=/e/ca.crt]
-"""
-
-
-def test_the_flags_of_a_manifest_are_read() -> None:
-    """Of commands and arguments alike; the last of a name counts."""
-    assert component_flags(MANIFEST.encode()) == {"secure-port": "7443", "tls-cipher-suites": "a=b",
-                                                  "etcd-cafile": "/e/ca.crt"}
-
-
-@pytest.mark.parametrize("data", [b"", b"[", b"\xff", b"a: 1", b"- 1", b"spec: []", b"spec: {containers: {}}",
-                                  b"spec: {containers: [1, {command: x}, {args: {a: b}}]}"])
-def test_what_is_no_manifest_has_no_flags(data: bytes) -> None:
-    """Nothing is raised for it: what is wrong with it is the kubelet's to say."""
-    assert component_flags(data) == {}
-
+from kpki.kubernetes.manifests import Container, read_containers
 
 POD = """\
 apiVersion: v1
@@ -51,6 +27,15 @@ def test_the_containers_of_a_pod() -> None:
     assert read_containers(POD.encode()) == [
         Container(("etcd", "--a=x/$(NONE)/$(A)", "--b"), {"A": "x", "B": ""}, (("/a", "/h/s"), ("/b", "")), "/w"),
         Container((), {}, (), "/")]
+
+
+@pytest.mark.parametrize(("pod", "container", "user"), [
+    ("", "", ""), ("securityContext: {runAsUser: 7}, ", "", "7"), ("", "securityContext: {runAsUser: 0}", "0"),
+    ("securityContext: {runAsUser: 7}, ", "securityContext: {runAsUser: 8}", "8"), ("securityContext: x, ", "", "")])
+def test_the_user_of_a_container(pod: str, container: str, user: str) -> None:
+    """The container's own comes before the pod's; nothing else tells."""
+    text = f"kind: Pod\nspec: {{{pod}containers: [{{{container}}}]}}\n"
+    assert [one.user for one in read_containers(text.encode())] == [user]
 
 
 @pytest.mark.parametrize("data", [

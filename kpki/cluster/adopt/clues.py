@@ -18,12 +18,13 @@ from ..desired.rows import Wanted, layout_of
 from ..observed.contents import read_certificates
 from ..observed.inventory import (Found, choose_layout, kubeconfig_of, look, named_path, read_layout, refusal,
                                   require)
+from ..observed.uses import read_host
 from ..observed.whose import owner_of
 from ...errors import FileError, InputError
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
 from ...kubernetes.layouts import CONTROL_PLANE, ETCD, KUBEADM, Layout, Place, Server
-from ...kubernetes.manifests import API_SERVER, component_flags
+from ...kubernetes.manifests import API_SERVER
 from ...kubernetes.profiles import NODE_PREFIX, find_profile
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def read_tree(root: str, *, layout: str | None = None) -> Tree:
     manifest = look(root, API_SERVER)
     if manifest.unread:
         raise refusal(root, manifest.unread)
-    flags = component_flags(manifest.data or b"")
+    servers = read_host(root).of("kube-apiserver")
+    flags = {name: ",".join(values) for one in servers[:1] for name, values in one.settings.items()}
     blank = load_cluster(_BLANK.format(chosen.name))
     authority = taken(absolute_path, flags.get("client-ca-file"))
     if chosen == KUBEADM and authority is not None:

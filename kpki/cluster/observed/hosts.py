@@ -19,7 +19,7 @@ from ...kubernetes.purposes import PURPOSES
 
 _SECRETS = re.compile(r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
 # Where a kubelet's configuration usually lies: if the caller may not read that, it may tell another place.
-_TELLING = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml", "var/lib/kubelet/kubeadm-flags.env",
+TELLING = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml", "var/lib/kubelet/kubeadm-flags.env",
             "etc/kubernetes/kubelet-config.yaml", "etc/kubernetes/kubelet.env", "etc/default/kubelet",
             "etc/sysconfig/kubelet")
 _SHALLOWEST = 2     # folders from the root: what lies higher up is no folder of certificates
@@ -40,7 +40,7 @@ def inspect(root: str, *, layout: str | None = None, node: str = "",
     told = {one.component for one in host.running}
     uses = [*host.uses, *layout_uses(tree, chosen, told, {use.file for use in host.uses})]
     closed = list[str]()
-    for path in [*_TELLING, *(use.file for use in uses), *(path for path, _ in chosen.files()), BOOTSTRAP, HOSTS,
+    for path in [*TELLING, *(use.file for use in uses), *(path for path, _ in chosen.files()), BOOTSTRAP, HOSTS,
                  HOST_NAME, *_other_keys(tree, chosen, host, closed)]:
         tree.look(path, "")
     found = {**host.found, **tree.found}

@@ -11,10 +11,8 @@ from functools import lru_cache
 from .use import Running, Use
 from ... import files
 from ...errors import AccessError, InputError, KpkiError
-from ...kubernetes.components import Component
 from ...kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
 from ...kubernetes.layouts import LAYOUTS, Layout, Place, find_layout
-from ...kubernetes.told import UNIT_FOLDERS
 
 _EMBEDDED = re.compile(rb"^ +(?:client-certificate|certificate-authority)-data:", re.MULTILINE)
 
@@ -126,20 +124,6 @@ def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inven
                     path = named_path(place.kubeconfig, material.path)
                     found.setdefault(path, look(root, path))
     return Inventory(root, layout, found, unread=tuple({one.unread: None for one in found.values() if one.unread}))
-
-
-def drop_ins(root: str, component: Component) -> tuple[list[str], list[str]]:
-    """The drop-ins of a component's unit, in the order in which systemd reads them: by name, whatever the folder; and
-    the folders that the caller may not list."""
-    found, closed = list[str](), list[str]()
-    for folder in (f"{one}/{component.name}.service.d" for one in UNIT_FOLDERS):
-        found += [f"{folder}/{name}" for name in _names(root, folder, closed) if name.endswith(".conf")]
-    return sorted(found, key=posixpath.basename), closed
-
-
-def _names(root: str, folder: str, closed: list[str]) -> list[str]:
-    """The names in a folder of a tree, sorted; none where there is no such folder, or it is one of those *closed*."""
-    return list(walk(root, folder, closed, skip=lambda path: "/" in path))
 
 
 def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool]) -> Iterator[str]:

@@ -1,20 +1,15 @@
 """Who owns the private keys of a host: whoever runs the component that reads them, root, or somebody else."""
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .inventory import Found, Inventory, drop_ins, look
+from .inventory import Found, Inventory, look
 from ... import files
-from ...kubernetes.components import COMPONENT_NAMES, COMPONENTS, Component
-from ...kubernetes.manifests import MANIFESTS
-from ...kubernetes.told import UNIT_FOLDERS
+from ...kubernetes.components import COMPONENT_NAMES
 
 ROOT = "root"
 _USERS = "etc/passwd"
-# systemd.exec(5): the last User= counts; a pod's securityContext
-_USER = re.compile(rb"^[ \t]*User[ \t]*=[ \t]*([\w.-]+)[ \t]*$|^[ \t]*runAsUser:[ \t]*(\d+)[ \t]*$", re.MULTILINE)
 
 
 def with_owners(inventory: Inventory) -> Inventory:
@@ -22,13 +17,14 @@ def with_owners(inventory: Inventory) -> Inventory:
 
     Root is no stranger, nor is whoever owns the tree itself: then the tree is a copy that an ordinary user has made.
     """
-    users = {component.name: _user(component, inventory.root) for component in COMPONENTS}
-    ids = {user: _user_id(user, inventory.root) for user in users.values()}
+    users = {name: {one.user or ROOT for one in inventory.running if one.component == name} or {ROOT}
+             for name in COMPONENT_NAMES}
+    ids = {user: _user_id(user, inventory.root) for names in users.values() for user in names}
     usual = {0, files.look_at(inventory.root).owner}
     found = dict[str, Found]()
     for path, readers in _secrets(inventory):
         one = inventory.look(path)
-        runs = {users[name] for name in readers}
+        runs = {user for name in readers for user in users[name]}
         known = {ids[user] for user in runs}
         if one.owner is not None and one.owner not in usual | known and None not in known:
             found[path] = replace(one, keeper=min(runs - {ROOT}, default=ROOT))
@@ -42,16 +38,6 @@ def _secrets(inventory: Inventory) -> Iterator[tuple[str, set[str]]]:
         if use.part in ("key", "kubeconfig"):
             told.setdefault(use.file, set()).update({use.component} & {*COMPONENT_NAMES})
     yield from told.items()
-
-
-def _user(component: Component, root: str) -> str:
-    """The user that runs a component: as its unit or its static pod says, else root."""
-    units = [f"{folder}/{component.name}.service" for folder in UNIT_FOLDERS]
-    user = ROOT
-    for path in (f"{MANIFESTS}/{component.name}.yaml", *units, *drop_ins(root, component)[0]):
-        for unit, pod in _USER.findall(look(root, path).data or b""):
-            user = (unit or pod).decode()
-    return user
 
 
 def _user_id(user: str, root: str) -> int | None:

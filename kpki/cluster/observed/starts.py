@@ -22,11 +22,15 @@ _PARENTS = {program for program, _ in CHILDREN}
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A component's *start*, the file *source* behind it, and whether its flags are a program's own *default*."""
+    """A component's *start*, the file *source* behind it, and whether its flags are a program's own *default*.
+
+    *user* runs it: a name or a number, "" if nothing says so.
+    """
 
     start: Start
     source: str
     default: bool = False
+    user: str = ""
 
 
 def starts(tree: Tree) -> list[Started]:
@@ -34,7 +38,8 @@ def starts(tree: Tree) -> list[Started]:
     found: list[Started] = []
     for source, service, environment in services(tree, _WORTH):
         if start := _started(tree, service, environment):
-            found += _children(tree, start, source) if start.component in _PARENTS else [Started(start, source)]
+            found += _children(tree, start, source) if start.component in _PARENTS else [
+                Started(start, source, user=service.user)]
     found += _scripts(tree)
     for standard in STANDARDS:
         if any(one.start.component == standard.component for one in found):
@@ -129,4 +134,4 @@ def pods(tree: Tree, folder: str) -> Iterator[Started]:
             environment = {name: Word(value, path) for name, value in container.environment.items()}
             start = find_start([Word(word, path) for word in container.words], environment, container.folder)
             if start:
-                yield Started(replace(start, mounts=container.mounts), path)
+                yield Started(replace(start, mounts=container.mounts), path, user=container.user)

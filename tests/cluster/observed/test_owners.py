@@ -16,6 +16,9 @@ from kpki.cluster.rules.host import check_node
 KEY = "etc/kubernetes/ssl/worker-key.pem"
 UNIT = "etc/systemd/system/kubelet.service"
 DROP_IN = f"{UNIT}.d/10-user.conf"
+START = ("ExecStart=/usr/bin/kubelet --kubeconfig=/etc/kubernetes/worker-kubeconfig.yaml "
+         "--client-ca-file=/etc/kubernetes/ssl/ca.pem --tls-cert-file=/etc/kubernetes/ssl/worker.pem "
+         "--tls-private-key-file=/etc/kubernetes/ssl/worker-key.pem\n")
 PASSWD = {"etc/passwd": "root:x:0:0::/:/bin/sh\nkube:x:54321:54321::/:/bin/false\n"}
 
 
@@ -33,10 +36,10 @@ def faults(tree: Any, files: dict[str, str], owner: int) -> list[tuple[str, str,
 
 @pytest.mark.parametrize(("files", "owner", "expected"), [
     ({}, 54321, "root"),
-    ({**PASSWD, UNIT: "[Service]\nUser=kube\n"}, 54322, "kube"),
-    ({**PASSWD, UNIT: "[Service]\nUser=kube\n", DROP_IN: "[Service]\nUser=root\n"}, 54321, "root"),
-    ({**PASSWD, UNIT: "[Service]\n#User=kube\n"}, 54321, "root"),
-    ({"etc/systemd/system/etcd.service": "[Service]\nUser=54321\n"}, 54321, "root"),
+    ({**PASSWD, UNIT: "[Service]\nUser=kube\n" + START}, 54322, "kube"),
+    ({**PASSWD, UNIT: "[Service]\nUser=kube\n" + START, DROP_IN: "[Service]\nUser=root\n"}, 54321, "root"),
+    ({**PASSWD, UNIT: "[Service]\n#User=kube\n" + START}, 54321, "root"),
+    ({"etc/systemd/system/etcd.service": "[Service]\nUser=54321\nExecStart=/usr/bin/etcd\n"}, 54321, "root"),
 ])
 def test_a_strangers_key_is_exposed(tree: Any, files: dict[str, str], owner: int, expected: str) -> None:
     """Whoever owns the key can read the key, whatever its mode; its owner is put right by one command."""
@@ -45,8 +48,9 @@ def test_a_strangers_key_is_exposed(tree: Any, files: dict[str, str], owner: int
 
 
 @pytest.mark.parametrize(("files", "owner"), [
-    ({}, 0), ({**PASSWD, UNIT: "[Service]\nUser=kube\n"}, 0), ({**PASSWD, UNIT: "[Service]\nUser=kube\n"}, 54321),
-    ({UNIT: "[Service]\nUser=54321\n"}, 54321), ({UNIT: "[Service]\nUser=unknown\n"}, 54321), ({}, os.getuid()),
+    ({}, 0), ({**PASSWD, UNIT: "[Service]\nUser=kube\n" + START}, 0),
+    ({**PASSWD, UNIT: "[Service]\nUser=kube\n" + START}, 54321), ({UNIT: "[Service]\nUser=54321\n" + START}, 54321),
+    ({UNIT: "[Service]\nUser=unknown\n" + START}, 54321), ({}, os.getuid()),
 ])
 def test_the_components_own_user_is_no_stranger(tree: Any, files: dict[str, str], owner: int) -> None:
     """Root, the user of the component's unit, who owns the tree; of a user whom the tree does not number no word."""

@@ -426,3 +426,20 @@ def test_a_distribution_without_units(tmp_path: Path) -> None:
     assert found["kubelet-client kubeconfig"] == "etc/kubernetes/ssl/kubecfg-kube-node.yaml"
     assert found["etcd-serving key"] == "etc/kubernetes/ssl/kube-etcd-10-0-0-1-key.pem"
     assert "apiserver-serving certificate" not in found
+
+
+def test_a_path_with_a_control_character_names_no_file(tmp_path: Path) -> None:
+    """Of what a field or a flag says so no word is read or printed; what is beside is read."""
+    host = read_host(str(plant(tmp_path, {
+        KUBELET: unit("ExecStart=/usr/bin/kubelet --config=/var/lib/kubelet/config.yaml --client-ca-file=/a"),
+        CONFIG: '{"tlsCertFile": "/b\\nc", "tlsPrivateKeyFile": "/k"}'})))
+    assert kubelet(host) == {"kubelet-client-ca authority": "a", "kubelet-serving key": "k"}
+
+
+@pytest.mark.parametrize(("lines", "user"), [
+    (["User=kube"], "kube"), (["User=a", "User=b"], "b"), (["User=a", "User="], ""), (["#User=a"], "")])
+def test_who_runs_a_component(tmp_path: Path, lines: list[str], user: str) -> None:
+    """The unit's last User= (systemd.exec(5)); a drop-in comes after the unit."""
+    host = read_host(str(plant(tmp_path, {KUBELET: unit(f"ExecStart=/usr/bin/kubelet {A}"),
+                                          f"{KUBELET}.d/1.conf": unit(*lines)})))
+    assert [one.user for one in host.of("kubelet")] == [user]
