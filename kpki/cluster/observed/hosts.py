@@ -20,8 +20,8 @@ from ...kubernetes.purposes import PURPOSES
 _SECRETS = re.compile(r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
 # Where a kubelet's configuration usually lies: if the caller may not read that, it may tell another place.
 TELLING = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml", "var/lib/kubelet/kubeadm-flags.env",
-            "etc/kubernetes/kubelet-config.yaml", "etc/kubernetes/kubelet.env", "etc/default/kubelet",
-            "etc/sysconfig/kubelet")
+           "etc/kubernetes/kubelet-config.yaml", "etc/kubernetes/kubelet.env", "etc/default/kubelet",
+           "etc/sysconfig/kubelet")
 _SHALLOWEST = 2     # folders from the root: what lies higher up is no folder of certificates
 
 
