@@ -80,10 +80,6 @@ class Component:
         """The flag of that name, which must be one of its own."""
         return next(flag for flag in self.flags if flag.name == name)
 
-    def reads_secret(self, name: str) -> bool:
-        """Whether the flag of that name leads to a private key: names the key, or a kubeconfig."""
-        return any(flag.name == name and flag.rows and flag.part != "certificate" for flag in self.flags)
-
     def is_in(self, layout: Layout) -> bool:
         """Whether the layout has a file for one of its flags."""
         return any(flag.path(_every_place(layout)) for flag in self.flags)

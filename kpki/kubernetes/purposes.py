@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import InputError
 from .profiles import MASTERS_GROUP
 from .settings import SIGNERS
 
@@ -129,10 +128,3 @@ PURPOSES = {one.name: one for one in (
         ("pair", ()), ("pair-client", _CLIENT), ("pair-server", _SERVER))),
     Purpose(name="pair-ca", source=_RFC),
 )}
-
-
-def find_purpose(name: str) -> Purpose:
-    """The row of that name; InputError if there is none."""
-    if name not in PURPOSES:
-        raise InputError(f"unknown purpose {name!r}", hint=f"one of: {', '.join(PURPOSES)}")
-    return PURPOSES[name]

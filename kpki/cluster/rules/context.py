@@ -44,8 +44,7 @@ class TreeContext:
     def from_tree(cls, inventory: Inventory, *, node: str, now: datetime, within: timedelta = WITHIN,
                   given: Mapping[str, Sequence[Certificate]] = {}) -> TreeContext:
         """The context of a host that no description speaks of; *given* are CAs that a person names, by row."""
-        registered = next((running.value("hostname-override").lower() for running in inventory.running
-                           if running.component == KUBELET.name and running.value("hostname-override")), node)
+        registered = next(iter(inventory.told(KUBELET.name, "hostname-override")), node).lower()
         pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory, registered)
         trust = judge_trust(Verifiers(
             files=files, pairs=pairs, told=frozenset(running.component for running in inventory.running),
