@@ -28,7 +28,7 @@ from ..rules.host import check_node
 from ..workspace import DESCRIPTION, read_cluster
 from ... import files
 from ...clock import utc_now
-from ...errors import AccessError, InputError, KpkiError, about
+from ...errors import AccessError, FileError, InputError, KpkiError, about
 from ...kubernetes.distributions import MARKS
 from ...kubernetes.profiles import LONGEST_NAME, check_node_name
 from ...kubernetes.reading import certifies
@@ -122,7 +122,11 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
 
 def _distribution(root: str) -> str:
     """The distribution that a tree looks like, if kpki lays out no files as that distribution does; else ""."""
-    return next((name for name, mark in MARKS.items() if _is_there(root, mark)), "")
+    for name, mark in MARKS.items():
+        with suppress(FileError):   # a folder that cannot be looked into tells nothing
+            if _is_there(root, mark):
+                return name
+    return ""
 
 
 def _owner(root: str, host_name: str, layout: str | None, notes: list[str]) -> str:

@@ -113,7 +113,7 @@ def test_a_file_may_lie_where_an_unread_file_says(tree: Any, checked: Callable[.
     assert [(one.cause, one.path) for one in checked().findings] == [("file-missing", CERTIFICATE)]
     for closed in (CONFIG, "var/lib/kubelet"):
         report = checked([closed])
-        assert (report.findings, paths(report)) == ([], [closed])
+        assert ([*report.findings], paths(report)) == ([], [closed])
 
 
 def test_a_host_that_may_be_no_worker_may_hold_a_cas_key(tree: Any, checked: Callable[..., Report]) -> None:

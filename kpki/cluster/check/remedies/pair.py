@@ -18,6 +18,7 @@ from ...finding import Finding
 from ...rules.facts import Pair
 from ...rules.names import wanted_names
 from ...rules.subjects import subject_fault
+from .... import files
 from ....kubernetes import reading
 from ....kubernetes.profiles import find_profile, identity_of, subject_name
 from ....kubernetes.purposes import Purpose
@@ -41,6 +42,9 @@ def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
     names = _names(finding, pair, here)
     untold = [comment(words) for word, words in UNTOLD.items() if f"IP:{word}" in names]
     yield from untold
+    for folder in dict.fromkeys(map(posixpath.dirname, (pair.path, pair.key_path))):
+        if files.look(here.root, folder).kind == "missing":
+            yield command("mkdir", "-p", here.at(folder))
     if pair.key is None or finding.cause in _OF_THE_KEY or finding.path == pair.key_path:
         yield command("kpki", "genpkey", *_algorithm(pair), "-out", key)
     extensions = [*([f"subjectAltName={','.join(names)}"] if names else []),
