@@ -184,8 +184,8 @@ def test_a_refused_installation_names_its_source(kpki: Run, tmp_path: Path, issu
     (tmp_path / "root").mkdir()
     (tmp_path / "empty").mkdir()
     told = kpki("node", "install", "empty", "--node", "worker-1", "--root", "root", *SERVER, status=2).refusal()
-    assert told == (f"empty: {SSL}/ca.pem: file is missing, and kubelet (clusters/local/certificate-authority) reads the "
-                    "file (file-missing)")
+    assert told == (f"empty: {SSL}/ca.pem: file is missing, and kubelet (clusters/local/certificate-authority) reads "
+                    "the file (file-missing)")
     told = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", "root", "--server", "x", status=2)
     assert told.refusal() == "'x' is no API server's URL"
 

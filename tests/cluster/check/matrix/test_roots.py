@@ -141,7 +141,7 @@ def test_what_two_components_are_told_differently_is_each_ones_own(bench: Benche
     ("etcd", "cert-file", "etcd-server")])
 def test_a_file_that_a_manifest_names_is_that_components(bench: Benches, check: Check, component: str, flag: str,
                                                          row: str) -> None:
-    """What is missing is called by the row that the component's own flag stands for; its remedy makes a certificate there."""
+    """What is missing has the row of the component's own flag; its remedy makes a certificate there."""
     one = a_tree(bench)
     told(component, flag, "srv/x.crt")(one.tree)
     found, = check("host", "--node", "cp-1")
