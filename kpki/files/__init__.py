@@ -8,6 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # the name type checkers know; `typing` itself would cost more than the rest of this module
 if TYPE_CHECKING:
     from kpki.files.archive import pack, unpack
+    from kpki.files.disk import staged_for
     from kpki.files.locking import lock
     from kpki.files.looking import Entry, look, look_at, resolve, walk
     from kpki.files.output import stand_in_streams, write_output
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from kpki.files.tree import File, free_run, replace_tree, sweep
 
 __all__ = ["LIMIT", "Entry", "File", "free_run", "lock", "look", "look_at", "pack", "read", "replace_tree", "resolve",
-           "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
+           "staged_for", "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
 
 _ROOMS = {
     "LIMIT": "reading", "read": "reading",
@@ -23,6 +24,7 @@ _ROOMS = {
     "File": "tree", "free_run": "tree", "replace_tree": "tree", "sweep": "tree",
     "Entry": "looking", "look": "looking", "look_at": "looking", "resolve": "looking", "walk": "looking",
     "lock": "locking",
+    "staged_for": "disk",
     "pack": "archive", "unpack": "archive",
 }
 

@@ -99,11 +99,12 @@ def look_at(path: Path) -> Entry:
     return look(os.sep, resolve(os.sep, os.path.abspath(os.fspath(path))))
 
 
-def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = None) -> Iterator[tuple[str, Kind]]:
+def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = None,
+         staged: bool = False) -> Iterator[tuple[str, Kind]]:
     """Every regular file (`file`) and symbolic link (`link`) under *root*, by relative path, sorted within a folder.
 
     No link is followed, *root* itself aside. What *skip* says yes to is passed over, a folder with all that is in it;
-    so are sockets, devices, FIFOs, and what a run that was cut off has left staged.
+    so are sockets, devices, FIFOs, and, without *staged*, what a run that was cut off has left under a staging name.
     The folders in *root* that this user may not list are added to *closed*, by relative path, and passed over.
     Raises FileError: *root* cannot be listed; AccessError for a folder in it if *closed* is None.
     """
@@ -117,7 +118,7 @@ def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = 
         path, what = rest.pop()
         if what == "folder":
             try:
-                rest.extend(reversed(_listed(top, path, skip)))
+                rest.extend(reversed(_listed(top, path, skip, staged)))
             except AccessError:
                 if closed is None or not path:
                     raise
@@ -126,7 +127,7 @@ def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = 
             yield path, what
 
 
-def _listed(root: str, folder: str, skip: Callable[[str], bool]) -> list[tuple[str, Kind]]:
+def _listed(root: str, folder: str, skip: Callable[[str], bool], staged: bool) -> list[tuple[str, Kind]]:
     place = os.path.join(root, folder) if folder else root
     found: list[tuple[str, Kind]] = []
     with disk(place):
@@ -139,6 +140,7 @@ def _listed(root: str, folder: str, skip: Callable[[str], bool]) -> list[tuple[s
         path = f"{folder}/{entry.name}" if folder else entry.name
         what: Kind = ("link" if entry.is_symlink() else "folder" if entry.is_dir(follow_symlinks=False)
                       else "file" if entry.is_file(follow_symlinks=False) else "other")
-        if what != "other" and not (what == "file" and staged_for(entry.name) is not None) and not skip(path):
+        passed = what == "other" or what == "file" and not staged and staged_for(entry.name) is not None
+        if not passed and not skip(path):
             found.append((path, what))
     return found

@@ -202,3 +202,17 @@ def test_another_distribution(tree: Path, kpki: Callable[..., Any]) -> None:
     assert "looks like" not in kpki("check", TREE).err
     (tree / "var/lib/rancher/k3s").mkdir(parents=True)
     assert kpki("check", TREE).err.startswith("kpki: worker-1 (looks like k3s): nothing wrong")
+
+
+def test_a_key_that_a_run_has_left(tree: Path, kpki: Run) -> None:
+    """What a run could not take away is told, with the command that does; open to others it is a fault as well."""
+    copy = tree / f"{KEY.rpartition('/')[0]}/.worker-key.pem.kpki-0123456789abcdef"
+    copy.write_bytes((tree / KEY).read_bytes())
+    copy.chmod(0o600)
+    told = kpki("check", TREE)
+    assert "warning: etc/kubernetes/ssl/.worker-key.pem.kpki-0123456789abcdef: a private key that a run" in told.err
+    assert told.err.splitlines()[0].endswith(f": rm {TREE}/etc/kubernetes/ssl/{copy.name}") and told.out == ""
+    copy.chmod(0o644)
+    assert kpki("check", TREE, status=1).out.split()[:3] == ["error", "key-exposed", f"etc/kubernetes/ssl/{copy.name}"]
+    copy.write_bytes((tree / CERTIFICATE).read_bytes())
+    assert "a private key that" not in kpki("check", TREE).err

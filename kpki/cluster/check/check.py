@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from cryptography.x509 import Certificate
 
 from .described import check_described, check_workspace
 from .plain import check_plain, inspect_plain
-from .remedies.lines import each_once
+from .remedies.lines import command, each_once
 from .remedies.remedy import restarts, with_remedies
 from .remedies.situation import Situation
 from ..authority import sound_key, trusted_bundle
@@ -116,8 +116,15 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
                      workspace=described is not None, now=now)
     findings = with_remedies(found, here)
     return Report(owner or os.path.normpath(path), findings, inventory.certificates(), _unread(inventory),
-                  [*notes, *inventory.led_out()], inventory.uses,
+                  [*notes, *inventory.led_out(), *_left(here)], inventory.uses,
                   tuple(restarts(findings, here)), _distribution(path))
+
+
+def _left(here: Situation) -> Iterator[str]:
+    """What to do about copies of private keys that runs of kpki have left."""
+    for path in here.inventory.leftovers():
+        yield (f"{path}: a private key that a run of kpki has left there; once the host works: "
+               f"{command('rm', here.at(path))}")
 
 
 def _distribution(root: str) -> str:

@@ -12,6 +12,7 @@ from .tree import Tree
 from .use import Use
 from .uses import Host, read_host
 from .whose import HOST_NAME
+from ... import files
 from ...kubernetes.components import COMPONENT_NAMES
 from ...kubernetes.layouts import BOOTSTRAP, SSL, Layout, Place, find_layout
 from ...kubernetes.profiles import find_profile
@@ -97,15 +98,17 @@ def _is_of(use: Use, place: Place, part: str) -> bool:
 
 
 def _other_keys(tree: Tree, layout: Layout, host: Host, closed: list[str]) -> Iterator[str]:
-    """The files in the folders of certificates that look like private keys or kubeconfigs, by their names.
+    """The files in the folders of certificates that look like private keys or kubeconfigs, by their names, and what
+    runs of kpki have left there.
 
     The folders that the caller may not list are added to *closed*.
     """
     paths = {path for path, _ in layout.files()} | {use.file for use in host.uses}
     folders = {folder for path in paths if (folder := posixpath.dirname(path)).count("/") >= _SHALLOWEST - 1}
     for top in _tops(folders):
-        for name in walk(tree.root, top, closed, skip=passes_over):
-            if _SECRETS.fullmatch(posixpath.basename(name)):
+        for name in walk(tree.root, top, closed, skip=passes_over, staged=True):
+            last = posixpath.basename(name)
+            if _SECRETS.fullmatch(last) or files.staged_for(last) is not None:
                 yield f"{top}/{name}"
 
 

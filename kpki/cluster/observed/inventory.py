@@ -79,6 +79,11 @@ class Inventory:
         return [f"{source} names {path}, which leads out of {self.root}" if source else
                 f"{path} leads out of {self.root}" for source, path in self.outside]
 
+    def leftovers(self) -> list[str]:
+        """Copies that runs of kpki have left, by their names, if they hold a private key."""
+        return [path for path, one in self.found.items() if files.staged_for(posixpath.basename(path)) is not None
+                and b"PRIVATE KEY-----" in (one.data or b"")]
+
     def certificates(self) -> int:
         """How many certificates were read."""
         return sum(certificates_in(one.data or b"") for one in self.found.values())
@@ -126,14 +131,16 @@ def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inven
     return Inventory(root, layout, found, unread=tuple({one.unread: None for one in found.values() if one.unread}))
 
 
-def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool]) -> Iterator[str]:
+def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool], *,
+         staged: bool = False) -> Iterator[str]:
     """The files in a folder of a tree (see `files.walk`), by their paths there; none if the folder cannot be listed.
 
     The folders that the caller may not list, or search, are added to *closed*.
     """
     inner = list[str]()
     try:
-        for path, _ in files.walk(files.resolve(os.path.abspath(root), folder), skip=skip, closed=inner):
+        for path, _ in files.walk(files.resolve(os.path.abspath(root), folder), skip=skip, closed=inner,
+                                  staged=staged):
             yield path
     except AccessError:
         closed.append(look(root, folder).unread or folder)
