@@ -48,12 +48,6 @@ def _is_readable(found: Found) -> bool:
 def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate], by: RowContext) -> Finding | None:
     """Why CA certificates are not the cluster's, or not good; what is wrong with the right CA's comes first."""
     expected = by.trusted(row.name) if row.name in by.sure else ()
-    if row.name in by.sure and not expected and not by.exact:
-        fault = ca_fault(path, row.name, certificates[0], by.now)
-        if fault and fault.cause == "ca-not-a-ca":
-            return fault
-        return Finding("unknown-authority", path, row.name, f"it is not {_called(row.name)}: it signed none of "
-                       "the certificates here", got=reading.subject_text(certificates[0]))
     if row.place.only == SIGNER:
         if len(certificates) > 1:
             return Finding("unknown-authority", path, row.name, f"it holds {len(certificates)} certificates, and "

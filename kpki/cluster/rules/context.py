@@ -85,8 +85,6 @@ class RowContext:
     """Of the certificates that count those whose key signs, as far as that is known."""
     unmade: frozenset[str] = frozenset()
     """The CAs that are still to be made, so that nothing can be theirs."""
-    faulty: frozenset[str] = frozenset()
-    """The CAs that something is wrong with: what follows from that is not said of what they signed."""
     authority_paths: Mapping[str, str] = field(default_factory=dict)
     """The tree's own CA files, which are judged by themselves, and their rows."""
     forbidden: Sequence[tuple[str, str]] = ()

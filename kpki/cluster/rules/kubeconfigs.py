@@ -71,9 +71,8 @@ def judge_kubeconfig(row: Row, look: Look, by: RowContext, proved: Proved) -> Ju
             ("certificate-authority", f"cluster {kubeconfig.cluster_name!r}", cluster, kubeconfig.authority),
             ("client-certificate", f"user {kubeconfig.user_name!r}", user, kubeconfig.certificate),
             ("client-key", f"user {kubeconfig.user_name!r}", user, kubeconfig.key)):
-        if material == _NOTHING and row.name and not (kubeconfig.other_means and where == user
-                                                      and not row.identity.user.startswith(NODE_PREFIX)):
-            # whoever is no row may have other means, or trust other CAs
+        if material == _NOTHING and not (kubeconfig.other_means and where == user
+                                         and not row.identity.user.startswith(NODE_PREFIX)):
             return Judged((Finding("kubeconfig-broken", where, row.name, f"{owner} has no {what}"),))
     pair = kubeconfig.certificate, kubeconfig.key
     named = {place_of(one, user) for one in pair}
@@ -117,7 +116,7 @@ def _kubeconfig_authority(found: Found, where: str, row: Row, by: RowContext) ->
     if not certificates:
         return finding      # none is the caller's to read, if that is no finding
     finding = stranger("kubeconfig-wrong-ca", where, row, "ca", certificates, by.trusted("ca"), by)
-    if finding or by.exact or "ca" in by.faulty:
+    if finding or by.exact:
         return finding
     faults = [ca_fault(where, row.name, one, by.now) for one in certificates]
     return faults[0] if all(faults) else None

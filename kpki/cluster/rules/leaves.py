@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -32,12 +31,7 @@ def leaf_faults(path: str, chain: Sequence[Certificate], row: Row, by: RowContex
                   _usage_fault(path, leaf, row), _name_fault(path, leaf, row, by)):
         if fault:
             yield fault
-    yield from _go_faults(path, chain, row, by)
-
-
-def _go_faults(path: str, chain: Sequence[Certificate], row: Row, by: RowContext) -> Iterator[Finding]:
-    if row.profile.signer not in by.faulty and (fault := go_fault(
-            path, row.name, chain, by.trusted(row.profile.signer), row.profile.usages, by.now)):
+    if fault := go_fault(path, row.name, chain, trusted, row.profile.usages, by.now):
         yield fault
 
 
@@ -46,8 +40,6 @@ def _identity_fault(path: str, leaf: Certificate, row: Row, by: RowContext) -> F
     if row.identity.user.startswith(NODE_PREFIX):
         return node_fault(path, row.name, subject, by.node)
     wanted, user = row.identity.groups, subject.user
-    if not row.identity.user:
-        return None     # nothing tells whose it is to be
     named = user == row.identity.user or row.profile.was_called(user)
     administers = ADMINISTRATORS in row.profile.organizations and MASTERS_GROUP in subject.groups
     groups = administers or set(wanted) <= {*subject.groups}
@@ -70,7 +62,7 @@ def _signer_fault(path: str, chain: Sequence[Certificate], row: Row, by: RowCont
     if row.profile.signer in by.unmade:
         return Finding(cause, path, row.name, "its CA is not there any more", got=reading.issuer_text(chain[0]))
     trusted = by.trusted(row.profile.signer)
-    if not trusted or row.profile.signer in by.faulty or signer_of(chain, trusted) is not None:
+    if not trusted or signer_of(chain, trusted) is not None:
         return None
     issuer = reading.issuer_text(chain[0])
     same_name = any(reading.is_named_issuer(one, chain[0]) for one in trusted)
@@ -93,9 +85,6 @@ def _name_fault(path: str, leaf: Certificate, row: Row, by: RowContext) -> Findi
     """Whether a server's certificate has the names and addresses that it is reached by."""
     if row.profile.sans == "none":
         return None
-    if row.identity.dns == ("",):   # of a node that nobody names: its own name
-        own = reading.certificate_subject(leaf).user.removeprefix(NODE_PREFIX)
-        row = replace(row, identity=replace(row.identity, dns=(own,)))
     names = reading.names_of(reading.extensions_of(leaf))
     wanted = [f"DNS:{name}" for name in row.identity.dns] + [f"IP:{one}" for one in row.identity.addresses]
     if names is None:
