@@ -15,13 +15,15 @@ from .names import UNTOLD, missing_names, own_addresses, service_names
 from .situation import Situation
 from .subject import subject_option
 from ...finding import Finding
-from ...rules.facts import Pair
+from ...node.node import USUAL_NAMES
+from ...rules.facts import Pair, pairs_of
 from ...rules.names import wanted_names
 from ...rules.subjects import subject_fault
 from .... import files
 from ....kubernetes import reading
 from ....kubernetes.profiles import find_profile, identity_of, subject_name
 from ....kubernetes.purposes import Purpose
+from ....stages.keys import public_key_der
 from ....stages.names import load_name
 
 _DAYS = 365
@@ -33,19 +35,20 @@ _P256 = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 
 
 def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
-    """The commands that put a new certificate, and a new key if the old one is of no use, at the paths of a pair."""
+    """The commands that put a new certificate, and a new key if the old one is of no use, at the paths of a pair.
+
+    Both are made in the current folder: until they are there, no command touches the host.
+    """
     profile = find_profile(pair.row)
     authority, authority_key = signing_files(pair.purposes, profile, here, pair.chain)
-    stem = posixpath.splitext(posixpath.basename(pair.path))[0]
-    request = f"{stem}.csr"
-    certificate, key = here.at(pair.path), here.at(pair.key_path)
+    stem = posixpath.splitext(pair.path)[0].replace("/", "-")   # no two pairs have one name, which printing once needs
+    request, made, key = f"{stem}.csr", f"{stem}.new.crt", here.at(pair.key_path)
     names = _names(finding, pair, here)
     untold = [comment(words) for word, words in UNTOLD.items() if f"IP:{word}" in names]
     yield from untold
-    for folder in dict.fromkeys(map(posixpath.dirname, (pair.path, pair.key_path))):
-        if files.look(here.root, folder).kind == "missing":
-            yield command("mkdir", "-p", here.at(folder))
-    if pair.key is None or finding.cause in _OF_THE_KEY or finding.path == pair.key_path:
+    anew = _needs_key(finding, pair, here)
+    if anew:
+        key = f"{stem}.new.key"
         yield command("kpki", "genpkey", *_algorithm(pair), "-out", key)
     extensions = [*([f"subjectAltName={','.join(names)}"] if names else []),
                   f"extendedKeyUsage={','.join(_usages(pair))}"]
@@ -54,23 +57,57 @@ def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
     if authority_key is None:
         yield comment("at the CA")
         yield comment(f"(copy {request} there)")
-    in_store = pair.key_path == pair.path
-    place = f"{stem}.new.crt" if authority_key is None or in_store else certificate
     yield command("kpki", "x509", "-req", "-in", request, "-CA", authority, "-CAkey",
-                  authority_key or key_beside(authority), "-days", str(_DAYS), "-copy_extensions", "copy", "-out",
-                  place)
-    if in_store:
-        yield from _stored(pair, place, here)
-    elif authority_key is None:
-        yield comment(f"on {here.node}: (copy {place} to {certificate})")
+                  authority_key or key_beside(authority), "-days", str(_DAYS), "-copy_extensions", "copy", "-out", made)
+    if authority_key is None:
+        yield comment(f"on {here.node}: (copy {made} to this folder)")
+    if pair.key_path == pair.path:
+        yield from _stored(pair, made, key, here)
+        return
+    yield from _placed(made, pair.path, here)
+    if anew:
+        if not here.inventory.look(pair.key_path).missing:
+            yield command("chmod", "600", here.at(pair.key_path))   # `cp` leaves the mode, and the owner, as they are
+        yield from _placed(key, pair.key_path, here)
+        yield from _owned(pair, here)
 
 
-def _stored(pair: Pair, certificate: str, here: Situation) -> Iterator[str]:
+def _needs_key(finding: Finding, pair: Pair, here: Situation) -> bool:
+    """Whether a key is of no use, to this pair and to every other that reads the key."""
+    if pair.key is None:
+        return True
+    public_key = public_key_der(pair.key)
+    shared = any(one.key_path == pair.key_path and one.path != pair.path and one.chain
+                 and reading.certifies(one.chain[0], public_key) for one in pairs_of(here.inventory))
+    if finding.cause == "key-cert-mismatch" and shared:
+        return False
+    return finding.cause in _OF_THE_KEY or finding.path == pair.key_path != pair.path
+
+
+def _placed(new: str, path: str, here: Situation) -> Iterator[str]:
+    """What puts a new file in place; a copy of the old one stays beside."""
+    place, folder = here.at(path), posixpath.dirname(path)
+    if files.look(here.root, folder).kind == "missing":
+        yield command("mkdir", "-p", here.at(folder))
+    if here.holds(path):
+        yield command("cp", "-p", place, f"{place}.aside")
+    yield command("cp", new, place)
+
+
+def _owned(pair: Pair, here: Situation) -> Iterator[str]:
+    """What gives a key that was not there to the user who runs its component."""
+    components = {use.component for use in pair.uses}
+    user = next((one.user for one in here.inventory.running if one.component in components and one.user), "root")
+    if not here.holds(pair.key_path) and user not in ("root", "0"):
+        yield command("chown", user, here.at(pair.key_path))
+
+
+def _stored(pair: Pair, certificate: str, key: str, here: Situation) -> Iterator[str]:
     """What puts a certificate into the kubelet's store: key and certificate in one file, and the link to the file."""
     name = posixpath.basename(pair.path).replace("-current.pem", "-kept.pem")
     link = posixpath.join(here.root, pair.path)
     kept = posixpath.join(posixpath.dirname(link), name)
-    yield command("kpki", "pkey", "-in", here.at(pair.path), "-out", kept)
+    yield command("kpki", "pkey", "-in", key, "-out", kept)
     yield f"{command('cat', certificate)} >> {command(kept)}"
     yield command("ln", "-sf", name, link)
 
@@ -120,8 +157,8 @@ def _names(finding: Finding, pair: Pair, here: Situation) -> list[str]:
     dns += dns_wanted
     addresses += addresses_wanted
     if "apiserver" in kinds:
-        usual = service_names(here)
-        dns, addresses = [*dns, *usual.dns], [*addresses, *usual.addresses]
+        services = service_names(here)
+        dns, addresses = [*dns, *USUAL_NAMES["apiserver"][0], *services.dns], [*addresses, *services.addresses]
     if not addresses:
         addresses = own_addresses(here) or ([] if dns else [next(iter(UNTOLD))])
     return [*(f"DNS:{name}" for name in dict.fromkeys(dns)), *(f"IP:{one}" for one in dict.fromkeys(addresses))]

@@ -30,6 +30,7 @@ from ....stages.keys import public_key_der
 
 
 # What is mended without a component's knowing.
+_PODS = (".yaml", ".yml", ".json", ".manifest")
 _NO_RESTART = ("key-exposed", "ca-key-on-worker")
 
 
@@ -46,11 +47,11 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
         yield command("chown", finding.expected.removeprefix("owner "), here.at(path))
     elif finding.cause == "key-exposed":
         yield command("chmod", "600", here.at(path))
-    elif not here.inventory.layout.name or place is None and not finding.row:
-        yield _elsewhere(path, here)
-    elif finding.cause == "file-missing" and place is None and (told := _told(path, here)):
+    elif finding.cause == "file-missing" and place is None and (told := _told(path, here, finding.row)):
         setting, source = told
         yield comment(f"put {here.at(path)} there, or let {setting} in {here.at(source)} name the right file")
+    elif not here.inventory.layout.name or place is None and not finding.row:
+        yield _elsewhere(path, here)
     elif finding.cause == "flags-mismatch":
         yield from _flags(here)
     elif finding.cause == "signing-bundle":
@@ -99,16 +100,16 @@ def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
     changed = {path for place in layout.places if place.row in mended for path in place.files()}
     running = {one.name for one in COMPONENTS if one.name in told or any(
         not here.inventory.look(path).missing for path in own_files(layout, one))}
-    static = {one.component for one in here.inventory.running if one.source.startswith(MANIFESTS)}
+    static = {one.component for one in here.inventory.running
+              if one.source.startswith(MANIFESTS) or one.source.endswith(_PODS)}
     for line in restart_lines(components_of(layout, changed, running), static.__contains__):
         yield comment(f"then, on {here.node}: {line}")
 
 
-def _told(path: str, here: Situation) -> tuple[str, str] | None:
-    """The setting that names a file, and where it stands; None for a file that no component but the kubelet is told
-    of."""
-    return next(((use.setting, use.source) for use in here.inventory.uses
-                 if use.component != KUBELET.name and use.source and use.path == path), None)
+def _told(path: str, here: Situation, row: str) -> tuple[str, str] | None:
+    """The setting that names a file, and where it stands; None for a file of a *row* that the kubelet alone reads."""
+    return next(((use.setting, use.source) for use in here.inventory.uses if use.source and use.path == path
+                 and not (row and use.component == KUBELET.name)), None)
 
 
 def _elsewhere(path: str, here: Situation) -> str:

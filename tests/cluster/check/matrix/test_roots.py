@@ -146,7 +146,7 @@ def test_a_file_that_a_manifest_names_is_that_components(bench: Benches, check: 
     told(component, flag, "srv/x.crt")(one.tree)
     found, = check("host", "--node", "cp-1")
     assert (found["row"], found["path"]) == (row, "srv/x.crt")
-    assert f"--{flag}" in found["message"] and found["remedy"][-1].endswith(" -out host/srv/x.crt")
+    assert f"--{flag}" in found["message"] and found["remedy"][-1] == "cp srv-x.new.crt host/srv/x.crt"
 
 
 def test_a_signing_key_in_the_public_keys_place_is_right_where_it_is_closed(bench: Benches) -> None:
