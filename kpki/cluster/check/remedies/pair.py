@@ -4,6 +4,7 @@ The request says all: the subject that authorization asks, the names that client
 """
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterator, Sequence
 
@@ -99,7 +100,8 @@ def _owned(pair: Pair, here: Situation) -> Iterator[str]:
     components = {use.component for use in pair.uses}
     user = next((one.user for one in here.inventory.running if one.component in components and one.user), "root")
     if not here.holds(pair.key_path) and user not in ("root", "0"):
-        yield command("chown", user, here.at(pair.key_path))
+        words = command("chown", user, here.at(pair.key_path))
+        yield words if user.isdecimal() or here.root == os.sep else comment(f"where user {user} is known: {words}")
 
 
 def _stored(pair: Pair, certificate: str, key: str, here: Situation) -> Iterator[str]:

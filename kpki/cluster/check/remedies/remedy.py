@@ -50,6 +50,8 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     elif finding.cause == "file-missing" and place is None and (told := _told(path, here, finding.row)):
         setting, source = told
         yield comment(f"put {here.at(path)} there, or let {setting} in {here.at(source)} name the right file")
+    elif finding.cause == "file-missing" and here.inventory.running and not finding.row:
+        yield comment(f"put {here.at(path)} there, or let what names the file name the right one")
     elif not here.inventory.layout.name or place is None and not finding.row:
         yield _elsewhere(path, here)
     elif finding.cause == "flags-mismatch":

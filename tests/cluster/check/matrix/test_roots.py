@@ -149,6 +149,19 @@ def test_a_file_that_a_manifest_names_is_that_components(bench: Benches, check: 
     assert f"--{flag}" in found["message"] and found["remedy"][-1] == "cp srv-x.new.crt host/srv/x.crt"
 
 
+def test_a_host_is_touched_once_its_new_pair_is_there(bench: Benches, check: Check) -> None:
+    """Key, request and certificate are made aside; only then are they put in place, each beside a copy of the old."""
+    one = a_tree(bench)
+    do.each(SERVED, copy(f"{PKI}/apiserver-kubelet-client.key", "srv/api.key"))(one.tree)
+    remedy = check("host", "--node", "cp-1")[0]["remedy"]
+    signed = [line.startswith("kpki x509 ") for line in remedy].index(True)
+    assert not any("-out host/" in line or not line.startswith("kpki ") for line in remedy[:signed + 1])
+    assert remedy[signed + 1:] == [
+        "cp -p host/srv/api.crt host/srv/api.crt.aside", "cp srv-api.new.crt host/srv/api.crt",
+        "chmod 600 host/srv/api.key",
+        "cp -p host/srv/api.key host/srv/api.key.aside", "cp srv-api.new.key host/srv/api.key"]
+
+
 def test_a_signing_key_in_the_public_keys_place_is_right_where_it_is_closed(bench: Benches) -> None:
     """kube-apiserver takes the private key for its public half; nobody else can read it with mode 0600."""
     one = a_tree(bench)
