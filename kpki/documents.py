@@ -59,9 +59,9 @@ def load_documents(text: str | bytes) -> list[Document]:
     """The documents of a YAML text (UTF-8); empty ones are left out.
 
     Plain scalars are what YAML 1.1 takes them for, as kubeadm's reader does, but for dates and sexagesimals, which stay
-    text. Raises ConfigurationError with line and column for text that is no YAML, and for a key that is there twice,
-    nesting over DEEPEST, aliases for over MOST_ALIASED values, more than MOST_EVENTS, and a tag that asks for more than
-    plain data.
+    text. Raises ConfigurationError, with line and column, for text that is no YAML and for a key that is there twice.
+    So it does for nesting over DEEPEST, aliases for over MOST_ALIASED values, and more than MOST_EVENTS. A tag may ask
+    for plain data alone.
     """
     try:
         source = text.encode() if isinstance(text, str) else text

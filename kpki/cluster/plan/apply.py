@@ -32,8 +32,8 @@ def apply(plan: Plan, folder: str, *, now: datetime, done: Callable[[int, int], 
     """Make what the plan says under the workspace *folder*; gives each step once it is done, the workspace's own first.
 
     The caller holds the workspace, and made the plan while it did. Hosts are changed in batches, each all or none; what
-    is replaced or removed is kept in one folder of `backup/`. *done* is told how many hosts of how many are finished,
-    *waiting* gets the rows that wait for a CA's key, *warnings* the lines to be told to a person, *processes* is how
+    is replaced or removed is kept in one folder of `backup/`. *done* is told how many hosts of how many are finished.
+    *waiting* gets the rows that wait for a CA's key, *warnings* the lines to be told to a person. *processes* is how
     many there may be (None: one a processor). Raises FileError or RefusedError: the batch that failed is as before,
     those before it are done.
     """
