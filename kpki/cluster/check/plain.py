@@ -15,11 +15,10 @@ from ..finding import Finding
 from ..observed.components import kubeconfig_uses
 from ..observed.contents import read_certificates, read_key
 from ..observed.defaults import layout_uses
-from ..observed.inventory import PASSED_OVER, Found, Inventory, kubeconfig_in, look, named_path, root_of
+from ..observed.inventory import PASSED_OVER, SECRET, Found, Inventory, kubeconfig_in, look, named_path, root_of
 from ..observed.tree import Tree
 from ..observed.use import Use
 from ..rules.host import check_node
-from ..rules.judged import SECRET
 from ..rules.context import WITHIN
 from ... import files, pem
 from ...errors import FileError, InputError

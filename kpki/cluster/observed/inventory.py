@@ -14,6 +14,7 @@ from ...errors import AccessError, InputError, KpkiError
 from ...kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
 from ...kubernetes.layouts import LAYOUTS, Layout, Place, find_layout
 
+SECRET = b"PRIVATE KEY-----"     # in every file with a private key
 _EMBEDDED = re.compile(rb"^ +(?:client-certificate|certificate-authority)-data:", re.MULTILINE)
 
 HOSTS = "etc/hosts"
@@ -69,6 +70,11 @@ class Inventory:
         """One file; what is neither the layout's nor named by a kubeconfig was not looked for."""
         return self.found.get(path) or Found(path, missing=True)
 
+    @property
+    def started(self) -> frozenset[str]:
+        """The components that a file of the tree starts; for the others the layout speaks."""
+        return frozenset(one.component for one in self.running)
+
     def told(self, component: str, name: str) -> tuple[str, ...]:
         """The values of a setting, of the first start of the component that is told any; empty if none is."""
         return next((values for one in self.running if one.component == component
@@ -82,7 +88,7 @@ class Inventory:
     def leftovers(self) -> list[str]:
         """Copies that runs of kpki have left, by their names, if they hold a private key."""
         return [path for path, one in self.found.items() if files.staged_for(posixpath.basename(path)) is not None
-                and b"PRIVATE KEY-----" in (one.data or b"")]
+                and SECRET in (one.data or b"")]
 
     def certificates(self) -> int:
         """How many certificates were read."""

@@ -31,6 +31,7 @@ class Started:
     source: str
     default: bool = False
     user: str = ""
+    static: bool = False    # a static pod is behind the start
 
 
 def starts(tree: Tree) -> list[Started]:
@@ -134,4 +135,4 @@ def pods(tree: Tree, folder: str) -> Iterator[Started]:
             environment = {name: Word(value, path) for name, value in container.environment.items()}
             start = find_start([Word(word, path) for word in container.words], environment, container.folder)
             if start:
-                yield Started(replace(start, mounts=container.mounts), path, user=container.user)
+                yield Started(replace(start, mounts=container.mounts), path, user=container.user, static=True)

@@ -40,7 +40,7 @@ class Running:
 
     *settings* are what counts after all precedence, by flag without dashes, fields of configuration files and etcd's
     variables under the name of their flag; a list has several values. *said* gives for each how it is written, and in
-    which file. *user* runs it: a name or a number, "" if nothing says so.
+    which file. *user* runs it: a name or a number, "" if nothing says so. *static*: the source is a static pod's.
     """
 
     component: str
@@ -48,6 +48,7 @@ class Running:
     settings: Mapping[str, tuple[str, ...]]
     said: Mapping[str, tuple[str, str]]
     user: str = ""
+    static: bool = False
 
     def value(self, name: str) -> str:
         """The value of a setting, the first of several; "" for what is not told."""

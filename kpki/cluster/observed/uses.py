@@ -61,7 +61,7 @@ def read_host(root: str, given: Mapping[str, Found] | None = None) -> Host:
 
 
 def _running(one: Started, settings: Settings) -> Running:
-    return Running(component=one.start.component, source=one.source, user=one.user,
+    return Running(component=one.start.component, source=one.source, user=one.user, static=one.static,
                    settings={name: values_of(name, said) for name, said in settings.items()},
                    said={name: (said[-1].written, said[-1].word.source) for name, said in settings.items()})
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from operator import eq
 from typing import TYPE_CHECKING
 
-from .judged import SECRET, Judged, Look, ca_key_on_worker, exposed
+from .judged import Judged, Look, ca_key_on_worker, exposed
 from .certificate import ca_fault, fingerprint
 from .context import RowContext
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key, read_public_keys
-from ..observed.inventory import Found
+from ..observed.inventory import SECRET, Found
 from ...kubernetes import reading
 from ...kubernetes.layouts import SIGNER
 from ...stages import keys

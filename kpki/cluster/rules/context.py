@@ -47,7 +47,7 @@ class TreeContext:
         registered = next(iter(inventory.told(KUBELET.name, "hostname-override")), node).lower()
         pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory, registered)
         trust = judge_trust(Verifiers(
-            files=files, pairs=pairs, told=frozenset(running.component for running in inventory.running),
+            files=files, pairs=pairs, told=inventory.started,
             etcd_is_here=places.etcd_is_here, keys=authority_keys(inventory), given=_given(given, files), now=now))
         return cls(inventory=inventory, node=node, now=now, within=within, pairs=pairs, files=files, places=places,
                    trust=trust)

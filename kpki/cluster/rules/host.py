@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -149,6 +148,5 @@ def _contradictions(context: TreeContext) -> Iterator[Finding]:
         name = running.value("hostname-override").lower() if running.component == KUBELET.name else ""
         if name and context.node and name != context.node:
             setting, source = running.said["hostname-override"]
-            yield replace(Finding("flags-mismatch", source, "", f"{setting} calls this node {name}, expected "
-                                  f"{context.node}"), got=f"CN={NODE_PREFIX}{name}",
-                          expected=f"CN={NODE_PREFIX}{context.node}")
+            yield Finding("flags-mismatch", source, "", f"{setting} calls this node {name}, expected {context.node}",
+                          got=f"CN={NODE_PREFIX}{name}", expected=f"CN={NODE_PREFIX}{context.node}")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 Look = Callable[[str], Found]
-SECRET = b"PRIVATE KEY-----"
 
 
 @dataclass(frozen=True, slots=True)

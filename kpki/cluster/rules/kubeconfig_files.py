@@ -47,8 +47,7 @@ def _faults(inventory: Inventory, path: str, readers: list[Use]) -> Iterator[Fin
     if kubeconfig.certificate == Material() and not kubeconfig.other_means and not bootstrap:
         yield Finding("kubeconfig-broken", f"{path}#users/{kubeconfig.user_name}", row,
                       f"user {kubeconfig.user_name!r} has no client-certificate")
-    told = {running.component for running in inventory.running}
-    if kubeconfig.authority == Material() and told.isdisjoint(use.component for use in readers):
+    if kubeconfig.authority == Material() and inventory.started.isdisjoint(use.component for use in readers):
         yield Finding("kubeconfig-broken", f"{path}#clusters/{kubeconfig.cluster_name}", row,
                       f"cluster {kubeconfig.cluster_name!r} has no certificate-authority")
     if not _leads_somewhere(kubeconfig.server):

@@ -10,13 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from .context import RowContext
 from .issued import Kind, Proved, is_as_issued, is_as_made
-from .judged import SECRET, Judged, exposed
+from .judged import Judged, exposed
 from .certificate import signer_of
 from .leaves import DATES, date_warnings, leaf_faults, leaf_warnings
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key
-from ..observed.inventory import Found
+from ..observed.inventory import SECRET, Found
 from ... import pem
 from ...kubernetes import reading
 from ...kubernetes.profiles import find_profile

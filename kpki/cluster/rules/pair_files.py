@@ -69,20 +69,15 @@ def pair_findings(pair: Pair, trust: Trust, places: Places, inventory: Inventory
 def _faults(pair: Pair, trust: Trust, places: Places, inventory: Inventory, now: datetime) -> Iterator[Finding]:
     """The faults of a certificate, the root of them first: its owner, time, strength, signer, use, names."""
     leaf, trusted = pair.chain[0], trust.trusted.get(pair.path, ())
-    untold = not any(running.component == use.component for use in pair.uses for running in inventory.running)
-    expired = "expired-client-cert" if pair.usages[:1] == ("clientAuth",) or "clientAuth" in pair.usages \
-        else "expired-server-cert"
+    untold = inventory.started.isdisjoint(use.component for use in pair.uses)
+    expired = "expired-client-cert" if "clientAuth" in pair.usages else "expired-server-cert"
+    beside = trust.by_name if pair.serves("apiserver-serving") else ()     # what the same server shows by name
     for fault in (subject_fault(pair, inventory, places.node), time_fault(expired, pair.path, pair.row, leaf, now),
                   weakness(pair.path, pair.row, pair.chain, trusted), trust.faults.get(pair.path),
-                  _usage_fault(pair), names_fault(pair, _shown_beside(pair, trust), places, untold),
+                  _usage_fault(pair), names_fault(pair, beside, places, untold),
                   go_fault(pair.path, pair.row, pair.chain, trusted, pair.usages, now)):
         if fault:
             yield fault
-
-
-def _shown_beside(pair: Pair, trust: Trust) -> list[Pair]:
-    """The pairs that the same API server shows by name."""
-    return [one for one in trust.by_name if pair.serves("apiserver-serving")]
 
 
 def _usage_fault(pair: Pair) -> Finding | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from .facts import TrustFile
-from .judged import SECRET, ca_key_on_worker, exposed
+from .facts import TrustFile, row_of
+from .judged import ca_key_on_worker, exposed
 from ..finding import Finding
 from ..observed.contents import private_key_in
-from ..observed.inventory import Found, Inventory
+from ..observed.inventory import SECRET, Inventory
 from ...kubernetes import reading
 from ...kubernetes.layouts import BOOTSTRAP
 from ...kubernetes.profiles import SERVICE_ACCOUNTS
@@ -31,7 +31,7 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
         data = found.data or b""
         if path not in rows and found.data in read:     # what a link of the told path leads to
             continue
-        row = _row(path, inventory) if path in rows else ""
+        row = row_of([use for use in inventory.uses if use.file == path]) if path in rows else ""
         if path in shown:
             continue
         if SECRET in data:
@@ -40,8 +40,8 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
                 yield ca_key_on_worker(path, places[path])
             elif worker and key is not None and any(reading.certifies(one, public_key_der(key)) for one in authorities):
                 yield ca_key_on_worker(path, "ca")
-            elif key is not None or path in rows:
-                yield from _exposed(found, row, key is not None or path not in rows)
+            elif key is not None:       # in a file without a readable key there is nothing to read
+                yield from exposed(found, row)
         elif path == BOOTSTRAP:
             yield from exposed(found, row, "the token in it")
         elif _SECRET.search(data):
@@ -54,13 +54,3 @@ def is_worker(inventory: Inventory) -> bool:
                 for path in place.files())
     return not inventory.untold and not signs and inventory.layout.name != "" and not any(
         use.component in _CONTROL for use in inventory.uses)
-
-
-def _exposed(found: Found, row: str, is_key: bool) -> Iterator[Finding]:
-    """An exposed key; in a file without a readable key there is nothing to read."""
-    yield from exposed(found, row) if is_key else []
-
-
-def _row(path: str, inventory: Inventory) -> str:
-    from .facts import row_of
-    return row_of([use for use in inventory.uses if use.file == path])

@@ -5,10 +5,10 @@ from collections.abc import Container, Iterator
 from datetime import datetime
 
 from .certificate import ca_fault
-from .judged import SECRET, exposed
+from .judged import exposed
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key, read_public_keys
-from ..observed.inventory import Inventory
+from ..observed.inventory import SECRET, Inventory
 from ...kubernetes import reading
 from ...kubernetes.profiles import SERVICE_ACCOUNTS
 from ...stages.keys import public_key_der

@@ -53,8 +53,7 @@ def _node(pair: Pair, subject: reading.Subject, node: str, inventory: Inventory)
         return None
     if subject.user.startswith(NODE_PREFIX):
         return node_fault(pair.path, pair.row, subject, node)
-    untold = not any(running.component == "kubelet" for running in inventory.running)
-    if not untold and (subject.user == _EVERY_NODE or NODES_GROUP not in subject.groups):
+    if "kubelet" in inventory.started and (subject.user == _EVERY_NODE or NODES_GROUP not in subject.groups):
         return None
     return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {subject.user!r}, which is no node: "
                    f"CN of a node begins with {NODE_PREFIX}, and no other CN may act as a node",

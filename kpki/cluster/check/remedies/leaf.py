@@ -14,7 +14,6 @@ from ...finding import Finding
 from ...leaf_files import RENEWED
 from ...observed.contents import read_certificates, read_key
 from ...rules.certificate import signer_of
-from ...rules.facts import trust_files_of
 from ....kubernetes import reading
 from ....kubernetes.layouts import find_layout
 from ....kubernetes.profiles import Profile, find_profile
@@ -98,7 +97,7 @@ def signing_files(purposes: Iterable[Purpose], profile: Profile, here: Situation
     """The certificate and key of the CA by which the verifiers of these purposes verify, else of the CA that signed the
     *chain* as it is: in a cluster of one CA that is the cluster's. Without such a key in reach as `authority_files`."""
     wanted = {name for purpose in purposes for name in (*purpose.verifiers, *purpose.likely)}
-    trusted = [one for file in trust_files_of(here.inventory) if file.serves(*wanted) for one in file.certificates]
+    trusted = [one for file in here.trust_files if file.serves(*wanted) for one in file.certificates]
     named = {"ca": (here.ca, here.ca_key), **here.given}
     for row, certificates in here.authorities.items():
         certificate, key = named.get(row, (None, None))
@@ -106,7 +105,7 @@ def signing_files(purposes: Iterable[Purpose], profile: Profile, here: Situation
                                         for other in trusted)
                                     or not trusted and chain and signer_of(chain, certificates) is not None):
             return certificate, key
-    for file in trust_files_of(here.inventory):
+    for file in here.trust_files:
         beside = key_beside(file.path)
         own = read_key(here.inventory.look(beside), file.row)[0] if "#" not in file.path else None
         if own and any((one in trusted or not trusted and chain and signer_of(chain, [one]))

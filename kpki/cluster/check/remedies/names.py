@@ -11,7 +11,6 @@ from .situation import Situation
 from ...finding import Finding
 from ...node.node import USUAL_NAMES
 from ...observed.inventory import HOSTS, kubeconfig_of
-from ...rules.facts import pairs_of
 from ...rules.names import certified_names, is_address, led_beside, wanted_names
 from ....errors import InputError
 from ....kubernetes import reading
@@ -122,7 +121,7 @@ def _certified_addresses(here: Situation) -> Iterator[str]:
         for names in _certified(here.inventory.look(place.certificate).data or b"", profile, here.node):
             if here.node in map(str.lower, names.dns):
                 yield from (one for one in names.addresses if one not in services)
-    for pair in pairs_of(here.inventory):       # wherever they lie; what serves as an API server's as well, see above
+    for pair in here.pairs:     # wherever they lie; what serves as an API server's as well, see above
         kinds = {one.names for one in pair.purposes}
         if pair.chain and kinds & {"kubelet", "etcd", "etcd-peer"} and "apiserver" not in kinds:
             own = reading.names_of(reading.extensions_of(pair.chain[0]))

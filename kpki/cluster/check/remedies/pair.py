@@ -17,7 +17,7 @@ from .situation import Situation
 from .subject import subject_option
 from ...finding import Finding
 from ...node.node import USUAL_NAMES
-from ...rules.facts import Pair, pairs_of
+from ...rules.facts import Pair
 from ...rules.names import wanted_names
 from ...rules.subjects import subject_fault
 from .... import files
@@ -79,7 +79,7 @@ def _needs_key(finding: Finding, pair: Pair, here: Situation) -> bool:
         return True
     public_key = public_key_der(pair.key)
     shared = any(one.key_path == pair.key_path and one.path != pair.path and one.chain
-                 and reading.certifies(one.chain[0], public_key) for one in pairs_of(here.inventory))
+                 and reading.certifies(one.chain[0], public_key) for one in here.pairs)
     if finding.cause == "key-cert-mismatch" and shared:
         return False
     return finding.cause in _OF_THE_KEY or finding.path == pair.key_path != pair.path

@@ -18,11 +18,10 @@ from .situation import Situation
 from ...finding import Finding
 from ...observed.contents import read_key
 from ...observed.inventory import TOPS, root_of
-from ...rules.facts import Pair, pairs_of
+from ...rules.facts import Pair, pairs_of, trust_files_of
 from .... import files
 from ....kubernetes.components import COMPONENTS, KUBELET, find_component
-from ....kubernetes.layouts import KUBELET_CURRENT, Place, find_layout
-from ....kubernetes.manifests import MANIFESTS
+from ....kubernetes.layouts import KUBELET_CURRENT, Layout, Place, find_layout
 from ....kubernetes.profiles import SERVICE_ACCOUNTS, find_profile
 from ....kubernetes.purposes import PURPOSES
 from ....kubernetes.restarts import components_of, own_files, restart_lines
@@ -30,13 +29,15 @@ from ....stages.keys import public_key_der
 
 
 # What is mended without a component's knowing.
-_PODS = (".yaml", ".yml", ".json", ".manifest")
 _NO_RESTART = ("key-exposed", "ca-key-on-worker")
 
 
 def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Finding]:
     """The findings, each with the commands that mend it."""
-    return [replace(finding, remedy=tuple(_remedy(finding, situation))) for finding in findings]
+    if not findings:
+        return []
+    here = replace(situation, pairs=pairs_of(situation.inventory), trust_files=trust_files_of(situation.inventory))
+    return [replace(finding, remedy=tuple(_remedy(finding, here))) for finding in findings]
 
 
 def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
@@ -80,30 +81,38 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
 
 def _told_pair(path: str, here: Situation) -> Pair | None:
     """The pair of a finding, if a component reads the pair where kpki's layout has none, or for several rows."""
-    for pair in () if here.workspace or "#" in path else pairs_of(here.inventory):
-        rows = {PURPOSES[use.purpose].row for use in pair.uses}
-        layout = find_layout(here.inventory.layout.name)
-        rows_here = (pair.row, layout.kubelet.row) if pair.row.startswith("kubelet-") else (pair.row,)
-        own = {one for place in layout.places if place.row in rows_here for one in place.files()}
-        stored = pair.key_path == pair.path and pair.path.endswith("-current.pem") and pair.key is not None \
-            and (here.inventory.layout.name != "kubeadm" or not pair.serves("kubelet-client"))
-        if path in (pair.path, pair.key_path) and pair.row and (stored or pair.key_path not in ("", pair.path)) \
-                and "#" not in pair.path and any(use.source for use in pair.uses) \
-                and (stored or pair.path not in own or len(rows - {"kubelet-client"}) > 1):
-            return pair
-    return None
+    if here.workspace or "#" in path:
+        return None
+    layout = find_layout(here.inventory.layout.name)
+    return next((pair for pair in here.pairs if path in (pair.path, pair.key_path) and pair.row
+                 and any(use.source for use in pair.uses)
+                 and (_is_stored(pair, layout) or _is_elsewhere(pair, layout))), None)
+
+
+def _is_stored(pair: Pair, layout: Layout) -> bool:
+    """Whether a pair with a key lies in the kubelet's own store; kubeadm's client pair has a way of its own."""
+    return pair.key_path == pair.path and pair.path.endswith("-current.pem") and pair.key is not None \
+        and (layout.name != "kubeadm" or not pair.serves("kubelet-client"))
+
+
+def _is_elsewhere(pair: Pair, layout: Layout) -> bool:
+    """Whether a pair of two files is at no place of its row, or serves several rows."""
+    rows = (pair.row, layout.kubelet.row) if pair.row.startswith("kubelet-") else (pair.row,)
+    own = {file for place in layout.places if place.row in rows for file in place.files()}
+    served = {PURPOSES[use.purpose].row for use in pair.uses}
+    return pair.key_path not in ("", pair.path) and "#" not in pair.path and (
+        pair.path not in own or len(served - {"kubelet-client"}) > 1)
 
 
 def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
     """Comments that name what is to be restarted on the host once the commands of these findings have been run."""
-    layout, told = here.inventory.layout, {one.component for one in here.inventory.running}
+    layout, told = here.inventory.layout, here.inventory.started
     mended = {one.row for one in findings if one.cause not in _NO_RESTART
               and any(not line.startswith("#") for line in one.remedy)}
     changed = {path for place in layout.places if place.row in mended for path in place.files()}
     running = {one.name for one in COMPONENTS if one.name in told or any(
         not here.inventory.look(path).missing for path in own_files(layout, one))}
-    static = {one.component for one in here.inventory.running
-              if one.source.startswith(MANIFESTS) or one.source.endswith(_PODS)}
+    static = {one.component for one in here.inventory.running if one.static}
     for line in restart_lines(components_of(layout, changed, running), static.__contains__):
         yield comment(f"then, on {here.node}: {line}")
 

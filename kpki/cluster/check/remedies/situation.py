@@ -12,6 +12,7 @@ from cryptography.x509 import Certificate
 
 from ...desired.rows import NODES_FOLDER
 from ...observed.inventory import Inventory
+from ...rules.facts import Pair, TrustFile
 from .... import files
 from ....errors import KpkiError
 
@@ -34,6 +35,10 @@ class Situation:
     """The files of the other CAs that a person named, certificate and key, by the CA's row."""
     authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
     """What the files of CAs that a person named hold, by the CA's row."""
+    pairs: Sequence[Pair] = ()
+    """The certificates that the tree's components show; `with_remedies` reads them, once for all findings."""
+    trust_files: Sequence[TrustFile] = ()
+    """The CA files by which the tree's components verify others; likewise."""
     workspace: bool = False
     """Whether the folder that commands are run in is a workspace that knows the node."""
     now: datetime | None = None
