@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -197,7 +198,7 @@ def test_a_checkout_that_another_user_set_up(anybody_s: Path, set_up: bool, word
         (anybody_s / ".venv/bin/python").symlink_to("python3")
         (anybody_s / ".venv/bin/python3").symlink_to(anybody_s / "python")
     anybody_s.chmod(0o555)
-    user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    user: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
     done = subprocess.run([anybody_s / "scripts/kpki"], cwd="/", capture_output=True, text=True, check=False, **user)
     anybody_s.chmod(0o755)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"kpki: {words.format(top=anybody_s)}\n")

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.x509 import Certificate
 
 from kpki import pem
 from kpki.cli.main import main
@@ -155,7 +157,7 @@ def identity(host: str) -> list[str]:
 @pytest.mark.parametrize(("server", "client", "welcome"), MEETINGS)
 def test_the_handshake_in_memory_says_the_same(hosts: Path, server: str, client: str, welcome: bool) -> None:
     """kpki's own handshake welcomes and refuses whom openssl's two programs do."""
-    def pair(host: str) -> tuple[list[object], object]:
+    def pair(host: str) -> tuple[list[Certificate], PrivateKeyTypes]:
         folder = hosts / host / SSL
         return (pem.load_certificates((folder / "worker.pem").read_bytes()),
                 pem.load_key((folder / "worker-key.pem").read_bytes()))

@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "check.md"
 TEXT = PAGE.read_text()
 Story = tuple[Path, list[Any]]
 _ROW = re.compile(r"^\| `([a-z0-9-]+)`( †)? \| (.*) \|$", re.MULTILINE)
-_WORDS = dict(re.findall(r"^\| (\*\w+\*) \| (.*) \|$", TEXT, re.MULTILINE))
+_WORDS: dict[str, str] = dict(re.findall(r"^\| (\*\w+\*) \| (.*) \|$", TEXT, re.MULTILINE))
 
 
 def section(name: str) -> str:

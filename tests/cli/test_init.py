@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kpki import files
-from kpki.cluster.desired.description import LAYOUT_NAMES, example_description, load_cluster
+from kpki.cluster.desired.description import example_description, load_cluster
+from kpki.kubernetes.layouts import LAYOUT_NAMES
 from kpki.cluster.plan.plan import make_plan
 
 Run = Callable[..., Any]

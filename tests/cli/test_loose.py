@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpki.pem import armour, dump_key, load_certificate
 from kpki.stages import der
-from tests.kubernetes.verdict.writer import authority, cn, ec_key, extension
+from tests.kubernetes.verdict.keys import ec_key
+from tests.kubernetes.verdict.writer import authority, cn, extension
 
 Run = Callable[..., Any]
 START, END = datetime(2020, 1, 1, tzinfo=timezone.utc), datetime(2069, 1, 1, tzinfo=timezone.utc)
-DATES = {"key": ec_key(9), "start": START, "end": END}
+DATES: dict[str, Any] = {"key": ec_key(9), "start": START, "end": END}
 LOOSE = {
     "a star in a PrintableString": authority(subject=cn("my*ca & co", der.PRINTABLE), **DATES).der,
     "FALSE in so many words": authority(extension("1.2.3.4", b"\5\0", b"\1\1\0"), **DATES).der,

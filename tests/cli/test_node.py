@@ -160,7 +160,12 @@ def test_a_passphrase_is_asked_for_on_a_terminal(kpki: Run, pki: Path, tmp_path:
     """Without --passin, and with somebody there to ask, the CA key's passphrase is asked for, by the file's name."""
     asked: list[str] = []
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("kpki.cli.openssl.streams.ask_passphrase", lambda words: asked.append(words) or b"secret")
+
+    def answer(words: str) -> bytes:
+        asked.append(words)
+        return b"secret"
+
+    monkeypatch.setattr("kpki.cli.openssl.streams.ask_passphrase", answer)
     kpki("node", "issue", "worker-1", "--ca", pki / "ca.pem", "--ca-key", pki / "ca-dek.key", "--address", "10.0.0.21",
          *SERVER)
     assert asked == [f"Passphrase of {pki}/ca-dek.key:"]

@@ -15,7 +15,8 @@ import pytest
 
 from kpki import pem
 from kpki.cli import plan as page
-from kpki.cluster.desired.description import LAYOUT_NAMES, example_description
+from kpki.cluster.desired.description import example_description
+from kpki.kubernetes.layouts import LAYOUT_NAMES
 from kpki.cluster.plan.plan import Waiting
 
 Run = Callable[..., Any]

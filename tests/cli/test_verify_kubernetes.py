@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_notes_are_words_for_the_person(verify: Run) -> None:
 
 def test_json_is_one_document(verify: Run) -> None:
     """One file is an object, several are a list; what cannot be read has a cause where the file is to blame."""
-    good = {"ok": True, "code": None, "reason": "ok", "depth": None, "cause": None, "notes": []}
+    good: dict[str, Any] = {"ok": True, "code": None, "reason": "ok", "depth": None, "cause": None, "notes": []}
     bad = good | {"ok": False, "reason": "x509: trailing data", "cause": "malformed-x509"}
     empty = good | {"ok": False, "reason": "empty.pem: no certificate in it", "cause": "bad-pem"}
     absent = good | {"ok": False, "reason": "nowhere: no such file or directory"}

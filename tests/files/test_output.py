@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,7 +234,8 @@ def test_a_shared_folder_s_files_are_written_or_refused_as_by_openssl(
                 with as_nobody():
                     write_output(out, data)
             else:
-                user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+                nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+                user: dict[str, Any] = nobody if os.geteuid() == 0 else {}
                 subprocess.run(["openssl", "pkey", "-in", shared_path / "key", "-pubout", "-out", out], check=True,
                                stderr=subprocess.DEVNULL, **user)
             done = True

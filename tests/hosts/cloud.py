@@ -1,8 +1,8 @@
 """Nodes of managed clusters: AKS (AgentBaker), EKS (amazon-eks-ami), Gardener. The control plane is elsewhere."""
 from __future__ import annotations
 
-from tests.hosts.making import (CURRENT, Fault, Host, Link, by_stray, crt, empty, expired, gone, holds, joined, key,
-                                kubeconfig, kubelet_config, made_so, mode, pair, text)
+from tests.hosts.making import (CURRENT, Fault, Host, Link, Made, by_stray, crt, empty, expired, gone, holds, joined,
+                                key, kubeconfig, kubelet_config, made_so, mode, pair, text)
 from tests.hosts.pki import Row, ca
 
 STORE, UNITS = "var/lib/kubelet/pki", "etc/systemd/system"
@@ -16,8 +16,8 @@ def _rows(node: str, address: str, authority: str = "ca") -> dict[str, Row]:
             f"{node}-server": Row(subject, authority, "serverAuth", f"DNS:{node},IP:{address}")}
 
 
-def _stored(node: str, *kinds: str) -> dict[str, object]:
-    found: dict[str, object] = {}
+def _stored(node: str, *kinds: str) -> dict[str, Made]:
+    found: dict[str, Made] = {}
     for kind in kinds:
         pem = f"{STORE}/kubelet-{kind}-2026-10-12-13-14-15.pem"
         found |= {pem: joined(crt(f"{node}-{kind}"), key(f"{node}-{kind}")),
@@ -25,7 +25,7 @@ def _stored(node: str, *kinds: str) -> dict[str, object]:
     return found
 
 
-def _bootstrapped(server: str, authority: str = "ca") -> object:
+def _bootstrapped(server: str, authority: str = "ca") -> Made:
     return kubeconfig("default-auth", server, crt(authority), f"/{CURRENT}", f"/{CURRENT}", cluster="default-cluster",
                       context="default-context")
 

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from tests.hosts.kubeadm import own_serving
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Files, Host, Link, by_stray, crt, embedded, empty, expired,
-                                gone,
-                                holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pair, pairs, pod, public)
+from tests.hosts.making import (CURRENT, EXPIRED, Fault, Files, Host, Link, Made, by_stray, crt, embedded, empty,
+                                expired, gone, holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pair,
+                                pairs, pod, public)
 from tests.hosts.pki import Row, ca
 
 PKI, ETCD, UNITS, STORE = "etc/kubernetes/pki", "etc/ssl/etcd/etcd", "etc/systemd/system", "var/lib/kubelet/pki"
@@ -39,7 +39,7 @@ def _flags(node: str, *more: str) -> str:
     return "".join(f" \\\n  {word}" for word in words)
 
 
-def _kubelet(node: str, unit: str) -> dict[str, object]:
+def _kubelet(node: str, unit: str) -> dict[str, Made]:
     pem = f"{STORE}/kubelet-client-2026-10-12-13-14-15.pem"
     return {
         "etc/hostname": node, f"{UNITS}/kubelet.service": unit, "etc/kubernetes/ca.crt": crt("ca"),
@@ -143,7 +143,7 @@ Restart=always
 """}
 
 
-def _plane(folder: str, here: str) -> dict[str, object]:
+def _plane(folder: str, here: str) -> dict[str, Made]:
     """The static pods, and the files that they read: *here* on the host, *folder* as a pod sees it."""
     mounts = {folder: f"/{here}", "/etc/ssl/certs": "/etc/ssl/certs"}
     return {

@@ -5,8 +5,8 @@ agent fetches its pairs anew, and a server renews what has ended: a remedy may b
 """
 from __future__ import annotations
 
-from tests.hosts.making import (EXPIRED, Fault, Host, by_stray, crt, empty, expired, gone, holds, key, kubeconfig,
-                                kubelet_config, made_so, mode, pod)
+from tests.hosts.making import (EXPIRED, Fault, Host, Made, by_stray, crt, empty, expired, gone, holds, key,
+                                kubeconfig, kubelet_config, made_so, mode, pod)
 from tests.hosts.pki import Row, ca
 
 K3S, RKE2 = "var/lib/rancher/k3s", "var/lib/rancher/rke2"
@@ -45,11 +45,11 @@ def _rows(product: str) -> dict[str, Row]:
         **_node("srv-1", "10.0.0.61"), **_node("agent-1", "10.0.0.62")}
 
 
-def _agent(data: str, node: str, port: int = 6444) -> dict[str, object]:
+def _agent(data: str, node: str, port: int = 6444) -> dict[str, Made]:
     """Any host's agent folder; the API server is behind a balancer of its own on 127.0.0.1."""
     agent, server = f"{data}/agent", f"https://127.0.0.1:{port}"
-    found: dict[str, object] = {"etc/hostname": f"{node}\n", f"{agent}/client-ca.crt": crt("client-ca"),
-                                f"{agent}/server-ca.crt": crt("server-ca")}
+    found: dict[str, Made] = {"etc/hostname": f"{node}\n", f"{agent}/client-ca.crt": crt("client-ca"),
+                              f"{agent}/server-ca.crt": crt("server-ca")}
     for name, row, authority in (("client-kubelet", f"{node}-kubelet", "client-ca"),
                                  ("serving-kubelet", f"{node}-serving", "server-ca"),
                                  ("client-kube-proxy", "kube-proxy", "client-ca"),
@@ -66,10 +66,10 @@ def _agent(data: str, node: str, port: int = 6444) -> dict[str, object]:
     return found
 
 
-def _server(data: str) -> dict[str, object]:
+def _server(data: str) -> dict[str, Made]:
     """A server's TLS folder, its kubeconfigs, and etcd's configuration."""
     tls, cred = f"{data}/server/tls", f"{data}/server/cred"
-    found: dict[str, object] = {}
+    found: dict[str, Made] = {}
     for path, row in (("client-ca", "client-ca"), ("server-ca", "server-ca"), ("request-header-ca",
                                                                                "request-header-ca"),
                       ("etcd/server-ca", "etcd-server-ca"), ("etcd/peer-ca", "etcd-peer-ca")):

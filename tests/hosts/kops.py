@@ -1,7 +1,7 @@
 """kops 1.36 on AWS: nodeup/pkg/model. A node's pairs come from kops-controller, a control plane's from nodeup."""
 from __future__ import annotations
 
-from tests.hosts.making import (Fault, Host, by_stray, crt, embedded, empty, expired, gone, holds, joined, key,
+from tests.hosts.making import (Fault, Host, Made, by_stray, crt, embedded, empty, expired, gone, holds, joined, key,
                                 kubelet_config, made_so, mode, pair, pod, public)
 from tests.hosts.pki import Row, ca
 
@@ -32,7 +32,7 @@ _ROWS = {
     **_kubelet(_CONTROL, "ip-172-20-33-9.eu-west-1.compute.internal")}
 
 
-def _node(node: str, host: str, server: str) -> dict[str, object]:
+def _node(node: str, host: str, server: str) -> dict[str, Made]:
     return {
         "etc/hostname": f"{host}\n", f"{SRV}/ca.crt": crt("ca"),
         **pair(f"{SRV}/kubelet-server.crt", f"{SRV}/kubelet-server.key", f"{node}-server"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Files, Host, Link, by_stray, crt, cut, embedded, empty,
-                                expired, gone,
-                                holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pairs, pod, public, text)
+from tests.hosts.making import (CURRENT, EXPIRED, Fault, Files, Host, Link, Made, by_stray, crt, cut, embedded, empty,
+                                expired, gone, holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pairs,
+                                pod, public, text)
 from tests.hosts.pki import Row, ca
 
 PKI, CONF, STORE = "etc/kubernetes/pki", "etc/kubernetes", "var/lib/kubelet/pki"
@@ -74,7 +74,7 @@ def package(defaults: str = "/etc/default/kubelet") -> Files:
 
 
 def kubelet(node: str, server: str, *, flags: str = "", config: str = "", client_ca: str = f"/{PKI}/ca.crt",
-            authority: str = "ca") -> dict[str, object]:
+            authority: str = "ca") -> dict[str, Made]:
     """What `kubeadm join` leaves of the kubelet, or init once kubelet-finalize is done."""
     return {
         **package(), **current(node), "etc/hostname": f"{node}\n",
@@ -101,7 +101,7 @@ def etcd_pod(node: str, address: str) -> str:
 
 
 def manifests(node: str = NODE, address: str = ADDRESS, pki: str = f"/{PKI}", *, signing: bool = True,
-              etcd: str = "") -> dict[str, object]:
+              etcd: str = "") -> dict[str, Made]:
     """The static pods of the three components, and etcd's, unless *etcd* gives the flags of another one."""
     own = f"""--etcd-cafile={pki}/etcd/ca.crt --etcd-certfile={pki}/apiserver-etcd-client.crt
         --etcd-keyfile={pki}/apiserver-etcd-client.key --etcd-servers=https://127.0.0.1:2379"""
@@ -140,19 +140,19 @@ def manifests(node: str = NODE, address: str = ADDRESS, pki: str = f"/{PKI}", *,
         **({} if etcd else {f"{CONF}/manifests/etcd.yaml": etcd_pod(node, address)})}
 
 
-def authorities(*names: str) -> Mapping[str, object]:
+def authorities(*names: str) -> Mapping[str, Made]:
     return {f"{PKI}/{name}.{ending}": make(row) for name, row in (
         ("ca", "ca"), ("front-proxy-ca", "front-proxy-ca"), ("etcd/ca", "etcd-ca")) if name in names
         for ending, make in (("crt", crt), ("key", key))}
 
 
-def users(server: str = SERVER, *names: str) -> dict[str, object]:
+def users(server: str = SERVER, *names: str) -> dict[str, Made]:
     found = {"admin": "kubernetes-admin", "super-admin": "kubernetes-super-admin",
              "controller-manager": "system:kube-controller-manager", "scheduler": "system:kube-scheduler"}
     return {f"{CONF}/{name}.conf": embedded(found[name], server, "ca", name) for name in names or found}
 
 
-def control_plane(node: str = NODE, address: str = ADDRESS) -> dict[str, object]:
+def control_plane(node: str = NODE, address: str = ADDRESS) -> dict[str, Made]:
     """What `kubeadm init` leaves, with etcd on the host."""
     server = f"https://{address}:6443"
     return {

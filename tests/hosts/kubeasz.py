@@ -1,7 +1,7 @@
 """kubeasz 3.7 (easzlab): roles/{deploy,etcd,kube-master,kube-node}. One CA for all, SA tokens included; 50 years."""
 from __future__ import annotations
 
-from tests.hosts.making import (EXPIRED, Fault, Host, by_stray, crt, embedded, empty, expired, gone, holds, key,
+from tests.hosts.making import (EXPIRED, Fault, Host, Made, by_stray, crt, embedded, empty, expired, gone, holds, key,
                                 kubelet_config, made_so, mode, pairs, proxy_config, unit)
 from tests.hosts.pki import Row, ca
 
@@ -28,7 +28,7 @@ _ROWS = {
 _LOCAL = "https://127.0.0.1:6443"
 
 
-def _node(name: str) -> dict[str, object]:
+def _node(name: str) -> dict[str, Made]:
     """roles/kube-node: the host's own name is another one."""
     return {
         "etc/hostname": "ecs-4f2a.novalocal\n", f"{SSL}/ca.pem": crt("ca"),

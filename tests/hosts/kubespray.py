@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from tests.hosts.kubeadm import SERVICE, certificates, client, manifests, own_serving
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Host, Link, by_stray, crt, embedded, empty, expired, gone,
-                                holds,
-                                joined, key, kubeconfig, kubelet_config, made_so, mode, pair, pairs, pod, public)
+from tests.hosts.making import (CURRENT, EXPIRED, Fault, Host, Link, Made, by_stray, crt, embedded, empty, expired,
+                                gone, holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pair, pairs, pod,
+                                public)
 from tests.hosts.pki import Row, ca
 
 SSL, ETCD, UNITS, STORE = "etc/kubernetes/ssl", "etc/ssl/etcd/ssl", "etc/systemd/system", "var/lib/kubelet/pki"
@@ -19,8 +19,8 @@ def _etcd_rows(*names: str) -> dict[str, Row]:
                for name in names}}
 
 
-def _etcd_pairs(*names: str) -> dict[str, object]:
-    found: dict[str, object] = {f"{ETCD}/ca.pem": crt("etcd-ca")}
+def _etcd_pairs(*names: str) -> dict[str, Made]:
+    found: dict[str, Made] = {f"{ETCD}/ca.pem": crt("etcd-ca")}
     for name in names:
         found |= pair(f"{ETCD}/{name}.pem", f"{ETCD}/{name}-key.pem", f"etcd-{name}")
     return found
@@ -68,7 +68,7 @@ _ETCD_SEEN = f"""
 """
 
 
-def _kubelet(node: str, address: str, server: str) -> dict[str, object]:
+def _kubelet(node: str, address: str, server: str) -> dict[str, Made]:
     """roles/kubernetes/node: kubelet.env is one quoted value over several lines."""
     pem = f"{STORE}/kubelet-client-2026-10-12-13-14-15.pem"
     return {
@@ -113,7 +113,7 @@ _OLD = {
                          days=3650)}
 
 
-def _by_path(user: str, name: str) -> object:
+def _by_path(user: str, name: str) -> Made:
     return kubeconfig(user, "https://localhost:6443", f"/{SSL}/ca.pem", f"/{SSL}/{name}.pem", f"/{SSL}/{name}-key.pem",
                       cluster="local", context=f"{user}-cluster.local")
 

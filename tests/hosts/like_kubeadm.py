@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from tests.hosts import kubeadm
 from tests.hosts.kubeadm import BOTH, CONF, PKI, SERVICE, STORE
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Host, by_stray, crt, embedded, empty, expired, gone, holds,
-                                key,
-                                kubeconfig, kubelet_config, made_so, mode, pairs, public)
+from tests.hosts.making import (CURRENT, EXPIRED, Fault, Host, Made, by_stray, crt, embedded, empty, expired, gone,
+                                holds, key, kubeconfig, kubelet_config, made_so, mode, pairs, public)
 from tests.hosts.pki import Row, ca
 
 # minikube: pkg/minikube/bootstrapper/certs.go, bsutil/ktmpl/kubelet.go. Its own generator makes administrators of all.
@@ -23,7 +22,7 @@ _MINI = {
 _MINI_SERVER = "https://control-plane.minikube.internal:8443"
 
 
-def _moved(files: dict[str, object], old: str, new: str) -> dict[str, object]:
+def _moved(files: dict[str, Made], old: str, new: str) -> dict[str, Made]:
     """kubeadm's files with another certificatesDir."""
     return {path.replace(old, new): made.replace(f"/{old}", f"/{new}") if isinstance(made, str) else made
             for path, made in files.items()}
@@ -74,7 +73,7 @@ _KIND_ROWS = kubeadm.certificates("kind-control-plane", "172.18.0.3", extra=",DN
     | kubeadm.client("kind-worker") | kubeadm.own_serving("kind-worker")
 
 
-def _kind(files: dict[str, object], node: str, address: str) -> dict[str, object]:
+def _kind(files: dict[str, Made], node: str, address: str) -> dict[str, Made]:
     return {
         **{path: made for path, made in files.items() if not path.startswith("usr/lib/systemd")}, **_KIND_UNITS,
         "kind/version": "v1.34.0\n", "kind/product_name": "kind\n", "var/lib/kubelet/kubeadm-flags.env":

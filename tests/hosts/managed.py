@@ -1,9 +1,9 @@
 """Distributions whose own program runs the components: k0s, MicroK8s, Talos."""
 from __future__ import annotations
 
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Host, Link, by_stray, crt, embedded, empty, expired, gone,
-                                holds,
-                                joined, key, kubeconfig, kubelet_config, made_so, mode, pair, pairs, pod, public)
+from tests.hosts.making import (CURRENT, EXPIRED, Fault, Host, Link, Made, by_stray, crt, embedded, empty, expired,
+                                gone, holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pair, pairs, pod,
+                                public)
 from tests.hosts.pki import Row, ca
 
 _BOTH = "serverAuth,clientAuth"
@@ -59,7 +59,7 @@ _SNAP_ROWS = {
     "snap-serviceaccount": Row("/CN=unused")}
 
 
-def _snap_login(name: str, user: str) -> object:
+def _snap_login(name: str, user: str) -> Made:
     return kubeconfig(user, "https://127.0.0.1:16443", crt("snap-ca"), f"/{SNAP}/certs/{name}.crt",
                       f"/{SNAP}/certs/{name}.key", cluster="microk8s-cluster", context="microk8s")
 
@@ -120,7 +120,7 @@ _TALOS_ROWS = {
     "talos-sa": Row("/CN=unused"), "tal-1": Row("/O=system:nodes/CN=system:node:tal-1", "talos-ca", "clientAuth"),
     "tal-1-own-ca": ca("/CN=tal-1-ca@1764000000", days=365),
     "tal-1-own": Row("/CN=tal-1@1764000000", "tal-1-own-ca", "serverAuth", "DNS:tal-1")}
-_TALOS_NODE = {
+_TALOS_NODE: dict[str, Made] = {
     "etc/hostname": "tal-1\n", "etc/kubernetes/pki/ca.crt": crt("talos-ca"),
     "etc/kubernetes/kubelet.yaml": kubelet_config("/etc/kubernetes/pki/ca.crt", "rotateCertificates: true",
                                                   "staticPodPath: /etc/kubernetes/manifests"),

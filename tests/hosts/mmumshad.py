@@ -1,9 +1,8 @@
 """mmumshad's Kubernetes the Hard Way: docs/04 to docs/11. Its CA is signed by -signkey and has no extensions."""
 from __future__ import annotations
 
-from tests.hosts.making import (EXPIRED, Fault, Host, Link, by_stray, crt, cut, empty, expired, gone, holds, joined,
-                                key,
-                                kubeconfig, kubelet_config, made_so, mode, pair, pairs, proxy_config, unit)
+from tests.hosts.making import (EXPIRED, Fault, Host, Link, Made, by_stray, crt, cut, empty, expired, gone, holds,
+                                joined, key, kubeconfig, kubelet_config, made_so, mode, pair, pairs, proxy_config, unit)
 from tests.hosts.pki import Row, ca
 
 PKI, UNITS, KUBELET = "var/lib/kubernetes/pki", "etc/systemd/system", "var/lib/kubelet"
@@ -35,7 +34,7 @@ _CLUSTER = {"cluster": "kubernetes-the-hard-way", "context": "default"}
 _BALANCER = "https://192.168.56.30:6443"
 
 
-def _login(user: str, server: str, name: str) -> object:
+def _login(user: str, server: str, name: str) -> Made:
     return kubeconfig(user, server, f"/{PKI}/ca.crt", f"/{PKI}/{name}.crt", f"/{PKI}/{name}.key", **_CLUSTER)
 
 

@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping
 from hashlib import md5
 
-from tests.hosts.making import (EXPIRED, Fault, Host, Link, by_stray, crt, empty, expired, gone, holds, key, made_so,
-                                mode,
-                                pairs)
+from tests.hosts.making import (EXPIRED, Fault, Host, Link, Made, by_stray, crt, empty, expired, gone, holds, key,
+                                made_so, mode, pairs)
 from tests.hosts.pki import Row, ca
 
 SECRETS = "var/lib/kubernetes/secrets"
@@ -51,7 +50,7 @@ def _kubeconfig(name: str, stem: str) -> tuple[str, str]:
                                                             "client-key": f"/{SECRETS}/{stem}-key.pem"}}]})
 
 
-def _unit(name: str, program: str, flags: str = "", environment: Mapping[str, str] | None = None) -> dict[str, object]:
+def _unit(name: str, program: str, flags: str = "", environment: Mapping[str, str] | None = None) -> dict[str, Made]:
     """A unit that is a link into the store; its flags stand in lines with blanks between them."""
     words = "".join(f" \\\n  {word}" for word in flags.split())
     lines = "".join(f'Environment="{key}={value}"\n' for key, value in (environment or {}).items())

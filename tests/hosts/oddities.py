@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from tests.hosts import cloud, hard_way, k3s, kubeadm, kubeasz, kubespray, managed, mmumshad, openshift
 from tests.hosts.kubeadm import CONF, PKI, STORE
-from tests.hosts.making import (CURRENT, Change, Host, crt, embedded, expired, gone, holds, joined, key, kubeconfig,
-                                made_so,
-                                pair, public, put, text)
+from tests.hosts.making import (CURRENT, Change, Host, Made, crt, embedded, expired, gone, holds, joined, key,
+                                kubeconfig, made_so, pair, public, put, text)
 from tests.hosts.pki import PAST, Row, ca
 
 _OLD = {"stale": Row("/O=system:nodes/CN=system:node:another", "stale-ca", "clientAuth", dates=PAST),
@@ -26,7 +25,7 @@ class Oddity:
         return f"{self.host}: {self.change.name}"
 
 
-def beside(name: str, files: dict[str, object]) -> Change:
+def beside(name: str, files: dict[str, Made]) -> Change:
     """Further files, which nobody is told to read, and rows of old for them."""
     def apply(host: Host) -> Host:
         return replace(host, rows={**host.rows, **_OLD}, files={**host.files, **files})

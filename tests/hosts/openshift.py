@@ -5,8 +5,8 @@ is theirs. Old revisions of a static pod keep their files.
 """
 from __future__ import annotations
 
-from tests.hosts.making import (CURRENT, Fault, Host, Link, by_stray, crt, empty, expired, gone, holds, joined, key,
-                                kubeconfig, kubelet_config, made_so, mode, pair, public, text)
+from tests.hosts.making import (CURRENT, Fault, Host, Link, Made, by_stray, crt, empty, expired, gone, holds, joined,
+                                key, kubeconfig, kubelet_config, made_so, mode, pair, public, text)
 from tests.hosts.pki import PAST, Row, ca
 
 RES, STORE, KUBECONFIG = "etc/kubernetes/static-pod-resources", "var/lib/kubelet/pki", "var/lib/kubelet/kubeconfig"
@@ -50,9 +50,9 @@ _CLIENTS = crt("admin-kubeconfig-signer", "csr-signer", "kube-apiserver-to-kubel
                "kubelet-bootstrap-kubeconfig-signer")
 
 
-def _kubelet(node: str, role: str) -> dict[str, object]:
+def _kubelet(node: str, role: str) -> dict[str, Made]:
     """01-ROLE-kubelet: a wrapper is the command, and what is not set is empty."""
-    found: dict[str, object] = {}
+    found: dict[str, Made] = {}
     for kind in ("client", "server"):
         pem = f"{STORE}/kubelet-{kind}-2026-11-20-13-14-15.pem"
         found |= {pem: joined(crt(f"{node}-{kind}"), key(f"{node}-{kind}")),
@@ -237,8 +237,8 @@ spec:
 """
 
 
-def _secrets(folder: str, **rows: str) -> dict[str, object]:
-    found: dict[str, object] = {}
+def _secrets(folder: str, **rows: str) -> dict[str, Made]:
+    found: dict[str, Made] = {}
     for name, row in rows.items():
         place = f"{folder}/secrets/{name.replace('_', '-')}"
         found |= pair(f"{place}/tls.crt", f"{place}/tls.key", row)

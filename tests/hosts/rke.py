@@ -1,8 +1,8 @@
 """RKE 1.4: pki/constants.go, cluster/plan.go. Every component is a container whose flags no file tells; see A8."""
 from __future__ import annotations
 
-from tests.hosts.making import (Fault, Host, by_stray, crt, empty, expired, gone, holds, key, kubeconfig, made_so, mode,
-                                pairs, text)
+from tests.hosts.making import (Fault, Host, Made, by_stray, crt, empty, expired, gone, holds, key, kubeconfig,
+                                made_so, mode, pairs, text)
 from tests.hosts.pki import Row, ca
 
 SSL = "etc/kubernetes/ssl"
@@ -23,7 +23,7 @@ _ROWS = {
     "kube-admin": Row("/O=system:masters/CN=kube-admin", "kube-ca", "clientAuth")}
 
 
-def _login(name: str, server: str = "https://127.0.0.1:6443") -> object:
+def _login(name: str, server: str = "https://127.0.0.1:6443") -> Made:
     return kubeconfig(f"{name}-local", server, f"/{SSL}/kube-ca.pem", f"/{SSL}/{name}.pem", f"/{SSL}/{name}-key.pem",
                       cluster="local", context="Default")
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from cryptography.x509 import load_der_x509_certificate
@@ -75,6 +76,8 @@ def test_without_a_moment_the_clock_is_asked() -> None:
     assert verify_kubernetes(lasting.der, [lasting.der]).ok
 
 
+EARLY: dict[str, Any]
+LATE: dict[str, Any]
 EARLY, LATE = {"end": START + SECOND}, {"start": END - SECOND}
 SHORT = authority(basic(True, der.integer(0)))
 BELOW = authority(name="below", key=ec_key(3), by=SHORT)

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,10 @@ SERIALS = ["0F\n", "FF\n", "00\n", "1234567890123456789012345678901234567890\n",
 def test_a_serial_file_is_counted_on(folder: Path, text: str) -> None:
     """The next number is used and written back, in openssl's spelling, named or by the CA's name, wherever it lies."""
     found = []
+    runs: list[Callable[[str], int]] = [
+        lambda line: openssl(line, folder).returncode, lambda line: main(line.split())]
     for words in ("-CAserial my.srl", "", "-CAcreateserial"):
-        for run in (lambda line: openssl(line, folder).returncode, lambda line: main(line.split())):
+        for run in runs:
             path = folder / ("my.srl" if words.startswith("-CAserial") else "ca.srl")
             path.write_text(text)
             assert run(" ".join([*SIGN, words])) == 0

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from kpki.cluster.adopt.dump import dump_cluster
-from kpki.cluster.desired.description import (GIVEN_NAMES, LAYOUT_NAMES, Cluster, ExternalEtcd, Given, Host,
-                                              example_description, load_cluster)
+from kpki.cluster.desired.description import (GIVEN_NAMES, Cluster, ExternalEtcd, Given, Host, example_description,
+                                              load_cluster)
 from kpki.cluster.desired.fields import ALGORITHM_NAMES
+from kpki.kubernetes.layouts import LAYOUT_NAMES
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 NAMES = st.lists(LABEL | st.sampled_from(["no", "on", "true", "null", "1e5", "123", "0x1f", "y"]), min_size=1,

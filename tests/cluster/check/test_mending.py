@@ -102,8 +102,8 @@ def without_leaves(host: Path) -> None:
     for path in (f"{PKI}/apiserver.crt", f"{PKI}/etcd/server.crt", f"{PKI}/etcd/peer.crt"):
         (host / path).write_bytes(b"")
     for name in ("controller-manager", "scheduler"):
-        path = host / f"etc/kubernetes/{name}.conf"
-        path.write_bytes(path.read_bytes().replace(b"https://10.0.0.10:6443", b"https://api.example.internal:6443"))
+        config = host / f"etc/kubernetes/{name}.conf"
+        config.write_bytes(config.read_bytes().replace(b"https://10.0.0.10:6443", b"https://api.example.internal:6443"))
 
 
 def told_by_sister(host: Path) -> None:

@@ -178,7 +178,7 @@ def test_whether_a_closed_folder_holds_a_link_nobody_knows(kubeadm: Any, checked
     """The kubelet's store is a link; a file in its place is a warning, and of a hidden store nothing is said."""
     config, current = "etc/kubernetes/kubelet.conf", f"{PKI}/kubelet-client-current.pem"
     there = load_kubeconfig(kubeadm.path(config).read_bytes())
-    kubeadm.put(current, there.certificate.data + there.key.data)
+    kubeadm.put(current, (there.certificate.data or b"") + (there.key.data or b""))
     kubeadm.path(current).chmod(0o600)
     kubeadm.put(config, dump_kubeconfig(replace(there, certificate=Material(path=f"/{current}"),
                                                 key=Material(path=f"/{current}"))))

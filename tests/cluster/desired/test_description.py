@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from kpki.cluster.authority import ALGORITHMS
-from kpki.cluster.desired.description import (GIVEN_NAMES, LAYOUT_NAMES, Cluster, ExternalEtcd, Given, Host,
+from kpki.cluster.desired.description import (GIVEN_NAMES, Cluster, ExternalEtcd, Given, Host,
                                               example_description, load_cluster)
 from kpki.cluster.desired.fields import ALGORITHM_NAMES
+from kpki.kubernetes.layouts import LAYOUT_NAMES
 from kpki.errors import ConfigurationError, InputError, KpkiError
 
 HEAD = "apiVersion: kpki/v1\nkind: Cluster\n"

@@ -18,7 +18,7 @@ def certificates(data: bytes) -> tuple[int, str | None, str]:
     """How many certificates a file holds, and the cause and words of what is wrong with it."""
     found, finding = read_certificates(Found("a.pem", data), "row")
     assert finding is None or (finding.path, finding.row) == ("a.pem", "row")
-    return len(found), finding and finding.cause, finding.message if finding else ""
+    return len(found), finding.cause if finding else None, finding.message if finding else ""
 
 
 @pytest.mark.parametrize("name", [

@@ -123,7 +123,8 @@ def body(text: str) -> str:
 
 
 ALL = [body(text) for text in TEXTS] + [body(made_up(number)) for number in range(80)]
-ONE_TREE: Files = {f"{ETC}/n{number}.service": text for number, text in enumerate(ALL)} | {
+ONE_TREE: Files = {
+    **{f"{ETC}/n{number}.service": text for number, text in enumerate(ALL)},
     f"{ETC}/all.target": "[Unit]\nWants=" + " ".join(f"n{number}.service" for number in range(len(ALL)))}
 
 

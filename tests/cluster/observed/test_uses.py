@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kpki.cluster.observed.uses import Host, Use, read_host
+from kpki.cluster.observed.use import Use
+from kpki.cluster.observed.uses import Host, read_host
 from tests.cluster.observed.trees import Files, configuration, kubeconfig, plant, pod, unit
 
 KUBELET, PROXY, ETCD = (f"etc/systemd/system/{name}.service" for name in ("kubelet", "kube-proxy", "etcd"))

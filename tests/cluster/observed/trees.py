@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 
 Files = dict[str, str | None]       # path → text; None: a link to /dev/null; `PATH -> TARGET`: a link
 DATA = b64encode(b"PEM").decode()
 
 
-def plant(root: Path, files: Files) -> Path:
+def plant(root: Path, files: Mapping[str, str | None]) -> Path:
     """Write a tree's files."""
     for path, text in files.items():
         path, _, target = path.partition(" -> ")

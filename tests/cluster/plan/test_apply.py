@@ -320,7 +320,7 @@ def test_an_error_in_a_process_is_the_callers(space: Space, monkeypatch: pytest.
     """A host that cannot be written: the same error as from one process, and what was done stays done."""
     lose(space)
     space.path(KUBELET, "w-2").unlink()
-    write = room.write
+    write = workspace.write
 
     def failing(folder: str, wanted: Sequence[File], **rest: Any) -> Any:
         if any("/w-2/" in one.path for one in wanted):

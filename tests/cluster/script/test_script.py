@@ -58,7 +58,7 @@ def plan_in(folder: Path, cluster: Cluster, *, passphrase: bytes | None = None) 
 def nothing_left(folder: Path, cluster: Cluster) -> bool:
     """Whether all is as it should be: what check says too."""
     plan = plan_in(folder, cluster)
-    return [*plan.steps()] == [*plan.waiting()] == []
+    return not [*plan.steps()] and not [*plan.waiting()]
 
 
 def text_of(plan: Plan) -> str:
@@ -90,7 +90,7 @@ def modes(folder: Path) -> dict[str, int]:
 
 def certificate_fields(data: bytes) -> list[object]:
     """What a file of certificates says, but for serial numbers, dates, keys and what follows from those."""
-    found = []
+    found: list[object] = []
     for one in pem.load_certificates(data):
         key: Any = one.public_key()
         extensions = [(oid := extension.oid.dotted_string, extension.critical,

@@ -1,6 +1,8 @@
 """Policies along a chain (RFC 5280 §6.1, RFC 9618), and what is only read; Go 1.26 gave the answers."""
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kpki.kubernetes.verdict import verify_kubernetes
@@ -72,7 +74,7 @@ def test_a_self_issued_certificate_does_not_count() -> None:
         assert (chain(*each), chain(*each, self_issued=True)) == (REFUSED, "ok")
 
 
-def read(*items: Item, **fields: bytes) -> str:
+def read(*items: Item, **fields: Any) -> str:
     return verify_kubernetes(leaf(*items, **fields).der, [CA.der], now=NOON).reason
 
 

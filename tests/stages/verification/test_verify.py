@@ -128,8 +128,10 @@ def alone(ext: str, *, trusted: bool = True, **options: Any) -> Callable[[Bench]
 
 def twins(bench: Bench, *, order: int = 1, aki: bool = True, expired: str = "") -> World:
     """Two roots of one name and different keys, of which one has signed."""
-    old = bench.make("root", None, CA, key="old", **({"end": START + DAY} if "old" in expired else {}))
-    new = bench.make("root", None, CA, key="new", **({"end": START + 2 * DAY} if "new" in expired else {}))
+    dates: dict[str, Any] = {"end": START + DAY} if "old" in expired else {}
+    old = bench.make("root", None, CA, key="old", **dates)
+    dates = {"end": START + 2 * DAY} if "new" in expired else {}
+    new = bench.make("root", None, CA, key="new", **dates)
     return bench.make("leaf", new, LEAF + AKI * aki).certificate, [old, new][::order], []
 
 
@@ -537,7 +539,8 @@ def test_a_verdict_has_the_path(worlds: Callable[[str], World]) -> None:
 def test_what_is_asked_must_make_sense(worlds: Callable[[str], World]) -> None:
     """An unknown purpose and an address that is none are refused; a wrong certificate is never an exception."""
     leaf, _, _ = worlds("good")
-    for question in ({"purpose": "webserver"}, {"ip": "node.example.com"}, {"ip": ""}):
+    questions: list[dict[str, Any]] = [{"purpose": "webserver"}, {"ip": "node.example.com"}, {"ip": ""}]
+    for question in questions:
         with pytest.raises(InputError):
             verify(leaf, [], **question)
     assert not verify(leaf, []).ok
