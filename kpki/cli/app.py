@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
+from typer.main import get_command
 
 from .. import __version__
 from . import check, flags, init, kubeconfig, node, plan, script, show, terminal, uses
+from .parameters import take_text_as_it_is
 
 _EPILOG = """openssl's verbs run here too, with openssl's options: genrsa genpkey ecparam rsa ec pkey req x509 verify
 (kpki VERB -help lists them). Exit status: 0 done or nothing wrong, 1 the answer is no, 2 kpki could not do it."""
@@ -40,8 +42,10 @@ def _options(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 def run_app(argv: Sequence[str]) -> int:
     """Run one command; its exit status. A usage error is a message and 2."""
+    command = get_command(app)
+    take_text_as_it_is(command)
     try:
-        status = app(args=list(argv), standalone_mode=False, prog_name="kpki")
+        status = command(args=list(argv), standalone_mode=False, prog_name="kpki")
     except TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":     # its message is the help page
             terminal.say(*error.format_message().split("\n"))

@@ -111,3 +111,15 @@ def test_words_that_cannot_be_written_leave_the_status() -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run([sys.executable, "-m", "kpki", "bogus"], stdout=subprocess.PIPE, stderr=full, check=False)
     assert (done.returncode, done.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize(("words", "converts"), [
+    ("check {} --node worker-1", False), ("node issue worker-1 --address 10.0.0.1 --out {}", False),
+    ("node issue worker-1 --days 30 --out {}", True), ("check {}/caf\u00e9", True)])
+def test_text_is_not_converted(tmp_path: Path, words: str, converts: bool) -> None:
+    """pydantic is imported only for what is no text, and for text beyond ASCII, which may be no UTF-8."""
+    code = ("import sys; from kpki.cli.main import main; main(sys.argv[1:]); "
+            "print('pydantic' in sys.modules, file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code, *words.format(tmp_path).split()], capture_output=True, text=True,
+                          timeout=60, check=True, cwd=tmp_path)
+    assert done.stderr.splitlines()[-1] == str(converts)
