@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .desired.description import GIVEN_NAMES
 from .desired.rows import NODES_FOLDER, Wanted
 from .. import files
 from ..errors import FileError, about
@@ -98,6 +97,7 @@ def told(folder: str, name: str, *, signer: str = "ca", host_name: str | None = 
 
 def authority_paths(cluster: Cluster, folder: str, row: str = "ca") -> tuple[str, str | None]:
     """Where a CA of a workspace lies: its certificate, and its key, None where that is kept elsewhere."""
+    from .desired.description import GIVEN_NAMES
     given, place = cluster.authorities.get(GIVEN_NAMES[row]), WORKSPACE.place(row)
     certificate, key = (given.certificate, given.key) if given else (place.certificate, place.key)
     return os.path.join(folder, certificate), None if key is None else os.path.join(folder, key)

@@ -9,10 +9,7 @@ from datetime import datetime
 
 from cryptography.x509 import Certificate
 
-from .described import check_described, check_workspace
-from .plain import check_plain, inspect_plain
 from .remedies.lines import command, each_once
-from .remedies.remedy import restarts, with_remedies
 from .remedies.situation import Situation
 from ..authority import sound_key, trusted_bundle
 from ..desired.rows import NODES_FOLDER
@@ -21,9 +18,8 @@ from ..observed.hosts import inspect
 from ..observed.inventory import TOPS, Inventory, Unread, layout_there, look
 from ..observed.owners import with_owners
 from ..observed.use import Use
-from ..observed.uses import read_host
+from ..observed.uses import Host, read_host
 from ..observed.whose import certified_owner, owner_of
-from ..rules.elsewhere import told_elsewhere
 from ..rules.host import check_node
 from ..workspace import DESCRIPTION, read_cluster
 from ... import files
@@ -84,6 +80,7 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
         _no_options(path, named, layout)
         if node is not None:
             read_cluster(path, host_name=host_name).host(node)
+        from .described import check_workspace      # which needs the plan, as no tree by itself does
         findings, certificates, unread = check_workspace(path, now=now, host_name=host_name)
         return Report(os.path.normpath(path), [one for one in findings if node is None or one.host == node],
                       certificates, [one for one in unread if node is None or one.host in (None, node)])
@@ -96,28 +93,44 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     authorities = {row: certificates for row, (certificates, _) in given.items()}
     ca_public_key = given["ca"][1] if "ca" in given else None
     others = {row: (certificate or "", key) for row, (certificate, key) in named.items() if row != "ca"}
-    if not _is_tree(path, layout):
+    host = read_host(path) if path != "" and files.look_at(path).kind == "folder" else None
+    if host is None or not _is_tree(path, layout, host):
+        from .plain import check_plain, inspect_plain
         owner = "" if node is None else check_node_name(node, longest=LONGEST_NAME)
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
         here = Situation(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, others, now=now)
-        return Report(os.path.normpath(path), with_remedies(found, here), plain.inventory.certificates(),
+        return Report(os.path.normpath(path), _mended(found, here)[0], plain.inventory.certificates(),
                       _unread(plain.inventory))
     notes = list[str]()
-    owner = _owner(path, host_name, layout, notes) if node is None else check_node_name(node, longest=LONGEST_NAME)
-    inventory = with_owners(inspect(path, layout=layout, node=owner))
+    owner = check_node_name(node, longest=LONGEST_NAME) if node is not None else _owner(
+        path, host, host_name, layout, notes)
+    inventory = with_owners(inspect(path, layout=layout, node=owner, host=host))
     described = None
     if not named and layout is None and _is_there(os.curdir, DESCRIPTION):
+        from .described import check_described
         with suppress(KpkiError):   # a workspace that cannot be taken tells nothing of a tree elsewhere
             described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
-    found = check_node(inventory, node=owner, now=now, authorities=authorities) if described is None else [
-        *described, *told_elsewhere(inventory, described)]
+    if described is None:
+        found = check_node(inventory, node=owner, now=now, authorities=authorities)
+    else:
+        from ..rules.elsewhere import told_elsewhere
+        found = [*described, *told_elsewhere(inventory, described)]
     here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, authorities,
                      workspace=described is not None, now=now)
-    findings = with_remedies(found, here)
+    findings, anew = _mended(found, here)
     return Report(owner or os.path.normpath(path), findings, inventory.certificates(), _unread(inventory),
                   [*notes, *inventory.led_out(), *_left(here)], inventory.uses,
-                  tuple(restarts(findings, here)), _distribution(path))
+                  anew, _distribution(path))
+
+
+def _mended(found: Sequence[Finding], here: Situation) -> tuple[list[Finding], tuple[str, ...]]:
+    """The findings with their commands, and which components are to be restarted then."""
+    if not found:
+        return [], ()
+    from .remedies.remedy import restarts, with_remedies    # half of what check imports; a healthy host needs none
+    findings = with_remedies(found, here)
+    return findings, tuple(restarts(findings, here))
 
 
 def _left(here: Situation) -> Iterator[str]:
@@ -136,13 +149,13 @@ def _distribution(root: str) -> str:
     return ""
 
 
-def _owner(root: str, host_name: str, layout: str | None, notes: list[str]) -> str:
+def _owner(root: str, host: Host, host_name: str, layout: str | None, notes: list[str]) -> str:
     """Whose a tree is, "" if nobody knows because the caller may not read what tells. If nothing tells, the kubelet's
     certificate is taken at its word, with a line in *notes*. Raises InputError if no certificate is there either."""
     try:
-        name = owner_of(root, host_name=host_name)
+        name = owner_of(root, host_name=host_name, host=host)
     except InputError:
-        there = inspect(root, layout=layout)
+        there = inspect(root, layout=layout, host=host)
         name = certified_owner(there)
         if not name and not there.unread:
             raise
@@ -158,6 +171,7 @@ def _unread(inventory: Inventory) -> list[Unread]:
 def _described_tree(folder: str, name: str, *, now: datetime, host_name: str) -> Report | None:
     """What is wrong with a host's tree in a workspace; None where the workspace does not know the host, or something is
     wrong with the workspace's own CAs, which is no fault of the tree."""
+    from .described import check_workspace
     try:
         return Report(name, *check_workspace(folder, now=now, host_name=host_name, only=name))
     except AccessError:
@@ -166,11 +180,11 @@ def _described_tree(folder: str, name: str, *, now: datetime, host_name: str) ->
         return None
 
 
-def _is_tree(path: str, layout: str | None) -> bool:
-    """Whether a path is a host's root: it is said, or a layout or one of its folders is there; `/` is nothing else."""
-    return path != "" and files.look_at(path).kind == "folder" and (
-        layout is not None or os.path.abspath(path) == os.sep or layout_there(path) is not None
-        or any(_is_there(path, one) for one in TOPS) or bool(read_host(path).running))
+def _is_tree(folder: str, layout: str | None, host: Host) -> bool:
+    """Whether a folder is a host's root: it is said, or a layout or one of its folders is there, or the *host* that was
+    read there starts a component; `/` is nothing else."""
+    return (layout is not None or os.path.abspath(folder) == os.sep or layout_there(folder) is not None
+            or any(_is_there(folder, one) for one in TOPS) or bool(host.running))
 
 
 def _is_there(folder: str, path: str) -> bool:

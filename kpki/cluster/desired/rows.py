@@ -4,11 +4,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from .description import DEFAULT_CERTIFICATES_DIR, Cluster, Host
 from ...kubernetes.kubeconfig import Kubeconfig, Material
 from ...kubernetes.layouts import CONTROL_PLANE, SIGNER, WORKSPACE, Layout, Place, find_layout
 from ...kubernetes.profiles import Identity, Profile, find_profile, identity_of
+
+if TYPE_CHECKING:
+    from .description import Cluster, Host
 
 NODES_FOLDER = "nodes"
 
@@ -40,6 +43,7 @@ class Row:
 
 def layout_of(cluster: Cluster) -> Layout:
     """The cluster's layout; kubeadm's files lie where the description's certificatesDir says."""
+    from .description import DEFAULT_CERTIFICATES_DIR
     layout = find_layout(cluster.layout)
     if cluster.certificates_dir == DEFAULT_CERTIFICATES_DIR:
         return layout

@@ -24,14 +24,15 @@ class Tree:
     """The files of the host under *root*; *found* holds each that was asked for, *outside* (source, path) what led out.
 
     *given* files lie over what is there; without a *root* (None) there are no others. Links are read as on the host: an
-    absolute one begins at the root. Where a folder is is found out once.
+    absolute one begins at the root. Where a folder is is found out once; what was *found* before is not read again.
     """
 
-    def __init__(self, root: str | None, given: Mapping[str, Found] | None = None) -> None:
+    def __init__(self, root: str | None, given: Mapping[str, Found] | None = None,
+                 found: Mapping[str, Found] | None = None) -> None:
         top = None if root is None else os.path.abspath(root)
         self.root = top or ""
         self.given = given or {}
-        self.found: dict[str, Found] = {**self.given}
+        self.found: dict[str, Found] = {**(found or {}), **self.given}
         self.outside: dict[tuple[str, str], None] = {}
         self.closed: dict[str, None] = {}
         self._folders: dict[str, str | None] = {"": top}

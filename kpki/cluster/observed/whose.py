@@ -4,7 +4,7 @@ from __future__ import annotations
 import posixpath
 
 from .inventory import Inventory, found_at, look
-from .uses import read_host
+from .uses import Host, read_host
 from ..desired.rows import NODES_FOLDER
 from ...errors import AccessError, FileError, InputError
 from ...kubernetes import reading
@@ -15,14 +15,15 @@ from ...pem import load_certificate
 HOST_NAME = "etc/hostname"     # hostname(5)
 
 
-def owner_of(root: str, *, host_name: str, source: str = "") -> str:
+def owner_of(root: str, *, host_name: str, source: str = "", host: Host | None = None) -> str:
     """The name of the node whose root a folder is; "" if a file that may say so is not the caller's to read.
 
     The first of these that exists: what its kubelet is told, for `/` this machine's *host_name*, the folder's own name
     under `nodes/`, the tree's etc/hostname, and the name under `nodes/` of *source*, the tree that is to be installed.
-    Names are in lower case, as the kubelet registers. Raises InputError if nothing tells.
+    Names are in lower case, as the kubelet registers. *host* is what `read_host` gave for the tree, if that is known.
+    Raises InputError if nothing tells.
     """
-    said, sure = hostname_override(root)
+    said, sure = hostname_override(root, host)
     if said or not sure:
         return said
     if posixpath.abspath(root) == "/":
@@ -58,13 +59,13 @@ def certified_owner(inventory: Inventory) -> str:
     return ""
 
 
-def hostname_override(root: str) -> tuple[str, bool]:
+def hostname_override(root: str, host: Host | None = None) -> tuple[str, bool]:
     """The node's name that a tree's kubelet is told, "" for none; and whether the caller may read all that may tell.
 
     A value that is no node's name, as a variable that a unit leaves open, tells nothing.
     """
     try:
-        host = read_host(root)
+        host = host or read_host(root)
     except AccessError:
         return "", False
     except FileError:
