@@ -9,35 +9,45 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from .. import __version__
-from . import check, flags, init, kubeconfig, node, plan, script, show, terminal, uses
+from . import check, flags, help, init, kubeconfig, node, plan, script, show, terminal, uses
+from .command import HELP, Group, add, example
 from .parameters import take_text_as_it_is
 
-_EPILOG = """openssl's verbs run here too, with openssl's options: genrsa genpkey ecparam rsa ec pkey req x509 verify
-(kpki VERB -help lists them). Exit status: 0 done or nothing wrong, 1 the answer is no, 2 kpki could not do it."""
+_EPILOG = """Exit status: 0 done or nothing wrong, 1 the answer is no, 2 kpki could not do it.
+`kpki help COMMAND` shows the page of a command.
+
+"""
 
 _INTERRUPTED = 130
 
 app = typer.Typer(
-    name="kpki", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=_EPILOG,
+    name="kpki", cls=Group, context_settings=HELP, no_args_is_help=True, rich_markup_mode=None,
+    pretty_exceptions_enable=False, epilog=_EPILOG + example("kpki check /", "kpki node issue worker-1 --example"),
     help="Makes, checks and repairs the certificates of a Kubernetes cluster, one openssl step at a time. "
          "Not for public web certificates, ACME, or running an online CA.")
-app.add_typer(node.app, name="node", help="A node's certificate: issue, or request, sign and install it.")
-app.command("init")(init.init)
-app.command("check")(check.check)
-app.command("uses")(uses.uses)
-app.command("show")(show.show)
-app.command("plan")(plan.plan)
-app.command("apply")(plan.apply)
-app.command("script")(script.script)
-app.command("kubeconfig")(kubeconfig.kubeconfig)
-app.command("flags")(flags.flags)
+add(app, init.init, "kpki init --from / cluster")
+add(app, check.check, "kpki check / --node worker-1")
+add(app, uses.uses, "kpki uses /")
+add(app, show.show, "kpki show worker.pem --ca ca.pem")
+add(app, plan.plan, "kpki plan cluster")
+add(app, plan.apply, "kpki apply cluster")
+add(app, script.script, "kpki script cluster > script.sh")
+add(app, kubeconfig.kubeconfig, "kpki kubeconfig alice --group developers --out alice.conf")
+add(app, flags.flags, "kpki flags kubelet --node worker-1")
+app.add_typer(node.app, name="node")
+add(app, help.help, "kpki help node issue")
 
 
-@app.callback(invoke_without_command=True)
-def _options(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         terminal.put(f"kpki {__version__}")
-        raise typer.Exit(0)
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(version: Annotated[bool, typer.Option(
+        "--version", callback=_show_version, is_eager=True, help="Show the version.")] = False) -> None:
+    """The options of kpki itself."""
 
 
 def run_app(argv: Sequence[str]) -> int:

@@ -42,7 +42,7 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
           etcd_ca: EtcdCa = None, etcd_ca_key: EtcdCaKey = None, front_proxy_ca: FrontProxyCa = None,
           front_proxy_ca_key: FrontProxyCaKey = None, at: At = None, strict: Strict = False,
           layout: LayoutThere = None, commands: Commands = False, json: Json = False,
-          explain: Explain = False, quiet: Quiet = False) -> int:
+          explain: Explain = False, quiet: Quiet = False) -> None:
     """Say what is wrong with a host's files, and how to mend it.
 
     Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check, or else no error
@@ -58,7 +58,7 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
     report = look_through(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key,
                           etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key, front_proxy_ca=front_proxy_ca,
                           front_proxy_ca_key=front_proxy_ca_key, layout=layout)
-    return _tell(report, words, strict=strict, commands=commands, json=json, explain=explain)
+    raise typer.Exit(_tell(report, words, strict=strict, commands=commands, json=json, explain=explain))
 
 
 def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: bool, explain: bool) -> int:

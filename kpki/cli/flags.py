@@ -34,7 +34,7 @@ Workspace = Annotated[str, typer.Option("--workspace", metavar="DIR", help="The 
 
 
 def flags(component: Component, node: NodeName = None, form: Format = None, workspace: Workspace = os.curdir,
-          layout: LayoutName = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+          layout: LayoutName = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """Print a component's start flags.
 
     Those that name its files and say who is who; addresses, networks and tuning are not among them.
@@ -73,7 +73,6 @@ def flags(component: Component, node: NodeName = None, form: Format = None, work
         words.say(f"kpki flags names the files of {host.name} (layout {cluster.layout}) as {component} wants them:")
         for name, value in found.items():
             words.say(*_explained(known.flag(name), value, layout_of(cluster)))
-    return 0
 
 
 def _explained(flag: Flag, value: str, layout: Layout) -> Iterator[str]:

@@ -26,7 +26,7 @@ NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
 
 
 def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From = None, node: NodeName = None,
-         json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+         json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """Write a commented cluster.yaml, or read one back.
 
     It is valid as it stands. With --from it says what a host or a kubeadm configuration says; a host's files are copied
@@ -45,7 +45,6 @@ def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From 
     if explain:
         words.say(*_explained(source, [one for one, _ in written]))
     words.say(*adoption.untold, *_next(folder, source))
-    return 0
 
 
 def _adoption(folder: str, layout: str | None, source: str | None, node: str | None) -> Adoption:

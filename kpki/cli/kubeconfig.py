@@ -37,7 +37,7 @@ def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Se
                ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, workspace: Workspace = None,
                days: Days = None, algorithm: Algorithm = None, client_certificate: ClientCertificate = None,
                client_key: ClientKey = None, embed_certs: EmbedCerts = False, json: Json = False,
-               explain: Explain = False, quiet: Quiet = False) -> int:
+               explain: Explain = False, quiet: Quiet = False) -> None:
     """Print a kubeconfig of the workspace, or a new one.
 
     A row's says what the description says. With --client-certificate and --client-key no pair is made: those files are
@@ -76,7 +76,6 @@ def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Se
     if explain:
         words.say(*steps)
     _put(document, account.profile.name if account.path else None, out, as_json=json, words=words)
-    return 0
 
 
 def _put(document: bytes, row: str | None, out: str | None, *, as_json: bool, words: Words) -> None:

@@ -8,15 +8,12 @@ import gc
 import io
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from . import terminal
-from ..errors import KpkiError, RefusedError
+from .openssl.verbs import VERBS, run_verb
+from .refusal import refused
+from ..errors import KpkiError, UnsupportedError
 
-VERBS = {
-    "genrsa": "genrsa", "genpkey": "genpkey", "ecparam": "pkey", "rsa": "pkey", "ec": "pkey", "pkey": "pkey",
-    "req": "req", "x509": "x509", "verify": "verify",
-}
 # The other commands of OpenSSL 3.0, and what does the work here, where something does.
 _NOT_HERE = dict.fromkeys((
     "asn1parse ca ciphers cmp cms crl crl2pkcs7 dgst dhparam dsa dsaparam enc engine errstr fipsinstall gendsa info "
@@ -57,31 +54,18 @@ def main(argv: Sequence[str]) -> int:
         status = _dispatch(argv)
         sys.stdout.flush()
         return status
-    except KpkiError as error:
-        terminal.say_error(error)
-        return 1 if isinstance(error, RefusedError) or first in VERBS or first in _NOT_HERE else 2
     except KeyboardInterrupt:
         terminal.say("kpki: interrupted")
         return 130
-    except FileNotFoundError:   # the files room names a path; only the current folder's own is asked for outside of it
-        terminal.say_error(KpkiError("the current folder does not exist any more", hint="go to another folder: cd /"))
-        return 1 if first in VERBS else 2
-    except OSError as error:
-        # Python would try to write the rest once more at its end, and end with a status of its own.
-        sys.stdout = io.StringIO()
-        if isinstance(error, BrokenPipeError):      # whoever read the output has seen enough
-            return 1
-        terminal.say(f"kpki: standard output: {error.strerror}")
-        return 1 if first in VERBS else 2
+    except (KpkiError, OSError) as error:
+        return refused(error, status=1 if first in VERBS or first in _NOT_HERE else 2)
 
 
 def _dispatch(argv: Sequence[str]) -> int:
     first = argv[0] if argv else "--help"
     if first in VERBS:
-        status: int = import_module(f".openssl.{VERBS[first]}", __package__).run(first, argv[1:])
-        return status
+        return run_verb(first, argv[1:])
     if first in _NOT_HERE:
-        from ..errors import UnsupportedError
         raise UnsupportedError(f"openssl's {first} is not supported", hint=_NOT_HERE[first])
     from .app import run_app
     return run_app(argv or ["--help"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .command import HELP, add, example
 from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
                      Server, Words, host_name, read_authority)
 from .. import files
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from ..cluster.workspace import Told
     from ..kubernetes.layouts import Layout
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, context_settings=HELP,
+    help="A node's certificate: issue, or request, sign and install it.",
+    epilog=example("kpki node issue worker-1 --example"))
 
 _NODES = "nodes"
 _EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://192.0.2.10:6443"
@@ -37,11 +41,10 @@ Renew = Annotated[bool, typer.Option("--renew", help="A new certificate for one 
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The request's key, for a PEM.")]
 
 
-@app.command()
 def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, address: Addresses = [],
           dns: Dns = [], server: Server = None, days: Days = None, algorithm: Algorithm = None,
           layout: LayoutName = None, row: Row = None, renew: Renew = False, out: Out = _NODES, archive: Archive = False,
-          example: Example = False, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+          example: Example = False, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """At the CA: make a node's key, certificate and kubeconfig.
 
     They lie in DIR/NAME as they belong on the node. What is right already stays. Prints the kubelet's flags that must
@@ -80,13 +83,11 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     if explain:
         words.say(*telling.issue_steps(made, authority, algorithm, ca or "", ca_key or "", _validity(days, told).days))
     telling.issued(written, chosen, made, node, out=out, archive=archive, as_json=json, words=words)
-    return 0
 
 
-@app.command()
 def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
             layout: LayoutName = None, out: Out = _NODES, json: Json = False, explain: Explain = False,
-            quiet: Quiet = False) -> int:
+            quiet: Quiet = False) -> None:
     """On the node: make a key, which stays, and a request for the CA."""
     from . import telling
     from ..cluster import workspace
@@ -107,13 +108,11 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
     if explain:
         words.say(*telling.request_steps(node, algorithm))
     telling.requested(written, chosen, node, out=out, as_json=json, words=words)
-    return 0
 
 
-@app.command()
 def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
          address: Addresses = [], dns: Dns = [], days: Days = None, layout: LayoutName = None, out: Out = _NODES,
-         json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+         json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """At the CA: answer a node's request. Writes DIR/NAME.pem, the certificate and then the CA's.
 
     The names and addresses are those said here, never more because a request asks.
@@ -146,12 +145,10 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
         words.say(*telling.sign_steps(row, authority, request, csr, ca or "", ca_key or "",
                                       _validity(days, told).days))
     telling.signed(written, asked, out=out, as_json=json, words=words)
-    return 0
 
 
-@app.command()
 def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None, server: Server = None,
-            layout: LayoutName = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+            layout: LayoutName = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """On the node: check all files, then put them in place at once.
 
     What is replaced is kept under var/lib/kpki/backup. A kubeconfig that is there and right stays.
@@ -173,7 +170,6 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
     if explain:
         words.say(*telling.install_steps(plan, root))
     telling.installed(written, plan, chosen, name, root=root, as_json=json, words=words)
-    return 0
 
 
 def _owner(root: str, source: str) -> str:
@@ -212,3 +208,11 @@ def _place(out: str) -> tuple[str, str]:
     if not out or not trees:
         raise InputError(f"{out or repr(out)}: not a folder for nodes' trees", hint=f"--out {_NODES}")
     return os.path.relpath(folder), trees
+
+
+add(app, issue, "kpki node issue worker-1 --ca ca.pem --ca-key ca-key.pem \\",
+    "    --address 10.0.0.21 --server https://10.0.0.10:6443")
+add(app, request, "kpki node request worker-1 --address 10.0.0.21")
+add(app, sign, "kpki node sign worker-1.csr --node worker-1 \\",
+    "    --ca ca.pem --ca-key ca-key.pem --address 10.0.0.21")
+add(app, install, "kpki node install worker-1 --node worker-1")

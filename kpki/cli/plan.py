@@ -30,7 +30,7 @@ Changed = dict[str | None, set[str]]        # host → which
 _MOST_HOSTS = 40        # lines of the closing table; a fleet's hosts are told in one line
 
 
-def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """Show what apply would do, and why.
 
     Exit status 0: nothing to do; 1: something to do, or something waits.
@@ -51,11 +51,12 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
     if explain:
         _explain(planned, words)
     words.say(_summary(todo, folder))
-    return int(any(todo.values()))
+    if any(todo.values()):
+        raise typer.Exit(1)
 
 
 def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin = None,
-          renew_before: RenewBefore = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+          renew_before: RenewBefore = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """Make what is missing, mend what is wrong, keep the rest.
 
     What is replaced is kept under backup/. Exit status 0: done; 1: something waits for a CA's key.
@@ -92,7 +93,8 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
     else:
         put(*_made(made))
         words.say(*_next(made, waiting, folder), *_restarts(changed, planned))
-    return int(bool(waiting))
+    if waiting:
+        raise typer.Exit(1)
 
 
 def _step(step: Step) -> dict[str, object]:

@@ -9,7 +9,7 @@ from ..clock import utc_now
 
 
 def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False, explain: Explain = False,
-           quiet: Quiet = False) -> int:
+           quiet: Quiet = False) -> None:
     """Print the plan as a shell script of openssl commands.
 
     Nothing is changed before somebody runs it. What it replaces it keeps under backup/.
@@ -31,7 +31,6 @@ def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False
     run = f"kpki script {there} > {quote(os.path.join(folder, 'script.sh'))}; cd {there}; sh script.sh" if there else \
         "kpki script > script.sh; sh script.sh"
     words.say(f"kpki: nothing was changed; the script does it, with openssl 3.0 or newer: {run}")
-    return 0
 
 
 _EXPLAINED = (

@@ -25,7 +25,7 @@ ShownCa = Annotated[str | None, typer.Option("--ca", metavar="CERT", help=(
 
 
 def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False, explain: Explain = False,
-         quiet: Quiet = False) -> int:
+         quiet: Quiet = False) -> None:
     """Say whose a file is, who signed it, and until when.
 
     The file is a certificate, a bundle, a request, a key or a kubeconfig. Never prints a secret. Exit status 0: shown
@@ -51,7 +51,8 @@ def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False, expl
         put(*lines_of(shown, ca=ca, now=now))
     if explain:
         words.say(*_explained(shown, path, ca))
-    return int(any(True for _ in problems(shown)))
+    if any(True for _ in problems(shown)):
+        raise typer.Exit(1)
 
 
 def _read(path: str, root: str, inner: str) -> bytes:

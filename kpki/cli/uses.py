@@ -17,7 +17,7 @@ Root = Annotated[str, typer.Argument(metavar="ROOT", help="A host's root tree (/
 _HEAD = ("COMPONENT", "SETTING", "PATH", "PURPOSE", "SOURCE")
 
 
-def uses(root: Root = os.sep, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> int:
+def uses(root: Root = os.sep, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """Say which file each component of a host reads.
 
     The table also says what a file is for, and who says so. A source in brackets starts a component that reads the file
@@ -39,7 +39,8 @@ def uses(root: Root = os.sep, json: Json = False, explain: Explain = False, quie
     words.warn(host.led_out())
     unread = [f"{os.path.join(root, found.path)}: {found.problem}" for found in host.found.values() if found.problem]
     words.warn([f"not read: {one}" for one in unread])
-    return 2 if unread else 0
+    if unread:
+        raise typer.Exit(2)
 
 
 def table(uses: Sequence[Use]) -> Iterator[str]:

@@ -24,6 +24,7 @@ TABLE = (
     Option("genparam", "", instead="-pkeyopt, which names the parameters"),
     Option("text", "", instead="kpki pkey -text on the key it writes"),
 )
+TABLES = {"genpkey": TABLE}
 
 
 def run(verb: str, argv: Sequence[str]) -> int:

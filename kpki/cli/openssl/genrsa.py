@@ -18,14 +18,14 @@ TABLE = (
     Option("verbose", "", "say more"), Option("traditional", "", "PKCS#1 instead of PKCS#8"),
     *RANDOM,
 )
+TABLES = {"genrsa": TABLE}
 _CIPHERS = frozenset("aes256 aes192 aes128 des des3 desede3 camellia256 camellia192 camellia128 aria256 aria192 "
                      "aria128 seed idea bf cast cast5 rc2 sm4".split())
-_CIPHER_HELP = "the name of a cipher (-aes256) encrypts the key; it is AES-256 whatever the name"
 
 
 def run(verb: str, argv: Sequence[str]) -> int:
     """Make the key and write it."""
-    given = begin(verb, TABLE, argv, word="cipher", words="[numbits]", after=_CIPHER_HELP)
+    given = begin(verb, TABLE, argv, word="cipher")
     if given is None:
         return 0
     bits = _bits(given.rest)

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from .verbs import VERBS
 from ..terminal import put
 from ...errors import InputError, UnsupportedError
 
 FILE, TEXT, NUMBER, COUNT, FORM = "FILE", "TEXT", "N", "+N", "PEM|DER"
+_WIDTH, _COLUMN = 80, 27     # of a help page: its width, and the column at which meanings begin
 
 
 class Option(NamedTuple):
@@ -22,7 +24,7 @@ class Option(NamedTuple):
 
 # Of every verb: what openssl loads or keeps outside the files it is given, which kpki never does.
 EVERYWHERE = (
-    Option("help", "", "show this page"),
+    Option("help", "", "show this page"), Option("h", "", "the same"),
     Option("engine", TEXT, instead="a key in a file"),
     Option("provider", TEXT, instead="the algorithms that are built in"),
     Option("provider-path", FILE, instead="the algorithms that are built in"),
@@ -73,17 +75,13 @@ class Given(NamedTuple):
         return value and {"P": "PEM", "D": "DER"}[value[0].upper()]
 
 
-def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None,
-          words: str = "", after: str = "") -> Given | None:
-    """A verb's command line, read; None where it asked for the help page, which is printed then.
-
-    *words* is what may follow the options, as the page shows it ("": nothing may), *after* what ends the page.
-    """
+def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> Given | None:
+    """A verb's command line, read; None if it asked for the help page, which is printed then."""
     given = read_options(verb, table, argv, word=word)
-    if given.has("help"):
-        put(*help_page(verb, table, words).split("\n"), *filter(None, [after]))
+    if given.has("help", "h"):
+        put(*help_page(verb, table).split("\n"))
         return None
-    if given.rest and not words:
+    if given.rest and not VERBS[verb].words:
         raise InputError(f"{verb}: extra arguments given: {' '.join(given.rest)}")
     return given
 
@@ -143,16 +141,34 @@ def _check(verb: str, option: Option, value: str) -> None:
         raise InputError(f"{verb}: invalid format {value!r} for option -{option.name}", hint="PEM or DER")
 
 
-def help_page(verb: str, table: Sequence[Option], words: str = "") -> str:
-    """The verb's help, made of its table: what kpki takes, and what of openssl's it does not."""
+def usage(verb: str) -> str:
+    """How a verb's command line goes on after its name."""
+    return " ".join(filter(None, ["[options]", VERBS[verb].words]))
+
+
+def sections(table: Sequence[Option]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """A verb's options by heading, each with what it means: openssl's that kpki has, and kpki's own."""
     rows = [option for option in (*table, *EVERYWHERE) if option.instead is None]
-    lines = [f"Usage: kpki {verb} [options]{words and ' ' + words}", "",
-             f"openssl {verb}'s options, with one dash or two:"]
-    lines += _rows(rows, "-")
-    lines += ["", "kpki's own:", *_rows(OURS, "--")]
+    for heading, dash, options in (("Options, with one dash or two", "-", rows), ("kpki's own options", "--", OURS)):
+        yield heading, [(f"{dash}{option.name} {option.takes}".rstrip(), option.means) for option in options]
+
+
+def notes(verb: str, table: Sequence[Option]) -> list[str]:
+    """What a verb's page says after the options: which of openssl's kpki has not, and the verb's own note."""
     missing = [f"-{option.name}" for option in (*table, *EVERYWHERE) if option.instead is not None]
-    return "\n".join([*lines, "", f"Not supported: {', '.join(missing)}"])
+    return [f"Not supported: {', '.join(missing)}", *filter(None, [VERBS[verb].note])]
 
 
-def _rows(options: Sequence[Option], dash: str) -> list[str]:
-    return [f"  {dash + option.name + (option.takes and ' ' + option.takes):<24} {option.means}" for option in options]
+def help_page(verb: str, table: Sequence[Option]) -> str:
+    """The verb's help, made of its table: what kpki takes, and what of openssl's it does not."""
+    from textwrap import TextWrapper
+    wrapper = TextWrapper(_WIDTH, break_on_hyphens=False, break_long_words=False)
+    lines = [f"Usage: kpki {verb} {usage(verb)}", "", f"  {VERBS[verb].does}"]
+    for heading, options in sections(table):
+        wrapper.subsequent_indent = " " * _COLUMN
+        lines += ["", f"{heading}:"]
+        for name, means in options:
+            lines += wrapper.wrap(f"  {name:<{_COLUMN - 4}}  {means}")
+    wrapper.subsequent_indent = "  "
+    lines += ["", *(line for note in notes(verb, table) for line in wrapper.wrap(note))]
+    return "\n".join([*lines, "", "Example:", f"  {VERBS[verb].example}"])

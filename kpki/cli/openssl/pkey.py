@@ -22,7 +22,7 @@ _COMMON = (
     Option("text", "", "the key in words"), Option("check", "", "check that the key is consistent"),
 )
 _NAMED_CURVE, _POINT_FORMS = "named_curve, the only one there is here", "the point: uncompressed, compressed or hybrid"
-_TABLES: dict[str, tuple[Option, ...]] = {
+TABLES: dict[str, tuple[Option, ...]] = {
     "rsa": (
         *_COMMON, Option("modulus", "", "the modulus"), Option("traditional", "", "PKCS#1 instead of PKCS#8"),
         Option("RSAPublicKey_out", "", "write the public key as PKCS#1"),
@@ -66,7 +66,7 @@ class _Loaded(NamedTuple):
 
 def run(verb: str, argv: Sequence[str]) -> int:
     """Show, check and rewrite a key; make a key on a curve."""
-    given = begin(verb, _TABLES[verb], argv, word=None if verb == "ecparam" else "cipher")
+    given = begin(verb, TABLES[verb], argv, word=None if verb == "ecparam" else "cipher")
     if given is None:
         return 0
     if given.get("param_enc", "ec_param_enc") not in (None, "named_curve"):

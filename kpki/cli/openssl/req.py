@@ -53,6 +53,7 @@ TABLE = (
     Option("vfyopt", TEXT, instead="nothing: a signature has no options here"),
     *RANDOM,
 )
+TABLES = {"req": TABLE}
 
 
 def run(verb: str, argv: Sequence[str]) -> int:

@@ -67,6 +67,7 @@ TABLE = (
     Option("allow_proxy_certs", "", instead="certificates that are no proxies"),
     Option("vfyopt", TEXT, instead="RSA PKCS#1 v1.5, RSA-PSS, ECDSA and EdDSA signatures"),
 )
+TABLES = {"verify": TABLE}
 
 _WORDS = {"verify_hostname": "hostname", "verify_ip": "ip", "verify_email": "email", "purpose": "purpose"}
 _FLAGS = {"x509_strict": "strict", "partial_chain": "partial_chain", "check_ss_sig": "check_ss_sig"}
@@ -75,7 +76,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def run(verb: str, argv: Sequence[str]) -> int:
     """Verify each file, standard input where none is named: 0 all hold, 2 one is refused or cannot be read."""
-    given = begin(verb, TABLE, argv, words="[cert...]")
+    given = begin(verb, TABLE, argv)
     if given is None:
         return 0
     if given.has("trusted") and given.has("CAfile", "CApath"):

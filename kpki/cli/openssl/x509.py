@@ -46,6 +46,7 @@ TABLE = (
     Option("vfyopt", TEXT, instead="nothing: a signature has no options here"),
     *RANDOM,
 )
+TABLES = {"x509": TABLE}
 
 
 # An option that says nothing without another: openssl warns and goes on.

@@ -1,0 +1,22 @@
+"""`kpki help`: the page of a command, on the terminal or as a manual page."""
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .terminal import put, put_document
+
+Words = Annotated[list[str], typer.Argument(metavar="COMMAND", help="A command of kpki or a verb of openssl.")]
+Man = Annotated[bool, typer.Option("--man", help="Print the manual page, in roff, for `man -l -`.")]
+
+
+def help(ctx: typer.Context, command: Words = [], man: Man = False) -> None:
+    """Show the help page of a command."""
+    from .man import manual
+    from .command import find
+    page = find(ctx.parent, command)
+    if man:
+        put_document(manual(page))
+    else:
+        put(*page.command.get_help(page).split("\n"))
