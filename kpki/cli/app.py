@@ -1,7 +1,7 @@
 """Everything that is not openssl's: the typer application, and what its commands share."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -67,3 +67,13 @@ def run_app(argv: Sequence[str]) -> int:
     if status == _INTERRUPTED:      # typer turns the interrupt into this status, and says nothing
         terminal.say("kpki: interrupted")
     return int(status or 0)
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """The files that a package has beside its modules: below its prefix, the manual pages and the shells' scripts."""
+    from .man import manuals
+    from .shells import PLACES, script_of
+    root = typer.main.get_command(app)
+    assert isinstance(root, Group)
+    yield from ((f"share/man/man1/{name}", text) for name, text in manuals(root).items())
+    yield from ((place, script_of(shell)) for shell, place in PLACES.items())

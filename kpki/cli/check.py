@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import completion
 from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json
 from .terminal import note, put, short
 from .uses import table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
     "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else /)."))]
-NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
+NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
     "Whose tree it is (the kubelet's --hostname-override; for / the host name; the folder's name under nodes/; "
     "etc/hostname in it)."))]
 CaFile = Annotated[str | None, typer.Option("--ca", metavar="CERT", help="The CA that counts (the tree's own).")]
@@ -32,7 +33,7 @@ FrontProxyCa = Annotated[str | None, typer.Option("--front-proxy-ca", metavar="C
     "The same of the front proxy."))]
 FrontProxyCaKey = Annotated[str | None, typer.Option("--front-proxy-ca-key", metavar="KEY", help=(
     "The key of the front proxy's CA."))]
-LayoutThere = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
+LayoutThere = Annotated[str | None, typer.Option("--layout", metavar="L", autocompletion=completion.layouts, help=(
     "Where the files lie: kubeadm, ssl or hard-way (the one that is there)."))]
 Commands = Annotated[bool, typer.Option("--commands", help="The commands that mend, alone, each once: for `sh -e`.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]

@@ -97,6 +97,14 @@ class Group(TyperGroup):
         for name, verb in VERBS.items():
             self.add_command(Verb(name, help=verb.does, epilog=example(verb.example), rich_markup_mode=None))
 
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Let `--install-completion` and `--show-completion` name a shell; without a name typer asks which runs."""
+        if len(args) == 2 and args[0] in ("--install-completion", "--show-completion"):
+            from .shells import install, script
+            (install if args[0].startswith("--install") else script)(args[1])
+            raise typer.Exit()
+        return super().parse_args(ctx, args)
+
     def format_commands(self, ctx: Context, formatter: Any) -> None:
         for heading, rows in commands(self):
             with formatter.section(heading):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import terminal
+from . import completion, terminal
 from .. import files
 from ..clock import utc_now
 from ..errors import InputError
@@ -29,9 +29,9 @@ Dns = Annotated[list[str], typer.Option("--dns", metavar="NAME", help="A further
 Server = Annotated[str | None, typer.Option("--server", metavar="URL", help="The API server, for the kubeconfig.")]
 Days = Annotated[int | None, typer.Option("--days", metavar="N", help=(
     "How long the certificate is valid (as the description has it, else 365)."))]
-Algorithm = Annotated[str | None, typer.Option("--algorithm", metavar="A", help=(
+Algorithm = Annotated[str | None, typer.Option("--algorithm", metavar="A", autocompletion=completion.algorithms, help=(
     "The key's: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384."))]
-LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
+LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", autocompletion=completion.layouts, help=(
     "Where the files lie: kubeadm, ssl or hard-way (the description's, the one that is there, else ssl)."))]
 Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Where the nodes' trees are made.")]
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace: the folder with cluster.yaml.")]

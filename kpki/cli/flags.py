@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import completion
 from .common import Explain, Json, Quiet, Words, host_name, put_json
 from .terminal import put_document
 from ..errors import InputError
@@ -23,12 +24,13 @@ _LOOKS = {
     "public key": "openssl pkey -pubin -noout -text -in {}",
     "kubeconfig": "sed -n 's/^ *client-certificate-data: //p' {} | openssl base64 -d -A | openssl x509 -noout -text"}
 
-Component = Annotated[str, typer.Argument(metavar="COMPONENT", help=(
+Component = Annotated[str, typer.Argument(metavar="COMPONENT", autocompletion=completion.components, help=(
     "kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy or etcd."))]
-NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help="On which node (the one that runs it).")]
-Format = Annotated[str | None, typer.Option("--format", metavar="F", help=(
+NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
+    "On which node (the one that runs it)."))]
+Format = Annotated[str | None, typer.Option("--format", metavar="F", autocompletion=lambda: FORMATS, help=(
     "flags: one a line; systemd: a drop-in of the unit; config: the configuration file."))]
-LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
+LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", autocompletion=completion.layouts, help=(
     "The kubelet's under this layout, without a workspace: kubeadm, ssl or hard-way."))]
 Workspace = Annotated[str, typer.Option("--workspace", metavar="DIR", help="The folder with cluster.yaml.")]
 

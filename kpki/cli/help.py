@@ -5,16 +5,18 @@ from typing import Annotated
 
 import typer
 
+from . import completion
+from .command import find
+from .man import manual
 from .terminal import put, put_document
 
-Words = Annotated[list[str], typer.Argument(metavar="COMMAND", help="A command of kpki or a verb of openssl.")]
+Words = Annotated[list[str], typer.Argument(metavar="COMMAND", autocompletion=completion.commands, help=(
+    "A command of kpki or a verb of openssl."))]
 Man = Annotated[bool, typer.Option("--man", help="Print the manual page, in roff, for `man -l -`.")]
 
 
 def help(ctx: typer.Context, command: Words = [], man: Man = False) -> None:
     """Show the help page of a command."""
-    from .man import manual
-    from .command import find
     page = find(ctx.parent, command)
     if man:
         put_document(manual(page))

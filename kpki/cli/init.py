@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import completion
 from .common import Explain, Json, Quiet, Words, host_name, put_json
 from .terminal import put
 from .. import files
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..cluster.adopt.adoption import Adopted, Adoption
 
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace to be.")]
-LayoutOfHosts = Annotated[str | None, typer.Option("--layout", metavar="L", help=(
+LayoutOfHosts = Annotated[str | None, typer.Option("--layout", metavar="L", autocompletion=completion.layouts, help=(
     "Where the files lie on a host: kubeadm, ssl or hard-way (kubeadm; with --from the one that is there)."))]
 From = Annotated[str | None, typer.Option("--from", metavar="PATH", help=(
     "Read it back: a host's root tree (/ on the host itself), or a kubeadm configuration."))]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import completion
 from .common import (Algorithm, Ca, CaKey, Days, Explain, Json, Passin, Quiet, Server, Words, host_name, put_json,
                      read_authority)
 from .. import files
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from ..cluster.desired.description import Cluster
     from ..cluster.users import Account
 
-User = Annotated[str, typer.Argument(metavar="USER", help=(
+User = Annotated[str, typer.Argument(metavar="USER", autocompletion=completion.users, help=(
     "A row of the workspace (admin, super-admin, kube-controller-manager, kube-scheduler, kube-proxy, kubelet), "
     "or any user's name."))]
 Groups = Annotated[list[str], typer.Option("--group", metavar="G", help=(
     "A group of the user; repeatable. With it USER is a user's name, never a row."))]
-NodeName = Annotated[str | None, typer.Option("--node", metavar="N", help="The host whose row it is.")]
+NodeName = Annotated[str | None, typer.Option("--node", metavar="N", autocompletion=completion.nodes, help=(
+    "The host whose row it is."))]
 OutFile = Annotated[str | None, typer.Option("--out", metavar="FILE", help=(
     "Write it there, mode 0600 (standard output)."))]
 Workspace = Annotated[str | None, typer.Option("--workspace", metavar="DIR", help=(

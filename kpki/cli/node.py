@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import completion
 from .command import HELP, add, example
 from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
                      Server, Words, host_name, read_authority)
@@ -26,16 +27,18 @@ app = typer.Typer(
 _NODES = "nodes"
 _EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://192.0.2.10:6443"
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The node's name, as `kubectl get nodes` shows it.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.nodes, help=(
+    "The node's name, as `kubectl get nodes` shows it."))]
 Archive = Annotated[bool, typer.Option("--archive", help="Also pack the tree into DIR/NAME.tar.")]
 Example = Annotated[bool, typer.Option("--example", help="Try it with a throw-away CA, in the folder example/.")]
 Csr = Annotated[str, typer.Argument(metavar="CSR", help="The request that `node request` made.")]
-For = Annotated[str, typer.Option("--node", metavar="NAME", help="The node that asks.")]
+For = Annotated[str, typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
+    "The node that asks."))]
 Source = Annotated[str, typer.Argument(metavar="TREE|ARCHIVE|PEM", help=(
     "A node's tree or its archive (node issue), or the signed certificate (node sign)."))]
-Mine = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
+Mine = Annotated[str | None, typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
     "This node's name (as check has it, else the folder's name under nodes/ of the TREE)."))]
-Row = Annotated[str | None, typer.Option("--row", metavar="ROW", help=(
+Row = Annotated[str | None, typer.Option("--row", metavar="ROW", autocompletion=completion.rows, help=(
     "Which certificate of the host, as apiserver or admin (its kubelet's)."))]
 Renew = Annotated[bool, typer.Option("--renew", help="A new certificate for one that is right, with its key.")]
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The request's key, for a PEM.")]

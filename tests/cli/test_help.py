@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from kpki.cli.app import app
+from kpki.cli.app import app, pages
 from kpki.cli.man import manuals
 from kpki.cli.openssl.verbs import VERBS
 
@@ -95,6 +95,16 @@ def test_there_is_a_manual_page_for_each_command_and_no_other() -> None:
     """The pages are called after the commands, openssl's verbs among them."""
     assert sorted(MANUALS) == sorted("-".join(("kpki", *words)) + ".1" for words in PAGES)
     assert {f"kpki-{verb}.1" for verb in VERBS} <= MANUALS.keys()
+
+
+def test_a_package_has_each_page_and_the_shells_files(kpki: Run) -> None:
+    """The wheel gets the manual pages, and what `--show-completion` prints for each shell."""
+    built = dict(pages())
+    assert {path.rpartition("/")[2]: text for path, text in built.items() if "/man1/" in path} == MANUALS
+    assert {path: text for path, text in built.items() if "/man1/" not in path} == {
+        "share/bash-completion/completions/kpki": kpki("--show-completion", "bash").out,
+        "share/zsh/site-functions/_kpki": kpki("--show-completion", "zsh").out,
+        "share/fish/vendor_completions.d/kpki.fish": kpki("--show-completion", "fish").out}
 
 
 def test_a_manual_page_says_what_the_help_page_says(kpki: Run) -> None:
