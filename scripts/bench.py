@@ -24,7 +24,7 @@ from OpenSSL import crypto
 
 from kpki import (dump_certificate, dump_key, files, genpkey, load_csr, req_new, req_x509, verify, verify_kubernetes,
                   x509_req)
-from kpki.cluster.authority import Authority, issue, load_authority
+from kpki.cluster.authority import Authority, example_authority, issue, load_authority
 from kpki.cluster.node.node import issue_node
 from kpki.kubernetes.profiles import KUBELET, identity_of
 from kpki.stages.keys import public_key_der
@@ -188,6 +188,9 @@ def start_up(rounds: int, folder: str) -> None:
             "from cryptography.hazmat.primitives.asymmetric import ec, rsa, ed25519, ed448, padding; ")
     sign = keys + ("import cryptography.x509, cryptography.hazmat.asn1; serialization.load_pem_private_key("
                    "open('k.pem', 'rb').read(), None).sign(b'', ec.ECDSA(hashes.SHA256()))")
+    made = issue_node(load_authority(*example_authority(NOW), now=NOW), "worker-1", addresses=[ADDRESS], server=SERVER,
+                      now=NOW)
+    files.replace_tree(os.path.join(folder, "tree"), made, folder_mode=0o755, backup=None, now=NOW)
     curve = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
     rows = {
         "python -c pass": [PYTHON, "-c", "pass"],
@@ -203,9 +206,12 @@ def start_up(rounds: int, folder: str) -> None:
         "import what a request needs, load the key, sign": [PYTHON, "-c", sign],
         "kpki req -new -subj": [*KPKI, *csr],
         "openssl req -new -subj": ["openssl", *csr],
+        "import typer and cryptography.x509": [PYTHON, "-c", "import typer, cryptography.x509"],
+        "kpki check of one node's tree": [*KPKI, "check", "tree", "--node", "worker-1"],
     }
     bases = {"kpki --help": "import typer", "kpki genpkey": "make a P-256 key", "kpki genrsa": "make an RSA-2048 key",
-             "kpki req -new -subj": "import what a request needs, load the key, sign"}
+             "kpki req -new -subj": "import what a request needs, load the key, sign",
+             "kpki check of one node's tree": "import typer and cryptography.x509"}
 
     def starter(argv: list[str]) -> Work:
         return lambda: run(argv, folder)

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from kpki.files.locking import lock
     from kpki.files.looking import Entry, look, look_at, resolve, walk
     from kpki.files.output import stand_in_streams, write_output
-    from kpki.files.reading import LIMIT, read
+    from kpki.files.reading import LIMIT, read, read_if_file
     from kpki.files.tree import File, free_run, replace_tree, sweep
 
-__all__ = ["LIMIT", "Entry", "File", "free_run", "lock", "look", "look_at", "pack", "read", "replace_tree", "resolve",
-           "staged_for", "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
+__all__ = ["LIMIT", "Entry", "File", "free_run", "lock", "look", "look_at", "pack", "read", "read_if_file",
+           "replace_tree", "resolve", "staged_for", "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
 
 _ROOMS = {
-    "LIMIT": "reading", "read": "reading",
+    "LIMIT": "reading", "read": "reading", "read_if_file": "reading",
     "stand_in_streams": "output", "write_output": "output",
     "File": "tree", "free_run": "tree", "replace_tree": "tree", "sweep": "tree",
     "Entry": "looking", "look": "looking", "look_at": "looking", "resolve": "looking", "walk": "looking",

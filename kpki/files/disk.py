@@ -45,14 +45,19 @@ def disk(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        fact = os.strerror(error.errno).lower() if error.errno else str(error)
-        message, hint = f"{os.fspath(path) or repr('')}: {fact}", _HINTS.get(error.errno or 0)
-        if isinstance(error, PermissionError):
-            raise AccessError(message, hint=hint, path=os.fspath(path)) from error
-        raise FileError(message, hint=hint) from error
-    except ValueError as error:  # os itself refuses a null character, and text that no file name can be
-        raise FileError(f"{os.fspath(path)!r}: not a possible file name") from error
+    except (OSError, ValueError) as error:
+        raise failure(path, error) from error
+
+
+def failure(path: Path, error: OSError | ValueError) -> FileError:
+    """What `disk` raises for an error."""
+    if isinstance(error, ValueError):   # os itself refuses a null character, and text that no file name can be
+        return FileError(f"{os.fspath(path)!r}: not a possible file name")
+    fact = os.strerror(error.errno).lower() if error.errno else str(error)
+    message, hint = f"{os.fspath(path) or repr('')}: {fact}", _HINTS.get(error.errno or 0)
+    if isinstance(error, PermissionError):
+        return AccessError(message, hint=hint, path=os.fspath(path))
+    return FileError(message, hint=hint)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

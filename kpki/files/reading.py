@@ -5,12 +5,13 @@ import os
 import stat
 
 from kpki.errors import FileError
-from kpki.files.disk import Path, disk, kind
+from kpki.files.disk import Path, disk, failure, kind
 
 LIMIT = 16 * 1024 * 1024
 """The most bytes that a certificate, key, request, description or passphrase source may have."""
 
 _STREAMS = (stat.S_IFIFO, stat.S_IFCHR)
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def read(path: Path, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
@@ -23,24 +24,44 @@ def read(path: Path, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
     with disk(path):
         # looked at before it is opened: opening alone is an act on some devices
         _refuse_other_kinds(path, os.stat(path).st_mode, pipes)
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | (0 if pipes else os.O_NONBLOCK))
+        descriptor = os.open(path, _OPEN | (0 if pipes else os.O_NONBLOCK))
     return read_open(descriptor, path, limit=limit, pipes=pipes)
+
+
+def read_if_file(path: str) -> tuple[os.stat_result | None, bytes | None]:
+    """What lies at *path*, None for nothing, and the bytes of a regular file, None for a link and anything else.
+
+    For many files in a row: `look` and `read` in the fewest system calls. Raises FileError as these do.
+    """
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return found, None
+        descriptor = os.open(path, _OPEN | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):
+        return None, None
+    except (OSError, ValueError) as error:
+        raise failure(path, error) from error
+    return found, read_open(descriptor, path, limit=LIMIT)
 
 
 def read_open(descriptor: int, path: Path, *, limit: int, pipes: bool = False) -> bytes:
     """What `read` does with a file once it is open: read it, and close it."""
-    with disk(path):
-        try:
-            found = os.fstat(descriptor)
-            _refuse_other_kinds(path, found.st_mode, pipes)
-            parts: list[bytes] = []
-            left = limit + 1
-            # to the end, not to st_size: a file in /proc says 0, and another may grow meanwhile
-            while left > 0 and (part := os.read(descriptor, min(left, max(found.st_size + 1, 65536)))):
-                parts.append(part)
-                left -= len(part)
-        finally:
-            os.close(descriptor)
+    try:
+        found = os.fstat(descriptor)
+        _refuse_other_kinds(path, found.st_mode, pipes)
+        parts: list[bytes] = []
+        left = limit + 1
+        # to the end, not to st_size: a file in /proc says 0, and another may grow meanwhile
+        while left > 0 and (part := os.read(descriptor, min(left, max(found.st_size + 1, 65536)))):
+            parts.append(part)
+            left -= len(part)
+            if len(part) == found.st_size and stat.S_ISREG(found.st_mode):
+                break       # all that is there, by two words
+    except OSError as error:
+        raise failure(path, error) from error
+    finally:
+        os.close(descriptor)
     if left <= 0:
         raise FileError(f"{os.fspath(path)}: over {_size(limit)}",
                         hint="no certificate, key or description is that large")

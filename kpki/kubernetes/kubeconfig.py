@@ -82,9 +82,12 @@ def _quoted(text: str) -> str:
     """A YAML scalar: a JSON string of printable text is one; all else is escaped by YAML's own rule, for JSON's
     surrogate pairs are none of it."""
     if text.isprintable():
-        return json.dumps(text, ensure_ascii=False)
+        return _string(text)
     return '"' + "".join(json.dumps(one, ensure_ascii=False)[1:-1] if one.isprintable() else f"\\U{ord(one):08x}"
                          for one in text) + '"'
+
+
+_string = json.JSONEncoder(ensure_ascii=False).encode
 
 
 # Where the pair stands in a document; no document has it in it, for what is not printable is escaped.

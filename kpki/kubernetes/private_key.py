@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from .go import private_keys
 from .go.der import GoError
+from .go.keys import CURVES
+from ..pem import only_block
+from ..stages import der
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -29,6 +32,38 @@ class KeyVerdict:
     key: PrivateKeyTypes | None = field(repr=False)
     cause: str | None = None
     reason: str = ""
+
+
+def _form(dotted: str, size: int) -> tuple[bytes, bytes]:
+    """What stands before the secret, and between the secret and the point, in an EC key of so many octets."""
+    curve, version = der.tlv(0xA0, der.oid(dotted)), der.integer(1)
+    point = der.tlv(0xA1, der.bit_string(b"\4" + bytes(2 * size)))
+    whole = der.sequence(version, der.octet_string(bytes(size)), curve, point)
+    before, after = whole.index(version) + len(version) + 2, len(whole) - len(point) - len(curve)
+    return whole[:before], whole[after:-2 * size]
+
+
+# Octets of a secret → its curve, and the form of a key that names the curve and has the point (RFC 5915 §3).
+_WRITTEN = {size: (next(curve for curve in CURVES.values() if curve.name == name), *_form(dotted, size))
+            for name, dotted, size in (("P256", "1.2.840.10045.3.1.7", 32), ("P384", "1.3.132.0.34", 48))}
+
+
+def written_key(data: bytes) -> PrivateKeyTypes | None:
+    """The EC key of a file that is to the byte as Go and openssl write one; None for any other, right or wrong.
+
+    Go reads such a file, and the point in it counts for nothing: the rest need not be read field by field.
+    """
+    block = only_block(data)
+    if block is None or block.label != "EC PRIVATE KEY":
+        return None
+    for size, (curve, before, after) in _WRITTEN.items():
+        end = len(before) + size
+        if block.der.startswith(before) and block.der.startswith(after, end) \
+                and len(block.der) == end + len(after) + 2 * size:
+            secret = block.der[len(before):end]
+            return _key(private_keys.PrivateKey("ECDSA", curve.name, secret)) \
+                if 0 < int.from_bytes(secret) < curve.order else None
+    return None
 
 
 def judge_private_key(data: bytes, *, tokens: bool = False) -> KeyVerdict:

@@ -183,6 +183,7 @@ def unreadable(certificate: Certificate) -> str | None:
     return None
 
 
+@lru_cache(maxsize=_FEW)
 def ca_fault(certificate: Certificate) -> str | None:
     """Why a certificate may not sign others as a root, None where it may: Go's rule, which lets a version 1 root."""
     extensions = extensions_of(certificate)
@@ -198,6 +199,7 @@ def ca_fault(certificate: Certificate) -> str | None:
     return None
 
 
+@lru_cache(maxsize=_FEW)
 def weakness(certificate: Certificate) -> str | None:
     """Why Go verifies nothing with a certificate's key, in its words; None where it does. A CA's signs nothing then."""
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kpki.errors import FileError
-from kpki.files import LIMIT, read
+from kpki.files import LIMIT, read, read_if_file
 
 
 @pytest.mark.parametrize("data", [b"", b"x", os.urandom(200_000)], ids=["empty", "one", "many"])
@@ -145,3 +145,20 @@ def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     with pytest.raises(FileError):
         read(tmp_path / "f", limit=1)
     assert len(os.listdir("/proc/self/fd")) == len(before) and stat.S_ISREG(os.stat(tmp_path / "f").st_mode)
+
+
+def test_what_lies_there_is_seen_and_a_regular_file_read(tmp_path: Path) -> None:
+    """Nothing of a link, a folder or a FIFO is read, none is waited for, and nothing is there is no error."""
+    place = tmp_path / "file"
+    place.write_bytes(b"data")
+    place.chmod(0o640)
+    (tmp_path / "link").symlink_to(place)
+    os.mkfifo(tmp_path / "fifo")
+    found, data = read_if_file(str(place))
+    assert found is not None and stat.S_IMODE(found.st_mode) == 0o640 and data == b"data"
+    for name, is_kind in (("link", stat.S_ISLNK), ("fifo", stat.S_ISFIFO), (".", stat.S_ISDIR)):
+        found, data = read_if_file(f"{tmp_path}/{name}")
+        assert found is not None and is_kind(found.st_mode) and data is None
+    assert read_if_file(f"{tmp_path}/none") == read_if_file(f"{place}/below") == (None, None)
+    with pytest.raises(FileError, match="not a possible file name"):
+        read_if_file("a\0b")

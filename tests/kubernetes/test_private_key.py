@@ -8,7 +8,8 @@ from kpki import pem
 from kpki.errors import KpkiError
 from kpki.kubernetes.go import private_keys
 from kpki.kubernetes.go.der import GoError
-from kpki.kubernetes.private_key import judge_private_key
+from kpki.kubernetes.go.keys import CURVES
+from kpki.kubernetes.private_key import judge_private_key, written_key
 from kpki.stages.keys import genpkey, genrsa, public_key_der
 from tests.kubernetes.verdict.private_keys import KEYS, as_any, pkcs8
 
@@ -94,3 +95,36 @@ def test_numbers_without_bound_are_not_reckoned_with() -> None:
     for data in (pem.armour(long, "RSA PRIVATE KEY"), as_any(pkcs8("1.2.840.113549.1.1.1", long, der.NULL_ITEM))):
         verdict = judge_private_key(data)
         assert verdict.cause == WEAK and "uses no RSA keys of more than 16384 bits" in verdict.reason
+
+
+@pytest.mark.parametrize(("name", "read", "oid"), [
+    ("P-256", True, "2a8648ce3d030107"), ("P-384", True, "2b81040022"), ("P-521", False, "2b81040023")])
+def test_a_key_as_go_and_openssl_write_it_is_read_at_once(name: str, read: bool, oid: str) -> None:
+    """It is the key that Go loads; of another curve, kind or form, and with one octet changed, nothing is said."""
+    key = genpkey("EC", curve=name)
+    data = pem.dump_key(key, form="traditional")
+    found = written_key(data)
+    assert (found is not None) == read
+    if found is not None:
+        loaded = judge_private_key(data).key
+        assert loaded is not None and public_key_der(found) == public_key_der(loaded) == public_key_der(key)
+    der = next(pem.blocks(data)).der
+    others = [pem.dump_key(key), pem.dump_key(genrsa(), form="traditional"), data + b"\n", b"\n" + data,
+              data.replace(b"\n", b"\r\n"), pem.armour(der, "PRIVATE KEY")]
+    others += [pem.armour(der[:place] + bytes((der[place] ^ 1,)) + der[place + 1:], "EC PRIVATE KEY")
+               for place in (0, 1, 4, 6, der.index(bytes.fromhex(oid)))]
+    assert [written_key(one) for one in others] == [None] * len(others)
+
+
+@pytest.mark.parametrize(("name", "above"), [("P-256", 0), ("P-256", 1), ("P-384", 0)])
+def test_a_secret_that_the_curve_has_not_is_no_key(name: str, above: int) -> None:
+    """0, and the number of the curve's points and more: Go loads no such key."""
+    key = genpkey("EC", curve=name)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    size = key.key_size // 8
+    curve = next(one for one in CURVES.values() if one.name == name.replace("-", ""))
+    der = next(pem.blocks(pem.dump_key(key, form="traditional"))).der
+    secret = key.private_numbers().private_value.to_bytes(size)
+    for number in (0, curve.order + above):
+        data = pem.armour(der.replace(secret, number.to_bytes(size)), "EC PRIVATE KEY")
+        assert written_key(data) is None and judge_private_key(data).cause == "bad-pem"

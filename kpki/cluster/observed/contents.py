@@ -15,7 +15,7 @@ from ...kubernetes import reading
 from ...kubernetes.go.certificate import parse
 from ...kubernetes.go.der import GoError
 from ...kubernetes.go.keys import UNSUPPORTED_CURVE
-from ...kubernetes.private_key import judge_private_key
+from ...kubernetes.private_key import judge_private_key, written_key
 from ...kubernetes.profiles import SERVICE_ACCOUNTS
 from ...stages.keys import public_key_der
 
@@ -117,6 +117,8 @@ def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | 
     data, finding = readable(found, row)
     if data is None:
         return None, finding
+    if (key := written_key(data)) is not None:
+        return key, None
     blocks, labels = _blocks(data)
     if not any(label in pem.KEY_LABELS for label in labels):
         if "CERTIFICATE" in labels:

@@ -305,7 +305,7 @@ class Plan:
     def _look_at(self, host: Host) -> Look:
         """How one host's tree looks, by its own paths."""
         tree = f"{NODES_FOLDER}/{host.name}/"
-        return lambda path: replace(self.look(tree + path), path=path)
+        return lambda path: self.look(tree + path).at(path)
 
     # The files
 
