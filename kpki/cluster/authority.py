@@ -16,7 +16,7 @@ from ..kubernetes.go.certificate import parse
 from ..kubernetes.go.der import GoError
 from ..kubernetes.private_key import judge_private_key
 from ..kubernetes.profiles import CA, Identity, Profile, ca_values, leaf_values
-from ..stages import certificates, keys
+from ..stages import keys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
@@ -182,6 +182,7 @@ def issue(authority: Authority, profile: Profile, identity: Identity, key: Priva
     if not_after > end:
         warnings.append(f"{span(validity)} are cut to the end of the CA, {day(end)}: no certificate outlives its CA")
         not_after = end
+    from ..stages import certificates       # which whoever only reads a CA does not need
     public_key = key if isinstance(key, bytes) else keys.public_key_der(key)
     values = leaf_values(profile, identity, rsa=_is_rsa(key))
     return certificates.sign(values, public_key, authority.certificate, authority.key, digest=authority.digest,
@@ -190,6 +191,7 @@ def issue(authority: Authority, profile: Profile, identity: Identity, key: Priva
 
 def make_authority(profile: Profile, key: PrivateKeyTypes, *, validity: timedelta, now: datetime) -> Authority:
     """A new CA: a row's certificate for *key*, signed with itself, valid for *validity* from *now*, 5 min backdated."""
+    from ..stages import certificates
     certificate = certificates.self_sign(ca_values(profile), key, digest=signing_digest(key),
                                          not_before=now - BACKDATED, not_after=_after(now, validity))
     return Authority(certificate, key, pem.dump_certificate(certificate))

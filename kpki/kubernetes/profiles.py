@@ -231,7 +231,7 @@ def _alternatives(identity: Identity) -> Extension:
     """The extension that `sans_text` stands for: every host has its own, and reading the words takes a while."""
     from ..stages import der
     from ..stages.extensions.general_names import ip_octets
-    from ..stages.extensions.table import SUBJECT_ALTERNATIVE_NAME
+    from ..stages.extensions.identifiers import SUBJECT_ALTERNATIVE_NAME
     names = [der.tlv(_DNS, name.encode()) for name in identity.dns]
     return der.Extension(SUBJECT_ALTERNATIVE_NAME, False, der.sequence(
         *names, *(der.tlv(_IP, ip_octets(address)) for address in identity.addresses)))

@@ -14,8 +14,8 @@ from .go.certificate import parse
 from .go.der import GoError
 from .go.keys import check_key
 from ..stages import der, keys, signatures
-from ..stages.extensions.table import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE,
-                                       SUBJECT_ALTERNATIVE_NAME)
+from ..stages.extensions.identifiers import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE,
+                                             KEY_USAGE, SUBJECT_ALTERNATIVE_NAME)
 from ..stages.names import load_name
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from . import der, keys
 from .config import Config, Setting
 from .der import Extension
 from .extensions.context import Context, Issuer
-from .extensions.table import (AUTHORITY_KEY_IDENTIFIER, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER, extension,
-                               replace_extensions, settings_extensions)
+from .extensions.identifiers import (AUTHORITY_KEY_IDENTIFIER, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER)
+from .extensions.table import extension, replace_extensions, settings_extensions
 from .names import Name
 from .requests import Ask, Form, as_config, as_name, fill_form, request_extensions, tested_section
 from .signatures import is_self_signed

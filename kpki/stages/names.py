@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError, about
 from . import der, objects
-from .config import Setting, blamed
 from .strings import StringOptions, attribute_string
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateSigningRequest
+
+    from .config import Setting
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def section_name(settings: Sequence[Setting], options: StringOptions = StringOpt
 
     Raises InputError naming the line of a type or value that openssl refuses.
     """
+    from .config import blamed
     joined = []
     for setting in settings:
         joins, kind = attribute_type(setting.key)

@@ -12,8 +12,8 @@ from .config import Config, Setting, parse_config
 from .der import Extension
 from .dialogue import ask_attributes, ask_name
 from .extensions.context import Context
-from .extensions.table import (AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER, replace_extensions, section_extensions,
-                               settings_extensions)
+from .extensions.identifiers import AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER
+from .extensions.table import replace_extensions, section_extensions, settings_extensions
 from .modules import added_names
 from .names import Name, attribute, parse_subject, section_name
 from .strings import StringOptions, string_mask

@@ -15,7 +15,8 @@ from ..errors import InputError
 from . import der
 from .config import Config, Setting
 from .extensions.general_names import ip_octets
-from .extensions.table import KINDS, SUBJECT_ALTERNATIVE_NAME
+from .extensions.identifiers import SUBJECT_ALTERNATIVE_NAME
+from .extensions.table import KINDS
 from .extensions.values import Value, parse_list
 from .requests import request_extensions
 

@@ -12,8 +12,8 @@ from ...errors import InputError, RefusedError
 from ...kubernetes import reading
 from ...kubernetes.profiles import KUBELET, NODE_PREFIX, NODES_GROUP
 from ...stages import der, objects
-from ...stages.extensions.table import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
-                                        SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER)
+from ...stages.extensions.identifiers import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
+                                              SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER)
 from ...stages.names import load_name
 from ...stages.requests import EXTENSION_REQUEST, request_extensions
 

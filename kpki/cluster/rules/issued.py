@@ -14,7 +14,8 @@ from ...kubernetes.profiles import Profile, ca_values, leaf_values
 from ...stages import der, keys, signatures
 from ...stages.certificates import Values, issuer_of, subject_der
 from ...stages.extensions.context import Context
-from ...stages.extensions.table import SUBJECT_KEY_IDENTIFIER, extension
+from ...stages.extensions.identifiers import SUBJECT_KEY_IDENTIFIER
+from ...stages.extensions.table import extension
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes

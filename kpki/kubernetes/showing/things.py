@@ -13,8 +13,8 @@ from ... import pem
 from ...errors import KpkiError, UnsupportedError
 from ...pem.times import read_time
 from ...stages import der, objects
-from ...stages.extensions.table import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
-                                        SUBJECT_ALTERNATIVE_NAME)
+from ...stages.extensions.identifiers import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
+                                              SUBJECT_ALTERNATIVE_NAME)
 from ...stages.keys import public_key_der
 from ...stages.names import load_name
 from ...stages.requests import request_extensions

@@ -16,25 +16,9 @@ from . import policies
 from .context import Context
 from .general_names import general_name, general_names, issuer_alternative_names, subject_alternative_names
 from .generation import generate, hex_octets
+from .identifiers import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
 from .values import Value, list_values, number, truth
 
-SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER = "2.5.29.14", "2.5.29.35"
-SUBJECT_ALTERNATIVE_NAME, BASIC_CONSTRAINTS = "2.5.29.17", "2.5.29.19"
-KEY_USAGE, EXTENDED_KEY_USAGE = "2.5.29.15", "2.5.29.37"
-
-# Bit number = place in the row; short name and the long form that openssl takes as well (RFC 5280 §4.2.1.3).
-KEY_USAGES = (("digitalSignature", "Digital Signature"), ("nonRepudiation", "Non Repudiation"),
-              ("keyEncipherment", "Key Encipherment"), ("dataEncipherment", "Data Encipherment"),
-              ("keyAgreement", "Key Agreement"), ("keyCertSign", "Certificate Sign"), ("cRLSign", "CRL Sign"),
-              ("encipherOnly", "Encipher Only"), ("decipherOnly", "Decipher Only"))
-NETSCAPE_TYPES = (("client", "SSL Client"), ("server", "SSL Server"), ("email", "S/MIME"),
-                  ("objsign", "Object Signing"), ("reserved", "Unused"), ("sslCA", "SSL CA"),
-                  ("emailCA", "S/MIME CA"), ("objCA", "Object Signing CA"))
-REASONS = (("unused", "Unused"), ("keyCompromise", "Key Compromise"), ("CACompromise", "CA Compromise"),
-           ("affiliationChanged", "Affiliation Changed"), ("superseded", "Superseded"),
-           ("cessationOfOperation", "Cessation Of Operation"), ("certificateHold", "Certificate Hold"),
-           ("privilegeWithdrawn", "Privilege Withdrawn"), ("AACompromise", "AA Compromise"))
-TLS_FEATURES = {"status_request": 5, "status_request_v2": 17}
 _NO_IDENTIFIER = 2      # octets of an issuer's identifier that openssl takes for none at all
 _ANY: tuple[tuple[str, Callable[[str, Context], bytes]], ...] = (
     ("DER:", lambda text, context: hex_octets(text)), ("ASN1:", generate))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ...errors import InputError
 from .. import der
 from ..der import Extension
-from ..extensions.table import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
+from ..extensions.identifiers import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
 from ..names import load_name
 from .general_name import general_name_text, printed_general_name
 from .name import flagged_name_text, name_flags

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ...errors import InputError
 from .. import der
-from ..extensions.table import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
-                                NETSCAPE_TYPES, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER)
+from ..extensions.identifiers import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE,
+                                      KEY_USAGES, NETSCAPE_TYPES, SUBJECT_ALTERNATIVE_NAME, SUBJECT_KEY_IDENTIFIER)
 from ..signatures import public_key
 from .canonical import canonical_name
 from .hostnames import read_general_names

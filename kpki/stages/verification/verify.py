@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from ...clock import utc_now
 from ...errors import InputError
 from ...pem import load_certificate
-from ..extensions.general_names import ip_octets
-from ..extensions.table import BASIC_CONSTRAINTS, SUBJECT_ALTERNATIVE_NAME
+from ..extensions.identifiers import BASIC_CONSTRAINTS, SUBJECT_ALTERNATIVE_NAME
 from ..signatures import is_signed_by, public_key
 from .facts import Facts, facts_of, issues
 from .hostnames import matches_email, matches_host, matches_ip
@@ -67,7 +66,10 @@ def verify(certificate: Certificate, roots: Iterable[Certificate], *, untrusted:
     """
     if purpose is not None and purpose not in PURPOSES:
         raise InputError(f"invalid purpose {purpose}", hint=f"one of {', '.join(PURPOSES)}")
-    address = None if ip is None else ip_octets(ip)
+    address = None
+    if ip is not None:
+        from ..extensions.general_names import ip_octets
+        address = ip_octets(ip)
     moment = (now or utc_now()).astimezone(timezone.utc).replace(microsecond=0) if check_time else None
     depth = _DEPTH if depth is None else depth
     trusted, helping = list(roots), list(untrusted)

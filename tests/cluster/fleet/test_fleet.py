@@ -168,7 +168,8 @@ def foreign(*extensions: der.Extension, usage: str = "critical,digitalSignature,
             validity: timedelta = 10 * YEAR) -> Authority:
     """A CA that kpki would not make: kubeadm's own, as it is, or with more, or less, in it."""
     from kpki.stages.extensions.context import Context
-    from kpki.stages.extensions.table import KEY_USAGE, extension
+    from kpki.stages.extensions.identifiers import KEY_USAGE
+    from kpki.stages.extensions.table import extension
     key, values = make_key("ECDSA-P256"), ca_values(CA)
     kept = tuple(one if one.oid != KEY_USAGE else extension("keyUsage", usage, Context())
                  for one in values.extensions if usage or one.oid != KEY_USAGE)
