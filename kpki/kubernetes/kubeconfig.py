@@ -5,7 +5,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,7 +135,7 @@ def load_kubeconfig(data: bytes, *, server: str = "") -> Kubeconfig:
     *server* is what the component is told beside it (`--master`), which wins over the kubeconfig's.
 
     The rules are client-go 0.34's: of its decoder, of tools/clientcmd/validation.go (ConfirmUsable) and of
-    transport/transport.go (TLSConfigFor). Whether the files that are named are there is `check_files`'s question.
+    transport/transport.go (TLSConfigFor). Whether the files that are named are there is not asked.
     As there, a missing apiVersion or kind is taken for the right one, beside the first document nothing counts, and a
     user may have other means than a pair (an exec plugin's fields are not looked at). Stricter than client-go: a field
     that is there twice, and a client-key with client-key-data beside it where there is no certificate.
@@ -174,17 +174,6 @@ def _inside(where: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise KubeconfigError(error.message, where=where, hint=error.hint) from None
-
-
-def check_files(kubeconfig: Kubeconfig, exists: Callable[[str], bool]) -> None:
-    """Raise InputError for a file that a kubeconfig names and that *exists* says no to (validation.go: os.Open).
-
-    *exists* is asked for each path as it stands; client-go takes a relative one from the kubeconfig's own folder.
-    """
-    for name, material in (("certificate-authority", kubeconfig.authority),
-                           ("client-certificate", kubeconfig.certificate), ("client-key", kubeconfig.key)):
-        if material.data is None and material.path and not exists(material.path):
-            raise InputError(f"{name} {material.path!r} is not there")
 
 
 def check_server(url: str) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 from ..errors import InputError
 from .profiles import SERVICE_ACCOUNTS, find_profile
 
-CERTIFICATE_MODE, KEY_MODE, KUBECONFIG_MODE, FOLDER_MODE = 0o644, 0o600, 0o600, 0o755
+CERTIFICATE_MODE, KEY_MODE, FOLDER_MODE = 0o644, 0o600, 0o755
 CONTROL_PLANE, ETCD = "control-plane", "etcd"
 SIGNER = "signer"       # of a CA bundle with several certificates, the one that signs
 Server = Literal["endpoint", "local"]

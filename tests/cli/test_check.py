@@ -176,7 +176,7 @@ def test_a_certificate_cannot_write_to_the_terminal(tree: Path, kpki: Run, opens
     name = "w\x1b[2J"
     openssl(tree, f"req -x509 -new -key {KEY} -subj /O=system:nodes/CN=system:node:{name} -out {CERTIFICATE}")
     told = kpki("check", TREE, status=1)
-    assert "it is node w\\x1b[2J's certificate" in told.out and "\x1b" not in told.out + told.err
+    assert "belongs to node w\\x1b[2J, and" in told.out and "\x1b" not in told.out + told.err
     (tmp_path / "root").mkdir()
     told = kpki("node", "install", TREE, "--node", "worker-1", "--root", "root", status=1)
     assert "w\\x1b[2J" in told.refusal() and "\x1b" not in told.err

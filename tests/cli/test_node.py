@@ -472,8 +472,8 @@ def test_another_root_is_not_this_machine(issue: Run, kpki: Run, tmp_path: Path,
     monkeypatch.setattr("socket.gethostname", lambda: "worker-1")
     (there / "etc").mkdir()
     (there / "etc/hostname").write_text("worker-9\n")
-    assert "it is node worker-1's certificate" in kpki("node", "install", "nodes/worker-1", "--root", there,
-                                                       status=1).refusal()
+    assert "certificate belongs to node worker-1" in kpki("node", "install", "nodes/worker-1", "--root", there,
+                                                          status=1).refusal()
     monkeypatch.setattr("socket.gethostname", lambda: "worker-9")
     shutil.copytree("nodes/worker-1", "copy")
     (there / "etc/hostname").unlink()

@@ -4,8 +4,6 @@ from __future__ import annotations
 import base64
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from operator import ne
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpki.errors import InputError
-from kpki.kubernetes.kubeconfig import (Kubeconfig, Material, check_files, check_server, dump_kubeconfig,
+from kpki.kubernetes.kubeconfig import (Kubeconfig, Material, check_server, dump_kubeconfig,
                                         load_kubeconfig, load_users, same_kubeconfig)
 
 WANTED = Kubeconfig(cluster_name="local", user_name="kubelet", context_name="kubelet-context",
@@ -161,17 +159,6 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
     """Whatever the bytes are, the answer is a kubeconfig or an InputError."""
     with suppress(InputError):
         assert isinstance(load_kubeconfig(data), Kubeconfig)
-
-
-def test_files_that_are_named_are_to_be_there() -> None:
-    """The first file that is missing is named; what is embedded needs none."""
-    check_files(WANTED, {"/ca.pem", "/worker.pem", "/worker-key.pem"}.__contains__)
-    check_files(EMBEDDED, set[str]().__contains__)
-    for gone, field in (("/ca.pem", "certificate-authority"), ("/worker.pem", "client-certificate"),
-                        ("/worker-key.pem", "client-key")):
-        with pytest.raises(InputError) as refused:
-            check_files(WANTED, partial(ne, gone))
-        assert str(refused.value) == f"{field} {gone!r} is not there"
 
 
 @pytest.mark.parametrize("url", ["https://10.0.0.10:6443", "https://[fd00::1]:6443", "https://api.example.com",

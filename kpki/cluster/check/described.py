@@ -19,15 +19,13 @@ from ..observed.contents import read_certificates, read_key
 from ..observed.inventory import Found, Inventory, Unread, certificates_in
 from ..plan.of_workspace import plan_of
 from ..plan.plan import Plan, Tally
-from ..plan.roots import copies
+from ..plan.roots import copies, is_for
 from ..rules.judge import judge
 from ..rules.context import WITHIN, RowContext
 from ..workspace import looker_in, read_cluster
 from ...errors import AccessError, KpkiError
 from ...kubernetes.layouts import WORKSPACE, find_layout
 from ...kubernetes.profiles import find_profile
-from ...kubernetes.reading import certifies
-from ...stages.keys import public_key_der
 
 
 def check_workspace(folder: str, *, now: datetime, host_name: str | None = None, only: str | None = None,
@@ -152,7 +150,7 @@ def _broken_authorities(cluster: Cluster, folder: str, look: Callable[[str], Fou
     wanted = Wanted(cluster)
     for row in wanted.of_workspace():
         if row.profile.kind == "ca" and GIVEN_NAMES[row.name] not in cluster.authorities:
-            faults = judge(row, look, RowContext(node="", now=now)).findings
+            faults = judge(row, look, RowContext(now=now)).findings
             broken = [one for one in faults if one.cause not in ("file-missing", "encrypted-key")]
             for one in broken[:1]:
                 path, copy = next(copies(row, look, wanted), ("", ""))
@@ -166,8 +164,7 @@ def _broken_authorities(cluster: Cluster, folder: str, look: Callable[[str], Fou
 def _is_pair(row: Row, look: Callable[[str], Found]) -> bool:
     """Whether a CA's file holds one certificate, and the key beside it is that one's."""
     certificates = read_certificates(look(row.place.certificate), row.name)[0]
-    key = read_key(look(row.place.key), row.name)[0]
-    return len(certificates) == 1 and key is not None and certifies(certificates[0], public_key_der(key))
+    return len(certificates) == 1 and is_for(read_key(look(row.place.key), row.name)[0], certificates)
 
 
 def _put_back(path: str, copy: str, folder: str, look: Callable[[str], Found]) -> Iterator[str]:

@@ -188,9 +188,8 @@ def judge_host(there: Inventory, row: Row, *, now: datetime, authorities: Sequen
     """
     signer = row.profile.signer or ""
     judged = judge(row, there.look, RowContext(
-        node=row.host or "", now=now, authorities={signer: authorities} if authorities else {},
-        sure=frozenset({signer} if authorities else ()),
-        authority_paths={signer_path(row, there.layout): signer}, warns=False))
+        now=now, authorities={signer: authorities} if authorities else {}, warns=False,
+        authority_paths={signer_path(row, there.layout): signer}))
     kubeconfig = kubeconfig_of(there.found, row.place)
     led = named_kubeconfig(there, row.place, server) is not None if row.place.by_path else \
         kubeconfig is not None and server in (None, kubeconfig.server)

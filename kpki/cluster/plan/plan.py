@@ -204,7 +204,7 @@ class Plan:
 
     def _by(self, host: Host, shared: frozenset[bytes], *, warns: bool = False) -> RowContext:
         """What the rows of a host are judged by."""
-        return replace(self.context, node=host.name, shared=shared, warns=warns or self.renews,
+        return replace(self.context, shared=shared, warns=warns or self.renews,
                        forbidden=() if host.roles else self.wanted.layout.authority_keys())
 
     def _add(self, row: Row, judged: Judged, look: Look, tasks: list[Task], waiting: list[Waiting]) -> None:

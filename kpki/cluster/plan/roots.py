@@ -182,13 +182,13 @@ def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[tuple[str, str]]:
     key, certificates = sound_key(look(own_key).data or b""), read_certificates(look(place.certificate), row.name)[0]
     for certificate_path, key_path in others:
         copy, copied = read_certificates(look(certificate_path), row.name)[0], sound_key(look(key_path).data or b"")
-        if copy and copy != certificates and (key is None or _is_for(key, copy)):
+        if copy and copy != certificates and (key is None or is_for(key, copy)):
             yield place.certificate, certificate_path
-        elif not _is_for(key, certificates) and _is_for(copied, certificates):
+        elif not is_for(key, certificates) and is_for(copied, certificates):
             yield place.key, key_path
 
 
-def _is_for(key: PrivateKeyTypes | None, certificates: Sequence[Certificate]) -> bool:
+def is_for(key: PrivateKeyTypes | None, certificates: Sequence[Certificate]) -> bool:
     """Whether one of these certificates is for a key."""
     return key is not None and any(reading.certifies(one, keys.public_key_der(key)) for one in certificates)
 

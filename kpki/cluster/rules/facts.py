@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..finding import Finding
-from ..observed.contents import private_key_in, read_certificates, read_key
-from ..observed.inventory import Inventory, found_at, kubeconfig_in
+from ..observed.contents import read_certificates, read_key
+from ..observed.inventory import Found, Inventory, found_at, kubeconfig_in
 from ..observed.use import Use
+from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
 from ...kubernetes.purposes import PURPOSES, Purpose
 from ...stages.keys import public_key_der
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
+# A private key, or why there is none.
+Loaded = tuple["PrivateKeyTypes | None", Finding | None]
 # Of the purposes of one pair, the row of the first that is among them: what kpki issues for all of them.
 _ROWS = ("apiserver", "etcd-server", "etcd-peer", "apiserver-kubelet-client", "apiserver-etcd-client")
 
@@ -31,14 +34,21 @@ class Pair:
     """Where the key is, "" if no component is told."""
     row: str
     """The row of the profiles table."""
-    uses: tuple[Use, ...]
-    """The uses of the certificate: one for each purpose and component."""
+    uses: tuple[Use, ...] = ()
+    """The uses of the certificate: one for each purpose and component; none of what a description asks for."""
     chain: Sequence[Certificate] = ()
     """The certificates of the file, the leaf first; empty if the file cannot be read."""
     key: PrivateKeyTypes | None = field(default=None, repr=False)
     """The private key; None if the file cannot be read."""
     faults: tuple[Finding, ...] = ()
-    """What keeps the files from being read, but for files that are not there."""
+    """What keeps the files from being read; of a host that tells what its components read, not that they are gone."""
+    linked: bool = False
+    """Whether a symbolic link leads to the certificate."""
+
+    @property
+    def matches(self) -> bool:
+        """Whether nothing shows that the key is not the one that the certificate is for."""
+        return self.key is None or not self.chain or reading.certifies(self.chain[0], public_key_der(self.key))
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:
@@ -86,15 +96,22 @@ def pairs_of(inventory: Inventory) -> list[Pair]:
     for use in inventory.uses:
         if use.part == "certificate" and not use.purpose.startswith("cluster-signing"):
             grouped.setdefault((use.path, keys.get(use.group, "")), []).append(use)
-    return [_pair(inventory, *paths, uses) for paths, uses in grouped.items()]
+    return [_there(inventory, *paths, row_of(uses), uses) for paths, uses in grouped.items()]
 
 
-def _pair(inventory: Inventory, path: str, key_path: str, uses: Sequence[Use]) -> Pair:
-    row = row_of(uses)
-    there, key_there = (found_at(inventory, where, part) for where, part in ((path, "certificate"), (key_path, "key")))
-    chain, fault = ([], None) if there.missing else read_certificates(there, row)
-    key, key_fault = (None, None) if not key_path or key_there.missing else read_key(key_there, row)
-    return Pair(path, key_path, row, tuple(uses), chain, key, tuple(filter(None, (fault, key_fault))))
+def _there(inventory: Inventory, path: str, key_path: str, row: str, uses: Sequence[Use]) -> Pair:
+    """The pair that lies there; that a file is not there is said elsewhere."""
+    pair = read_pair(row, found_at(inventory, path, "certificate"), found_at(inventory, key_path, "key"))
+    faults = tuple(fault for fault in pair.faults if fault.cause != "file-missing")
+    return replace(pair, path=path, key_path=key_path, uses=tuple(uses), faults=faults)
+
+
+def read_pair(row: str, certificate: Found, key: Found, loaded: Loaded | None = None) -> Pair:
+    """The pair of a row as its files hold it; *loaded* is the key, where it has been read."""
+    chain, fault = read_certificates(certificate, row)
+    private_key, key_fault = loaded or read_key(key, row)
+    return Pair(certificate.path, key.path, row, chain=chain, key=private_key,
+                faults=tuple(filter(None, (fault, key_fault))), linked=certificate.link)
 
 
 def row_of(uses: Sequence[Use]) -> str:
@@ -125,16 +142,19 @@ def _trust_file(inventory: Inventory, path: str, uses: Sequence[Use]) -> TrustFi
     return TrustFile(path, row, owner, tuple(uses), certificates, fault, there.unread != "")
 
 
-def authority_keys(inventory: Inventory) -> dict[str, bytes]:
-    """The public halves (DER) of the CA keys on the host, by the path of the CA certificate that each belongs to."""
-    certificates = {use.group: use.path for use in inventory.uses if use.part == "certificate"}
-    found = {}
+def signing_pairs_of(inventory: Inventory) -> list[Pair]:
+    """The certificates of CAs beside which the host has, or is told, the key: the controller manager's, and others."""
+    grouped: dict[str, dict[str, Use]] = {}
     for use in inventory.uses:
-        if use.part == "key" and (use.purpose == "authority-key" or use.purpose.startswith("cluster-signing")):
-            key = private_key_in(inventory.look(use.path))
-            if key is not None:
-                found[certificates.get(use.group, use.group)] = public_key_der(key)
-    return found
+        if use.purpose == "authority-key" or use.purpose.startswith("cluster-signing"):
+            grouped.setdefault(use.group, {})[use.part] = use
+    return [_signing_pair(inventory, group, halves) for group, halves in grouped.items()]
+
+
+def _signing_pair(inventory: Inventory, group: str, halves: Mapping[str, Use]) -> Pair:
+    path = halves["certificate"].path if "certificate" in halves else group
+    row = "etcd-ca" if "etcd" in path else "front-proxy-ca" if "front-proxy" in path else "ca"
+    return _there(inventory, path, halves["key"].path if "key" in halves else "", row, tuple(halves.values()))
 
 
 def kubeconfigs_of(inventory: Inventory) -> Mapping[str, Kubeconfig]:

@@ -5,17 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from .certificate import serial_reused
 from .context import WITHIN, TreeContext
 from .facts import Pair, row_of
-from .kubeconfig_files import kubeconfig_faults
-from .pair_files import pair_findings
+from .kubeconfig import kubeconfig_faults
+from .pair import certificate_faults, pair_findings
 from .secrets import is_worker, secret_findings
 from .service_accounts import service_account_faults, signing_faults
 from ..finding import Finding
 from ..fleet.survey import serial_mark
 from ..observed.inventory import Inventory
 from ..observed.use import Use
-from ...kubernetes import reading
 from ...kubernetes.components import COMPONENT_NAMES, KUBELET
 from ...kubernetes.layouts import LAYOUTS
 from ...kubernetes.profiles import NODE_PREFIX
@@ -36,12 +36,13 @@ def check_node(inventory: Inventory, *, node: str, now: datetime,
     given = authorities if isinstance(authorities, Mapping) else {"ca": authorities} if authorities else {}
     context = TreeContext.from_tree(inventory, node=node, now=now, within=within, given=given)
     findings = [*missing_files(inventory), *context.trust.findings]
-    findings += (finding for pair in _without_alternatives(context) for finding in pair_findings(
-        pair, context.trust, context.places, inventory, context.now, context.within))
-    findings += kubeconfig_faults(inventory)
+    for pair in _without_alternatives(context):
+        asked = context.asked(pair) if pair.chain else None
+        findings += pair_findings(pair, asked, certificate_faults(pair, asked) if asked else ())
+    findings += kubeconfig_faults(inventory, context.pairs)
     findings += service_account_faults(inventory)
     if not is_worker(inventory):
-        findings += signing_faults(inventory, context.now, {one.path for one in context.trust.findings})
+        findings += signing_faults(context.signing, context.now, {one.path for one in context.trust.findings})
     findings += _reused_serials(context)
     findings += secret_findings(inventory, context.files)
     findings += _contradictions(context)
@@ -131,15 +132,13 @@ def _without_alternatives(context: TreeContext) -> Iterator[Pair]:
 
 
 def _reused_serials(context: TreeContext) -> Iterator[Finding]:
-    """A warning for each certificate whose issuer gave its serial number to another before (RFC 5280 §4.1.2.2): no
-    component minds."""
+    """A warning for each certificate whose issuer gave its serial number to another before: no component minds."""
     first: dict[bytes, bytes] = {}
     for pair in context.pairs:
         if pair.chain:
             mark, owner = serial_mark(pair.chain[0])
             if first.setdefault(mark, owner) != owner:
-                yield Finding("serial-reused", pair.path, pair.row, "another certificate of the same CA has the same "
-                              "serial number", got=f"{reading.serial_number(pair.chain[0]):x}", mild=True)
+                yield serial_reused(pair.path, pair.row, pair.chain[0], mild=True)
 
 
 def _contradictions(context: TreeContext) -> Iterator[Finding]:

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from .authorities import judge_authority, judge_service_accounts
+from .certificate import serial_reused
 from .context import RowContext
 from .issued import Proved
-from .judged import Judged, Look, serial_reused
-from .kubeconfigs import judge_kubeconfig
-from .pair import judge_pair
+from .judged import Judged, Look
+from .kubeconfig import judge_kubeconfig
+from .leaf import judge_pair
 from ..desired.rows import Row
 from ..finding import Finding
 from ..fleet.survey import Marks, key_mark, serial_mark
@@ -26,13 +27,12 @@ def judge(row: Row, look: Look, by: RowContext, proved: Proved | None = None) ->
     if row.profile.kind == "key":
         return judge_service_accounts(row, look, by)
     place, pair, proved = row.place, Judged(), proved or Proved()
-    if place.certificate or place.key:
-        certificate, key = (look(path) if path else None for path in (place.certificate, place.key))
-        pair = judge_pair(row, certificate, key, by, proved)
+    if place.certificate:
+        pair = judge_pair(row, look(place.certificate), look(place.key), by, proved)
     if not place.kubeconfig:
         return pair
     config = judge_kubeconfig(row, look, by, proved)
-    findings = (*pair.findings, *(one for one in config.findings if one not in pair.findings))
+    findings = tuple(dict.fromkeys(pair.findings + config.findings))
     return replace(pair if place.certificate else config, findings=findings, kubeconfig_right=config.kubeconfig_right)
 
 
@@ -47,7 +47,8 @@ def judge_among(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
         fault = Finding("shared-key", path, row.name, "another host has the same private key")
         return replace(judged, findings=(*judged.findings, fault), key=None)
     if judged.chain and serial_mark(judged.chain[0])[0] in by.shared:
-        return replace(judged, findings=(*judged.findings, serial_reused(row, judged.chain[0])), pair_right=False)
+        fault = serial_reused(place.certificate or place.kubeconfig, row.name, judged.chain[0])
+        return replace(judged, findings=(*judged.findings, fault), pair_right=False)
     return judged
 
 

@@ -5,10 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.inventory import Found
-from ...kubernetes import reading
 from ...kubernetes.profiles import find_profile
 
 if TYPE_CHECKING:
@@ -51,12 +49,6 @@ def ca_key_on_worker(path: str, row: str) -> Finding:
     """The finding for a CA's private key in a worker's tree."""
     return Finding("ca-key-on-worker", path, row,
                    "a worker signs nothing, and whoever reads this key can be anybody in the cluster")
-
-
-def serial_reused(row: Row, leaf: Certificate) -> Finding:
-    """The finding for a certificate whose CA gave its serial number to another as well."""
-    return Finding("serial-reused", row.place.certificate or row.place.kubeconfig, row.name, "another certificate of "
-                   "the same CA has the same serial number", got=f"{reading.serial_number(leaf):x}")
 
 
 def exposed(found: Found, row: str, what: str = "the private key") -> list[Finding]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .certificate import node_fault
-from .facts import Pair, kubeconfigs_of, pairs_of
+from .facts import Pair, kubeconfigs_of
 from ..finding import Finding
 from ..observed.inventory import HOSTS, Inventory
 from ...kubernetes import reading
@@ -117,11 +117,9 @@ def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
         yield led[0]
 
 
-def certified_names(inventory: Inventory) -> set[str]:
+def certified_names(pairs: Iterable[Pair]) -> set[str]:
     """The names and addresses in the API server's certificate, as far as the file can be read."""
-    served = (pair for pair in pairs_of(inventory) if pair.serves("apiserver-serving") and pair.chain)
-    names = (reading.names_of(reading.extensions_of(pair.chain[0])) for pair in served)
-    return {word for one in names if one for word in (*one.dns, *one.addresses)}
+    return set[str]().union(*_said(pair for pair in pairs if pair.serves("apiserver-serving")))
 
 
 def led_beside(inventory: Inventory) -> Iterator[tuple[str, Kubeconfig, str]]:
@@ -140,48 +138,61 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool
     kinds = {purpose.names for purpose in pair.purposes} - {"none"}
     if not kinds:
         return None
-    names = reading.names_of(reading.extensions_of(pair.chain[0]))
-    dns, addresses = list[str](), list[str]()
-    for word in dict.fromkeys(_wanted(kinds, places, untold)):
-        (addresses if is_address(word) else dns).append(word)
-    if names is None:
-        listed = [f"DNS:{one}" for one in dns] + [f"IP:{one}" for one in addresses]
-        return Finding("legacy-cn-no-san", pair.path, pair.row, "certificate has no subjectAltName, and Go takes no CN "
-                       "for a name", expected=", ".join(listed or [f"DNS:{places.node}"]))
-    every = [names, *(found for one in others if one.chain and (
-        found := reading.names_of(reading.extensions_of(one.chain[0]))))]
-    said = {name.lower() for one in every for name in one.dns}
-    there, there_too = ", ".join(names.dns + names.addresses), {address for one in every for address in one.addresses}
-    missing = [name for name in dns if not _is_named(name, said)]
+    words, names = [*dict.fromkeys(_wanted(kinds, places))], reading.names_of(reading.extensions_of(pair.chain[0]))
+    said, there = _said((pair, *others))
     if "apiserver" in kinds and not any(one == "kubernetes" or one.startswith("kubernetes.") for one in said):
-        missing.append(_SERVICE)
-    absent = [address for address in addresses if address not in there_too]
-    if missing:
-        return Finding("missing-san-dns", pair.path, pair.row, f"certificate does not name {', '.join(missing)}",
-                       got=there, expected=", ".join(f"DNS:{one}" for one in missing))
-    if absent:
-        return Finding("missing-san-ip", pair.path, pair.row, f"certificate does not name the address "
-                       f"{', '.join(absent)}", got=there, expected=", ".join(f"IP:{one}" for one in absent))
+        words.append(_SERVICE)
+    if names is None and not words:
+        words.append(places.node)
+    fault = missing_names(pair, [word for word in words if not is_address(word)], [*filter(is_address, words)], others)
+    if fault or names is None:
+        return fault
     if "kubelet" in kinds and places.node and not pair.path.endswith(STORE) and not _is_hosts(names, places):
         subject = reading.certificate_subject(pair.chain[0])
-        if subject.user.startswith(NODE_PREFIX) and (
-                fault := node_fault(pair.path, "kubelet-serving", subject, places.node)):
-            return fault
-        return Finding("missing-san-dns", pair.path, pair.row, f"certificate does not name {places.node}", got=there,
-                       expected=f"DNS:{places.node}")
-    if untold and kinds & {"etcd", "etcd-peer"} and not {*_LOOPBACK} & {*said, *there_too}:
-        return Finding("missing-san-dns", pair.path, pair.row, "certificate does not name localhost, and etcd calls "
-                       "itself there", got=there, expected="DNS:localhost")
+        other = node_fault(pair.path, "kubelet-serving", subject, places.node) \
+            if subject.user.startswith(NODE_PREFIX) else None
+        return other or _missing("DNS", pair, names, [places.node])
+    if untold and kinds & {"etcd", "etcd-peer"} and not {*_LOOPBACK} & {*said, *there}:
+        return _missing("DNS", pair, names, ["localhost"])
     return None
+
+
+def missing_names(pair: Pair, dns: Sequence[str], addresses: Sequence[str], others: Sequence[Pair] = (),
+                  ) -> Finding | None:
+    """Whether a certificate lacks names or addresses; *others* are pairs that the same server shows by name."""
+    names = reading.names_of(reading.extensions_of(pair.chain[0]))
+    if names is None:
+        return Finding("legacy-cn-no-san", pair.path, pair.row, "certificate has no subjectAltName, and Go takes no CN "
+                       "for a name", expected=", ".join([*(f"DNS:{name}" for name in dns),
+                                                         *(f"IP:{address}" for address in addresses)]))
+    said, there = _said((pair, *others))
+    return _missing("DNS", pair, names, [name for name in dns if not _is_named(name, said)]) or _missing(
+        "IP", pair, names, [address for address in addresses if address not in there])
+
+
+def _said(pairs: Iterable[Pair]) -> tuple[set[str], set[str]]:
+    """The DNS names, in lower case, and the addresses of certificates."""
+    every = [names for pair in pairs if pair.chain
+             and (names := reading.names_of(reading.extensions_of(pair.chain[0])))]
+    return ({name.lower() for names in every for name in names.dns},
+            {address for names in every for address in names.addresses})
+
+
+def _missing(kind: str, pair: Pair, names: reading.Names, words: Sequence[str]) -> Finding | None:
+    """The finding for names (kind "DNS") or addresses ("IP") that a certificate lacks, None if there are none."""
+    return Finding(f"missing-san-{kind.lower()}", pair.path, pair.row, "certificate does not name "
+                   f"{'the address ' if kind == 'IP' else ''}{', '.join(words)}", got=", ".join(
+                       names.dns + names.addresses), expected=", ".join(f"{kind}:{word}" for word in words),
+                   ) if words else None
 
 
 def wanted_names(kinds: Container[str], inventory: Inventory, node: str) -> tuple[list[str], list[str]]:
     """The DNS names and addresses by which the host's own files reach servers of these kinds."""
-    words = [*dict.fromkeys(_wanted(kinds, places_of(inventory, node), False)), *([node] if "kubelet" in kinds else [])]
+    words = [*dict.fromkeys(_wanted(kinds, places_of(inventory, node))), *([node] if "kubelet" in kinds else [])]
     return [word for word in words if not is_address(word)], [word for word in words if is_address(word)]
 
 
-def _wanted(kinds: Container[str], places: Places, untold: bool) -> Iterator[str]:
+def _wanted(kinds: Container[str], places: Places) -> Iterator[str]:
     if "apiserver" in kinds:
         yield from places.api
     if "etcd" in kinds:

@@ -1,129 +1,149 @@
-"""What is wrong with a leaf and its key."""
+"""What is wrong with a certificate that a component shows, and with its key: the root of the faults, once."""
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .context import RowContext
-from .issued import Kind, Proved, is_as_issued, is_as_made
-from .judged import Judged, exposed
-from .certificate import signer_of
-from .leaves import DATES, date_warnings, leaf_faults, leaf_warnings
-from ..desired.rows import Row
+from .certificate import go_fault, time_fault, weakness
+from .facts import Pair
+from ..authority import SHORTEST_RSA, day
 from ..finding import Finding
-from ..observed.contents import read_certificates, read_key
-from ..observed.inventory import SECRET, Found
-from ... import pem
 from ...kubernetes import reading
-from ...kubernetes.profiles import find_profile
-from ...stages import keys
+from ...kubernetes.layouts import KUBELET_CURRENT
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
-
-def judge_pair(row: Row, certificate_found: Found | None, key_found: Found | None, by: RowContext,
-               proved: Proved) -> Judged:
-    """What is wrong with a leaf and its key, each at its own path; None is a half that nobody asks for.
-
-    The leaf's kind is added to *proved* if nothing that the next leaf may have too is wrong with this one.
-    """
-    findings: list[Finding] = []
-    key, key_finding = read_key(key_found, row.name) if key_found else (None, None)
-    if certificate_found is None:
-        findings = [key_finding] if key_finding else exposed(key_found, row.name) if key_found else []
-        return Judged(tuple(findings), key=key)
-    issued = _as_issued(certificate_found, key, row, by) if key is not None and by.exact else None
-    if issued and (not by.warns or issued.kind in proved or _is_own(issued.signer, row, by)):
-        findings = exposed(key_found, row.name) if key_found else []
-        if by.warns:
-            findings += date_warnings(certificate_found.path, issued.leaf, issued.signer, row, by)
-        return Judged(tuple(findings), key=key, public_key=issued.public_key, chain=(issued.leaf,), pair_right=True)
-    chain, finding = read_certificates(certificate_found, row.name)
-    if chain and _only_serves(row) and _is_self_made(chain, by):
-        finding = Finding("kubelet-serving-self-signed", certificate_found.path, row.name, "the kubelet made it for "
-                          "itself: an API server with --kubelet-certificate-authority refuses it, and so does whoever "
-                          "else verifies it", got=reading.issuer_text(chain[0]))
-        return Judged((finding,), key=key, chain=tuple(chain))
-    same = finding and key_finding and finding.cause == key_finding.cause in _ONE_FOR_BOTH
-    swapped = same and finding and finding.cause == "key-cert-mismatch"
-    if finding and swapped:
-        finding = replace(finding, message=f"{finding.message}: certificate and key are swapped")
-    findings += [one for one in (finding, None if same else key_finding) if one]
-    fault, wrong = None, certificate_found
-    if chain:
-        fault = next(leaf_faults(certificate_found.path, chain, row, by), None)
-        if key is not None and not reading.certifies(chain[0], keys.public_key_der(key)):
-            sound, wrong = fault is None, certificate_found if fault or key_found is None else key_found
-            fault = Finding("key-cert-mismatch", wrong.path, row.name,
-                            "the private key is not the one that the certificate is for" if sound else
-                            f"the certificate is not for the private key beside it; {fault.message if fault else ''}")
-        findings += [fault] if fault else []
-    if key_found and not swapped and SECRET in (key_found.data or b""):
-        findings += exposed(key_found, row.name)
-    if chain and fault is None and by.warns:
-        findings += leaf_warnings(certificate_found.path, chain, row, by)
-    right = not any(one.severity == "error" and one.cause != "key-exposed" for one in findings)
-    if issued and {one.cause for one in findings} <= _PASSING \
-            and signer_of(chain, by.trusted(row.profile.signer)) == issued.signer \
-            and not reading.limits_names(issued.signer):
-        proved.add(issued.kind)
-    return Judged(tuple(findings), key=key, chain=tuple(chain), pair_right=right,
-                  own=not (fault and wrong is key_found))
-
-
+# What keeps the kubelet from reading its own store.
+_UNREADABLE = ("file-missing", "key-unreadable", "bad-pem", "malformed-x509", "weak-signature-or-key")
 # What is one fault of a certificate and its key: each lies in the other's place, or both are of one curve or size.
-_ONE_FOR_BOTH = frozenset({"key-cert-mismatch", "weak-signature-or-key"})
+_ONE_FOR_BOTH = {"key-cert-mismatch": ": certificate and key are swapped", "weak-signature-or-key": ""}
+# The causes that a leaf's dates alone can have, beside those that keep it from being judged as valid now.
+DATES = frozenset({"expiring-soon", "outlives-ca"})
+_SAME_DAY = timedelta(days=1)       # what recipes sign just after they made the CA, for as many days
 
 
-def _only_serves(row: Row) -> bool:
-    """Whether a kubelet's pair is shown to those who call it and nobody else: its kubeconfig has one of its own."""
-    return row.name == "kubelet-serving" or row.name == "kubelet" and row.place.kubeconfig != "" \
-        and not row.place.by_path
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of a pair, by its verifiers or by a description; what is found of owner, names and signer."""
+
+    now: datetime
+    """The moment that counts (UTC)."""
+    within: timedelta
+    """What ends in that time is a warning."""
+    warns: bool = True
+    """Whether warnings are asked for."""
+    usages: Sequence[str]
+    """What extendedKeyUsage must allow."""
+    wishes: Sequence[str] = ()
+    """What extendedKeyUsage should allow: its users can do without."""
+    users: str
+    """Who shows the certificate."""
+    trusted: Sequence[Certificate]
+    """The CAs that verify the certificate; none if they are not known."""
+    signer: Certificate | None
+    """Of these the CA that the chain ends at, unless that is at fault itself."""
+    authority: tuple[str, str]
+    """The file and the row of that CA."""
+    faults: Sequence[Finding | None]
+    """What is wrong with the certificate's owner, signer and names, in this order."""
+    self_made: bool
+    """Whether a kubelet has made the certificate for itself, to serve with."""
 
 
-def _is_self_made(chain: Sequence[Certificate], by: RowContext) -> bool:
-    """Whether a chain ends at a CA of its own, as the kubelet's does that has made its serving certificate itself."""
-    return reading.is_named_issuer(chain[-1], chain[-1]) and not any(
-        reading.is_same_authority(chain[-1], one) for one in by.trusted("ca"))
+def certificate_faults(pair: Pair, asked: Asked) -> list[Finding]:
+    """The faults of a certificate: the root of them alone, or warnings."""
+    faults = list[Finding]()
+    for fault in () if asked.self_made else _in_order(pair, asked):
+        if fault and fault.severity == "error":
+            return [fault]
+        faults += [fault] if fault else []
+    return faults
 
 
-class _Issued(NamedTuple):
-    """A leaf that is just what kpki issues for its key, and in its time, and the *kind* that it is of."""
-
-    leaf: Certificate
-    public_key: bytes
-    signer: Certificate
-    kind: Kind
-
-
-def _is_own(signer: Certificate, row: Row, by: RowContext) -> bool:
-    """Whether the CA of a row is one that kpki has made, and in its time: then nothing else can be wrong with it."""
-    return (by.trusted(row.profile.signer)[0] == signer and is_as_made(signer, find_profile(row.profile.signer or ""))
-            and signer.not_valid_before_utc <= by.now <= signer.not_valid_after_utc)
+def _in_order(pair: Pair, asked: Asked) -> Iterator[Finding | None]:
+    """The faults of a certificate, the root of them first: its owner, time, strength, signer, use, names."""
+    owner, signer, names = asked.faults
+    yield owner
+    yield time_fault("expired-client-cert" if "clientAuth" in asked.usages else "expired-server-cert", pair.path,
+                     pair.row, pair.chain[0], asked.now)
+    yield weakness(pair.path, pair.row, pair.chain, asked.trusted)
+    yield signer
+    yield _usage_fault(pair, asked)
+    yield names
+    yield go_fault(pair.path, pair.row, pair.chain, asked.trusted, asked.usages, asked.now)
 
 
-# What is wrong with one leaf, and says nothing of the next that is issued like it.
-_PASSING = DATES | {"key-exposed"}
+def _usage_fault(pair: Pair, asked: Asked) -> Finding | None:
+    """What extendedKeyUsage does not allow; for what a component can do without, a warning."""
+    for usages, mild in ((asked.usages, False), (asked.wishes, True)):
+        for usage in usages:
+            if not reading.usable_for(pair.chain[0], usage):
+                return Finding("wrong-eku", pair.path, pair.row, f"certificate may not be used for {usage}, for which "
+                               f"{asked.users} uses it", expected=", ".join([*asked.usages, *asked.wishes]), mild=mild)
+    return None
 
 
-def _as_issued(found: Found, key: PrivateKeyTypes, row: Row, by: RowContext) -> _Issued | None:
-    """The certificate of a file, where it is just what kpki issues for that key, and in its time; else None."""
-    if (block := pem.only_block(found.data or b"")) is None or block.label != "CERTIFICATE":
-        return None
-    try:
-        leaf = pem.load_certificate(block.der, encoding="DER")
-        if not leaf.not_valid_before_utc <= by.now <= leaf.not_valid_after_utc:
-            return None
-        public_key = keys.public_key_der(key)
-        signer = next((one for one in by.trusted(row.profile.signer) if is_as_issued(leaf, row, public_key, one)), None)
-    except ValueError:
-        return None     # whatever cannot be read of it: who reads it in full says so
-    if signer is None or not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
-        return None
-    return _Issued(leaf, public_key, signer, (signer, row.name, key.key_size))
+def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) -> Iterator[Finding]:
+    """Everything that is wrong with one pair, its certificate's *faults* among that; nothing is *asked* of none."""
+    broken = next((fault for fault in pair.faults if fault.cause in _UNREADABLE and fault.severity == "error"), None)
+    if broken and pair.path == KUBELET_CURRENT:
+        yield Finding("kubelet-client-current-broken", pair.path, pair.row, "client certificate of the kubelet's own "
+                      f"store cannot be used: {broken.message}")
+        return
+    if len({fault.cause for fault in pair.faults}) == 1 < len(pair.faults) and pair.faults[0].cause in _ONE_FOR_BOTH:
+        yield replace(pair.faults[0], message=pair.faults[0].message + _ONE_FOR_BOTH[pair.faults[0].cause])
+    else:
+        yield from pair.faults
+    if asked is None:
+        return
+    fault = next((fault for fault in faults if fault.severity == "error"), None)
+    if not pair.matches:
+        yield Finding("key-cert-mismatch", pair.key_path if fault is None else pair.path, pair.row,
+                      "private key is not the one that the certificate is for" if fault is None else
+                      f"certificate is not for the private key beside it; {fault.message}")
+    elif asked.self_made:
+        yield Finding("kubelet-serving-self-signed", pair.path, pair.row,
+                      "certificate was signed by the kubelet itself: an API server with "
+                      "--kubelet-certificate-authority refuses the certificate", got=reading.issuer_text(pair.chain[0]))
+    else:
+        yield from faults
+        if fault is None and pair.path == KUBELET_CURRENT and not pair.linked:
+            yield Finding("kubelet-client-current-broken", pair.path, pair.row, "file stands for the link that the "
+                          "kubelet wants here to rotate its certificate", mild=True)
+        if fault is None and asked.warns:
+            yield from _warnings(pair, asked)
+
+
+def _warnings(pair: Pair, asked: Asked) -> Iterator[Finding]:
+    """What is not wrong yet, or for some only."""
+    from ...stages.verification.verify import verify
+    leaf, key = pair.chain[0], pair.chain[0].public_key()
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < SHORTEST_RSA:
+        yield Finding("weak-signature-or-key", pair.path, pair.row, f"RSA key has {key.key_size} bits, which is little",
+                      got=str(key.key_size), expected=f"{SHORTEST_RSA} or more", mild=True)
+    yield from date_warnings(pair.path, pair.row, leaf, asked.signer, asked.now, asked.within)
+    if asked.signer is None:
+        return
+    verdict = verify(leaf, [asked.signer], untrusted=list(pair.chain[1:]), now=asked.now, strict=True,
+                     partial_chain=True)
+    if not verdict.ok:
+        at_ca = verdict.depth >= len(pair.chain)
+        yield Finding("strict-refused", *(asked.authority if at_ca else (pair.path, pair.row)),
+                      f"strict verification refuses {'the CA' if at_ca else 'the certificate'}: {verdict.reason}",
+                      got=verdict.reason)
+
+
+def date_warnings(path: str, row: str, leaf: Certificate, signer: Certificate | None, now: datetime,
+                  within: timedelta) -> Iterator[Finding]:
+    """What the dates of a leaf that is valid now warn of, its CA's beside them."""
+    end = leaf.not_valid_after_utc
+    if (left := end - now) < within:
+        yield Finding("expiring-soon", path, row, f"certificate ends on {day(end)}, in {left.days} days")
+    if signer is not None and end - signer.not_valid_after_utc > _SAME_DAY:
+        yield Finding("outlives-ca", path, row, f"certificate ends on {day(end)}, its CA already on "
+                      f"{day(signer.not_valid_after_utc)}")

@@ -3,10 +3,11 @@ from __future__ import annotations
 
 from .certificate import node_fault, subject_line
 from .facts import Pair
+from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.inventory import Inventory
 from ...kubernetes import reading
-from ...kubernetes.profiles import MASTERS_GROUP, NODE_PREFIX, NODES_GROUP, find_profile
+from ...kubernetes.profiles import ADMINISTRATORS, MASTERS_GROUP, NODE_PREFIX, NODES_GROUP, find_profile
 from ...kubernetes.purposes import ADMINISTRATOR_GROUPS, PURPOSES, Purpose
 
 # The users whom Kubernetes itself gives the rights of a component.
@@ -25,9 +26,10 @@ def subject_fault(pair: Pair, inventory: Inventory, node: str) -> Finding | None
             case "bound" if _decides(inventory):
                 fault = _bound(pair, purpose, subject)
             case "administrator" if _decides(inventory):
-                fault = _administrator(pair, subject)
-            case "kubelet-client" if _decides(inventory):
-                fault = _kubelet_client(pair, purpose, subject)
+                fault = _administrator(pair, subject, "only RBAC objects can give its owner rights")
+            # kubeadm's own name has no rights but by its group; any other name may be bound
+            case "kubelet-client" if _decides(inventory) and subject.user == find_profile(purpose.row).common_name:
+                fault = _administrator(pair, subject, "kubelets will let the API server read no logs")
             case "front-proxy":
                 fault = _named(pair, subject, inventory, "requestheader-allowed-names")
             case "etcd-peer":
@@ -51,14 +53,10 @@ def _node(pair: Pair, subject: reading.Subject, node: str, inventory: Inventory)
     give: nothing to say, unless the layout speaks, in which kubelets are nodes."""
     if not _decides(inventory) or MASTERS_GROUP in subject.groups:
         return None
-    if subject.user.startswith(NODE_PREFIX):
-        return node_fault(pair.path, pair.row, subject, node)
-    if "kubelet" in inventory.started and (subject.user == _EVERY_NODE or NODES_GROUP not in subject.groups):
+    if "kubelet" in inventory.started and not subject.user.startswith(NODE_PREFIX) and (
+            subject.user == _EVERY_NODE or NODES_GROUP not in subject.groups):
         return None
-    return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {subject.user!r}, which is no node: "
-                   f"CN of a node begins with {NODE_PREFIX}, and no other CN may act as a node",
-                   got=subject_line(subject.user, subject.groups),
-                   expected=subject_line(NODE_PREFIX + node, (NODES_GROUP,)))
+    return node_fault(pair.path, pair.row, subject, node)
 
 
 def _bound(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | None:
@@ -72,23 +70,13 @@ def _bound(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | 
                    expected=subject_line(wanted, ()), mild=subject.user not in _BOUND)
 
 
-def _administrator(pair: Pair, subject: reading.Subject) -> Finding | None:
+def _administrator(pair: Pair, subject: reading.Subject, otherwise: str) -> Finding | None:
+    """A member of a group that may do everything."""
     if {*ADMINISTRATOR_GROUPS} & {*subject.groups}:
         return None
     return Finding("wrong-subject", pair.path, pair.row, f"certificate of {subject.user!r} is in no group of "
-                   "administrators: only RBAC objects can give its owner rights", got=subject_line(
-                       subject.user, subject.groups), expected=" or ".join(f"O={one}" for one in ADMINISTRATOR_GROUPS),
-                   mild=True)
-
-
-def _kubelet_client(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | None:
-    """kubeadm's own name has no rights but by its group; any other name may be bound."""
-    if subject.user != find_profile(purpose.row).common_name or {*ADMINISTRATOR_GROUPS} & {*subject.groups}:
-        return None
-    return Finding("wrong-subject", pair.path, pair.row, f"certificate of {subject.user!r} is in no group of "
-                   "administrators: kubelets will let the API server read no logs", got=subject_line(
-                       subject.user, subject.groups), expected=" or ".join(f"O={one}" for one in ADMINISTRATOR_GROUPS),
-                   mild=True)
+                   f"administrators: {otherwise}", got=subject_line(subject.user, subject.groups),
+                   expected=" or ".join(f"O={group}" for group in ADMINISTRATOR_GROUPS), mild=True)
 
 
 def _named(pair: Pair, subject: reading.Subject, inventory: Inventory, setting: str) -> Finding | None:
@@ -100,3 +88,17 @@ def _named(pair: Pair, subject: reading.Subject, inventory: Inventory, setting: 
                            f"--{setting} allows {', '.join(allowed)} alone", got=f"CN={subject.user}",
                            expected=" or ".join(f"CN={one}" for one in allowed))
     return None
+
+
+def described_subject(pair: Pair, row: Row) -> Finding | None:
+    """Why a certificate's owner is not the row's, by the name and groups that the row has, or had in other clusters."""
+    subject, identity, profile = reading.certificate_subject(pair.chain[0]), row.identity, row.profile
+    if identity.user.startswith(NODE_PREFIX):
+        return node_fault(pair.path, pair.row, subject, row.host or "")
+    administers = ADMINISTRATORS in profile.organizations and MASTERS_GROUP in subject.groups
+    named = subject.user == identity.user or profile.was_called(subject.user)
+    if named and (administers or {*identity.groups} <= {*subject.groups}):
+        return None
+    got, expected = subject_line(subject.user, subject.groups), subject_line(identity.user, identity.groups)
+    return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {got}, and {row.name} is {expected}",
+                   got=got, expected=expected)

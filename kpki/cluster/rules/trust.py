@@ -11,7 +11,7 @@ from datetime import datetime
 
 from cryptography.x509 import Certificate
 
-from .certificate import ca_fault, fingerprint, signer_of
+from .certificate import bundle_fault, ca_fault, called, fingerprint, other_authority, signed_by_another, signer_of
 from .facts import Pair, TrustFile
 from ..finding import Finding
 from ..observed.use import Use
@@ -20,7 +20,6 @@ from ...kubernetes.profiles import find_profile
 from ...kubernetes.purposes import Purpose
 
 Certificates = Sequence[Certificate]
-CALLED = {"ca": "the cluster's CA", "etcd-ca": "etcd's CA", "front-proxy-ca": "the front proxy's CA"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +84,6 @@ class Trust:
     """The CA certificates that verify a pair, by the pair's path."""
     files: Sequence[TrustFile]
     """The CA files that are not at fault."""
-    unread: bool
-    """Whether the caller may not read a CA file."""
-    by_name: Sequence[Pair]
-    """The pairs that an API server shows by name."""
 
 
 def judge_trust(by: Verifiers) -> Trust:
@@ -106,25 +101,23 @@ def judge_trust(by: Verifiers) -> Trust:
     for file, _ in broken:
         pairs = [pair for one, pair in broken if one == file]
         if file.path not in findings and _is_at_fault(file, pairs, good, readable, by):
-            findings[file.path] = _wrong_file(file, pairs[0], by)
+            findings[file.path] = _wrong_file(file, pairs[0])
     for file, pair in broken:
         if file.path not in findings:
-            faults.setdefault(pair.path, _stranger(pair, file.certificates, file.row))
+            faults.setdefault(pair.path, stranger(pair, file.certificates, file.row))
     for pair in readable:
         if pair.path not in faults and (fault := _by_given(pair, by)):
             faults[pair.path] = fault
         trusted[pair.path] = _trusted(pair, [file for file in good if file.path not in findings], by)
-    return Trust(tuple(findings.values()), faults, trusted, [file for file in good if file.path not in findings],
-                 any(file.unread for file in by.files), [pair for pair in readable if pair.serves("apiserver-sni")])
+    return Trust(tuple(findings.values()), faults, trusted, [file for file in good if file.path not in findings])
 
 
 def _file_fault(file: TrustFile, by: Verifiers) -> Finding | None:
     """What is wrong with a CA file by itself: a bundle may hold a CA of the past, if another certificate is good."""
-    faults = [ca_fault(file.path, file.owner, one, by.now) for one in file.certificates]
     if "#" in file.path and any(_are_same(one.certificates, file.certificates) for one in by.files
                                 if "#" not in one.path):
         return file.fault       # what is wrong with a copy of a CA file is said of that
-    return file.fault or (faults[0] if faults and all(faults) else None)
+    return file.fault or bundle_fault(file.path, file.owner, file.certificates, by.now)
 
 
 def _asked(pair: Pair, by: Verifiers) -> list[TrustFile]:
@@ -175,21 +168,10 @@ def _is_at_fault(file: TrustFile, pairs: Sequence[Pair], good: Sequence[TrustFil
         _fits(other, pair) for pair in readable for other in good if _are_same(other.certificates, file.certificates))
 
 
-def _wrong_file(file: TrustFile, pair: Pair, by: Verifiers) -> Finding:
-    names = [reading.subject_text(one) for one in file.certificates]
+def _wrong_file(file: TrustFile, pair: Pair) -> Finding:
     issuer = reading.issuer_text(pair.chain[0])
-    why = ", which has the same name but another key" if issuer in names else ""
-    return Finding(_file_cause(file), file.path, file.owner,
-                   f"CA {names[0]} is not {_called(file.row)} that signed {pair.path}{why}",
-                   got=fingerprint(file.certificates[0]), expected=issuer)
-
-
-def _called(row: str) -> str:
-    return CALLED.get(row, "the CA")
-
-
-def _file_cause(file: TrustFile) -> str:
-    return "kubeconfig-wrong-ca" if "#" in file.path else "unknown-authority"
+    return other_authority(file.path, file.owner, f"{called(file.row)} that signed {pair.path}", file.certificates,
+                           [issuer], issuer)
 
 
 def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) -> Finding | None:
@@ -203,9 +185,7 @@ def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) ->
     if not named & {*names} and (not file.row or others and any(
             _fits(file, pair) for pair in by.pairs if pair.chain)):
         return None
-    why = ", which has the same name but another key" if named & {*names} else ""
-    return Finding(_file_cause(file), file.path, file.owner, f"CA {names[0]} is not {_called(file.row)}{why}",
-                   got=fingerprint(file.certificates[0]), expected=fingerprint(given[0]))
+    return other_authority(file.path, file.owner, called(file.row), file.certificates, named, fingerprint(given[0]))
 
 
 def _by_given(pair: Pair, by: Verifiers) -> Finding | None:
@@ -216,7 +196,7 @@ def _by_given(pair: Pair, by: Verifiers) -> Finding | None:
             _fits(file, pair) and _against_given(file, by.files, by) is None
             for file in (*by.sure(pair), *by.likely(pair))):
         return None
-    return _stranger(pair, given, row)
+    return stranger(pair, given, row)
 
 
 def signer_row(pair: Pair) -> str:
@@ -224,14 +204,10 @@ def signer_row(pair: Pair) -> str:
     return next((signer for use in pair.purposes if use.row and (signer := find_profile(use.row).signer)), "")
 
 
-def _stranger(pair: Pair, expected: Certificates, row: str) -> Finding:
+def stranger(pair: Pair, expected: Certificates, row: str) -> Finding:
     """The finding for a certificate that another CA has signed."""
-    issuer = reading.issuer_text(pair.chain[0])
-    same = any(reading.is_named_issuer(one, pair.chain[0]) for one in expected)
     cause = next((purpose.cause for purpose in pair.purposes if purpose.verifiers), "unknown-authority")
-    why = "a CA of the same name, but with another key" if same else f"{issuer}, not by {_called(row)}"
-    return Finding(cause, pair.path, pair.row, f"certificate was signed by {why}", got=issuer,
-                   expected=reading.subject_text(expected[0]))
+    return signed_by_another(cause, pair.path, pair.row, row, pair.chain[0], expected)
 
 
 def _trusted(pair: Pair, good: Sequence[TrustFile], by: Verifiers) -> Certificates:

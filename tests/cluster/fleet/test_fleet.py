@@ -22,7 +22,7 @@ from kpki.cluster.observed.inventory import Found
 from kpki.cluster.plan.apply import apply
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.plan.plan import Plan, make_plan
-from kpki.cluster.rules import pair
+from kpki.cluster.rules import leaf
 from kpki.kubernetes import verdict
 from kpki.kubernetes.profiles import CA, ca_values, leaf_values
 from kpki.stages import certificates, der
@@ -107,7 +107,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def in_full(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """No short way from here on: every certificate is read and judged in full."""
-    return lambda: monkeypatch.setattr(pair, "_as_issued", lambda *words: None)
+    return lambda: monkeypatch.setattr(leaf, "_as_issued", lambda *words: None)
 
 
 def spoil(one: Fleet) -> Counter[str]:

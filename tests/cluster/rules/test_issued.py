@@ -12,8 +12,9 @@ from kpki.cluster.desired.description import example_description, load_cluster
 from kpki.cluster.desired.rows import Row, wanted_rows
 from kpki.cluster.rules import issued
 from kpki.cluster.rules.context import RowContext
+from kpki.cluster.rules.facts import Pair
 from kpki.cluster.rules.issued import Proved, is_as_issued, is_as_made
-from kpki.cluster.rules.leaves import leaf_faults, leaf_warnings
+from kpki.cluster.rules.pair import certificate_faults, pair_findings
 from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
 from kpki.stages import der
 from kpki.stages.certificates import Values, self_sign, sign
@@ -107,10 +108,10 @@ def test_what_kpki_makes_has_no_fault_in_full(algorithm: str) -> None:
     ca, key = make_ca(algorithm), public_key_der(make_key(algorithm))
     assert is_as_made(ca.certificate, CA) and not is_as_made(ca.certificate, ETCD_CA)
     for row in ROWS:
-        by = RowContext(node=row.host or "", now=NOW, authorities={row.profile.signer or "": [ca.certificate]},
-                        exact=True, sure=frozenset({row.profile.signer or ""}))
-        chain = [leaf(ca, row, key)]
-        assert [*leaf_faults("", chain, row, by), *leaf_warnings("", chain, row, by)] == []
+        by = RowContext(now=NOW, authorities={row.profile.signer or "": [ca.certificate]}, exact=True)
+        pair = Pair("", "", row.name, chain=[leaf(ca, row, key)])
+        asked = by.asked(pair, row)
+        assert [*pair_findings(pair, asked, certificate_faults(pair, asked))] == []
 
 
 def test_what_is_proved_is_bounded(ca: Authority, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def _wanted_names(profile: Profile, here: Situation) -> reading.Names:
     dns, addresses = wanted_names((kinds.get(profile.sans, ""),), here.inventory, here.node)
     if profile.sans == "apiserver":
         led = [host for _, _, host in led_beside(here.inventory)]
-        certified = certified_names(here.inventory)
+        certified = certified_names(here.pairs)
         for word in [host for host in led if host in certified] or led:
             (addresses if is_address(word) else dns).append(word)
     return reading.Names(tuple(dns), tuple(addresses))
@@ -131,7 +131,7 @@ def _certified_addresses(here: Situation) -> Iterator[str]:
 
 def _led_addresses(here: Situation) -> Iterator[str]:
     """Where the components beside an API server are led to: its own host's, as kubeadm has it."""
-    certified = certified_names(here.inventory)
+    certified = certified_names(here.pairs)
     for place in here.inventory.layout.places:
         kubeconfig = kubeconfig_of(here.inventory.found, place)
         if kubeconfig and place.server == "local" and place != here.inventory.layout.kubelet \
@@ -185,7 +185,7 @@ def server_url(place: Place, here: Situation) -> str:
     """The API server's URL: from the row's kubeconfig, else another one that leads the same way, else any."""
     others = sorted((one for one in here.inventory.layout.places if one.kubeconfig and one != place),
                     key=lambda one: one.server != place.server)
-    certified = certified_names(here.inventory)
+    certified = certified_names(here.pairs)
     for one in (place, *others):
         kubeconfig = kubeconfig_of(here.inventory.found, one)
         if kubeconfig and kubeconfig.server.isprintable() and kubeconfig.server.startswith("https://") \

@@ -1,0 +1,174 @@
+"""What keeps client-go from using a kubeconfig, where it leads, and what a row asks of one beside that."""
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from .authorities import stranger
+from .certificate import bundle_fault
+from .context import RowContext
+from .facts import Pair, row_of
+from .issued import Proved
+from .judged import Judged, Look, exposed
+from .leaf import judge_pair
+from .names import certified_names, led_beside
+from ..desired.rows import Row
+from ..finding import Finding
+from ..observed.contents import read_certificates, readable
+from ..observed.inventory import Found, Inventory, named_path
+from ..observed.use import Use
+from ... import pem
+from ...errors import InputError
+from ...kubernetes.kubeconfig import (Kubeconfig, KubeconfigError, Material, dump_kubeconfig, load_kubeconfig,
+                                      same_kubeconfig)
+from ...kubernetes.profiles import NODE_PREFIX
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+_NOTHING = Material()
+_AUTHORITY, _CERTIFICATE, _KEY = "certificate-authority", "client-certificate", "client-key"
+
+
+def kubeconfig_faults(inventory: Inventory, pairs: Sequence[Pair]) -> Iterator[Finding]:
+    """What is wrong with the kubeconfigs that components read, but for the *pairs* and CAs in them."""
+    uses: dict[str, list[Use]] = {}
+    for use in inventory.uses:
+        if use.part == "kubeconfig" and not inventory.look(use.path).missing:
+            uses.setdefault(use.path, []).append(use)
+    for path, readers in uses.items():
+        yield from _faults(inventory, path, readers)
+    yield from _misled(inventory, pairs, uses)
+
+
+def _faults(inventory: Inventory, path: str, readers: Collection[Use]) -> Iterator[Finding]:
+    found, row, components = inventory.look(path), row_of([*readers]), {use.component for use in readers}
+    if any(use.purpose == "webhook-client" for use in readers):     # it may lack a context
+        finding = readable(found, row)[1]
+        yield from [finding] if finding else []
+        return
+    servers = [server for running in inventory.running for name in ("master", "api-servers")
+               if running.component in components and (server := running.value(name))]
+    kubeconfig, finding = _read(found, row, next(iter(servers), ""))
+    if kubeconfig is None:
+        yield from [finding] if finding else []
+        return
+    bootstrap = any(use.purpose == "kubelet-bootstrap" for use in readers)
+    yield from _lacking(kubeconfig, path, row, [*[_CERTIFICATE] * (not kubeconfig.other_means and not bootstrap),
+                                                *[_AUTHORITY] * inventory.started.isdisjoint(components)])
+    yield from _astray(kubeconfig, path, row, None)
+
+
+def _read(found: Found, row: str, server: str = "") -> tuple[Kubeconfig | None, Finding | None]:
+    """The kubeconfig of a file, or why there is none; neither for a file that the caller may not read."""
+    data, finding = readable(found, row)
+    if data is None:
+        return None, finding
+    try:
+        return load_kubeconfig(data, server=server), None
+    except InputError as error:
+        where = f"{found.path}#{error.where}" if isinstance(error, KubeconfigError) else found.path
+        return None, Finding("kubeconfig-broken", where, row, error.message)
+
+
+def _lacking(kubeconfig: Kubeconfig, path: str, row: str, parts: Container[str]) -> Iterator[Finding]:
+    """The findings for those of the *parts* that a kubeconfig neither embeds nor names."""
+    for part, material, kind, name in (
+            (_AUTHORITY, kubeconfig.authority, "cluster", kubeconfig.cluster_name),
+            (_CERTIFICATE, kubeconfig.certificate, "user", kubeconfig.user_name),
+            (_KEY, kubeconfig.key, "user", kubeconfig.user_name)):
+        if part in parts and material == _NOTHING:
+            yield Finding("kubeconfig-broken", f"{path}#{kind}s/{name}", row, f"{kind} {name!r} has no {part}")
+
+
+def _astray(kubeconfig: Kubeconfig, path: str, row: str, servers: Container[str] | None,
+            expected: str = "") -> Iterator[Finding]:
+    """The finding for a kubeconfig that leads nowhere, or to none of the *servers*, where they are known."""
+    server, where = kubeconfig.server, f"{path}#clusters/{kubeconfig.cluster_name}"
+    try:
+        url = urlsplit(server)
+        host = url.hostname or "" if url.port != 0 else ""
+    except ValueError:
+        host = ""
+    if servers is None and not host:
+        yield Finding("kubeconfig-broken", where, row, f"{server!r} leads to no server")
+    elif servers is not None and host not in servers:
+        yield Finding("kubeconfig-broken", where, row, f"kubeconfig leads to {server}, which is no API server of this "
+                      "cluster", got=server, expected=expected)
+
+
+def _misled(inventory: Inventory, pairs: Sequence[Pair], uses: dict[str, list[Use]]) -> Iterator[Finding]:
+    """Of the components beside an API server, one that leads elsewhere than the other and the server's certificate."""
+    certified, led = certified_names(pairs), [*led_beside(inventory)]
+    if any(host in certified for _, _, host in led):
+        yield from (Finding("kubeconfig-broken", f"{path}#clusters/{found.cluster_name}", row_of(uses[path]),
+                            f"server is {host}, and the API server's certificate is not for that", got=host,
+                            expected=", ".join(sorted(certified)))
+                    for path, found, host in led if host not in certified)
+
+
+def judge_kubeconfig(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
+    """The kubeconfig of a row: it can be read, leads to this cluster, trusts its CA, and a pair of its own is right."""
+    path = row.place.kubeconfig
+    found = look(path)
+    kubeconfig, finding = _as_written(found.data or b"", row, by), None
+    if kubeconfig is None:
+        kubeconfig, finding = _read(found, row.name)
+    if kubeconfig is None:
+        return Judged((finding,) if finding else ())
+    user, cluster = f"{path}#users/{kubeconfig.user_name}", f"{path}#clusters/{kubeconfig.cluster_name}"
+    other_means = kubeconfig.other_means and not row.identity.user.startswith(NODE_PREFIX)
+    lacking = next(_lacking(kubeconfig, path, row.name, (_AUTHORITY, *[_CERTIFICATE, _KEY] * (not other_means))), None)
+    if lacking:
+        return Judged((lacking,))
+
+    def taken(material: Material, where: str) -> Found:
+        """What a component would load: the data itself, or the file that is named."""
+        return look(named_path(path, material.path or "")) if material.data is None else Found(where, material.data, 0)
+
+    judged, pair = Judged(pair_right=True), (kubeconfig.certificate, kubeconfig.key)
+    named = {named_path(path, material.path) if material.path else user for material in pair}
+    if kubeconfig.certificate != _NOTHING and named - {row.place.certificate, row.place.key}:
+        judged = judge_pair(row, taken(pair[0], user), taken(pair[1], user), by, proved)
+    authority = taken(kubeconfig.authority, cluster)
+    findings = [*judged.findings, *_astray(kubeconfig, path, row.name, by.servers,
+                                           row.kubeconfig.server if row.kubeconfig else "")]
+    if authority.path not in by.authority_paths:
+        findings += _authority_faults(authority, cluster, row, by)
+    if kubeconfig.key.data is not None or kubeconfig.token:
+        findings += exposed(found, row.name, "the token in it" if kubeconfig.token else "the key in it")
+    right = not any(fault.severity == "error" and fault.cause != "key-exposed" for fault in findings)
+    return replace(judged, findings=tuple(findings), kubeconfig_right=right)
+
+
+def _as_written(data: bytes, row: Row, by: RowContext) -> Kubeconfig | None:
+    """A kubeconfig that is just as kpki writes it, read in a fraction of the time; None for any other."""
+    trusted, place = by.trusted("ca"), row.place
+    if row.kubeconfig is None or not trusted:
+        return None
+    if place.by_path:
+        authority, certificate, key = (Material(path=f"/{path}") for path in (
+            by.authority_path("ca"), place.certificate, place.key))
+        named = replace(row.kubeconfig, authority=authority, certificate=certificate, key=key)
+        return named if data == dump_kubeconfig(named) else None
+    wanted = replace(row.kubeconfig, authority=Material(data=_bundle(tuple(trusted))))
+    pair = same_kubeconfig(data, wanted)
+    return pair and replace(wanted, certificate=Material(data=pair[0]), key=Material(data=pair[1]))
+
+
+@lru_cache(maxsize=1)
+def _bundle(certificates: tuple[Certificate, ...]) -> bytes:
+    return pem.dump_certificates(certificates)
+
+
+def _authority_faults(found: Found, where: str, row: Row, by: RowContext) -> Iterable[Finding]:
+    """Why a kubeconfig's CA is not the cluster's, or not good."""
+    certificates, finding = read_certificates(found, row.name)
+    if certificates:        # else nothing is known of a file that the caller may not read
+        finding = stranger(where, row.name, "ca", certificates, by.trusted("ca"), by)
+        if finding is None and not by.exact:
+            finding = bundle_fault(where, row.name, certificates, by.now)
+    return [finding] if finding else []
