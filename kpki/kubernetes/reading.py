@@ -170,6 +170,7 @@ def unreadable(certificate: Certificate) -> str | None:
     parts: dict[str, Callable[[], object]] = {
         PUBLIC_KEY: lambda: keys.public_key_der(certificate.public_key()),
         "dates": lambda: (certificate.not_valid_before_utc, certificate.not_valid_after_utc),
+        "signature": lambda: (certificate.tbs_certificate_bytes, certificate.signature),
         "subject": lambda: (certificate_subject(certificate), subject_text(certificate)),
         "issuer": lambda: issuer_text(certificate),
         "subjectAltName": lambda: names_of(extensions_of(certificate)),
