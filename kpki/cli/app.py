@@ -12,6 +12,7 @@ from .. import __version__
 from . import check, flags, help, init, kubeconfig, node, plan, script, show, terminal, uses
 from .command import HELP, Group, add, example
 from .parameters import take_text_as_it_is
+from ..errors import KpkiError
 
 _EPILOG = """Exit status: 0 done or nothing wrong, 1 the answer is no, 2 kpki could not do it.
 `kpki help COMMAND` shows the page of a command.
@@ -60,7 +61,7 @@ def run_app(argv: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":     # its message is the help page
             terminal.say(*error.format_message().split("\n"))
         else:
-            terminal.note(f"kpki: {error.format_message()}")
+            terminal.say_error(KpkiError(error.format_message()))
         return 2
     except typer.Abort:
         status = _INTERRUPTED

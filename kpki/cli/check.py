@@ -9,7 +9,7 @@ import typer
 
 from . import completion
 from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json
-from .terminal import note, put, short
+from .terminal import Line, Painted, note, put, short
 from .uses import table
 from .. import files
 from ..errors import InputError
@@ -95,16 +95,18 @@ def _document(finding: Finding) -> dict[str, object]:
             "remedy": list(finding.remedy)}
 
 
-def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+def _lines(findings: Sequence[Finding]) -> Iterator[Line]:
     told = set[tuple[str, ...]]()
     for finding in findings:
         where = f"{finding.host}: " if finding.host else ""
-        yield f"{finding.severity:<8} {finding.cause:<20} {where}{short(finding.path)}"
+        yield (Painted(f"{finding.severity:<8}", finding.severity),
+               f" {finding.cause:<20} {where}{short(finding.path)}")
         yield f"         {short(finding.message)}"
         if finding.remedy in told:
             yield "         (the same commands)"
         else:
-            yield from (f"         {'' if line.startswith('#') else '$ '}{line}" for line in finding.remedy)
+            yield from (f"         {line}" if line.startswith("#") else ("         ", Painted(f"$ {line}", "command"))
+                        for line in finding.remedy)
             told |= {finding.remedy} - {()}
 
 

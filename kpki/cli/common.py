@@ -4,17 +4,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from . import completion, terminal
-from .. import files
 from ..clock import utc_now
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from ..cluster.authority import Authority
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Say what happens and why, with the openssl commands.")]
@@ -95,19 +91,3 @@ def key_passphrase(passin: str | None, keys: Iterable[tuple[str, bytes]]) -> byt
         locked = next((path for path, data in keys if is_encrypted(data)), None)
         return ask_passphrase(f"Passphrase of {locked}:") if locked else None
     return said
-
-
-def read_authority(ca: str | None, ca_key: str | None, passin: str | None, now: datetime) -> Authority:
-    """The CA that the options name; a passphrase is asked for on a terminal where none is given."""
-    from ..cluster.authority import PASSPHRASE_HINT, load_authority
-    if not ca or not ca_key:
-        raise InputError("no CA: its certificate and its key are needed",
-                         hint="--ca CERT --ca-key KEY (or --example, to try it with a throw-away CA)")
-    key = files.read(ca_key)
-    passphrase = key_passphrase(passin, [(ca_key, key)])
-    try:
-        return load_authority(files.read(ca), key, passphrase=passphrase, now=now, names=(ca, ca_key))
-    except InputError as error:
-        if error.hint == "give it with -passin":    # openssl's option, which has one dash there
-            error.hint = PASSPHRASE_HINT
-        raise

@@ -10,11 +10,24 @@ from ..kubernetes.profiles import sans_text
 
 if TYPE_CHECKING:
     from ..cluster.authority import Authority
-    from ..cluster.users import Account
+    from ..cluster.users import Account, Answer
 
 
-def issue_steps(account: Account, authority: Authority, algorithm: str, ca: str, ca_key: str,
-                validity: timedelta) -> Iterator[str]:
+def steps(answer: Answer, *, embed: bool, out: str | None) -> Iterator[str]:
+    """The commands that an answer stands for."""
+    account, paths = answer.account, answer.paths
+    if answer.authority is not None:
+        yield from _issue_steps(account, answer.authority, answer.algorithm, paths[0], paths[1], answer.validity)
+        yield from _kubectl_steps(account, paths[0], "user.crt", "user.key", embed=True, out=out)
+    elif len(paths) > 1:
+        yield from _given_steps(*paths)
+        yield from _kubectl_steps(account, *paths, embed=embed, out=out)
+    else:
+        yield f"kpki kubeconfig prints what the workspace holds: {paths[0]}"
+
+
+def _issue_steps(account: Account, authority: Authority, algorithm: str, ca: str, ca_key: str,
+                 validity: timedelta) -> Iterator[str]:
     """The openssl commands that make a client's pair."""
     identity, (kind, _, size) = account.identity, algorithm.partition("-")
     parts = [f"/{field}={value}" for field, value in
@@ -38,15 +51,15 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{one}" if one in "/+\\" else one for one in text)
 
 
-def given_steps(ca: str, certificate: str, key: str) -> Iterator[str]:
+def _given_steps(ca: str, certificate: str, key: str) -> Iterator[str]:
     """The openssl commands that look at a pair."""
     yield "kpki kubeconfig looks at the pair, and names it in a document:"
     yield f"  openssl x509 -noout -pubkey -in {quote(certificate)}; openssl pkey -pubout -in {quote(key)}   # the same"
     yield f"  openssl verify -CAfile {quote(ca)} -purpose sslclient {quote(certificate)}"
 
 
-def kubectl_steps(account: Account, ca: str, certificate: str, key: str, *, embed: bool,
-                  out: str | None) -> Iterator[str]:
+def _kubectl_steps(account: Account, ca: str, certificate: str, key: str, *, embed: bool,
+                   out: str | None) -> Iterator[str]:
     """The four steps of the documentation's page (setup/best-practices/certificates, user accounts)."""
     names, ending = account.names, f" --kubeconfig={quote(out or 'user.conf')}"
     embedded = " --embed-certs=true" if embed else ""

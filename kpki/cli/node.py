@@ -1,31 +1,23 @@
 """`kpki node`: issue, request, sign, install."""
 from __future__ import annotations
 
-import os
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
 from . import completion
-from .command import HELP, add, example
+from .command import HELP, add, example as ending
 from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
-                     Server, Words, host_name, read_authority)
-from .. import files
+                     Server, Words, host_name, key_passphrase)
 from ..clock import utc_now
-from ..errors import InputError, about
-
-if TYPE_CHECKING:
-    from ..cluster.workspace import Told
-    from ..kubernetes.layouts import Layout
 
 app = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, context_settings=HELP,
     help="A node's certificate: issue, or request, sign and install it.",
-    epilog=example("kpki node issue worker-1 --example"))
+    epilog=ending("kpki node issue worker-1 --example"))
 
 _NODES = "nodes"
-_EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://192.0.2.10:6443"
 
 Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.nodes, help=(
     "The node's name, as `kubectl get nodes` shows it."))]
@@ -54,38 +46,17 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     name the files.
     """
     from . import telling
-    from ..cluster import workspace
-    from ..cluster.node import node as nodes
-    from ..cluster.node.example import ensure_example
-    words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
-    if example:
-        if ca or ca_key or out != _NODES:
-            raise InputError("--example has a CA and a folder of its own",
-                             hint="leave out --ca, --ca-key and --out, or --example")
-        out, address, server = f"{_EXAMPLE}/{_NODES}", address or [_EXAMPLE_ADDRESS], server or _EXAMPLE_SERVER
-    told = None if example else workspace.told(os.curdir, name, signer=_signer(row), host_name=host_name())
-    if told is not None:
-        address, dns = address or [*told.addresses], dns or [*told.dns]
-        server = server or (None if row else told.server)
-        ca, ca_key = (ca, ca_key) if ca or ca_key else (told.ca, told.ca_key)
-    node, chosen = nodes.node_of(name, address, dns), _layout(layout, told, os.path.join(out, name))
-    nodes.check_wishes(days=days, algorithm=algorithm, server=server)
-    if example:
-        ca, ca_key = ensure_example(_EXAMPLE, now, warnings)
-    authority = read_authority(ca, ca_key, passin, now)
-    folder, trees = _place(out)
-    with workspace.locked(folder, now):
-        made, wanted = nodes.issue_into(os.path.join(out, name), authority, node, row=row, server=server,
-                                        validity=_validity(days, told), algorithm=algorithm, layout=chosen.name,
-                                        now=now, warnings=warnings, cluster=told.cluster if told else None,
-                                        renew=renew)
-        packed = [files.File(f"{trees}/{name}.tar", files.pack(wanted, now=now, prefix=name), 0o600)] if archive else []
-        written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", wanted), *packed], trees=trees, now=now,
-                                  warnings=warnings)
+    from ..cluster.node.orders import Order, issue_order
+    words, warnings = Words(quiet=quiet), list[str]()
+    done = issue_order(
+        Order(name=name, addresses=address, dns=dns, server=server, ca=ca, ca_key=ca_key, days=days,
+              algorithm=algorithm, layout=layout, out=out),
+        row=row, renew=renew, archive=archive, example=example, passphrase=partial(key_passphrase, passin),
+        now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
-        words.say(*telling.issue_steps(made, authority, algorithm, ca or "", ca_key or "", _validity(days, told).days))
-    telling.issued(written, chosen, made, node, out=out, archive=archive, as_json=json, words=words)
+        words.say(*telling.issue_steps(done, algorithm))
+    telling.issued(done, archive=archive, as_json=json, words=words)
 
 
 def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
@@ -93,24 +64,14 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
             quiet: Quiet = False) -> None:
     """On the node: make a key, which stays, and a request for the CA."""
     from . import telling
-    from ..cluster import workspace
-    from ..cluster.node import node as nodes
-    words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
-    told = workspace.told(os.curdir, name, host_name=host_name())
-    node, chosen = nodes.node_of(name, address, dns), _layout(layout, told, os.path.join(out, name))
-    nodes.check_wishes(algorithm=algorithm)
-    folder, trees = _place(out)
-    with workspace.locked(folder, now):
-        there = files.look(folder, f"{trees}/{name}.csr").kind == "file"
-        key, csr = nodes.request_node(os.path.join(out, name), node, algorithm=algorithm, layout=chosen.name,
-                                      present=files.read(os.path.join(out, f"{name}.csr")) if there else None)
-        written = workspace.write(folder, [*nodes.below(f"{trees}/{name}", [key]),
-                                           files.File(f"{trees}/{name}.csr", csr, 0o644)], trees=trees, now=now,
-                                  warnings=warnings)
+    from ..cluster.node.orders import Order, request_order
+    words, warnings = Words(quiet=quiet), list[str]()
+    done = request_order(Order(name=name, addresses=address, dns=dns, algorithm=algorithm, layout=layout, out=out),
+                         now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
-        words.say(*telling.request_steps(node, algorithm))
-    telling.requested(written, chosen, node, out=out, as_json=json, words=words)
+        words.say(*telling.request_steps(done.node, algorithm))
+    telling.requested(done, as_json=json, words=words)
 
 
 def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
@@ -121,33 +82,15 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
     The names and addresses are those said here, never more because a request asks.
     """
     from . import telling
-    from .. import pem
-    from ..cluster import workspace
-    from ..cluster.node import node as nodes
-    words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
-    told = workspace.told(os.curdir, node, host_name=host_name())
-    if told is not None:
-        address, dns = address or [*told.addresses], dns or [*told.dns]
-        ca, ca_key = (ca, ca_key) if ca or ca_key else (told.ca, told.ca_key)
-    asked, chosen = nodes.node_of(node, address, dns), _layout(layout, told, os.path.join(out, node))
-    row = nodes.host_row(chosen, asked)
-    nodes.check_wishes(days=days)
-    nodes.check_addressed(asked, row)
-    folder, trees = _place(out)
-    data = files.read(csr)
-    authority = read_authority(ca, ca_key, passin, now)
-    with about(csr):
-        request = pem.load_csr(data)
-        answer = nodes.sign_node(request, authority, asked, layout=chosen.name, validity=_validity(days, told), now=now,
-                                 warnings=warnings)
-    with workspace.locked(folder, now):
-        written = workspace.write(folder, [files.File(f"{trees}/{node}.pem", answer, 0o644)], trees=trees, now=now,
-                                  warnings=warnings)
+    from ..cluster.node.orders import Order, sign_order
+    words, warnings = Words(quiet=quiet), list[str]()
+    done = sign_order(
+        Order(name=node, addresses=address, dns=dns, ca=ca, ca_key=ca_key, days=days, layout=layout, out=out), csr,
+        passphrase=partial(key_passphrase, passin), now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
-        words.say(*telling.sign_steps(row, authority, request, csr, ca or "", ca_key or "",
-                                      _validity(days, told).days))
-    telling.signed(written, asked, out=out, as_json=json, words=words)
+        words.say(*telling.sign_steps(done, csr))
+    telling.signed(done, as_json=json, words=words)
 
 
 def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None, server: Server = None,
@@ -157,60 +100,14 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
     What is replaced is kept under var/lib/kpki/backup. A kubeconfig that is there and right stays.
     """
     from . import telling
-    from ..cluster.node import installation
-    from ..cluster.node.node import check_wishes
-    from ..kubernetes.layouts import find_layout
-    from ..kubernetes.profiles import check_node_name
-    words, now, warnings = Words(quiet=quiet), utc_now(), list[str]()
-    name = check_node_name(_owner(root, source) if node is None else node)
-    check_wishes(server=server)
-    said = None if layout is None else find_layout(layout)
-    chosen, given = installation.read_source(source, said, root=root, key=key, node=name, server=server)
-    with about(source):
-        plan = installation.plan_install(given, root, name, layout=chosen, server=server, now=now)
-    written = installation.install(plan, root, now=now, warnings=warnings)
-    words.warn([*plan.warnings, *warnings])
+    from ..cluster.node.orders import install_order
+    words, warnings = Words(quiet=quiet), list[str]()
+    done = install_order(source, root=root, node=node, key=key, server=server, layout=layout, now=utc_now(),
+                         host_name=host_name(), warnings=warnings)
+    words.warn(warnings)
     if explain:
-        words.say(*telling.install_steps(plan, root))
-    telling.installed(written, plan, chosen, name, root=root, as_json=json, words=words)
-
-
-def _owner(root: str, source: str) -> str:
-    """Whose root it is. Raises InputError if nothing tells, or a file that may tell is not this user's to read."""
-    from ..cluster.observed.whose import owner_of
-    if name := owner_of(root, host_name=host_name(), source=source):
-        return name
-    raise InputError(f"{root}: whose root is this? A file that may tell is not this user's to read",
-                     hint="run the command as root, or say --node NAME")
-
-
-def _signer(row: str | None) -> str:
-    """The row of the CA that signs a row."""
-    from ..kubernetes.profiles import KUBELET, find_profile
-    return find_profile(row or KUBELET.name).signer or "ca"
-
-
-def _validity(days: int | None, told: Told | None) -> timedelta:
-    """How long a certificate is to be valid: as said, else as the description has it."""
-    from ..cluster.authority import DAYS, lasting
-    return told.cluster.validity if told and days is None else lasting(DAYS if days is None else days)
-
-
-def _layout(name: str | None, told: Told | None, tree: str) -> Layout:
-    """The layout that is said, else the description's, else the one that is there in the tree, else ssl."""
-    from ..cluster.observed.inventory import layout_there
-    from ..kubernetes.layouts import SSL, find_layout
-    if name is not None:
-        return find_layout(name)
-    return find_layout(told.cluster.layout) if told else layout_there(tree) or SSL
-
-
-def _place(out: str) -> tuple[str, str]:
-    """The workspace that a folder of trees lies in, and the folder's own name."""
-    folder, trees = os.path.split(os.path.abspath(out))
-    if not out or not trees:
-        raise InputError(f"{out or repr(out)}: not a folder for nodes' trees", hint=f"--out {_NODES}")
-    return os.path.relpath(folder), trees
+        words.say(*telling.install_steps(done.plan, root))
+    telling.installed(done, root=root, as_json=json, words=words)
 
 
 add(app, issue, "kpki node issue worker-1 --ca ca.pem --ca-key ca-key.pem \\",

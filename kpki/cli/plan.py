@@ -6,13 +6,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json, span_of
 from .terminal import put
-from .. import files
 from ..clock import utc_now
 
 if TYPE_CHECKING:
@@ -61,24 +61,17 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
 
     What is replaced is kept under backup/. Exit status 0: done; 1: something waits for a CA's key.
     """
-    from ..cluster import workspace
     from ..cluster.leaf_files import Step
     from ..cluster.plan.apply import apply as carry_out
-    from ..cluster.plan.of_workspace import plan_of
+    from ..cluster.plan.of_workspace import held_plan
     from ..cluster.plan.plan import Waiting
     words, now, waiting, warnings = Words(quiet=quiet), utc_now(), list[Waiting](), list[str]()
     before = None if renew_before is None else span_of("--renew-before", renew_before)
-    if not example:
-        workspace.description_path(folder)
-    with workspace.locked(folder, now):
-        if example:
-            workspace.ensure_example_description(folder, now, warnings)
-        cluster = workspace.read_cluster(folder, host_name=host_name())
-        planned = plan_of(folder, now=now, cluster=cluster, renew_before=before, passphrase=key_passphrase(
-            passin, ((path, files.read(path)) for path in workspace.ca_keys(folder, cluster))))
+    with held_plan(folder, example=example, renew_before=before, passphrase=partial(key_passphrase, passin), now=now,
+                   host_name=host_name(), warnings=warnings) as planned:
         if explain:
             _explain(planned, words)
-        with _progress(len(cluster.hosts), quiet=quiet) as done:
+        with _progress(len(planned.cluster.hosts), quiet=quiet) as done:
             steps = carry_out(planned, folder, now=now, done=done, waiting=waiting, warnings=warnings)
             written, made, changed = list[Step](), Made(), Changed()
             for step in steps:
@@ -138,24 +131,14 @@ def _explain(planned: Plan, words: Words) -> None:
 
 
 def _restarts(changed: Changed, planned: Plan) -> Iterator[str]:
-    """What is to be restarted once the files are in place, hosts with the same components in one; on a host whose files
-    have all been made nothing runs yet."""
-    from ..kubernetes.components import COMPONENTS
-    from ..kubernetes.restarts import components_of, restart_lines
-    hosts = dict[tuple[str, ...], list[str]]()
-    layout = planned.wanted.layout
-    for host in planned.cluster.hosts:
-        paths, roles = changed.get(host.name, set()), {"", *host.roles}
-        if not paths or paths >= {path for row in planned.wanted.of_host(host) for path in row.paths()}:
-            continue
-        running = {one.name for one in COMPONENTS if one.role in roles}
-        components = tuple(components_of(layout, paths, running))
-        if components:
-            hosts.setdefault(components, []).append(host.name)
-    for components, names in hosts.items():
+    """What is to be restarted once the files are in place."""
+    from ..cluster.plan.of_workspace import restarts
+    from ..kubernetes.restarts import restart_lines
+    static = planned.wanted.layout.static_pods
+    for components, names in restarts(planned, changed).items():
         where = f"{len(names)} hosts" if len(names) > _MOST_HOSTS else ", ".join(names)
         yield f"      then, on {where}:"
-        yield from (f"        {line}" for line in restart_lines(components, lambda _: layout.static_pods))
+        yield from (f"        {line}" for line in restart_lines(components, lambda _: static))
 
 
 def _made(made: Made) -> Iterator[str]:

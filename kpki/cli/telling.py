@@ -14,24 +14,21 @@ from .. import files
 from ..cluster.node.node import REQUEST_ALGORITHM
 from ..kubernetes.components import row_flags
 from ..kubernetes.layouts import Layout
-from ..kubernetes.profiles import KUBELET, Identity, Profile, leaf_extensions, sans_text
+from ..kubernetes.profiles import KUBELET, Identity, leaf_extensions, sans_text
 from ..kubernetes.restarts import components_of, restart_lines
 
 if TYPE_CHECKING:
-    from cryptography.x509 import CertificateSigningRequest
-
-    from ..cluster.authority import Authority
-    from ..cluster.desired.rows import Row
     from ..cluster.node.installation import Installation
     from ..cluster.node.node import Node
+    from ..cluster.node.orders import Done, Installed
 
 Written = Sequence[tuple[files.File, str]]
 _DONE = {"create": "made", "replace": "replaced", "keep": "right already"}
 
 
-def issued(written: Written, layout: Layout, row: Row, node: Node, *, out: str, archive: bool, as_json: bool,
-           words: Words) -> None:
+def issued(done: Done, *, archive: bool, as_json: bool, words: Words) -> None:
     """After `node issue`: the flags on stdout, and where to look and go on."""
+    written, layout, row, node, out = done.written, done.layout, done.row, done.node, done.out
     _result(written, layout, node.name, as_json=as_json, lines=row_flags(layout, row.place))
     if as_json:
         return
@@ -49,8 +46,9 @@ def issued(written: Written, layout: Layout, row: Row, node: Node, *, out: str, 
               f"         kpki node install {node.name}{ending} --node {node.name}")
 
 
-def requested(written: Written, layout: Layout, node: Node, *, out: str, as_json: bool, words: Words) -> None:
+def requested(done: Done, *, as_json: bool, words: Words) -> None:
     """After `node request`: the request's path on stdout."""
+    written, layout, node, out = done.written, done.layout, done.node, done.out
     _result(written, layout, node.name, as_json=as_json, lines=[os.path.join(out, f"{node.name}.csr")])
     if as_json:
         return
@@ -62,8 +60,9 @@ def requested(written: Written, layout: Layout, node: Node, *, out: str, as_json
               f"{addresses}{names}")
 
 
-def signed(written: Written, node: Node, *, out: str, as_json: bool, words: Words) -> None:
+def signed(done: Done, *, as_json: bool, words: Words) -> None:
     """After `node sign`: the answer's path on stdout."""
+    written, node, out = done.written, done.node, done.out
     _result(written, None, node.name, as_json=as_json, lines=[os.path.join(out, f"{node.name}.pem")])
     if as_json:
         return
@@ -72,9 +71,9 @@ def signed(written: Written, node: Node, *, out: str, as_json: bool, words: Word
               f"      kpki node install {node.name}.pem --node {node.name}")
 
 
-def installed(written: Written, plan: Installation, layout: Layout, node: str, *, root: str, as_json: bool,
-              words: Words) -> None:
+def installed(done: Installed, *, root: str, as_json: bool, words: Words) -> None:
     """After `node install`: the flags on stdout, what to restart, what another node's pair has left behind."""
+    written, plan, layout, node = done.written, done.plan, done.layout, done.node
     places = [layout.kubelet] if layout.kubelet in plan.places else plan.places
     flags = [flag for place in places for flag in row_flags(layout, place)]
     _result(written, layout, None, as_json=as_json, lines=dict.fromkeys(flags))
@@ -130,13 +129,14 @@ def _list(folder: str, rows: Iterable[tuple[str, int, str]]) -> Iterator[str]:
         yield f"  {_DONE[action]:<14} {mode:04o}  {os.path.join(folder, path)}"
 
 
-def issue_steps(row: Row, authority: Authority, algorithm: str | None, ca: str, ca_key: str, days: int) -> list[str]:
+def issue_steps(done: Done, algorithm: str | None) -> list[str]:
     """The openssl commands that `node issue` stands for."""
+    row, authority = done.row, done.authority
+    assert authority is not None    # what was issued has a signer
     algorithm = algorithm or authority.algorithm
     steps = ["kpki node issue makes a key, a request and a certificate, and says which files the kubelet must name:",
              *_key_steps(algorithm), *_request_steps(row.identity),
-             *_sign_steps(row.profile, row.identity, "worker.csr", ca, ca_key, days, authority.digest,
-                          rsa=algorithm.startswith("RSA"))]
+             *_sign_steps(done, "worker.csr", rsa=algorithm.startswith("RSA"))]
     if row.profile != KUBELET:
         return [line.replace("worker", row.name).replace("the kubelet must", "must") for line in steps]
     return [*steps,
@@ -150,13 +150,12 @@ def request_steps(node: Node, algorithm: str | None) -> list[str]:
             *_key_steps(algorithm or REQUEST_ALGORITHM), *_request_steps(node.identity)]
 
 
-def sign_steps(row: Row, authority: Authority, csr: CertificateSigningRequest, path: str, ca: str, ca_key: str,
-               days: int) -> list[str]:
+def sign_steps(done: Done, path: str) -> list[str]:
     """The openssl commands that `node sign` stands for."""
+    assert done.csr is not None     # what was signed is a request
     return ["kpki node sign looks at the request, and issues what a node may have, whatever the request says:",
             f"  openssl req -noout -text -verify -in {quote(path)}",
-            *_sign_steps(row.profile, row.identity, path, ca, ca_key, days, authority.digest,
-                         rsa=isinstance(csr.public_key(), RSAPublicKey))]
+            *_sign_steps(done, path, rsa=isinstance(done.csr.public_key(), RSAPublicKey))]
 
 
 def install_steps(plan: Installation, root: str) -> list[str]:
@@ -182,10 +181,10 @@ def _request_steps(identity: Identity) -> list[str]:
             "      " + f"-addext subjectAltName={names} " * bool(names) + "-out worker.csr"]
 
 
-def _sign_steps(profile: Profile, identity: Identity, csr: str, ca: str, ca_key: str, days: int, digest: str, *,
-                rsa: bool) -> list[str]:
+def _sign_steps(done: Done, csr: str, *, rsa: bool) -> list[str]:
     first, second, *rest = (quote(f"{name}={value}") if "'" in value else f"'{name}={value}'"
-                            for name, value in leaf_extensions(profile, identity, rsa=rsa))
+                            for name, value in leaf_extensions(done.row.profile, done.row.identity, rsa=rsa))
+    assert done.authority is not None
     return [f"  printf '%s\\n' {first} {second} \\", f"      {' '.join(rest)} > worker.ext",
-            f"  openssl x509 -req -in {quote(csr)} -CA {quote(ca)} -CAkey {quote(ca_key)} -days {days} -{digest} \\",
-            "      -extfile worker.ext -out worker.pem"]
+            f"  openssl x509 -req -in {quote(csr)} -CA {quote(done.ca)} -CAkey {quote(done.ca_key)} "
+            f"-days {done.days} -{done.authority.digest} \\", "      -extfile worker.ext -out worker.pem"]

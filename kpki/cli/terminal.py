@@ -5,18 +5,33 @@ what a terminal obeys, or a line end and words that look like kpki's own.
 """
 from __future__ import annotations
 
+import os
 import re
 import sys
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from ..errors import KpkiError
 
+_COLOURS = {"error": "\x1b[31m", "warning": "\x1b[33m", "command": "\x1b[36m"}
+_PLAIN = "\x1b[0m"
+_WARNING = "kpki: warning:"
 LONGEST = 200       # characters of a value
 _SENTENCE = 2000    # characters of a sentence: what is longer holds a value with spaces and commas
 _WORDS = re.compile("( )")
 _CLAUSES = re.compile("(, |: |; )")
 # Letters and marks that no terminal shows (Unicode's Default_Ignorable_Code_Point), though Python calls them printable.
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+
+
+class Painted(NamedTuple):
+    """A part of a line that has a colour on a terminal."""
+
+    text: str
+    colour: str
+    """A name of `_COLOURS`."""
+
+
+Line = str | tuple[str | Painted, ...]
 
 
 def printable(text: str) -> str:
@@ -46,9 +61,19 @@ def _write(stream: TextIO, *texts: str) -> None:
     stream.writelines(text.encode(encoding, "backslashreplace").decode(encoding) for text in texts)
 
 
-def put(*lines: str) -> None:
+def _shown(stream: TextIO, line: Line) -> str:
+    """A line as the stream gets it: escaped, and coloured if the stream is a terminal and nobody objects."""
+    if isinstance(line, str):
+        return f"{printable(line)}\n"
+    colours = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    parts = (part if isinstance(part, Painted) else Painted(part, "") for part in line)
+    return "".join(f"{_COLOURS[colour]}{printable(text)}{_PLAIN}" if colour and colours else printable(text)
+                   for text, colour in parts) + "\n"
+
+
+def put(*lines: Line) -> None:
     """The lines of a result, on standard output."""
-    _write(sys.stdout, *(f"{printable(line)}\n" for line in lines))
+    _write(sys.stdout, *(_shown(sys.stdout, line) for line in lines))
 
 
 def put_document(document: str | bytes) -> None:
@@ -57,14 +82,19 @@ def put_document(document: str | bytes) -> None:
     sys.stdout.buffer.write(document.encode("utf-8", "surrogateescape") if isinstance(document, str) else document)
 
 
-def say(*lines: str) -> None:
+def say(*lines: Line) -> None:
     """Words on standard error, which may be commands: nothing is cut."""
-    _write(sys.stderr, *(f"{printable(line)}\n" for line in lines))
+    _write(sys.stderr, *(_shown(sys.stderr, line) for line in lines))
 
 
 def note(*lines: str) -> None:
     """Sentences on standard error."""
-    say(*map(short, lines))
+    say(*(_marked(short(line), _WARNING, "warning") for line in lines))
+
+
+def _marked(line: str, mark: str, colour: str) -> Line:
+    """A line of kpki's own whose beginning has a colour, if it is *mark*."""
+    return (Painted(mark, colour), line.removeprefix(mark)) if line.startswith(mark) else line
 
 
 def prompt(question: str) -> None:
@@ -77,4 +107,6 @@ def prompt(question: str) -> None:
 
 def say_error(error: KpkiError) -> None:
     """An error and its hint, on standard error."""
-    note(f"kpki: {error.message}", *([f"kpki: hint: {error.hint}"] if error.hint else []))
+    say(_marked(short(f"kpki: {error.message}"), "kpki:", "error"))
+    if error.hint:
+        note(f"kpki: hint: {error.hint}")

@@ -1,7 +1,7 @@
 """A CA at work: its signing pair, checked before use, and the certificates it issues for rows of the table."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .. import pem
+from .. import files, pem
 from ..errors import InputError, RefusedError, about
 from ..kubernetes import reading
 from ..kubernetes.go.certificate import parse
@@ -37,6 +37,9 @@ ALGORITHMS: dict[str, dict[str, str | int]] = {
     "RSA-4096": {"algorithm": "RSA", "bits": 4096},
     "ECDSA-P256": {"algorithm": "EC", "curve": "P-256"}, "ECDSA-P384": {"algorithm": "EC", "curve": "P-384"},
 }
+
+# Asks for the passphrase of CA keys (path, PEM); None if none of them wants one.
+Passphrase = Callable[[Iterable[tuple[str, bytes]]], bytes | None]
 
 _RSA = (rsa.RSAPrivateKey, rsa.RSAPublicKey)
 _EC = (ec.EllipticCurvePrivateKey, ec.EllipticCurvePublicKey)
@@ -260,3 +263,18 @@ def plain_key(data: bytes) -> PrivateKeyTypes:
         raise InputError(f"no component can use the private key: {verdict.reason or 'it has more than two primes'}",
                          hint="kpki genpkey makes one that Kubernetes can use")
     return verdict.key
+
+
+def read_authority(ca: str | None, ca_key: str | None, *, passphrase: Passphrase, now: datetime) -> Authority:
+    """The CA in two files; see `load_authority`. Raises InputError if one of them is not named."""
+    if not ca or not ca_key:
+        raise InputError("no CA: its certificate and its key are needed",
+                         hint="--ca CERT --ca-key KEY (or --example, to try it with a throw-away CA)")
+    key = files.read(ca_key)
+    secret = passphrase([(ca_key, key)])
+    try:
+        return load_authority(files.read(ca), key, passphrase=secret, now=now, names=(ca, ca_key))
+    except InputError as error:
+        if error.hint != "give it with -passin":    # openssl's option, which has one dash there
+            raise
+        raise type(error)(error.message, hint=PASSPHRASE_HINT) from None

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .authority import Authority, day, issue, key_fault, load_bundle, make_key, plain_key, trusted_bundle
+from .authority import (DAYS, Authority, Passphrase, check_algorithm, day, issue, key_fault, lasting, load_bundle,
+                        make_key, plain_key, read_authority, trusted_bundle)
+from .desired.description import DEFAULT_NAME
 from .desired.rows import NODES_FOLDER, Row, Wanted, blank_kubeconfig, layout_of
-from .. import pem
-from ..errors import InputError, RefusedError, about
+from .workspace import DESCRIPTION, authority_paths, is_there, read_cluster
+from .. import files, pem
+from ..errors import FileError, InputError, RefusedError, about
 from ..kubernetes import reading
-from ..kubernetes.kubeconfig import Kubeconfig, Material, check_server, dump_kubeconfig
+from ..kubernetes.kubeconfig import Kubeconfig, Material, check_server, dump_kubeconfig, load_kubeconfig
 from ..kubernetes.layouts import KUBEADM, LAYOUTS
 from ..kubernetes.profiles import MASTERS_GROUP, Identity, Profile
 from ..stages import keys
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
     from .desired.description import Cluster
+    from ..files.tree import Action
 
 LONGEST = 64    # a commonName's and an organizationName's upper bound (RFC 5280, appendix A.1)
 KUBELET = "kubelet"     # the word for the kubelet's row, which each layout names for what else it is used as
@@ -187,3 +191,171 @@ def _nameable(path: str) -> str:
 
 def _who(user: str, groups: Sequence[str]) -> str:
     return repr(user) + (f" in {', '.join(map(repr, groups))}" if groups else " in no group")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a person wants in a kubeconfig; None, and nothing, is what the workspace or the CA says."""
+
+    user: str
+    """A row of the workspace, or any user's name."""
+    groups: Sequence[str] = ()
+    """The user's groups; with one of them *user* is never a row."""
+    node: str | None = None
+    """The host whose row it is."""
+    server: str | None = None
+    """The API server's URL."""
+    ca: str | None = None
+    """The path of the CA's certificate."""
+    ca_key: str | None = None
+    """The path of the CA's key."""
+    workspace: str | None = None
+    """The folder with cluster.yaml; None is the current folder, if it has one."""
+    days: int | None = None
+    """How long a new certificate is valid."""
+    algorithm: str | None = None
+    """The algorithm of a new key, a name of ALGORITHMS."""
+    certificate: str | None = None
+    """The path of a client's certificate that is there."""
+    key: str | None = None
+    """The path of that certificate's key."""
+    embed: bool = False
+    """Whether that pair is put in; else the document names the files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A kubeconfig, and how it came about."""
+
+    account: Account
+    """Whose it is."""
+    document: bytes
+    """The kubeconfig itself."""
+    paths: tuple[str, ...]
+    """The files behind it: the workspace's own document; the CA's and the pair's; or the CA's and its key's."""
+    authority: Authority | None = None
+    """The CA that issued a new pair; None if there is no new pair."""
+    algorithm: str = ""
+    """The algorithm of the new key."""
+    validity: timedelta = timedelta()
+    """How long the new certificate is to be valid."""
+
+
+def kubeconfig_of(order: Order, *, passphrase: Passphrase, now: datetime, host_name: str, here: str,
+                  warnings: list[str]) -> Answer:
+    """The kubeconfig that a person wants: the workspace's own, one for a pair that is there, or one with a new pair.
+
+    *here* is the current folder, absolute: paths that the document names start there. Raises InputError for an order
+    that contradicts itself or lacks something, FileError for a file that is not there.
+    """
+    pair = _given_pair(order)
+    validity = lasting(DAYS if order.days is None else order.days)
+    if order.algorithm is not None:
+        check_algorithm(order.algorithm)
+    folder, cluster = _workspace(order.workspace, host_name)
+    account = _account(order, cluster)
+    said = (order.server, order.ca, order.ca_key, order.days, order.algorithm)
+    present = _present(folder, account.path) if not pair and all(value is None for value in said) else None
+    if present is not None:
+        return Answer(account=account, document=present, paths=(os.path.join(folder, account.path),))
+    if pair:
+        paths = (_authority_paths(order, cluster, folder, signs=False)[0], *pair)
+        ca, certificate, key = ((path, files.read(path)) for path in paths)
+        document = given_kubeconfig(account, ca=ca, certificate=certificate, key=key, now=now,
+                                    folder=None if order.embed else here, warnings=warnings)
+        return Answer(account=account, document=document, paths=paths)
+    algorithm = order.algorithm
+    if cluster is not None:
+        validity, algorithm = cluster.validity if order.days is None else validity, algorithm or cluster.algorithm
+    paths = _authority_paths(order, cluster, folder, signs=True)
+    authority = read_authority(*paths, passphrase=passphrase, now=now)
+    document = issued_kubeconfig(authority, account, validity=validity, algorithm=algorithm, now=now, warnings=warnings)
+    return Answer(account=account, document=document, paths=paths, authority=authority,
+                  algorithm=algorithm or authority.algorithm, validity=validity)
+
+
+def write_kubeconfig(path: str, document: bytes, *, warnings: list[str]) -> Action:
+    """Write a kubeconfig to a file, mode 0600; what was done. Raises InputError if another document would be lost."""
+    entry = files.look_at(path)
+    present = files.read(path) if entry.kind == "file" else b""
+    if present and present != document:
+        raise InputError(f"{path}: it is there already, and is not overwritten",
+                         hint="another name, or remove it first")
+    if present and not entry.mode & 0o077:
+        return "keep"
+    files.write_output(path, document, private=True, warnings=warnings)
+    return "replace" if present else "create"
+
+
+def _given_pair(order: Order) -> tuple[str, ...]:
+    """The files of a pair that is there, none if a pair is to be made."""
+    given = tuple(path for path in (order.certificate, order.key) if path is not None)
+    if len(given) == 1:
+        raise InputError("a pair is a certificate and its key", hint="--client-certificate FILE --client-key FILE")
+    if given and (order.days is not None or order.algorithm is not None):
+        raise InputError("--days and --algorithm are for a pair that is made, and --client-certificate names one",
+                         hint="leave out the one or the other")
+    return given
+
+
+def _workspace(folder: str | None, host_name: str) -> tuple[str, Cluster | None]:
+    """The workspace that is named, else this folder, if it is one."""
+    here = folder if folder is not None else os.curdir
+    if folder is None and files.look(here, DESCRIPTION).kind == "missing":
+        return "", None
+    return "" if here == os.curdir else here, read_cluster(here, host_name=host_name)
+
+
+def _account(order: Order, cluster: Cluster | None) -> Account:
+    """Whose kubeconfig it is: a row's, or any user's."""
+    user, server = order.user, order.server
+    is_row = user in ROW_NAMES and not order.groups
+    if is_row and cluster is not None:
+        account = row_account(cluster, user, order.node)
+        return account if server is None else replace(
+            account, names=replace(account.names, server=check_server(server)))
+    if is_row:
+        raise InputError(f"{user} is a row of a workspace, and there is no cluster.yaml to say what is in it",
+                         hint="--workspace DIR; or --group G, and it is a user of that name")
+    if order.node is not None:
+        raise InputError(f"--node says which host's row is meant, and {user!r} is a user's name",
+                         hint=f"the rows: {', '.join(sorted(ROW_NAMES))}, without --group")
+    if server is None and cluster is None:
+        raise InputError("nothing tells the API server's URL",
+                         hint="--server https://ADDRESS:6443, or --workspace DIR")
+    server = cluster_server(cluster) if cluster is not None and server is None else server
+    return user_account(user, order.groups, server=server or "", cluster_name=cluster.name if cluster else DEFAULT_NAME)
+
+
+def _present(folder: str, path: str) -> bytes | None:
+    """The document that the workspace holds, None if there is none. Raises InputError for one that is broken."""
+    if not path or files.look(folder or os.curdir, path).kind == "missing":
+        return None
+    place = os.path.join(folder, path)
+    data = files.read(place)
+    try:
+        with about(place):
+            load_kubeconfig(data)
+    except InputError as error:
+        raise InputError(error.message, hint="kpki apply puts it right") from None
+    return data
+
+
+def _authority_paths(order: Order, cluster: Cluster | None, folder: str, *, signs: bool) -> tuple[str, str]:
+    """The CA's files, those named, else the workspace's; the key's "" unless it is to sign."""
+    ca, ca_key = order.ca, order.ca_key
+    if ca is None:
+        if cluster is None:
+            raise InputError("no CA: its certificate and its key are needed",
+                             hint="--ca CERT --ca-key KEY, or --workspace DIR")
+        ca, key = authority_paths(cluster, folder)
+        ca_key = ca_key or key
+    if signs and ca_key is None:
+        raise InputError("no CA key, and a pair is to be issued",
+                         hint="--ca-key KEY; or --client-certificate and --client-key, if there is a pair")
+    found = (ca, ca_key or "") if signs else (ca, "")
+    for path in found:
+        if cluster is not None and path and not is_there(path):
+            raise FileError(f"{path}: the CA's file is not there",
+                            hint="kpki apply makes the CA; for one kept elsewhere: --ca CERT --ca-key KEY")
+    return found

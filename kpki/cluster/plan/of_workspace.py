@@ -2,14 +2,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from .plan import Plan, make_plan
+from ..authority import Passphrase
 from ..desired.description import Cluster
 from ..observed.inventory import Found
-from ..workspace import looker_in, read_cluster
+from ..workspace import ca_keys, description_path, ensure_example_description, locked, looker_in, read_cluster
 from ... import files
+from ...kubernetes.components import COMPONENTS
+from ...kubernetes.restarts import components_of
 
 
 def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None, passphrase: bytes | None = None,
@@ -24,3 +28,37 @@ def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None, passp
     return make_plan(cluster, look=look or looker_in(folder), now=now, passphrase=passphrase,
                      renew_before=renew_before,
                      read=lambda path: files.read(os.path.join(folder, path)))
+
+
+@contextmanager
+def held_plan(folder: str, *, example: bool = False, renew_before: timedelta | None = None, passphrase: Passphrase,
+              now: datetime, host_name: str, warnings: list[str]) -> Iterator[Plan]:
+    """The plan for a workspace, which no other kpki changes until the block ends: what `apply` works from.
+
+    *example* writes the built-in description first. Raises FileError if there is no description, or another one than
+    the example's.
+    """
+    if not example:
+        description_path(folder)
+    with locked(folder, now):
+        if example:
+            ensure_example_description(folder, now, warnings)
+        cluster = read_cluster(folder, host_name=host_name)
+        secret = passphrase((path, files.read(path)) for path in ca_keys(folder, cluster))
+        yield plan_of(folder, now=now, cluster=cluster, renew_before=renew_before, passphrase=secret)
+
+
+def restarts(plan: Plan, changed: Mapping[str | None, set[str]]) -> dict[tuple[str, ...], list[str]]:
+    """Which components read changed files (host → paths), and on which hosts, hosts with the same components in one.
+
+    On a host whose files have all been made nothing runs yet.
+    """
+    hosts = dict[tuple[str, ...], list[str]]()
+    for host in plan.cluster.hosts:
+        paths, roles = changed.get(host.name, set()), {"", *host.roles}
+        if not paths or paths >= {path for row in plan.wanted.of_host(host) for path in row.paths()}:
+            continue
+        running = {component.name for component in COMPONENTS if component.role in roles}
+        if components := tuple(components_of(plan.wanted.layout, paths, running)):
+            hosts.setdefault(components, []).append(host.name)
+    return hosts
