@@ -7,7 +7,6 @@ import typer
 
 from . import completion
 from .command import find
-from .man import manual
 from .terminal import put, put_document
 
 Words = Annotated[list[str], typer.Argument(metavar="COMMAND", autocompletion=completion.commands, help=(
@@ -19,6 +18,7 @@ def help(ctx: typer.Context, command: Words = [], man: Man = False) -> None:
     """Show the help page of a command."""
     page = find(ctx.parent, command)
     if man:
+        from .man import manual
         put_document(manual(page))
     else:
         put(*page.command.get_help(page).split("\n"))
