@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -13,8 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from kpki import pem
 from kpki.cluster.authority import Authority, example_authority, load_authority
 from kpki.cluster.desired.description import Cluster, load_cluster
-from kpki.cluster.users import (ROW_NAMES, Account, cluster_server, given_kubeconfig, issued_kubeconfig, row_account,
-                                user_account, user_kubeconfig)
+from kpki.cluster.users import (ROW_NAMES, Account, Answer, Order, cluster_server, given_kubeconfig, issued_kubeconfig,
+                                kubeconfig_of, row_account, user_account, user_kubeconfig, write_kubeconfig)
 from kpki.cluster.workspace import authority_paths
 from kpki.errors import InputError, KpkiError, RefusedError
 from kpki.kubernetes import reading
@@ -329,3 +330,37 @@ def test_a_file_that_cannot_be_named_is_put_in(make_pair: Callable[..., Pair]) -
     with pytest.raises(InputError, match="cannot name a file"):
         given_document(pair, names=names)
     assert load_kubeconfig(given_document(pair, names=names, embed=True)).certificate.data == pair.certificate
+
+
+def order_of(folder: Path, order: Order) -> Answer:
+    return kubeconfig_of(order, passphrase=lambda _: None, now=NOW, host_name="h", here=str(folder), warnings=[])
+
+
+def test_an_order_says_how_its_answer_came_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new pair has its CA in the answer; for a pair that is there the three files are named."""
+    monkeypatch.chdir(tmp_path)
+    for path, data in zip(("ca.pem", "ca-key.pem"), example_authority(NOW), strict=True):
+        (tmp_path / path).write_bytes(data)
+    order = Order(user="alice", server="https://10.0.0.10:6443", ca="ca.pem", ca_key="ca-key.pem")
+    issued = order_of(tmp_path, order)
+    assert issued.authority is not None and issued.paths == ("ca.pem", "ca-key.pem")
+    held = load_kubeconfig(issued.document)
+    (tmp_path / "a.pem").write_bytes(held.certificate.data or b"")
+    (tmp_path / "a-key.pem").write_bytes(held.key.data or b"")
+    given = order_of(tmp_path, replace(order, certificate="a.pem", key="a-key.pem"))
+    assert (given.authority, given.paths) == (None, ("ca.pem", "a.pem", "a-key.pem"))
+    assert load_kubeconfig(given.document).key.path == str(tmp_path / "a-key.pem")
+    with pytest.raises(InputError, match="a pair is a certificate and its key"):
+        order_of(tmp_path, replace(order, certificate="a.pem"))
+
+
+def test_a_kubeconfig_is_written_once(tmp_path: Path) -> None:
+    """The same document stays, an open mode is closed, and another document is not lost."""
+    path = tmp_path / "alice.conf"
+    assert write_kubeconfig(str(path), b"x", warnings=[]) == "create" and path.stat().st_mode & 0o777 == 0o600
+    assert write_kubeconfig(str(path), b"x", warnings=[]) == "keep"
+    path.chmod(0o644)
+    assert write_kubeconfig(str(path), b"x", warnings=[]) == "replace" and path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(InputError, match="is not overwritten"):
+        write_kubeconfig(str(path), b"y", warnings=[])
+    assert path.read_bytes() == b"x"
