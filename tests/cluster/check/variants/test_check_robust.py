@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kpki.cli.check import check
@@ -92,9 +93,12 @@ def judge(secrets: frozenset[str], path: Path, node: str | None = None) -> int:
     """The same by the command's own function, without the parser of its words: for many examples in a row."""
     def work() -> int:
         try:
-            return check(str(path), node)
+            check(str(path), node)
         except KpkiError:
             return 2
+        except typer.Exit as end:
+            return end.exit_code
+        return 0
     return told(secrets, work)[0]
 
 
