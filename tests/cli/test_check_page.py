@@ -1,4 +1,4 @@
-"""The page about `kpki check`, run as it stands; its table of causes is the program's."""
+"""The pages about `kpki check`, run as they stand; their table of causes is the program's."""
 from __future__ import annotations
 
 import json
@@ -16,11 +16,11 @@ from kpki.kubernetes.layouts import BOOTSTRAP, KUBELET_CURRENT, LAYOUT_NAMES
 from kpki.kubernetes.manifests import MANIFESTS
 from tests.cluster.check.matrix.test_matrix import ON_DISK
 
-PAGE = Path(__file__).parents[2] / "docs" / "check.md"
-TEXT = PAGE.read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT, CAUSES_TEXT = (DOCS / "check.md").read_text(), (DOCS / "causes.md").read_text()
 Story = tuple[Path, list[Any]]
 _ROW = re.compile(r"^\| `([a-z0-9-]+)`( †)? \| (.*) \|$", re.MULTILINE)
-_WORDS: dict[str, str] = dict(re.findall(r"^\| (\*\w+\*) \| (.*) \|$", TEXT, re.MULTILINE))
+_WORDS: dict[str, str] = dict(re.findall(r"^\| (\*\w+\*) \| (.*) \|$", CAUSES_TEXT, re.MULTILINE))
 
 
 def section(name: str) -> str:
@@ -29,22 +29,28 @@ def section(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def story(run_page: Callable[[Path], Story]) -> Story:
-    """The folder in which the page was run, and its steps."""
-    return run_page(PAGE)
+    """The folder in which the page about check was run, and its steps."""
+    return run_page(DOCS / "check.md")
 
 
-def test_the_page_says_what_happens(story: Story) -> None:
+@pytest.fixture(scope="module")
+def mending(run_page: Callable[[Path], Story]) -> Story:
+    """The folder in which the page about remedies was run, and its steps."""
+    return run_page(DOCS / "remedies.md")
+
+
+def test_the_pages_say_what_happens(story: Story, mending: Story) -> None:
     """Each command succeeds and prints, to the letter, what the page says."""
-    _, steps = story
-    assert len(steps) > 30
+    steps = [*story[1], *mending[1]]
+    assert len(steps) > 40
     for step in steps:
         assert step.printed == step.promised, step.command
         assert step.status == 0, step.command
 
 
-def test_each_situation_is_mended(story: Story) -> None:
+def test_each_situation_is_mended(mending: Story) -> None:
     """After each remedy the page checks again: in every situation a fault is seen first, and nothing wrong after it."""
-    _, steps = story
+    _, steps = mending
     for root in ("worker-1", "worker-2", "cluster", "cp-1"):
         told = [step.printed for step in steps if step.command.startswith(f"kpki check {root}")]
         faulty = ["error " in text for text in told]
@@ -53,13 +59,13 @@ def test_each_situation_is_mended(story: Story) -> None:
 
 def test_the_table_has_every_cause_in_order() -> None:
     """The causes of the page are those of the program, no more and no fewer."""
-    assert [slug for slug, _, _ in _ROW.findall(section("All causes"))] == [*CAUSES]
+    assert [slug for slug, _, _ in _ROW.findall(CAUSES_TEXT)] == [*CAUSES]
 
 
 @pytest.mark.parametrize("cause", ROWS, ids=lambda row: row.slug)
 def test_a_row_is_the_programs(cause: Cause) -> None:
     """Severity, meaning, look and remedy to the letter; the mark says that it does not show on disk."""
-    (mark, cells), = [(mark, cells) for slug, mark, cells in _ROW.findall(section("All causes")) if slug == cause.slug]
+    (mark, cells), = [(mark, cells) for slug, mark, cells in _ROW.findall(CAUSES_TEXT) if slug == cause.slug]
     severity, means, look, remedy = (
         _WORDS.get(cell, cell).replace("`", "").replace(r"\|", "|") for cell in re.split(r"(?<!\\) \| ", cells))
     assert (severity, means, look, remedy) == (cause.severity, cause.meaning, cause.look, cause.remedy)
