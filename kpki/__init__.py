@@ -1,84 +1,143 @@
 """kpki makes, checks and repairs the certificates of a Kubernetes cluster, one openssl step at a time.
 
-The front door: each name below is loaded from its room when it is first used, so that a program pays only for what it
-calls. Functions take and give values: no disk, no printing, no global state.
+The front door: each name is loaded from its room when it is first used, so that a program pays only for what it calls.
+Functions take and give values: no disk (but for `check_path` and `inspect_host`), no printing, no global state.
+A function raises TypeError, with the parameter's name, for a value of another type than its signature says, and
+InputError for a datetime without a zone.
+
+The names of `__all__` are public and stable: a change of them is announced one release before, by a warning. Modules
+below `kpki` are not public. docs/library-reference.md has every name.
 """
 from __future__ import annotations
 
 TYPE_CHECKING = False  # the name type checkers know: typing itself would cost every verb some milliseconds
 if TYPE_CHECKING:
-    from .cluster.authority import Authority, load_authority
-    from .cluster.check.check import Report, check
-    from .cluster.desired.description import Cluster, load_cluster
+    from .cluster.authority import Authority, Issued, load_authority
+    from .cluster.check.check import Report
+    from .cluster.check.check import check as check_path
+    from .cluster.desired.description import Cluster, ExternalEtcd, Given, Host, load_cluster
     from .cluster.desired.rows import Row, wanted_rows
     from .cluster.finding import Finding
-    from .cluster.node.node import issue_node
-    from .cluster.observed.hosts import inspect
-    from .cluster.observed.inventory import Inventory, Unread
-    from .cluster.plan.plan import Plan, make_plan
-    from .cluster.rules.host import check_node
+    from .cluster.leaf_files import Step
+    from .cluster.node.node import issue_node as issue_node_files
+    from .cluster.observed.hosts import inspect as inspect_host
+    from .cluster.observed.inventory import Found, Inventory, Unread
+    from .cluster.observed.use import Running, Use
+    from .cluster.plan.plan import Plan, Waiting, make_plan
+    from .cluster.rules.host import check_node as check_host
     from .errors import (AccessError, ConfigurationError, FileError, InputError, KpkiError, RefusedError,
                          UnsupportedError)
+    from .files.tree import File
+    from .kubernetes.kubeconfig import Kubeconfig, Material
+    from .kubernetes.layouts import Layout, Place
+    from .kubernetes.profiles import Identity, Profile
     from .kubernetes.verdict import KubernetesVerdict, verify_kubernetes
+    from .pem.blocks import Block
     from .pem.certificates import dump_certificate, dump_csr, load_certificate, load_certificates, load_csr
     from .pem.keys import dump_key, dump_public_key, load_key, load_public_key
-    from .stages.certificates import Values, req_x509, sign, x509_req
-    from .stages.config import Config, parse_config
-    from .stages.handshake import Handshake, handshake
+    from .stages.certificates import Values, req_x509, sign_certificate, x509_req
+    from .stages.config import Config, Setting, parse_config
+    from .stages.der import Extension
+    from .stages.handshake import Handshake, Side, handshake
     from .stages.keys import genpkey, genrsa
-    from .stages.names import Name, parse_subject
+    from .stages.names import Attribute, Name, parse_subject
     from .stages.requests import req_new
+    from .stages.strings import StringOptions
     from .stages.text.certificate import certificate_text, request_text
     from .stages.text.name import name_text
-    from .stages.verification.verify import Verdict, verify
+    from .stages.verification.verdicts import Fault, Verdict
+    from .stages.verification.verify import verify
+    check, inspect, sign, check_node, issue_node = (
+        check_path, inspect_host, sign_certificate, check_host, issue_node_files)
 
 __version__ = "0.1.0"
 
+# Room → the names that it has; `public=name` if the room calls the name otherwise.
 _ROOMS = {
-    "cluster.authority": "Authority load_authority",
-    "cluster.check.check": "Report check",
-    "cluster.desired.description": "Cluster load_cluster",
-    "cluster.rules.host": "check_node",
-    "cluster.observed.hosts": "inspect",
-    "cluster.observed.inventory": "Inventory Unread",
-    "cluster.finding": "Finding",
-    "cluster.node.node": "issue_node",
-    "cluster.plan.plan": "Plan make_plan",
+    "cluster.authority": "Authority Issued load_authority",
+    "cluster.check.check": "Report check_path=check",
+    "cluster.desired.description": "Cluster ExternalEtcd Given Host load_cluster",
     "cluster.desired.rows": "Row wanted_rows",
+    "cluster.finding": "Finding",
+    "cluster.leaf_files": "Step",
+    "cluster.node.node": "issue_node_files=issue_node",
+    "cluster.observed.hosts": "inspect_host=inspect",
+    "cluster.observed.inventory": "Found Inventory Unread",
+    "cluster.observed.use": "Running Use",
+    "cluster.plan.plan": "Plan Waiting make_plan",
+    "cluster.rules.host": "check_host=check_node",
     "errors": "AccessError ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
+    "files.tree": "File",
+    "kubernetes.kubeconfig": "Kubeconfig Material",
+    "kubernetes.layouts": "Layout Place",
+    "kubernetes.profiles": "Identity Profile",
     "kubernetes.verdict": "KubernetesVerdict verify_kubernetes",
+    "pem.blocks": "Block",
     "pem.certificates": "dump_certificate dump_csr load_certificate load_certificates load_csr",
     "pem.keys": "dump_key dump_public_key load_key load_public_key",
-    "stages.certificates": "Values req_x509 sign x509_req",
-    "stages.config": "Config parse_config",
-    "stages.handshake": "Handshake handshake",
+    "stages.certificates": "Values req_x509 sign_certificate x509_req",
+    "stages.config": "Config Setting parse_config",
+    "stages.der": "Extension",
+    "stages.handshake": "Handshake Side handshake",
     "stages.keys": "genpkey genrsa",
-    "stages.text.name": "name_text",
-    "stages.names": "Name parse_subject",
+    "stages.names": "Attribute Name parse_subject",
     "stages.requests": "req_new",
+    "stages.strings": "StringOptions",
     "stages.text.certificate": "certificate_text request_text",
-    "stages.verification.verify": "Verdict verify",
+    "stages.text.name": "name_text",
+    "stages.verification.verdicts": "Fault Verdict",
+    "stages.verification.verify": "verify",
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+_ROOM_OF = {name.partition("=")[0]: (room, name.rpartition("=")[2]) for room, names in _ROOMS.items()
+            for name in names.split()}
+# The names of 0.1 → what they are called now; they go with 0.3.
+_RENAMED = {"check": "check_path", "inspect": "inspect_host", "sign": "sign_certificate", "check_node": "check_host",
+            "issue_node": "issue_node_files"}
 
+# Grouped by noun.
 __all__ = [
-    "AccessError", "Authority", "Cluster", "Config", "ConfigurationError", "FileError", "Finding", "Handshake",
-    "InputError", "Inventory", "KpkiError", "KubernetesVerdict", "Name", "Plan", "RefusedError", "Report", "Row",
-    "Unread", "UnsupportedError", "Values", "Verdict", "certificate_text", "check", "check_node", "dump_certificate",
-    "dump_csr", "dump_key", "dump_public_key", "genpkey", "genrsa", "handshake", "inspect", "issue_node",
-    "load_authority", "load_certificate", "load_certificates", "load_cluster", "load_csr", "load_key",
-    "load_public_key", "make_plan", "name_text", "parse_config", "parse_subject", "req_new", "req_x509", "request_text",
-    "sign", "verify", "verify_kubernetes", "wanted_rows", "x509_req",
+    # a certificate authority, and what it issues
+    "Authority", "File", "Issued", "issue_node_files", "load_authority",
+    # a host and its faults
+    "Finding", "Found", "Inventory", "Report", "Running", "Unread", "Use", "check_host", "check_path", "inspect_host",
+    # a cluster and its plan
+    "Cluster", "ExternalEtcd", "Given", "Host", "Identity", "Kubeconfig", "Layout", "Material", "Place", "Plan",
+    "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan", "wanted_rows",
+    # verdicts on a certificate
+    "Fault", "Handshake", "KubernetesVerdict", "Side", "Verdict", "handshake", "verify", "verify_kubernetes",
+    # openssl's steps
+    "Attribute", "Config", "Extension", "Name", "Setting", "StringOptions", "Values", "certificate_text", "genpkey",
+    "genrsa", "name_text", "parse_config", "parse_subject", "req_new", "req_x509", "request_text", "sign_certificate",
+    "x509_req",
+    # keys, requests and certificates as PEM or DER
+    "Block", "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "load_certificate", "load_certificates",
+    "load_csr", "load_key", "load_public_key",
+    # errors
+    "AccessError", "ConfigurationError", "FileError", "InputError", "KpkiError", "RefusedError", "UnsupportedError",
 ]
 
+if not TYPE_CHECKING:       # a type checker that sees it takes every name for one of kpki's
+    def __getattr__(name):
+        from importlib import import_module
+        if name in _RENAMED:
+            import warnings
+            warnings.warn(f"kpki.{name} is called kpki.{_RENAMED[name]} now", DeprecationWarning, stacklevel=2)
+            return getattr(import_module(__name__), _RENAMED[name])
+        if name not in _ROOM_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        room, inner = _ROOM_OF[name]
+        value = getattr(import_module(f".{room}", __name__), inner)
+        if not isinstance(value, type):
+            value = _public(value, name)
+        globals()[name] = value
+        return value
 
-def __getattr__(name: str) -> object:
-    from importlib import import_module
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f".{_ROOM_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
+    def _public(function, name):
+        """A function of a room as the library gives it: with its public name, and its arguments checked."""
+        from .arguments import checked
+        public = checked(function)
+        public.__module__, public.__name__, public.__qualname__ = __name__, name, name
+        return public
 
 
 def __dir__() -> list[str]:

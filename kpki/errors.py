@@ -9,7 +9,8 @@ KpkiError                  the one base, never raised itself
 └── UnsupportedError       openssl can do it, kpki does not
 
 A message names the file where one is known, then the fact, in lower case and without a full stop; *hint* is the next
-step for the person who reads it. A caller that knows more (the file's name) adds it with `about`.
+step for the person who reads it, and `str(error)` has both. A caller that knows more (the file's name) adds it with
+`about`.
 """
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ class KpkiError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return self.message
+        return f"{self.message} (hint: {self.hint})" if self.hint else self.message
 
 
 class InputError(KpkiError, ValueError):

@@ -21,10 +21,11 @@ TREE: Sources = {
 }
 
 # Room → the other rooms it may import. "front" is kpki/__init__.py: a table of the library's names.
-BELOW_CLUSTER = {"errors", "pem", "clock", "documents", "stages", "kubernetes", "files"}
+BELOW_CLUSTER = {"errors", "arguments", "pem", "clock", "documents", "stages", "kubernetes", "files"}
 BELOW_CLI = BELOW_CLUSTER | {"cluster", "doctor", "lessons"}
 ARROWS = {
     "errors": set[str](),
+    "arguments": {"errors"},
     "pem": {"errors"},
     "files": {"errors"},
     "clock": set[str](),

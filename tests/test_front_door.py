@@ -1,29 +1,37 @@
-"""kpki/__init__.py: the library's names, each loaded from its room on first use; and the README's own example."""
+"""kpki/__init__.py: the library's names, each loaded from its room on first use, and what a caller may give."""
 from __future__ import annotations
 
 import ast
+import pickle
 import re
 import subprocess
 import sys
+import typing
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import kpki
+from kpki.arguments import resolved
 
 TOP = Path(__file__).parent.parent
 SOURCE = (TOP / "kpki/__init__.py").read_text()
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
-def names_for_type_checkers() -> dict[str, str]:
-    """Name → room, as the imports under TYPE_CHECKING have it."""
-    return {alias.name: node.module or "" for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.ImportFrom)
-            if node.level for alias in node.names}
+def names_for_type_checkers() -> dict[str, tuple[str, str]]:
+    """Name → room and name there, as the imports under TYPE_CHECKING have them."""
+    return {alias.asname or alias.name: (node.module or "", alias.name)
+            for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.ImportFrom)
+            if node.level for alias in node.names if alias.name not in ("import_module", "checked")}
 
 
 def test_every_name_stands_in_the_table_in_all_and_for_type_checkers() -> None:
-    """The three lists of the front door are one list, sorted."""
-    assert kpki.__all__ == sorted(kpki._ROOM_OF)
+    """The three lists of the front door are one list."""
+    assert sorted(kpki.__all__) == sorted(kpki._ROOM_OF)
     assert names_for_type_checkers() == kpki._ROOM_OF
     assert set(kpki.__all__) <= set(dir(kpki))
 
@@ -32,14 +40,37 @@ def test_every_name_stands_in_the_table_in_all_and_for_type_checkers() -> None:
 def test_a_name_comes_from_its_room(name: str) -> None:
     """What the front door gives is defined where the table says, and says what it is for."""
     value = getattr(kpki, name)
-    assert value.__module__ in (f"kpki.{kpki._ROOM_OF[name]}", "kpki.stages.verification.verdicts")
+    inner = getattr(value, "__wrapped__", value)
+    assert (inner.__module__, inner.__name__) == (f"kpki.{kpki._ROOM_OF[name][0]}", kpki._ROOM_OF[name][1])
+    assert value.__name__ == name
     assert value.__doc__
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     """A slip of the pen is told as Python tells it."""
     with pytest.raises(AttributeError, match="no attribute 'genras'"):
-        kpki.genras  # noqa: B018
+        getattr(kpki, "genras")  # noqa: B009
+
+
+def test_a_type_checker_refuses_an_unknown_name(tmp_path: Path) -> None:
+    """mypy knows every public name and no other, the former names among them."""
+    def mypy(text: str) -> int:
+        program = tmp_path / "program.py"
+        program.write_text(text)
+        command: list[str | Path] = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path, program]
+        return subprocess.run(command, cwd=TOP, capture_output=True, check=False).returncode
+
+    names = ", ".join((*kpki.__all__, *kpki._RENAMED))
+    assert [mypy(f"from kpki import {names}\n"), mypy("from kpki import nonsense\n")] == [0, 1]
+
+
+@pytest.mark.parametrize(("former", "name"), kpki._RENAMED.items())
+def test_a_former_name_warns(former: str, name: str) -> None:
+    """A name of the release before is the same function, and says what it is called now."""
+    with pytest.warns(DeprecationWarning, match=f"kpki.{former} is called kpki.{name} now") as told:
+        assert getattr(kpki, former) is getattr(kpki, name)
+    assert told[0].filename == __file__
+    assert former not in kpki.__all__
 
 
 def test_importing_kpki_loads_no_room() -> None:
@@ -58,3 +89,147 @@ def test_the_example_of_the_readme_runs() -> None:
                           input=made.stdout, capture_output=True, check=True).stdout.decode()
     for fact in ("O = system:nodes, CN = system:node:worker-1", "DNS:worker-1", "TLS Web Client Authentication"):
         assert fact in read
+    assert len(code[0].split("\n\n")[0].splitlines()) + len(code[0].split("\n\n")[1].splitlines()) <= 5
+
+
+def test_the_check_of_the_readme_is_real(run_page: Callable[[Path], tuple[Path, list[Any]]]) -> None:
+    """What the README shows of a check is what the command prints."""
+    _, steps = run_page(TOP / "README.md")
+    assert [step.printed for step in steps] == [step.promised for step in steps]
+    assert [step.command.split()[0] for step in steps] == ["kpki", "rm", "kpki"]
+
+
+# What a caller gives
+
+def test_a_function_can_be_sent_to_another_process() -> None:
+    """pickle finds a public function by its public name."""
+    assert pickle.loads(pickle.dumps(kpki.check_path)) is kpki.check_path
+
+
+KEY = kpki.genpkey("EC", curve="P-256")
+CA = kpki.req_x509(KEY, subject="/CN=kubernetes", days=3650, now=NOW)
+AUTHORITY = kpki.Authority(CA, KEY)
+Call = Callable[[Any], object]
+TIMES: list[Call] = [
+    lambda now: kpki.req_x509(KEY, subject="/CN=x", now=now),
+    lambda now: kpki.x509_req(kpki.req_new(KEY, subject="/CN=x"), CA, KEY, now=now),
+    lambda now: kpki.verify(CA, [CA], now=now),
+    lambda now: kpki.verify_kubernetes(CA, [CA], purpose="any", now=now),
+    lambda now: kpki.load_authority(kpki.dump_certificate(CA), kpki.dump_key(KEY), now=now),
+    lambda now: AUTHORITY.issue_node("w", addresses=["10.0.0.1"], now=now),
+    lambda now: kpki.Authority.create("x", now=now),
+]
+
+
+@pytest.mark.parametrize("call", TIMES)
+def test_a_time_has_a_zone(call: Call) -> None:
+    """A datetime without a zone is refused, in whatever zone the host is; one with a zone is accepted."""
+    with pytest.raises(kpki.InputError, match="^now is a time without a zone: 2026-01-01 12:00:00"):
+        call(datetime(2026, 1, 1, 12))
+    call(datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=9))))
+
+
+@pytest.mark.parametrize("name", [name for name in kpki.__all__ if "now" in resolved(getattr(kpki, name))
+                                  and not isinstance(getattr(kpki, name), type)])
+def test_now_has_a_default(name: str) -> None:
+    """No caller has to say what time it is."""
+    assert type(None) in typing.get_args(resolved(getattr(kpki, name))["now"])
+
+
+WRONG: list[tuple[Call, str]] = [
+    (lambda one: kpki.genrsa("2048"), "bits is a str, expected int"),    # type: ignore[arg-type]
+    (lambda one: kpki.genrsa(True), "bits is a bool, expected int"),
+    (lambda one: kpki.load_key("PEM"), r"data is a str, expected bytes \| Block"),   # type: ignore[arg-type]
+    (lambda one: kpki.dump_key(CA), "key is a Certificate, expected PrivateKeyTypes"),  # type: ignore[arg-type]
+    (lambda one: kpki.req_new(KEY, addext="x=y"), r"addext is a str, expected Sequence\[str\]"),
+    (lambda one: kpki.verify(CA, [b""]),   # type: ignore[list-item]
+     r"roots is a list, expected Iterable\[Certificate\]"),
+    (lambda one: kpki.verify_kubernetes(CA, CA), "roots is a Certificate, expected Iterable"),  # type: ignore[arg-type]
+    (lambda one: kpki.make_plan("cluster.yaml"), "cluster is a str, expected Cluster"),  # type: ignore[arg-type]
+    (lambda one: kpki.check_path(3), r"path is an int, expected str \| PathLike\[str\]"),  # type: ignore[arg-type]
+    (lambda one: kpki.Authority(CA, b""), "key is a bytes, expected PrivateKeyTypes"),  # type: ignore[arg-type]
+    (lambda one: kpki.Authority.create(None), "name is NoneType, expected str"),  # type: ignore[arg-type]
+    (lambda one: AUTHORITY.issue_node("w", addresses="10.0.0.1"), r"addresses is a str, expected Sequence\[str\]"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), WRONG)
+def test_a_value_of_another_type_is_named(call: Call, words: str) -> None:
+    """A TypeError has the parameter's name, what was given and what is expected."""
+    with pytest.raises(TypeError, match=f"^{words}"):
+        call(None)
+
+
+def test_a_public_key_is_an_object_or_its_der() -> None:
+    """Both certify the same key; bytes that are no key are refused."""
+    public_key = kpki.genpkey("EC").public_key()
+    csr = kpki.req_new(KEY, subject="/CN=x")
+    for given in (public_key, kpki.dump_public_key(public_key, encoding="DER")):
+        assert kpki.x509_req(csr, CA, KEY, public_key=given).public_key() == public_key
+    with pytest.raises(kpki.InputError):
+        kpki.x509_req(csr, CA, KEY, public_key=b"nonsense")
+
+
+@pytest.mark.parametrize(("subject", "words"), [
+    ("/0=system:nodes/CN=w", "subject name attribute '0' is unknown"),
+    ("/O=/CN=w", "subject name attribute 'O' has no value"),
+])
+def test_an_attribute_of_the_subject_is_never_dropped_in_silence(subject: str, words: str) -> None:
+    """The library refuses what openssl skips with a warning; whoever asks for the warnings gets openssl's way."""
+    csr, told = kpki.req_new(KEY, subject="/CN=x"), list[str]()
+    for call in (lambda: kpki.req_new(KEY, subject=subject), lambda: kpki.req_x509(KEY, subject=subject),
+                 lambda: kpki.x509_req(csr, CA, KEY, subject=subject), lambda: kpki.parse_subject(subject)):
+        with pytest.raises(kpki.InputError, match=f"^{words}"):
+            call()
+    assert kpki.req_new(KEY, subject=subject, warnings=told).subject.rfc4514_string() == "CN=w"
+    assert len(told) == 1
+
+
+def test_the_text_of_an_error_has_the_hint() -> None:
+    """Who prints an error gets the next step; an error without one is its message."""
+    assert str(kpki.InputError("no key", hint="make one")) == "no key (hint: make one)"
+    assert str(kpki.InputError("no key")) == "no key"
+
+
+PLAN = kpki.make_plan(kpki.load_cluster("""
+apiVersion: kpki/v1
+kind: Cluster
+nodes: [{name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.1]}]
+"""))
+SHOWN: list[tuple[object, str]] = [
+    (kpki.parse_subject("/O=a,b/CN= #x+OU=\\+"), r"Name('CN=\\ #x+OU=\\+,O=a\\,b')"),
+    (kpki.parse_subject("/emailAddress=a@b"), "Name('1.2.840.113549.1.9.1=a@b')"),
+    (kpki.File("pki/ca.key", kpki.dump_key(KEY), 0o600), "File('pki/ca.key', 0o600, 241 octets)"),
+    (kpki.Finding("key-exposed", "w.key", "kubelet", "mode 0644", host="w", remedy=("# as root", "chmod 0600 w.key")),
+     "Finding(error key-exposed, 'w: w.key': 'mode 0644', 1 commands)"),
+    (PLAN, "Plan('kubernetes', 1 hosts, 3 CAs, 0 unread)"),
+    (kpki.parse_config("[req]\ninput_password = hunter2"), "Config(sections default, req)"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), SHOWN)
+def test_a_repr_helps(value: object, text: str) -> None:
+    """Names as RFC 4514 writes them, modes in octal, counts of what is long."""
+    assert repr(value) == text
+
+
+SECRET = kpki.dump_key(KEY).splitlines()[1].decode()
+ISSUED = AUTHORITY.issue_node("w", addresses=["10.0.0.1"], key=KEY, now=NOW)
+
+
+@pytest.mark.parametrize("value", [
+    AUTHORITY, ISSUED, kpki.File("k", kpki.dump_key(KEY), 0o600), kpki.Found("k", kpki.dump_key(KEY)),
+    kpki.Inventory("/", PLAN.wanted.layout, {"k": kpki.Found("k", kpki.dump_key(KEY))}), PLAN.with_roots(),
+    kpki.Material(data=kpki.dump_key(KEY)),
+])
+def test_a_repr_shows_no_secret(value: object) -> None:
+    """Whatever holds a private key shows nothing of the key."""
+    assert "PRIVATE KEY" not in repr(value)
+    assert SECRET not in repr(value)
+
+
+def test_values_of_the_right_types_pass(tmp_path: Path) -> None:
+    """Iterators, subclasses, paths and None are accepted if a signature says so."""
+    assert kpki.verify(CA, iter([CA]), now=NOW).ok
+    assert kpki.verify_kubernetes(kpki.dump_certificate(CA, encoding="DER"), (CA,), purpose="any", now=NOW).ok
+    assert kpki.inspect_host(tmp_path).root == str(tmp_path)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .. import files, pem
+from ..arguments import check_arguments, checked
+from ..clock import utc_now
 from ..errors import InputError, RefusedError, about
 from ..kubernetes import reading
 from ..kubernetes.go.certificate import parse
 from ..kubernetes.go.der import GoError
 from ..kubernetes.private_key import judge_private_key
-from ..kubernetes.profiles import CA, Identity, Profile, ca_values, leaf_values
+from ..kubernetes.profiles import CA, KUBELET, Identity, Profile, ca_values, leaf_values, node_of
 from ..stages import keys
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     Key = PrivateKeyTypes | PublicKeyTypes
 
 BACKDATED = timedelta(minutes=5)    # as kubeadm does, for hosts whose clock is a little behind
-DAYS = 365      # that a certificate is valid where nobody says otherwise
+DAYS, CA_DAYS = 365, 3650       # that a certificate, and a CA's, is valid if nobody says otherwise
 SHORTEST_RSA = 2048
 _GO_HINT = "take the cluster's CA certificate; kpki verify -kubernetes -CAfile CA CERT says what Kubernetes takes"
 PASSPHRASE_HINT = "--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT"
@@ -46,12 +48,84 @@ _EC = (ec.EllipticCurvePrivateKey, ec.EllipticCurvePublicKey)
 
 
 @dataclass(frozen=True)
-class Authority:
-    """The certificate that signs, its *key*, and the *bundle* (PEM) that hosts are to trust."""
+class Issued:
+    """A certificate that a CA has issued, with its private key and the CA's certificates."""
 
     certificate: Certificate
+    """The certificate, to be shown before the CA's."""
     key: PrivateKeyTypes = field(repr=False)
-    bundle: bytes
+    """The certificate's private key."""
+    bundle: bytes = field(repr=False)
+    """The certificates of the CA (PEM), which the holder trusts."""
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority: the certificate that signs, and its private key.
+
+    Raises RefusedError if the certificate is not the key's, TypeError for values of other types.
+
+    >>> kpki.Authority(ca, ca_key).certificate.subject.rfc4514_string()
+    'CN=kubernetes'
+    """
+
+    certificate: Certificate
+    """The CA's certificate."""
+    key: PrivateKeyTypes = field(repr=False)
+    """The CA's private key."""
+    bundle: bytes = field(default=b"", repr=False)
+    """The certificates (PEM) that hosts are to trust; by default the CA's certificate alone."""
+
+    def __post_init__(self) -> None:
+        from ..stages import certificates
+        check_arguments(type(self), vars(self))
+        certificates.check_pair(self.certificate, self.key)
+        if not self.bundle:
+            object.__setattr__(self, "bundle", pem.dump_certificate(self.certificate))
+
+    @classmethod
+    @checked
+    def create(cls, name: str = CA.common_name, *, algorithm: str = "ECDSA-P256", days: int = CA_DAYS,
+               now: datetime | None = None) -> Authority:
+        """Make a CA with a new key, which signs itself: subject CN=*name*, extensions as kubeadm's CAs have.
+
+        *algorithm* is RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384. The CA is valid for *days* days from
+        *now* (None: the clock). Raises InputError for another algorithm, no name, or less than one day.
+
+        >>> kpki.Authority.create("etcd-ca").certificate.subject.rfc4514_string()
+        'CN=etcd-ca'
+        """
+        if not name:
+            raise InputError("a CA without a name", hint="kubeadm calls the cluster's CA kubernetes")
+        return make_authority(replace(CA, common_name=name), make_key(algorithm), validity=lasting(days),
+                              now=now or utc_now())
+
+    @checked
+    def issue_node(self, name: str, *, addresses: Sequence[str], dns: Sequence[str] = (), days: int = DAYS,
+                   algorithm: str | None = None, key: PrivateKeyTypes | None = None, now: datetime | None = None,
+                   warnings: list[str] | None = None) -> Issued:
+        """Issue a node's certificate: CN=system:node:*name*, O=system:nodes, for TLS servers and clients.
+
+        The certificate names *name*, the *addresses* (IP) and the *dns* names. *key* is an existing key; without one a
+        key of *algorithm* is made (None: the CA's own). The certificate is valid for *days* days from *now* (None: the
+        clock), and never longer than the CA: then a line is added to *warnings*. Raises InputError for what cannot be
+        a node's name, address, key or number of days, RefusedError for a CA that Kubernetes does not accept.
+
+        >>> node = kpki.Authority(ca, ca_key).issue_node("worker-1", addresses=["10.0.0.21"], now=now)
+        >>> node.certificate.subject.rfc4514_string()
+        'CN=system:node:worker-1,O=system:nodes'
+        """
+        node, moment = node_of(name, addresses, dns), now or utc_now()
+        if not node.addresses:
+            raise InputError(f"{name}: no address is given, and nobody reaches a node without an address")
+        if key is not None and (fault := key_fault(key.public_key())):
+            raise InputError(f"{name}: {fault}")
+        check_ca(self.certificate)
+        check_lasting([self.certificate], moment)
+        key = key or make_key(algorithm or self.algorithm)
+        certificate = issue(self, KUBELET, node.identity, key, validity=lasting(days), now=moment,
+                            warnings=[] if warnings is None else warnings)
+        return Issued(certificate, key, self.bundle)
 
     @property
     def digest(self) -> str:
@@ -75,14 +149,16 @@ def signing_digest(key: Key) -> str:
     return {384: "sha384", 521: "sha512"}.get(size, "sha256")
 
 
-def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes | None = None, now: datetime,
-                   names: tuple[str, str] = ("CA certificate", "CA key")) -> Authority:
-    """A CA from its files' bytes; of a bundle the signer is the certificate that matches the key.
+def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes | None = None,
+                   now: datetime | None = None, names: tuple[str, str] = ("CA certificate", "CA key")) -> Authority:
+    """A CA from the bytes of its files; of a bundle the signer is the certificate that matches the key.
 
-    *names* are the files'.
+    *passphrase* opens an encrypted key, *now* is the moment (None: the clock), *names* are the files' for messages.
+    Raises InputError for bytes that cannot be read, RefusedError for a pair that does not match, for a certificate that
+    is no CA, or for a CA whose time is over.
 
-    Raises InputError for bytes that cannot be read, RefusedError for a pair that does not match, that is no CA or whose
-    time is over.
+    >>> kpki.load_authority(kpki.dump_certificate(ca), kpki.dump_key(ca_key), now=now).algorithm
+    'ECDSA-P256'
     """
     with about(names[1]):
         key = judge_private_key(key_pem).key or pem.load_key(key_pem, passphrase)
@@ -95,7 +171,7 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
                            hint="take the key that lies beside this CA certificate")
     with about(names[0]):
         check_ca(signer)
-        check_lasting([signer], now)
+        check_lasting([signer], now or utc_now())
     return Authority(signer, key, pem.dump_certificates(bundle))
 
 
@@ -188,8 +264,9 @@ def issue(authority: Authority, profile: Profile, identity: Identity, key: Priva
     from ..stages import certificates       # which whoever only reads a CA does not need
     public_key = key if isinstance(key, bytes) else keys.public_key_der(key)
     values = leaf_values(profile, identity, rsa=_is_rsa(key))
-    return certificates.sign(values, public_key, authority.certificate, authority.key, digest=authority.digest,
-                             not_before=now - BACKDATED, not_after=not_after)
+    return certificates.sign_certificate(
+        values, public_key, authority.certificate, authority.key, digest=authority.digest,
+        not_before=now - BACKDATED, not_after=not_after)
 
 
 def make_authority(profile: Profile, key: PrivateKeyTypes, *, validity: timedelta, now: datetime) -> Authority:

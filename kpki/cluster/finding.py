@@ -29,6 +29,11 @@ class Finding:
     mild: bool = False
     """Whether the finding is a warning, whatever its cause usually is."""
 
+    def __repr__(self) -> str:
+        place = f"{self.host}: {self.path}" if self.host else self.path
+        return (f"Finding({self.severity} {self.cause}, {place!r}: {self.message!r}, "
+                f"{sum(not line.startswith('#') for line in self.remedy)} commands)")
+
     def __post_init__(self) -> None:
         if self.cause not in CAUSES:
             raise ValueError(f"unknown cause {self.cause!r}")

@@ -29,14 +29,15 @@ _ROOMS = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Load the module that defines *name*; raises AttributeError for any other name."""
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-    value: object = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:       # a type checker that sees it takes every name for one of this module's
+    def __getattr__(name):
+        """Load the module that defines *name*; raises AttributeError for any other name."""
+        if name not in _ROOMS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+        value = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

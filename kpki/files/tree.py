@@ -18,13 +18,11 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 
 from kpki.errors import FileError, InputError
-from kpki.files.disk import (
-    Path, disk, kind, not_durable, staged_for, staging_name, stem, sync_folder,
-)
+from kpki.files.disk import Path, disk, kind, not_durable, staged_for, staging_name, stem, sync_folder
 from kpki.files.looking import resolve
 from kpki.files.reading import LIMIT
 from kpki.files.rooted import Rooted
@@ -60,9 +58,12 @@ class File:
     """
 
     path: str
-    data: bytes = field(repr=False)  # it may be a private key
+    data: bytes
     mode: int
-    link: bool = field(default=False, repr=False)
+    link: bool = False
+
+    def __repr__(self) -> str:      # data may be a private key
+        return f"File({self.path!r}, 0o{self.mode:03o}, {len(self.data)} octets)"
 
     def __post_init__(self) -> None:
         check_relative(self.path)

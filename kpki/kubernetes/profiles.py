@@ -173,6 +173,31 @@ def check_address(text: str) -> str:
                          hint="an address like 10.0.0.21 or fd00::21, without a prefix length or port") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node: its *name*, and the *addresses* and further *dns* names that its certificate is to carry."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its DNS names, its own first."""
+        return (self.name, *(name for name in self.dns if name != self.name))
+
+    @property
+    def identity(self) -> Identity:
+        """What its certificate says."""
+        return identity_of(KUBELET, node=self.name, dns=self.names, addresses=self.addresses)
+
+
+def node_of(name: str, addresses: Sequence[str] = (), dns: Sequence[str] = ()) -> Node:
+    """A node from what a person says; raises InputError for a name or an address that cannot be one."""
+    return Node(check_node_name(name), tuple(dict.fromkeys(map(check_address, addresses))),
+                tuple(dict.fromkeys(map(check_dns_name, dns))))
+
+
 def subject_name(identity: Identity) -> Name:
     """The subject of a certificate: O before CN, as Kubernetes' own tools write it."""
     return _subject(tuple(identity.groups), identity.user)
@@ -202,8 +227,9 @@ def ca_extensions(profile: Profile) -> list[tuple[str, str]]:
 
 
 def ca_identity(profile: Profile) -> Identity:
-    """Whose a CA's certificate is."""
-    return Identity(profile.common_name, dns=(profile.common_name,))
+    """Whose a CA's certificate is: its name, which is a DNS name too if it can be one, as in kubeadm's CAs."""
+    name = profile.common_name
+    return Identity(name, dns=(name,) if _NODE_NAME.fullmatch(name) else ())
 
 
 def leaf_values(profile: Profile, identity: Identity, *, rsa: bool) -> Values:

@@ -68,6 +68,10 @@ def verify_kubernetes(certificate: Loaded | bytes, roots: Iterable[Loaded | byte
     client) or any; *hostname*, which may be an address, and *ip* are who it must be for; *now* is the moment (UTC,
     None: the clock). What is wrong with a certificate is a verdict; InputError is raised for an unknown purpose and
     for an *ip* that is no address.
+
+    >>> verdict = kpki.verify_kubernetes(certificate, [ca], hostname="worker-2", now=now)
+    >>> verdict.cause, verdict.reason
+    ('missing-san-dns', 'x509: certificate is valid for worker-1, not worker-2')
     """
     check_purpose(purpose)
     if ip is not None and parse_ip(ip) is None:

@@ -20,6 +20,9 @@ def load_csr(data: bytes, *, encoding: str | None = None) -> x509.CertificateSig
     """The first certificate signing request in PEM or DER (`req -in`, `-inform`), its signature unchecked.
 
     Raises InputError.
+
+    >>> kpki.load_csr(kpki.dump_csr(csr)).is_signature_valid
+    True
     """
     from cryptography.x509 import InvalidVersion, load_der_x509_csr
     der = first(data, CSR_LABELS, "certificate request", encoding)
@@ -34,12 +37,19 @@ def load_certificate(data: bytes, *, encoding: str | None = None) -> x509.Certif
     """The first certificate in PEM or DER (`x509 -in`, `-inform`). Raises InputError.
 
     A certificate that OpenSSL and Go read and cryptography does not is a stand-in for cryptography's own, see lenient.
+
+    >>> kpki.load_certificate(kpki.dump_certificate(ca)) == ca
+    True
     """
     return _certificate(first(data, CERTIFICATE_LABELS, "certificate", encoding))
 
 
 def load_certificates(data: bytes) -> list[x509.Certificate]:
-    """Every certificate of a PEM bundle, or the one of a DER file (`-CAfile`). Raises InputError for none."""
+    """Every certificate of a PEM bundle, or the one of a DER file (`-CAfile`). Raises InputError for none.
+
+    >>> len(kpki.load_certificates(kpki.dump_certificate(certificate) + kpki.dump_certificate(ca)))
+    2
+    """
     found = [one.der for one in blocks(data) if one.label in CERTIFICATE_LABELS]
     check_bundle(found)
     return [_certificate(der) for der in found or [first(data, CERTIFICATE_LABELS, "certificate", None)]]
@@ -79,12 +89,22 @@ def _certificate(der: bytes) -> x509.Certificate:
 
 
 def dump_csr(csr: x509.CertificateSigningRequest, *, encoding: str = "PEM", new_header: bool = False) -> bytes:
-    """A certificate signing request, PEM or DER; with *new_header* its label is NEW CERTIFICATE REQUEST (`-newhdr`)."""
+    """A certificate signing request, PEM or DER; with *new_header* its label is NEW CERTIFICATE REQUEST (`-newhdr`).
+
+    >>> kpki.dump_csr(csr).decode().splitlines()[0]
+    '-----BEGIN CERTIFICATE REQUEST-----'
+    """
     return _dump(csr, CSR_LABELS[new_header], encoding)
 
 
 def dump_certificate(certificate: x509.Certificate, *, encoding: str = "PEM") -> bytes:
-    """A certificate, PEM or DER."""
+    """A certificate, PEM or DER.
+
+    >>> kpki.dump_certificate(ca).decode().splitlines()[0]
+    '-----BEGIN CERTIFICATE-----'
+    >>> kpki.dump_certificate(ca, encoding="DER")[:1]
+    b'0'
+    """
     return _dump(certificate, CERTIFICATE_LABELS[0], encoding)
 
 

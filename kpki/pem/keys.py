@@ -24,6 +24,10 @@ def load_key(data: bytes | Block, passphrase: bytes | None = None, *, encoding: 
     *data* may be the block itself. *encoding* PEM or DER insists on that one (`-keyform`).
     Raises InputError: no key there, a broken one, a passphrase that is missing or wrong, an RSA key of over 16384 bits.
     Raises UnsupportedError for an RSA-PSS key, which would be written as a key of another kind.
+
+    >>> data = kpki.dump_key(key, passphrase=b"open sesame")
+    >>> kpki.load_key(data, b"open sesame").public_key() == key.public_key()
+    True
     """
     block = data if isinstance(data, Block) else _block(data, encoding)
     encrypted = block.label == "ENCRYPTED PRIVATE KEY" or is_encrypted(block.armour[:200])
@@ -124,7 +128,11 @@ def is_encrypted(key_pem: bytes) -> bool:
 
 
 def load_public_key(data: bytes, *, encoding: str | None = None) -> PublicKeyTypes:
-    """The first public key in PEM or DER (SubjectPublicKeyInfo, `-pubin`). Raises as `load_key` does."""
+    """The first public key in PEM or DER (SubjectPublicKeyInfo, `-pubin`). Raises as `load_key` does.
+
+    >>> kpki.load_public_key(kpki.dump_public_key(key.public_key())) == key.public_key()
+    True
+    """
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -146,6 +154,9 @@ def dump_key(key: PrivateKeyTypes, *, form: str = "pkcs8", passphrase: bytes | N
     """A private key as PEM or DER; *form* pkcs8 (what openssl 3 writes) or traditional (PKCS#1, SEC1).
 
     A passphrase encrypts it with AES-256. Raises InputError for a key that has no traditional form.
+
+    >>> kpki.dump_key(key, form="traditional").decode().splitlines()[0]
+    '-----BEGIN EC PRIVATE KEY-----'
     """
     from cryptography.hazmat.primitives import serialization
     formats = {"pkcs8": serialization.PrivateFormat.PKCS8,
@@ -162,6 +173,10 @@ def dump_key(key: PrivateKeyTypes, *, form: str = "pkcs8", passphrase: bytes | N
 
 
 def dump_public_key(key: PublicKeyTypes, *, encoding: str = "PEM") -> bytes:
-    """A public key as SubjectPublicKeyInfo, PEM or DER."""
+    """A public key as SubjectPublicKeyInfo, PEM or DER.
+
+    >>> kpki.dump_public_key(key.public_key()).decode().splitlines()[0]
+    '-----BEGIN PUBLIC KEY-----'
+    """
     from cryptography.hazmat.primitives import serialization
     return key.public_bytes(getattr(serialization.Encoding, encoding), serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -25,7 +25,7 @@ from .requests import Ask, Form, as_config, as_name, fill_form, request_extensio
 from .signatures import is_self_signed
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
 _SERIAL_BITS = 159
@@ -53,6 +53,9 @@ def req_x509(key: PrivateKeyTypes, *, config: str | Config | None = None, sectio
     counts from *now* (UTC, None: the clock), *serial_number* is `-set_serial` (None: 159 random bits).
     Without `-config` the extensions are SKI, AKI and basicConstraints critical CA:true; with none at all the
     certificate is version 1. Raises InputError for what openssl refuses.
+
+    >>> kpki.req_x509(ca_key, subject="/CN=kubernetes", days=3650).subject.rfc4514_string()
+    'CN=kubernetes'
     """
     form = fill_form(config, section=section, subject=subject, certificate_extensions=extensions, addext=addext,
                      digest=digest, utf8=utf8, ask=ask, warnings=warnings, attributes=False)
@@ -88,16 +91,21 @@ def lifetime(now: datetime, days: int) -> tuple[datetime, datetime]:
 def x509_req(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key: PrivateKeyTypes, *, days: int = 30,
              extfile: str | Config | None = None, extensions: str | None = None, copy_extensions: str = "none",
              digest: str = "sha256", serial_number: int | None = None, subject: str | Name | None = None,
-             public_key: bytes | None = None, now: datetime | None = None) -> Certificate:
+             public_key: PublicKeyTypes | bytes | None = None, now: datetime | None = None) -> Certificate:
     """Sign a request (openssl x509 -req -in CSR -CA CA -CAkey KEY -days N -extfile FILE -extensions SECTION).
 
     *ca_cert* None self-signs with *ca_key*, whose public half is then certified (`-signkey`). *extfile* is the text or
     value of a configuration, *extensions* its section (None: what its default section names, else that section itself).
-    *copy_extensions* is none, copy or copyall, *subject* `-subj`, *public_key* (DER) `-force_pubkey`. *days* counts
+    *copy_extensions* is none, copy or copyall, *subject* `-subj`, *public_key* `-force_pubkey` (an object or
+    its DER). *days* counts
     from *now* (UTC, None: the clock), *serial_number* is `-set_serial` (None: 159 random bits).
     The request's extensions are not copied unless asked; with any extension set, SKI and AKI are added where absent;
     with none the certificate is version 1. Raises RefusedError for a CA that does not match its key or a request whose
     self-signature fails, InputError for what the extfile gets wrong.
+
+    >>> certificate = kpki.x509_req(csr, ca, ca_key, days=365, extfile="subjectAltName = DNS:worker-1")
+    >>> certificate.issuer == ca.subject
+    True
     """
     signer = keys.signing_key(ca_key)
     request = csr.public_bytes(Encoding.DER)
@@ -108,27 +116,30 @@ def x509_req(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key
     own = keys.public_key_der(signer) if ca_cert is None else der.whole(fields.subject_public_key_info)
     return _certified(
         subject=der.whole(fields.subject) if subject is None else as_name(subject).dump(),
-        public_key=public_key or own, copied=copied, ca_cert=ca_cert, signer=signer, extfile=extfile,
+        public_key=_der_or(public_key, own), copied=copied, ca_cert=ca_cert, signer=signer, extfile=extfile,
         extensions=extensions, digest=digest, serial_number=serial_number, dates=lifetime(now or utc_now(), days))
 
 
-def x509_new(subject: str | Name, public_key: bytes | None, ca_cert: Certificate | None, ca_key: PrivateKeyTypes, *,
-             days: int = 30, extfile: str | Config | None = None, extensions: str | None = None,
-             digest: str = "sha256", serial_number: int | None = None, now: datetime | None = None) -> Certificate:
-    """Certify a subject and a *public_key* (DER; None: that of *ca_key*) without a request (openssl x509 -new -subj).
+def x509_new(subject: str | Name, public_key: PublicKeyTypes | bytes | None,
+             ca_cert: Certificate | None, ca_key: PrivateKeyTypes, *, days: int = 30,
+             extfile: str | Config | None = None, extensions: str | None = None,
+             digest: str = "sha256", serial_number: int | None = None,
+             now: datetime | None = None) -> Certificate:
+    """Certify a subject and a *public_key* (None: that of *ca_key*) without a request (openssl x509 -new -subj).
 
     The options are `x509_req`'s.
     """
     signer = keys.signing_key(ca_key)
-    return _certified(subject=as_name(subject).dump(), public_key=public_key or keys.public_key_der(signer), copied=(),
-                      ca_cert=ca_cert, signer=signer, extfile=extfile, extensions=extensions, digest=digest,
-                      serial_number=serial_number, dates=lifetime(now or utc_now(), days))
+    return _certified(
+        subject=as_name(subject).dump(), public_key=_der_or(public_key, keys.public_key_der(signer)),
+        copied=(), ca_cert=ca_cert, signer=signer, extfile=extfile, extensions=extensions,
+        digest=digest, serial_number=serial_number, dates=lifetime(now or utc_now(), days))
 
 
 def x509_resign(certificate: Certificate, ca_cert: Certificate | None, ca_key: PrivateKeyTypes, *,
                 days: int | None = 30, extfile: str | Config | None = None, extensions: str | None = None,
                 clear_extensions: bool = False, digest: str = "sha256", serial_number: int | None = None,
-                subject: str | Name | None = None, public_key: bytes | None = None,
+                subject: str | Name | None = None, public_key: PublicKeyTypes | bytes | None = None,
                 now: datetime | None = None) -> Certificate:
     """Sign a certificate's contents anew (openssl x509 -in CERT -signkey KEY, or with -CA CA -CAkey KEY).
 
@@ -143,7 +154,7 @@ def x509_resign(certificate: Certificate, ca_cert: Certificate | None, ca_key: P
     own = keys.public_key_der(signer) if ca_cert is None else der.whole(fields.subject_public_key_info)
     return _certified(
         subject=der.whole(fields.subject) if subject is None else as_name(subject).dump(),
-        public_key=public_key or own, copied=() if clear_extensions else der.certificate_extensions(data),
+        public_key=_der_or(public_key, own), copied=() if clear_extensions else der.certificate_extensions(data),
         ca_cert=ca_cert, signer=signer, extfile=extfile, extensions=extensions, digest=digest,
         serial_number=serial_number, version=fields.version,
         dates=(certificate.not_valid_before_utc, certificate.not_valid_after_utc) if days is None
@@ -214,14 +225,27 @@ def extfile_section(config: Config, extensions: str | None) -> str:
     return extensions or config.get("default", "extensions") or "default"
 
 
-def sign(values: Values, public_key: bytes, ca_cert: Certificate, ca_key: PrivateKeyTypes, *, not_before: datetime,
-         not_after: datetime, digest: str = "sha256", serial_number: int | None = None) -> Certificate:
-    """Certify *public_key* (DER) with *values*: what `x509_req` gives for a request that says the same, without it.
+def _der_or(public_key: PublicKeyTypes | bytes | None, own: bytes) -> bytes:
+    return own if public_key is None else keys.public_key_der(public_key)
 
-    For a key that was made a moment ago, of which a request would prove nothing. Dates are UTC. SKI and AKI are added
-    where *values* have none. Raises RefusedError where the CA and its key do not match.
+
+def sign_certificate(values: Values, public_key: PublicKeyTypes | bytes, ca_cert: Certificate, ca_key: PrivateKeyTypes,
+                     *, not_before: datetime, not_after: datetime, digest: str = "sha256",
+                     serial_number: int | None = None) -> Certificate:
+    """Certify *public_key* (an object or its DER) with *values*, without a request.
+
+    The result is what `x509_req` gives for a request that says the same. The function is for a key
+    that was made a moment ago: a request would prove nothing of the key. *not_before* and
+    *not_after* are the dates. SKI and AKI are added where *values* have none. Raises RefusedError
+    if the CA and its key do not match.
+
+    >>> values = kpki.Values(kpki.parse_subject("/CN=worker-1"))
+    >>> certificate = kpki.sign_certificate(values, key.public_key(), ca, ca_key, not_before=now,
+    ...                                     not_after=now + timedelta(days=365))
+    >>> certificate.subject.rfc4514_string()
+    'CN=worker-1'
     """
-    signer = keys.signing_key(ca_key)
+    signer, public_key = keys.signing_key(ca_key), keys.public_key_der(public_key)
     check_pair(ca_cert, signer)
     context = Context(subject=values.subject, key_identifier=keys.key_identifier(public_key),
                       issuer=issuer_of(ca_cert))

@@ -77,6 +77,9 @@ class Config:
     overridden: tuple[tuple[str, Setting], ...] = ()
     settled: dict[Setting, object] = field(default_factory=dict, init=False, compare=False, repr=False)
 
+    def __repr__(self) -> str:      # a value may be a passphrase (input_password)
+        return f"Config(sections {', '.join(self.sections) or 'none'})"
+
     def settings(self, section: str) -> tuple[Setting, ...] | None:
         """The settings of a section in order, None where there is no such section (NCONF_get_section)."""
         return self.sections.get(section)
@@ -96,11 +99,14 @@ class Config:
 
 
 def parse_config(text: str, *, environment: Mapping[str, str] | None = None, read: Include | None = None) -> Config:
-    """Read a configuration: what openssl's `-config` and `-extfile` do with the file's text.
+    r"""Read a configuration: what openssl's `-config` and `-extfile` do with the file's text.
 
     *environment* is what `$ENV::NAME` sees, nothing by default. *read* turns the name in an `.include` into the (name,
     text) of each file it stands for, none where the file is missing; without it `.include` is refused.
     Raises ConfigurationError with the line and openssl's words for it.
+
+    >>> kpki.parse_config("[req]\ndefault_bits = 2048").get("req", "default_bits")
+    '2048'
     """
     return _Reader(environment or {}, read).config(text)
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from OpenSSL.crypto import X509 as OpenSSLCertificate
     from OpenSSL.SSL import Connection
 
-    Identity = tuple[Sequence[Certificate], PrivateKeyTypes]
-
 _OTHER = {"client": "server", "server": "client"}
 _WHOLE = 1 << 16  # octets taken from a side at once: more than a flight of a handshake has
 
@@ -49,14 +47,20 @@ class Handshake:
     protocol: str
 
 
-def handshake(server: Identity, client: Identity | None, *, server_roots: Iterable[Certificate],
-              client_roots: Iterable[Certificate], hostname: str | None = None,
-              now: datetime | None = None) -> Handshake:
+def handshake(server: tuple[Sequence[Certificate], PrivateKeyTypes],
+              client: tuple[Sequence[Certificate], PrivateKeyTypes] | None, *,
+              server_roots: Iterable[Certificate], client_roots: Iterable[Certificate],
+              hostname: str | None = None, now: datetime | None = None) -> Handshake:
     """Let a server and a client, each (chain from the leaf up, key), meet; a refusal is a Handshake, never raised.
 
     The client trusts *server_roots*, the server *client_roots*. Without *client* the client shows no certificate, which
     the server refuses. *hostname* is whom the client means to reach, a name or an address, *now* the clock of both
     (UTC, None: the clock).
+
+    >>> pair = [certificate], key
+    >>> met = kpki.handshake(pair, pair, server_roots=[ca], client_roots=[ca], hostname="worker-1", now=now)
+    >>> met.ok, met.protocol
+    (True, 'TLSv1.3')
     """
     moment = (now or utc_now()).astimezone(timezone.utc)
     reasons: dict[str, str] = {}
@@ -72,8 +76,9 @@ def handshake(server: Identity, client: Identity | None, *, server_roots: Iterab
     return Handshake(agreed, near, far, both["client"].get_protocol_version_name() if agreed else "")
 
 
-def _connection(name: str, identity: Identity | None, roots: Iterable[Certificate], hostname: str | None,
-                moment: datetime, reasons: dict[str, str]) -> Connection | None:
+def _connection(name: str, identity: tuple[Sequence[Certificate], PrivateKeyTypes] | None,
+                roots: Iterable[Certificate], hostname: str | None, moment: datetime,
+                reasons: dict[str, str]) -> Connection | None:
     """One side, ready to talk; None where OpenSSL does not take its own certificate or key (*reasons* says why)."""
     from OpenSSL import SSL
     from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate

@@ -52,6 +52,9 @@ def genrsa(bits: int = 2048, *, exponent: int = 65537) -> rsa.RSAPrivateKey:
     """Generate an RSA key of *bits* bits (openssl genrsa; `-3` is exponent 3).
 
     Raises InputError under 1024 bits, which nothing accepts any more, or over 16384.
+
+    >>> kpki.genrsa(2048).key_size
+    2048
     """
     if not _SMALLEST_RSA <= bits <= _LARGEST_RSA:
         raise InputError(f"an RSA key of {bits} bits cannot be made: {_SMALLEST_RSA} to {_LARGEST_RSA}",
@@ -65,6 +68,9 @@ def genpkey(algorithm: str = "RSA", *, bits: int = 2048, curve: str = "P-256") -
     """Generate a key: *algorithm* RSA (of *bits*), EC (on *curve*), ED25519 or ED448 (openssl genpkey -algorithm).
 
     Raises InputError for a curve or size there is not, UnsupportedError for another algorithm.
+
+    >>> kpki.genpkey("EC", curve="P-384").curve.name
+    'secp384r1'
     """
     match algorithm.upper():
         case "RSA":
@@ -92,8 +98,10 @@ def signing_key(key: PrivateKeyTypes) -> SigningKey:
     raise UnsupportedError("this kind of key cannot sign certificates here", hint="RSA, EC, Ed25519 and Ed448 can")
 
 
-def public_key_der(key: PrivateKeyTypes | PublicKeyTypes) -> bytes:
-    """The SubjectPublicKeyInfo of a key in DER; two keys are the same key exactly when these bytes are."""
+def public_key_der(key: PrivateKeyTypes | PublicKeyTypes | bytes) -> bytes:
+    """The SubjectPublicKeyInfo of a key in DER, which *key* may be already; two keys are equal if these bytes are."""
+    if isinstance(key, bytes):
+        return key
     from ..pem import dump_public_key
     return dump_public_key(key.public_key() if hasattr(key, "public_key") else key, encoding="DER")
 

@@ -1,6 +1,7 @@
 """Distinguished names: `-subj` text, a configuration section or a dialogue → a Name, and a Name → DER and text."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,6 +39,14 @@ class Name:
 
     rdns: tuple[tuple[Attribute, ...], ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Name({self.rfc4514()!r})"
+
+    def rfc4514(self) -> str:
+        """The name as RFC 4514 writes names: the last RDN first, `CN=system:node:worker-1,O=system:nodes`."""
+        return ",".join("+".join(f"{_kind(one.oid)}={_escaped(one.text)}" for one in rdn)
+                        for rdn in reversed(self.rdns))
+
     def dump(self) -> bytes:
         """The Name in DER."""
         return der.sequence(*(
@@ -52,6 +61,22 @@ class Name:
         """The same name with no attribute of that OID."""
         kept = (tuple(one for one in rdn if one.oid != oid) for rdn in self.rdns)
         return Name(tuple(rdn for rdn in kept if rdn))
+
+
+# RFC 4514, section 3: the types that have a name there; any other is its OID.
+_KINDS = {"2.5.4.3": "CN", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.6": "C",
+          "2.5.4.9": "STREET", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID"}
+_SPECIAL = re.compile(r'[,+"\\<>;]|^[ #]| $|[\x00-\x1f\x7f]')
+
+
+def _kind(oid: str) -> str:
+    return _KINDS.get(oid, oid)
+
+
+def _escaped(text: str) -> str:
+    """A value with the escapes of RFC 4514, section 2.4; a control character as its hexadecimal octet."""
+    return _SPECIAL.sub(lambda found: "\\" + (found[0] if found[0] >= " " and found[0] != "\x7f"
+                                              else f"{ord(found[0]):02X}"), text)
 
 
 def load_name(data: bytes) -> Name:
@@ -89,10 +114,13 @@ def name_of(pairs: Iterable[tuple[str, str]], options: StringOptions = StringOpt
 def parse_subject(text: str, options: StringOptions = StringOptions(), *, warnings: list[str] | None = None) -> Name:
     """A name from the text of `-subj`: `/type=value`, `+` joins into one RDN, `\\` takes the next character as it is.
 
-    A type that is not known and an empty value are left out, with a line added to *warnings*, as openssl does.
-    Raises InputError for text that does not start with `/` or lacks an `=`.
+    A type that is not known or an empty value raises InputError. With a list of *warnings* such an attribute is left
+    out, as openssl does, and a line is added to the list. Raises InputError also for text that does not start with `/`
+    or lacks an `=`.
+
+    >>> kpki.parse_subject("/O=system:nodes/CN=system:node:worker-1")
+    Name('CN=system:node:worker-1,O=system:nodes')
     """
-    warnings = [] if warnings is None else warnings
     if not text.startswith("/"):
         raise InputError("subject name is expected to be in the format /type0=value0/type1=value1/type2=... where "
                          f"characters may be escaped by \\. This name is not in that format: '{text}'")
@@ -105,10 +133,12 @@ def parse_subject(text: str, options: StringOptions = StringOptions(), *, warnin
         value, at = _subject_value(text, at + len(kind) + 1)
         separator, at = text[at:at + 1], at + 1
         oid = options.names.get(kind) or objects.find_known_oid(kind)
-        if oid is None:
-            warnings.append(f'Skipping unknown subject name attribute "{kind}"')
-        elif not value:
-            warnings.append(f'No value provided for subject name attribute "{kind}", skipped')
+        if oid is None or not value:
+            if warnings is None:
+                raise InputError(f"subject name attribute {kind!r} " + ("has no value" if oid else "is unknown"),
+                                 hint="as in /O=system:nodes/CN=system:node:worker-1, or a dotted OID")
+            warnings.append(f'No value provided for subject name attribute "{kind}", skipped' if oid else
+                            f'Skipping unknown subject name attribute "{kind}"')
         else:
             with about(f"subject name attribute {kind}"):
                 joined.append((joins, attribute(oid, value, options)))

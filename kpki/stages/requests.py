@@ -92,6 +92,10 @@ def req_new(key: PrivateKeyTypes, *, config: str | Config | None = None, section
     sha256). *ask* answers a question of the prompting dialogue with a line, None at its end; without it the
     configuration's defaults are taken (`-batch`). Lines that openssl would warn with are added to *warnings*.
     Raises InputError, with the line of the configuration, for what openssl refuses.
+
+    >>> csr = kpki.req_new(key, subject="/CN=worker-1", addext=["subjectAltName = DNS:worker-1"])
+    >>> csr.subject.rfc4514_string()
+    'CN=worker-1'
     """
     form = fill_form(config, section=section, subject=subject, request_extensions=extensions, addext=addext,
                      digest=digest, utf8=utf8, ask=ask, warnings=warnings)

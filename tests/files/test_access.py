@@ -65,7 +65,7 @@ def test_what_may_not_be_read_listed_or_written_is_an_access_error(
     """It names the file, and says who may; nothing is changed."""
     with as_nobody(), pytest.raises(AccessError) as caught:
         act(closed)
-    assert str(caught.value) == f"{closed}/{named}: permission denied"
+    assert caught.value.message == f"{closed}/{named}: permission denied"
     assert caught.value.hint == "run the command as root or as the file's owner"
     closed.chmod(0o755)
     assert sorted(os.listdir(closed)) == ["f", "secret", "unlisted"]

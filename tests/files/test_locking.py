@@ -50,7 +50,7 @@ def test_the_second_waits_and_then_says_who_holds_it(tmp_path: Path) -> None:
         with pytest.raises(FileError) as caught:
             with lock(tmp_path, "l", now=NOW, sleep=clock.sleep, clock=clock):
                 raise AssertionError
-    assert str(caught.value) == f"{tmp_path}/l: locked by pid {os.getpid()} since 2026-01-02T03:04:05Z"
+    assert caught.value.message == f"{tmp_path}/l: locked by pid {os.getpid()} since 2026-01-02T03:04:05Z"
     assert clock.time == pytest.approx(130.0) and max(clock.naps) <= 0.1
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_is_no_lock_keeps_its_content(tmp_path: Path, text: str) -> 
     with pytest.raises(FileError) as caught:
         with lock(tmp_path, "l", now=NOW):
             raise AssertionError
-    assert str(caught.value) == f"{tmp_path}/l: not a lock of kpki's: it holds something else"
+    assert caught.value.message == f"{tmp_path}/l: not a lock of kpki's: it holds something else"
     assert caught.value.hint == "move the file to another place if it is needed"
     assert (tmp_path / "l").read_text() == text
     with open(tmp_path / "l") as held:

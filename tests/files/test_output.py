@@ -169,7 +169,7 @@ def test_a_private_key_never_goes_into_another_user_s_file(
         with pytest.raises(RefusedError) as caught:
             write_output(tmp_path / way, b"key", private=True)
         owner = pwd.getpwuid(os.getuid()).pw_name
-        assert str(caught.value) == f"{path}: the file belongs to the user {owner}, who could read the private key"
+        assert caught.value.message == f"{path}: the file belongs to the user {owner}, who could read the private key"
         assert caught.value.hint == "name another file, or remove this one first"
         assert is_fifo or path.read_bytes() == b"old"
         patch.setattr(pwd, "getpwuid", {}.__getitem__)

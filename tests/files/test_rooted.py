@@ -69,7 +69,7 @@ def test_a_folder_exchanged_before_the_change_is_named(
     with at_call(1, exchange, ["link"]):
         with pytest.raises(FileError) as caught:
             replace_tree(root, wanted, folder_mode=0o755, backup=None, now=now)
-    assert str(caught.value) == f"{root}/pki: another program replaced this folder during the run"
+    assert caught.value.message == f"{root}/pki: another program replaced this folder during the run"
     assert caught.value.hint == "run the command again"
     (root / "pki").rmdir()
     (root / "aside").rename(root / "pki")

@@ -252,7 +252,7 @@ def test_a_broken_certificate_costs_who_judges_clients_the_whole_file() -> None:
     """client-go passes over what it cannot read, the API server does without the file."""
     data = pem(CA.der, BROKEN)
     assert authorities(data, "sslserver") == (CA.der,)
-    with pytest.raises(InputError, match="^x509: trailing data$"):
+    with pytest.raises(InputError, match="^x509: trailing data [(]hint: "):
         authorities(data, "sslclient")
 
 
@@ -266,16 +266,16 @@ NOT_PEM, NOT_CAS = "unable to parse bytes as PEM block", "no valid certificate a
 ])
 def test_a_file_without_certificates_is_refused(data: bytes, why: str) -> None:
     """In the words of the one and of the other."""
-    with pytest.raises(InputError, match="^data does not contain any valid RSA or ECDSA certificates$"):
+    with pytest.raises(InputError, match="^data does not contain any valid RSA or ECDSA certificates [(]hint: "):
         authorities(data, "sslclient")
-    with pytest.raises(InputError, match=f"^unable to load root certificates: {why}$"):
+    with pytest.raises(InputError, match=f"^unable to load root certificates: {why} [(]hint: "):
         authorities(data, "sslserver")
 
 
 def test_an_empty_file_is_no_ca_file() -> None:
     """client-go would go on with the system's certificates, which no verdict here is about; nor is there one for an
     unknown purpose."""
-    with pytest.raises(InputError, match="^empty: client-go trusts the system's certificates then$"):
+    with pytest.raises(InputError, match="^empty: client-go trusts the system's certificates then [(]hint: "):
         authorities(b"", "sslserver")
     with pytest.raises(InputError, match="invalid purpose crlsign"):
         authorities(pem(CA.der), "crlsign")
@@ -283,5 +283,5 @@ def test_an_empty_file_is_no_ca_file() -> None:
 
 def test_a_file_of_broken_certificates_says_how_the_first_is_broken() -> None:
     """Where none is left, client-go says what it could not read."""
-    with pytest.raises(InputError, match="failed to parse certificate: x509: trailing data$"):
+    with pytest.raises(InputError, match="failed to parse certificate: x509: trailing data [(]hint: "):
         authorities(pem(BROKEN, leaf(version=3).der), "sslserver")

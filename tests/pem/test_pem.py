@@ -166,10 +166,10 @@ def test_a_key_for_rsa_pss_alone_is_refused_by_name(files: Path, name: str) -> N
 def test_an_empty_passphrase_is_a_users_mistake(files: Path) -> None:
     """openssl takes one in some forms and not in others; kpki says that it protects nothing."""
     key = pem.load_key((files / "rsa.pem").read_bytes())
-    with pytest.raises(InputError, match="^an empty passphrase protects nothing, and kpki takes none$"):
+    with pytest.raises(InputError, match="^an empty passphrase protects nothing, and kpki takes none [(]hint: "):
         pem.dump_key(key, passphrase=b"")
     for name in ("nothing.pem", "locked.pem", "locked1.pem", "locked.der"):
-        with pytest.raises(InputError, match="no passphrase was given: an empty passphrase is none$"):
+        with pytest.raises(InputError, match="no passphrase was given: an empty passphrase is none [(]hint: "):
             pem.load_key((files / name).read_bytes(), b"")
     assert pem.load_key((files / "rsa.pem").read_bytes(), b"") and b"ENCRYPTED" in pem.dump_key(key, passphrase=b"a")
 
@@ -181,8 +181,9 @@ def rsa_key(bits: int) -> bytes:
 
 
 @pytest.mark.parametrize(("bits", "said"), [
-    (16384, "^not a readable private key$"), (16392, "^an RSA key of 16392 bits: kpki uses none of more than 16384$"),
-    (40_000_000, "^a key of 17500[0-9]+ octets: no key of up to 16384 bits takes so many$")])
+    (16384, "^not a readable private key$"),
+    (16392, "^an RSA key of 16392 bits: kpki uses none of more than 16384 [(]hint: "),
+    (40_000_000, "^a key of 17500[0-9]+ octets: no key of up to 16384 bits takes so many [(]hint: ")])
 def test_an_rsa_key_has_at_most_16384_bits(bits: int, said: str) -> None:
     """Of more nothing is reckoned, whichever half it is; a real key of that length is read."""
     for data in (rsa_key(bits), pem.armour(rsa_key(bits), "RSA PRIVATE KEY")):

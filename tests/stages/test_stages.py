@@ -110,18 +110,19 @@ def test_questions_are_answered_by_a_function(key: SigningKey) -> None:
 
 
 def test_sign_gives_what_a_request_gives(key: SigningKey) -> None:
-    """`sign` of a request's values is x509_req's certificate but for serial number, dates and signature."""
+    """`sign_certificate` of a request's values is x509_req's certificate but for serial number, dates and signature."""
     ca = kpki.req_x509(key, subject="/CN=ca", now=NOW)
     leaf = kpki.genpkey("EC", curve="P-256")
     csr = kpki.req_new(leaf, config=TEXT)
     by_request = kpki.x509_req(csr, ca, key, copy_extensions="copy", now=NOW, serial_number=1)
     values = kpki.Values(kpki.parse_subject("/CN=a/O=b"), section_extensions(Context(kpki.parse_config(TEXT)), "e"))
     public_key = kpki.dump_public_key(leaf.public_key(), encoding="DER")
-    by_values = kpki.sign(values, public_key, ca, key, not_before=NOW,
-                          not_after=NOW + timedelta(days=30), serial_number=1)
-    assert by_values.tbs_certificate_bytes == by_request.tbs_certificate_bytes
+    for public in (leaf.public_key(), public_key):
+        by_values = kpki.sign_certificate(values, public, ca, key, not_before=NOW,
+                                          not_after=NOW + timedelta(days=30), serial_number=1)
+        assert by_values.tbs_certificate_bytes == by_request.tbs_certificate_bytes
     with pytest.raises(kpki.RefusedError):
-        kpki.sign(values, public_key, ca, leaf, not_before=NOW, not_after=NOW)
+        kpki.sign_certificate(values, public_key, ca, leaf, not_before=NOW, not_after=NOW)
 
 
 def test_a_configuration_read_twice_means_the_same(key: SigningKey) -> None:

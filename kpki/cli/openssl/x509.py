@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, UnsupportedError, about
+from ...stages.names import Name, parse_subject
 from . import explaining, looking, streams
 from .options import FILE, FORM, NUMBER, RANDOM, TEXT, Given, Option, begin
 from .req import serial_number
@@ -120,7 +121,7 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
     serial, counted = _serial(given)
     path, days = given.get("extfile"), given.number("days", 30)
     extfile = None if path is None else streams.read_config(path)
-    subject, digest, extensions = given.get("subj"), given.word or "sha256", given.get("extensions")
+    subject, digest, extensions = _subject(given), given.word or "sha256", given.get("extensions")
     if given.has("req"):
         csr = _request(given)
         ca_cert, ca_key = _signer(given)
@@ -134,7 +135,7 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
         ca_cert, ca_key = _signer(given)
         with streams.blaming(path):
             made = certificates.x509_new(
-                subject or "/", _forced_key(given), ca_cert, ca_key, days=days, extfile=extfile,
+                subject or Name(), _forced_key(given), ca_cert, ca_key, days=days, extfile=extfile,
                 extensions=extensions, digest=digest, serial_number=serial)
     else:
         old = _read(given)
@@ -147,6 +148,15 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
     if extfile is not None:
         _warn_extfile(given, extfile, path)
     return made, counted
+
+
+def _subject(given: Given) -> Name | None:
+    """What -subj says; openssl skips an attribute that openssl does not know, with a warning."""
+    warnings = list[str]()
+    text = given.get("subj")
+    subject = None if text is None else parse_subject(text, warnings=warnings)
+    streams.note(*(f"x509 warning: {line}" for line in warnings))
+    return subject
 
 
 def _request(given: Given) -> CertificateSigningRequest:
@@ -184,11 +194,12 @@ def _to_request(given: Given) -> int:
     key = streams.read_key(given.get("signkey", "key"), given.get("passin"), given.form_or_none("keyform"))
     path = given.get("extfile")
     extfile = None if path is None else streams.read_config(path)
-    certificate = _to_turn(given, key)
+    subject = _subject(given)
+    certificate = _to_turn(given, key, subject)
     with streams.blaming(path):
         csr = to_request(certificate, key, extfile=extfile, extensions=given.get("extensions"),
                          copy_extensions=given.get("copy_extensions") in ("copy", "copyall"),
-                         subject=given.get("subj"), digest=given.word or "sha256")
+                         subject=subject, digest=given.word or "sha256")
     if extfile is not None:
         _warn_extfile(given, extfile, path)
     shown, status = looking.show_certificate(certificate, given)
@@ -197,12 +208,12 @@ def _to_request(given: Given) -> int:
     return status
 
 
-def _to_turn(given: Given, key: PrivateKeyTypes) -> Certificate:
+def _to_turn(given: Given, key: PrivateKeyTypes, subject: Name | None) -> Certificate:
     """The certificate that -x509toreq makes a request of: the input, or what a request or -new gives."""
     from ...stages.certificates import x509_new, x509_req
     if given.has("req"):
         return x509_req(_request(given), None, key, copy_extensions=given.get("copy_extensions") or "none")
-    return x509_new(given.get("subj") or "/", None, None, key) if given.has("new") else _read(given)
+    return x509_new(subject or Name(), None, None, key) if given.has("new") else _read(given)
 
 
 def _signer(given: Given) -> tuple[Certificate | None, PrivateKeyTypes]:

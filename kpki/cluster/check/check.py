@@ -49,7 +49,7 @@ class Report:
         return [*each_once(one.remedy for one in self.findings), *self.restarts]
 
 
-def check(path: str, *, now: datetime | None = None, host_name: str = "", node: str | None = None,
+def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_name: str = "", node: str | None = None,
           ca: str | None = None, ca_key: str | None = None, etcd_ca: str | None = None, etcd_ca_key: str | None = None,
           front_proxy_ca: str | None = None, front_proxy_ca_key: str | None = None,
           layout: str | None = None) -> Report:
@@ -59,7 +59,12 @@ def check(path: str, *, now: datetime | None = None, host_name: str = "", node: 
     tree it is, or which host of a workspace is asked for; *host_name* is this host's, for `/`. *ca* is the file of the
     cluster's CA that counts, *ca_key* its key's, which the commands name; likewise of etcd and of the front proxy.
     *now* (UTC, None: the clock) is the moment. Raises InputError or FileError where there is nothing to judge.
+
+    >>> report = kpki.check_path(host / "etc/kubernetes/pki", now=now + timedelta(days=4000))
+    >>> [(finding.severity, finding.cause) for finding in report.findings]
+    [('error', 'expired-ca')]
     """
+    path = os.fspath(path)
     try:
         return _check(path, now=now or utc_now(), host_name=host_name, node=node, layout=layout, named={
             row: files_of for row, *files_of in (("ca", ca, ca_key), ("etcd-ca", etcd_ca, etcd_ca_key),

@@ -136,6 +136,10 @@ def load_cluster(text: str | bytes, *, host_name: str | None = None) -> Cluster:
 
     *host_name* is this host's, for kubeadm's documents without nodeRegistration.name. Raises ConfigurationError with
     the line, the field and what is wrong with it.
+
+    >>> node = "{name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.10]}"
+    >>> kpki.load_cluster(f"{{apiVersion: kpki/v1, kind: Cluster, nodes: [{node}]}}").hosts[0].name
+    'cp-1'
     """
     with _few_collections():
         documents = load_documents(text)

@@ -12,7 +12,7 @@ from typing import Any
 from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, advertised, blamed, duration, each, endpoint, nearest,
                      node_name, one_of, plain_name, port, san, shape, shorten, subnets, text)
 from ...documents import Document
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, InputError
 from ...kubernetes.layouts import CONTROL_PLANE, ETCD
 
 GROUP = "kubeadm.k8s.io/"
@@ -158,5 +158,5 @@ def _host_name(host: Mapping[str, Any], host_name: str | None) -> str:
     try:
         # As component-helpers' GetHostname: without blanks round it, in lower case.
         return node_name(given.strip().lower())
-    except ValueError as error:
-        raise Misfit(str(error), path=("nodeRegistration", "name"), hint=getattr(error, "hint", None)) from None
+    except InputError as error:
+        raise Misfit(error.message, path=("nodeRegistration", "name"), hint=error.hint) from None

@@ -57,7 +57,11 @@ def layout_of(cluster: Cluster) -> Layout:
 
 
 def wanted_rows(cluster: Cluster) -> Iterator[Row]:
-    """Every row that the cluster needs: the workspace's own first, then each host's, signers before what they sign."""
+    """Every row that the cluster needs: the workspace's own first, then each host's, signers before what they sign.
+
+    >>> [row.name for row in kpki.wanted_rows(cluster) if row.host == "worker-1"]
+    ['ca', 'kubelet-client']
+    """
     wanted = Wanted(cluster)
     yield from wanted.of_workspace()
     for host in cluster.hosts:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,13 @@ from ..rules.judge import judge
 from ..rules.judged import Judged
 from ..rules.context import RowContext
 from ... import files, pem
+from ...clock import utc_now
 from ...errors import InputError
 from ...kubernetes.kubeconfig import check_server
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, Layout, Place, find_layout
-from ...kubernetes.profiles import (KUBELET, Identity, check_address, check_dns_name, check_node_name, find_profile,
-                                    identity_of, sans_text, subject_name)
+from ...kubernetes.profiles import Node as Node
+from ...kubernetes.profiles import find_profile, identity_of, sans_text, subject_name
+from ...kubernetes.profiles import node_of as node_of
 from ...stages.requests import req_new
 
 if TYPE_CHECKING:
@@ -33,31 +35,6 @@ REQUEST_ALGORITHM = "ECDSA-P256"    # of a key that a node makes for itself, bef
 # Where a layout that embeds the kubelet's pair has the key of a request: the third place that the kubelet looks at.
 _REQUEST_KEY = "var/lib/kubelet/pki/kubelet-client.key"
 _NO_SERVER = "https://kubernetes.invalid"       # in a row whose kubeconfig is not made
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One node: its *name*, and the *addresses* and further *dns* names that its certificate is to carry."""
-
-    name: str
-    addresses: tuple[str, ...] = ()
-    dns: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Its DNS names, its own first."""
-        return (self.name, *(name for name in self.dns if name != self.name))
-
-    @property
-    def identity(self) -> Identity:
-        """What its certificate says."""
-        return identity_of(KUBELET, node=self.name, dns=self.names, addresses=self.addresses)
-
-
-def node_of(name: str, addresses: Sequence[str] = (), dns: Sequence[str] = ()) -> Node:
-    """A node from what a person says; raises InputError for a name or an address that cannot be one."""
-    return Node(check_node_name(name), tuple(dict.fromkeys(map(check_address, addresses))),
-                tuple(dict.fromkeys(map(check_dns_name, dns))))
 
 
 # Which names a row has on every host, beside the host's own and those that are said.
@@ -106,18 +83,27 @@ def request_key(layout: Layout) -> str:
 
 def issue_node(ca: Authority, name: str, *, addresses: Sequence[str], dns: Sequence[str] = (), server: str,
                days: int = DAYS, algorithm: str | None = None, layout: str = "ssl",
-               key: PrivateKeyTypes | None = None, now: datetime,
+               key: PrivateKeyTypes | None = None, now: datetime | None = None,
                warnings: list[str] | None = None) -> tuple[files.File, ...]:
     """The files of a node, without a disk: the CA, the kubelet's pair and kubeconfig at their places in the *layout*.
 
-    *server* is the API server's URL; *algorithm* that of the key (None: the CA's), *key* an existing one; *days* counts
-    from *now* (UTC). Lines to be told to a person are added to *warnings*. Raises InputError for what cannot be a name,
-    an address, an algorithm or a number of days.
+    *server* is the API server's URL. *algorithm* is that of the key (None: the CA's), *key* an existing key. *days*
+    counts from *now* (None: the clock). Lines for a person are added to *warnings*. Raises InputError for what cannot
+    be a name, an address, an algorithm or a number of days.
+
+    >>> authority = kpki.Authority(ca, ca_key)
+    >>> for file in kpki.issue_node_files(authority, "worker-1", addresses=["10.0.0.21"],
+    ...                                   server="https://10.0.0.10:6443", layout="hard-way", now=now):
+    ...     print(f"{file.mode:04o} {file.path}")
+    0644 var/lib/kubelet/ca.crt
+    0644 var/lib/kubelet/kubelet.crt
+    0600 var/lib/kubelet/kubelet.key
+    0600 var/lib/kubelet/kubeconfig
     """
     node, chosen = node_of(name, addresses, dns), find_layout(layout)
     row = host_row(chosen, node, server=check_server(server))
     key = key or make_key(algorithm or ca.algorithm)
-    certificate = issue(ca, row.profile, row.identity, key, validity=lasting(days), now=now,
+    certificate = issue(ca, row.profile, row.identity, key, validity=lasting(days), now=now or utc_now(),
                         warnings=[] if warnings is None else warnings)
     return (_ca_file(row, chosen, ca.bundle), *leaf_files(row, chosen, chain=[certificate], key=key, bundle=ca.bundle))
 

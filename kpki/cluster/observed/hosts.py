@@ -1,6 +1,7 @@
 """A host as it lies under its root: what its components read, and every file that counts."""
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,14 +27,19 @@ TELLING = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml",
 _SHALLOWEST = 2     # folders from the root: what lies higher up is no folder of certificates
 
 
-def inspect(root: str, *, layout: str | None = None, node: str = "",
+def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: str = "",
             given: Mapping[str, Found] | None = None, host: Host | None = None) -> Inventory:
     """A host's tree: what its components are told to read, and where the layout has files, what they would read.
 
     *layout* is a name, None: the one whose marks are there; *node* whose tree it is; the
     *given* files lie over those that are there; *host* is what `read_host` gave for the tree, if that is known. Raises
     InputError for an unknown layout, FileError if *root* cannot be read.
+
+    >>> inventory = kpki.inspect_host(host)
+    >>> inventory.look("etc/kubernetes/pki/ca.crt").missing
+    False
     """
+    root = os.fspath(root)
     host = host or read_host(root, given)
     tree = Tree(root, given, host.found)
     chosen = find_layout(layout) if layout else layout_there(root) or SSL

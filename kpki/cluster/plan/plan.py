@@ -84,6 +84,10 @@ def make_plan(cluster: Cluster, *, look: Look = nothing_there, read: Read | None
     right certificate that ends within that time, or that check warns of, is made anew for its key. Raises InputError,
     FileError or RefusedError if a CA that is there cannot be used: none is ever replaced. The steps of a plan raise
     AccessError if *look* could not read a file for lack of permission.
+
+    >>> plan = kpki.make_plan(cluster)
+    >>> [step.path for step in plan.steps() if step.host == "worker-1"]
+    ['etc/kubernetes/pki/ca.crt', 'etc/kubernetes/kubelet.conf']
     """
     moment, wanted, unread = now or utc_now(), Wanted(cluster), dict[str, None]()
     rows, seen = tuple(wanted.of_workspace()), _noting(look, unread)
@@ -122,28 +126,33 @@ class Plan:
     cluster: Cluster
     """The description."""
     look: Look
-    """Shows a file of the workspace."""
+    """Internal: shows a file of the workspace."""
     now: datetime
     """The moment (UTC)."""
     wanted: Wanted
-    """The rows that follow from the description."""
+    """Internal: the rows that follow from the description."""
     rows: tuple[Row, ...]
-    """Those of the workspace itself."""
+    """Internal: those of the workspace itself."""
     roots: Mapping[str, Root]
-    """The CAs by their rows."""
+    """Internal: the CAs by their rows."""
     service_accounts: ServiceAccounts | None
-    """The pair that signs tokens, None if it belongs to nobody."""
+    """Internal: the pair that signs tokens, None if it belongs to nobody."""
     context: RowContext
-    """What all rows are judged by."""
+    """Internal: what all rows are judged by."""
     renews: bool
-    """Whether right certificates that check warns of are made anew."""
+    """Internal: whether right certificates that check warns of are made anew."""
     unread: tuple[str, ...]
     """What the caller may not read of the files beside which CAs and pair may lie."""
+
+    def __repr__(self) -> str:
+        return (f"Plan({self.cluster.name!r}, {len(self.cluster.hosts)} hosts, {len(self.roots)} CAs, "
+                f"{len(self.unread)} unread)")
 
     # What is to be done
 
     def of_workspace(self, shared: frozenset[bytes] = frozenset(), proved: Proved | None = None) -> HostPlan:
-        """What is to be done for the workspace itself: the CAs, the service accounts' pair, people's kubeconfigs."""
+        """Internal: what is to be done for the workspace itself: the CAs, the service accounts'
+        pair, people's kubeconfigs."""
         tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
         look, by, proved = _noting(self.look, unread), replace(self.context, shared=shared), proved or Proved()
         for row in self.rows:
@@ -156,7 +165,8 @@ class Plan:
 
     def of_host(self, host: Host, shared: frozenset[bytes] = frozenset(), proved: Proved | None = None, *,
                 bare: bool = False) -> HostPlan:
-        """What is to be done for one host; *bare* says that nothing is there, and saves looking.
+        """Internal: what is to be done for one host; *bare* says that nothing is there, and saves
+        looking.
 
         *shared* are the marks that several hosts have; whoever asks for many hosts gives all the same *proved*.
         """
@@ -169,15 +179,16 @@ class Plan:
         return HostPlan(host.name, tuple(tasks), tuple(waiting), marks_of(judged, host.name))
 
     def hosts(self, shared: frozenset[bytes] | None = None) -> Iterator[HostPlan]:
-        """The workspace's own, then each host's; *shared* are the marks that several have, None: they are looked for
-        first."""
+        """Internal: the workspace's own, then each host's; *shared* are the marks that several
+        have, None: they are looked for first."""
         shared, proved = self.shared() if shared is None else shared, Proved()
         yield self.of_workspace(shared, proved)
         for host in self.cluster.hosts:
             yield self.of_host(host, shared, proved)
 
     def shared(self) -> frozenset[bytes]:
-        """The marks of keys and serial numbers that several hosts have; every host is looked at."""
+        """Internal: the marks of keys and serial numbers that several hosts have; every host is
+        looked at."""
         hosts, proved = self.cluster.hosts, Proved()
         return survey(lambda number: (None, self.of_host(hosts[number], proved=proved).marks), range(len(hosts)),
                       authority_marks(self.context), 1)[1]
@@ -241,7 +252,8 @@ class Plan:
         return Task(row, tuple(steps))
 
     def holds_key(self, row: str) -> bool:
-        """Whether the workspace, or a control-plane host's tree in it, holds the private key of a CA's row."""
+        """Internal: whether the workspace, or a control-plane host's tree in it, holds the private
+        key of a CA's row."""
         return self.roots[row].key_pem is not None
 
     # What is wrong
@@ -266,8 +278,9 @@ class Plan:
         return (finding for one in self.check() for finding in one.findings)
 
     def check(self, processes: int = 1, tally: Callable[[], Tally] = Tally) -> Iterator[Checked]:
-        """What is wrong with the workspace itself, then with each host's tree, warnings too; every host is looked at
-        once, by so many *processes*. What *tally* says after each look goes with it."""
+        """Internal: what is wrong with the workspace itself, then with each host's tree, warnings
+        too; every host is looked at once, by so many *processes*. What *tally* says after each look
+        goes with it."""
         hosts, proved = self.cluster.hosts, Proved()
 
         def look(number: int, shared: frozenset[bytes] = frozenset()) -> tuple[Checked, Marks]:
@@ -290,8 +303,8 @@ class Plan:
         yield from seen
 
     def host_findings(self, host: Host, look: Look, counts: Callable[[Place], bool]) -> Iterator[Finding]:
-        """Everything that is wrong with one host's tree, which *look* shows by its own paths; *counts* says of which
-        places."""
+        """Internal: everything that is wrong with one host's tree, which *look* shows by its own
+        paths; *counts* says of which places."""
         for _, judged in self._judged(host, look, self._by(host, frozenset(), warns=True), Proved(), counts):
             yield from judged.findings
 
@@ -313,13 +326,18 @@ class Plan:
         """The files that the plan makes, each as (path in the workspace, data, mode), keys and all; no disk.
 
         *new_key* makes a key of an algorithm; lines to be told to a person are added to *warnings*.
+
+        >>> files = {file.path: file for file in kpki.make_plan(cluster).files()}
+        >>> oct(files["pki/ca.key"].mode)
+        '0o600'
         """
         made, told = self.with_roots(new_key), [] if warnings is None else warnings
         for one in self.hosts():
             yield from made.make(one, new_key=new_key, warnings=told)
 
     def with_roots(self, new_key: NewKey = make_key) -> Plan:
-        """The same plan, with the CAs and the service accounts' pair made that are not there yet."""
+        """Internal: the same plan, with the CAs and the service accounts' pair made that are not
+        there yet."""
         plan = self
         for name, root in self.roots.items():
             if root.bundle is None:
@@ -331,14 +349,15 @@ class Plan:
         return replace(plan, service_accounts=pair)
 
     def make(self, plan: HostPlan, *, new_key: NewKey = make_key, warnings: list[str]) -> list[File]:
-        """The files of one host's plan; the CAs of this plan are made (`with_roots`)."""
+        """Internal: the files of one host's plan; the CAs of this plan are made (`with_roots`)."""
         folder = "" if plan.host is None else f"{NODES_FOLDER}/{plan.host}/"
         return [replace(file, path=folder + file.path) for task in plan.tasks
                 for file in self._contents(task, new_key, warnings) if task.changes(file.path)]
 
     @property
     def algorithm(self) -> str:
-        """The algorithm of what is not signed by an existing CA: the description's, else the given CA's."""
+        """Internal: the algorithm of what is not signed by an existing CA: the description's, else
+        the given CA's."""
         root = self.roots.get("ca")
         return self.cluster.algorithm or (root.authority.algorithm if root and root.authority else DEFAULT_ALGORITHM)
 

@@ -16,6 +16,7 @@ from ..finding import Finding
 from ..fleet.survey import serial_mark
 from ..observed.inventory import Inventory
 from ..observed.use import Use
+from ...clock import utc_now
 from ...kubernetes.components import COMPONENT_NAMES, KUBELET
 from ...kubernetes.layouts import LAYOUTS
 from ...kubernetes.profiles import NODE_PREFIX
@@ -24,17 +25,21 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def check_node(inventory: Inventory, *, node: str, now: datetime,
+def check_node(inventory: Inventory, *, node: str, now: datetime | None = None,
                authorities: Mapping[str, Sequence[Certificate]] | Sequence[Certificate] | None = None,
                within: timedelta = WITHIN) -> list[Finding]:
     """Everything that is wrong with a host's tree; an empty list, or warnings alone, if its components can work.
 
     *node* is whose tree it is, "" if nobody knows; *authorities* are the CAs that count, by their row (`ca`, `etcd-ca`,
-    `front-proxy-ca`; a sequence is the cluster's), None: those in the tree. *within* is how soon an end is worth a
-    warning. Raises nothing for what is in the tree.
+    `front-proxy-ca`; a sequence is the cluster's), None: those in the tree. *now* is the moment (None: the clock).
+    *within* is how soon an end is worth a warning. Raises nothing for what is in the tree.
+
+    >>> inventory = kpki.inspect_host(host)
+    >>> {finding.cause for finding in kpki.check_host(inventory, node="worker-1", now=now)}
+    {'file-missing'}
     """
     given = authorities if isinstance(authorities, Mapping) else {"ca": authorities} if authorities else {}
-    context = TreeContext.from_tree(inventory, node=node, now=now, within=within, given=given)
+    context = TreeContext.from_tree(inventory, node=node, now=now or utc_now(), within=within, given=given)
     findings = [*missing_files(inventory), *context.trust.findings]
     for pair in _without_alternatives(context):
         asked = context.asked(pair) if pair.chain else None

@@ -33,6 +33,9 @@ def certificate_text(certificate: Certificate, *, name_option: int | None = None
     *name_option* is what `name_flags` gives for `-nameopt`; *without* holds the parts to leave out, as `-certopt no_…`
     names them (header, version, serial, signame, issuer, validity, subject, pubkey, extensions, sigdump); *unknown* is
     `extensions_text`'s.
+
+    >>> kpki.certificate_text(ca).splitlines()[0]
+    'Certificate:'
     """
     data = _der(certificate)
     fields = der.certificate_fields(data)
@@ -59,7 +62,11 @@ def certificate_text(certificate: Certificate, *, name_option: int | None = None
 def request_text(csr: CertificateSigningRequest, *, name_option: int | None = None, without: Container[str] = (),
                  unknown: str = "default") -> str:
     """A request as `openssl req -text -noout` prints it (X509_REQ_print_ex); the options are `certificate_text`'s, with
-    `attributes` among the parts that can be left out."""
+    `attributes` among the parts that can be left out.
+
+    >>> kpki.request_text(csr).splitlines()[0]
+    'Certificate Request:'
+    """
     data = _der(csr)
     fields = der.request_fields(data)
     _, outer, signature = der.items(der.content_of(data))

@@ -79,6 +79,9 @@ def name_text(name: Name, option: str = "default") -> str:
 
     A value that its string type cannot hold ends the text, as it ends openssl's. Raises InputError for an unknown
     option.
+
+    >>> kpki.name_text(kpki.parse_subject("/O=system:nodes/CN=system:node:worker-1"))
+    'O = system:nodes, CN = system:node:worker-1'
     """
     return flagged_name_text(name, name_flags() if option == "default" else name_flags(option))
 

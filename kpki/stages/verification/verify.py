@@ -63,6 +63,11 @@ def verify(certificate: Certificate, roots: Iterable[Certificate], *, untrusted:
     *partial_chain* takes a root that did not sign itself, *check_ss_sig* checks a root's own signature, *depth* bounds
     the CAs between leaf and root.
     A certificate that is wrong is a Verdict; InputError is raised for an unknown purpose or an unreadable address.
+
+    >>> kpki.verify(certificate, [ca], purpose="sslserver", hostname="worker-1", now=now).ok
+    True
+    >>> kpki.verify(certificate, [ca], hostname="worker-2", now=now).reason
+    'hostname mismatch'
     """
     if purpose is not None and purpose not in PURPOSES:
         raise InputError(f"invalid purpose {purpose}", hint=f"one of {', '.join(PURPOSES)}")

@@ -246,3 +246,18 @@ def test_a_word_too_many_is_refused(verb: str, capsys: pytest.CaptureFixture[str
     assert main([*verb.split(), "one-too-many"]) == 1
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"kpki: {verb.split()[0]}: extra arguments given: one-too-many\n")
+
+
+@pytest.mark.parametrize("line", [
+    "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -set_serial 1 -subj /0=x/CN=b/O= -out made.pem",
+    "x509 -in ca.pem -signkey ca.key -subj /0=x/CN=b -out made.pem",
+    "x509 -x509toreq -in ca.pem -signkey ca.key -subj /0=x/CN=b -out made.pem",
+    "x509 -in ca.pem -signkey ca.key -subj /CN=b -out made.pem",
+])
+def test_an_attribute_of_the_subject_that_is_skipped_is_named(
+        folder: Path, capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """x509 -subj warns as openssl does, and of nothing if nothing is skipped."""
+    told = [said for said in openssl(line, folder).stderr.decode().splitlines() if said.startswith("x509 warning: ")]
+    assert (len(told) > 0) == ("/0=" in line)
+    assert main(line.split()) == 0
+    assert [said for said in capsys.readouterr().err.splitlines() if said.startswith("x509 warning: ")] == told

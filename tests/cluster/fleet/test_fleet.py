@@ -80,9 +80,9 @@ class Fleet:
                    if one.place.certificate == self.certificate)
         identity = row.identity if addresses is None else replace(row.identity, addresses=tuple(addresses))
         signer, key = ca or self.made.roots["ca"].ready(), public_key_der(pem.load_key(self.data(host, self.key)))
-        made = certificates.sign(leaf_values(row.profile, identity, rsa=False), key, signer.certificate, signer.key,
-                                 not_before=now - timedelta(minutes=5), not_after=now + YEAR,
-                                 serial_number=serial_number)
+        made = certificates.sign_certificate(
+            leaf_values(row.profile, identity, rsa=False), key, signer.certificate, signer.key,
+            not_before=now - timedelta(minutes=5), not_after=now + YEAR, serial_number=serial_number)
         self.put(f"nodes/{host}/{self.certificate}", pem.dump_certificate(made), 0o644)
 
     def plan(self, now: datetime = NOW) -> Plan:

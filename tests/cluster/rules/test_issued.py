@@ -17,7 +17,7 @@ from kpki.cluster.rules.issued import Proved, is_as_issued, is_as_made
 from kpki.cluster.rules.pair import certificate_faults, pair_findings
 from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
 from kpki.stages import der
-from kpki.stages.certificates import Values, self_sign, sign
+from kpki.stages.certificates import Values, self_sign, sign_certificate
 from kpki.stages.der import Extension
 from kpki.stages.keys import genrsa, public_key_der
 
@@ -78,8 +78,9 @@ def test_any_other_shape_is_not(ca: Authority, change: str) -> None:
     extensions = {"critical": (Extension(first.oid, not first.critical, first.value), *rest),
                   "more": (*values.extensions, Extension("1.2.3.4", False, b"\5\0")), "fewer": tuple(rest),
                   "order": (*rest, first)}.get(change, values.extensions)
-    made = sign(type(values)(values.subject, extensions), key, ca.certificate, ca.key, not_before=NOW,
-                not_after=NOW + YEAR, digest="sha1" if change == "sha1" else "sha256")
+    made = sign_certificate(
+        type(values)(values.subject, extensions), key, ca.certificate, ca.key, not_before=NOW,
+        not_after=NOW + YEAR, digest="sha1" if change == "sha1" else "sha256")
     assert not is_as_issued(made, ROW, key, ca.certificate)
 
 
@@ -87,8 +88,9 @@ def test_any_other_shape_is_not(ca: Authority, change: str) -> None:
 def test_a_serial_number_is_above_0(ca: Authority, number: int, right: bool) -> None:
     """kpki gives no other, Go reads no negative one, and cryptography warns of both."""
     key = public_key_der(make_key("ECDSA-P256"))
-    made = sign(leaf_values(ROW.profile, ROW.identity, rsa=False), key, ca.certificate, ca.key, not_before=NOW,
-                not_after=NOW + YEAR, serial_number=number)
+    made = sign_certificate(
+        leaf_values(ROW.profile, ROW.identity, rsa=False), key, ca.certificate, ca.key,
+        not_before=NOW, not_after=NOW + YEAR, serial_number=number)
     assert is_as_issued(made, ROW, key, ca.certificate) is right
 
 
