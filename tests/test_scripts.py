@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def without(checkout: Path, *missing: str) -> str:
     """A PATH with all that the scripts use but *missing*."""
     folder = checkout.parent / "path"
     folder.mkdir()
-    for name in set("sh cmp cp dirname flock ln mkdir openssl readlink rm sleep".split()).difference(missing):
+    for name in set("sh cmp cp date dirname flock ln mkdir openssl readlink rm sleep".split()).difference(missing):
         (folder / name).symlink_to(str(shutil.which(name)))
     return str(folder)
 
@@ -242,8 +243,28 @@ def test_the_tests_run_all_three_and_coverage(checkout: Path) -> None:
     words = "-n auto --dist worksteal --cov --cov-report=term:skip-covered"
     assert done.stdout == f"flake8 kpki tests scripts\nmypy\npytest {words}\n"
     assert done.returncode == 0
+    assert re.search(r"^scripts/test: \d+ s$", done.stderr, re.MULTILINE)
     done = call(checkout, "test", "tests/test_pem.py", "-k", "a b")
     assert done.stdout.endswith("\npytest tests/test_pem.py -k a b\n")
+
+
+def test_the_quick_tests_are_there(checkout: Path) -> None:
+    """--quick names files and folders that exist, asks for no coverage, and gives pytest what follows."""
+    done = call(checkout, "test", "--quick", "-x")
+    words = done.stdout.splitlines()[-1].split()
+    assert words[:4] == ["pytest", "-n", "auto", "--dist"] and words[-1] == "-x" and "--cov" not in words
+    assert [word for word in words if word.startswith("tests/") and not (TOP / word).exists()] == []
+    assert sum(word.startswith("tests/") for word in words) > 5
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_workflows_are_linted_if_actionlint_is_there(checkout: Path, status: int) -> None:
+    """What actionlint finds fails the run."""
+    path = Path(without(checkout))
+    (path / "actionlint").write_text(f"#!/bin/sh\necho actionlint; exit {status}\n")
+    (path / "actionlint").chmod(0o755)
+    done = call(checkout, "test", PATH=str(path))
+    assert (done.returncode, done.stdout.splitlines()[2]) == (status, "actionlint")
 
 
 @pytest.mark.parametrize("wrong", ["flake8", "mypy", "pytest"])
