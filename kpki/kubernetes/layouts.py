@@ -81,22 +81,23 @@ class Layout:
         return next(place for place in self.places if place.row in ("kubelet", "kubelet-client"))
 
     def node_places(self) -> tuple[Place, ...]:
-        """What a kubelet needs: the CA that every host holds, and its own pair."""
+        """Internal: what a kubelet needs: the CA that every host holds, and its own pair."""
         return (*(place for place in self.places if place.row == "ca" and "" in place.holders), self.kubelet)
 
     def authority_keys(self) -> tuple[tuple[str, str], ...]:
-        """Where it has the private keys of CAs, and of which."""
+        """Internal: where it has the private keys of CAs, and of which."""
         return tuple((place.key, place.row) for place in self.places
                      if place.key and find_profile(place.row).kind == "ca")
 
     def mode(self, place: Place, path: str) -> int:
-        """The mode that a file of a place has."""
+        """Internal: the mode that a file of a place has."""
         if path != place.certificate:
             return KEY_MODE
         return self.public_key_mode if place.row == SERVICE_ACCOUNTS else CERTIFICATE_MODE
 
     def as_found(self, node: str, there: Callable[[str], bool]) -> Layout:
-        """This layout with the places that others give a row in it (OTHER_PLACES), where only those are *there*."""
+        """Internal: this layout with the places that others give a row in it (OTHER_PLACES), if only those are
+        *there*."""
         places = list(self.places)
         for other in OTHER_PLACES.get(self.name, ()):
             certificate, key = (path.replace("{node}", node) for path in (other.certificate, other.key))

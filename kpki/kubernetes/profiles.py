@@ -59,7 +59,7 @@ class Profile:
     source: str
 
     def was_called(self, user: str) -> bool:
-        """Whether a common name is one that the row had elsewhere or before."""
+        """Internal: whether a common name is one that the row had elsewhere or before."""
         return any(fnmatchcase(user, one) for one in self.former)
 
 

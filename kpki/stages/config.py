@@ -40,7 +40,7 @@ class Setting:
 
     @property
     def place(self) -> str:
-        """Where it stands, for a message; "" where it comes from no file."""
+        """Internal: where it stands, for a message; "" where it comes from no file."""
         return _place(self.line, self.source)
 
 

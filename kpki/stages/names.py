@@ -58,7 +58,7 @@ class Name:
         return tuple(one for rdn in self.rdns for one in rdn if one.oid == oid)
 
     def without(self, oid: str) -> Name:
-        """The same name with no attribute of that OID."""
+        """Internal: the same name with no attribute of that OID."""
         kept = (tuple(one for one in rdn if one.oid != oid) for rdn in self.rdns)
         return Name(tuple(rdn for rdn in kept if rdn))
 

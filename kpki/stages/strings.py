@@ -73,7 +73,7 @@ class StringOptions:
     names: Mapping[str, str] = field(default_factory=dict)
 
     def find_oid(self, text: str) -> str | None:
-        """The OID that *text* stands for: a name, an added name or digits; else None."""
+        """Internal: the OID that *text* stands for: a name, an added name or digits; else None."""
         return objects.find_oid(text) or self.names.get(text)
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, UnsupportedError, about
-from ...stages.names import Name, parse_subject
 from . import explaining, looking, streams
 from .options import FILE, FORM, NUMBER, RANDOM, TEXT, Given, Option, begin
 from .req import serial_number
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
     from ...stages.config import Config
+    from ...stages.names import Name
 
 TABLE = (
     Option("in", FILE, "the certificate, or with -req the request (standard input)"),
@@ -135,7 +135,7 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
         ca_cert, ca_key = _signer(given)
         with streams.blaming(path):
             made = certificates.x509_new(
-                subject or Name(), _forced_key(given), ca_cert, ca_key, days=days, extfile=extfile,
+                subject or "/", _forced_key(given), ca_cert, ca_key, days=days, extfile=extfile,
                 extensions=extensions, digest=digest, serial_number=serial)
     else:
         old = _read(given)
@@ -152,6 +152,7 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
 
 def _subject(given: Given) -> Name | None:
     """What -subj says; openssl skips an attribute that openssl does not know, with a warning."""
+    from ...stages.names import parse_subject
     warnings = list[str]()
     text = given.get("subj")
     subject = None if text is None else parse_subject(text, warnings=warnings)
@@ -213,7 +214,7 @@ def _to_turn(given: Given, key: PrivateKeyTypes, subject: Name | None) -> Certif
     from ...stages.certificates import x509_new, x509_req
     if given.has("req"):
         return x509_req(_request(given), None, key, copy_extensions=given.get("copy_extensions") or "none")
-    return x509_new(subject or Name(), None, None, key) if given.has("new") else _read(given)
+    return x509_new(subject or "/", None, None, key) if given.has("new") else _read(given)
 
 
 def _signer(given: Given) -> tuple[Certificate | None, PrivateKeyTypes]:

@@ -64,7 +64,7 @@ class Inventory:
     layout: Layout
     found: Mapping[str, Found]
     unread: tuple[str, ...] = ()                # the files and folders that the caller may not read, each once
-    untold: frozenset[str] = frozenset()        # the components that an unread file may tell something else
+    untold: frozenset[str] = frozenset()        # Internal: the components that an unread file may tell something else
     uses: tuple[Use, ...] = ()
     """What the components of the host read, and for what."""
     running: tuple[Running, ...] = ()
@@ -78,11 +78,11 @@ class Inventory:
 
     @property
     def started(self) -> frozenset[str]:
-        """The components that a file of the tree starts; for the others the layout speaks."""
+        """Internal: the components that a file of the tree starts; for the others the layout speaks."""
         return frozenset(one.component for one in self.running)
 
     def told(self, component: str, name: str) -> tuple[str, ...]:
-        """The values of a setting, of the first start of the component that is told any; empty if none is."""
+        """Internal: the values of a setting, of the first start of the component that is told any; empty if none is."""
         return next((values for one in self.running if one.component == component
                      and (values := one.settings.get(name, ()))), ())
 
@@ -92,7 +92,7 @@ class Inventory:
                 f"{path} leads out of {self.root}" for source, path in self.outside]
 
     def leftovers(self) -> list[str]:
-        """Copies that runs of kpki have left, by their names, if they hold a private key."""
+        """Internal: copies that runs of kpki have left, by their names, if they hold a private key."""
         return [path for path, one in self.found.items() if files.staged_for(posixpath.basename(path)) is not None
                 and SECRET in (one.data or b"")]
 
