@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..kubernetes.showing.shown import Context, Judgement, Shown, Signer
 
 _WIDTH = 11
-_JUDGES = {"openssl": "openssl verify", "strict": "strict (-x509_strict, Python >= 3.13)",
+_JUDGES = {"openssl": "openssl verify", "strict": "strict (Python >= 3.13)",
            "kubernetes": "Kubernetes (Go 1.26)"}
 _USES: dict[str, str] = {"client": "client", "server": "server", "sign": "signing others (a CA)"}
 _SPANS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)),

@@ -99,6 +99,12 @@ def look_at(path: Path) -> Entry:
     return look(os.sep, resolve(os.sep, os.path.abspath(os.fspath(path))))
 
 
+def names(root: Path) -> list[str]:
+    """The names in a folder, in the order in which the file system has them. FileError: the folder cannot be listed."""
+    with disk(os.fspath(root)):
+        return os.listdir(root)
+
+
 def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = None,
          staged: bool = False) -> Iterator[tuple[str, Kind]]:
     """Every regular file (`file`) and symbolic link (`link`) under *root*, by relative path, sorted within a folder.

@@ -4,13 +4,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from .blocks import armour, blocks, first
+from .blocks import Block, armour, blocks, first
 from ..errors import InputError
 
 if TYPE_CHECKING:
     from cryptography import x509
 
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
+_TRUSTED = CERTIFICATE_LABELS[2]
 LARGEST = 1 << 18       # octets of a certificate or request that is read: a peer in Go takes so many for a whole chain
 MOST, LARGEST_BUNDLE = 1000, 1 << 20    # certificates of a bundle and their octets; a system trusts some hundred
 CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
@@ -41,7 +42,17 @@ def load_certificate(data: bytes, *, encoding: str | None = None) -> x509.Certif
     >>> kpki.load_certificate(kpki.dump_certificate(ca)) == ca
     True
     """
-    return _certificate(first(data, CERTIFICATE_LABELS, "certificate", encoding))
+    return load_trusted_certificate(data, encoding=encoding)[0]
+
+
+def load_trusted_certificate(data: bytes, *, encoding: str | None = None) -> tuple[x509.Certificate, bytes]:
+    """`load_certificate`, and the DER of its trust settings (b"" without): see `load_trusted_certificates`."""
+    if encoding != "DER":
+        for block in blocks(data):
+            if block.label in CERTIFICATE_LABELS:
+                certificate, settings = _split(block)
+                return _certificate(certificate), settings
+    return _certificate(first(data, CERTIFICATE_LABELS, "certificate", encoding)), b""
 
 
 def load_certificates(data: bytes) -> list[x509.Certificate]:
@@ -50,9 +61,30 @@ def load_certificates(data: bytes) -> list[x509.Certificate]:
     >>> len(kpki.load_certificates(kpki.dump_certificate(certificate) + kpki.dump_certificate(ca)))
     2
     """
-    found = [one.der for one in blocks(data) if one.label in CERTIFICATE_LABELS]
-    check_bundle(found)
-    return [_certificate(der) for der in found or [first(data, CERTIFICATE_LABELS, "certificate", None)]]
+    return [certificate for certificate, _ in load_trusted_certificates(data)]
+
+
+def load_trusted_certificates(data: bytes) -> list[tuple[x509.Certificate, bytes]]:
+    """`load_certificates`, each with the DER of its trust settings, b"" for one without.
+
+    They stand behind the certificate in a block TRUSTED CERTIFICATE (X509_CERT_AUX; openssl x509 -trustout).
+    """
+    found = [_split(block) for block in blocks(data) if block.label in CERTIFICATE_LABELS]
+    check_bundle([certificate for certificate, _ in found])
+    return [(_certificate(certificate), settings) for certificate, settings in found
+            or [(first(data, CERTIFICATE_LABELS, "certificate", None), b"")]]
+
+
+def _split(block: Block) -> tuple[bytes, bytes]:
+    """The DER of a block's certificate, and that of the trust settings behind it."""
+    if block.label != _TRUSTED:
+        return block.der, b""
+    from . import lenient
+    try:
+        end = lenient.item_end(block.der)
+    except (ValueError, IndexError):
+        raise InputError("not a readable certificate") from None
+    return block.der[:end], block.der[end:]
 
 
 def check_bundle(certificates: Sequence[bytes]) -> None:

@@ -43,6 +43,11 @@ def trimmed(der: bytes) -> bytes:
     return _record(_record(version, *fields[:_FIELDS], *known), algorithm, signature)
 
 
+def item_end(der: bytes) -> int:
+    """Where the first item of *der* ends. ValueError where it is cut short."""
+    return _borders(der, 0)[1]
+
+
 def _twin(der: bytes) -> bytes:
     """The same certificate in DER that is strict throughout; a version 2 becomes a 3, which cryptography knows."""
     signed, *others = _parts(trimmed(der))

@@ -13,6 +13,7 @@ _KEY_CHARACTERS = re.compile(r"[A-Za-z0-9_!.%&*+,/;?@^~|-]+")
 _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]*")
 _VARIABLE_NAME_WITH_DOLLAR = re.compile(r"[A-Za-z0-9_$]*")
 _BLANKS = " \t\n\r"
+_BYTE_ORDER_MARK = "\ufeff"      # before the first line of all it is nothing; openssl minds it anywhere else
 _QUOTES = "\"'`"
 _CONTROL = {"n": "\n", "r": "\r", "b": "\b", "t": "\t"}
 _ORDINARY = re.compile(r"[^\\$\"'`]+")
@@ -124,7 +125,7 @@ class _Reader:
         self.depth = self.included = self.expanded = self.length = 0
 
     def config(self, text: str) -> Config:
-        self.lines(text, "")
+        self.lines(text.removeprefix(_BYTE_ORDER_MARK), "")
         return Config({name: tuple(settings.values()) for name, settings in self.sections.items()},
                       tuple(self.overridden))
 
@@ -160,6 +161,8 @@ class _Reader:
             if key.startswith(directive) and (key != directive or rest != line[end:] or rest.startswith("=")):
                 act(rest[1:].strip(_BLANKS) if rest.startswith("=") else rest)
                 return
+        if line.startswith(_BYTE_ORDER_MARK):
+            raise ConfigurationError("a byte order mark (U+FEFF) stands before it", hint="take it out of the file")
         if not rest.startswith("="):
             raise ConfigurationError("missing equal sign")
         value = self.expand(rest[1:].strip(_BLANKS), section)
@@ -260,7 +263,7 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """
     joined = list[str]()
     number = 0
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         joined.append(line.split("\0")[0].rstrip("\r"))
         if joined[-1].endswith("\\") and not joined[-1].endswith("\\\\"):
             joined[-1] = joined[-1][:-1]

@@ -128,7 +128,7 @@ def fill_form(config: str | Config | None, *, section: str, subject: str | Name 
         if name is not None:
             tested_section(test, name, f"{kind} extension")
     if added:
-        settings_extensions(Context(Config({"default": added}), strings=strings, test=True), added)
+        settings_extensions(Context(config, strings=strings, test=True, lists=Config({"default": added})), added)
     digest = keys.find_digest(digest)
     filled, pairs = _subject(config, section, subject, strings, ask, warnings, attributes)
     return Form(config, filled, pairs, digest, strings, request_extensions, certificate_extensions, added)

@@ -41,8 +41,8 @@ def is_signed_by(signed: Certificate | CertificateSigningRequest, key: PublicKey
         scheme, digest = signed.signature_algorithm_parameters, signed.signature_hash_algorithm
         if isinstance(key, rsa.RSAPublicKey) and isinstance(scheme, padding.PKCS1v15 | padding.PSS | None) and digest:
             key.verify(*data, scheme or padding.PKCS1v15(), digest)   # None: PKCS1v15 over MD5
-        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(scheme, ec.ECDSA):
-            key.verify(*data, scheme)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(scheme, ec.ECDSA | None) and digest:
+            key.verify(*data, scheme or ec.ECDSA(digest))   # None: ECDSA over SHA-1
         elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             key.verify(*data)
         else:

@@ -76,8 +76,10 @@ def no_extension(certificate: Certificate) -> list[str]:
     """Where a certificate has no extension."""
     if der.certificate_extensions(certificate.public_bytes(Encoding.DER)):
         return []
-    return [f"the certificate has no extension (version {certificate.version.value + 1}): it is no CA, and no host "
-            "name or address matches it"]
+    # A root of version 1 may well be a CA.
+    no_ca = "" if certificate.subject == certificate.issuer else "it is no CA, and "
+    return [f"the certificate has no extension (version {certificate.version.value + 1}): {no_ca}no host name or "
+            "address matches it"]
 
 
 def repeated_keys(config: Config) -> Iterator[str]:

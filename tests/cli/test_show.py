@@ -191,7 +191,7 @@ def test_where_the_judges_differ_each_has_a_line(show: Run, kpki: Run, made: Pat
     lines = kpki("show", made / "node.crt", "--ca", made / "ca.crt").out.splitlines()
     at = next(number for number, line in enumerate(lines) if line.strip().startswith("verdict"))
     assert [line[14:] for line in lines[at:at + 3]] == [
-        "openssl verify: OK", "strict (-x509_strict, Python >= 3.13): CA cert does not include key usage extension",
+        "openssl verify: OK", "strict (Python >= 3.13): CA cert does not include key usage extension",
         "Kubernetes (Go 1.26): OK"]
     assert verdicts(show("node.crt", "--ca", made / "ca.crt")) == {
         (judge, use): judge != "strict"

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ... import pem
@@ -29,7 +29,7 @@ TABLE = (
     Option("passin", TEXT, "passphrase source of the key"),
     Option("newkey", TEXT, "make a key: rsa:2048, rsa, ec (with -pkeyopt), ec:PARAMETERS, ed25519"),
     Option("pkeyopt", TEXT, "an option of the new key: ec_paramgen_curve:P-256"),
-    Option("keyout", FILE, "where the new key goes (default_keyfile, else standard output)"),
+    Option("keyout", FILE, "where the key goes (of a new key: default_keyfile, else standard output)"),
     Option("passout", TEXT, "passphrase source of the new key"),
     Option("noenc", "", "do not encrypt the new key"), Option("nodes", "", "the same, in the words of older posts"),
     Option("config", FILE, "the configuration (else $OPENSSL_CONF, else openssl's own defaults)"),
@@ -168,13 +168,14 @@ def _looks(given: Given) -> bool:
 
 
 def _key(given: Given, config: Config) -> tuple[PrivateKeyTypes, tuple[str, bytes] | None]:
-    """The key that signs; of a new one also the file it belongs in ("" is standard output) and its bytes."""
+    """The key that signs; of a new one, or with -keyout, also the file for it ("": standard output) and its bytes."""
     def setting(name: str) -> str | None:
         return config.get(given.get("section") or "req", name)
 
     if given.has("key"):
         source = given.get("passin") or _source(setting("input_password"))
-        return streams.read_key(given.get("key"), source, given.form_or_none("keyform")), None
+        key = streams.read_key(given.get("key"), source, given.form_or_none("keyform"))
+        return key, _key_file(given, setting, key, given.get("keyout")) if given.has("keyout") else None
     kind, colon, size = (given.get("newkey") or "rsa").partition(":")
     options = key_options(given.all("pkeyopt"))
     if kind == "rsa":
@@ -186,11 +187,17 @@ def _key(given: Given, config: Config) -> tuple[PrivateKeyTypes, tuple[str, byte
         options["curve"] = _curve(size)
     elif colon:
         raise InputError(f"req: -newkey {kind}:{size} names no key", hint="rsa:2048, ec, ec:PARAMETERS or ed25519")
+    made = make_key(kind, options)
+    return made, _key_file(given, setting, made, given.get("keyout") or setting("default_keyfile"))
+
+
+def _key_file(given: Given, setting: Callable[[str], str | None], key: PrivateKeyTypes,
+              path: str | None) -> tuple[str, bytes]:
+    """The file that a key belongs in, and its bytes: encrypted, unless it is said not to be."""
     secret = None
     if not given.has("noenc", "nodes") and setting("encrypt_key") != "no" and setting("encrypt_rsa_key") != "no":
-        secret = streams.new_passphrase(given.get("passout") or _source(setting("output_password")), "the new key")
-    key = make_key(kind, options)
-    return key, (given.get("keyout") or setting("default_keyfile") or "", pem.dump_key(key, passphrase=secret))
+        secret = streams.new_passphrase(given.get("passout") or _source(setting("output_password")), "the key")
+    return path or "", pem.dump_key(key, passphrase=secret)
 
 
 def _source(text: str | None) -> str | None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ...stages.config import Config
     from .options import Given
 
+_CONFIGURATION = re.compile(r".+\.(cnf|conf)", re.IGNORECASE | re.DOTALL)
 STANDARD_INPUT = "/dev/stdin"
 
 
@@ -91,13 +93,13 @@ def warn(given: Given, lines: Iterable[str], path: str | None = None) -> None:
 
 
 def _included(name: str) -> Iterator[tuple[str, str]]:
-    """The files that an `.include` stands for: the file itself, or the *.cnf and *.conf of a folder; none is fine."""
-    entry = files.look("/", os.path.abspath(name).lstrip("/")).kind if name else "missing"
-    if entry == "folder":
-        names = [f"{name}/{path}" for path, kind in files.walk(name, skip=lambda path: "/" in path)
-                 if path.endswith((".cnf", ".conf")) and kind == "file"]
-    else:
-        names = [name]
+    """The files that an `.include` stands for: the file itself, or the *.cnf and *.conf of a folder; none is fine.
+
+    The order is the file system's own, as in openssl.
+    """
+    names = [name]
+    if name and files.look_at(name).kind == "folder":
+        names = [f"{name}/{path}" for path in files.names(name) if _CONFIGURATION.fullmatch(path)]
     for one in names:
         try:
             yield one, files.read(one, pipes=True).decode("utf-8", "surrogateescape")

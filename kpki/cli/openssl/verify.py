@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
+    from ...stages.verification.policies import PolicyAnswer
     from ...stages.verification.verdicts import Verdict
 
-_NO_LISTS = "openssl verify, where revocation lists matter: kpki reads none"
-_NO_POLICIES = "openssl verify, where certificate policies matter: kpki judges none"
-_NO_SUITE_B = "look at the keys with kpki x509 -text"
+    Trusted = tuple[Certificate, bytes]
+
+_NO_LISTS = "openssl verify: kpki reads no revocation lists"
+_NO_SUITE_B = "-auth_level: Suite B is historic (RFC 8423)"
 
 TABLE = (
     Option("verbose", "", "nothing more: every error is printed anyhow"),
@@ -50,27 +52,40 @@ TABLE = (
     Option("no_check_time", "", "no matter when"),
     Option("trusted_first", "", "nothing: trusted certificates always come first"),
     Option("issuer_checks", "", "nothing, as in openssl"),
+    Option("no_alt_chains", "", "nothing, likewise"),
+    Option("auth_level", NUMBER, "how strong keys and digests must be, 0 (the default) to 5"),
+    Option("ignore_critical", "", "unknown critical extensions may stand"),
+    Option("CAstore", TEXT, instead="-CAfile FILE or -CApath DIR: a store is a loader of OpenSSL's providers"),
+    Option("CRLfile", FILE, instead=_NO_LISTS), Option("crl_download", "", instead=_NO_LISTS),
+    Option("crl_check", "", instead=_NO_LISTS), Option("crl_check_all", "", instead=_NO_LISTS),
+    Option("extended_crl", "", instead=_NO_LISTS), Option("use_deltas", "", instead=_NO_LISTS),
+    Option("allow_proxy_certs", "", "proxy certificates (RFC 3820) may stand below a leaf"),
+    Option("verify_name", TEXT, "a purpose by OpenSSL's names: default, pkcs7, smime_sign, ssl_client, ssl_server"),
+    Option("policy_check", "", "hold the path to RFC 5280's rules for certificate policies"),
+    Option("policy", TEXT, "an acceptable policy: an OID or its name (may come again)"),
+    Option("explicit_policy", "", "an acceptable policy must hold for the whole path"),
+    Option("inhibit_any", "", "anyPolicy stands for no policy"),
+    Option("inhibit_map", "", "no policy is mapped to another"),
+    Option("policy_print", "", "say which policies hold, where they are looked at"),
     Option("kubernetes", "", "judge as Kubernetes does, which is built with Go; -purpose is sslserver by default"),
     Option("json", "", "print {\"ok\", \"code\", \"reason\", \"depth\"}, of several files a list"),
     Option("CAstore", TEXT, instead="-CAfile"), Option("CRLfile", FILE, instead=_NO_LISTS),
     Option("crl_download", "", instead=_NO_LISTS), Option("crl_check", "", instead=_NO_LISTS),
     Option("crl_check_all", "", instead=_NO_LISTS), Option("extended_crl", "", instead=_NO_LISTS),
     Option("use_deltas", "", instead=_NO_LISTS),
-    Option("policy", TEXT, instead=_NO_POLICIES), Option("policy_check", "", instead=_NO_POLICIES),
-    Option("explicit_policy", "", instead=_NO_POLICIES), Option("inhibit_any", "", instead=_NO_POLICIES),
-    Option("inhibit_map", "", instead=_NO_POLICIES), Option("policy_print", "", instead=_NO_POLICIES),
-    Option("verify_name", TEXT, instead="-purpose"), Option("auth_level", NUMBER, instead=_NO_SUITE_B),
-    Option("ignore_critical", "", instead="a certificate whose critical extensions are known"),
     Option("suiteB_128_only", "", instead=_NO_SUITE_B), Option("suiteB_128", "", instead=_NO_SUITE_B),
     Option("suiteB_192", "", instead=_NO_SUITE_B),
-    Option("no_alt_chains", "", instead="the roots that are meant, alone"),
-    Option("allow_proxy_certs", "", instead="certificates that are no proxies"),
-    Option("vfyopt", TEXT, instead="RSA PKCS#1 v1.5, RSA-PSS, ECDSA and EdDSA signatures"),
+    Option("vfyopt", TEXT, instead="nothing: the signatures that kpki verifies take no options"),
 )
 TABLES = {"verify": TABLE}
 
-_WORDS = {"verify_hostname": "hostname", "verify_ip": "ip", "verify_email": "email", "purpose": "purpose"}
-_FLAGS = {"x509_strict": "strict", "partial_chain": "partial_chain", "check_ss_sig": "check_ss_sig"}
+_WORDS = {"verify_hostname": "hostname", "verify_ip": "ip", "verify_email": "email"}
+_FLAGS = {"x509_strict": "strict", "partial_chain": "partial_chain", "check_ss_sig": "check_ss_sig",
+          "ignore_critical": "ignore_critical", "allow_proxy_certs": "allow_proxy"}
+_POLICIES = ("explicit_policy", "inhibit_any", "inhibit_map")
+_NAMES = {"default": None, "pkcs7": "smimesign", "smime_sign": "smimesign", "ssl_client": "sslclient",
+          "ssl_server": "sslserver"}
+NO_EXPLICIT_POLICY = 43
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -86,7 +101,10 @@ def run(verb: str, argv: Sequence[str]) -> int:
         return run_kubernetes(given, _moment(given))
     from ...stages.text.name import name_flags
     question, flags = _question(given), name_flags(*given.all("nameopt"))
-    roots, untrusted = _roots(given), [one for path in given.all("untrusted") for one in _bundle(path)]
+    trusted, untrusted = _roots(given), [one for path in given.all("untrusted") for one, _ in _bundle(path)]
+    roots, trust = [one for one, _ in trusted], _trust(trusted)
+    if trust:
+        question["trust"] = trust
     paths: Sequence[str | None] = given.rest or (None,)
     if given.has("explain"):
         _explain(given, question, paths)
@@ -105,6 +123,14 @@ def _question(given: Given) -> dict[str, Any]:
     from ...stages.verification.purposes import PURPOSES
     question: dict[str, Any] = {word: given.get(name) for name, word in _WORDS.items() if given.has(name)}
     question |= {word: True for name, word in _FLAGS.items() if given.has(name)}
+    if (purpose := _purpose(given)) is not None:
+        question["purpose"] = purpose
+    if (level := given.number("auth_level", 0)) > 0:
+        question["auth_level"] = level
+    wanted = _policies(given)
+    if given.has("policy_check", "policy", *_POLICIES):
+        from ...stages.verification.policies import PolicyQuestion
+        question["policies"] = PolicyQuestion(wanted, *(given.has(name) for name in _POLICIES))
     if question.get("purpose", "any") not in PURPOSES:
         raise InputError(f"verify: invalid purpose {question['purpose']}", hint=f"one of {', '.join(PURPOSES)}")
     if "ip" in question:
@@ -117,6 +143,31 @@ def _question(given: Given) -> dict[str, Any]:
     elif given.has("no_check_time"):  # which -attime overrides
         question["check_time"] = False
     return question
+
+
+def _purpose(given: Given) -> str | None:
+    """The purpose: of -purpose and -verify_name the later counts."""
+    purpose = None
+    for name, value in given.order:
+        if name == "purpose":
+            purpose = value
+        elif name == "verify_name":
+            if value not in _NAMES:
+                raise InputError(f"verify: invalid verify name {value}", hint=f"one of {', '.join(_NAMES)}")
+            purpose = _NAMES[value] or purpose
+    return purpose
+
+
+def _policies(given: Given) -> tuple[str, ...]:
+    """The OIDs of -policy, whether they will be looked at or not."""
+    from ...stages import objects
+    oids = []
+    for text in given.all("policy"):
+        oid = objects.find_oid(text)
+        if oid is None:
+            raise InputError(f"verify: invalid policy {text}", hint="an OID, or the name of a known object")
+        oids.append(oid)
+    return tuple(oids)
 
 
 def _moment(given: Given) -> datetime | None:
@@ -139,6 +190,8 @@ def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[
         streams.note(f"kpki: {error.message}", "Unable to load certificate file")
         return {"ok": False, "code": None, "reason": error.message, "depth": None}
     verdict = verify(certificate, roots, untrusted=untrusted, **question)
+    if verdict.ok and verdict.policies is not None and given.has("policy_print"):
+        streams.note(*_policy_lines(verdict.policies))
     if not verdict.ok:
         streams.note(*_errors(verdict, flags), f"error {name}: verification failed")
     elif not given.has("json"):
@@ -148,9 +201,26 @@ def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[
 
 def _errors(verdict: Verdict, flags: int) -> Iterator[str]:
     for fault in verdict.faults:
-        for one in verdict.chain[fault.depth:fault.depth + 1]:
+        lacks_policy = fault.code == NO_EXPLICIT_POLICY      # of the whole path, so that no subject stands before it
+        for one in verdict.chain[fault.depth:fault.depth + (not lacks_policy)]:
             yield from _subject(one, flags).split("\n")
         yield f"error {fault.code} at {fault.depth} depth lookup: {fault.reason}"
+        if lacks_policy and verdict.policies is not None:
+            yield from _policy_lines(verdict.policies)
+
+
+def _policy_lines(answer: PolicyAnswer) -> Iterator[str]:
+    """What openssl prints of a path's policies, for -policy_print or after error 43."""
+    from ...stages.text.extension import qualifiers_text
+    from ...stages.text.value import object_text
+    yield f"Require explicit Policy: {answer.explicit}"
+    for title, policies in (("Authority", answer.authority), ("User", answer.user)):
+        yield f"{title} Policies:" + " <empty>" * (not policies)
+        for policy in policies or ():
+            yield f"  Policy: {object_text(policy.oid)}"
+            yield f"    {'Critical' if policy.critical else 'Non Critical'}"
+            yield from (["    No Qualifiers"] if policy.qualifiers is None
+                        else qualifiers_text(policy.qualifiers, 4).split("\n"))
 
 
 def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> Iterator[str]:
@@ -171,7 +241,17 @@ def _subject(certificate: Certificate, flags: int) -> str:
     return flagged_name_text(subject_name(certificate), flags).replace("\n", "\\n")
 
 
-def _roots(given: Given) -> list[Certificate]:
+def _trust(trusted: Sequence[Trusted]) -> dict[Certificate, Any]:
+    """The trust settings of each certificate that has some; of a certificate twice the first counts, as in a store."""
+    from ...stages.verification.trust import Trust, read_trust
+    found: dict[Certificate, bytes] = {}
+    for certificate, settings in trusted:
+        found.setdefault(certificate, settings)
+    read = {certificate: read_trust(settings) for certificate, settings in found.items() if settings}
+    return {certificate: trust for certificate, trust in read.items() if trust != Trust()}
+
+
+def _roots(given: Given) -> list[Trusted]:
     roots = [one for path in given.all("trusted") for one in _bundle(path)]
     path, folder = given.get("CAfile"), given.get("CApath")
     if path is not None:
@@ -181,15 +261,16 @@ def _roots(given: Given) -> list[Certificate]:
     return roots
 
 
-def _bundle(path: str, *, only_pem: bool = False) -> list[Certificate]:
+def _bundle(path: str, *, only_pem: bool = False) -> list[Trusted]:
+    """The certificates of a file, each with the DER of its trust settings."""
     data = streams.read(path)
     with about(path):
         if only_pem and b"-----BEGIN " not in data:
             raise InputError("no PEM in it", hint="-trusted FILE takes a certificate in DER")
-        return pem.load_certificates(data)
+        return pem.load_trusted_certificates(data)
 
 
-def _folder(folder: str) -> Iterator[Certificate]:
+def _folder(folder: str) -> Iterator[Trusted]:
     """The certificates that openssl finds in a folder: by the hash of the subject, numbered from 0 without a gap."""
     from ...stages.names import subject_name
     from ...stages.verification.canonical import name_hash
@@ -197,16 +278,20 @@ def _folder(folder: str) -> Iterator[Certificate]:
     for start in sorted({name.partition(".")[0] for name in names}):
         number = 0
         while (name := f"{start}.{number}") in names:
-            yield from (one for one in _bundle(f"{folder}/{name}") if name_hash(subject_name(one).dump()) == start)
+            yield from (one for one in _bundle(f"{folder}/{name}")
+                        if name_hash(subject_name(one[0]).dump()) == start)
             number += 1
 
 
 def _explain(given: Given, question: dict[str, Any], paths: Sequence[str | None]) -> None:
     trusted = given.all("trusted") or [path for path in (given.get("CAfile"),) if path]
     between = given.all("untrusted")
-    words = {word: code(value) for word, value in question.items() if word not in ("now", "check_time")}
+    words = {word: code(value) for word, value in question.items()
+             if word not in ("now", "check_time", "policies", "trust")}
     if "now" in question:
         words["now"] = f"__import__('datetime').datetime.fromisoformat({question['now'].isoformat()!r})"
+    if "policies" in question:
+        words["policies"] = f"__import__('kpki.stages.verification.policies', fromlist=['']).{question['policies']!r}"
     if "check_time" in question:
         words["check_time"] = "False"
     does = "builds the path from each certificate to a trusted one, then checks extensions, names, signatures and times"

@@ -154,7 +154,9 @@ def _verdicts(shown: Shown, data: bytes, roots: Sequence[bytes], chain: Sequence
 
 def _openssl(data: bytes, roots: Sequence[bytes], chain: Sequence[bytes], use: Use | None, hostname: str | None,
              ip: str | None, now: datetime) -> Iterator[Judgement]:
-    """openssl's two verdicts; its strict one takes a CA that did not sign itself, as Python's contexts do."""
+    """openssl's two verdicts. The strict one is that of Python's contexts: a CA need not have signed itself, and the
+    first error is what ends a handshake, as the last one is what `openssl verify` ends with.
+    """
     from ...stages.verification.verify import verify
     certificate = load(data)
     if certificate is None:
@@ -165,7 +167,8 @@ def _openssl(data: bytes, roots: Sequence[bytes], chain: Sequence[bytes], use: U
         strict = judge == "strict"
         verdict = verify(certificate, trusted, untrusted=helping, purpose=_PURPOSES.get(use), hostname=hostname, ip=ip,
                          now=now, strict=strict, partial_chain=strict)
-        yield Judgement(judge, use, verdict.ok, verdict.reason)
+        reason = verdict.faults[0].reason if strict and verdict.faults else verdict.reason
+        yield Judgement(judge, use, verdict.ok, reason)
 
 
 def _asked(shown: Shown) -> tuple[str | None, str | None]:

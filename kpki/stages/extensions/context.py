@@ -34,6 +34,7 @@ class Context:
 
     *test* asks for the check of syntax alone that `req` makes of every section it is given (X509V3_CTX_TEST). What such
     a check has read and found to depend on no subject, key or issuer is settled, for the readings that follow.
+    *lists* has the sections that a whole value may name (`@section`); None: *config*. Those of `-addext` are its own.
     """
 
     config: Config = field(default_factory=Config)
@@ -43,6 +44,7 @@ class Context:
     strings: StringOptions = StringOptions()
     test: bool = False
     depends: bool = False
+    lists: Config | None = None
 
     def settled(self, setting: Setting) -> Extension | None:
         """What a setting was found to come to, whatever it is read for."""
@@ -51,7 +53,7 @@ class Context:
 
     def settle(self, setting: Setting, made: Extension) -> None:
         """Remember it, where a check found no dependence."""
-        if self.test and not self.depends and self.strings == _PLAIN:
+        if self.test and not self.depends and self.strings == _PLAIN and setting.line:
             self.config.settled[setting] = made
 
     def only_tests(self) -> bool:

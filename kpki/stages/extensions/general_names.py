@@ -9,7 +9,7 @@ from .. import der
 from ..names import section_name
 from .context import Context
 from .generation import generate
-from .values import Value
+from .values import Value, blamed_value
 
 EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
 _OTHER, _EMAIL, _DNS, _DIRECTORY, _URI, _IP, _RID = 0xA0, 0x81, 0x82, 0xA4, 0x86, 0x87, 0x88
@@ -19,7 +19,11 @@ _IPV4 = re.compile(r"\s*([+-]?\d+)\.\s*([+-]?\d+)\.\s*([+-]?\d+)\.\s*([+-]?\d+)(
 
 def subject_alternative_names(values: Sequence[Value], context: Context) -> bytes:
     """subjectAltName: names, and `email:copy` or `email:move` for the subject's own addresses."""
-    return der.sequence(*(item for value in values for item in _subject_name(value, context)))
+    items: list[bytes] = []
+    for value in values:
+        with blamed_value(value):
+            items.extend(_subject_name(value, context))
+    return der.sequence(*items)
 
 
 def _subject_name(value: Value, context: Context) -> Sequence[bytes]:
@@ -46,13 +50,17 @@ def issuer_alternative_names(values: Sequence[Value], context: Context) -> bytes
             if context.issuer.alternative_names:
                 items.extend(der.items(der.content_of(context.issuer.alternative_names)))
         else:
-            items.append(general_name(value, context))
+            items.extend(general_names([value], context))
     return der.sequence(*items)
 
 
 def general_names(values: Sequence[Value], context: Context) -> tuple[bytes, ...]:
     """Each value as a GeneralName in DER."""
-    return tuple(general_name(value, context) for value in values)
+    items = []
+    for value in values:
+        with blamed_value(value):
+            items.append(general_name(value, context))
+    return tuple(items)
 
 
 def general_name(value: Value, context: Context, *, constraint: bool = False) -> bytes:

@@ -129,7 +129,7 @@ def _proxy_values(text: str, context: Context) -> list[Value]:
     values = []
     for value in parse_list(text):
         if value.name.startswith("@") and value.text is None:
-            values += list_values(value.name, context)
+            values += list_values(value.name, context.config)
         elif value.text is None:
             raise InputError(f"invalid proxy policy setting: {value.name}")
         else:

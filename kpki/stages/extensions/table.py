@@ -160,7 +160,7 @@ def _name_constraints(values: Sequence[Value], context: Context) -> bytes:
 def _point_name(value: Value, context: Context) -> bytes | None:
     """fullname or relativename of a distribution point, tagged; None for another setting."""
     if value.name == "fullname":
-        return der.tlv(0xA0, *general_names(list_values(value.text or "", context), context))
+        return der.tlv(0xA0, *general_names(list_values(value.text or "", context.config), context))
     if value.name == "relativename":
         rdn = policies.relative_name(value.text or "", context)
         return der.tlv(0xA1, der.content_of(rdn))
@@ -184,12 +184,12 @@ def _distribution_point(value: Value, context: Context) -> bytes:
         elif one.name == "reasons":
             reasons = _reasons(one, 0x81, context)
         elif one.name == "CRLissuer":
-            issuer = der.tlv(0xA2, *general_names(list_values(setting.value, context), context))
+            issuer = der.tlv(0xA2, *general_names(list_values(setting.value, context.config), context))
     return der.sequence(name, reasons, issuer)
 
 
 def _reasons(value: Value, tag: int, context: Context) -> bytes:
-    item = _bits(REASONS)(list_values(value.text or "", context), context)
+    item = _bits(REASONS)(list_values(value.text or "", context.config), context)
     return der.tlv(tag, der.content_of(item))
 
 
@@ -223,7 +223,7 @@ def _tls_feature(values: Sequence[Value], _: Context) -> bytes:
 
 
 def _listed(make: Callable[[Sequence[Value], Context], bytes]) -> Callable[[str, Context], bytes]:
-    return lambda text, context: make(list_values(text, context), context)
+    return lambda text, context: make(list_values(text, context.lists or context.config), context)
 
 
 def _ia5(text: str, _: Context) -> bytes:
@@ -253,7 +253,8 @@ KINDS: dict[str, Callable[[str, Context], bytes]] = {
     "inhibitAnyPolicy": lambda text, context: der.integer(number(text)),
     "issuingDistributionPoint": _listed(_issuing_distribution_point),
     "tlsfeature": _listed(_tls_feature),
+    "ct_precert_poison": lambda text, context: der.NULL_ITEM,
     "subjectSignTool": lambda text, context: utf8_item(text),
 }
 _ONLY_READ = ("crlNumber", "deltaCRL", "CRLReason", "invalidityDate", "ct_precert_scts", "ct_cert_scts",
-              "ct_precert_poison", "Nonce", "CrlID", "acceptableResponses", "archiveCutoff", "serviceLocator")
+              "Nonce", "CrlID", "acceptableResponses", "archiveCutoff", "serviceLocator")

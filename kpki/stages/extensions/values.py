@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 from ...errors import InputError
-from .context import Context
+from ..config import Config, Setting, blamed
 
 _SPACE = " \t\n\v\f\r"
 _TRUE, _FALSE = ("TRUE", "true", "Y", "y", "YES", "yes"), ("FALSE", "false", "N", "n", "NO", "no")
@@ -18,19 +20,28 @@ class Value(NamedTuple):
 
     name: str
     text: str | None
+    setting: Setting | None = None
+    """The line of a configuration that is this item."""
 
 
-def list_values(text: str, context: Context) -> list[Value]:
-    """The items of a value: an inline list, or the settings of the `@section` it names.
+def list_values(text: str, config: Config) -> list[Value]:
+    """The items of a value: an inline list, or the settings of the `@section` of *config* that it names.
 
     Raises InputError for an empty list, item or section.
     """
     if not text.startswith("@"):
         return parse_list(text)
-    settings = context.config.settings(text[1:])
+    settings = config.settings(text[1:])
     if not settings:
         raise InputError("invalid extension string: there is no such section, or it is empty")
-    return [Value(one.key, one.value) for one in settings]
+    return [Value(setting.key, setting.value, setting) for setting in settings]
+
+
+@contextmanager
+def blamed_value(value: Value) -> Iterator[None]:
+    """Give an InputError raised inside the block the line that *value* stands on, if it is one of a section."""
+    with blamed(value.setting) if value.setting is not None else nullcontext():
+        yield
 
 
 def parse_list(text: str) -> list[Value]:

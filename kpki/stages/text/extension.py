@@ -139,9 +139,14 @@ def _policies(value: bytes, indent: int) -> str:
         policy, *qualifiers = _inside(item)
         text = f"{' ' * indent}Policy: {object_text(der.oid_text(policy))}"
         if qualifiers:
-            text += "\n" + "\n".join(_qualifier(one, indent + 2) for one in _inside(qualifiers[0]))
+            text += "\n" + qualifiers_text(_inside(qualifiers[0]), indent + 2)
         texts.append(text)
     return "\n".join(texts)
+
+
+def qualifiers_text(qualifiers: Iterable[bytes], indent: int) -> str:
+    """The qualifiers of a certificate policy (DER, RFC 5280 §4.2.1.4), one below the other."""
+    return "\n".join(_qualifier(one, indent) for one in qualifiers)
 
 
 def _qualifier(item: bytes, indent: int) -> str:

@@ -57,7 +57,8 @@ class Facts:
     where it cannot be read). *broken*: an extension does not decode or comes twice; OpenSSL then takes the
     certificate for nobody's issuer and nobody's child. *alternatives* counts the entries of the subjectAltName,
     *critical* holds the OIDs of the critical extensions, *heeded* those before the first that OpenSSL does not know:
-    there it stops looking. *strict_dates* says of each date whether it is written as RFC 5280 §4.1.2.5 wants it.
+    there it stops looking. *proxy_length* is the pCPathLenConstraint of a proxy certificate (RFC 3820 §3.8).
+    *strict_dates* says of each date whether it is written as RFC 5280 §4.1.2.5 wants it.
     """
 
     certificate: Certificate
@@ -77,6 +78,7 @@ class Facts:
     heeded: frozenset[str]
     broken: bool
     proxy: bool
+    proxy_length: int | None
     ca: bool | None
     path_length: int | None
     key_usage: frozenset[str] | None
@@ -136,7 +138,7 @@ def facts_of(certificate: Certificate) -> Facts:
     alternatives = read(SUBJECT_ALTERNATIVE_NAME, read_general_names)
     if proxy and (ca or alternatives or read(_ISSUER_ALTERNATIVE_NAME, read_general_names)):
         broken = True
-    read(_PROXY, _items)
+    proxy_length = read(_PROXY, _proxy_length)
     read(_DISTRIBUTION_POINTS, _items)
     read(_NAME_CONSTRAINTS, _subtrees)
     algorithm, (key_algorithm, explicit) = der.whole(fields.signature), _key(fields)
@@ -149,7 +151,7 @@ def facts_of(certificate: Certificate) -> Facts:
         key_algorithm=key_algorithm if explicit or public_key(certificate) else None, explicit_curve=explicit,
         extensions=len(extensions), critical=frozenset(critical),
         heeded=frozenset(takewhile(_UNDERSTOOD.__contains__, critical)),
-        proxy=proxy, ca=ca, path_length=path_length,
+        proxy=proxy, proxy_length=proxy_length, ca=ca, path_length=path_length,
         key_usage=read(KEY_USAGE, _key_usage), extended_key_usage=read(EXTENDED_KEY_USAGE, _object_identifiers),
         netscape_type=read(_NETSCAPE_TYPE, _netscape_type), key_identifier=read(SUBJECT_KEY_IDENTIFIER, _octets),
         authority=read(AUTHORITY_KEY_IDENTIFIER, _authority),
@@ -179,6 +181,11 @@ def _basic_constraints(value: bytes) -> tuple[bool, int | None]:
     if parts.keys() - {der.BOOLEAN, der.INTEGER} or length is not None and length < 0:
         raise InputError("not a BasicConstraints")
     return parts.get(der.BOOLEAN, b"\0") != b"\0", length
+
+
+def _proxy_length(value: bytes) -> int | None:
+    lengths = [der.content_of(item) for item in _items(value) if der.tag_of(item) == der.INTEGER]
+    return int.from_bytes(lengths[0], "big", signed=True) if lengths else None
 
 
 def _bits(value: bytes) -> frozenset[int]:

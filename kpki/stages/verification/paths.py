@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .facts import Facts, issues
+from .trust import REJECTED, UNTRUSTED
 from .verdicts import Fault
 
 
@@ -18,11 +19,12 @@ class Path:
 
 
 def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], *, partial_chain: bool, depth: int,
-               is_valid: Callable[[Facts], bool]) -> Path:
+               is_valid: Callable[[Facts], bool], trust: Callable[[Facts], int]) -> Path:
     """The path that openssl takes, or how far it gets.
 
     At each step a root that fits wins over an untrusted certificate, one that *is_valid* over one that is not, and then
-    the first over the later; no step is gone back on. *depth* bounds what stands between leaf and root.
+    the first over the later; no step is gone back on. *depth* bounds what stands between leaf and root. *trust*
+    says of a root whether it ends the path, or forbids it (see trust.py).
     """
     path, left = Path([leaf]), list(untrusted)
     while len(path.chain) <= depth + 1:
@@ -38,7 +40,10 @@ def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], 
             path.chain.append(root)
             path.trusted += 1
         if root is not None:
-            if root.self_signed or partial_chain:
+            answer = trust(root)
+            if answer == REJECTED:
+                return _ended(path, 28)
+            if answer != UNTRUSTED or partial_chain:
                 return path
             left = []
             continue
@@ -48,8 +53,11 @@ def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], 
         left.remove(above)
         path.chain.append(above)
     too_long = len(path.chain) > depth + 1
-    if partial_chain and not too_long and any(leaf.certificate == root.certificate for root in roots):
+    same = next((root for root in roots if leaf.certificate == root.certificate), None)
+    if partial_chain and not too_long and same is not None:
         path.trusted = len(path.chain)
+        if trust(same) == REJECTED:
+            path.fault = Fault(28, 0)
         return path
     if too_long:
         return _ended(path, 22)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+    from .policies import PolicyAnswer
+
 # X509_verify_cert_error_string(3) of OpenSSL 3.0, as far as a verification without revocation lists can end so.
 REASONS = {
     0: "ok",
@@ -40,6 +42,7 @@ REASONS = {
     40: "proxy certificates not allowed, please set the appropriate flag",
     41: "invalid or inconsistent certificate extension",
     42: "invalid or inconsistent certificate policy extension",
+    43: "no explicit policy",
     45: "unsupported extension feature",
     46: "RFC 3779 resource not subset of parent's resources",
     47: "permitted subtree violation",
@@ -81,8 +84,8 @@ REASONS = {
 UNKNOWN = "unknown certificate verification error"
 
 # After these `openssl verify` looks on; any other ends it (the callback of its source, verify.c).
-TOLERATED = frozenset({10, 18, 25, 26, 34, 37, 78, 79, *range(80, 94)})
-NAME_CONSTRAINTS = frozenset(range(47, 54)) - {50}
+TOLERATED = frozenset({10, 18, 25, 26, 34, 37, 43, 78, 79, *range(80, 94)})
+NAME_CONSTRAINTS = (frozenset(range(47, 54)) | {72}) - {50}      # and a proxy's name, looked at beside them
 
 
 class Fault(NamedTuple):
@@ -102,7 +105,7 @@ class Verdict:
     """What `openssl verify` says of a certificate: the error that ended it, its words and depth (0, ok, 0 for none).
 
     *chain* goes from the certificate up, as far as it was found; *faults* are all errors in the order found, the last
-    of which is the one that counts.
+    of which is the one that counts. *policies* is what the policies of the path came to, None where nobody asked.
     """
 
     ok: bool
@@ -111,9 +114,10 @@ class Verdict:
     depth: int
     chain: tuple[Certificate, ...]
     faults: tuple[Fault, ...] = ()
+    policies: PolicyAnswer | None = None
 
 
-def verdict_of(faults: list[Fault], chain: tuple[Certificate, ...]) -> Verdict:
+def verdict_of(faults: list[Fault], chain: tuple[Certificate, ...], policies: PolicyAnswer | None = None) -> Verdict:
     """The verdict that these faults, in order, amount to."""
     last = faults[-1] if faults else Fault(0, 0)
-    return Verdict(not faults, last.code, last.reason, last.depth, chain, tuple(faults))
+    return Verdict(not faults, last.code, last.reason, last.depth, chain, tuple(faults), policies)

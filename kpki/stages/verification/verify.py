@@ -6,10 +6,10 @@ here: the checks stand in OpenSSL's own order (verify_chain in its x509_vfy.c), 
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...clock import utc_now
 from ...errors import InputError
@@ -19,7 +19,10 @@ from ..signatures import is_signed_by, public_key
 from .facts import Facts, facts_of, issues
 from .hostnames import matches_email, matches_host, matches_ip
 from .paths import Path, build_path
-from .purposes import PURPOSES, Purpose, check_ca
+from .policies import PolicyQuestion, check_policies
+from .purposes import PURPOSES, check_ca
+from .strength import LEVELS, key_bits, signature_bits
+from .trust import REJECTED, TRUSTED, Trust, check_trust
 from .verdicts import NAME_CONSTRAINTS, TOLERATED, Fault, Verdict, verdict_of
 
 __all__ = ["Verdict", "verify"]
@@ -55,13 +58,17 @@ _STRICT: tuple[tuple[int, Callable[[Facts, bool], bool]], ...] = (
 def verify(certificate: Certificate, roots: Iterable[Certificate], *, untrusted: Iterable[Certificate] = (),
            purpose: str | None = None, hostname: str | None = None, ip: str | None = None, email: str | None = None,
            now: datetime | None = None, strict: bool = False, partial_chain: bool = False, check_ss_sig: bool = False,
-           depth: int | None = None, check_time: bool = True) -> Verdict:
+           depth: int | None = None, check_time: bool = True, auth_level: int = 0, ignore_critical: bool = False,
+           allow_proxy: bool = False, policies: PolicyQuestion | None = None,
+           trust: Mapping[Certificate, Trust] | None = None) -> Verdict:
     """Verify a certificate against *roots*, with *untrusted* certificates to help (openssl verify -CAfile -untrusted).
 
     *purpose* is one of openssl's (`-purpose`), *hostname*, *ip* and *email* who the certificate must be for, *now* the
     moment it must hold at (UTC, None: the clock; `-attime`; without *check_time* none), *strict* is `-x509_strict`,
     *partial_chain* takes a root that did not sign itself, *check_ss_sig* checks a root's own signature, *depth* bounds
-    the CAs between leaf and root.
+    the CAs between leaf and root, *auth_level* (0 to 5) asks for strong keys and digests, *ignore_critical* lets
+    unknown critical extensions pass, *allow_proxy* takes proxy certificates (RFC 3820), *policies* asks for certificate
+    policies (`-policy_check` and its like). *trust* holds the settings of roots out of blocks TRUSTED CERTIFICATE.
     A certificate that is wrong is a Verdict; InputError is raised for an unknown purpose or an unreadable address.
 
     >>> kpki.verify(certificate, [ca], purpose="sslserver", hostname="worker-1", now=now).ok
@@ -77,30 +84,53 @@ def verify(certificate: Certificate, roots: Iterable[Certificate], *, untrusted:
         address = ip_octets(ip)
     moment = (now or utc_now()).astimezone(timezone.utc).replace(microsecond=0) if check_time else None
     depth = _DEPTH if depth is None else depth
-    trusted, helping = list(roots), list(untrusted)
+    trusted, helping, trust = list(roots), list(untrusted), trust or {}
 
-    def ask(moment: datetime | None, ignore_critical: bool = False) -> list[Certificate] | Fault:
-        return _ask_store(certificate, trusted, helping, moment, partial_chain, check_ss_sig, ignore_critical)
+    def ask(moment: datetime | None, *, partial_chain: bool = partial_chain,
+            ignore_critical: bool = ignore_critical) -> list[Certificate] | Fault:
+        return _ask_store(certificate, trusted, helping, moment, partial_chain=partial_chain, check_ss_sig=check_ss_sig,
+                          ignore_critical=ignore_critical, allow_proxy=allow_proxy)
 
-    answer = ask(moment)
+    def trusts(root: Facts, self_signed: bool = True) -> int:
+        return check_trust(root, trust.get(root.certificate), purpose, self_signed=self_signed)
+
+    answer = ask(moment, partial_chain=partial_chain or bool(trust))
     path = Path(_readable(answer) if isinstance(answer, list) else [])
-    proven = isinstance(answer, list) and len(answer) == len(path.chain) <= depth + 1
+    proven = not trust and isinstance(answer, list) and len(answer) == len(path.chain) <= depth + 1
     if not proven:
         leaf = _readable([certificate])
         if not leaf:
             return verdict_of([Fault(1, 0)], (certificate,))
         path = build_path(leaf[0], _readable(trusted), _readable(helping), partial_chain=partial_chain, depth=depth,
-                          is_valid=lambda one: not _time_fault(one, moment))
+                          is_valid=lambda one: not _time_fault(one, moment), trust=trusts)
+    question = _Question(purpose, strict, moment, partial_chain, check_ss_sig, min(auth_level, len(LEVELS) - 1),
+                         ignore_critical, allow_proxy)
     faults: list[Fault] = []
-    for fault in _faults(path, PURPOSES.get(purpose or ""), strict,
-                         lambda: _identity_faults(certificate, hostname, address, email), moment,
-                         partial_chain=partial_chain, check_ss_sig=check_ss_sig, proven=proven):
+    for fault in _faults(path, question, lambda: _identity_faults(certificate, hostname, address, email), proven=proven,
+                         trusts=lambda one: trusts(one, self_signed=False)):
         faults.append(fault)
         if fault.code not in TOLERATED:
             break
     if not proven:
         faults += _store_faults(answer, faults, ask)
-    return verdict_of(faults, tuple(one.certificate for one in path.chain))
+    said = None
+    if policies is not None and not (faults and faults[-1].code not in TOLERATED):
+        said = check_policies(path.chain, policies)
+        faults += [Fault(*said.error)] if said.error else []
+    return verdict_of(faults, tuple(one.certificate for one in path.chain), said)
+
+
+class _Question(NamedTuple):
+    """What `verify` was asked, as far as it is asked of each certificate."""
+
+    purpose: str | None
+    strict: bool
+    moment: datetime | None
+    partial_chain: bool
+    check_ss_sig: bool
+    level: int
+    ignore_critical: bool
+    allow_proxy: bool
 
 
 def _readable(certificates: Iterable[Certificate]) -> list[Facts]:
@@ -127,8 +157,8 @@ def _store_faults(answer: list[Certificate] | Fault, faults: list[Fault],
 
 
 def _ask_store(certificate: Certificate, roots: Sequence[Certificate], untrusted: Sequence[Certificate],
-               moment: datetime | None, partial_chain: bool, check_ss_sig: bool,
-               ignore_critical: bool) -> list[Certificate] | Fault:
+               moment: datetime | None, *, partial_chain: bool, check_ss_sig: bool, ignore_critical: bool,
+               allow_proxy: bool) -> list[Certificate] | Fault:
     """The path that OpenSSL finds and proves, or the first error it meets."""
     from OpenSSL.crypto import (FILETYPE_ASN1, X509, Error, X509Store, X509StoreContext, X509StoreContextError,
                                 X509StoreFlags, dump_certificate)
@@ -146,7 +176,8 @@ def _ask_store(certificate: Certificate, roots: Sequence[Certificate], untrusted
     for one in readable(roots):
         store.add_cert(one)
     store.set_flags(X509StoreFlags.PARTIAL_CHAIN * partial_chain | X509StoreFlags.CHECK_SS_SIGNATURE * check_ss_sig
-                    | X509StoreFlags.IGNORE_CRITICAL * ignore_critical | _NO_CHECK_TIME * (moment is None))
+                    | X509StoreFlags.IGNORE_CRITICAL * ignore_critical
+                    | X509StoreFlags.ALLOW_PROXY_CERTS * allow_proxy | _NO_CHECK_TIME * (moment is None))
     if moment is not None:
         store.set_time(moment)
     context = X509StoreContext(store, leaf, [*readable(untrusted)])
@@ -157,28 +188,44 @@ def _ask_store(certificate: Certificate, roots: Sequence[Certificate], untrusted
         return Fault(int(code), int(depth))
 
 
-def _faults(path: Path, purpose: Purpose | None, strict: bool, identity: Callable[[], Iterator[Fault]],
-            moment: datetime | None, *, partial_chain: bool, check_ss_sig: bool, proven: bool) -> Iterator[Fault]:
+def _faults(path: Path, question: _Question, identity: Callable[[], Iterator[Fault]], *, proven: bool,
+            trusts: Callable[[Facts], int]) -> Iterator[Fault]:
     """Every error in OpenSSL's order; whoever reads on takes the one before as tolerated."""
+    if question.level > 0 and key_bits(path.chain[0].certificate) < LEVELS[question.level]:
+        yield Fault(66, 0)
     if path.fault:
         yield path.fault
-    yield from _extension_faults(path.chain, purpose, strict)
+    yield from _extension_faults(path, question, trusts)
+    yield from _strength_faults(path.chain, question.level)
     yield from identity()
-    yield from _signature_faults(path.chain, moment, partial_chain=partial_chain, check_ss_sig=check_ss_sig,
-                                 proven=proven)
+    yield from _signature_faults(path.chain, question, proven=proven)
 
 
-def _extension_faults(chain: Sequence[Facts], purpose: Purpose | None, strict: bool) -> Iterator[Fault]:
+def _strength_faults(chain: Sequence[Facts], level: int) -> Iterator[Fault]:
+    """check_auth_level: the keys of all issuers, and each signature but the trusted certificate's own."""
+    for depth, one in enumerate(chain if level > 0 else ()):
+        if depth and key_bits(one.certificate) < LEVELS[level]:
+            yield Fault(67, depth)
+        if depth < len(chain) - 1 and signature_bits(one.certificate) < LEVELS[level]:
+            yield Fault(68, depth)
+
+
+def _extension_faults(path: Path, question: _Question, trusts: Callable[[Facts], int]) -> Iterator[Fault]:
     """check_extensions: critical extensions, CAs, the strict rules, the purpose, the length of the path."""
-    issued = 0
+    chain, strict = path.chain, question.strict
+    issued = proxies = 0
+    below: Facts | None = None
     for depth, one in enumerate(chain):
-        top = depth == len(chain) - 1
-        if one.critical != one.heeded:
+        top, above_proxy = depth == len(chain) - 1, below is not None and below.proxy
+        if one.critical != one.heeded and not question.ignore_critical:
             yield Fault(34, depth)
-        if one.proxy:
+        if one.proxy and not question.allow_proxy:
             yield Fault(40, depth)
         answer = check_ca(one)
-        if (strict and answer not in (0, 1)) if depth == 0 else (not answer or answer != 1 and (strict or not top)):
+        if above_proxy:
+            if answer:
+                yield Fault(37, depth)
+        elif (strict and answer not in (0, 1)) if depth == 0 else (not answer or answer != 1 and (strict or not top)):
             yield Fault(79, depth)
         if len(chain) > 1 and one.key_algorithm is None:
             yield Fault(1, depth)
@@ -186,11 +233,21 @@ def _extension_faults(chain: Sequence[Facts], purpose: Purpose | None, strict: b
             yield Fault(94, depth)
         if strict and len(chain) > 1:
             yield from (Fault(code, depth) for code, is_wrong in _STRICT if is_wrong(one, top))
-        if purpose is not None and purpose(one, depth > 0) not in ((1,) if strict else range(1, 6)):
-            yield Fault(26, depth)
-        if depth > 1 and one.path_length is not None and issued > one.path_length:
+        if question.purpose is not None:
+            trusted = trusts(one) if depth >= len(chain) - path.trusted else 0
+            serves = PURPOSES[question.purpose](one, depth > 0 and not above_proxy) in ((1,) if strict else range(1, 6))
+            if trusted == REJECTED or trusted != TRUSTED and not serves:
+                yield Fault(26, depth)
+        if depth > 1 and one.path_length is not None and issued > one.path_length + proxies:
             yield Fault(25, depth)
         issued += depth > 0 and not one.self_issued
+        if one.proxy:
+            if one.proxy_length is not None:
+                if proxies > one.proxy_length:
+                    yield Fault(38, depth)
+                proxies = one.proxy_length
+            proxies += 1
+        below = one
 
 
 def _identity_faults(certificate: Certificate, hostname: str | None, address: bytes | None,
@@ -204,11 +261,10 @@ def _identity_faults(certificate: Certificate, hostname: str | None, address: by
         yield Fault(64, 0)
 
 
-def _signature_faults(chain: Sequence[Facts], moment: datetime | None, *, partial_chain: bool, check_ss_sig: bool,
-                      proven: bool) -> Iterator[Fault]:
+def _signature_faults(chain: Sequence[Facts], question: _Question, *, proven: bool) -> Iterator[Fault]:
     """internal_verify: from the top down each signature, then each time; *proven* ones are not checked again."""
     top = len(chain) - 1
-    if not issues(chain[top], chain[top]) and not partial_chain:
+    if not issues(chain[top], chain[top]) and not question.partial_chain:
         # A top that is nobody's root: it serves only to check the one below it.
         if top == 0:
             yield Fault(21, 0)
@@ -216,12 +272,13 @@ def _signature_faults(chain: Sequence[Facts], moment: datetime | None, *, partia
     for depth in range(top, -1, -1):
         one, issuer = chain[depth], chain[min(depth + 1, len(chain) - 1)]
         own = issuer is one
-        if not own or check_ss_sig and one.self_signed:
-            if not (own and not one.ca) and "keyCertSign" not in (issuer.key_usage or ("keyCertSign",)):
-                yield Fault(32, depth + (not own))
+        if not own or question.check_ss_sig and one.self_signed:
+            usage, code = ("digitalSignature", 39) if one.proxy else ("keyCertSign", 32)
+            if not (own and not one.ca) and usage not in (issuer.key_usage or (usage,)):
+                yield Fault(code, depth + (not own))
             if not proven and not (is_signed_by(one.certificate, public_key(issuer.certificate)) and one.consistent):
                 yield Fault(7, depth)
-        if code := _time_fault(one, moment):
+        if code := _time_fault(one, question.moment):
             yield Fault(code, depth)
 
 

@@ -1,0 +1,368 @@
+"""Certificate policies along a path: RFC 5280 §6.1's tree of valid policies, with the answers of OpenSSL 3.0.
+
+The tree is OpenSSL's (X509_policy_check), not the graph that later versions keep: of what is asked here both find the
+same. The trust anchor at the top has no say.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ...errors import InputError
+from .. import der
+from .facts import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ANY_POLICY = "2.5.29.32.0"
+_POLICIES, _MAPPINGS, _CONSTRAINTS, _INHIBIT_ANY = "2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"
+_REQUIRE_EXPLICIT, _INHIBIT_MAPPING = 0x80, 0x81
+_MOST_NODES = 1000      # OpenSSL's bound on a tree (CVE-2023-0464)
+
+
+class PolicyQuestion(NamedTuple):
+    """What is asked of the policies of a path: the initial values of RFC 5280 §6.1.1 (c), (e), (f) and (g)."""
+
+    wanted: tuple[str, ...] = ()
+    """The OIDs of the acceptable policies (`-policy`)."""
+    explicit: bool = False
+    """Some acceptable policy must hold for the whole path (`-explicit_policy`)."""
+    inhibit_any: bool = False
+    """anyPolicy stands for no policy (`-inhibit_any`)."""
+    inhibit_map: bool = False
+    """No policy is mapped to another (`-inhibit_map`)."""
+
+
+class Policy(NamedTuple):
+    """One policy that holds for a path: its OID, whether its extension was critical, its qualifiers in DER."""
+
+    oid: str
+    critical: bool
+    qualifiers: tuple[bytes, ...] | None
+
+
+class PolicyAnswer(NamedTuple):
+    """What a path's policies come to; a set that is None was not computed, since no tree was left."""
+
+    error: tuple[int, int] | None = None
+    """The number of what is wrong and the depth it is found at."""
+    explicit: bool = False
+    """Whether the path needs an acceptable policy."""
+    authority: tuple[Policy, ...] | None = None
+    """The policies that the CAs allow."""
+    user: tuple[Policy, ...] | None = None
+    """Those of them that were asked for."""
+
+
+@dataclass(eq=False)
+class _Stated:
+    """One policy of a certificate, and what its mappings say of it."""
+
+    policy: Policy
+    expected: list[str] = field(default_factory=list)
+    mapped: bool = False
+    mapped_from_any: bool = False
+
+
+@dataclass(eq=False)
+class _Certificate:
+    """What one certificate says of policies; None: nothing. A number counts certificates below it."""
+
+    policies: list[_Stated] | None = None
+    any: _Stated | None = None
+    skip_any: int | None = None
+    skip_map: int | None = None
+    skip_explicit: int | None = None
+    broken: bool = False
+
+
+@dataclass(eq=False)
+class _Node:
+    stated: _Stated
+    parent: _Node | None
+    children: int = 0
+
+
+@dataclass(eq=False)
+class _Level:
+    """One certificate's level of the tree."""
+
+    said: _Certificate
+    inhibit_any: bool = False
+    inhibit_map: bool = False
+    nodes: list[_Node] = field(default_factory=list)
+    any: _Node | None = None
+    count: int = 0
+
+    def add(self, stated: _Stated, parent: _Node) -> None:
+        """Add a node below *parent*."""
+        node = _Node(stated, parent)
+        parent.children += 1
+        if stated.policy.oid == ANY_POLICY:
+            self.any = node
+        else:
+            self.nodes.append(node)
+
+
+def check_policies(chain: Sequence[Facts], question: PolicyQuestion) -> PolicyAnswer:
+    """The policies of a path from the leaf up, its last certificate the trust anchor."""
+    below = chain[:-1]
+    if not below:
+        return PolicyAnswer()
+    said = [_read(facts) for facts in below]
+    explicit, empty, broken = _explicit(below, said, question)
+    if broken:
+        return PolicyAnswer((42, next(depth for depth, one in enumerate(said) if one.broken)))
+    levels = [] if empty else _tree(below, said, question)
+    if levels is None:
+        return PolicyAnswer((17, 0), explicit)
+    if not levels:
+        return PolicyAnswer((43, 0) if explicit else None, explicit)
+    authority = _authority_set(levels)
+    user = _user_set(levels, authority, question.wanted)
+    return PolicyAnswer((43, 0) if explicit and not user else None, explicit, authority, user)
+
+
+def _explicit(below: Sequence[Facts], said: Sequence[_Certificate],
+              question: PolicyQuestion) -> tuple[bool, bool, bool]:
+    """Whether a policy is needed in the end, some certificate has none, and one says wrongly what it has.
+
+    From the anchor down no certificate is looked at once a policy is needed and there is none.
+    """
+    left, empty = 0 if question.explicit else len(below) + 1, False
+    for facts, one in zip(reversed(below), reversed(said)):
+        if one.broken:
+            return False, empty, True
+        empty = empty or one.policies is None
+        if left:
+            left -= not facts.self_issued
+            left = left if one.skip_explicit is None else min(left, one.skip_explicit)
+        if empty and not left:
+            break
+    return not left, empty, False
+
+
+def _tree(below: Sequence[Facts], said: Sequence[_Certificate],
+          question: PolicyQuestion) -> list[_Level] | None:
+    """The levels of the tree from the anchor down, none where nothing is left of it; None: it grows too large."""
+    root = _Node(_Stated(Policy(ANY_POLICY, False, None)), None)
+    levels = [_Level(_Certificate(), any=root)]
+    nodes = 1
+    skips = [0 if question.inhibit_any else len(below) + 1, 0 if question.inhibit_map else len(below) + 1]
+    for depth in range(len(below) - 1, -1, -1):
+        facts, one = below[depth], said[depth]
+        level = _Level(one)
+        level.inhibit_any = one.any is None or not skips[0] and (not facts.self_issued or depth == 0)
+        level.inhibit_map = not skips[1]
+        for place, own in enumerate((one.skip_any, one.skip_map)):
+            if skips[place]:
+                skips[place] -= not facts.self_issued
+                skips[place] = skips[place] if own is None else min(skips[place], own)
+        levels.append(level)
+    for number in range(1, len(levels)):
+        above, level = levels[number - 1], levels[number]
+        _link(above, level)
+        nodes += len(level.nodes) + (level.any is not None)
+        if nodes > _MOST_NODES:
+            return None
+        if not _prune(levels[:number + 1]):
+            return []
+    return levels
+
+
+def _link(above: _Level, level: _Level) -> None:
+    """The nodes of a level: under those of the level above that expect them, else under its anyPolicy."""
+    for stated in level.said.policies or ():
+        parents = [node for node in above.nodes if stated.policy.oid in _expected(above, node)]
+        if not parents and above.any is not None:
+            parents = [above.any]
+        for parent in parents:
+            level.add(stated, parent)
+    if level.inhibit_any or level.said.any is None:
+        return
+    every = level.said.any
+    for node in above.nodes:
+        if above.inhibit_map or not node.stated.mapped:
+            missing = [] if node.children else [node.stated.policy.oid]
+        else:
+            there = {child.stated.policy.oid for child in level.nodes if child.parent is node}
+            expected = node.stated.expected
+            missing = [] if node.children == len(expected) else [oid for oid in expected if oid not in there]
+        for oid in missing:
+            critical = node.stated.policy.critical
+            level.add(_Stated(Policy(oid, critical, every.policy.qualifiers)), node)
+    if above.any is not None:
+        level.add(every, above.any)
+
+
+def _expected(level: _Level, node: _Node) -> Sequence[str]:
+    stated = node.stated
+    if level.inhibit_map or not (stated.mapped or stated.mapped_from_any):
+        return (stated.policy.oid,)
+    return stated.expected
+
+
+def _prune(levels: Sequence[_Level]) -> bool:
+    """Take away what has no child on the last level; whether anything is left."""
+    if levels[-1].inhibit_map:
+        levels[-1].nodes = [node for node in levels[-1].nodes
+                            if not (_is_mapped(node) and _orphaned(node))]
+    for level in reversed(levels[:-1]):
+        level.nodes = [node for node in level.nodes if node.children or not _orphaned(node)]
+        if level.any is not None and not level.any.children:
+            _orphaned(level.any)
+            level.any = None
+    return levels[0].any is not None
+
+
+def _is_mapped(node: _Node) -> bool:
+    return node.stated.mapped or node.stated.mapped_from_any
+
+
+def _orphaned(node: _Node) -> bool:
+    """Take a node from its parent's children; always true."""
+    if node.parent is not None:
+        node.parent.children -= 1
+    return True
+
+
+def _authority_set(levels: Sequence[_Level]) -> tuple[Policy, ...]:
+    return tuple(node.stated.policy for node in _authority_nodes(levels, with_any=True))
+
+
+def _authority_nodes(levels: Sequence[_Level], *, with_any: bool) -> list[_Node]:
+    """The nodes under an anyPolicy; if the last level has anyPolicy, that stands for all of them."""
+    last = levels[-1]
+    if last.any is not None and with_any:
+        return [last.any]
+    found: list[_Node] = []
+    for above, level in zip(levels, levels[1:]):
+        if above.any is None:
+            break
+        for node in level.nodes:
+            if node.parent is above.any:
+                _insert(found, node, lambda node: node.stated.policy.oid)
+    return found
+
+
+def _user_set(levels: Sequence[_Level], authority: tuple[Policy, ...],
+              wanted: Sequence[str]) -> tuple[Policy, ...] | None:
+    if ANY_POLICY in wanted:
+        return authority
+    if not wanted:
+        return None
+    every, found = levels[-1].any, []
+    nodes = {node.stated.policy.oid: node.stated.policy for node in _authority_nodes(levels, with_any=False)}
+    for oid in wanted:
+        if oid in nodes:
+            found.append(nodes[oid])
+        elif every is not None:
+            found.append(every.stated.policy._replace(oid=oid))
+    return tuple(found)
+
+
+def _insert(found: list[_Node], node: _Node, key: Callable[[_Node], str]) -> None:
+    """Add a node unless its like is there. OpenSSL sorts what it has before it looks, and so its order."""
+    found.sort(key=lambda one: _order(key(one)))
+    if key(node) not in map(key, found):
+        found.append(node)
+
+
+def _order(oid: str) -> tuple[int, bytes]:
+    """OBJ_cmp: shorter OIDs come first."""
+    octets = der.content_of(der.oid(oid))
+    return len(octets), octets
+
+
+def _read(facts: Facts) -> _Certificate:
+    """What a certificate says of policies; *broken* where an extension does not hold (OpenSSL's error 42)."""
+    try:
+        return _read_extensions(facts)
+    except (InputError, ValueError):
+        return _Certificate(broken=True)
+
+
+def _read_extensions(facts: Facts) -> _Certificate:
+    found: dict[str, der.Extension] = {}
+    for extension in der.certificate_extensions(facts.certificate.public_bytes(Encoding.DER)):
+        if extension.oid in (_POLICIES, _MAPPINGS, _CONSTRAINTS, _INHIBIT_ANY):
+            if extension.oid in found:
+                raise InputError("an extension comes twice")
+            found[extension.oid] = extension
+    said = _Certificate()
+    if _CONSTRAINTS in found:
+        parts = {der.tag_of(item): _number(der.content_of(item)) for item in _inside(found[_CONSTRAINTS].value)}
+        if not parts or parts.keys() - {_REQUIRE_EXPLICIT, _INHIBIT_MAPPING}:
+            raise InputError("not a PolicyConstraints")
+        said.skip_explicit, said.skip_map = parts.get(_REQUIRE_EXPLICIT), parts.get(_INHIBIT_MAPPING)
+    if _POLICIES not in found:
+        return said
+    _read_policies(said, found[_POLICIES])
+    if said.policies is None:       # an empty list: the rest is not looked at
+        return said
+    if _MAPPINGS in found:
+        _read_mappings(said, found[_MAPPINGS].value)
+    if _INHIBIT_ANY in found:
+        if der.tag_of(found[_INHIBIT_ANY].value) != der.INTEGER:
+            raise InputError("not an InhibitAnyPolicy")
+        said.skip_any = _number(der.content_of(found[_INHIBIT_ANY].value))
+    return said
+
+
+def _read_policies(said: _Certificate, extension: der.Extension) -> None:
+    said.policies = []
+    entries = _inside(extension.value)
+    if not entries:
+        said.policies = None
+        return
+    for entry in entries:
+        kind, *qualifiers = _inside(entry)
+        stated = _Stated(Policy(der.oid_text(kind), extension.critical,
+                                tuple(_inside(qualifiers[0])) if qualifiers else None))
+        if stated.policy.oid == ANY_POLICY:
+            if said.any is not None:
+                raise InputError("anyPolicy comes twice")
+            said.any = stated
+            continue
+        said.policies.sort(key=lambda one: _order(one.policy.oid))
+        if any(one.policy.oid == stated.policy.oid for one in said.policies):
+            raise InputError("a policy comes twice")
+        said.policies.append(stated)
+
+
+def _read_mappings(said: _Certificate, value: bytes) -> None:
+    pairs = [[der.oid_text(item) for item in _inside(pair)] for pair in _inside(value)]
+    if not pairs:
+        raise InputError("no mapping in it")
+    policies = said.policies if said.policies is not None else []
+    for issuer, subject in pairs:
+        if ANY_POLICY in (issuer, subject):
+            raise InputError("anyPolicy is mapped (RFC 5280 §4.2.1.5)")
+        policies.sort(key=lambda one: _order(one.policy.oid))
+        stated = next((one for one in policies if one.policy.oid == issuer), None)
+        if stated is None:
+            if said.any is None:
+                continue
+            stated = _Stated(Policy(issuer, said.any.policy.critical, said.any.policy.qualifiers),
+                             mapped_from_any=True)
+            policies.append(stated)
+        else:
+            stated.mapped = stated.mapped or not stated.mapped_from_any
+        stated.expected.append(subject)
+
+
+def _inside(value: bytes) -> tuple[bytes, ...]:
+    if der.tag_of(value) != der.SEQUENCE:
+        raise InputError("not a sequence")
+    return der.items(der.content_of(value))
+
+
+def _number(octets: bytes) -> int:
+    number = int.from_bytes(octets, "big", signed=True)
+    if not octets or number < 0:
+        raise InputError("a negative number of certificates")
+    return number
