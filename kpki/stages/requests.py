@@ -212,6 +212,11 @@ def _settings(config: Config, section: str, key: str, *, needed: bool) -> Sequen
 
 def sign_request(form: Form, key: keys.SigningKey) -> CertificateSigningRequest:
     """The request that a form stands for, signed with *key*."""
+    return _loaded(request_der(form, key))
+
+
+def request_der(form: Form, key: keys.SigningKey) -> bytes:
+    """`sign_request` in DER, for whoever needs no object: cryptography's takes long to import."""
     public_key = keys.public_key_der(key)
     context = form.context(public_key)
     attributes: dict[str, bytes] = {}
@@ -243,7 +248,7 @@ def req_from(certificate: Certificate, key: PrivateKeyTypes, *, copy_extensions:
     extensions = [one for one in der.certificate_extensions(data) if copy_extensions and one.oid not in _IDENTIFIERS]
     attributes = [_attribute(EXTENSION_REQUEST, extensions_item(extensions))] if extensions else []
     name = der.whole(der.certificate_fields(data).subject) if subject is None else as_name(subject).dump()
-    return _signed(name, keys.public_key_der(signer), attributes, signer, digest)
+    return _loaded(_signed(name, keys.public_key_der(signer), attributes, signer, digest))
 
 
 def as_name(subject: str | Name) -> Name:
@@ -252,11 +257,14 @@ def as_name(subject: str | Name) -> Name:
 
 
 def _signed(subject: bytes, public_key: bytes, attributes: Iterable[bytes], key: keys.SigningKey,
-            digest: str) -> CertificateSigningRequest:
-    from cryptography.x509 import load_der_x509_csr
+            digest: str) -> bytes:
     info = der.request_info(subject=subject, public_key=public_key, attributes=attributes)
-    return load_der_x509_csr(der.signed(info, keys.signature_algorithm(key, digest),
-                                        keys.sign_bytes(key, digest, info)))
+    return der.signed(info, keys.signature_algorithm(key, digest), keys.sign_bytes(key, digest, info))
+
+
+def _loaded(data: bytes) -> CertificateSigningRequest:
+    from cryptography.x509 import load_der_x509_csr
+    return load_der_x509_csr(data)
 
 
 def _attribute(oid: str, value: bytes) -> bytes:

@@ -79,7 +79,7 @@ def _config(given: Given) -> tuple[str | None, Config]:
 
 def _make(given: Given) -> int:
     from ...stages.keys import signing_key
-    from ...stages.requests import fill_form, sign_request
+    from ...stages.requests import fill_form, request_der
     certificate, section = given.has("x509", "CA"), given.get("section") or "req"
     csr = _certified(given) if _certifies(given) else None
     path, config = _config(given)
@@ -104,15 +104,22 @@ def _make(given: Given) -> int:
             data = pem.dump_certificate(made, encoding=given.form("outform"))
             _warn_bare(given, csr, made)
         else:
-            csr = sign_request(form, signing_key(key))
-            shown, status = looking.show_request(csr, given) if _looks(given) else ("", 0)
-            data = pem.dump_csr(csr, encoding=given.form("outform"), new_header=given.has("newhdr"))
+            data = request_der(form, signing_key(key))
+            shown, status = looking.show_request(pem.load_csr(data), given) if _looks(given) else ("", 0)
+            if given.form("outform") == "PEM":
+                data = pem.armour(data, pem.CSR_LABELS[given.has("newhdr")])
             if given.has("verify"):
                 streams.note("Certificate request self-signature verify OK")
     if key_file is not None:
         streams.write(key_file[0] or None, key_file[1], private=True)
-    streams.write(given.get("out"), shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else data))
+    _write(given, shown, data)
     return status
+
+
+def _write(given: Given, shown: str, data: bytes) -> None:
+    """What is shown, and the PEM or DER unless -noout; if that is nothing, no file."""
+    if out := shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else data):
+        streams.write(given.get("out"), out)
 
 
 def _certifies(given: Given) -> bool:
@@ -233,7 +240,7 @@ def _look(given: Given) -> int:
                 raise RefusedError("certificate request self-signature verify failure")
         streams.note("Certificate request self-signature verify OK")
     out = pem.dump_csr(csr, encoding=given.form("outform"), new_header=given.has("newhdr"))
-    streams.write(given.get("out"), shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else out))
+    _write(given, shown, out)
     return status
 
 

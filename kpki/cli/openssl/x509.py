@@ -50,6 +50,7 @@ TABLE = (
 TABLES = {"x509": TABLE}
 
 
+_SELF_SIGNED = 18   # the error of a certificate that has signed itself and is trusted by nobody
 # An option that says nothing without another: openssl warns and goes on.
 _IDLE = (("CA", ("CAkey", "CAkeyform", "CAform", "CAserial", "CAcreateserial"), "since -CA option is not given"),
          ("extfile", ("extensions",), "without -extfile"))
@@ -139,6 +140,8 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
                 extensions=extensions, digest=digest, serial_number=serial)
     else:
         old = _read(given)
+        if given.has("CA"):
+            _refuse_issued(old, given)
         ca_cert, ca_key = _signer(given)
         with streams.blaming(path):
             made = certificates.x509_resign(
@@ -158,6 +161,16 @@ def _subject(given: Given) -> Name | None:
     subject = None if text is None else parse_subject(text, warnings=warnings)
     streams.note(*(f"x509 warning: {line}" for line in warnings))
     return subject
+
+
+def _refuse_issued(certificate: Certificate, given: Given) -> None:
+    """Refuse a certificate that has not signed itself, or does not hold: openssl lets a CA certify no other."""
+    from ...stages.verification.verify import verify
+    faults = verify(certificate, ()).faults
+    if [fault.code for fault in faults] != [_SELF_SIGNED]:
+        with about(given.get("in") or "standard input"):
+            raise RefusedError(f"the certificate to be certified should be self-signed: {faults[-1].reason}",
+                               hint="-x509toreq makes a request of it, and -req signs that")
 
 
 def _request(given: Given) -> CertificateSigningRequest:
