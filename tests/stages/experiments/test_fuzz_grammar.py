@@ -1,6 +1,7 @@
 """Rarer configurations and lines of `req` and `x509` that a grammar makes: openssl against kpki.
 
-`scripts/fuzz N` tries N anew; here it is always the same few dozen. What docs/stages.md says to differ is known by name.
+`scripts/fuzz N` tries N anew; here it is always the same few dozen. What docs/stages.md says to differ is known by
+name.
 """
 from __future__ import annotations
 
@@ -25,11 +26,14 @@ DOCUMENTED = {
     "policy:file:": "a proxy's policy out of a file",
 }
 
-WORD = st.sampled_from(["a", "b c", "B", "C d", "DE", "EE", "1.2", "aa", '"q,r"', "x#y", "$v", "${v}", "$w::v", "${ENV::V}", "\\x", "a\\\n b", "'s'", "ü",
+WORD = st.sampled_from(["a", "b c", "B", "C d", "DE", "EE", "1.2", "aa", '"q,r"', "x#y", "$v", "${v}", "$w::v",
+                        "${ENV::V}", "\\x", "a\\\n b", "'s'", "ü",
                         "", "1.2.3", "-1", "0x10", "TRUE", "a:b", "a;b", "@n", "n", "critical"])
 OBJECT = st.sampled_from("1.2.3 2.5.29.17 CN commonName serverAuth anyPolicy 1 3.4 1.2.3.4.5 foo OCSP".split())
-NAME = st.sampled_from(["DNS:a", "DNS.2:*.b", "IP:1.2.3.4", "IP:::1", "IP:1.2.3", "email:a@b", "email:copy", "URI:http://a",
-                        "RID:1.2.3", "RID:foo", "dirName:d", "dirName:gone", "otherName:1.2.3;UTF8:a", "otherName:1.2.3",
+NAME = st.sampled_from(["DNS:a", "DNS.2:*.b", "IP:1.2.3.4", "IP:::1", "IP:1.2.3", "email:a@b", "email:copy",
+                        "URI:http://a",
+                        "RID:1.2.3", "RID:foo", "dirName:d", "dirName:gone", "otherName:1.2.3;UTF8:a",
+                        "otherName:1.2.3",
                         "otherName:1.2.3;SEQUENCE:n", "DNS: a ", "DNS", "dns:a", "@n", "issuer:copy", "DNS:a:b"])
 ASN1 = st.recursive(
     st.sampled_from(["NULL", "BOOL:TRUE", "BOOL:maybe", "INT:5", "INT:-0x1F", "ENUM:3", "OID:1.2.3", "OID:foo",
@@ -55,30 +59,37 @@ def setting(name: str, *values: st.SearchStrategy[str]) -> st.SearchStrategy[str
 
 EXTENSION = st.one_of(
     setting("subjectAltName", listed(NAME), st.just("@n")), setting("issuerAltName", listed(NAME)),
-    setting("basicConstraints", listed(st.sampled_from(["CA:TRUE", "CA:FALSE", "pathlen:1", "pathlen:-1", "CA:yes", "CA",
+    setting("basicConstraints", listed(st.sampled_from(["CA:TRUE", "CA:FALSE", "pathlen:1", "pathlen:-1", "CA:yes",
+                                                        "CA",
                                                         "pathlen:0x2", "x:1"])), st.just("@bc")),
     setting("keyUsage", listed(st.sampled_from(["digitalSignature", "Digital Signature", "cRLSign", "keyCertSign:x",
                                                 "decipherOnly", "nope", "contentCommitment"])), st.just("@n")),
     setting("extendedKeyUsage", listed(OBJECT), listed(st.sampled_from(["TLS Web Server Authentication", "codeSigning",
                                                                         "OID:1.2.3", "a:serverAuth"]))),
-    setting("authorityInfoAccess", listed(st.tuples(st.sampled_from(["OCSP;", "caIssuers;", "1.2.3;", "foo;", ""]), NAME)
+    setting("authorityInfoAccess", listed(st.tuples(st.sampled_from(["OCSP;", "caIssuers;", "1.2.3;", "foo;", ""]),
+                                                    NAME)
                                           .map("".join))),
     setting("crlDistributionPoints", listed(NAME), st.sampled_from(["dp", "dp,dp", "gone", "URI:http://a,dp"])),
     setting("issuingDistributionPoint", listed(st.sampled_from([
-        "onlyuser:TRUE", "fullname:URI:http://a", "onlysomereasons:keyCompromise", "indirectCRL:x", "nope:1"])), st.just("@dp")),
-    setting("certificatePolicies", listed(OBJECT), st.sampled_from(["@p", "1.2.3,@p", "@gone", "ia5org,1.2.3,@p", "ia5org"])),
+        "onlyuser:TRUE", "fullname:URI:http://a", "onlysomereasons:keyCompromise", "indirectCRL:x", "nope:1"])),
+        st.just("@dp")),
+    setting("certificatePolicies", listed(OBJECT), st.sampled_from(["@p", "1.2.3,@p", "@gone", "ia5org,1.2.3,@p",
+                                                                    "ia5org"])),
     setting("policyConstraints", listed(st.sampled_from(["requireExplicitPolicy:1", "inhibitPolicyMapping:0", "nope:1",
                                                          "requireExplicitPolicy:x"]))),
     setting("policyMappings", listed(st.tuples(OBJECT, OBJECT).map(":".join))),
     setting("inhibitAnyPolicy", WORD), setting("nsComment", WORD), setting("nsCertType", listed(
         st.sampled_from(["server", "SSL Server", "sslCA", "nope"]))),
-    setting("nameConstraints", listed(st.tuples(st.sampled_from(["permitted;", "excluded;", ""]), st.one_of(NAME, st.just(
-        "IP:10.0.0.0/255.0.0.0"))).map("".join))),
+    setting("nameConstraints", listed(st.tuples(
+        st.sampled_from(["permitted;", "excluded;", ""]),
+        st.one_of(NAME, st.just("IP:10.0.0.0/255.0.0.0"))).map("".join))),
     setting("tlsfeature", listed(st.sampled_from(["status_request", "5", "70000", "x", "status_request_v2:1"]))),
     setting("subjectKeyIdentifier", st.sampled_from(["hash", "none", "0102", "01:02", "x", "hash,x"])),
-    setting("authorityKeyIdentifier", listed(st.sampled_from(["keyid", "keyid:always", "issuer", "issuer:always", "none",
+    setting("authorityKeyIdentifier", listed(st.sampled_from(["keyid", "keyid:always", "issuer", "issuer:always",
+                                                              "none",
                                                               "keyid:x", "nope"]))),
-    setting("proxyCertInfo", listed(st.sampled_from(["language:id-ppl-inheritAll", "language:id-ppl-anyLanguage", "pathlen:1",
+    setting("proxyCertInfo", listed(st.sampled_from(["language:id-ppl-inheritAll", "language:id-ppl-anyLanguage",
+                                                     "pathlen:1",
                                                      "policy:text:a", "policy:hex:0a", "language:1.2.3", "nope:1"]))),
     setting("noCheck", WORD), setting("ct_precert_poison", WORD), setting("crlNumber", WORD),
     setting("1.2.3.4", ASN1.map("ASN1:{}".format)), setting("1.2.3.4", ASN1.map("ASN1: {}".format)),
@@ -86,17 +97,22 @@ EXTENSION = st.one_of(
     setting("2.5.29.17", st.sampled_from(["DER:3000", "ASN1:NULL", "DNS:a"])), setting("nope", WORD))
 LINE = st.one_of(
     st.tuples(st.sampled_from("v w DNS.1 IP CN 0.OU e::extra dn::O a,b sec::k $x [x".split()), WORD).map(" = ".join),
-    st.sampled_from(["# a", "; b", "", ".pragma dollarid:on", ".pragma = abspath:true", ".pragma x", ".pragma includedir:.",
-                     ".include part.cnf", ".include = part.cnf", ".include gone.cnf", ".include $v", "v=$v$v", "[ e ]", "[n",
+    st.sampled_from(["# a", "; b", "", ".pragma dollarid:on", ".pragma = abspath:true", ".pragma x",
+                     ".pragma includedir:.",
+                     ".include part.cnf", ".include = part.cnf", ".include gone.cnf", ".include $v", "v=$v$v", "[ e ]",
+                     "[n",
                      "[  a b  ] c", "k v", "= v", "v == w", "v\\=x = y", "openssl_conf = x", "oid_section = o",
-                     "RANDFILE = r", "v = ${v", "v = $(v)", "v = $e::v", "v = 'a", "\t v = 1 ", "a = b \\", "dollar$id = $x"]))
+                     "RANDFILE = r", "v = ${v", "v = $(v)", "v = $e::v", "v = 'a", "\t v = 1 ", "a = b \\",
+                     "dollar$id = $x"]))
 REQ = st.sampled_from([
-    "prompt = no", "prompt = yes", "string_mask = nombstr", "string_mask = pkix", "string_mask = MASK:0x2", "string_mask = x",
+    "prompt = no", "prompt = yes", "string_mask = nombstr", "string_mask = pkix", "string_mask = MASK:0x2",
+    "string_mask = x",
     "string_mask = default", "utf8 = yes", "utf8 = x", "default_md = sha384", "default_md = nope", "attributes = at",
     "attributes = gone", "req_extensions = e", "x509_extensions = e", "req_extensions = gone", "encrypt_key = no",
     "default_bits = 5", "default_bits = x", "distinguished_name = other", "input_password = x", "oid_file = gone"])
-FIELD = st.tuples(st.sampled_from("C ST O OU CN O OU CN CN emailAddress 1.OU +CN DC serialNumber UID SN GN title foo 2.5.4.65 street "
-                                  "businessCategory jurisdictionC O_default CN_min CN_value".split()), WORD).map(" = ".join)
+FIELD = st.tuples(st.sampled_from(
+    "C ST O OU CN O OU CN CN emailAddress 1.OU +CN DC serialNumber UID SN GN title foo 2.5.4.65 street "
+    "businessCategory jurisdictionC O_default CN_min CN_value".split()), WORD).map(" = ".join)
 NAMED = st.lists(st.sampled_from([
     "DNS.1 = a", "IP.1 = 1.2.3.4", "IP.2 =", "DNS = $v", "email = copy", "URI = http://a,b", "otherName = 1.2.3;UTF8:x",
     "a = UTF8:x", "b = INT:1", "dirName = d", "CA = TRUE", "RID = 1.2"]), max_size=4).map("\n".join)
@@ -130,16 +146,19 @@ CONFIGURATION = st.tuples(
     st.lists(LINE, max_size=1).map("\n".join), st.lists(REQ, max_size=2).map("\n".join),
     st.lists(FIELD, max_size=2).map("\n".join), st.lists(EXTENSION, min_size=1, max_size=2).map("\n".join), NAMED,
     st.lists(LINE, max_size=1).map("\n".join)).map(
-        lambda parts: "v = 1\n{}\n[req]\nprompt = no\ndistinguished_name = dn\n{}\n[dn]\nCN = a\n{}\n[e]\n{}\n[n]\n{}\n{}".format(
-            *parts) + FIXED)
+        lambda parts: ("v = 1\n{}\n[req]\nprompt = no\ndistinguished_name = dn\n{}\n[dn]\nCN = a\n{}\n[e]\n{}\n"
+                       "[n]\n{}\n{}").format(*parts) + FIXED)
 WORDS = st.lists(st.sampled_from([
     "-subj /CN=a/O=b", "-subj /CN=ü -utf8", "-subj /CN=a+OU=b/O=", "-subj '/CN=a\\/b'", "-subj /foo=a", "-subj ''",
     "-reqexts e", "-extensions e", "-extensions n", "-addext subjectAltName=dirName:d", "-addext subjectAltName=@n",
     "-addext certificatePolicies=@p", "-addext 1.2.3=ASN1:SEQUENCE:n", "-addext keyUsage=cRLSign",
-    "-addext 'nsComment = a # b'", "-section e", "-section req", "-sha512", "-sha3-256", "-md5", "-batch", "-utf8", "-newhdr",
-    "-verify", "-days 3", "-nodes", "-multivalue-rdn", "-verbose", "-key ec.pem", "-key rsa.der"]), max_size=3).map(" ".join)
+    "-addext 'nsComment = a # b'", "-section e", "-section req", "-sha512", "-sha3-256", "-md5", "-batch", "-utf8",
+    "-newhdr",
+    "-verify", "-days 3", "-nodes", "-multivalue-rdn", "-verbose", "-key ec.pem", "-key rsa.der"]),
+    max_size=3).map(" ".join)
 SIGNING = st.lists(st.sampled_from([
-    "-extensions e", "-extensions n", "-extensions gone", "-copy_extensions copy", "-copy_extensions copyall", "-clrext",
+    "-extensions e", "-extensions n", "-extensions gone", "-copy_extensions copy", "-copy_extensions copyall",
+    "-clrext",
     "-sha384", "-subj /CN=z", "-days 3", "-force_pubkey ec.pub", "-in plain.csr", "-in asks.csr", "-preserve_dates",
     "-set_serial 0x7", "-in ec.csr"]), max_size=3).map(" ".join)
 PART = "v = part\nCN = part\n[e]\nkeyUsage = cRLSign\n"
@@ -156,7 +175,8 @@ def test_req(bench: Bench, capsys: pytest.CaptureFixture[str], text: str, words:
     """req writes what openssl writes of any configuration, and fails where it fails."""
     (bench.folder / "part.cnf").write_text(PART)
     capsys.readouterr()
-    theirs, ours = bench.outcome(f"{command} -key rsa.pem -config file.cnf", Row(True, text, words, environment={"V": "v"}))
+    theirs, ours = bench.outcome(f"{command} -key rsa.pem -config file.cnf", Row(True, text, words,
+                                                                                 environment={"V": "v"}))
     assert ours == theirs or differs(capsys.readouterr().err)
 
 
@@ -173,18 +193,24 @@ def test_sign(bench: Bench, capsys: pytest.CaptureFixture[str], text: str, words
     assert ours == theirs or differs(capsys.readouterr().err)
 
 
-FILES = ["plain.csr", "asks.csr", "ec.csr", "plain.der", "ca.pem", "ca.der", "v1.pem", "noski.pem", "rsa.pem", "gone.pem",
+FILES = ["plain.csr", "asks.csr", "ec.csr", "plain.der", "ca.pem", "ca.der", "v1.pem", "noski.pem", "rsa.pem",
+         "gone.pem",
          "cut.csr", "bench.cnf"]
-COMMON = ["-noout", "-noout", "-text", "-subject", "-modulus", "-pubkey", "-nameopt RFC2253", "-nameopt multiline,-esc_msb",
-          "-nameopt compat", "-nameopt nope", "-inform DER", "-inform PEM", "-outform DER", "-outform P", "-sha256", "extra",
+COMMON = ["-noout", "-noout", "-text", "-subject", "-modulus", "-pubkey", "-nameopt RFC2253",
+          "-nameopt multiline,-esc_msb",
+          "-nameopt compat", "-nameopt nope", "-inform DER", "-inform PEM", "-outform DER", "-outform P", "-sha256",
+          "extra",
           "-in"]
 LOOKS = {
     "req": [*COMMON, "-verify", "-newhdr", "-reqopt no_sigdump", "-config bench.cnf", "-days 3", "-batch"],
     "x509": [
         *COMMON, "-issuer", "-serial", "-dates", "-startdate", "-enddate", "-dateopt iso_8601",
-    "-fingerprint", "-purpose", "-ext subjectAltName", "-ext keyUsage,basicConstraints", "-ext nope", "-checkend 60",
-    "-checkend x", "-checkhost ca", "-checkip 10.0.0.1", "-checkemail a@b", "-hash", "-issuer_hash", "-subject_hash_old",
-    "-email", "-ocsp_uri", "-ocspid", "-alias", "-certopt no_pubkey,no_sigdump", "-certopt ca_default", "-nocert", "-days 3"]}
+        "-fingerprint", "-purpose", "-ext subjectAltName", "-ext keyUsage,basicConstraints", "-ext nope",
+        "-checkend 60",
+        "-checkend x", "-checkhost ca", "-checkip 10.0.0.1", "-checkemail a@b", "-hash", "-issuer_hash",
+        "-subject_hash_old",
+        "-email", "-ocsp_uri", "-ocspid", "-alias", "-certopt no_pubkey,no_sigdump", "-certopt ca_default", "-nocert",
+        "-days 3"]}
 LINES = st.sampled_from(["req", "x509"]).flatmap(
     lambda verb: st.tuples(st.just(verb), st.lists(st.sampled_from(LOOKS[verb]), max_size=4)))
 
