@@ -1,11 +1,10 @@
 """How many bits of security a certificate's key and signature have, and the levels that ask for so many.
 
-`verify -auth_level` (X509_VERIFY_PARAM_set_auth_level(3)); the bits of RSA keys are those of NIST's FIPS 140-2
-implementation guidance 7.5, of elliptic curves and digests those of SP 800-57 part 1.
+`verify -auth_level` (X509_VERIFY_PARAM_set_auth_level(3)); the bits of elliptic curves and digests are those of NIST's
+SP 800-57 part 1. A key counts for the highest level that it reaches.
 """
 from __future__ import annotations
 
-from math import log
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,10 +12,11 @@ if TYPE_CHECKING:
 
 LEVELS = (0, 80, 112, 128, 192, 256)    # bits of security that each level asks for
 _CURVES = ((512, 256), (384, 192), (256, 128), (224, 112), (160, 80))       # bits of the order → of security
-_INTEGERS = {2048: 112, 3072: 128, 4096: 152, 6144: 176, 7680: 192, 8192: 200, 15360: 256}
+# The shortest RSA modulus that OpenSSL 3.0 takes at each level, by FIPS 140-2 IG 7.5; of DSA it has a coarser table.
+_RSA = ((13914, 256), (6947, 192), (2671, 128), (1963, 112), (920, 80))
+_DSA = ((15360, 256), (7680, 192), (3072, 128), (2048, 112), (1024, 80))
 _DIGESTS = {"md5": 39, "sha1": 63}      # what is broken counts as less than any level asks for
 _EDWARDS = {"1.3.101.112": 128, "1.3.101.113": 224}
-_LARGEST = 687737, 1200
 
 
 def key_bits(certificate: Certificate) -> int:
@@ -26,14 +26,14 @@ def key_bits(certificate: Certificate) -> int:
     from ..signatures import public_key
     key = public_key(certificate)
     if isinstance(key, rsa.RSAPublicKey):
-        return integer_bits(key.key_size)
+        return _reached(key.key_size, _RSA)
     if isinstance(key, ec.EllipticCurvePublicKey):
         size = key.curve.group_order.bit_length()
-        return next((bits for least, bits in _CURVES if size >= least), size // 2)
+        return _reached(size, _CURVES)
     if isinstance(key, dsa.DSAPublicKey):
         numbers = key.public_numbers().parameter_numbers
         small = numbers.q.bit_length() // 2
-        return 0 if small < 80 else min(small, _discrete_bits(numbers.p.bit_length()))
+        return 0 if small < 80 else min(small, _reached(numbers.p.bit_length(), _DSA))
     return 128 if isinstance(key, ed25519.Ed25519PublicKey) else 224 if isinstance(key, ed448.Ed448PublicKey) else 0
 
 
@@ -54,20 +54,6 @@ def signature_bits(certificate: Certificate) -> int:
     return _DIGESTS.get(name, digest.digest_size * 4 if digest else 0)
 
 
-def integer_bits(size: int) -> int:
-    """Bits of security of an RSA modulus of *size* bits: what factoring it takes (the number field sieve)."""
-    if size in _INTEGERS:
-        return _INTEGERS[size]
-    if size >= _LARGEST[0]:
-        return _LARGEST[1]
-    if size < 8:
-        return 0
-    x = size * log(2)
-    bits = int((1.923 * (x * log(x) ** 2) ** (1 / 3) - 4.69) / log(2))
-    return min((bits + 4) & ~7, 192 if size <= 7680 else 256 if size <= 15360 else 1200)
-
-
-def _discrete_bits(size: int) -> int:
-    """The coarse table of BN_security_bits for DSA's prime."""
-    return next((bits for least, bits in ((15360, 256), (7680, 192), (3072, 128), (2048, 112), (1024, 80))
-                 if size >= least), 0)
+def _reached(size: int, table: tuple[tuple[int, int], ...]) -> int:
+    """The bits of security of the first row whose size is reached, 0 for none."""
+    return next((bits for least, bits in table if size >= least), 0)
