@@ -238,10 +238,10 @@ def test_the_first_python_that_will_do_is_taken(checkout: Path) -> None:
 
 
 def test_the_tests_run_all_three_and_coverage(checkout: Path) -> None:
-    """scripts/test asks flake8, mypy and pytest in turn, and pytest for coverage where nothing else was asked."""
+    """scripts/test asks ruff, mypy and pytest in turn, and pytest for coverage where nothing else was asked."""
     done = call(checkout, "test")
     words = "-n auto --dist worksteal --cov --cov-report=term:skip-covered"
-    assert done.stdout == f"flake8 kpki tests scripts\nmypy\npytest {words}\n"
+    assert done.stdout == f"ruff check --quiet kpki tests scripts\nmypy\npytest {words}\n"
     assert done.returncode == 0
     assert re.search(r"^scripts/test: \d+ s$", done.stderr, re.MULTILINE)
     done = call(checkout, "test", "tests/test_pem.py", "-k", "a b")
@@ -267,7 +267,7 @@ def test_the_workflows_are_linted_if_actionlint_is_there(checkout: Path, status:
     assert (done.returncode, done.stdout.splitlines()[2]) == (status, "actionlint")
 
 
-@pytest.mark.parametrize("wrong", ["flake8", "mypy", "pytest"])
+@pytest.mark.parametrize("wrong", ["ruff", "mypy", "pytest"])
 def test_one_no_of_the_three_is_a_no(checkout: Path, wrong: str) -> None:
     """Each of the three can fail the run, and none keeps the others from speaking."""
     done = call(checkout, "test", WRONG=wrong)
