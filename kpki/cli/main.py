@@ -10,20 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from . import terminal
+from .openssl.absent import ABSENT
 from .openssl.verbs import VERBS, run_verb
 from .refusal import refused
 from ..errors import KpkiError, UnsupportedError
-
-# The other commands of OpenSSL 3.0, and what does the work here, where something does.
-_NOT_HERE = dict.fromkeys((
-    "asn1parse ca ciphers cmp cms crl crl2pkcs7 dgst dhparam dsa dsaparam enc engine errstr fipsinstall gendsa info "
-    "kdf list mac nseq ocsp passwd pkcs12 pkcs7 pkcs8 pkeyparam pkeyutl prime rand rehash rsautl s_client s_server "
-    "s_time sess_id smime speed spkac srp storeutl ts version").split(), "openssl itself does it")
-_NOT_HERE |= {
-    "ca": "kpki x509 -req -CA … signs a request", "dgst": "kpki x509 -fingerprint gives a certificate's digest",
-    "pkcs8": "kpki pkey reads and writes PKCS#8", "asn1parse": "kpki x509 -text shows a certificate",
-    "gendsa": "kpki genpkey -algorithm EC … makes a key", "s_client": "openssl itself does it",
-    "version": "kpki --version"}
 
 # New objects between two looks for garbage: what imports and a description make stays, and looking takes a fifth of a
 # short run.
@@ -58,14 +48,17 @@ def main(argv: Sequence[str]) -> int:
         terminal.say("kpki: interrupted")
         return 130
     except (KpkiError, OSError) as error:
-        return refused(error, status=1 if first in VERBS or first in _NOT_HERE else 2)
+        if first in VERBS and isinstance(error, KpkiError):
+            from .openssl.options import typographic
+            error.hint = typographic(argv) or error.hint
+        return refused(error, status=1 if first in VERBS or first in ABSENT else 2)
 
 
 def _dispatch(argv: Sequence[str]) -> int:
     first = argv[0] if argv else "--help"
     if first in VERBS:
         return run_verb(first, argv[1:])
-    if first in _NOT_HERE:
-        raise UnsupportedError(f"openssl's {first} is not supported", hint=_NOT_HERE[first])
+    if first in ABSENT:
+        raise UnsupportedError(f"openssl's {first} is not supported", hint=ABSENT[first])
     from .app import run_app
     return run_app(argv or ["--help"])

@@ -1,7 +1,7 @@
 """Private and public keys in PEM and DER: PKCS#1, SEC1, PKCS#8, SubjectPublicKeyInfo."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .blocks import Block, armour, blocks, first, refuse_other
 from ..errors import InputError, UnsupportedError
@@ -14,6 +14,7 @@ LONGEST_RSA = 16384     # bits; OpenSSL's own limit for what it verifies with (O
 _LARGEST_PRIVATE, _LARGEST_PUBLIC = 10_000, 2_500       # octets that a key of so many bits does not take
 _RSA_PSS = bytes.fromhex("06092a864886f70d01010a")      # its algorithm, which stands at the beginning
 _EVP_PKEY_RSA_PSS = 912
+_UNKNOWN_CIPHER = "nknown "      # cryptography: Unknown key encryption algorithm, unknown cipher
 _NOT_GIVEN = "the private key is encrypted, and no passphrase was given"
 _NO_PASSPHRASE = "an empty passphrase protects nothing, and kpki takes none"
 
@@ -63,9 +64,23 @@ def _loaded(block: Block, passphrase: bytes | None) -> PrivateKeyTypes:
     except (ValueError, UnsupportedAlgorithm, InternalError) as error:
         if isinstance(error, InputError):
             raise
+        if passphrase is not None and _UNKNOWN_CIPHER in str(error):
+            return _loaded_by_openssl(block.armour, passphrase)
         if passphrase is not None:
             raise InputError("the private key does not decrypt: wrong passphrase, or a broken file") from None
         raise InputError("not a readable private key") from None
+
+
+def _loaded_by_openssl(key_pem: bytes, passphrase: bytes) -> PrivateKeyTypes:
+    """A key under a cipher that cryptography has not (Camellia, ARIA, SM4, AES-192 in the older PEM)."""
+    from OpenSSL.crypto import FILETYPE_PEM, Error, load_privatekey
+    try:
+        found = load_privatekey(FILETYPE_PEM, key_pem, passphrase).to_cryptography_key()
+        return _consistent(cast("PrivateKeyTypes", found))
+    except (ValueError, Error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("the private key does not decrypt: wrong passphrase, or a broken file") from None
 
 
 def _check_size(octets: int, most: int) -> None:
@@ -127,8 +142,10 @@ def is_encrypted(key_pem: bytes) -> bool:
     return b"ENCRYPTED" in key_pem
 
 
-def load_public_key(data: bytes, *, encoding: str | None = None) -> PublicKeyTypes:
+def load_public_key(data: bytes, *, encoding: str | None = None, pkcs1: bool = False) -> PublicKeyTypes:
     """The first public key in PEM or DER (SubjectPublicKeyInfo, `-pubin`). Raises as `load_key` does.
+
+    *pkcs1* takes RSA PUBLIC KEY as well (`rsa -RSAPublicKey_in`), which Kubernetes does not read.
 
     >>> kpki.load_public_key(kpki.dump_public_key(key.public_key())) == key.public_key()
     True
@@ -136,7 +153,7 @@ def load_public_key(data: bytes, *, encoding: str | None = None) -> PublicKeyTyp
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
-    der = first(data, ("PUBLIC KEY",), "public key", encoding)
+    der = first(data, ("PUBLIC KEY", *["RSA PUBLIC KEY"] * pkcs1), "public key", encoding)
     _check_size(len(der), _LARGEST_PUBLIC)
     if _RSA_PSS in der[:40]:
         raise _unsupported_pss()

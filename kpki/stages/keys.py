@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 
-# Every name that openssl's -pkeyopt ec_paramgen_curve takes for the curves that exist here.
+# Every name that openssl's -name and -pkeyopt ec_paramgen_curve take for the curves that exist here.
 CURVES: dict[str, type[ec.EllipticCurve]] = {
     "P-256": ec.SECP256R1, "prime256v1": ec.SECP256R1, "secp256r1": ec.SECP256R1,
     "P-384": ec.SECP384R1, "secp384r1": ec.SECP384R1,
     "P-521": ec.SECP521R1, "secp521r1": ec.SECP521R1,
     "P-224": ec.SECP224R1, "secp224r1": ec.SECP224R1,
+    "P-192": ec.SECP192R1, "prime192v1": ec.SECP192R1, "secp192r1": ec.SECP192R1,
     "secp256k1": ec.SECP256K1,
     "brainpoolP256r1": ec.BrainpoolP256R1, "brainpoolP384r1": ec.BrainpoolP384R1, "brainpoolP512r1": ec.BrainpoolP512R1,
 }
@@ -45,7 +46,17 @@ _DIGEST_ALIASES = {"ssl3-md5": "md5", "ssl3-sha1": "sha1", "rsa-sha1": "sha1", "
                    "rsa-sha384": "sha384", "rsa-sha512": "sha512", "sha-1": "sha1", "sha2-224": "sha224",
                    "sha-224": "sha224", "sha2-256": "sha256", "sha-256": "sha256", "sha2-384": "sha384",
                    "sha-384": "sha384", "sha2-512": "sha512", "sha-512": "sha512", "rsa-md5": "md5",
-                   "rsa-sha224": "sha224", "sha-512/256": "sha512-256", "sha-512/224": "sha512-224"}
+                   "rsa-sha224": "sha224", "sha-512/256": "sha512-256", "sha-512/224": "sha512-224",
+                   "sha2-512/256": "sha512-256", "sha2-512/224": "sha512-224", "rsa-sha512/256": "sha512-256",
+                   "rsa-sha512/224": "sha512-224", "rsa-sha1-2": "sha1",
+                   **{f"{name}withrsaencryption": name for name in DIGESTS if not name.startswith("sha3-")},
+                   **{f"rsa-{name}": name for name in DIGESTS if name.startswith("sha3-")},
+                   **{f"id-rsassa-pkcs1-v1_5-with-{name}": name for name in DIGESTS if name.startswith("sha3-")}}
+# The digests of OpenSSL 3.0 that make no signature and no fingerprint here: their names are no spelling mistakes.
+_OTHER_DIGESTS = frozenset("""\
+blake2b-512 blake2b512 blake2s-256 blake2s256 keccak-kmac-128 keccak-kmac-256 keccak-kmac128 keccak-kmac256 md4
+md4withrsaencryption md5-sha1 null ripemd ripemd-160 ripemd160 ripemd160withrsa rmd160 rsa-md4 rsa-ripemd160 rsa-sm3
+shake-128 shake-256 shake128 shake256 sm3 sm3withrsaencryption whirlpool""".split())
 
 
 def genrsa(bits: int = 2048, *, exponent: int = 65537) -> rsa.RSAPrivateKey:
@@ -85,10 +96,15 @@ def genpkey(algorithm: str = "RSA", *, bits: int = 2048, curve: str = "P-256") -
 
 
 def find_curve(name: str) -> type[ec.EllipticCurve]:
-    """The curve of that name, NIST's or SECG's; InputError where there is none."""
-    if name not in CURVES:
+    """The curve of that name, NIST's or SECG's; InputError where there is none.
+
+    Capitals count in NIST's names alone (`P-256`), as in openssl.
+    """
+    found = CURVES.get(name) or next((curve for known, curve in CURVES.items()
+                                      if known.lower() == name.lower() and not known.startswith("P-")), None)
+    if found is None:
         raise InputError(f"unknown curve name ({name})", hint=", ".join(CURVES))
-    return CURVES[name]
+    return found
 
 
 def signing_key(key: PrivateKeyTypes) -> SigningKey:
@@ -111,6 +127,11 @@ def key_identifier(public_key: bytes) -> bytes:
     """The SHA-1 of the key bits of a SubjectPublicKeyInfo: openssl's `subjectKeyIdentifier = hash`."""
     from .der import key_bits
     return hashlib.sha1(key_bits(public_key), usedforsecurity=False).digest()
+
+
+def digest_names() -> frozenset[str]:
+    """Every name that OpenSSL 3.0 has for a digest, in lower case, whether one that signs or not."""
+    return frozenset((*DIGESTS, *_DIGEST_ALIASES, *_OTHER_DIGESTS))
 
 
 def find_digest(name: str) -> str:

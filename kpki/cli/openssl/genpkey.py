@@ -1,4 +1,4 @@
-"""`kpki genpkey -algorithm A`: a key of any kind, as `openssl genpkey` makes one."""
+"""`kpki genpkey`: a key of any kind, or the parameters of a curve, as `openssl genpkey` makes them."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -6,77 +6,121 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError, UnsupportedError
 from . import streams
-from .explaining import ASKED, call_text, code
-from .genrsa import encryption, interruptible
-from .options import FILE, FORM, TEXT, Option, begin
+from .curves import named_curve, parameters
+from .explaining import call_text, code
+from .genrsa import dumping, encryption, interruptible, sealed
+from .options import FILE, FORM, TEXT, Given, Option, begin, is_number, to_number
 
 if TYPE_CHECKING:
     from ...stages.keys import SigningKey
 
 TABLE = (
     Option("algorithm", TEXT, "RSA, EC, ED25519 or ED448"),
-    Option("pkeyopt", TEXT, "rsa_keygen_bits:N, ec_paramgen_curve:NAME"),
+    Option("pkeyopt", TEXT, "rsa_keygen_bits:N, ec_paramgen_curve:NAME, group:NAME"),
+    Option("paramfile", FILE, "the curve, in place of -algorithm: EC PARAMETERS"),
+    Option("genparam", "", "write the parameters of the curve, no key"),
     Option("out", FILE, "where the key goes (standard output)"), Option("outform", FORM, "the key's form"),
     Option("pass", TEXT, "passphrase source of an encrypted key"),
+    Option("text", "", "the key in words as well"),
     Option("quiet", "", "print no progress; kpki never does"),
-    Option("paramfile", FILE, instead="-algorithm EC -pkeyopt ec_paramgen_curve:NAME"),
     Option("config", FILE, instead="nothing: kpki loads no module"),
-    Option("genparam", "", instead="-pkeyopt, which names the parameters"),
-    Option("text", "", instead="kpki pkey -text on the key it writes"),
 )
 TABLES = {"genpkey": TABLE}
+# -pkeyopt by either name → the word of kpki.genpkey for it, and the kind of key that has it.
+_OPTIONS = {
+    "rsa_keygen_bits": ("bits", "RSA"), "bits": ("bits", "RSA"),
+    "rsa_keygen_pubexp": ("exponent", "RSA"), "e": ("exponent", "RSA"),
+    "rsa_keygen_primes": ("primes", "RSA"), "primes": ("primes", "RSA"),
+    "ec_paramgen_curve": ("curve", "EC"), "group": ("curve", "EC"),
+    "ec_param_enc": ("encoding", "EC"), "encoding": ("encoding", "EC"), "point-format": ("point", "EC")}
+# The values that are taken of those that are no argument of kpki.genpkey, all of them openssl's defaults.
+_USUAL = {"exponent": "65537", "primes": "2", "encoding": "named_curve", "point": "uncompressed"}
+_HINT = "rsa_keygen_bits:N, ec_paramgen_curve:NAME"
 
 
 def run(verb: str, argv: Sequence[str]) -> int:
-    """Make the key and write it."""
-    from ...pem import dump_key
+    """Make the key, or the parameters, and write them."""
     given = begin(verb, TABLE, argv, word="cipher")
     if given is None:
         return 0
-    algorithm = given.get("algorithm")
-    if algorithm is None:
-        raise InputError("genpkey: no -algorithm given",
-                         hint="for example: -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
-    options = key_options(given.all("pkeyopt"))
+    algorithm, options = _wanted(given)
+    if given.has("genparam"):
+        return _parameters(given, algorithm, options)
+    der = given.form("outform") == "DER"
+    if der and given.word is not None:
+        raise InputError("genpkey: a key in DER is not encrypted", hint="-outform PEM")
+    form = "traditional" if der and algorithm.upper() in ("RSA", "EC") else "pkcs8"
     if given.has("explain"):
-        streams.explain(verb, reads=[], does=f"makes a key: {algorithm}",
+        made = call_text("genpkey", repr(algorithm), bits=options.get("bits"), curve=code(options.get("curve")))
+        streams.explain(verb, reads=given.all("paramfile"), does=f"makes a key: {algorithm}",
                         writes=[given.get("out") or "standard output"],
-                        call=call_text(
-                            "dump_key", call_text("genpkey", repr(algorithm), bits=options.get("bits"),
-                                                  curve=code(options.get("curve"))),
-                            passphrase=ASKED if given.word else None,
-                            encoding=code(given.form_or_none("outform"))))
+                        call=dumping(made, given.word, form, given.form("outform")))
     secret = encryption(given, "pass")
     key = make_key(algorithm, options)
-    data = dump_key(key, passphrase=secret, encoding=given.form("outform"))
+    data = sealed(key, secret, form=form, encoding=given.form("outform"))
+    if given.has("text"):
+        from ...stages.text.key import private_key_text
+        data += (private_key_text(key) or "").encode()
     streams.write(given.get("out"), data, private=True)
+    return 0
+
+
+def _wanted(given: Given) -> tuple[str, dict[str, str]]:
+    """The kind of key, and the options of kpki.genpkey for it."""
+    algorithm, path = given.get("algorithm"), given.get("paramfile")
+    options = key_options(given.all("pkeyopt"), "EC" if path is not None else algorithm or "RSA")
+    if path is None:
+        if algorithm is None:
+            raise InputError("genpkey: no -algorithm given",
+                             hint="for example: -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
+        return algorithm, options
+    if algorithm is not None or len(given.all("paramfile")) > 1:
+        raise InputError("genpkey: algorithm already set", hint="-paramfile FILE, or -algorithm A with -pkeyopt")
+    return "EC", {"curve": named_curve(path)}
+
+
+def _parameters(given: Given, algorithm: str, options: Mapping[str, str]) -> int:
+    if algorithm.upper() != "EC" or given.has("paramfile"):
+        raise InputError(f"genpkey: keys of the kind {algorithm} have no parameters to make", hint="-algorithm EC")
+    if given.word is not None:
+        raise InputError("genpkey: parameters are not encrypted", hint=f"leave -{given.word} out")
+    if "curve" not in options:
+        raise _no_curve()
+    from ...stages.text.key import curve_text
+    data = parameters(options["curve"])     # in PEM whatever -outform says, as openssl has it
+    streams.write(given.get("out"), data + (curve_text(options["curve"]).encode() if given.has("text") else b""))
     return 0
 
 
 def make_key(algorithm: str, options: Mapping[str, str]) -> SigningKey:
     """A key of *algorithm* with the options that `key_options` read."""
-    from ...stages.keys import genpkey
+    from ...stages.keys import genpkey, genrsa
     if algorithm.upper() == "EC" and "curve" not in options:
-        raise InputError("no curve: an EC key needs one", hint="-pkeyopt ec_paramgen_curve:P-256")
+        raise _no_curve()
     with interruptible():
+        if options.get("exponent") == "3":
+            return genrsa(int(options.get("bits", "2048")), exponent=3)
         return genpkey(algorithm, bits=int(options.get("bits", "2048")), curve=options.get("curve", "P-256"))
 
 
-def key_options(texts: Sequence[str]) -> dict[str, str]:
-    """`-pkeyopt`s as the words of kpki.genpkey: bits, curve."""
+def _no_curve() -> InputError:
+    return InputError("no curve: an EC key needs one", hint="-pkeyopt ec_paramgen_curve:P-256")
+
+
+def key_options(texts: Sequence[str], algorithm: str) -> dict[str, str]:
+    """`-pkeyopt`s of *algorithm* as the words of kpki.genpkey: bits, curve; and exponent, if 3."""
     options: dict[str, str] = {}
     for text in texts:
-        name, colon, value = text.partition(":")
-        if name == "rsa_keygen_bits" and value.isdecimal() and len(value) < 7:
-            options["bits"] = value
-        elif name == "ec_paramgen_curve" and value:
-            options["curve"] = value
-        elif name == "ec_param_enc" and value == "named_curve" or name == "rsa_keygen_pubexp" and value == "65537":
-            continue
-        elif name in ("ec_param_enc", "rsa_keygen_pubexp", "rsa_keygen_primes"):
-            raise UnsupportedError(f"openssl's -pkeyopt {text} is not supported",
-                                   hint="rsa_keygen_bits:N, ec_paramgen_curve:NAME")
-        else:
-            raise InputError(f"parameter setting error: -pkeyopt {text}",
-                             hint="rsa_keygen_bits:N, ec_paramgen_curve:NAME")
+        name, _, value = text.partition(":")
+        word, kind = _OPTIONS.get(name, ("", ""))
+        if not value or kind != algorithm.upper():
+            raise InputError(f"parameter setting error: -pkeyopt {text}", hint=_HINT)
+        if kind == "RSA":
+            if not is_number(value) or len(value) > 7:
+                raise InputError(f"parameter setting error: -pkeyopt {text} is no number", hint=_HINT)
+            value = str(to_number(value))
+        if word in ("bits", "curve") or word == "exponent" and value == "3":
+            options[word] = value
+        elif value != _USUAL[word]:
+            raise UnsupportedError(f"openssl's -pkeyopt {text} is not supported", hint=f"{name}:{_USUAL[word]}")
     return options

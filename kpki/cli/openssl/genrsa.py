@@ -4,23 +4,25 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from ...errors import InputError
+from ...errors import InputError, UnsupportedError
 from . import streams
-from .explaining import ASKED, call_text
-from .options import COUNT, FILE, RANDOM, TEXT, Given, Option, begin
+from .explaining import ASKED, call_text, code
+from .options import COUNT, FILE, RANDOM, TEXT, Given, Option, begin, is_number, to_number, typographic
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 TABLE = (
     Option("3", "", "exponent 3"), Option("F4", "", "exponent 65537, the default"), Option("f4", "", "the same"),
     Option("out", FILE, "where the key goes (standard output)"),
     Option("passout", TEXT, "passphrase source of an encrypted key"),
-    Option("primes", COUNT, instead="keys of two primes"),
-    Option("verbose", "", "say more"), Option("traditional", "", "PKCS#1 instead of PKCS#8"),
+    Option("primes", COUNT, "how many primes: 2"),
+    Option("verbose", "", "say what is made, on stderr"), Option("traditional", "", "PKCS#1 instead of PKCS#8"),
     *RANDOM,
 )
 TABLES = {"genrsa": TABLE}
-_CIPHERS = frozenset("aes256 aes192 aes128 des des3 desede3 camellia256 camellia192 camellia128 aria256 aria192 "
-                     "aria128 seed idea bf cast cast5 rc2 sm4".split())
 
 
 def run(verb: str, argv: Sequence[str]) -> int:
@@ -28,27 +30,29 @@ def run(verb: str, argv: Sequence[str]) -> int:
     given = begin(verb, TABLE, argv, word="cipher")
     if given is None:
         return 0
-    bits = _bits(given.rest)
+    bits, exponent = _bits(given.rest), 3 if given.last("3", "F4", "f4") == "3" else 65537
     form = "traditional" if given.has("traditional") else "pkcs8"
+    if (primes := given.number("primes", 2)) != 2:
+        raise UnsupportedError(f"openssl's -primes {primes} is not supported", hint="an RSA key has two primes here")
     if given.has("explain"):
+        made = call_text("genrsa", str(bits), exponent="3" if exponent == 3 else None)
         streams.explain(verb, reads=[], does=f"makes an RSA key of {bits} bits: two random primes and their product",
-                        writes=[given.get("out") or "standard output"],
-                        call=call_text(
-                            "dump_key", call_text("genrsa", str(bits), exponent="3" if given.has("3") else None),
-                            form="'traditional'" if form != "pkcs8" else None,
-                            passphrase=ASKED if given.word else None))
-    write_key(given, bits, form)
+                        writes=[given.get("out") or "standard output"], call=dumping(made, given.word, form))
+    if given.has("verbose"):
+        streams.note(f"Generating RSA key with {bits} bits")
+    write_key(given, bits, exponent, form)
     return 0
 
 
-def write_key(given: Given, bits: int, form: str) -> None:
+def write_key(given: Given, bits: int, exponent: int, form: str) -> None:
     """Make and write an RSA key."""
-    from ...pem import dump_key
     from ...stages.keys import genrsa
     secret = encryption(given)
     with interruptible():
-        key = genrsa(bits, exponent=3 if given.has("3") else 65537)
-    streams.write(given.get("out"), dump_key(key, form=form, passphrase=secret), private=True)
+        key = genrsa(bits, exponent=exponent)
+    if given.has("verbose"):
+        streams.note(f"e is {exponent} (0x{exponent:06x})")
+    streams.write(given.get("out"), sealed(key, secret, form=form), private=True)
 
 
 @contextmanager
@@ -65,28 +69,39 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
 
 
-def encryption(given: Given, source: str = "passout") -> bytes | None:
-    """The passphrase that a key is to be encrypted with, None where no cipher was named."""
+def encryption(given: Given, source: str = "passout") -> tuple[bytes, str] | None:
+    """The passphrase and the cipher that a key is to be encrypted with, None where no cipher was named."""
     if given.word is None:
+        streams.passphrase(given.get(source))   # which openssl reads, and refuses, in any case
         return None
-    check_cipher(given.word, quiet=given.has("quiet"))
-    return streams.new_passphrase(given.get(source), "the key")
+    from ...stages.encryption import find_cipher
+    find_cipher(given.word)
+    return streams.new_passphrase(given.get(source), "the key"), given.word
 
 
-def check_cipher(name: str, *, quiet: bool) -> None:
-    """Refuse what is no cipher's name; say so where the name is not what will be used."""
-    lower = name.lower().replace("-cbc", "").replace("-", "")
-    if lower not in _CIPHERS:
-        raise InputError(f"unknown option or cipher: {name}")
-    if lower != "aes256" and not quiet:
-        streams.note(f"kpki: warning: the key is encrypted with AES-256, not with {name}")
+def sealed(key: PrivateKeyTypes, secret: tuple[bytes, str] | None, *, form: str = "pkcs8",
+           encoding: str = "PEM") -> bytes:
+    """A private key in PEM or DER, encrypted if `encryption` gave a *secret*."""
+    if secret is None:
+        from ...pem import dump_key
+        return dump_key(key, form=form, encoding=encoding)
+    from ...stages.encryption import encrypted_key
+    return encrypted_key(key, *secret, form=form, encoding=encoding)
+
+
+def dumping(key: str, cipher: str | None, form: str = "pkcs8", encoding: str = "PEM") -> str:
+    """For --explain, the call that `sealed` is; *key* is code."""
+    words = {"form": code(form) if form != "pkcs8" else None, "encoding": code(encoding) if encoding != "PEM" else None}
+    if cipher is None:
+        return call_text("dump_key", key, **words)
+    return call_text("stages.encryption.encrypted_key", key, ASKED, repr(cipher), **words)
 
 
 def _bits(rest: Sequence[str]) -> int:
     if len(rest) > 1:
-        raise InputError(f"genrsa: extra arguments given: {' '.join(rest[1:])}")
+        raise InputError(f"genrsa: extra arguments given: {' '.join(rest[1:])}", hint=typographic(rest))
     if not rest:
         return 2048
-    if not rest[0].isdecimal() or len(rest[0]) > 6:
+    if not is_number(rest[0]) or len(rest[0]) > 6:
         raise InputError(f"genrsa: {rest[0]!r} is no number of bits")
-    return int(rest[0])
+    return to_number(rest[0])

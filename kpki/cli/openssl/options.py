@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from .verbs import VERBS
-from ..terminal import put
+from ..terminal import note, put
 from ...errors import InputError, UnsupportedError
 
 FILE, TEXT, NUMBER, COUNT, FORM = "FILE", "TEXT", "N", "+N", "PEM|DER"
@@ -38,6 +38,9 @@ OURS = (
     Option("explain", "", "say on stderr what the step reads, does and writes, and the library call it equals"),
     Option("quiet", "", "no warning of kpki's"),
 )
+_ANYWHERE = ("explain", "quiet", "json", "kubernetes")     # kpki's own, which also stand behind the last option
+# What word processors and web pages make of a dash and of quotation marks; no option and no value begins with one.
+_DASHES, _QUOTES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 
 class Given(NamedTuple):
@@ -60,6 +63,10 @@ class Given(NamedTuple):
         """The value of the last of these options, or None."""
         return next((value for name, value in reversed(self.order) if name in names), None)
 
+    def last(self, *names: str) -> str | None:
+        """The last of these options that was given, or None."""
+        return next((name for name, _ in reversed(self.order) if name in names), None)
+
     def number(self, name: str, default: int) -> int:
         """The value of a number option."""
         value = self.get(name)
@@ -81,17 +88,30 @@ def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str 
     if given.has("help", "h"):
         put(*help_page(verb, table).split("\n"))
         return None
+    fault = typographic(given.rest)
     if given.rest and not VERBS[verb].words:
-        raise InputError(f"{verb}: extra arguments given: {' '.join(given.rest)}")
+        raise InputError(f"{verb}: extra arguments given: {' '.join(given.rest)}", hint=fault)
+    if fault:
+        note(f"kpki: warning: {fault}")
     return given
+
+
+def typographic(words: Iterable[str]) -> str | None:
+    """What is wrong with a word that begins with a dash or a quotation mark of typography, None if none does."""
+    for text in words:
+        if text.startswith(tuple(_DASHES)):
+            return f"{text} begins with a typographic dash: write -{text.lstrip(_DASHES)}"
+        if text.startswith(tuple(_QUOTES)) or text.endswith(tuple(_QUOTES)):
+            return f"{text} has typographic quotation marks, which no shell knows: write ' or \""
+    return None
 
 
 def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> Given:
     """Read a command line by the verb's table. *word* names what an unknown option is taken for (a digest, a cipher).
 
     Options start with one dash or two, take their value as the next word or after `=`, and end at the first word
-    without a dash. Raises InputError for a command line that openssl refuses, UnsupportedError for an option that kpki
-    has not.
+    without a dash; kpki's own stand anywhere before a `--`. Raises InputError for a command line that openssl refuses,
+    UnsupportedError for an option that kpki has not.
     """
     known: Mapping[str, Option] = {option.name: option for option in (*table, *EVERYWHERE, *OURS)}
     order: list[tuple[str, str]] = []
@@ -100,14 +120,14 @@ def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, wor
     while words and words[0].startswith("-"):
         text = words.pop(0)
         if text == "--":
-            break
+            return _read(verb, known, order, words, unknown, word)
         name, equals, value = text.removeprefix("-").removeprefix("-").partition("=")
         option = known.get(name)
-        if option is None and word and name and not equals:
+        if option is None and word and name:
             unknown = name
             continue
         if option is None:
-            raise InputError(f"{verb}: unknown option: {text}", hint=f"kpki {verb} -help lists them")
+            raise _no_option(verb, known, text, "option")
         if option in OURS and not text.startswith("--"):
             raise InputError(f"{verb}: {name} is kpki's own and takes two dashes: --{name}")
         if option.takes and not equals:
@@ -120,7 +140,44 @@ def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, wor
             raise UnsupportedError(f"openssl's -{name} is not supported", hint=f"instead: {option.instead}")
         _check(verb, option, value)
         order.append((name, value))
-    return Given(verb, tuple(order), tuple(words), unknown)
+    ours = {f"--{name}": name for name in _ANYWHERE if name in known}
+    order += [(ours[text], "") for text in words if text in ours]
+    return _read(verb, known, order, [text for text in words if text not in ours], unknown, word)
+
+
+def _read(verb: str, known: Mapping[str, Option], order: Sequence[tuple[str, str]], rest: Sequence[str],
+          unknown: str | None, word: str | None) -> Given:
+    """The line as it was read; InputError if the one option that is not in the table is no *word* either."""
+    given = Given(verb, tuple(order), tuple(rest), unknown)
+    if unknown is not None and not given.has("help", "h"):
+        if word == "digest":
+            from ...stages.keys import digest_names
+            names = digest_names()
+        else:
+            from ...stages.encryption import cipher_names
+            names = cipher_names()
+        if unknown.lower() not in names:
+            raise _no_option(verb, [*known, *names], f"-{unknown}", f"option or {word}")
+    return given
+
+
+def _no_option(verb: str, names: Iterable[str], text: str, noun: str) -> InputError:
+    """The error for an option that does not exist, with the names that come nearest to it."""
+    from difflib import get_close_matches
+    name = text.lstrip("-").partition("=")[0]
+    spelled = {option.lower(): option for option in reversed([*names])}
+    near = get_close_matches(name.lower(), spelled, n=2, cutoff=0.7)
+    if near[:1] == [name.lower()]:      # but for its capitals
+        near = near[:1]
+    own = {option.name for option in OURS}
+    dashed = [f"{'--' if spelled[found] in own else '-'}{spelled[found]}" for found in near]
+    hint = f"did you mean {' or '.join(dashed)}?" if near else f"kpki {verb} -help lists them"
+    return InputError(f"{verb}: unknown {noun}: {text}", hint=hint)
+
+
+def is_number(text: str) -> bool:
+    """Whether openssl reads a number there."""
+    return re.fullmatch(r"\s*[+-]?(0[xX][0-9A-Fa-f]+|\d+)", text, re.ASCII) is not None
 
 
 def to_number(text: str) -> int:
@@ -133,7 +190,7 @@ def to_number(text: str) -> int:
 
 def _check(verb: str, option: Option, value: str) -> None:
     if option.takes in (NUMBER, COUNT):
-        if not re.fullmatch(r"\s*[+-]?(0[xX][0-9A-Fa-f]+|\d+)", value, re.ASCII):
+        if not is_number(value):
             raise InputError(f"{verb}: can't parse {value!r} as a number (option -{option.name})")
         if option.takes == COUNT and to_number(value) <= 0:
             raise InputError(f"{verb}: non-positive number {value!r} for option -{option.name}")

@@ -1,4 +1,4 @@
-"""`kpki rsa`, `ec` and `pkey`: reading keys, showing, checking and rewriting them; `ecparam`: a curve and its keys."""
+"""`kpki rsa`, `ec` and `pkey`: reading keys, showing, checking and rewriting them."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ... import pem
 from ...errors import InputError, about
 from . import explaining, streams
-from .genrsa import check_cipher, encryption
-from .options import FILE, FORM, RANDOM, TEXT, Given, Option, begin
+from .ecparam import NAMED_CURVE, POINT_FORMS, check_curve_encoding
+from .genrsa import dumping, encryption, sealed
+from .options import FILE, FORM, TEXT, Given, Option, begin
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -21,33 +22,23 @@ _COMMON = (
     Option("pubout", "", "write the public key"), Option("noout", "", "write no key"),
     Option("text", "", "the key in words"), Option("check", "", "check that the key is consistent"),
 )
-_NAMED_CURVE, _POINT_FORMS = "named_curve, the only one there is here", "the point: uncompressed, compressed or hybrid"
+_PUBLIC_INPUT = ("pubin", "RSAPublicKey_in")
 TABLES: dict[str, tuple[Option, ...]] = {
     "rsa": (
         *_COMMON, Option("modulus", "", "the modulus"), Option("traditional", "", "PKCS#1 instead of PKCS#8"),
         Option("RSAPublicKey_out", "", "write the public key as PKCS#1"),
-        Option("RSAPublicKey_in", "", instead="-pubin, for a key that -pubout wrote"),
+        Option("RSAPublicKey_in", "", "the input is a public key, PKCS#1 or not"),
         *(Option(name, "", instead="PEM or DER") for name in ("pvk-strong", "pvk-weak", "pvk-none"))),
     "ec": (
         *_COMMON, Option("param_out", "", "write the curve's name alone"),
         Option("no_public", "", "leave the public half out of the private key"),
-        Option("conv_form", TEXT, _POINT_FORMS),
-        Option("param_enc", TEXT, _NAMED_CURVE)),
+        Option("conv_form", TEXT, POINT_FORMS),
+        Option("param_enc", TEXT, NAMED_CURVE)),
     "pkey": (
         *_COMMON, Option("pubcheck", "", "check the public half"), Option("text_pub", "", "the public half in words"),
         Option("traditional", "", "PKCS#1 or SEC1 instead of PKCS#8"),
-        Option("ec_conv_form", TEXT, _POINT_FORMS),
-        Option("ec_param_enc", TEXT, _NAMED_CURVE)),
-    "ecparam": (
-        Option("name", TEXT, "the curve: prime256v1, secp384r1, P-256 …"), Option("genkey", "", "make a key on it"),
-        Option("out", FILE, "where both go (standard output)"), Option("outform", FORM, "their form"),
-        Option("noout", "", "do not write the parameters"), Option("text", "", "the curve in words"),
-        Option("check", "", "check the curve, which is a named one"), Option("check_named", "", "the same"),
-        Option("param_enc", TEXT, _NAMED_CURVE), Option("conv_form", TEXT, _POINT_FORMS),
-        Option("no_seed", "", "nothing: a named curve shows none"),
-        Option("in", FILE, instead="-name CURVE"), Option("inform", FORM, instead="-name CURVE"),
-        Option("list_curves", "", instead="kpki genpkey -algorithm EC, whose error for an unknown curve lists them"),
-        *RANDOM),
+        Option("ec_conv_form", TEXT, POINT_FORMS),
+        Option("ec_param_enc", TEXT, NAMED_CURVE)),
 }
 # The order in which each verb puts out what it is asked for.
 _ORDER = {"rsa": ("text", "modulus", "check", "key"), "ec": ("text", "check", "key"), "pkey": ("check", "key", "text")}
@@ -65,16 +56,11 @@ class _Loaded(NamedTuple):
 
 
 def run(verb: str, argv: Sequence[str]) -> int:
-    """Show, check and rewrite a key; make a key on a curve."""
-    given = begin(verb, TABLES[verb], argv, word=None if verb == "ecparam" else "cipher")
+    """Show, check and rewrite a key."""
+    given = begin(verb, TABLES[verb], argv, word="cipher")
     if given is None:
         return 0
-    if given.get("param_enc", "ec_param_enc") not in (None, "named_curve"):
-        raise InputError(f"{verb}: a curve is written by its name alone", hint="named_curve")
-    return _ecparam(given) if verb == "ecparam" else _key(given)
-
-
-def _key(given: Given) -> int:
+    check_curve_encoding(given)
     _refuse(given)
     if given.has("explain"):
         _explain(given)
@@ -82,6 +68,8 @@ def _key(given: Given) -> int:
         streams.note("read EC key")
     key = _load(given)
     writes = not given.has("noout")
+    if not writes or _public_only(given):
+        streams.passphrase(given.get("passout"))    # which openssl reads, and refuses, in any case
     parts = {"text": _text(given, key), "modulus": _modulus(key) if given.has("modulus") else b"",
              "check": _check(given), "key": _written(given, key) if writes else b""}
     if writes and given.verb != "pkey":
@@ -93,9 +81,7 @@ def _key(given: Given) -> int:
 
 
 def _refuse(given: Given) -> None:
-    if given.word is not None and (given.has("noout") or _public_only(given)):
-        check_cipher(given.word, quiet=True)
-    if given.verb == "rsa" and given.has("pubin") and given.has("check"):
+    if given.verb == "rsa" and given.has(*_PUBLIC_INPUT) and given.has("check"):
         raise InputError("rsa: only private keys can be checked")
     to_der, writes = given.form("outform") == "DER", not given.has("noout")
     if given.verb == "pkey" and to_der and writes and given.has("text", "text_pub"):
@@ -109,35 +95,46 @@ def _refuse(given: Given) -> None:
 def _load(given: Given) -> _Loaded:
     from ...stages.keys import public_key_der
     from ...stages.points import with_point_form
+    from ...stages.text.key import key_algorithm
     private: PrivateKeyTypes | None = None
     encoding = given.form_or_none("inform")
-    if given.has("pubin"):
+    if given.has(*_PUBLIC_INPUT):
+        streams.passphrase(given.get("passin"))
         data = streams.read(given.get("in"))
         with about(given.get("in") or "standard input"):
-            public = pem.dump_public_key(pem.load_public_key(data, encoding=encoding), encoding="DER")
+            public = pem.dump_public_key(pem.load_public_key(data, encoding=encoding, pkcs1=True), encoding="DER")
     else:
         private = streams.read_key(given.get("in"), given.get("passin"), encoding)
         public = public_key_der(private)
     with about(given.get("in") or "standard input"):
-        _right_kind(given.verb, public)
+        _right_kind(given, public)
     form = given.get("conv_form", "ec_conv_form")
+    if given.verb == "ec" and key_algorithm(public) != "id-ecPublicKey":
+        form = None
     return _Loaded(private, with_point_form(public, form) if form else public, form not in (None, "uncompressed"))
 
 
-def _right_kind(verb: str, public: bytes) -> None:
+def _right_kind(given: Given, public: bytes) -> None:
+    """Refuse another key than RSA for `rsa`; `ec` works on any kind, as openssl's does, and kpki says so."""
     from ...stages.text.key import key_algorithm
-    wanted = {"rsa": "rsaEncryption", "ec": "id-ecPublicKey"}.get(verb)
-    if wanted is not None and key_algorithm(public) != wanted:
-        raise InputError(f"not an {verb.upper()} key but {key_algorithm(public)}", hint="kpki pkey takes any kind")
+    wanted = {"rsa": "rsaEncryption", "ec": "id-ecPublicKey"}.get(given.verb)
+    found = key_algorithm(public)
+    if wanted in (None, found):
+        return
+    if given.verb == "rsa":
+        raise InputError(f"not an RSA key but {found}", hint="kpki pkey takes any kind")
+    if given.has("param_out") and not given.has("noout"):
+        raise InputError(f"not an EC key but {found}, which has no parameters", hint="kpki pkey takes any kind")
+    streams.warn(given, [f"not an EC key but {found}"], given.get("in") or "standard input")
 
 
 def _public_only(given: Given) -> bool:
-    return given.has("pubin", "pubout", "RSAPublicKey_out", "param_out")
+    return given.has(*_PUBLIC_INPUT, "pubout", "RSAPublicKey_out", "param_out")
 
 
 def _shows_public(given: Given) -> bool:
     """Whether the text is of the public half; `pkey -pubout -text` is `-text_pub`, with the other verbs it is not."""
-    return given.has("text_pub", "pubin") or given.verb == "pkey" and given.has("pubout")
+    return given.has("text_pub", *_PUBLIC_INPUT) or given.verb == "pkey" and given.has("pubout")
 
 
 def _text(given: Given, key: _Loaded) -> bytes:
@@ -189,64 +186,31 @@ def _private(given: Given, private: PrivateKeyTypes, key: _Loaded, encoding: str
         traditional = isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
         if given.word is not None:
             raise InputError("pkey: cipher options are supported only for PEM output")
-    if given.word is not None and encoding == "DER" and traditional:
+    if given.word is not None and encoding == "DER" and traditional:   # openssl writes such a key in the clear
         raise InputError(f"{given.verb}: SEC1 and PKCS#1 in DER cannot be encrypted", hint="-outform PEM")
     if isinstance(private, ec.EllipticCurvePrivateKey) and (key.reshaped or given.has("no_public")):
         if given.word is not None:
             raise InputError(f"{given.verb}: an encrypted key keeps its public half, in uncompressed form")
         data = ec_private_key(private, key.public, pkcs8=not traditional, without_public=given.has("no_public"))
         return _encoded(data, "EC PRIVATE KEY" if traditional else "PRIVATE KEY", encoding)
-    return pem.dump_key(private, form="traditional" if traditional else "pkcs8", passphrase=encryption(given),
-                        encoding=encoding)
+    return sealed(private, encryption(given), form="traditional" if traditional else "pkcs8", encoding=encoding)
 
 
 def _encoded(data: bytes, label: str, encoding: str) -> bytes:
     return data if encoding == "DER" else pem.armour(data, label)
 
 
-def _ecparam(given: Given) -> int:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    from ...stages import der, keys, objects, points
-    from ...stages.text.key import curve_name, curve_text
-    name = given.get("name")
-    if name is None:
-        raise InputError("ecparam: no curve", hint="-name prime256v1")
-    short, encoding, point_form = curve_name(name), given.form("outform"), given.get("conv_form") or "uncompressed"
-    if point_form not in points.FORMS:
-        raise InputError(f"ecparam: {point_form!r} is no form of a point", hint=", ".join(points.FORMS))
-    if name == "secp256r1":
-        streams.note(f"using curve name {short} instead of {name}")
-    if given.has("explain"):
-        streams.explain("ecparam", reads=[], writes=[given.get("out") or "standard output"],
-                        does=f"makes a key on the curve {short}" if given.has("genkey") else f"names the curve {short}",
-                        call=explaining.call_text(
-                            "dump_key", explaining.call_text("genpkey", repr("EC"), curve=repr(name)),
-                            form=repr("traditional")))
-    if given.has("check", "check_named"):
-        streams.note("checking elliptic curve parameters: ok")
-    data = curve_text(name).encode() if given.has("text") else b""
-    if not given.has("noout"):
-        data += _encoded(der.oid(objects.by_short_name()[short]), "EC PARAMETERS", encoding)
-    if given.has("genkey"):
-        key = ec.generate_private_key(keys.find_curve(name)())
-        public = points.with_point_form(keys.public_key_der(key), point_form)
-        data += _encoded(points.ec_private_key(key, public), "EC PRIVATE KEY", encoding)
-    streams.write(given.get("out"), data, private=given.has("genkey"))
-    return 0
-
-
 def _explain(given: Given) -> None:
     reads, public = given.get("in"), _public_only(given)
-    key = explaining.reading("load_public_key", reads) if given.has("pubin") \
+    key = explaining.reading("load_public_key", reads, *["pkcs1=True"] * given.has("RSAPublicKey_in")) \
+        if given.has(*_PUBLIC_INPUT) \
         else explaining.key_reading(reads, given.get("passin"))
-    form = repr("traditional") if given.verb == "ec" or given.has("traditional") else None
-    encoding = repr("DER") if given.form("outform") == "DER" else None
+    form, encoding = "traditional" if given.verb == "ec" or given.has("traditional") else "pkcs8", given.form("outform")
     if not public:
-        call = explaining.call_text("dump_key", key, form=form, encoding=encoding)
+        call = dumping(key, given.word, form, encoding)
     else:
-        call = explaining.call_text("dump_public_key", key if given.has("pubin") else f"{key}.public_key()",
-                                    encoding=encoding)
+        call = explaining.call_text("dump_public_key", key if given.has(*_PUBLIC_INPUT) else f"{key}.public_key()",
+                                    encoding=explaining.code(given.form_or_none("outform")))
     streams.explain(
         given.verb, reads=[reads or "standard input"], call=call,
         writes=[] if given.has("noout") and not given.has("text") else [given.get("out") or "standard output"],

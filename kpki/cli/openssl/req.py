@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ... import pem
 from ...errors import InputError, RefusedError, UnsupportedError, about
 from . import explaining, looking, streams
+from .curves import named_curve
 from .genpkey import key_options, make_key
 from .options import COUNT, FILE, FORM, RANDOM, TEXT, Given, Option, begin
 
@@ -183,18 +185,7 @@ def _key(given: Given, config: Config) -> tuple[PrivateKeyTypes, tuple[str, byte
         source = given.get("passin") or _source(setting("input_password"))
         key = streams.read_key(given.get("key"), source, given.form_or_none("keyform"))
         return key, _key_file(given, setting, key, given.get("keyout")) if given.has("keyout") else None
-    kind, colon, size = (given.get("newkey") or "rsa").partition(":")
-    options = key_options(given.all("pkeyopt"))
-    if kind == "rsa":
-        bits = size or options.get("bits") or setting("default_bits") or "2048"
-        if not bits.isdecimal() or len(bits) > 6:
-            raise InputError(f"req: {bits!r} is no number of bits")
-        options["bits"] = bits
-    elif kind == "ec" and colon:
-        options["curve"] = _curve(size)
-    elif colon:
-        raise InputError(f"req: -newkey {kind}:{size} names no key", hint="rsa:2048, ec, ec:PARAMETERS or ed25519")
-    made = make_key(kind, options)
+    made = make_key(*_new_key(given.get("newkey") or "rsa", setting("default_bits"), given.all("pkeyopt")))
     return made, _key_file(given, setting, made, given.get("keyout") or setting("default_keyfile"))
 
 
@@ -211,15 +202,20 @@ def _source(text: str | None) -> str | None:
     return None if text is None else f"pass:{text}"
 
 
-def _curve(path: str) -> str:
-    """The name of the curve in an EC PARAMETERS file."""
-    from ...stages import der, objects
-    for block in pem.blocks(streams.read(path)):
-        if block.label == "EC PARAMETERS":
-            known = objects.by_oid().get(der.oid_text(block.der))
-            if known:
-                return known.short_name
-    raise InputError(f"{path}: no EC PARAMETERS with a named curve in it")
+def _new_key(text: str, default_bits: str | None, texts: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The kind of the key of -newkey and the options to make it with: [rsa:]BITS, KIND, ec:FILE or param:FILE."""
+    kind, colon, size = f"rsa:{text}".partition(":") if text[:1].isdecimal() else text.partition(":")
+    if kind in ("param", "ec") and colon:
+        return "ec", key_options(texts, "ec") | {"curve": named_curve(size)}
+    options = key_options(texts, kind)
+    if kind.lower() == "rsa":
+        digits = re.match(r"[0-9]{1,6}(?![0-9])", size if colon else options.get("bits") or default_bits or "2048")
+        if digits is None:
+            raise InputError(f"req: {size or default_bits!r} is no number of bits")
+        options["bits"] = digits[0]
+    elif colon:
+        raise InputError(f"req: -newkey {text} names no key", hint="rsa:2048, ec, ec:PARAMETERS or ed25519")
+    return kind, options
 
 
 def _look(given: Given) -> int:

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 _CONFIGURATION = re.compile(r".+\.(cnf|conf)", re.IGNORECASE | re.DOTALL)
 STANDARD_INPUT = "/dev/stdin"
+_MARK = b"\xef\xbb\xbf"
 
 
 def read(path: str | None) -> bytes:
-    """A file's bytes, standard input's for None."""
-    return files.read(STANDARD_INPUT if path is None else path, pipes=True)
+    """A file's bytes, standard input's for None; of PEM without a byte order mark before it, as openssl reads it."""
+    data = files.read(STANDARD_INPUT if path is None else path, pipes=True)
+    return data.removeprefix(_MARK) if data.startswith(_MARK + b"-----BEGIN ") else data
 
 
 def write(path: str | None, data: bytes, *, private: bool = False) -> None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
-_CIPHER = "The name of a cipher (-aes256) encrypts the key, always with AES-256."
+_CIPHER = "The name of a cipher (-aes256, -aes128, -des3, -camellia256 …) encrypts the key."
 _DIGEST = "The name of a digest (-sha256) is the hash of the signature."
 
 
@@ -26,7 +26,7 @@ VERBS = {
     "genrsa": Verb("genrsa", "Make an RSA key.", "kpki genrsa -out ca.key 2048", "[numbits]", _CIPHER),
     "genpkey": Verb("genpkey", "Make a key of any algorithm.",
                     "kpki genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key", note=_CIPHER),
-    "ecparam": Verb("pkey", "Make a key on an elliptic curve, or show the curve.",
+    "ecparam": Verb("ecparam", "Make a key on an elliptic curve, or show the curve.",
                     "kpki ecparam -name prime256v1 -genkey -noout -out ca.key"),
     "rsa": Verb("pkey", "Read, show and convert an RSA key.", "kpki rsa -in sa.key -pubout -out sa.pub", note=_CIPHER),
     "ec": Verb("pkey", "Read, show and convert a key on an elliptic curve.", "kpki ec -in ca.key -noout -text",

@@ -1,0 +1,69 @@
+"""`kpki ecparam`: the parameters of a curve, and a key on it, as `openssl ecparam` writes them."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ... import pem
+from ...errors import InputError
+from . import explaining, streams
+from .curves import named_curve, parameters
+from .options import FILE, FORM, RANDOM, TEXT, Given, Option, begin
+
+NAMED_CURVE, POINT_FORMS = "named_curve, the only one there is here", "the point: uncompressed, compressed or hybrid"
+TABLE = (
+    Option("name", TEXT, "the curve: prime256v1, secp384r1, P-256 …"),
+    Option("in", FILE, "else a file of EC PARAMETERS (standard input)"), Option("inform", FORM, "its form"),
+    Option("genkey", "", "make a key on the curve"),
+    Option("out", FILE, "where both go (standard output)"), Option("outform", FORM, "their form"),
+    Option("noout", "", "do not write the parameters"), Option("text", "", "the curve in words"),
+    Option("check", "", "check the curve, which is a named one"), Option("check_named", "", "the same"),
+    Option("param_enc", TEXT, NAMED_CURVE), Option("conv_form", TEXT, POINT_FORMS),
+    Option("no_seed", "", "nothing: a named curve shows none"),
+    Option("list_curves", "", instead="kpki genpkey -algorithm EC, whose error for an unknown curve lists them"),
+    *RANDOM,
+)
+TABLES = {"ecparam": TABLE}
+
+
+def run(verb: str, argv: Sequence[str]) -> int:
+    """Write the parameters of a curve, and a key on it."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from ...stages import keys, points
+    from ...stages.text.key import curve_name, curve_text
+    given = begin(verb, TABLE, argv)
+    if given is None:
+        return 0
+    check_curve_encoding(given)
+    name = given.get("name")
+    if name is None:
+        name = named_curve(given.get("in"), given.form("inform"))
+    short, encoding, point_form = curve_name(name), given.form("outform"), given.get("conv_form") or "uncompressed"
+    if point_form not in points.FORMS:
+        raise InputError(f"ecparam: {point_form!r} is no form of a point", hint=", ".join(points.FORMS))
+    if name.lower() in ("secp192r1", "secp256r1"):
+        streams.note(f"using curve name {short} instead of {name}")
+    if given.has("explain"):
+        streams.explain("ecparam", reads=given.all("in"), writes=[given.get("out") or "standard output"],
+                        does=f"makes a key on the curve {short}" if given.has("genkey") else f"names the curve {short}",
+                        call=explaining.call_text(
+                            "dump_key", explaining.call_text("genpkey", repr("EC"), curve=repr(name)),
+                            form=repr("traditional")))
+    if given.has("check", "check_named"):
+        streams.note("checking elliptic curve parameters: ok")
+    data = curve_text(name).encode() if given.has("text") else b""
+    if not given.has("noout"):
+        data += parameters(short, encoding)
+    if given.has("genkey"):
+        key = ec.generate_private_key(keys.find_curve(name)())
+        public = points.with_point_form(keys.public_key_der(key), point_form)
+        secret = points.ec_private_key(key, public)
+        data += secret if encoding == "DER" else pem.armour(secret, "EC PRIVATE KEY")
+    streams.write(given.get("out"), data, private=given.has("genkey"))
+    return 0
+
+
+def check_curve_encoding(given: Given) -> None:
+    """Refuse a curve that is to be written by its numbers: RFC 5480 §2.1.1 forbids it, and Go does not read it."""
+    if given.get("param_enc", "ec_param_enc") not in (None, "named_curve"):
+        raise InputError(f"{given.verb}: a curve is written by its name alone", hint="named_curve")
