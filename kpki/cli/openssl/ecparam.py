@@ -34,13 +34,11 @@ def run(verb: str, argv: Sequence[str]) -> int:
     given = begin(verb, TABLE, argv)
     if given is None:
         return 0
-    check_curve_encoding(given)
+    check_curve_words(given)
     name = given.get("name")
     if name is None:
         name = named_curve(given.get("in"), given.form("inform"))
     short, encoding, point_form = curve_name(name), given.form("outform"), given.get("conv_form") or "uncompressed"
-    if point_form not in points.FORMS:
-        raise InputError(f"ecparam: {point_form!r} is no form of a point", hint=", ".join(points.FORMS))
     if name.lower() in ("secp192r1", "secp256r1"):
         streams.note(f"using curve name {short} instead of {name}")
     if given.has("explain"):
@@ -52,7 +50,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     if given.has("check", "check_named"):
         streams.note("checking elliptic curve parameters: ok")
     data = curve_text(name).encode() if given.has("text") else b""
-    if not given.has("noout"):
+    if not given.has("noout") and not (encoding == "DER" and given.has("genkey")):
         data += parameters(short, encoding)
     if given.has("genkey"):
         key = ec.generate_private_key(keys.find_curve(name)())
@@ -63,7 +61,14 @@ def run(verb: str, argv: Sequence[str]) -> int:
     return 0
 
 
-def check_curve_encoding(given: Given) -> None:
-    """Refuse a curve that is to be written by its numbers: RFC 5480 §2.1.1 forbids it, and Go does not read it."""
-    if given.get("param_enc", "ec_param_enc") not in (None, "named_curve"):
+def check_curve_words(given: Given) -> None:
+    """Refuse a form of the point that there is not, and a curve that is to be written by its numbers.
+
+    RFC 5480 §2.1.1 forbids the numbers, and Go does not read them.
+    """
+    if {*given.all("param_enc"), *given.all("ec_param_enc")} - {"named_curve"}:
         raise InputError(f"{given.verb}: a curve is written by its name alone", hint="named_curve")
+    for form in (*given.all("conv_form"), *given.all("ec_conv_form")):
+        from ...stages.points import FORMS
+        if form not in FORMS:
+            raise InputError(f"{given.verb}: {form!r} is no form of a point", hint=", ".join(FORMS))

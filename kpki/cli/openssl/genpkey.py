@@ -74,7 +74,7 @@ def _wanted(given: Given) -> tuple[str, dict[str, str]]:
             raise InputError("genpkey: no -algorithm given",
                              hint="for example: -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
         return algorithm, options
-    if algorithm is not None or len(given.all("paramfile")) > 1:
+    if algorithm is not None:
         raise InputError("genpkey: algorithm already set", hint="-paramfile FILE, or -algorithm A with -pkeyopt")
     return "EC", {"curve": named_curve(path)}
 

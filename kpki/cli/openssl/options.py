@@ -113,7 +113,7 @@ def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, wor
     without a dash; kpki's own stand anywhere before a `--`. Raises InputError for a command line that openssl refuses,
     UnsupportedError for an option that kpki has not.
     """
-    known: Mapping[str, Option] = {option.name: option for option in (*table, *EVERYWHERE, *OURS)}
+    known: Mapping[str, Option] = {option.name: option for option in (*OURS, *EVERYWHERE, *table)}
     order: list[tuple[str, str]] = []
     unknown: str | None = None
     words = list(argv)
@@ -141,8 +141,10 @@ def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, wor
         _check(verb, option, value)
         order.append((name, value))
     ours = {f"--{name}": name for name in _ANYWHERE if name in known}
-    order += [(ours[text], "") for text in words if text in ours]
-    return _read(verb, known, order, [text for text in words if text not in ours], unknown, word)
+    end = words.index("--") if "--" in words else len(words)
+    order += [(ours[text], "") for text in words[:end] if text in ours]
+    rest = [text for place, text in enumerate(words) if place > end or text not in ours]
+    return _read(verb, known, order, rest, unknown, word)
 
 
 def _read(verb: str, known: Mapping[str, Option], order: Sequence[tuple[str, str]], rest: Sequence[str],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ... import pem
 from ...errors import InputError, about
 from . import explaining, streams
-from .ecparam import NAMED_CURVE, POINT_FORMS, check_curve_encoding
+from .ecparam import NAMED_CURVE, POINT_FORMS, check_curve_words
 from .genrsa import dumping, encryption, sealed
 from .options import FILE, FORM, TEXT, Given, Option, begin
 
@@ -60,7 +60,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     given = begin(verb, TABLES[verb], argv, word="cipher")
     if given is None:
         return 0
-    check_curve_encoding(given)
+    check_curve_words(given)
     _refuse(given)
     if given.has("explain"):
         _explain(given)
@@ -68,7 +68,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
         streams.note("read EC key")
     key = _load(given)
     writes = not given.has("noout")
-    if not writes or _public_only(given):
+    if given.word is None or not writes or _public_only(given):
         streams.passphrase(given.get("passout"))    # which openssl reads, and refuses, in any case
     parts = {"text": _text(given, key), "modulus": _modulus(key) if given.has("modulus") else b"",
              "check": _check(given), "key": _written(given, key) if writes else b""}
@@ -84,6 +84,10 @@ def _refuse(given: Given) -> None:
     if given.verb == "rsa" and given.has(*_PUBLIC_INPUT) and given.has("check"):
         raise InputError("rsa: only private keys can be checked")
     to_der, writes = given.form("outform") == "DER", not given.has("noout")
+    if given.word is not None and (given.verb == "pkey" and (to_der or not writes)):
+        raise InputError("pkey: a cipher is for a key that is written in PEM", hint=f"leave -{given.word} out")
+    if given.word is not None and writes and not to_der and _old_public_form(given):
+        raise InputError(f"{given.verb}: what is public is not encrypted", hint=f"leave -{given.word} out")
     if given.verb == "pkey" and to_der and writes and given.has("text", "text_pub"):
         raise InputError("pkey: text output cannot be combined with DER output")
     if given.verb == "pkey" and given.has("traditional") and (to_der or not writes):
@@ -109,7 +113,10 @@ def _load(given: Given) -> _Loaded:
     with about(given.get("in") or "standard input"):
         _right_kind(given, public)
     form = given.get("conv_form", "ec_conv_form")
-    if given.verb == "ec" and key_algorithm(public) != "id-ecPublicKey":
+    if key_algorithm(public) != "id-ecPublicKey":
+        if given.verb == "pkey" and given.has("ec_conv_form", "ec_param_enc"):
+            raise InputError(f"{given.get('in') or 'standard input'}: not an EC key but {key_algorithm(public)}",
+                             hint="leave -ec_conv_form and -ec_param_enc out")
         form = None
     return _Loaded(private, with_point_form(public, form) if form else public, form not in (None, "uncompressed"))
 
@@ -130,6 +137,12 @@ def _right_kind(given: Given, public: bytes) -> None:
 
 def _public_only(given: Given) -> bool:
     return given.has(*_PUBLIC_INPUT, "pubout", "RSAPublicKey_out", "param_out")
+
+
+def _old_public_form(given: Given) -> str | None:
+    """RSAPublicKey_out or param_out, if that is what is written: of the two forms of an RSA key the last one counts."""
+    return "param_out" if given.has("param_out") else \
+        "RSAPublicKey_out" if given.last("pubout", "RSAPublicKey_out") == "RSAPublicKey_out" else None
 
 
 def _shows_public(given: Given) -> bool:
@@ -166,10 +179,11 @@ def _check(given: Given) -> bytes:
 def _written(given: Given, key: _Loaded) -> bytes:
     from ...stages import der
     encoding = given.form("outform")
-    if given.has("param_out"):
+    old_form = _old_public_form(given)
+    if old_form == "param_out":
         algorithm = der.items(der.content_of(key.public))[0]
         return _encoded(der.items(der.content_of(algorithm))[1], "EC PARAMETERS", encoding)
-    if given.has("RSAPublicKey_out"):
+    if old_form == "RSAPublicKey_out":
         return _encoded(der.key_bits(key.public), "RSA PUBLIC KEY", encoding)
     if key.private is None or given.has("pubout"):
         return _encoded(key.public, "PUBLIC KEY", encoding)
@@ -184,8 +198,6 @@ def _private(given: Given, private: PrivateKeyTypes, key: _Loaded, encoding: str
     traditional = given.verb == "ec" or given.has("traditional")
     if given.verb == "pkey" and encoding == "DER":
         traditional = isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
-        if given.word is not None:
-            raise InputError("pkey: cipher options are supported only for PEM output")
     if given.word is not None and encoding == "DER" and traditional:   # openssl writes such a key in the clear
         raise InputError(f"{given.verb}: SEC1 and PKCS#1 in DER cannot be encrypted", hint="-outform PEM")
     if isinstance(private, ec.EllipticCurvePrivateKey) and (key.reshaped or given.has("no_public")):
