@@ -18,6 +18,7 @@ from kpki.errors import InputError
 from kpki.stages import der
 from kpki.stages.keys import public_key_der
 
+Command = Callable[[list[str]], tuple[int, bytes]]     # a command line → exit status and standard output
 PASSPHRASE = b"abcd"
 STEPS = """\
 genrsa -out r.pem 1024
@@ -105,7 +106,7 @@ def _swapped(key: bytes, other: bytes) -> bytes:
     return key[:-20] + bytes(20)
 
 
-def run(folder: Path, words: list[str], command: Callable[[list[str]], tuple[int, bytes]]) -> Result:
+def run(folder: Path, words: list[str], command: Command) -> Result:
     """Run one command line in *folder* and take away the files that it wrote."""
     before = set(os.listdir(folder))
     status, out = command(words)
@@ -115,7 +116,7 @@ def run(folder: Path, words: list[str], command: Callable[[list[str]], tuple[int
     return Result(status, out, files)
 
 
-def by_openssl(folder: Path) -> Callable[[list[str]], tuple[int, bytes]]:
+def by_openssl(folder: Path) -> Command:
     """openssl in *folder*."""
     def command(words: list[str]) -> tuple[int, bytes]:
         done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 """genrsa, genpkey, ecparam, rsa, ec, pkey and req -newkey, line by line against the real openssl."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,6 @@ ec -in e.pem -seed -passout pass:abcd
 pkey -in r.pem -id-aes128-wrap-pad -passout pass:abcd
 pkey -in other.pem
 x509 -in r.crt -noout -sbject"""
-Command = Callable[[list[str]], tuple[int, bytes]]
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +52,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def by_kpki(folder: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Command:
-    """kpki in the folder, in this process, with a standard input that is at its end."""
-    monkeypatch.chdir(folder)
+def by_kpki(run: recipes.Command, monkeypatch: pytest.MonkeyPatch) -> recipes.Command:
+    """kpki in the folder, in this process."""
     monkeypatch.setenv("SECRET", "abcd")
     monkeypatch.delenv("OPENSSL_CONF", raising=False)
-
-    def command(words: list[str]) -> tuple[int, bytes]:
-        capfdbinary.readouterr()
-        return main(words), capfdbinary.readouterr().out
-    return command
+    return run
 
 
 def lines(tables: Mapping[str, str]) -> list[object]:
@@ -70,14 +64,14 @@ def lines(tables: Mapping[str, str]) -> list[object]:
     return [pytest.param(line, id=f"{topic}: {line}") for topic, text in tables.items() for line in text.splitlines()]
 
 
-def both(line: str, folder: Path, by_kpki: Command) -> tuple[recipes.Result, recipes.Result]:
+def both(line: str, folder: Path, by_kpki: recipes.Command) -> tuple[recipes.Result, recipes.Result]:
     """What openssl and kpki give for a line."""
     words = line.split()
     return recipes.run(folder, words, recipes.by_openssl(folder)), recipes.run(folder, words, by_kpki)
 
 
 @pytest.mark.parametrize("line", lines(DONE))
-def test_a_line_does_what_openssl_does(line: str, folder: Path, by_kpki: Command) -> None:
+def test_a_line_does_what_openssl_does(line: str, folder: Path, by_kpki: recipes.Command) -> None:
     """Status 0, the same output and the same files; of what is random the same kind, cipher and owner."""
     theirs, ours = both(line, folder, by_kpki)
     assert (theirs.status, ours.status) == (0, 0)
@@ -85,7 +79,7 @@ def test_a_line_does_what_openssl_does(line: str, folder: Path, by_kpki: Command
 
 
 @pytest.mark.parametrize("line", lines(REFUSED))
-def test_a_line_that_openssl_refuses_is_refused(line: str, folder: Path, by_kpki: Command) -> None:
+def test_a_line_that_openssl_refuses_is_refused(line: str, folder: Path, by_kpki: recipes.Command) -> None:
     """The same status, and no key on standard output; kpki leaves no file behind."""
     theirs, ours = both(line, folder, by_kpki)
     assert theirs.status == ours.status != 0
@@ -93,7 +87,7 @@ def test_a_line_that_openssl_refuses_is_refused(line: str, folder: Path, by_kpki
 
 
 @pytest.mark.parametrize("line", STRICTER.splitlines())
-def test_what_the_page_says_is_refused_is(line: str, folder: Path, by_kpki: Command) -> None:
+def test_what_the_page_says_is_refused_is(line: str, folder: Path, by_kpki: recipes.Command) -> None:
     """openssl carries the line out, kpki says no with status 1, and writes nothing."""
     theirs, ours = both(line, folder, by_kpki)
     assert (theirs.status, ours) == (0, recipes.Result(1, b"", {}))
@@ -112,7 +106,7 @@ def test_both_tables_have_rows() -> None:
     ("genrsa –out new", "write -out"), ("x509 —req", "write -req"),
     ("req -new -key “r.pem”", "typographic quotation"),
     ("pkey -in r.pem -explainn", "did you mean --explain?"), ("pkey -in r.pem -qqqqqq", "kpki pkey -help lists them")])
-def test_a_slip_of_the_pen_is_named(words: str, hint: str, folder: Path, by_kpki: Command,
+def test_a_slip_of_the_pen_is_named(words: str, hint: str, folder: Path, by_kpki: recipes.Command,
                                     capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """An option that does not exist is refused with the nearest one, typography is called by its name."""
     assert main(words.split()) == 1
@@ -121,7 +115,7 @@ def test_a_slip_of_the_pen_is_named(words: str, hint: str, folder: Path, by_kpki
 
 @pytest.mark.parametrize("line", [
     "genrsa 1024 --explain", "rsa -in r.pem -noout --explain", "verify -CAfile r.crt r.crt --explain"])
-def test_kpki_own_words_stand_anywhere(line: str, folder: Path, by_kpki: Command,
+def test_kpki_own_words_stand_anywhere(line: str, folder: Path, by_kpki: recipes.Command,
                                        capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """--explain behind the last word explains, and behind `--` is a word like any other."""
     assert main(line.split()) == 0 and b"library: " in capfdbinary.readouterr().err

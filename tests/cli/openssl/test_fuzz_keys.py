@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kpki.cli.main import main
 from kpki.stages.encryption import cipher_names
 from tests.cli.openssl import recipes
 
@@ -111,25 +109,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def by_kpki(folder: Path, monkeypatch: pytest.MonkeyPatch,
-            capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[[list[str]], tuple[int, bytes]]:
-    """kpki in the folder, in this process."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("SECRET", "abcd")
-
-    def command(words: list[str]) -> tuple[int, bytes]:
-        capfdbinary.readouterr()
-        return main(words), capfdbinary.readouterr().out
-    return command
-
-
 @EXAMPLES
 @given(line=LINES)
-def test_key_lines(line: str, folder: Path, by_kpki: Callable[[list[str]], tuple[int, bytes]]) -> None:
+def test_key_lines(line: str, folder: Path, run: recipes.Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line gives what openssl gives, but for the differences that have a name."""
+    monkeypatch.setenv("SECRET", "abcd")
     words = line.split()
-    theirs, ours = recipes.run(folder, words, recipes.by_openssl(folder)), recipes.run(folder, words, by_kpki)
+    theirs, ours = recipes.run(folder, words, recipes.by_openssl(folder)), recipes.run(folder, words, run)
     if (theirs.status, ours.status) == (0, 1) and named(line):
         assert ours == recipes.Result(1, b"", {})
     elif theirs.status:
