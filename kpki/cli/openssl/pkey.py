@@ -23,6 +23,8 @@ _COMMON = (
     Option("text", "", "the key in words"), Option("check", "", "check that the key is consistent"),
 )
 _PUBLIC_INPUT = ("pubin", "RSAPublicKey_in")
+# The object identifier, in DER, that a key of the verb's kind begins with: rsaEncryption, id-ecPublicKey.
+_ALGORITHMS = {"rsa": bytes.fromhex("06092a864886f70d010101"), "ec": bytes.fromhex("06072a8648ce3d0201")}
 TABLES: dict[str, tuple[Option, ...]] = {
     "rsa": (
         *_COMMON, Option("modulus", "", "the modulus"), Option("traditional", "", "PKCS#1 instead of PKCS#8"),
@@ -98,41 +100,36 @@ def _refuse(given: Given) -> None:
 
 def _load(given: Given) -> _Loaded:
     from ...stages.keys import public_key_der
-    from ...stages.points import with_point_form
-    from ...stages.text.key import key_algorithm
     private: PrivateKeyTypes | None = None
-    encoding = given.form_or_none("inform")
+    name, encoding = given.get("in") or "standard input", given.form_or_none("inform")
     if given.has(*_PUBLIC_INPUT):
         streams.passphrase(given.get("passin"))
         data = streams.read(given.get("in"))
-        with about(given.get("in") or "standard input"):
+        with about(name):
             public = pem.dump_public_key(pem.load_public_key(data, encoding=encoding, pkcs1=True), encoding="DER")
     else:
         private = streams.read_key(given.get("in"), given.get("passin"), encoding)
         public = public_key_der(private)
-    with about(given.get("in") or "standard input"):
-        _right_kind(given, public)
+    with about(name):
+        wanted = "ec" if given.has("ec_conv_form", "ec_param_enc") else given.verb
+        if wanted in _ALGORITHMS and _ALGORITHMS[wanted] not in public[:30]:
+            _wrong_kind(given, wanted.upper(), public, name)
     form = given.get("conv_form", "ec_conv_form")
-    if key_algorithm(public) != "id-ecPublicKey":
-        if given.verb == "pkey" and given.has("ec_conv_form", "ec_param_enc"):
-            raise InputError(f"{given.get('in') or 'standard input'}: not an EC key but {key_algorithm(public)}",
-                             hint="leave -ec_conv_form and -ec_param_enc out")
-        form = None
-    return _Loaded(private, with_point_form(public, form) if form else public, form not in (None, "uncompressed"))
+    if form is None or _ALGORITHMS["ec"] not in public[:30]:
+        return _Loaded(private, public, reshaped=False)
+    from ...stages.points import with_point_form
+    return _Loaded(private, with_point_form(public, form), reshaped=form != "uncompressed")
 
 
-def _right_kind(given: Given, public: bytes) -> None:
-    """Refuse another key than RSA for `rsa`; `ec` works on any kind, as openssl's does, and kpki says so."""
+def _wrong_kind(given: Given, wanted: str, public: bytes, name: str) -> None:
+    """Refuse a key that is not of the kind *wanted*; `ec` works on any kind, as openssl's does, and kpki says so."""
     from ...stages.text.key import key_algorithm
-    wanted = {"rsa": "rsaEncryption", "ec": "id-ecPublicKey"}.get(given.verb)
-    found = key_algorithm(public)
-    if wanted in (None, found):
-        return
-    if given.verb == "rsa":
-        raise InputError(f"not an RSA key but {found}", hint="kpki pkey takes any kind")
+    fact, hint = f"not an {wanted} key but {key_algorithm(public)}", "kpki pkey takes any kind"
+    if given.verb != "ec":
+        raise InputError(fact, hint=hint if given.verb == "rsa" else "leave -ec_conv_form and -ec_param_enc out")
     if given.has("param_out") and not given.has("noout"):
-        raise InputError(f"not an EC key but {found}, which has no parameters", hint="kpki pkey takes any kind")
-    streams.warn(given, [f"not an EC key but {found}"], given.get("in") or "standard input")
+        raise InputError(f"{fact}, which has no parameters", hint=hint)
+    streams.warn(given, [fact], name)
 
 
 def _public_only(given: Given) -> bool:
@@ -177,9 +174,10 @@ def _check(given: Given) -> bytes:
 
 
 def _written(given: Given, key: _Loaded) -> bytes:
-    from ...stages import der
     encoding = given.form("outform")
     old_form = _old_public_form(given)
+    if old_form is not None:
+        from ...stages import der
     if old_form == "param_out":
         algorithm = der.items(der.content_of(key.public))[0]
         return _encoded(der.items(der.content_of(algorithm))[1], "EC PARAMETERS", encoding)
@@ -194,7 +192,6 @@ def _private(given: Given, private: PrivateKeyTypes, key: _Loaded, encoding: str
     """A private key as the verb writes it: `ec` in SEC1, the others in PKCS#8, but `pkey` in DER in SEC1 or PKCS#1."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-    from ...stages.points import ec_private_key
     traditional = given.verb == "ec" or given.has("traditional")
     if given.verb == "pkey" and encoding == "DER":
         traditional = isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
@@ -203,6 +200,7 @@ def _private(given: Given, private: PrivateKeyTypes, key: _Loaded, encoding: str
     if isinstance(private, ec.EllipticCurvePrivateKey) and (key.reshaped or given.has("no_public")):
         if given.word is not None:
             raise InputError(f"{given.verb}: an encrypted key keeps its public half, in uncompressed form")
+        from ...stages.points import ec_private_key
         data = ec_private_key(private, key.public, pkcs8=not traditional, without_public=given.has("no_public"))
         return _encoded(data, "EC PRIVATE KEY" if traditional else "PRIVATE KEY", encoding)
     return sealed(private, encryption(given), form="traditional" if traditional else "pkcs8", encoding=encoding)
