@@ -148,9 +148,9 @@ def _shows_public(given: Given) -> bool:
 
 
 def _text(given: Given, key: _Loaded) -> bytes:
-    from ...stages.text.key import private_key_text, public_key_text
     if not given.has("text", "text_pub"):
         return b""
+    from ...stages.text.key import private_key_text, public_key_text
     text = public_key_text(key.public) if _shows_public(given) or key.private is None \
         else private_key_text(key.private, key.public)
     if text is None:
