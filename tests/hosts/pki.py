@@ -90,10 +90,10 @@ class Shelf:
         signer = (self.certificate(row.ca), self.key(row.ca)) if row.ca else None
         wanted = (replace(row, key=""), key, signer)
         if wanted not in self.made:
-            self.made[wanted] = self._make(row, key, signer)
+            self.made[wanted] = self.make(row, key, signer)
         return self.made[wanted]
 
-    def _make(self, row: Row, key: bytes, signer: tuple[bytes, bytes] | None) -> bytes:
+    def make(self, row: Row, key: bytes, signer: tuple[bytes, bytes] | None) -> bytes:
         extensions = SHAPES[row.shape] + row.more
         extensions += f"extendedKeyUsage={row.usages}\n" if row.usages else ""
         extensions += f"subjectAltName={row.names}\n" if row.names else ""

@@ -1,0 +1,66 @@
+"""What can be held of the rules of CONTRIBUTING for docstrings and messages."""
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+MOST_WORDS = 25     # of a sentence
+_END = re.compile(r"(?<=[.:;?!])\s+")
+_CODE = re.compile(r"`[^`]*`|\([^()]*\)")
+_BLOCK = re.compile(r"\s*([-*|>]|\d+\.)\s|.*[├└│]", re.DOTALL)     # a list, a table, an example, a drawing
+_PRONOUN = re.compile(r"(it|it's|its)\b")
+
+
+def sentences(docstring: str) -> Iterator[str]:
+    """The sentences of a docstring, without what stands in brackets or is no prose."""
+    for paragraph in re.split(r"\n\s*\n", docstring):
+        if not _BLOCK.match(paragraph):
+            yield from _END.split(_CODE.sub("", " ".join(paragraph.split())))
+
+
+def docstrings(tree: ast.AST) -> Iterator[str]:
+    """Every docstring of a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def messages(tree: ast.AST) -> Iterator[str]:
+    """Every string of a module that is no docstring, a formatted one by its beginning."""
+    plain = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    plain |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
+              for part in node.values[1:]}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in plain:
+            yield node.value
+
+
+MODULES = {str(path.relative_to(TOP)): ast.parse(path.read_text())
+           for path in sorted((TOP / "kpki").rglob("*.py"))}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_sentence_has_at_most_25_words(module: str) -> None:
+    """Nobody has to read a docstring's sentence twice because of its length."""
+    found = [sentence for docstring in docstrings(MODULES[module]) for sentence in sentences(docstring)]
+    assert [sentence for sentence in found if len(sentence.split()) > MOST_WORDS] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_message_names_what_it_speaks_of(module: str) -> None:
+    """A message stands alone, in a log or in JSON: none begins with a pronoun."""
+    assert [text for text in messages(MODULES[module]) if _PRONOUN.match(text)] == []
+
+
+def test_the_rules_can_be_broken() -> None:
+    """A sentence of 26 words and a message that begins with `it` are seen, shorter and other ones are not."""
+    long, short = "word " * 25 + "end.", "word " * 24 + "end."
+    tree = ast.parse(f'"""{short} {long}\n\n- {long}\n"""\nraise ValueError("it is wrong", "the item is")')
+    found = [sentence for docstring in docstrings(tree) for sentence in sentences(docstring)]
+    assert [len(sentence.split()) for sentence in found] == [25, 26]
+    assert [text for text in messages(tree) if _PRONOUN.match(text)] == ["it is wrong"]
