@@ -6,8 +6,10 @@ import json
 import ssl
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.bare import Bare
-from tests.e2e.commands import run
+from tests.e2e.commands import run, wait_for
 from tests.e2e.cluster import Cluster, Wanted, wanted
 
 pytestmark = wanted(*(Wanted(layout, algorithm) for layout in ("kubeadm", "ssl", "hard-way")
@@ -76,7 +78,8 @@ def test_users(cluster: Cluster) -> None:
     configs = [path for path in cluster.cp.folder.rglob("*") if path.is_file() and b"kind: Config" in path.read_bytes()]
     assert len(configs) >= 4
     for path in configs:
-        shown = json.loads(run(["kpki", "show", str(path), "--json"]).stdout)
+        made = cluster.workspace / "nodes/cp" / path.relative_to(cluster.cp.folder)
+        shown = json.loads(run(["kpki", "show", str(made), "--json"]).stdout)
         found = json.loads(cluster.kubectl("auth", "whoami", "-o", "json", kubeconfig=str(path)).stdout)
         user = found["status"]["userInfo"]
         groups = set(user["groups"]) - {"system:authenticated"}
@@ -108,5 +111,17 @@ def test_etcd_clients(cluster: Cluster) -> None:
     assert json.loads(etcd_health(cluster, etcd_client))["health"] == "true"
     for other in ("apiserver-kubelet-client", None):
         assert etcd_health(cluster, other).startswith("refused: ")
-    log = cluster.cp.log("etcd")
-    assert "certificate signed by unknown authority" in log and "client didn't provide a certificate" in log
+    for reason in ("certificate signed by unknown authority", "client didn't provide a certificate"):
+        wait_for(f"etcd says {reason}", lambda: reason in cluster.cp.log("etcd"), seconds=10)
+
+
+def test_wrong_expectations_fail(cluster: Cluster) -> None:
+    """With another user, another answer of etcd's or another component's word the proofs above fail."""
+    assert whoami(cluster, "front-proxy-client", {"X-Remote-User": "jane"})[1] != "joe"
+    assert not etcd_health(cluster, "apiserver-etcd-client").startswith("refused: ")
+    with pytest.raises(AssertionError):
+        wait_for("etcd says what it never says", lambda: "no such words" in cluster.cp.log("etcd"), seconds=1)
+    cluster.cp.stop("kube-scheduler")
+    assert not cluster.is_well("kube-scheduler")
+    cluster.restart("kube-scheduler")
+    cluster.wait_until_well("kube-scheduler")

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.bare import Bare
 from tests.e2e.cluster import Cluster, Wanted
 from tests.e2e.commands import wait_for
 from tests.e2e.faults import OF_CONTROL_PLANE, OF_KUBELET, Fault
+from tests.e2e.hosts import Host
 
 KUBELETS, CONTROL_PLANE = Wanted("ssl", workers=2), Wanted("kubeadm", workers=1)
 FAULTS = [(KUBELETS, "worker-2", fault) for fault in OF_KUBELET] + [
     (CONTROL_PLANE, "cp", fault) for fault in OF_CONTROL_PLANE]
+Machine = Host | Bare
 LOGS = "KPKI_E2E_LOGS"      # a folder: every log that a fault produces is kept there
 FOLDERS = "/etc/kubernetes /var/lib/kubelet/pki"
 AUTHORITIES = {"--ca": "ca", "--etcd-ca": "etcd/ca", "--front-proxy-ca": "front-proxy-ca"}
@@ -39,6 +42,39 @@ def test_wrong_expectations_fail(cluster: Cluster, host: str, fault: Fault) -> N
         with pytest.raises(AssertionError):
             prove(cluster, host, wrong, seconds=10)
         wait_for(f"{host} is well again", lambda: is_well(cluster, host))
+
+
+@pytest.mark.parametrize(("cluster", "host"), [(KUBELETS, "worker-2"), (CONTROL_PLANE, "cp")], indirect=["cluster"],
+                         scope="module")
+def test_a_component_ends_if_a_file_is_gone(cluster: Cluster, host: str) -> None:
+    """Of each file that is gone check names the components that do not start without it, and none of them does."""
+    machine = cluster.hosts[host]
+    uses = json.loads(machine.run("kpki uses --json").stdout)["uses"]
+    paths = sorted({use["path"].partition("#")[0] for use in uses if use["component"] in machine.services})
+    named, survivors = set(), []
+    for path in paths:
+        machine.run(f"mv /{path} /run/aside")
+        for component in readers(machine, path):
+            named.add(component)
+            machine.restart(component)
+            try:
+                wait_for(f"{component} says that {path} is gone", lambda: re.search(
+                    rf"{re.escape(path)}\"?: no such file", machine.log(component)), seconds=20)
+                wait_for(f"{component} ends", lambda: machine.ended(component), seconds=30)
+            except AssertionError as error:
+                survivors.append(f"{component} without {path}: {error}")
+        machine.run(f"mv /run/aside /{path}")
+        machine.run(f"systemctl restart {' '.join(name for name in machine.services if machine.ended(name))} || :")
+    assert not survivors
+    assert named == {*machine.services} - {"containerd"}
+    wait_for(f"{host} is well again", lambda: is_well(cluster, host))
+
+
+def readers(machine: Machine, path: str) -> list[str]:
+    """The components that check names as readers of a missing file."""
+    findings = json.loads(machine.run("kpki check --json --quiet", check=False).stdout)["findings"]
+    messages = [found["message"] for found in findings if (found["path"], found["cause"]) == (path, "file-missing")]
+    return [name for name in machine.services if any(re.search(rf" {name}( \(|,| reads)", text) for text in messages)]
 
 
 def prove(cluster: Cluster, host: str, fault: Fault, *, seconds: float = 40) -> None:
