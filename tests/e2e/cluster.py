@@ -20,6 +20,7 @@ from tests.e2e.rig import Rig
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 SECURE_PORTS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
+LINES = 15          # of each log, under a cluster that does not start
 JOINED = {"--service-account-key-file"}      # may be there more than once
 
 
@@ -154,6 +155,10 @@ def started(rig: Rig, wanted: Wanted) -> Iterator[Cluster]:
         for number in range(1, wanted.workers + 1):
             wait_for(f"worker-{number} is Ready", lambda: cluster.is_ready(f"worker-{number}"))
         yield cluster
+    except AssertionError as error:
+        for place, name, log in cluster.logs():
+            error.add_note(f"--- {place} {name}\n" + "\n".join(log.splitlines()[-LINES:]))
+        raise
     finally:
         for host in cluster.hosts.values():
             host.end()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -19,6 +20,11 @@ def wait_for(what: str, seen: Callable[[], object], *, seconds: float = SECONDS)
         if time.monotonic() > end:
             raise AssertionError(f"not after {seconds} s: {what} (last: {answer!r})")
         time.sleep(0.1)
+
+
+def says(log: str, pattern: str) -> bool:
+    """Whether a log has what a regular expression matches; quotes in klog's errors are escaped there, and not here."""
+    return bool(re.search(pattern, log.replace('\\"', '"')))
 
 
 def words_of(command: str | Sequence[str]) -> list[str]:

@@ -90,7 +90,7 @@ class Host:
 
     def restart(self, name: str) -> None:
         """Start a component, after an end of the one that runs, with a new log."""
-        self.run(f"systemctl reset-failed {name} 2>/dev/null || :; systemctl restart {name}")
+        self.run(f"systemctl reset-failed {name} || :; systemctl restart {name}", check=False)  # it may end at once
 
     def stop(self, name: str) -> None:
         """End a component."""

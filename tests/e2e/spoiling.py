@@ -80,8 +80,8 @@ def trusts_another(path: str) -> Spoil:
 def leaf(path: str, *, signer: str = "ca", key: str = "", **changes: str) -> Spoil:
     """A certificate made anew by openssl, as it was but for *changes*, fields of a `Row`.
 
-    *path* is the certificate's, or that of a kubeconfig which embeds it. *signer* is one of SIGNERS, or OTHER; *key*
-    asks for another key, of that many bits of RSA.
+    *path* is the certificate's, or that of a kubeconfig which embeds it. *signer* is one of SIGNERS, OTHER, or a CA's
+    file; *key* asks for another key, of that many bits of RSA.
     """
     def spoil(cluster: Cluster, host: str) -> None:
         file, folder = cluster.hosts[host].path(path), cluster.rig.folder
@@ -98,6 +98,8 @@ def authority(cluster: Cluster, signer: str) -> tuple[bytes, bytes]:
     if signer == OTHER:
         key = openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout")
         return Shelf({}, cluster.rig.folder).make(ca("/CN=kubernetes"), key, None), key
+    if signer not in SIGNERS:
+        return Path(signer).read_bytes(), key_file(Path(signer)).read_bytes()
     place = cluster.workspace / "pki" / SIGNERS[signer]
     return place.with_suffix(".crt").read_bytes(), place.with_suffix(".key").read_bytes()
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.bare import Bare
 from tests.e2e.cluster import Cluster, Wanted
-from tests.e2e.commands import wait_for
+from tests.e2e.commands import says, wait_for
 from tests.e2e.faults import OF_CONTROL_PLANE, OF_KUBELET, Fault
 from tests.e2e.hosts import Host
 
@@ -58,8 +58,8 @@ def test_a_component_ends_if_a_file_is_gone(cluster: Cluster, host: str) -> None
             named.add(component)
             machine.restart(component)
             try:
-                wait_for(f"{component} says that {path} is gone", lambda: re.search(
-                    rf"{re.escape(path)}\"?: no such file", machine.log(component)), seconds=20)
+                wait_for(f"{component} says that {path} is gone", lambda: says(
+                    machine.log(component), rf"{re.escape(path)}\"?: no such file"), seconds=20)
                 wait_for(f"{component} ends", lambda: machine.ended(component), seconds=30)
             except AssertionError as error:
                 survivors.append(f"{component} without {path}: {error}")
@@ -88,7 +88,7 @@ def prove(cluster: Cluster, host: str, fault: Fault, *, seconds: float = 40) -> 
             wait_for(f"{fault.component} ends", lambda: cluster.hosts[host].ended(fault.component),
                      seconds=seconds)
         wait_for(f"{fault.where or fault.component} says {fault.says!r}",
-                 lambda: re.search(fault.says, said(cluster, host, fault)), seconds=seconds)
+                 lambda: says(said(cluster, host, fault), fault.says), seconds=seconds)
         if fault.outcome == "well":
             wait_for(f"{host} is well", lambda: is_well(cluster, host), seconds=seconds)
         if fault.outcome != "ends":

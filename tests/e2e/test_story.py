@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from tests.e2e.cluster import Cluster, Wanted, started
-from tests.e2e.commands import run, wait_for
+from tests.e2e.commands import run, says, wait_for
 from tests.e2e.rig import Rig
 from tests.e2e.spoiling import leaf
 from tests.hosts.pki import PAST
@@ -87,14 +86,14 @@ class Story:
         found = [(one["severity"], one["cause"]) for one in json.loads(told)["findings"]]
         return {cause for kind, cause in found if kind == "error"}, {cause for kind, cause in found if kind != "error"}
 
-    def expect(self, says: str, cause: str, *, ends: bool, log: str = "kubelet") -> None:
+    def expect(self, words: str, cause: str, *, ends: bool, log: str = "kubelet") -> None:
         """worker-2's kubelet, started anew, says this, and check has this one error; the neighbour is undisturbed."""
         worker = self.cluster.node("worker-2")
         worker.restart("kubelet")
         if ends:
             wait_for("the kubelet ends", lambda: worker.ended("kubelet"), seconds=20)
         said = worker.log if log == "kubelet" else self.cluster.cp.log
-        wait_for(f"{log} says {says!r}", lambda: re.search(says, said(log)), seconds=20)
+        wait_for(f"{log} says {words!r}", lambda: says(said(log), words), seconds=20)
         assert self.check()[0] == {cause}
         assert not self.cluster.is_ready("worker-2")
         assert self.neighbour_now() == self.neighbour and self.cluster.is_ready("worker-1")
@@ -131,11 +130,14 @@ def story(rig: Rig) -> Iterator[Story]:
             cluster.node(name).run(WORKER.format(ca=ca, name=name, address=cluster.addresses[name],
                                                  server=cluster.server))
             cluster.restart("kubelet", name)
+        cluster.node("worker-2").write("/etc/kubernetes/manifests/static.yaml", STATIC_POD)
         cluster.run_pod("neighbour", "worker-1", "exec sleep 100000")
         told = Story(cluster, ca)
         wait_for("both are Ready", lambda: all(map(cluster.is_ready, ("worker-1", "worker-2"))))
         wait_for("a pod runs on worker-1", lambda: cluster.says(
             "get", "pod", "neighbour", "-o", "jsonpath={.status.phase}") == "Running")
+        wait_for("the mirror pod is there", lambda: cluster.says(
+            "get", "pod", "static-worker-2", "-o", "jsonpath={.status.phase}") == "Running")
         told.neighbour = told.neighbour_now()
         yield told
 
@@ -156,15 +158,41 @@ def test_lost(story: Story) -> None:
 
 
 def test_neighbours(story: Story) -> None:
-    """The neighbour's files start the kubelet, and the API server lets it do nothing here: no node, no mirror pod."""
+    """The neighbour's files start the kubelet, and the API server lets it do nothing here."""
     worker = story.cluster.node("worker-2")
     for path in FILES:
         worker.write(path, story.cluster.node("worker-1").path(path).read_bytes(), 0o600)
-    worker.write("/etc/kubernetes/manifests/static.yaml", STATIC_POD)
     story.expect('User "system:node:worker-1" cannot get resource "nodes".*'
                  "node 'worker-1' cannot read 'worker-2', only its own Node object", "wrong-node-identity", ends=False)
-    wait_for("the mirror pod is refused", lambda: re.search(
-        r'pods "static-worker-2" is forbidden: .*node "worker-1"', worker.log("kubelet")), seconds=30)
+
+
+def test_neighbours_and_admission(story: Story) -> None:
+    """Where RBAC alone authorizes nodes, admission refuses the neighbour's files in the words that check prints."""
+    cluster, worker = story.cluster, story.cluster.node("worker-2")
+    unit = cluster.cp.path("/etc/systemd/system/kube-apiserver.service")
+    before = unit.read_text()
+    cluster.kubectl("create", "clusterrolebinding", "nodes", "--clusterrole=system:node", "--group=system:nodes")
+    unit.write_text(before.replace("Node,RBAC", "RBAC"))
+    try:
+        restart_apiserver(cluster)
+        worker.restart("kubelet")
+        for words in ('nodes "worker-2" is forbidden: node "worker-1" is not allowed to modify node "worker-2"',
+                      'pods? "static-worker-2".* is forbidden: node "worker-1" can only .* set to itself'):
+            wait_for(f"the kubelet says {words!r}", lambda: says(worker.log("kubelet"), words), seconds=40)
+    finally:
+        unit.write_text(before)
+        cluster.kubectl("delete", "clusterrolebinding", "nodes")
+        restart_apiserver(cluster)
+    wait_for("worker-1 is Ready", lambda: cluster.is_ready("worker-1"))
+    story.neighbour = story.neighbour_now()     # its API server was away
+
+
+def restart_apiserver(cluster: Cluster) -> None:
+    """Start the API server by its unit as it stands now, and the controller manager, whose watches have ended."""
+    cluster.cp.run("systemctl daemon-reload")
+    cluster.restart("kube-apiserver")
+    cluster.restart("kube-controller-manager")
+    cluster.wait_until_well()
 
 
 def test_issue_and_install(story: Story) -> None:
@@ -187,8 +215,7 @@ def test_empty(story: Story) -> None:
 
 def test_expired(story: Story) -> None:
     """An expired certificate: the kubelet runs unauthorized, the API server's log has the cause, and so has check."""
-    own = leaf(PAIR[0], signer="ca", dates=PAST)
-    own(story.cluster, "worker-2")
+    leaf(PAIR[0], signer=f"{story.ca}/ca.pem", dates=PAST)(story.cluster, "worker-2")
     story.expect("verifying certificate SN=.* failed: x509: certificate has expired", "expired-client-cert",
                  ends=False, log="kube-apiserver")
     printed(story)
@@ -209,9 +236,9 @@ def test_wrong_expectations_fail(story: Story) -> None:
     with pytest.raises(AssertionError):
         story.expect("no kubelet says this", "file-missing", ends=False)
     story.cluster.node("worker-2").run(f"mv {PAIR[0]} {PAIR[0]}.aside")
-    for says, cause, ends in (("no kubelet says this", "file-missing", True), ("no such file", "bad-pem", True)):
+    for words, cause in (("no kubelet says this", "file-missing"), ("no such file", "bad-pem")):
         with pytest.raises(AssertionError):
-            story.expect(says, cause, ends=ends)
+            story.expect(words, cause, ends=True)
     story.cluster.node("worker-2").run(f"mv {PAIR[0]}.aside {PAIR[0]}; systemctl restart kubelet")
 
 
