@@ -207,7 +207,7 @@ def start_control_plane(cluster: Cluster) -> None:
         cluster.cp.service(component, once(command))
         cluster.restart(component)
     if cluster.wanted.layout == "kubeadm":      # the binding that `kubeadm init` makes
-        master = str(cluster.cp.path("/etc/kubernetes/super-admin.conf"))
+        master = "/etc/kubernetes/super-admin.conf"
         bind = ("create", "clusterrolebinding", "kubeadm:cluster-admins", "--clusterrole=cluster-admin",
                 "--group=kubeadm:cluster-admins")
         wait_for("the API server makes a binding",

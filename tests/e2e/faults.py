@@ -39,6 +39,7 @@ class Fault:
 SSL, PKI = "/etc/kubernetes/ssl", "/etc/kubernetes/pki"
 CA, WORKER, WORKER_KEY = f"{SSL}/ca.pem", f"{SSL}/worker.pem", f"{SSL}/worker-key.pem"
 KUBECONFIG = "/etc/kubernetes/worker-kubeconfig.yaml"
+SERVICE = "DNS:cp,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local"
 V2 = r"verifying certificate SN=\d+.* failed: "
 
 # Layout ssl, worker-2: a kubelet with its files by paths.
@@ -81,10 +82,8 @@ OF_KUBELET = [
           "node 'worker-1' cannot read 'worker-2', only its own Node object", "wrong-node-identity"),
     Fault("kubelet-trusts-another-ca", "kubelet", holds(CA, other_ca), "certificate signed by unknown authority",
           "unknown-authority"),
-    Fault("kubelet-without-address", "kubelet", leaf(WORKER, names="DNS:worker-2"), "doesn't contain any IP SANs",
-          "missing-san-ip", where="logs"),
-    Fault("kubelet-short-key", "kubelet", leaf(WORKER, key="512"), "512-bit keys are insecure",
-          "weak-signature-or-key", "ends"),
+    Fault("kubelet-short-key", "kubelet", leaf(WORKER, key="512"), "insecure|too (long|small|short)|512",
+          "weak-signature-or-key"),
     Fault("kubelet-key-for-all", "kubelet", has(WORKER_KEY, 0o644), "", "key-exposed", "well"),
     Fault("kubelet-rsa-1024", "kubelet", leaf(WORKER, key="1024"), "", "weak-signature-or-key", "well",
           severity="warning"),
@@ -96,9 +95,9 @@ OF_KUBELET = [
 OF_CONTROL_PLANE = [
     Fault("apiserver-expired", "kube-apiserver", leaf(f"{PKI}/apiserver.crt", dates=PAST),
           "certificate has expired or is not yet valid", "expired-server-cert", where="kubectl"),
-    Fault("apiserver-without-address", "kube-apiserver", leaf(f"{PKI}/apiserver.crt", names="DNS:cp"),
+    Fault("apiserver-without-address", "kube-apiserver", leaf(f"{PKI}/apiserver.crt", names=SERVICE),
           "doesn't contain any IP SANs", "missing-san-ip", where="kubectl"),
-    Fault("apiserver-another-address", "kube-apiserver", leaf(f"{PKI}/apiserver.crt", names="DNS:cp,IP:10.9.9.9"),
+    Fault("apiserver-another-address", "kube-apiserver", leaf(f"{PKI}/apiserver.crt", names=f"{SERVICE},IP:10.9.9.9"),
           "certificate is valid for 10.9.9.9, not 10.99.0.1", "missing-san-ip", where="kubectl"),
     Fault("apiserver-without-names", "kube-apiserver", leaf(f"{PKI}/apiserver.crt", names=""),
           "doesn't contain any IP SANs|legacy Common Name", "legacy-cn-no-san", where="kubectl"),

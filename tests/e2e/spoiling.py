@@ -84,20 +84,27 @@ def leaf(path: str, *, signer: str = "ca", key: str = "", **changes: str) -> Spo
     file; *key* asks for another key, of that many bits of RSA.
     """
     def spoil(cluster: Cluster, host: str) -> None:
-        file, folder = cluster.hosts[host].path(path), cluster.rig.folder
+        file = cluster.hosts[host].path(path)
         certificate, secret = pair_of(file)
         row = replace(row_of(certificate), **changes)   # type: ignore[arg-type]
         if key:
             secret = openssl("genrsa", "-traditional", key)
-        write_pair(file, Shelf({}, folder).make(row, secret, authority(cluster, signer)), secret)
+        write_pair(file, shelf(cluster).make(row, secret, authority(cluster, signer)), secret)
     return spoil
+
+
+def shelf(cluster: Cluster) -> Shelf:
+    """What makes certificates by openssl."""
+    folder = cluster.rig.folder / "openssl"
+    folder.mkdir(exist_ok=True)
+    return Shelf({}, folder)
 
 
 def authority(cluster: Cluster, signer: str) -> tuple[bytes, bytes]:
     """Certificate and key of a CA."""
     if signer == OTHER:
         key = openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout")
-        return Shelf({}, cluster.rig.folder).make(ca("/CN=kubernetes"), key, None), key
+        return shelf(cluster).make(ca("/CN=kubernetes"), key, None), key
     if signer not in SIGNERS:
         return Path(signer).read_bytes(), key_file(Path(signer)).read_bytes()
     place = cluster.workspace / "pki" / SIGNERS[signer]

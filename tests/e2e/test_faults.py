@@ -138,8 +138,9 @@ def causes(cluster: Cluster, host: str) -> set[tuple[str, str]]:
 def mend(cluster: Cluster, host: str) -> None:
     """Run what `kpki check --commands` prints, and the restarts that it names."""
     script = cluster.hosts[host].run(f"kpki check --commands --quiet {authorities(cluster, host)}", check=False).stdout
-    cluster.hosts[host].run(f"mkdir -p /run/mend; rm -rf /run/mend/*; cd /run/mend; {script}")
-    restarts = re.findall(r"^#.*(systemctl restart .*)$", script, re.MULTILINE)
+    done = cluster.hosts[host].run(f"mkdir -p /run/mend; rm -rf /run/mend/*; cd /run/mend; {script}")
+    restarts = re.findall(r"^#.*(systemctl restart .*)$", script, re.MULTILINE) or re.findall(
+        r"^ +(systemctl restart .*)$", done.stderr, re.MULTILINE)
     assert restarts or "chmod" in script, script
     for command in restarts:
         cluster.hosts[host].run(command)
@@ -165,5 +166,12 @@ def keep(cluster: Cluster, host: str, fault: Fault) -> None:
     folder = Path(os.environ[LOGS], fault.name)
     folder.mkdir(parents=True, exist_ok=True)
     for place in {fault.component, fault.where} - {""}:
-        (folder / f"{place}.log").write_text(said(cluster, host, replace(
-            fault, where="" if place == fault.component else place)))
+        text = said(cluster, host, replace(fault, where="" if place == fault.component else place))
+        (folder / f"{place}.log").write_text(shortened(text))
+
+
+def shortened(log: str) -> str:
+    """A log without what merely informs and what was said before, its last 40 lines."""
+    lines = {re.sub(r"^\w\d{4} \S+ +\d+ |\"ts\":\"[^\"]*\"|[:=]\d{5}\b", "", line): line for line in log.splitlines()
+             if not re.match(r'I\d{4} |\{"level":"info"|Flag ', line)}
+    return "".join(f"{line}\n" for line in [*lines.values()][-40:])
