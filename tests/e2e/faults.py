@@ -39,7 +39,8 @@ class Fault:
 SSL, PKI = "/etc/kubernetes/ssl", "/etc/kubernetes/pki"
 CA, WORKER, WORKER_KEY = f"{SSL}/ca.pem", f"{SSL}/worker.pem", f"{SSL}/worker-key.pem"
 KUBECONFIG = "/etc/kubernetes/worker-kubeconfig.yaml"
-SERVICE = "DNS:cp,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local"
+SERVICE = ",".join(f"DNS:{name}" for name in (
+    "cp", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"))
 V2 = r"verifying certificate SN=\d+.* failed: "
 
 # Layout ssl, worker-2: a kubelet with its files by paths.
