@@ -173,5 +173,5 @@ def keep(cluster: Cluster, host: str, fault: Fault) -> None:
 def shortened(log: str) -> str:
     """A log without what merely informs and what was said before, its last 40 lines."""
     lines = {re.sub(r"^\w\d{4} \S+ +\d+ |\"ts\":\"[^\"]*\"|[:=]\d{5}\b", "", line): line for line in log.splitlines()
-             if not re.match(r'I\d{4} |\{"level":"info"|Flag ', line)}
+             if not re.match(r'I\d{4} |\{"level":"info"|Flag |W.*Skipping API ', line)}
     return "".join(f"{line}\n" for line in [*lines.values()][-40:])
