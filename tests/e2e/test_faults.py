@@ -139,11 +139,12 @@ def mend(cluster: Cluster, host: str) -> None:
     """Run what `kpki check --commands` prints, and the restarts that it names."""
     script = cluster.hosts[host].run(f"kpki check --commands --quiet {authorities(cluster, host)}", check=False).stdout
     done = cluster.hosts[host].run(f"mkdir -p /run/mend; rm -rf /run/mend/*; cd /run/mend; {script}")
-    restarts = re.findall(r"^#.*(systemctl restart .*)$", script, re.MULTILINE) or re.findall(
-        r"^ +(systemctl restart .*)$", done.stderr, re.MULTILINE)
+    restarts = re.findall(r"^#.*systemctl restart (.*)$", script, re.MULTILINE) or re.findall(
+        r"^ +systemctl restart (.*)$", done.stderr, re.MULTILINE)
     assert restarts or "chmod" in script, script
-    for command in restarts:
-        cluster.hosts[host].run(command)
+    for component in restarts:
+        if component in cluster.hosts[host].services:   # cp has a kubelet's files, and no kubelet
+            cluster.hosts[host].run(f"systemctl restart {component}")
 
 
 @contextmanager
