@@ -46,14 +46,22 @@ def check_arguments(annotated: Callable[..., object], values: Mapping[str, objec
 
 @cache
 def resolved(annotated: Callable[..., object]) -> dict[str, Any]:
-    """The annotations of a function or class as types; names that modules import for type checkers alone are known."""
+    """The annotations of a function or class as types.
+
+    Of the names that a module imports for type checkers alone, cryptography's and the library's public ones are known.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import types
     known = {"x509": x509, "Certificate": x509.Certificate, "Loaded": x509.Certificate,
              "CertificateSigningRequest": x509.CertificateSigningRequest,
              "PrivateKeyTypes": types.PrivateKeyTypes, "PublicKeyTypes": types.PublicKeyTypes}
     inner = unwrap(annotated)
-    return get_type_hints(inner, {**known, **vars(sys.modules[inner.__module__])})
+    names = {**known, **vars(sys.modules[inner.__module__])}
+    while True:
+        try:
+            return get_type_hints(inner, names)
+        except NameError as error:
+            names[error.name] = getattr(sys.modules[__package__], error.name)
 
 
 def _is_a(value: object, hint: Any) -> bool:

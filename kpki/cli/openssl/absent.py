@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 _COMMANDS = """\
-asn1parse ca ciphers cmp cms crl crl2pkcs7 dgst dhparam dsa dsaparam enc engine errstr fipsinstall gendsa help info kdf
+asn1parse ca ciphers cmp cms crl crl2pkcs7 dgst dhparam dsa dsaparam enc engine errstr fipsinstall gendsa info kdf
 list mac nseq ocsp passwd pkcs12 pkcs7 pkcs8 pkeyparam pkeyutl prime rand rehash rsautl s_client s_server s_time sess_id
 smime speed spkac srp storeutl ts version"""
 _DIGESTS = """\
@@ -31,8 +31,7 @@ ABSENT |= {
     "dgst": "kpki x509 -fingerprint gives a certificate's digest, openssl dgst a file's",
     "dsa": "kpki pkey takes any kind of key",
     "gendsa": "kpki genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 makes a key",
-    "help": "kpki --help, kpki req -help",
-    "list": "kpki VERB -help lists a verb's options",
+    "list": "kpki help VERB lists a verb's options",
     "pkcs8": "kpki pkey reads and writes PKCS#8",
     "pkeyparam": "kpki ecparam -in FILE shows a curve's parameters",
     "storeutl": "kpki show FILE says what a file holds",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from ...stages.verification.policies import PolicyAnswer
+    from ...stages.verification.verdicts import PolicyAnswer
     from ...stages.verification.verdicts import Verdict
 
     Trusted = tuple[Certificate, bytes]

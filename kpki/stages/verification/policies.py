@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ...errors import InputError
 from .. import der
 from .facts import Facts
+from .verdicts import Policy, PolicyAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,27 +36,6 @@ class PolicyQuestion(NamedTuple):
     """anyPolicy stands for no policy (`-inhibit_any`)."""
     inhibit_map: bool = False
     """No policy is mapped to another (`-inhibit_map`)."""
-
-
-class Policy(NamedTuple):
-    """One policy that holds for a path: its OID, whether its extension was critical, its qualifiers in DER."""
-
-    oid: str
-    critical: bool
-    qualifiers: tuple[bytes, ...] | None
-
-
-class PolicyAnswer(NamedTuple):
-    """What a path's policies come to; a set that is None was not computed, since no tree was left."""
-
-    error: tuple[int, int] | None = None
-    """The number of what is wrong and the depth it is found at."""
-    explicit: bool = False
-    """Whether the path needs an acceptable policy."""
-    authority: tuple[Policy, ...] | None = None
-    """The policies that the CAs allow."""
-    user: tuple[Policy, ...] | None = None
-    """Those of them that were asked for."""
 
 
 @dataclass(eq=False)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from .policies import PolicyAnswer
-
 # X509_verify_cert_error_string(3) of OpenSSL 3.0, as far as a verification without revocation lists can end so.
 REASONS = {
     0: "ok",
@@ -98,6 +96,27 @@ class Fault(NamedTuple):
     def reason(self) -> str:
         """OpenSSL 3.0's words for it."""
         return REASONS.get(self.code, UNKNOWN)
+
+
+class Policy(NamedTuple):
+    """One policy that holds for a path: its OID, whether its extension was critical, its qualifiers in DER."""
+
+    oid: str
+    critical: bool
+    qualifiers: tuple[bytes, ...] | None
+
+
+class PolicyAnswer(NamedTuple):
+    """What a path's policies come to; a set that is None was not computed, since no tree was left."""
+
+    error: tuple[int, int] | None = None
+    """The number of what is wrong and the depth it is found at."""
+    explicit: bool = False
+    """Whether the path needs an acceptable policy."""
+    authority: tuple[Policy, ...] | None = None
+    """The policies that the CAs allow."""
+    user: tuple[Policy, ...] | None = None
+    """Those of them that were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
