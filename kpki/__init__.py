@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from .stages.strings import StringOptions
     from .stages.text.certificate import certificate_text, request_text
     from .stages.text.name import name_text
-    from .stages.verification.verdicts import Fault, Verdict
+    from .stages.verification.policies import PolicyQuestion
+    from .stages.verification.trust import Trust
+    from .stages.verification.verdicts import Fault, Policy, PolicyAnswer, Verdict
     from .stages.verification.verify import verify
     check, inspect, sign, check_node, issue_node = (
         check_path, inspect_host, sign_certificate, check_host, issue_node_files)
@@ -85,7 +87,9 @@ _ROOMS = {
     "stages.strings": "StringOptions",
     "stages.text.certificate": "certificate_text request_text",
     "stages.text.name": "name_text",
-    "stages.verification.verdicts": "Fault Verdict",
+    "stages.verification.policies": "PolicyQuestion",
+    "stages.verification.trust": "Trust",
+    "stages.verification.verdicts": "Fault Policy PolicyAnswer Verdict",
     "stages.verification.verify": "verify",
 }
 _ROOM_OF = {name.partition("=")[0]: (room, name.rpartition("=")[2]) for room, names in _ROOMS.items()
@@ -104,7 +108,8 @@ __all__ = [
     "Cluster", "ExternalEtcd", "Given", "Host", "Identity", "Kubeconfig", "Layout", "Material", "Place", "Plan",
     "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan", "wanted_rows",
     # verdicts on a certificate
-    "Fault", "Handshake", "KubernetesVerdict", "Side", "Verdict", "handshake", "verify", "verify_kubernetes",
+    "Fault", "Handshake", "KubernetesVerdict", "Policy", "PolicyAnswer", "PolicyQuestion", "Side", "Trust", "Verdict",
+    "handshake", "verify", "verify_kubernetes",
     # openssl's steps
     "Attribute", "Config", "Extension", "Name", "Setting", "StringOptions", "Values", "certificate_text", "genpkey",
     "genrsa", "name_text", "parse_config", "parse_subject", "req_new", "req_x509", "request_text", "sign_certificate",

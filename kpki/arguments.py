@@ -61,7 +61,8 @@ def resolved(annotated: Callable[..., object]) -> dict[str, Any]:
         try:
             return get_type_hints(inner, names)
         except NameError as error:
-            names[error.name] = getattr(sys.modules[__package__], error.name)
+            name = str(error.name)
+            names[name] = getattr(sys.modules["kpki"], name)
 
 
 def _is_a(value: object, hint: Any) -> bool:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from ...stages.verification.verdicts import PolicyAnswer
-    from ...stages.verification.verdicts import Verdict
+    from ...stages.verification.verdicts import PolicyAnswer, Verdict
 
     Trusted = tuple[Certificate, bytes]
 

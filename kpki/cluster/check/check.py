@@ -14,7 +14,7 @@ from .remedies.situation import Situation
 from ..authority import sound_key, trusted_bundle
 from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
-from ..observed.hosts import inspect
+from ..observed.hosts import inventory_of
 from ..observed.inventory import TOPS, Inventory, Unread, layout_there, look
 from ..observed.owners import with_owners
 from ..observed.use import Use
@@ -110,7 +110,7 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     notes = list[str]()
     owner = check_node_name(node, longest=LONGEST_NAME) if node is not None else _owner(
         path, host, host_name, layout, notes)
-    inventory = with_owners(inspect(path, layout=layout, node=owner, host=host))
+    inventory = with_owners(inventory_of(path, host, layout=layout, node=owner))
     described = None
     if not named and layout is None and _is_there(os.curdir, DESCRIPTION):
         from .described import check_described
@@ -160,7 +160,7 @@ def _owner(root: str, host: Host, host_name: str, layout: str | None, notes: lis
     try:
         name = owner_of(root, host_name=host_name, host=host)
     except InputError:
-        there = inspect(root, layout=layout, host=host)
+        there = inventory_of(root, host, layout=layout)
         name = certified_owner(there)
         if not name and not there.unread:
             raise

@@ -28,19 +28,24 @@ _SHALLOWEST = 2     # folders from the root: what lies higher up is no folder of
 
 
 def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: str = "",
-            given: Mapping[str, Found] | None = None, host: Host | None = None) -> Inventory:
+            given: Mapping[str, Found] | None = None) -> Inventory:
     """A host's tree: what its components are told to read, and where the layout has files, what they would read.
 
     *layout* is a name, None: the one whose marks are there; *node* whose tree it is; the
-    *given* files lie over those that are there; *host* is what `read_host` gave for the tree, if that is known. Raises
-    InputError for an unknown layout, FileError if *root* cannot be read.
+    *given* files lie over those that are there. Raises InputError for an unknown layout, FileError if *root* cannot be
+    read.
 
     >>> inventory = kpki.inspect_host(host)
     >>> inventory.look("etc/kubernetes/pki/ca.crt").missing
     False
     """
     root = os.fspath(root)
-    host = host or read_host(root, given)
+    return inventory_of(root, read_host(root, given), layout=layout, node=node, given=given)
+
+
+def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str = "",
+                 given: Mapping[str, Found] | None = None) -> Inventory:
+    """`inspect` for a tree of which `read_host` gave *host*."""
     tree = Tree(root, given, host.found)
     chosen = find_layout(layout) if layout else layout_there(root) or SSL
     chosen = chosen.as_found(node, tree.there)

@@ -43,7 +43,7 @@ class Found:
         return not self.missing and self.unread in ("", self.path)
 
     def at(self, path: str) -> Found:
-        """The same, found at another path."""      # not by replace, which takes several times as long
+        """Internal: the same, found at another path."""      # not by replace, which takes several times as long
         return Found(path, self.data, self.mode, self.problem, self.missing, self.link, self.owner, self.keeper,
                      self.unread)
 
