@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
-_CIPHER = "The name of a cipher (-aes256, -aes128, -des3, -camellia256 …) encrypts the key."
+_CIPHER = "The name of a cipher (-aes256, -aes128, -des3) encrypts the key."
 _DIGEST = "The name of a digest (-sha256) is the hash of the signature."
 
 
