@@ -133,12 +133,12 @@ def _explain(planned: Plan, words: Words) -> None:
 def _restarts(changed: Changed, planned: Plan) -> Iterator[str]:
     """What is to be restarted once the files are in place."""
     from ..cluster.plan.of_workspace import restarts
-    from ..kubernetes.restarts import restart_lines
+    from ..kubernetes.restarts import of_layout
     static = planned.wanted.layout.static_pods
     for components, names in restarts(planned, changed).items():
         where = f"{len(names)} hosts" if len(names) > _MOST_HOSTS else ", ".join(names)
         yield f"      then, on {where}:"
-        yield from (f"        {line}" for line in restart_lines(components, lambda _: static))
+        yield from (f"        {line}" for line in of_layout(components, lambda _: static))
 
 
 def _made(made: Made) -> Iterator[str]:

@@ -15,7 +15,7 @@ from ..cluster.node.node import REQUEST_ALGORITHM
 from ..kubernetes.components import row_flags
 from ..kubernetes.layouts import Layout
 from ..kubernetes.profiles import KUBELET, Identity, leaf_extensions, sans_text
-from ..kubernetes.restarts import components_of, restart_lines
+from ..kubernetes.restarts import components_of, of_layout
 
 if TYPE_CHECKING:
     from ..cluster.node.installation import Installation
@@ -89,7 +89,7 @@ def installed(done: Installed, *, root: str, as_json: bool, words: Words) -> Non
         whose = "the kubelet has" if layout.kubelet in places else f"{' and '.join(components)} " + (
             "has" if len(components) == 1 else "have")
         words.say(f"next: see that {whose} the flags on standard output, then",
-                  *(f"      {line}" for line in restart_lines(components, plan.static.__contains__)))
+                  *(f"      {line}" for line in of_layout(components, plan.static.__contains__)))
     if plan.former:
         words.say(f"The old pair was {short(plan.former)}'s. What hangs on {node} since then goes with:",
                   f"      kubectl get pods -A --field-selector spec.nodeName={node}",

@@ -144,7 +144,7 @@ def read_script(script: Word, arguments: Sequence[Word], environment: Mapping[st
     for words in _script_commands(script.text):
         while words and is_variable(words[0]):
             name, _, value = words.pop(0).partition("=")
-            known[name] = Word(_filled(value, known).text, script.source)
+            known[name] = Word(_filled(value, known), script.source)
         expanded: list[Word] = []
         for word in words:
             whole = _VARIABLE.fullmatch(word)
@@ -154,22 +154,14 @@ def read_script(script: Word, arguments: Sequence[Word], environment: Mapping[st
                 said = known.get(whole[1] or whole[2], Word("", script.source))
                 expanded += [Word(part, said.source) for part in said.text.split()]
             else:
-                said = _filled(word, known)
-                expanded.append(Word(said.text, said.source or script.source))
+                expanded.append(Word(_filled(word, known), script.source))
         found = find_start(expanded, known, folder) or found
     return found
 
 
-def _filled(text: str, environment: Mapping[str, Word]) -> Word:
+def _filled(text: str, environment: Mapping[str, Word]) -> str:
     """A word of a script with its variables in place."""
-    sources: list[str] = []
-
-    def value(name: re.Match[str]) -> str:
-        word = environment.get(name[1] or name[2], Word("", ""))
-        sources.append(word.source)
-        return word.text
-
-    return Word(_VARIABLE.sub(value, text), next(filter(None, reversed(sources)), ""))
+    return _VARIABLE.sub(lambda name: environment.get(name[1] or name[2], Word("", "")).text, text)
 
 
 def _script_commands(text: str) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ manifests every 20 seconds, its fileCheckFrequency).
 """
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Container, Iterable, Iterator
 
 from .components import COMPONENTS, Component
@@ -34,11 +35,21 @@ def own_files(layout: Layout, component: Component) -> set[str]:
     return {path for place in layout.places if place.row in rows for path in place.files()}
 
 
-def restart_lines(components: Iterable[str], is_static: Callable[[str], bool]) -> Iterator[str]:
-    """The commands, on the host, that make components read their files anew; *is_static* says which are static pods."""
-    pods = [f"{name}.yaml" for name in components if name != "kubelet" and is_static(name)]
-    if pods:
-        folder, manifests = f"/{MANIFESTS}".rsplit("/", 1)
-        yield (f"cd {folder} && mv {' '.join(f'{manifests}/{pod}' for pod in pods)} . && sleep {_LONG_ENOUGH} && "
-               f"mv {' '.join(pods)} {manifests}/")
-    yield from (f"systemctl restart {name}" for name in components if f"{name}.yaml" not in pods)
+def restart_lines(units: Iterable[str], pods: Iterable[str] = ()) -> Iterator[str]:
+    """The commands, on the host, that make *units* of systemd, and static *pods* (paths of manifests), read their files
+    anew."""
+    folders: dict[str, list[str]] = {}
+    for pod in pods:
+        folders.setdefault(posixpath.dirname(f"/{pod}"), []).append(posixpath.basename(pod))
+    for folder, names in folders.items():
+        above, manifests = posixpath.split(folder)
+        yield (f"cd {above} && mv {' '.join(f'{manifests}/{name}' for name in names)} . && sleep {_LONG_ENOUGH} && "
+               f"mv {' '.join(names)} {manifests}/")
+    yield from (f"systemctl restart {name}" for name in dict.fromkeys(units))
+
+
+def of_layout(components: Iterable[str], is_static: Callable[[str], bool]) -> Iterator[str]:
+    """The same for *components* that are called after themselves; *is_static* says which are static pods."""
+    pods = [name for name in components if name != "kubelet" and is_static(name)]
+    yield from restart_lines((name for name in components if name not in pods),
+                             [f"{MANIFESTS}/{name}.yaml" for name in pods])

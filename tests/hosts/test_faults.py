@@ -28,7 +28,7 @@ REPRESENTATIVE = MENDED if WHOLE in os.environ else MENDED[::3]
 def test_a_fault_is_named_once_where_its_component_reads_it(fault: Fault, lay: Callable[[Host], Path]) -> None:
     """What befell the host is one error, of the right cause and at the path that the component is told."""
     host = fault.change.apply(HOSTS[fault.host])
-    found = kpki.check(str(lay(host)), node=host.node).findings
+    found = kpki.check_path(str(lay(host)), node=host.node).findings
     errors = [(one.cause, one.path) for one in found if one.severity == "error"]
     assert errors in [[(cause, fault.path)] for cause in fault.cause.split()], \
         [(one.severity, one.cause, one.path, one.message) for one in found]

@@ -45,8 +45,9 @@ class Report:
     distribution: str = ""          # which one a host looks like, if kpki lays out no files as that does
 
     def commands(self) -> list[str]:
-        """The commands that mend everything, in order and each once, ready for `sh -e`; comments begin with `#`."""
-        return [*each_once(one.remedy for one in self.findings), *self.restarts]
+        """The commands that mend everything, errors first and each once, ready for `sh -e`; comments begin with `#`."""
+        errors_first = sorted(self.findings, key=lambda one: one.severity != "error")
+        return [*each_once(one.remedy for one in errors_first), *self.restarts]
 
 
 def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_name: str = "", node: str | None = None,

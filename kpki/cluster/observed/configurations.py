@@ -16,6 +16,9 @@ _CONFIGURATION: Mapping[str, str] = {"kubelet": "config", "kube-proxy": "config"
                                      "etcd": "config-file", "kube-apiserver": _OPENSHIFT,
                                      "kube-controller-manager": _OPENSHIFT}
 _DROP_IN = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
+# Component → the kind of its configuration file (cmd/*/app/options); etcd's and OpenShift's are any mapping.
+KINDS: Mapping[str, str] = {"kubelet": "KubeletConfiguration", "kube-proxy": "KubeProxyConfiguration",
+                            "kube-scheduler": "KubeSchedulerConfiguration"}
 # Flags of kube-proxy that count beside its file (cmd/kube-proxy/app/options.go).
 _BESIDE = frozenset({"config", "master", "hostname-override"})
 
@@ -65,3 +68,13 @@ def _drop_ins(tree: Tree, start: Start, named: Sequence[Said] | None) -> Iterato
         document = tree.document(path, path) if name.endswith(".conf") else None
         if isinstance(document, dict) and all(document.get(field) == value for field, value in _DROP_IN.items()):
             yield from fields_of(start.component, document, path)
+
+
+def configurations_of(tree: Tree, start: Start, settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The configuration files that a component is told, in the tree, each with the kind that it must be of."""
+    name, kind = _CONFIGURATION.get(start.component, ""), KINDS.get(start.component, "")
+    places = [start.on_host(posixpath.join(start.folder, said.path)) for said in settings.get(name, ())[-1:]]
+    folders = [inner(start.on_host(said.path)) for said in settings.get("config-dir", ())[-1:]]
+    drop_ins = (posixpath.join(folder, file) for folder in folders if folder for file in tree.names(folder, deep=True)
+                if file.endswith(".conf") and start.component == "kubelet")
+    return tuple((path, kind) for path in (*(inner(place) for place in places if place), *drop_ins))

@@ -13,20 +13,23 @@ _USERS = "etc/passwd"
 
 
 def with_owners(inventory: Inventory) -> Inventory:
-    """The inventory, where each private key that a stranger owns names the *keeper* who should own the key.
+    """The inventory, where each private key that a stranger owns, or that root keeps from the user who runs its
+    component, names the *keeper* who should own the key.
 
     Root is no stranger, nor is whoever owns the tree itself: then the tree is a copy that an ordinary user has made.
     """
     users = {name: {one.user or ROOT for one in inventory.running if one.component == name} or {ROOT}
              for name in COMPONENT_NAMES}
-    ids = {user: _user_id(user, inventory.root) for names in users.values() for user in names}
+    ids = {user: user_id(user, inventory.root) for names in users.values() for user in names}
     usual = {0, files.look_at(inventory.root).owner}
     found = dict[str, Found]()
     for path, readers in _secrets(inventory):
         one = inventory.look(path)
         runs = {user for name in readers for user in users[name]}
         known = {ids[user] for user in runs}
-        if one.owner is not None and one.owner not in usual | known and None not in known:
+        # in a tree that is a user's copy, root owns nothing
+        unread = one.owner == 0 and usual == {0} and known - {0, None} and not one.mode & 0o077
+        if one.owner is not None and (one.owner not in usual | known and None not in known or unread):
             found[path] = replace(one, keeper=min(runs - {ROOT}, default=ROOT))
     return replace(inventory, found={**inventory.found, **found}) if found else inventory
 
@@ -40,7 +43,7 @@ def _secrets(inventory: Inventory) -> Iterator[tuple[str, set[str]]]:
     yield from told.items()
 
 
-def _user_id(user: str, root: str) -> int | None:
+def user_id(user: str, root: str) -> int | None:
     """The number of a user of the tree; None if the tree does not say."""
     if user == ROOT or user.isdecimal():
         return 0 if user == ROOT else int(user)

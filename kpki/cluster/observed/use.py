@@ -49,6 +49,8 @@ class Running:
     said: Mapping[str, tuple[str, str]]
     user: str = ""
     static: bool = False
+    configurations: tuple[tuple[str, str], ...] = ()
+    """The configuration files, drop-ins included, and the kind that each must be of; "" for any document."""
 
     def value(self, name: str) -> str:
         """The value of a setting, the first of several; "" for what is not told."""

@@ -12,7 +12,7 @@ from ...kubernetes.distributions import POD_FOLDERS
 from ...kubernetes.settings import SETTINGS, values_of
 from .inventory import Found, check_root
 from .components import kubeconfig_uses, uses_of
-from .configurations import Settings, told
+from .configurations import Settings, configurations_of, told
 from .starts import Started, pods, starts
 from .tree import Tree, inner
 from .use import Running, Use
@@ -56,12 +56,13 @@ def read_host(root: str, given: Mapping[str, Found] | None = None) -> Host:
     uses += _of_people(tree, uses)
     for use in uses:
         tree.look(use.file, use.source)
-    return Host(root=root, uses=tuple(uses), running=tuple(_running(*pair) for pair in started),
+    return Host(root=root, uses=tuple(uses), running=tuple(_running(tree, *pair) for pair in started),
                 outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed))
 
 
-def _running(one: Started, settings: Settings) -> Running:
+def _running(tree: Tree, one: Started, settings: Settings) -> Running:
     return Running(component=one.start.component, source=one.source, user=one.user, static=one.static,
+                   configurations=configurations_of(tree, one.start, settings),
                    settings={name: values_of(name, said) for name, said in settings.items()},
                    said={name: (said[-1].written, said[-1].word.source) for name, said in settings.items()})
 

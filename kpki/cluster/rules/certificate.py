@@ -38,7 +38,7 @@ def bundle_fault(path: str, row: str, certificates: Sequence[Certificate], now: 
 
 
 def other_authority(path: str, row: str, what: str, certificates: Sequence[Certificate], names: Collection[str],
-                    expected: str) -> Finding:
+                    expected: str, *, mild: bool = False) -> Finding:
     """The finding for a CA file that does not hold *what* CA is *expected*; *names* are that CA's, none if it is
     gone."""
     named = [*map(reading.subject_text, certificates)]
@@ -46,7 +46,8 @@ def other_authority(path: str, row: str, what: str, certificates: Sequence[Certi
     if {*names} & {*named}:
         why = ", which has the same name but another key"
     return Finding("kubeconfig-wrong-ca" if "#" in path else "unknown-authority", path, row,
-                   f"CA {named[0]} is not {what}{why}", got=fingerprint(certificates[0]), expected=expected)
+                   f"CA {named[0]} is not {what}{why}", got=fingerprint(certificates[0]), expected=expected,
+                   mild=mild)
 
 
 _CALLED = {"ca": "the cluster's CA", "etcd-ca": "etcd's CA", "front-proxy-ca": "the front proxy's CA"}

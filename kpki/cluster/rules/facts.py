@@ -44,6 +44,8 @@ class Pair:
     """What keeps the files from being read; of a host that tells what its components read, not that they are gone."""
     linked: bool = False
     """Whether a symbolic link leads to the certificate."""
+    key_proved: bool = False
+    """Whether the key, not this certificate's, is that of another certificate which components show with it."""
 
     @property
     def matches(self) -> bool:
@@ -96,7 +98,9 @@ def pairs_of(inventory: Inventory) -> list[Pair]:
     for use in inventory.uses:
         if use.part == "certificate" and not use.purpose.startswith("cluster-signing"):
             grouped.setdefault((use.path, keys.get(use.group, "")), []).append(use)
-    return [_there(inventory, *paths, row_of(uses), uses) for paths, uses in grouped.items()]
+    pairs = [_there(inventory, *paths, row_of(uses), uses) for paths, uses in grouped.items()]
+    proved = {pair.key_path for pair in pairs if pair.key and pair.chain and pair.matches}
+    return [pair if pair.matches else replace(pair, key_proved=pair.key_path in proved) for pair in pairs]
 
 
 def _there(inventory: Inventory, path: str, key_path: str, row: str, uses: Sequence[Use]) -> Pair:

@@ -17,6 +17,7 @@ from ..fleet.survey import serial_mark
 from ..observed.inventory import Inventory
 from ..observed.use import Use
 from ...clock import utc_now
+from ...documents import load_first
 from ...kubernetes.components import COMPONENT_NAMES, KUBELET
 from ...kubernetes.layouts import LAYOUTS
 from ...kubernetes.profiles import NODE_PREFIX
@@ -45,6 +46,7 @@ def check_node(inventory: Inventory, *, node: str, now: datetime | None = None,
         asked = context.asked(pair) if pair.chain else None
         findings += pair_findings(pair, asked, certificate_faults(pair, asked) if asked else ())
     findings += kubeconfig_faults(inventory, context.pairs)
+    findings += configuration_faults(inventory)
     findings += service_account_faults(inventory)
     if not is_worker(inventory):
         findings += signing_faults(context.signing, context.now, {one.path for one in context.trust.findings})
@@ -62,11 +64,10 @@ def missing_files(inventory: Inventory) -> Iterator[Finding]:
                 not use.optional or _is_half(use, inventory) or _dangles(use, inventory)):
             wanted.setdefault(use.file, []).append(use)
     for running in inventory.running:
-        for name in ("config", "config-file"):
-            path = running.value(name).lstrip("/")
-            if path and running.source.endswith((".service", ".conf")) and inventory.look(path).missing \
-                    and path in inventory.found:
-                setting, source = running.said[name]
+        for path, _ in running.configurations:
+            told = [name for name in ("config", "config-file") if name in running.said]
+            if told and inventory.look(path).missing and path in inventory.found and not running.static:
+                setting, source = running.said[told[0]]
                 yield Finding("file-missing", path, "", f"file is missing, and {running.component} ({setting} in "
                               f"{source}) reads the file")
     for path, uses in sorted(wanted.items(), key=lambda item: _order(item[1])):
@@ -82,6 +83,21 @@ def missing_files(inventory: Inventory) -> Iterator[Finding]:
                           "leads nowhere")
         else:
             yield Finding("file-missing", path, row, f"file is missing, and {_readers(uses)} reads the file")
+
+
+def configuration_faults(inventory: Inventory) -> Iterator[Finding]:
+    """Configuration files that are there and that their components cannot read: these do not start. An empty file is
+    wrong only if the component asks for a kind."""
+    for running in inventory.running:
+        for path, kind in running.configurations:
+            data = inventory.look(path).data
+            if data is None or not kind and not data.strip():
+                continue
+            document = load_first(data)
+            if not isinstance(document, dict) or kind and document.get("kind") != kind:
+                what = f"no {kind}" if isinstance(document, dict) else "no YAML or JSON document with fields"
+                yield Finding("flags-mismatch", path, "", f"file holds {what}, and {running.component} does not start "
+                              "with the file", expected=f"a document of kind {kind}" if kind else "a document")
 
 
 def _readers(uses: Sequence[Use]) -> str:

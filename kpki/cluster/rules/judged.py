@@ -53,6 +53,9 @@ def ca_key_on_worker(path: str, row: str) -> Finding:
 
 def exposed(found: Found, row: str, what: str = "the private key") -> list[Finding]:
     """The finding for a secret that others than its owner can read, or that a stranger owns; none if neither is so."""
+    if found.data and found.keeper and not found.mode & 0o077 and not found.owner:
+        return [Finding("key-unreadable", found.path, row, f"root owns the file, and user {found.keeper}, who runs its "
+                        "component, cannot read the key", got="owner root", expected=f"owner {found.keeper}")]
     if found.data and found.keeper and not found.mode & 0o077:
         return [Finding("key-exposed", found.path, row, f"user {found.owner} owns the file, and can read {what}",
                         got=f"owner {found.owner}", expected=f"owner {found.keeper}")]

@@ -103,9 +103,10 @@ def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) ->
         return
     fault = next((fault for fault in faults if fault.severity == "error"), None)
     if not pair.matches:
-        yield Finding("key-cert-mismatch", pair.key_path if fault is None else pair.path, pair.row,
-                      "private key is not the one that the certificate is for" if fault is None else
-                      f"certificate is not for the private key beside it; {fault.message}")
+        at_key = fault is None and not pair.key_proved
+        yield Finding("key-cert-mismatch", pair.key_path if at_key else pair.path, pair.row,
+                      "private key is not the one that the certificate is for" if at_key else
+                      "certificate is not for the private key beside it" + (f"; {fault.message}" if fault else ""))
     elif asked.self_made:
         yield Finding("kubelet-serving-self-signed", pair.path, pair.row,
                       "certificate was signed by the kubelet itself: an API server with "

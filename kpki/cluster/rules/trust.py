@@ -99,8 +99,8 @@ def judge_trust(by: Verifiers) -> Trust:
     broken = [(file, pair) for pair in readable for file in _asked(pair, by)
               if file in good and file.path not in findings and not _fits(file, pair)]
     for file, _ in broken:
-        pairs = [pair for one, pair in broken if one == file]
-        if file.path not in findings and _is_at_fault(file, pairs, good, readable, by):
+        pairs = [pair for one, pair in broken if one == file and pair.matches]  # another's speaks against no CA
+        if pairs and file.path not in findings and _is_at_fault(file, pairs, good, readable, by):
             findings[file.path] = _wrong_file(file, pairs[0])
     for file, pair in broken:
         if file.path not in findings:
@@ -175,27 +175,42 @@ def _wrong_file(file: TrustFile, pair: Pair) -> Finding:
 
 
 def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) -> Finding | None:
-    """Why a CA file is none of the CA that a person gives; clients and servers may have a CA each, if one is given."""
+    """Why a CA file is none of the CA that a person gives, which may be one of several that count on this host.
+
+    A file that verifies what it should is right. Of a file for which nothing here shows what it should verify a warning
+    is due, if every other CA file, and every certificate, is of the given CA.
+    """
     given = by.given.get(file.row, ())
     if not given or _are_same(file.certificates, given):
         return None
-    others = any(_are_same(one.certificates, given) for one in good if one.row == file.row)
-    named = {reading.subject_text(one) for one in given}
-    names = [reading.subject_text(one) for one in file.certificates]
-    if not named & {*names} and (not file.row or others and any(
-            _fits(file, pair) for pair in by.pairs if pair.chain)):
-        return None
-    return other_authority(file.path, file.owner, called(file.row), file.certificates, named, fingerprint(given[0]))
+    named, mild = {reading.subject_text(one) for one in given}, False
+    if named.isdisjoint(map(reading.subject_text, file.certificates)):      # another CA, which may count beside that
+        pairs = [pair for pair in by.pairs if pair.chain]
+        others = [one for one in good if one.row == file.row and one != file]
+        asked = [pair for pair in pairs if file in by.sure(pair)]
+        counts = any(_are_same(one.certificates, given) for one in others) or any(
+            signer_of(pair.chain, given) for pair in pairs)
+        if not file.row or counts and any(_fits(file, pair) for pair in asked or pairs):
+            return None
+        mild = counts and not asked and not by.told.isdisjoint(use.component for use in file.uses)
+        if mild and not (all(_are_same(one.certificates, given) for one in others) and all(
+                signer_of(pair.chain, given) for pair in pairs if signer_row(pair) == file.row)):
+            return None
+    return other_authority(file.path, file.owner, called(file.row), file.certificates, named, fingerprint(given[0]),
+                           mild=mild)
 
 
 def _by_given(pair: Pair, by: Verifiers) -> Finding | None:
-    """Whether a pair is of a CA that a person gives, or of one that its verifiers here trust."""
+    """Whether a pair is of a CA that a person gives, or of another that counts here for the same row."""
     row = signer_row(pair)
     given = by.given.get(row, ())
-    if not given or signer_of(pair.chain, given) is not None or row and any(
-            _fits(file, pair) and _against_given(file, by.files, by) is None
-            for file in (*by.sure(pair), *by.likely(pair))):
+    files = [file for file in by.files if file.certificates and file.row == row != ""]
+    if not given or signer_of(pair.chain, given) is not None or any(
+            _fits(file, pair) and _against_given(file, by.files, by) is None for file in files):
         return None
+    if not by.sure(pair) and not all(_are_same(file.certificates, files[0].certificates) for file in files) \
+            and not any(reading.is_named_issuer(one, pair.chain[0]) for one in given):
+        return None     # of several CAs, the one that verifies the pair elsewhere is not known here
     return stranger(pair, given, row)
 
 

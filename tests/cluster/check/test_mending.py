@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -248,20 +249,20 @@ def test_no_command_leaves_the_root_by_a_link(host: Path, check: Check) -> None:
         "key-exposed", f"{PKI}/apiserver.key", ["chmod 600 host/srv/real.key"])
 
 
-@pytest.mark.parametrize(("names", "wanted"), [
-    ([], "20-certificates"), (["10-kubeadm"], "20-certificates"), (["20-certificates"], "zz-certificates"),
-    (["99-x", "zz-certificates"], "zz-certificatesz-certificates"), (["~"], "~z-certificates")])
-def test_the_kubelets_flags_get_a_drop_in_of_their_own(host: Path, check: Check, names: list[str],
-                                                       wanted: str) -> None:
-    """It is read last, and no file that tells the kubelet anything is written over."""
-    folder = host / "etc/systemd/system/kubelet.service.d"
+@pytest.mark.parametrize("names", [[], ["20-certificates"], ["99-x", "zz-certificates"]])
+def test_a_wrong_flag_is_put_right_where_it_stands(host: Path, check: Check, names: list[str]) -> None:
+    """No drop-in wins over an environment file: the file that says the path says another, and all else in it stays."""
+    folder, told = host / "etc/systemd/system/kubelet.service.d", host / "etc/default/kubelet"
     unit(host)
-    put(host / "etc/default/kubelet", f"KUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/nowhere.crt\n")
+    put(told, f"# /{PKI}/nowhere.crt.old\nKUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/nowhere.crt\n")
     for name in names:
         put(folder / f"{name}.conf", "[Service]\nEnvironment=KUBELET_NODE_ARGS=--node-ip=10.0.0.10\n")
+    before = {path: path.read_text() for path in folder.glob("*")}
     finding, = [one for one in check("host", "--node", "cp-1") if one["cause"] == "flags-mismatch"]
-    assert finding["remedy"][1].partition(" > ")[2].strip("'") == f"{folder}/{wanted}.conf"
-    assert f"{wanted}.conf" > max(f"{name}.conf" for name in ["", *names])
+    subprocess.run(["sh", "-e"], input="\n".join(finding["remedy"]), text=True, check=True, timeout=60)
+    assert told.read_text() == f"# /{PKI}/nowhere.crt.old\nKUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/ca.crt\n"
+    assert {path: path.read_text() for path in folder.glob("*")} == before
+    assert "flags-mismatch" not in {one["cause"] for one in check("host", "--node", "cp-1")}
 
 
 def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Check, tmp_path: Path,

@@ -44,14 +44,21 @@ def faults(tree: Any, files: dict[str, str], owner: int) -> list[tuple[str, str,
 def test_a_strangers_key_is_exposed(tree: Any, files: dict[str, str], owner: int, expected: str) -> None:
     """Whoever owns the key can read the key, whatever its mode; its owner is put right by one command."""
     assert faults(tree, files, owner) == [
-        ("key-exposed", f"owner {owner}", f"owner {expected}", (f"chown {expected} {tree.path(KEY)}",))]
+        ("key-exposed", f"owner {owner}", f"owner {expected}", (
+            f"chown {'54321' if expected == 'kube' else expected} {tree.path(KEY)}",))]     # by the tree's own table
 
 
 @pytest.mark.parametrize(("files", "owner"), [
-    ({}, 0), ({**PASSWD, UNIT: "[Service]\nUser=kube\n" + START}, 0),
+    ({}, 0), ({**PASSWD, UNIT: "[Service]\nUser=root\n" + START}, 0), ({UNIT: "[Service]\nUser=kube\n" + START}, 0),
     ({**PASSWD, UNIT: "[Service]\nUser=kube\n" + START}, 54321), ({UNIT: "[Service]\nUser=54321\n" + START}, 54321),
     ({UNIT: "[Service]\nUser=unknown\n" + START}, 54321), ({}, os.getuid()),
 ])
 def test_the_components_own_user_is_no_stranger(tree: Any, files: dict[str, str], owner: int) -> None:
     """Root, the user of the component's unit, who owns the tree; of a user whom the tree does not number no word."""
     assert faults(tree, files, owner) == []
+
+
+def test_a_key_that_root_keeps_from_its_components_user_is_unreadable(tree: Any) -> None:
+    """The component does not start: it runs as a user who cannot open the file (open(2))."""
+    assert faults(tree, {**PASSWD, UNIT: "[Service]\nUser=kube\n" + START}, 0) == [
+        ("key-unreadable", "owner root", "owner kube", (f"chown 54321 {tree.path(KEY)}",))]

@@ -3,10 +3,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from .leaf import leaf_remedy
+from .leaf import leaf_remedy, own_key
 from .lines import command, comment
 from .situation import Situation, no_option
 from .subject import subject_option
@@ -15,16 +14,14 @@ from ...finding import Finding
 from ...leaf_files import ca_path
 from ...observed.contents import private_key_in, read_certificates, read_key
 from ...observed.inventory import Found, kubeconfig_of
-from ...rules.certificate import ca_fault
+from ...rules.certificate import ca_fault, signer_of
+from ...rules.facts import Pair
 from ....kubernetes import reading
 from ....kubernetes.layouts import Place
 from ....kubernetes.profiles import find_profile
 from ....stages.der import UTF8
 from ....stages.keys import public_key_der
 from ....stages.names import load_name
-
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
 
 _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")     # X.680 §41.4
 OF_THE_CA = ("outlives-ca", "strict-refused")       # no fault of it to the cluster
@@ -36,29 +33,35 @@ _MAY_SIGN = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,digitalSign
 def authority_remedy(finding: Finding, place: Place, path: str, here: Situation) -> Iterator[str]:
     """What brings a CA's certificate back: a copy that is there, its own key; its key itself nothing can bring back."""
     inventory = here.inventory
-    own_key = read_key(inventory.look(place.key), place.row)[0] if place.key else None
-    if path == place.key:
+    key = read_key(inventory.look(_key_path(place, here)), place.row)[0]
+    if finding.mild and finding.cause not in (*OF_THE_CA, "expiring-soon"):
+        yield comment(f"if the clients of {here.at(path)} are of another CA, put that there; nothing here tells")
+    elif path == place.key:
         yield from _authority_key(finding, place, here)
     elif finding.cause in ("expired-ca", "not-yet-valid", "expiring-soon"):
         yield from _renewed(place, here)
-    elif finding.cause in OF_THE_CA and own_key is None:
+    elif finding.cause in OF_THE_CA and key is None:
         yield comment("Kubernetes takes it; the CA certificate that strict clients want is made with the CA's key")
     elif finding.cause == "key-unreadable" and place not in inventory.layout.node_places():
         yield comment(f"what lies at {here.at(path)} is no file: move it elsewhere, and check again")
-    elif place.row == "ca" and here.ca is not None and finding.cause not in ("key-unreadable", *OF_THE_CA):
-        yield from _kept(path, here)
-        yield command("cp", no_option(here.ca), here.at(path))
     elif finding.cause == "key-unreadable" or here.workspace and place.certificate == ca_path(inventory.layout):
         yield from leaf_remedy(inventory.layout.kubelet.row, here)
-    elif made := (finding.cause not in OF_THE_CA and [*_copied(place, here)]) or own_key and [
-            *_made_again(place, public_key_der(own_key), here)]:
+    elif made := (finding.cause not in OF_THE_CA and [*_copied(place, here)]) or key and [
+            *_made_again(place, public_key_der(key), here)]:
         folder = posixpath.dirname(path)
         if folder not in {posixpath.dirname(one) for one, found in inventory.found.items() if not found.missing}:
             yield command("mkdir", "-p", here.at(folder))
         yield from _kept(path, here)
         yield from made
-    elif place in inventory.layout.node_places():
+    elif asked := [pair for pair in _asked(path, place, here) if not _untold(path, here)]:
+        issuer = reading.issuer_text(asked[0].chain[-1])
+        yield comment(f"put the certificate of CA {issuer} at {here.at(path)}: that CA signed {asked[0].path}, and no "
+                      "file here holds the certificate")
+    elif place in inventory.layout.node_places() and _untold(path, here):
         yield from leaf_remedy(inventory.layout.kubelet.row, here)
+    elif not _untold(path, here):
+        yield comment(f"put the CA at {here.at(path)} that signs those whom {_readers(path, here)} verifies: no file "
+                      "here tells which")
     else:
         yield comment(f"copy the cluster's {path} from another control-plane host: nothing here tells how it was made")
 
@@ -114,56 +117,74 @@ def renewal(certificate: str, key: str) -> Iterator[str]:
 def _proved_key(place: Place, here: Situation) -> str | None:
     """The file of the key that a CA's certificate is for, None where no file at hand is proved to hold it."""
     certificates = read_certificates(here.inventory.look(place.certificate), place.row)[0]
-    own = read_key(here.inventory.look(place.key), place.row)[0] if place.key else None
-    keys = {here.ca_key: here.ca_public_key, here.at(place.key): own and public_key_der(own)}
+    own = read_key(here.inventory.look(_key_path(place, here)), place.row)[0]
+    keys = {here.ca_key: here.ca_public_key, here.at(_key_path(place, here)): own and public_key_der(own)}
     return next((path for path, public_key in keys.items() if path and public_key and any(
         reading.certifies(one, public_key) for one in certificates)), None)
 
 
+def _untold(path: str, here: Situation) -> bool:
+    """Whether no file of the host names a CA file: then the layout speaks, with one CA for clients and servers."""
+    return not any(use.source and not use.default for use in here.inventory.uses if use.path == path)
+
+
+def _readers(path: str, here: Situation) -> str:
+    uses = (use for use in here.inventory.uses if use.path == path)
+    return ", ".join(dict.fromkeys(f"{use.component} ({use.setting})" for use in uses))
+
+
+def _key_path(place: Place, here: Situation) -> str:
+    """Where the key of a CA lies: as a component is told, else as the layout has it."""
+    beside = own_key(place.certificate, here)
+    return beside if here.inventory.look(beside).there else place.key
+
+
+def _asked(path: str, place: Place, here: Situation) -> list[Pair]:
+    """The pairs that verifiers verify by a CA file: on this host, else those that most clusters' do."""
+    uses = {use.purpose for use in here.inventory.uses if use.path == path and use.part == "authority"}
+    pairs = [pair for pair in here.pairs if pair.chain
+             and not reading.is_named_issuer(pair.chain[-1], pair.chain[-1])]    # a kubelet's own is of no CA
+    sure = [pair for pair in pairs if any(uses & {*purpose.verifiers} for purpose in pair.purposes)]
+    if not uses or _untold(path, here):
+        return [pair for pair in pairs if pair.row and find_profile(pair.row).signer == place.row]
+    return sure or [pair for pair in pairs if any(uses & {*purpose.likely} for purpose in pair.purposes)]
+
+
 def _copied(place: Place, here: Situation) -> Iterator[str]:
-    """The command that takes a CA's certificate from where the tree has it too: another file, or a kubeconfig."""
-    inventory = here.inventory
-    wanted, target = _signed(place.row, here), here.at(place.certificate)
-    for other in inventory.layout.places:
-        if other.row == place.row and other.certificate and other.certificate != place.certificate \
-                and _is_one_of(inventory.look(other.certificate), wanted, here):
-            yield command("cp", here.at(other.certificate), target)
-            return
-    for other in inventory.layout.places if place.row == "ca" else ():
-        data = inventory.look(other.kubeconfig).data if other.kubeconfig else None
-        kubeconfig = kubeconfig_of(inventory.found, other)
-        if data and kubeconfig and kubeconfig.authority.data \
-                and re.search(rb"^ *certificate-authority-data: [A-Za-z0-9+/=]+\r?$", data, re.MULTILINE) \
-                and _is_one_of(Found("", kubeconfig.authority.data), wanted, here):
-            field = command("sed", "-n", "s/^ *certificate-authority-data: //p", here.at(other.kubeconfig))
-            yield f"{field} | base64 -d > {command(target)}"
-            return
+    """The command that takes a CA's certificate from where it is at hand: what a person named, a file, a kubeconfig.
 
-
-def _signed(row: str, here: Situation) -> Sequence[Certificate]:
-    """The leaves of a tree that a CA is to have signed."""
-    found = []
-    for place in here.inventory.layout.places:
-        if find_profile(place.row).signer == row:
-            kubeconfig = kubeconfig_of(here.inventory.found, place)
-            data = here.inventory.look(place.certificate).data if place.certificate else \
-                kubeconfig.certificate.data if kubeconfig else None
-            found += read_certificates(Found("", data), place.row)[0][:1] if data else []
-    return found
-
-
-def _is_one_of(found: Found, leaves: Sequence[Certificate], here: Situation) -> bool:
-    """Whether a file holds a CA, and one that signed some of these leaves, if there are any."""
-    certificates = read_certificates(found, "ca")[0]
-    return bool(certificates) and not any(ca_fault("", "", one, here.now or one.not_valid_before_utc)
-                                          for one in certificates) \
-        and (not leaves or any(reading.signed_by(leaf, one) for leaf in leaves for one in certificates))
+    It is the CA that signed what the file is to verify. If there is nothing to verify, it is the one CA of its kind.
+    """
+    path, target = place.certificate, here.at(place.certificate)
+    asked = _asked(path, place, here)
+    named = {"ca": here.ca, **{row: files[0] for row, files in here.given.items()}}
+    found = [(certificates, command("cp", no_option(named[row] or ""), target))
+             for row, certificates in here.authorities.items() if row == place.row or asked]
+    for file in here.trust_files:
+        source, _, entry = file.path.partition("#")
+        data = here.inventory.look(source).data or b""
+        if file.path == path or not (file.row == place.row or asked):
+            continue
+        if not entry:
+            found.append((file.certificates, command("cp", here.at(source), target)))
+        elif re.search(rb"^ *certificate-authority-data: [A-Za-z0-9+/=]+\r?$", data, re.MULTILINE):
+            field = command("sed", "-n", "s/^ *certificate-authority-data: //p", here.at(source))
+            found.append((file.certificates, f"{field} | base64 -d > {command(target)}"))
+    good = [(certificates, line) for certificates, line in found if certificates and not any(
+        ca_fault("", "", one, here.now or one.not_valid_before_utc) for one in certificates)]
+    if not asked:
+        every = [one for certificates, _ in good for one in certificates]
+        good = good if all(reading.is_same_authority(every[0], one) for one in every) else []
+    yield from [line for certificates, line in good if all(signer_of(pair.chain, certificates) for pair in asked)][:1]
 
 
 def _made_again(place: Place, public_key: bytes, here: Situation) -> Iterator[str]:
     """A CA's certificate made of its key: under the name that the leaves have for their issuer, byte for byte. Nothing
     where no leaf proves that this is their CA's key."""
-    leaf = next((one for one in _signed(place.row, here) if reading.has_signed(public_key, one)), None)
+    leaves = [*(one for pair in here.pairs for one in pair.chain), *(
+        one for other in here.inventory.layout.places if find_profile(other.row).signer == place.row
+        for one in read_certificates(here.inventory.look(other.certificate), other.row)[0])]
+    leaf = next((one for one in leaves if reading.has_signed(public_key, one)), None)
     if leaf is None:
         return
     name = load_name(reading.issuer_der(leaf))
@@ -174,6 +195,7 @@ def _made_again(place: Place, public_key: bytes, here: Situation) -> Iterator[st
     config = command("printf", "%s\\n", "[req]", "distinguished_name=dn", f"string_mask={mask}", "utf8=yes",
                      "x509_extensions=ca", "[dn]", "[ca]", *_MAY_SIGN,
                      f"subjectKeyIdentifier={identifier.hex() if identifier else 'hash'}")
-    request = command("kpki", "req", "-x509", "-new", "-config", "/dev/stdin", "-key", here.at(place.key), "-subj",
+    key = here.at(_key_path(place, here))
+    request = command("kpki", "req", "-x509", "-new", "-config", "/dev/stdin", "-key", key, "-subj",
                       subject_option(name), "-days", str(_CA_DAYS), "-out", here.at(place.certificate))
     yield request if request.startswith("#") else f"{config} | {request}"

@@ -33,12 +33,18 @@ def leaf_remedy(row: str, here: Situation, finding: Finding | None = None) -> It
     place = next((one for one in layout.places if one.row == row), layout.kubelet)
     kubelet = place == layout.kubelet
     profile = find_profile(find_layout(layout.name).kubelet.row if kubelet else place.row)  # what issue will make of it
-    certificate, key = signing_files((one for one in PURPOSES.values() if one.row == profile.name), profile, here)
+    chain = next((pair.chain for pair in here.pairs if finding and finding.path == pair.path), ())
+    purposes = [one for one in PURPOSES.values() if one.row == profile.name or kubelet and one.name == "kubelet-client"]
+    certificate, key, which_ca = signing_files(purposes, profile, here, chain)
     trees = here.trees
     if trees is not None and key is None and not here.workspace:    # kpki's own folder of trees: the CA is at hand
         certificate, key = here.ca or _CA, _CA_KEY
     names = [] if here.workspace else names_options(place, profile, here, missing_names(finding))
-    common = [] if here.workspace or trees is not None else ["--layout", layout.name]
+    pods = {one.component for one in here.inventory.running if one.static}
+    contained = place.by_path and any(use.path == place.kubeconfig and use.component in pods
+                                      for use in here.inventory.uses)
+    # what a container has mounted of the paths in a kubeconfig nobody knows: one that embeds all needs none
+    common = [] if here.workspace or trees is not None else ["--layout", "hard-way" if contained else layout.name]
     server = [] if here.workspace or not place.kubeconfig else ["--server", server_url(place, here)]
     signs = [] if here.workspace else ["--ca", certificate, "--ca-key", key or key_beside(certificate)]
     which = [] if kubelet else ["--row", place.row]
@@ -47,6 +53,7 @@ def leaf_remedy(row: str, here: Situation, finding: Finding | None = None) -> It
     to_root = ["--node", node, "--root", here.root]
     tree = f"{NODES_FOLDER}/{node}"
     untold = [comment(words) for word, words in UNTOLD.items() if word in (*names, *server) and trees is None]
+    untold += [] if here.workspace or trees is not None else which_ca
     if profile.sans == "apiserver" and not here.workspace and not services_told(here):
         untold.append(comment("no file here tells how services reach it: add --address FIRST-SERVICE-ADDRESS and "
                               "--dns kubernetes.default.svc.DOMAIN"))
@@ -92,29 +99,55 @@ def authority_files(profile: Profile, here: Situation) -> tuple[str, str | None]
     return (f"/{places[0].certificate}" if places else _CA), None
 
 
-def signing_files(purposes: Iterable[Purpose], profile: Profile, here: Situation,
-                  chain: Sequence[Certificate] = ()) -> tuple[str, str | None]:
-    """The certificate and key of the CA by which the verifiers of these purposes verify, else of the CA that signed the
-    *chain* as it is: in a cluster of one CA that is the cluster's. Without such a key in reach as `authority_files`."""
-    wanted = {name for purpose in purposes for name in (*purpose.verifiers, *purpose.likely)}
-    trusted = [one for file in here.trust_files if file.serves(*wanted) for one in file.certificates]
+def signing_files(purposes: Iterable[Purpose], profile: Profile | None, here: Situation,
+                  chain: Sequence[Certificate] = ()) -> tuple[str, str | None, list[str]]:
+    """The certificate and key of the CA that is to sign for these purposes, and comments that say which CA is meant.
+
+    It is the CA by which verifiers on this host verify; if none is here, the one that signed the *chain* as it is, else
+    the one by which most clusters' verifiers do. Without a key in reach as `authority_files`; if several unlike CAs may
+    sign, none is guessed.
+    """
+    purposes = [PURPOSES["apiserver-serving"] if one.name == "apiserver-sni" else one for one in purposes]
+    sure, likely = ([file for file in here.trust_files if file.certificates and any(
+        file.serves(*getattr(one, kind)) for one in purposes)] for kind in ("verifiers", "likely"))
+    files = sure or [file for file in here.trust_files if chain and file.certificates
+                     and signer_of(chain, file.certificates)] or likely
+    trusted = [one for file in files for one in file.certificates]
+    if chain and (signer := signer_of(chain, trusted)):     # of a bundle, or of several, the one that signed before
+        trusted = [signer]
     named = {"ca": (here.ca, here.ca_key), **here.given}
-    for row, certificates in here.authorities.items():
+    several = any(not reading.is_same_authority(trusted[0], one) for one in trusted)
+    for row, certificates in here.authorities.items() if sure or not several else ():
         certificate, key = named.get(row, (None, None))
         if certificate and key and (any(reading.is_same_authority(one, other) for one in certificates
                                         for other in trusted)
                                     or not trusted and chain and signer_of(chain, certificates) is not None):
-            return certificate, key
-    for file in here.trust_files:
-        beside = key_beside(file.path)
-        own = read_key(here.inventory.look(beside), file.row)[0] if "#" not in file.path else None
-        if own and any((one in trusted or not trusted and chain and signer_of(chain, [one]))
-                       and reading.certifies(one, keys.public_key_der(own)) for one in file.certificates):
-            return here.at(file.path), here.at(beside)
-    return authority_files(profile, here)
+            return certificate, key, []
+    for file in here.trust_files if sure or not several else ():
+        beside = own_key(file.path, here)
+        own = read_key(here.inventory.look(beside), file.row)[0] if beside else None
+        if own and any(one in trusted and reading.certifies(one, keys.public_key_der(own))
+                       for one in file.certificates):
+            return here.at(file.path), here.at(beside), []
+    every = [one for file in here.trust_files if file.row in {file.row for file in files} for one in file.certificates]
+    if profile and all(reading.is_same_authority(trusted[0], one) for one in every):
+        return *authority_files(profile, here), []
+    names = [*dict.fromkeys(map(reading.subject_text, trusted))]
+    which = names[0] if len(names) == 1 else f"one of {'; '.join(names)}, and no file here tells which" if names else \
+        "the one that clients of this server trust"
+    return _CA, None, [comment(f"{_CA} and {_CA_KEY} are the certificate and the key of the CA that signs: {which}")]
+
+
+def own_key(certificate: str, here: Situation) -> str:
+    """Where the key of a CA's certificate lies: as a component is told, else by the name; "" in a kubeconfig."""
+    groups = {use.group for use in here.inventory.uses if use.path == certificate and use.part == "certificate"}
+    told = (use.path for use in here.inventory.uses if use.part == "key" and use.group in groups)
+    return next(told, "" if "#" in certificate else key_beside(certificate))
 
 
 def key_beside(certificate: str) -> str:
     """Where the key of a CA's certificate lies by its name."""
     stem, ending = os.path.splitext(certificate)
+    if certificate == _CA:
+        return _CA_KEY
     return f"{stem}.key" if ending == ".crt" else f"{stem}-key{ending}"

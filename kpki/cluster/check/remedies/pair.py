@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from .leaf import key_beside, signing_files
 from .lines import command, comment
 from .names import UNTOLD, missing_names, own_addresses, service_names
-from .situation import Situation
+from .situation import Situation, inside
 from .subject import subject_option
 from ...finding import Finding
 from ...node.node import USUAL_NAMES
+from ...observed.owners import ROOT, user_id
 from ...rules.facts import Pair
 from ...rules.names import wanted_names
 from ...rules.subjects import subject_fault
@@ -24,7 +25,6 @@ from .... import files
 from ....kubernetes import reading
 from ....kubernetes.profiles import find_profile, identity_of, subject_name
 from ....kubernetes.purposes import Purpose
-from ....stages.keys import public_key_der
 from ....stages.names import load_name
 
 _DAYS = 365
@@ -38,51 +38,79 @@ _P256 = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
     """The commands that put a new certificate, and a new key if the old one is of no use, at the paths of a pair.
 
-    Both are made in the current folder: until they are there, no command touches the host.
+    All is made in the current folder: until it is there, no command touches the host. A new key has a new certificate
+    in each of its pairs.
     """
-    profile = find_profile(pair.row)
-    authority, authority_key = signing_files(pair.purposes, profile, here, pair.chain)
-    stem = posixpath.splitext(pair.path)[0].replace("/", "-")   # no two pairs have one name, which printing once needs
-    request, made, key = f"{stem}.csr", f"{stem}.new.crt", here.at(pair.key_path)
-    names = _names(finding, pair, here)
-    untold = [comment(words) for word, words in UNTOLD.items() if f"IP:{word}" in names]
-    yield from untold
-    anew = _needs_key(finding, pair, here)
+    anew = needs_key(finding, pair)
+    key, new_key = here.at(pair.key_path), f"{_stem(pair.key_path)}.new.key"
+    pairs = [one for one in here.pairs if one.key_path == pair.key_path and one.path != pair.path] if anew else []
+    embedded, kubeconfig = "#" in pair.path, here.at(pair.path.partition("#")[0])
     if anew:
-        key = f"{stem}.new.key"
+        key = new_key
         yield command("kpki", "genpkey", *_algorithm(pair), "-out", key)
-    extensions = [*([f"subjectAltName={','.join(names)}"] if names else []),
-                  f"extendedKeyUsage={','.join(_usages(pair))}"]
-    yield command("kpki", "req", "-new", "-key", key, "-subj", _subject(pair, here), *(
-        word for extension in extensions for word in ("-addext", extension)), "-out", request)
-    if authority_key is None:
-        yield comment("at the CA")
-        yield comment(f"(copy {request} there)")
-    yield command("kpki", "x509", "-req", "-in", request, "-CA", authority, "-CAkey",
-                  authority_key or key_beside(authority), "-days", str(_DAYS), "-copy_extensions", "copy", "-out", made)
-    if authority_key is None:
-        yield comment(f"on {here.node}: (copy {made} to this folder)")
-    if pair.key_path == pair.path:
-        yield from _stored(pair, made, key, here)
+    elif embedded:      # whose key stays
+        key = f"{_stem(pair.path.partition('#')[0])}.key"
+        yield command("install", "-m", "600", "/dev/null", key)
+        yield f"{command('sed', '-n', 's/^ *client-key-data: *//p', kubeconfig)} | base64 -d > {command(key)}"
+    made = {}
+    for one in (pair, *pairs):
+        made[one.path] = f"{_stem(one.path.partition('#')[0])}.new.crt"
+        yield from _certified(finding, one, key, made[one.path], here)
+    if pair.key_path == pair.path and not embedded:
+        yield from _stored(pair, made[pair.path], key, here)
         return
-    yield from _placed(made, pair.path, here)
-    if anew:
+    for one in (pair, *pairs):
+        if embedded:
+            yield from _put_in(kubeconfig, f"client-certificate-data: $(base64 -w 0 {command(made[one.path])})", here)
+        else:
+            yield from _placed(made[one.path], one.path, here)
+    if anew and not embedded:
         if not here.inventory.look(pair.key_path).missing:
             yield command("chmod", "600", here.at(pair.key_path))   # `cp` leaves the mode, and the owner, as they are
         yield from _placed(key, pair.key_path, here)
         yield from _owned(pair, here)
 
 
-def _needs_key(finding: Finding, pair: Pair, here: Situation) -> bool:
+def _stem(path: str) -> str:
+    """What the files that are made for a path are called: no two paths have one name, which printing once needs."""
+    return posixpath.splitext(path)[0].replace("/", "-")
+
+
+def _certified(finding: Finding, pair: Pair, key: str, made: str, here: Situation) -> Iterator[str]:
+    """The commands that make a certificate for a key: a request, which the CA signs."""
+    profile = find_profile(pair.row) if pair.row else None
+    authority, authority_key, which_ca = signing_files(pair.purposes, profile, here, pair.chain)
+    request = f"{made.removesuffix('.new.crt')}.csr"
+    names = _names(finding, pair, here)
+    yield from (comment(words) for word, words in UNTOLD.items() if f"IP:{word}" in names)
+    extensions = [*([f"subjectAltName={','.join(names)}"] if names else []),
+                  f"extendedKeyUsage={','.join(_usages(pair))}"]
+    yield command("kpki", "req", "-new", "-key", key, "-subj", _subject(finding, pair, names, here), *(
+        word for extension in extensions for word in ("-addext", extension)), "-out", request)
+    if authority_key is None:
+        yield comment("at the CA")
+        yield comment(f"(copy {request} there)")
+    yield from which_ca
+    yield command("kpki", "x509", "-req", "-in", request, "-CA", authority, "-CAkey",
+                  authority_key or key_beside(authority), "-days", str(_DAYS), "-copy_extensions", "copy", "-out", made)
+    if authority_key is None:
+        yield comment(f"on {here.node}: (copy {made} to this folder)")
+
+
+def needs_key(finding: Finding, pair: Pair) -> bool:
     """Whether a key is of no use, to this pair and to every other that reads the key."""
     if pair.key is None:
         return True
-    public_key = public_key_der(pair.key)
-    shared = any(one.key_path == pair.key_path and one.path != pair.path and one.chain
-                 and reading.certifies(one.chain[0], public_key) for one in here.pairs)
-    if finding.cause == "key-cert-mismatch" and shared:
+    if finding.cause == "key-cert-mismatch" and pair.key_proved:
         return False
     return finding.cause in _OF_THE_KEY or finding.path == pair.key_path != pair.path
+
+
+def _put_in(kubeconfig: str, field: str, here: Situation) -> Iterator[str]:
+    """What gives a field of a kubeconfig, a line of its own, another value; a copy of the old file stays beside."""
+    name = field.partition(":")[0]
+    yield command("cp", "-p", kubeconfig, f"{kubeconfig}.aside")
+    yield f'sed "s|^\\( *\\){name}: .*|\\1{field}|" {command(f"{kubeconfig}.aside")} > {command(kubeconfig)}'
 
 
 def _placed(new: str, path: str, here: Situation) -> Iterator[str]:
@@ -100,18 +128,32 @@ def _owned(pair: Pair, here: Situation) -> Iterator[str]:
     components = {use.component for use in pair.uses}
     user = next((one.user for one in here.inventory.running if one.component in components and one.user), "root")
     if not here.holds(pair.key_path) and user not in ("root", "0"):
-        words = command("chown", user, here.at(pair.key_path))
-        yield words if user.isdecimal() or here.root == os.sep else comment(f"where user {user} is known: {words}")
+        yield owned_by(user, pair.key_path, here)
+
+
+def owned_by(user: str, path: str, here: Situation) -> str:
+    """The command that gives a file to a user; in a tree apart by the number that the tree tells."""
+    known = user if here.root == os.sep or user == ROOT else user_id(user, here.inventory.root)
+    words = command("chown", str(user if known is None else known), here.at(path))
+    return comment(f"where user {user} is known: {words}") if known is None else words
 
 
 def _stored(pair: Pair, certificate: str, key: str, here: Situation) -> Iterator[str]:
-    """What puts a certificate into the kubelet's store: key and certificate in one file, and the link to the file."""
-    name = posixpath.basename(pair.path).replace("-current.pem", "-kept.pem")
-    link = posixpath.join(here.root, pair.path)
-    kept = posixpath.join(posixpath.dirname(link), name)
+    """What puts key and certificate into one file; in the kubelet's store, what leads the link there to that."""
+    if not pair.path.endswith("-current.pem"):
+        new = f"{_stem(pair.path)}.new.pem"
+        yield command("kpki", "pkey", "-in", key, "-out", new)
+        yield f"{command('cat', certificate)} >> {command(new)}"
+        yield from _placed(new, pair.path, here)
+        yield command("chmod", "600", here.at(pair.path))
+        yield from _owned(pair, here)
+        return
+    folder, name = posixpath.dirname(pair.path), posixpath.basename(pair.path)
+    link = posixpath.join(here.root, inside(here.inventory.root, folder), name)
+    kept = posixpath.join(posixpath.dirname(link), name.replace("-current.pem", "-kept.pem"))
     yield command("kpki", "pkey", "-in", key, "-out", kept)
     yield f"{command('cat', certificate)} >> {command(kept)}"
-    yield command("ln", "-sf", name, link)
+    yield command("ln", "-sf", posixpath.basename(kept), link)
 
 
 def _algorithm(pair: Pair) -> tuple[str, ...]:
@@ -128,14 +170,22 @@ def _usages(pair: Pair) -> list[str]:
     return sorted(dict.fromkeys(wished), reverse=True)
 
 
-def _subject(pair: Pair, here: Situation) -> str:
-    """The subject that the certificate has, if authorization takes that; else the profile's."""
-    fault = subject_fault(pair, here.inventory, here.node) if pair.chain else None
-    if pair.chain and (fault is None or fault.severity == "warning"):
+def _is_swapped(finding: Finding, pair: Pair) -> bool:
+    """Whether the certificate that lies there belongs to another key, so that nothing in it counts here."""
+    return finding.cause == "key-cert-mismatch" and finding.path == pair.path
+
+
+def _subject(finding: Finding, pair: Pair, names: Sequence[str], here: Situation) -> str:
+    """The subject that the certificate has, if it is this pair's and authorization takes the subject; else another."""
+    if pair.chain and not _is_swapped(finding, pair) and subject_fault(pair, here.inventory, here.node) is None:
         return subject_option(load_name(reading.subject_der(pair.chain[0])))
     allowed = [name for purpose in pair.purposes for name in _allowed(purpose, here)]
-    identity = identity_of(find_profile(pair.row), node=here.node, administrators=here.inventory.layout.administrators)
-    return f"/CN={allowed[0]}" if allowed else subject_option(subject_name(identity))
+    if not allowed and not pair.row:
+        allowed = [name.partition(":")[2] for name in names] or [pair.uses[0].component]
+    if allowed:
+        return f"/CN={allowed[0]}"
+    return subject_option(subject_name(identity_of(find_profile(pair.row), node=here.node,
+                                                   administrators=here.inventory.layout.administrators)))
 
 
 def _allowed(purpose: Purpose, here: Situation) -> Sequence[str]:
@@ -149,11 +199,14 @@ def _names(finding: Finding, pair: Pair, here: Situation) -> list[str]:
     """The names of the certificate as it is, those that are missing, and those by which the host's files reach it."""
     missing = missing_names(finding)
     dns, addresses = [*missing.dns], [*missing.addresses]
-    own = reading.names_of(reading.extensions_of(pair.chain[0])) if pair.chain else None
+    kinds = {purpose.names for purpose in pair.purposes} - {"none"}
+    own = reading.names_of(reading.extensions_of(pair.chain[0])) if pair.chain and not _is_swapped(finding, pair) \
+        else None
     if own and not (finding.cause in _OF_ANOTHER and all(one.names in ("kubelet", "none") for one in pair.purposes)):
         dns, addresses = [*own.dns, *dns], [*own.addresses, *addresses]
-    kinds = {purpose.names for purpose in pair.purposes} - {"none"}
-    if not kinds:
+    if pair.serves("apiserver-sni"):
+        return [f"DNS:{name}" for name in dict.fromkeys((*dns, *_by_name(pair, here)))]
+    if not kinds and "serverAuth" not in pair.usages:
         return []
     dns_wanted, addresses_wanted = wanted_names(kinds, here.inventory, here.node)
     dns += dns_wanted
@@ -164,3 +217,12 @@ def _names(finding: Finding, pair: Pair, here: Situation) -> list[str]:
     if not addresses:
         addresses = own_addresses(here) or ([] if dns else [next(iter(UNTOLD))])
     return [*(f"DNS:{name}" for name in dict.fromkeys(dns)), *(f"IP:{one}" for one in dict.fromkeys(addresses))]
+
+
+def _by_name(pair: Pair, here: Situation) -> Iterator[str]:
+    """The names for which an API server is told to show a pair: CERT,KEY:NAME,NAME (--tls-sni-cert-key)."""
+    for running in here.inventory.running:
+        for value in running.settings.get("tls-sni-cert-key", ()):
+            paths, _, names = value.partition(":")
+            if posixpath.basename(pair.path) == posixpath.basename(paths.partition(",")[0]):
+                yield from filter(None, names.split(","))

@@ -7,36 +7,43 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .authority import authority_remedy
 from .leaf import leaf_remedy
 from .lines import command, comment
-from .pair import pair_remedy
+from .pair import needs_key, owned_by, pair_remedy
 from .situation import Situation
 from ...finding import Finding
 from ...observed.contents import read_key
 from ...observed.inventory import TOPS, root_of
+from ...rules.certificate import signer_of
 from ...rules.facts import Pair, pairs_of, trust_files_of
 from .... import files
-from ....kubernetes.components import COMPONENTS, KUBELET, find_component
+from ....kubernetes import reading
+from ....kubernetes.components import COMPONENTS, KUBELET
 from ....kubernetes.layouts import KUBELET_CURRENT, Layout, Place, find_layout
 from ....kubernetes.profiles import SERVICE_ACCOUNTS, find_profile
 from ....kubernetes.purposes import PURPOSES
-from ....kubernetes.restarts import components_of, own_files, restart_lines
+from ....kubernetes.restarts import restart_lines
 from ....stages.keys import public_key_der
 
 
 # What is mended without a component's knowing.
 _NO_RESTART = ("key-exposed", "ca-key-on-worker")
+# What is said of a CA file that holds another CA.
+_OTHER_CA = ("unknown-authority", "kubeconfig-wrong-ca")
 
 
 def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Finding]:
     """The findings, each with the commands that mend it."""
     if not findings:
         return []
-    here = replace(situation, pairs=pairs_of(situation.inventory), trust_files=trust_files_of(situation.inventory))
+    wrong = {finding.path for finding in findings if finding.cause in _OTHER_CA and not finding.mild}
+    here = replace(situation, pairs=pairs_of(situation.inventory), trust_files=[
+        file for file in trust_files_of(situation.inventory) if file.path not in wrong])
     return [replace(finding, remedy=tuple(_remedy(finding, here))) for finding in findings]
 
 
@@ -44,19 +51,21 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     path = finding.path.partition("#")[0]
     place = next((one for one in here.inventory.layout.places if path in one.files() and one.row == finding.row), None)
     kind = find_profile(place.row).kind if place else ""
-    if finding.cause == "key-exposed" and finding.expected.startswith("owner "):
-        yield command("chown", finding.expected.removeprefix("owner "), here.at(path))
+    if finding.cause in ("key-exposed", "key-unreadable") and finding.expected.startswith("owner "):
+        yield owned_by(finding.expected.removeprefix("owner "), path, here)
     elif finding.cause == "key-exposed":
         yield command("chmod", "600", here.at(path))
+    elif not finding.row and (pair := _told_pair(finding.path, here)):
+        yield from pair_remedy(finding, pair, here)
     elif finding.cause == "file-missing" and place is None and (told := _told(path, here, finding.row)):
         setting, source = told
         yield comment(f"put {here.at(path)} there, or let {setting} in {here.at(source)} name the right file")
     elif finding.cause == "file-missing" and here.inventory.running and not finding.row:
         yield comment(f"put {here.at(path)} there, or let what names the file name the right one")
-    elif not here.inventory.layout.name or place is None and not finding.row:
+    elif not here.inventory.layout.name or place is None and not finding.row and finding.cause != "flags-mismatch":
         yield _elsewhere(path, here)
     elif finding.cause == "flags-mismatch":
-        yield from _flags(here)
+        yield from _flags(finding, here)
     elif finding.cause == "signing-bundle":
         signer = f"{posixpath.splitext(path)[0]}-signer.crt"
         yield comment(f"write the certificate of the CA's key, that one alone, to {here.at(signer)}, and let "
@@ -73,26 +82,38 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
         current, kept = here.at(KUBELET_CURRENT), "kubelet-client-kept.pem"
         yield command("cp", "-p", current, posixpath.join(posixpath.dirname(current), kept))
         yield command("ln", "-sf", f"/{posixpath.dirname(KUBELET_CURRENT)}/{kept}", current)
-    elif pair := _told_pair(finding.path, here):
+    elif (pair := _told_pair(finding.path, here)) and not ("#" in pair.path and needs_key(finding, pair)):
         yield from pair_remedy(finding, pair, here)
+    elif not here.workspace and _has_several(here) and any(
+            use.part == "kubeconfig" for use in here.inventory.uses if use.path == path):
+        trusts = next((file for file in here.trust_files if file.serves("apiserver-ca", "root-ca")), None)
+        yield comment(f"clients and servers have a CA each here: put a kubeconfig at {here.at(path)} by hand, whose "
+                      f"certificate the clients' CA signs, and which trusts "
+                      f"{here.at(trusts.path) if trusts else 'the CA of the API server'}")
     else:
         yield from leaf_remedy(finding.row or here.inventory.layout.kubelet.row, here, finding)
 
 
 def _told_pair(path: str, here: Situation) -> Pair | None:
     """The pair of a finding, if a component reads the pair where kpki's layout has none, or for several rows."""
-    if here.workspace or "#" in path:
+    if here.workspace or not here.inventory.layout.name:
         return None
     layout = find_layout(here.inventory.layout.name)
-    return next((pair for pair in here.pairs if path in (pair.path, pair.key_path) and pair.row
-                 and any(use.source for use in pair.uses)
-                 and (_is_stored(pair, layout) or _is_elsewhere(pair, layout))), None)
+    pairs = [pair for pair in here.pairs if path in (pair.path, pair.key_path) and any(use.source for use in pair.uses)
+             and (_is_stored(pair, here) or _is_elsewhere(pair, layout) or _is_embedded(pair, here)
+                  or _has_several(here) and pair.key_path not in ("", pair.path) and "#" not in pair.path)]
+    # a key of several pairs: the one that its certificate is not for
+    return min(pairs, key=lambda pair: (pair.path != path, pair.matches), default=None)
 
 
-def _is_stored(pair: Pair, layout: Layout) -> bool:
-    """Whether a pair with a key lies in the kubelet's own store; kubeadm's client pair has a way of its own."""
-    return pair.key_path == pair.path and pair.path.endswith("-current.pem") and pair.key is not None \
-        and (layout.name != "kubeadm" or not pair.serves("kubelet-client"))
+def _is_stored(pair: Pair, here: Situation) -> bool:
+    """Whether certificate and key are one file. In the kubelet's own store the client's has another way if the kubelet
+    reads the kubeconfig of kubeadm, which is made anew with it; and what has no key is not asked of the API server."""
+    kubeadm = find_layout("kubeadm").kubelet.kubeconfig
+    return pair.key_path == pair.path and "#" not in pair.path and (
+        not pair.path.endswith("-current.pem")
+        or (not any(use.path == kubeadm and use.part == "kubeconfig" for use in here.inventory.uses)
+            if pair.serves("kubelet-client") else pair.key is not None))
 
 
 def _is_elsewhere(pair: Pair, layout: Layout) -> bool:
@@ -104,17 +125,55 @@ def _is_elsewhere(pair: Pair, layout: Layout) -> bool:
         pair.path not in own or len(served - {"kubelet-client"}) > 1)
 
 
+def _has_several(here: Situation) -> bool:
+    """Whether clients and servers of the cluster have a CA each, so that nothing can be issued and installed as one."""
+    every = [one for file in here.trust_files if file.row == "ca" for one in file.certificates]
+    return not all(reading.is_same_authority(every[0], one) for one in every)
+
+
+def _is_embedded(pair: Pair, here: Situation) -> bool:
+    """Whether a kubeconfig embeds a sound key, a field a line, and trusts another CA than the one that signs its pair:
+    what kpki issues would trust that."""
+    data = here.inventory.look(pair.path.partition("#")[0]).data or b""
+    if "#" not in pair.path or pair.key is None or any(
+            len(_fields(name, data)) != 1 for name in (b"client-certificate-data", b"client-key-data")):
+        return False
+    groups = {use.group for use in pair.uses}
+    trusts = [one for file in here.trust_files if any(use.group in groups for use in file.uses)
+              for one in file.certificates]
+    sure = [file for file in here.trust_files if any(file.serves(*purpose.verifiers) for purpose in pair.purposes)]
+    signs = [one for file in sure or here.trust_files for one in file.certificates
+             if sure or pair.chain and signer_of(pair.chain, [one])]
+    return bool(trusts and signs) and not any(
+        reading.is_same_authority(one, other) for one in trusts for other in signs)
+
+
+def _fields(name: bytes, data: bytes) -> list[bytes]:
+    return re.findall(rb"^ *" + name + rb": *[A-Za-z0-9+/=]+\r?$", data, re.MULTILINE)
+
+
 def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
-    """Comments that name what is to be restarted on the host once the commands of these findings have been run."""
-    layout, told = here.inventory.layout, here.inventory.started
-    mended = {one.row for one in findings if one.cause not in _NO_RESTART
-              and any(not line.startswith("#") for line in one.remedy)}
-    changed = {path for place in layout.places if place.row in mended for path in place.files()}
-    running = {one.name for one in COMPONENTS if one.name in told or any(
-        not here.inventory.look(path).missing for path in own_files(layout, one))}
-    static = {one.component for one in here.inventory.running if one.static}
-    for line in restart_lines(components_of(layout, changed, running), static.__contains__):
+    """Comments that name what is to be restarted on the host once the commands of these findings have been run.
+
+    It is the unit, or the static pod, that starts a component which reads a changed file; of a component that nothing
+    here starts, what has its name.
+    """
+    changed = {one.path.partition("#")[0] for one in findings if one.cause not in _NO_RESTART
+               and any(not line.startswith("#") for line in one.remedy)}
+    readers = {use.component for use in here.inventory.uses if changed & {use.file, use.source}}
+    names = [one.name for one in COMPONENTS if one.name in readers]
+    starts = [one for one in here.inventory.running if one.component in names]
+    pods = dict.fromkeys(one.source for one in starts if one.static)
+    units = [_unit(one.source) or one.component for one in starts if not one.static]
+    units += [name for name in names if name not in here.inventory.started]
+    for line in restart_lines(units, pods):
         yield comment(f"then, on {here.node}: {line}")
+
+
+def _unit(source: str) -> str:
+    """The unit that a unit's file, or its drop-in's, belongs to; "" for any other file."""
+    return next((part.removesuffix(".d").removesuffix(".service") for part in source.split("/")
+                 if part.removesuffix(".d").endswith(".service")), "")
 
 
 def _told(path: str, here: Situation, row: str) -> tuple[str, str] | None:
@@ -147,19 +206,23 @@ def _is_same(one: str, other: str) -> bool:
     return files.resolve(os.sep, os.path.abspath(one)) == files.resolve(os.sep, os.path.abspath(other))
 
 
-def _flags(here: Situation) -> Iterator[str]:
-    layout = here.inventory.layout
-    folder = "etc/systemd/system/kubelet.service.d"
-    later = [posixpath.basename(path) for path in here.inventory.found if "/kubelet.service.d/" in path]
-    # a name of its own, read after all others: `>` empties what is there before kpki has spoken
-    names = ["20-certificates.conf", "zz-certificates.conf", f"{max(later, default='')[:-5]}z-certificates.conf"]
-    name = next(one for one in names if all(other < one for other in later))
-    yield command("mkdir", "-p", here.at(folder))
-    told = [] if here.workspace else ["--layout", layout.name]
-    flags = command("kpki", "flags", "kubelet", "--node", here.node, *told, "--format", "systemd")
-    yield f"{flags} > {command(here.at(f'{folder}/{name}'))}"
-    yield comment("then: systemctl daemon-reload && systemctl restart kubelet; ExecStart= of kubelet.service needs the "
-                  f"word ${find_component('kubelet').variable(layout)}")
+def _flags(finding: Finding, here: Situation) -> Iterator[str]:
+    """What lets a setting name the file that is there: its own words, if they stand in the file that says so.
+
+    A drop-in could not win over an environment file (systemd.exec(5)), nor over flags that stand in ExecStart=.
+    """
+    source = here.at(finding.path)
+    written = re.compile(re.escape(finding.got) + r"(?![\w./-])")
+    data = (here.inventory.look(finding.path).data or b"").decode("utf-8", "replace")
+    if not finding.got.startswith("/") or not written.search(data) or not finding.expected.startswith("/"):
+        yield comment(f"in {source}: {finding.expected or 'what is wrong'}")
+        return
+    plain = re.sub(r"[][\\.*^$|]", r"\\\g<0>", finding.got)
+    yield command("cp", "-p", source, f"{source}.aside")
+    words = command("sed", f"s|{plain}\\([^[:alnum:]_./-]\\)|{finding.expected}\\1|g; s|{plain}$|{finding.expected}|",
+                    f"{source}.aside")
+    yield f"{words} > {command(source)}"
+    yield comment(f"then, on {here.node}: systemctl daemon-reload, if the file is a unit's")
 
 
 def _service_accounts(finding: Finding, place: Place, here: Situation) -> Iterator[str]:

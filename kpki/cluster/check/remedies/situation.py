@@ -38,7 +38,7 @@ class Situation:
     pairs: Sequence[Pair] = ()
     """The certificates that the tree's components show; `with_remedies` reads them, once for all findings."""
     trust_files: Sequence[TrustFile] = ()
-    """The CA files by which the tree's components verify others; likewise."""
+    """The CA files by which the tree's components verify others, but for those that hold another CA; likewise."""
     workspace: bool = False
     """Whether the folder that commands are run in is a workspace that knows the node."""
     now: datetime | None = None
