@@ -59,7 +59,7 @@ ROWS = (
     Cause("wrong-eku", "error", "the certificate may not be used for what it is used for here", _USES, _ISSUE),
     Cause("key-cert-mismatch", "error", "the private key is not the one that the certificate is for",
           "openssl x509 -noout -pubkey -in CERT; openssl pkey -pubout -in KEY", _ISSUE),
-    Cause("key-unreadable", "error", "the file is there, but it cannot be read as a file", "ls -l FILE", _ISSUE),
+    Cause("key-unreadable", "error", "the file is there, but its component cannot read the file", "ls -l FILE", _ISSUE),
     Cause("encrypted-key", "error", "the private key wants a passphrase, and Kubernetes components have none to give",
           _KEY, _ISSUE),
     Cause("remote-alert", "error", "the peer refused this side's certificate; why is in the peer's log",
@@ -113,9 +113,9 @@ ROWS = (
           "ls -l FILE", "take the file away, once a control-plane host holds it"),
     Cause("serial-reused", "error", "another certificate of the same CA has the same serial number",
           "openssl x509 -noout -serial -issuer -in FILE", _ISSUE),
-    Cause("flags-mismatch", "error", "the kubelet's flags or configuration do not name the files that are there",
-          "systemctl cat kubelet; cat /var/lib/kubelet/config.yaml",
-          "kpki flags kubelet --node NODE --format systemd > DROP-IN"),
+    Cause("flags-mismatch", "error", "a component's flags do not name the files that are there, or the component "
+          "cannot read its configuration", "systemctl cat kubelet; cat /var/lib/kubelet/config.yaml",
+          "let the setting, in the file that says so, name the file that is there"),
     Cause("signing-bundle", "error", "the CA file that certificates are signed with holds more than one certificate: "
           "kube-controller-manager does not start", "grep -c BEGIN FILE",
           "kpki x509 -in FILE -out SIGNER, and --cluster-signing-cert-file=SIGNER"),
