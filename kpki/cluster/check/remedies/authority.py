@@ -17,7 +17,7 @@ from ...observed.inventory import Found, kubeconfig_of
 from ...rules.certificate import ca_fault, signer_of
 from ...rules.facts import Pair
 from ....kubernetes import reading
-from ....kubernetes.layouts import Place
+from ....kubernetes.layouts import Place, find_layout
 from ....kubernetes.profiles import find_profile
 from ....stages.der import UTF8
 from ....stages.keys import public_key_der
@@ -53,12 +53,13 @@ def authority_remedy(finding: Finding, place: Place, path: str, here: Situation)
             yield command("mkdir", "-p", here.at(folder))
         yield from _kept(path, here)
         yield from made
+    elif place in inventory.layout.node_places() and (
+            _untold(path, here) or place in find_layout(inventory.layout.name).node_places()):
+        yield from leaf_remedy(inventory.layout.kubelet.row, here)
     elif asked := [pair for pair in _asked(path, place, here) if not _untold(path, here)]:
         issuer = reading.issuer_text(asked[0].chain[-1])
         yield comment(f"put the certificate of CA {issuer} at {here.at(path)}: that CA signed {asked[0].path}, and no "
                       "file here holds the certificate")
-    elif place in inventory.layout.node_places() and _untold(path, here):
-        yield from leaf_remedy(inventory.layout.kubelet.row, here)
     elif not _untold(path, here):
         yield comment(f"put the CA at {here.at(path)} that signs those whom {_readers(path, here)} verifies: no file "
                       "here tells which")
