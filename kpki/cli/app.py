@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Annotated
 
 import typer
@@ -51,9 +52,20 @@ def _options(version: Annotated[bool, typer.Option(
     """The options of kpki itself."""
 
 
+def _asked(argv: Sequence[str]) -> typer.Typer:
+    """The application with the command alone that a line begins with: typer builds each anew, which takes a while.
+
+    With all of them for a line that begins otherwise, and for `help`, which tells of all.
+    """
+    name, asked = argv[0] if argv else "", copy(app)
+    asked.registered_commands = [one for one in app.registered_commands if one.name == name != "help"]
+    asked.registered_groups = [one for one in app.registered_groups if one.name == name]
+    return asked if asked.registered_commands or asked.registered_groups else app
+
+
 def run_app(argv: Sequence[str]) -> int:
     """Run one command; its exit status. A usage error is a message and 2."""
-    command = get_command(app)
+    command = get_command(_asked(argv))
     take_text_as_it_is(command)
     try:
         status = command(args=list(argv), standalone_mode=False, prog_name="kpki")

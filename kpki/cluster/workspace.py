@@ -4,10 +4,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .desired.rows import NODES_FOLDER, Wanted
 from .. import files
@@ -67,8 +67,7 @@ def looker_in(folder: str) -> Callable[[str], Found]:
     return looker(folder, partial(look_in, folder))
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """What a workspace tells of a node's files: its *cluster*, the CA's paths, and of a node that it knows the rest."""
 
     cluster: Cluster

@@ -5,7 +5,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kpki.errors import AccessError, FileError, RefusedError
 from kpki.files.disk import Path, disk, kind, staged_for
@@ -19,8 +19,7 @@ _KINDS: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFLNK: "link", stat.S_IF
 _LINKS = 40  # as the Linux kernel, path_resolution(7)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """What lies at a place in a tree."""
 
     path: str                   # as asked

@@ -1,14 +1,12 @@
 """The vocabulary of faults: what each one means, what to look at, and what mends it. The only list of them."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """One kind of fault: its *slug*, its *severity*, what it *means*, what to *look* at to see it by hand, and the
     *remedy*: commands with their placeholders in capitals, or in words where no command can do it."""
 

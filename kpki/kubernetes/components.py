@@ -9,8 +9,7 @@ https://kubernetes.io/docs/reference/command-line-tools-reference/
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..errors import InputError
 from .layouts import CONTROL_PLANE, ETCD, SIGNER, Layout, Place
@@ -19,8 +18,7 @@ from .profiles import SERVICE_ACCOUNTS, find_profile
 Part = Literal["certificate", "key", "kubeconfig"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
+class Flag(NamedTuple):
     """One start flag: its *name* without dashes, and in *meaning* what it is for.
 
     It names one file of the first of *rows* that the host holds, the *part* of its place; of several places the one
@@ -57,8 +55,7 @@ class Flag:
         return place.only == SIGNER if self.prefer == "signer" else not self.prefer or "" in place.holders
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
+class Component(NamedTuple):
     """A program of the cluster, its *flags*, and the *role* of the hosts that it runs on ("": every host).
 
     *settings* is what its configuration file says whatever the layout, fields as those of a flag; None where it has
@@ -66,8 +63,8 @@ class Component:
     """
 
     name: str
-    role: str = ""
     flags: tuple[Flag, ...]
+    role: str = ""
     settings: tuple[tuple[str, str | bool], ...] | None = None
     otherwise: str = ""
 

@@ -9,11 +9,10 @@ cmd/krel/templates/latest; kubespray roles/{etcd,kubernetes/node}/templates.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standard:
+class Standard(NamedTuple):
     """A *unit* that counts where no other file starts its *component* and all *marks* (paths) are there.
 
     A mark is another file than those that may be missing. With wildcards it must fit one file alone; `{stem}` is this

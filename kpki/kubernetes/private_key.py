@@ -5,8 +5,7 @@ cryptography reads other keys than Go: it takes explicit EC parameters, and refu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .go import private_keys
 from .go.der import GoError
@@ -22,14 +21,13 @@ _NUMBERS = 5    # of an RSA key of two primes
 _WEAK = re.compile("unknown elliptic curve|unknown algorithm|unknown private key|keys are insecure|uses no RSA keys")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyVerdict:
+class KeyVerdict(NamedTuple):
     """A private key as Go has loaded it, or the *cause* that no component can use it, and the *reason* in Go's words.
 
     The *key* is None if Go does not load it, and if Go loads what kpki cannot use (RSA of more than two primes).
     """
 
-    key: PrivateKeyTypes | None = field(repr=False)
+    key: PrivateKeyTypes | None
     cause: str | None = None
     reason: str = ""
 

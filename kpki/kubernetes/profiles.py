@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..errors import InputError
 
@@ -173,8 +173,7 @@ def check_address(text: str) -> str:
                          hint="an address like 10.0.0.21 or fd00::21, without a prefix length or port") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One node: its *name*, and the *addresses* and further *dns* names that its certificate is to carry."""
 
     name: str

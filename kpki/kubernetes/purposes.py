@@ -5,8 +5,7 @@ reads the CN of a serving certificate, and O counts only if authorization depend
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .profiles import MASTERS_GROUP
 from .settings import SIGNERS
@@ -17,12 +16,13 @@ Subject = Literal["any", "node", "bound", "administrator", "kubelet-client", "fr
 ADMINISTRATOR_GROUPS = (MASTERS_GROUP, "kubeadm:cluster-admins")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purpose:
+class Purpose(NamedTuple):
     """One purpose of a file."""
 
     name: str
     """The slug, as uses have it."""
+    source: str
+    """Where Kubernetes, or etcd, says so."""
     row: str = ""
     """The row of the profiles table that kpki issues for this purpose, "" if there is none."""
     usages: tuple[str, ...] = ()
@@ -39,8 +39,6 @@ class Purpose:
     """What authorization, or a flag, asks of CN and O."""
     cause: str = "unknown-authority"
     """The cause if another CA has signed the certificate."""
-    source: str
-    """Where Kubernetes, or etcd, says so."""
 
 
 _X509 = "https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates"

@@ -3,10 +3,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -33,16 +32,14 @@ _NAME_CONSTRAINTS = "2.5.29.30"
 _FEW = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """Who a certificate says its owner is: the *user* (CN) and the *groups* (every O)."""
 
     user: str
     groups: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """The subjectAltName: DNS names and addresses; None in its place where there is no such extension."""
 
     dns: tuple[str, ...] = ()

@@ -9,15 +9,14 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .words import Word
 
 Part = Literal["certificate", "key", "authority", "kubeconfig", "public-key"]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting that names a file: the flag's *name*, the *purpose* of the file and which *part* of it this is.
 
     *pair* is the name of the setting with the certificate that a key belongs to, of any other setting its own name.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .words import BLANKS, Word, expand, is_variable, split_words, written_words
 
@@ -25,16 +25,14 @@ _SPECIFIERS = {"%": "%", "H": "", "l": "", "m": "", "C": "/var/cache", "E": "/et
 _STARTS = ("ExecStart", "ExecStartPre")     # some units start a container in the second and follow its log in the first
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One command of a service: its *words*, and whether variables in them are *expanded*."""
 
     words: tuple[Word, ...]
     expanded: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """What the unit *name* says with its drop-ins: *commands* in the order in which they may start a component.
 
     *environment_files* are (path as written, whether it may be absent, the file that says so); *folder* is the

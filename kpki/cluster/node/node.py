@@ -140,7 +140,7 @@ def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, 
         wanted = _described(cluster, node, row, led) or wanted
     judged = judge_host(there, wanted, now=now, authorities=load_bundle(ca.bundle), server=server)
     if judged.key is not None and algorithm is not None and key_algorithm(judged.key) != algorithm:
-        judged = replace(judged, key=None)
+        judged = judged._replace(key=None)
     task = leaf_task(wanted, judged, there.look, renew=renew)
     if task.changes(wanted.place.kubeconfig) and wanted.kubeconfig and wanted.kubeconfig.server == _NO_SERVER:
         raise no_server(node.name)
@@ -179,7 +179,7 @@ def judge_host(there: Inventory, row: Row, *, now: datetime, authorities: Sequen
     kubeconfig = kubeconfig_of(there.found, row.place)
     led = named_kubeconfig(there, row.place, server) is not None if row.place.by_path else \
         kubeconfig is not None and server in (None, kubeconfig.server)
-    return replace(judged, kubeconfig_right=judged.kubeconfig_right and led)
+    return judged._replace(kubeconfig_right=judged.kubeconfig_right and led)
 
 
 def named_kubeconfig(there: Inventory, place: Place, server: str | None) -> files.File | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ...kubernetes.commands import PROGRAMS, Start, find_start, read_script
 from ...kubernetes.distributions import ARGUMENTS, CHILDREN, EMBEDDED_ETCD, OPENRC, SCRIPTS, STANDARDS
@@ -20,8 +20,7 @@ _WORTH = re.compile("kube|etcd|k3s|rke2|k0s|konnectivity")
 _PARENTS = {program for program, _ in CHILDREN}
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """A component's *start*, the file *source* behind it, and whether its flags are a program's own *default*.
 
     *user* runs it: a name or a number, "" if nothing says so.

@@ -154,7 +154,7 @@ class Plan:
         """Internal: what is to be done for the workspace itself: the CAs, the service accounts'
         pair, people's kubeconfigs."""
         tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
-        look, by, proved = _noting(self.look, unread), replace(self.context, shared=shared), proved or Proved()
+        look, by, proved = _noting(self.look, unread), self.context._replace(shared=shared), proved or Proved()
         for row in self.rows:
             if row.profile.kind == "leaf":
                 self._add(row, judge_among(row, look, by, proved), look, tasks, waiting)
@@ -215,8 +215,8 @@ class Plan:
 
     def _by(self, host: Host, shared: frozenset[bytes], *, warns: bool = False) -> RowContext:
         """What the rows of a host are judged by."""
-        return replace(self.context, shared=shared, warns=warns or self.renews,
-                       forbidden=() if host.roles else self.wanted.layout.authority_keys())
+        return self.context._replace(shared=shared, warns=warns or self.renews,
+                                     forbidden=() if host.roles else self.wanted.layout.authority_keys())
 
     def _add(self, row: Row, judged: Judged, look: Look, tasks: list[Task], waiting: list[Waiting]) -> None:
         if row.profile.kind == "leaf":
@@ -295,7 +295,7 @@ class Plan:
         seen, shared, again = survey(look, range(len(hosts)), authority_marks(self.context), processes)
         for number, one in zip(again, survey(partial(look, shared=shared), again, (), processes)[0]):
             seen[number] = one
-        by = replace(self.context, shared=shared, warns=True)
+        by = self.context._replace(shared=shared, warns=True)
         own = [finding for row in self.rows for finding in (
             judge_among(row, self.look, by, proved).findings if row.profile.kind == "leaf"
             else self._own_findings(row, self.look))]
@@ -312,7 +312,7 @@ class Plan:
                 counts: Callable[[Place], bool] = lambda place: True) -> list[tuple[Row, Judged]]:
         """The rows of a host, and what was found of each."""
         rows = [row for row in map(self._held, self.wanted.of_host(host)) if counts(row.place)]
-        by = replace(by, authority_paths={row.place.certificate: row.name for row in rows if row.profile.kind == "ca"})
+        by = by._replace(authority_paths={row.place.certificate: row.name for row in rows if row.profile.kind == "ca"})
         return [(row, judge_among(row, look, by, proved)) for row in rows]
 
     def _look_at(self, host: Host) -> Look:

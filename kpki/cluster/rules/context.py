@@ -2,9 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .certificate import ca_fault, signed_by_another, signer_of
 from .facts import Pair, TrustFile, pairs_of, signing_pairs_of, trust_files_of
@@ -28,8 +27,7 @@ _LAST_TENTH = 10    # of its certificate's life: the kubelet has rotated the cer
 _SIGNER_CAUSES = {"etcd-ca": "etcd-peer-cert", "front-proxy-ca": "front-proxy-ca"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeContext:
+class TreeContext(NamedTuple):
     """What the files of a host are judged by."""
 
     inventory: Inventory
@@ -101,8 +99,7 @@ def _given(given: Mapping[str, Sequence[Certificate]], files: Sequence[TrustFile
         reading.subject_text(one) for one in file.certificates}}, **given}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowContext:
+class RowContext(NamedTuple):
     """What the rows that are wanted of a host are judged by."""
 
     now: datetime
@@ -113,13 +110,13 @@ class RowContext:
     """Whether warnings are asked for."""
     exact: bool = False
     """Whether names and bundles are held against the description's, else only against what any such row must have."""
-    authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
+    authorities: Mapping[str, Sequence[Certificate]] = {}
     """The certificates that count, by the CA's row."""
-    signers: Mapping[str, Certificate] = field(default_factory=dict)
+    signers: Mapping[str, Certificate] = {}
     """Of the certificates that count those whose key signs, as far as that is known."""
     unmade: frozenset[str] = frozenset()
     """The CAs that are still to be made, so that nothing can be theirs."""
-    authority_paths: Mapping[str, str] = field(default_factory=dict)
+    authority_paths: Mapping[str, str] = {}
     """The tree's own CA files, which are judged by themselves, and their rows."""
     forbidden: Sequence[tuple[str, str]] = ()
     """The places, and rows, of the keys of CAs on a host that no role gives one."""

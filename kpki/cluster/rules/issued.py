@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..authority import key_fault
 from ..desired.rows import Row
+from ...kubernetes.layouts import Place
 from ...kubernetes.profiles import Profile, ca_values, leaf_values
 from ...stages import der, keys, signatures
 from ...stages.certificates import Values, issuer_of, subject_der
@@ -31,17 +32,22 @@ _EXPONENT = 65537
 # What leaves have in common that a CA has issued: itself, their row, the bits of their keys.
 Kind = tuple["Certificate", str, int]
 _MOST_KINDS = 1024
+# A kubeconfig of which nothing is any host's own: the row's place, the CA's path in it, the bytes.
+Named = tuple[Place, str, bytes]
+_MOST_NAMED = 16
 
 
 class Proved:
-    """The kinds of leaves of which one was judged in full, and nothing was wrong with it but its dates.
+    """What was judged in full for one host, and is right for all: the kinds of leaves, nothing of which but its dates
+    was wrong, and the kubeconfigs that name files by their paths.
 
-    Whoever looks at many hosts makes one and hands it on. At most _MOST_KINDS are kept: of more each leaf is judged in
-    full.
+    Whoever looks at many hosts by one context makes one and hands it on. At most _MOST_KINDS and _MOST_NAMED are kept:
+    what is more is judged in full.
     """
 
     def __init__(self) -> None:
         self._kinds = set[Kind]()
+        self._named = set[Named]()
 
     def __contains__(self, kind: Kind) -> bool:
         return kind in self._kinds
@@ -50,6 +56,15 @@ class Proved:
         """Remember a kind."""
         if len(self._kinds) < _MOST_KINDS:
             self._kinds.add(kind)
+
+    def knows(self, named: Named) -> bool:
+        """Whether that kubeconfig was judged, and nothing was wrong with it."""
+        return named in self._named
+
+    def add_named(self, named: Named) -> None:
+        """Remember a kubeconfig."""
+        if len(self._named) < _MOST_NAMED:
+            self._named.add(named)
 
 
 class _Signer(NamedTuple):
@@ -60,14 +75,15 @@ class _Signer(NamedTuple):
     identifier: bytes
 
 
-def is_as_issued(certificate: Certificate, row: Row, public_key: bytes, signer: Certificate) -> bool:
-    """Whether a certificate is what `authority.issue` writes for a row and a *public_key* (DER), signed by *signer*.
+def is_as_issued(certificate: Certificate, row: Row, key: PublicKeyTypes, public_key: bytes,
+                 signer: Certificate) -> bool:
+    """Whether a certificate is what `authority.issue` writes for a row and a *key*, signed by *signer*.
 
+    *public_key* is the key in DER, which who asks for several signers has at hand.
     Serial number (above 0) and dates are whatever they are. False where anything else differs, right or wrong.
     """
-    owner = certificate.public_key()
-    return not key_fault(owner) and _is_written(certificate, leaf_values(
-        row.profile, row.identity, rsa=isinstance(owner, rsa.RSAPublicKey)), public_key, _signer(signer))
+    return not key_fault(key) and _is_written(certificate, leaf_values(
+        row.profile, row.identity, rsa=isinstance(key, rsa.RSAPublicKey)), public_key, _signer(signer))
 
 
 @lru_cache(maxsize=16)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from .authorities import judge_authority, judge_service_accounts
 from .certificate import serial_reused
@@ -33,7 +32,7 @@ def judge(row: Row, look: Look, by: RowContext, proved: Proved | None = None) ->
         return pair
     config = judge_kubeconfig(row, look, by, proved)
     findings = tuple(dict.fromkeys(pair.findings + config.findings))
-    return replace(pair if place.certificate else config, findings=findings, kubeconfig_right=config.kubeconfig_right)
+    return (pair if place.certificate else config)._replace(findings=findings, kubeconfig_right=config.kubeconfig_right)
 
 
 def judge_among(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
@@ -45,10 +44,10 @@ def judge_among(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
     if mark in (by.shared if judged.own else {one for one, _ in authority_marks(by)}):
         path = place.key or f"{place.kubeconfig}#users/{row.kubeconfig.user_name if row.kubeconfig else ''}"
         fault = Finding("shared-key", path, row.name, "another host has the same private key")
-        return replace(judged, findings=(*judged.findings, fault), key=None)
+        return judged._replace(findings=(*judged.findings, fault), key=None)
     if judged.chain and serial_mark(judged.chain[0])[0] in by.shared:
         fault = serial_reused(place.certificate or place.kubeconfig, row.name, judged.chain[0])
-        return replace(judged, findings=(*judged.findings, fault), pair_right=False)
+        return judged._replace(findings=(*judged.findings, fault), pair_right=False)
     return judged
 
 

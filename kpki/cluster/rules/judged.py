@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..finding import Finding
 from ..observed.inventory import Found
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 Look = Callable[[str], Found]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What was found of a row, and what is wrong with it.
 
     *key* and *chain* are what the pair's files (or the kubeconfig that embeds it) hold, where they can be read;
@@ -26,7 +24,7 @@ class Judged:
     """
 
     findings: tuple[Finding, ...] = ()
-    key: PrivateKeyTypes | None = field(default=None, repr=False)
+    key: PrivateKeyTypes | None = None
     public_key: bytes = b""
     chain: tuple[Certificate, ...] = ()
     pair_right: bool = False

@@ -114,9 +114,11 @@ def judge_kubeconfig(row: Row, look: Look, by: RowContext, proved: Proved) -> Ju
     """The kubeconfig of a row: it can be read, leads to this cluster, trusts its CA, and a pair of its own is right."""
     path = row.place.kubeconfig
     found = look(path)
-    kubeconfig, finding = _as_written(found.data or b"", row, by), None
-    if kubeconfig is None:
-        kubeconfig, finding = _read(found, row.name)
+    named = row.place, by.authority_path("ca"), found.data or b""
+    if proved.knows(named):
+        return Judged(pair_right=True, kubeconfig_right=True)
+    written = _as_written(found.data or b"", row, by)
+    kubeconfig, finding = (written, None) if written else _read(found, row.name)
     if kubeconfig is None:
         return Judged((finding,) if finding else ())
     user, cluster = f"{path}#users/{kubeconfig.user_name}", f"{path}#clusters/{kubeconfig.cluster_name}"
@@ -130,8 +132,8 @@ def judge_kubeconfig(row: Row, look: Look, by: RowContext, proved: Proved) -> Ju
         return look(named_path(path, material.path or "")) if material.data is None else Found(where, material.data, 0)
 
     judged, pair = Judged(pair_right=True), (kubeconfig.certificate, kubeconfig.key)
-    named = {named_path(path, material.path) if material.path else user for material in pair}
-    if kubeconfig.certificate != _NOTHING and named - {row.place.certificate, row.place.key}:
+    paths = {named_path(path, material.path) if material.path else user for material in pair}
+    if kubeconfig.certificate != _NOTHING and paths - {row.place.certificate, row.place.key}:
         judged = judge_pair(row, taken(pair[0], user), taken(pair[1], user), by, proved)
     authority = taken(kubeconfig.authority, cluster)
     findings = [*judged.findings, *_astray(kubeconfig, path, row.name, by.servers,
@@ -141,7 +143,9 @@ def judge_kubeconfig(row: Row, look: Look, by: RowContext, proved: Proved) -> Ju
     if kubeconfig.key.data is not None or kubeconfig.token:
         findings += exposed(found, row.name, "the token in it" if kubeconfig.token else "the key in it")
     right = not any(fault.severity == "error" and fault.cause != "key-exposed" for fault in findings)
-    return replace(judged, findings=tuple(findings), kubeconfig_right=right)
+    if written and row.place.by_path and authority.path in by.authority_paths and not findings:
+        proved.add_named(named)
+    return judged._replace(findings=tuple(findings), kubeconfig_right=right)
 
 
 def _as_written(data: bytes, row: Row, by: RowContext) -> Kubeconfig | None:

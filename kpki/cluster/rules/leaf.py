@@ -73,16 +73,18 @@ _PASSING = DATES | {"key-exposed"}
 
 def _as_issued(found: Found, key: PrivateKeyTypes, row: Row, by: RowContext) -> _Issued | None:
     """The certificate of a file, where it is just what kpki issues for that key, and in its time; else None."""
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
+        return None
     if (block := pem.only_block(found.data or b"")) is None or block.label != "CERTIFICATE":
         return None
     try:
         leaf = pem.load_certificate(block.der, encoding="DER")
         if not leaf.not_valid_before_utc <= by.now <= leaf.not_valid_after_utc:
             return None
-        public_key = keys.public_key_der(key)
-        signer = next((one for one in by.trusted(row.profile.signer) if is_as_issued(leaf, row, public_key, one)), None)
+        owner = key.public_key()
+        public_key = keys.public_key_der(owner)
+        signer = next((one for one in by.trusted(row.profile.signer)
+                       if is_as_issued(leaf, row, owner, public_key, one)), None)
     except ValueError:
         return None     # whatever cannot be read of it: who reads it in full says so
-    if signer is None or not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
-        return None
-    return _Issued(leaf, public_key, signer, (signer, row.name, key.key_size))
+    return None if signer is None else _Issued(leaf, public_key, signer, (signer, row.name, key.key_size))

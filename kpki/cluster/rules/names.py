@@ -5,8 +5,8 @@ import ipaddress
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+from typing import NamedTuple
 
 from .certificate import node_fault
 from .facts import Pair, kubeconfigs_of
@@ -26,8 +26,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _ANYWHERE = ("", "0.0.0.0", "::")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """How a host is called, and where its components reach servers."""
 
     node: str

@@ -592,3 +592,21 @@ def test_another_algorithm_in_the_description_changes_no_key_that_works(disk: Di
     assert steps(disk.plan()) == []
     key = pem.load_key(disk.files[f"nodes/cp-1/{PKI}/apiserver.key"].data)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
+
+
+@pytest.mark.parametrize("change", ["nothing", "server", "authority", "file"])
+def test_a_kubeconfig_that_is_right_for_one_host_says_nothing_of_another(change: str) -> None:
+    """Kubeconfigs that name files are alike on all workers: of these one that is changed, or gone, is found all the
+    same."""
+    disk = Disk(load_cluster(TEXT.replace("nodes:", "layout: ssl\nnodes:")))
+    disk.apply(disk.plan())
+    path = "etc/kubernetes/worker-kubeconfig.yaml"
+    file = disk.files[f"nodes/w-2/{path}"]
+    assert file.data == disk.files[f"nodes/w-1/{path}"].data
+    old, new = {"server": (b"10.0.0.10", b"10.9.9.9"), "authority": (b"/ca.pem", b"/xx.pem")}.get(change, (b"", b""))
+    disk.files[f"nodes/w-2/{path}"] = replace(file, data=file.data.replace(old, new) if old else file.data)
+    if change == "file":
+        del disk.files[f"nodes/w-2/{path}"]
+    found = [(one.host, one.path.partition("#")[0]) for one in disk.plan().findings()]
+    wrong = "etc/kubernetes/ssl/xx.pem" if change == "authority" else path
+    assert found == ([] if change == "nothing" else [("w-2", wrong)])

@@ -1,6 +1,7 @@
 """A leaf is just what kpki issues, or it is not: the short way to a judgement, never another judgement."""
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -13,7 +14,7 @@ from kpki.cluster.desired.rows import Row, wanted_rows
 from kpki.cluster.rules import issued
 from kpki.cluster.rules.context import RowContext
 from kpki.cluster.rules.facts import Pair
-from kpki.cluster.rules.issued import Proved, is_as_issued, is_as_made
+from kpki.cluster.rules.issued import Proved, is_as_issued as is_issued, is_as_made
 from kpki.cluster.rules.pair import certificate_faults, pair_findings
 from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
 from kpki.stages import der
@@ -38,6 +39,11 @@ def ca() -> Authority:
 
 def leaf(ca: Authority, row: Row, key: bytes, now: datetime = NOW) -> Certificate:
     return issue(ca, row.profile, row.identity, key, validity=YEAR, now=now, warnings=[])
+
+
+def is_as_issued(certificate: Certificate, row: Row, key: bytes, signer: Certificate) -> bool:
+    """The judgement for a public key in DER."""
+    return is_issued(certificate, row, pem.load_public_key(key, encoding="DER"), key, signer)
 
 
 @pytest.mark.parametrize("algorithm", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
@@ -125,6 +131,18 @@ def test_what_is_proved_is_bounded(ca: Authority, monkeypatch: pytest.MonkeyPatc
         proved.add(kind)
     assert [kind in proved for kind in kinds] == [True, True, False]
     assert kinds[0] not in Proved()
+
+
+def test_what_is_known_of_kubeconfigs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kubeconfig that was added is known by its place, the CA's path and its bytes; of more than so many none is."""
+    monkeypatch.setattr(issued, "_MOST_NAMED", 2)
+    proved, right = Proved(), (ROW.place, "ca.pem", b"right")
+    assert not proved.knows(right)
+    for named in (right, (ROW.place, "ca.pem", b"other"), (ROW.place, "ca.pem", b"third")):
+        proved.add_named(named)
+    others = [(replace(ROW.place, kubeconfig="x"), "ca.pem", b"right"), (ROW.place, "x", b"right"),
+              (ROW.place, "ca.pem", b"third")]
+    assert proved.knows(right) and not any(map(proved.knows, others))
 
 
 @pytest.mark.parametrize("change", ["nothing", "more", "fewer", "exponent", "sha1", "signature"])
