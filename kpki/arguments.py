@@ -1,6 +1,6 @@
-"""What a caller of the library may give: values of the types that a signature says, and times with a zone.
+"""Checks of arguments: each value has the type of its annotation, and each time has a zone.
 
-The rooms trust each other; the library's front door and the methods of its nouns do not trust their callers.
+Public functions and methods check their arguments; the package's own modules trust each other.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 def checked(function: Callable[Given, Result]) -> Callable[Given, Result]:
-    """*function*, with every argument checked before the call (see `check_arguments`)."""
+    """*function*, which now checks every argument before the call (see `check_arguments`)."""
     parameters = signature(function)
 
     @wraps(function)
@@ -31,24 +31,27 @@ def checked(function: Callable[Given, Result]) -> Callable[Given, Result]:
 
 
 def check_arguments(annotated: Callable[..., object], values: Mapping[str, object]) -> None:
-    """Hold *values* against the annotations of a function or a class.
+    """Compare *values* with the annotations of a function or a class.
 
-    Raises TypeError with the name of a value of another type, InputError for a datetime without a zone.
+    Raises TypeError, which names the parameter, for a value of another type. Raises InputError for
+    a datetime without a zone.
     """
     hints = resolved(annotated)
     for name, value in values.items():
         if name in hints and not _is_a(value, hints[name]):
-            raise TypeError(f"{name} is {_article(type(value).__name__)}, expected {described(hints[name])}")
+            raise TypeError(
+                f"{name} is {_article(type(value).__name__)}, expected {described(hints[name])}")
         if isinstance(value, datetime) and value.utcoffset() is None:
-            raise InputError(f"{name} is a time without a zone: {value}",
-                             hint="datetime(2026, 1, 31, tzinfo=timezone.utc), or datetime.now(timezone.utc)")
+            raise InputError(
+                f"{name} is a time without a zone: {value}",
+                hint="datetime(2026, 1, 31, tzinfo=timezone.utc), or datetime.now(timezone.utc)")
 
 
 @cache
 def resolved(annotated: Callable[..., object]) -> dict[str, Any]:
     """The annotations of a function or class as types.
 
-    Of the names that a module imports for type checkers alone, cryptography's and the library's public ones are known.
+    Names that only type checkers load are known if they are cryptography's or public in kpki.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import types
@@ -66,10 +69,10 @@ def resolved(annotated: Callable[..., object]) -> dict[str, Any]:
 
 
 def _is_a(value: object, hint: Any) -> bool:
-    """Whether a value is of a type; of lists and tuples also the items. What cannot be told passes."""
+    """Whether a value, or each item of a list, has a type; types that cannot be checked pass."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return any(_is_a(value, one) for one in inner)
+        return any(_is_a(value, member) for member in inner)
     if hint is Any or isinstance(hint, TypeVar):
         return True
     if origin is Literal:
@@ -77,9 +80,9 @@ def _is_a(value: object, hint: Any) -> bool:
     if hint is None or hint is type(None):
         return value is None
     kind = origin or hint
-    if kind is int and isinstance(value, bool) or not isinstance(value, kind):
+    if (kind is int and isinstance(value, bool)) or not isinstance(value, kind):
         return False
-    if isinstance(value, str | bytes):      # a text is a sequence of texts, and never meant as such
+    if isinstance(value, str | bytes):      # a str is a sequence of str, and no caller means that
         return kind in (str, bytes)
     if isinstance(value, list | tuple) and inner and kind is not tuple:
         return all(_is_a(item, inner[0]) for item in value)
@@ -87,26 +90,28 @@ def _is_a(value: object, hint: Any) -> bool:
 
 
 def described(hint: Any) -> str:
-    """A type as people write it: `str | None`, `Sequence[str]`, `Certificate`; a key of any kind is one word."""
+    """A type as people write it: `str | None`, `Sequence[str]`, `Certificate`."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return " | ".join(_once(_key_words(inner)))
     if origin is Literal:
-        return " | ".join(repr(one) for one in inner)
+        return " | ".join(map(repr, inner))
     if isinstance(hint, list):
         return f"[{', '.join(map(described, hint))}]"
     if origin is not None:
-        return f"{origin.__name__}[{', '.join('...' if one is ... else described(one) for one in inner)}]"
+        members = ("..." if member is ... else described(member) for member in inner)
+        return f"{origin.__name__}[{', '.join(members)}]"
     return "None" if hint in (None, type(None)) else getattr(hint, "__name__", str(hint))
 
 
 def _key_words(kinds: Sequence[Any]) -> list[str]:
-    """The names of types, with cryptography's unions of key classes as the names that cryptography gives them."""
+    """The names of types; a union of cryptography's key classes has cryptography's own name."""
     words = []
     for kind in kinds:
         name = getattr(kind, "__name__", "")
         half = next((half for half in ("Private", "Public") if name.endswith(f"{half}Key")), "")
-        words.append(f"{half}KeyTypes" if half and kind.__module__.startswith("cryptography") else described(kind))
+        is_key = half and kind.__module__.startswith("cryptography")
+        words.append(f"{half}KeyTypes" if is_key else described(kind))
     return words
 
 

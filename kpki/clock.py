@@ -1,9 +1,9 @@
-"""The only room that reads the clock, for callers that give no `now`."""
+"""The only module that reads the clock, for callers that give no `now`."""
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
     """The present moment, in UTC."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)

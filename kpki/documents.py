@@ -1,8 +1,8 @@
-"""YAML text → plain documents, each able to say on which line a field stands.
+"""YAML text → plain documents, which know the line of each field.
 
-The values are built from libyaml's events: a tenth of the memory that nodes with marks would take, and no recursion,
-so that no depth of nesting and no alias of aliases costs more than its own text. Lines are looked for once something
-is wrong, by reading the text again.
+The reader builds values from libyaml's events, without recursion. Nodes with marks would use ten
+times the memory. So deep nesting and aliases of aliases cost no more than their own text. Line
+numbers are computed only for an error: the reader then reads the text again.
 """
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ Path = tuple[str | int, ...]
 Lines = dict[tuple[int, str | int | None], int]     # (id of a container, key or index in it) → line
 
 DEEPEST = 64
-MOST_ALIASED = 100_000      # values that aliases may stand for: "a billion laughs" is a text of a few hundred bytes
-MOST_EVENTS = 200_000       # of libyaml's: 5,000 nodes, the most of a cluster, take a quarter of them
+# The most values that aliases may stand for: "a billion laughs" is a text of a few hundred bytes.
+MOST_ALIASED = 100_000
+# The most events of libyaml: a cluster of 5,000 nodes, the most that Kubernetes supports, needs a
+# quarter of them.
+MOST_EVENTS = 200_000
 _WORDS: dict[str, bool | None] = {
-    **{word: None for word in ("", "~", "null", "Null", "NULL")},
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **{form: value for word, value in (("true", True), ("yes", True), ("on", True),
                                        ("false", False), ("no", False), ("off", False))
        for form in (word, word.capitalize(), word.upper())}}
@@ -34,19 +37,23 @@ _CONTAINER_TAGS = frozenset({None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a text: its plain *value* (dict, list, str, int, float, bool, None), its *number* from 0."""
+    """One document of a YAML text."""
 
     value: Any
+    """Plain data: dict, list, str, int, float, bool or None."""
     number: int
+    """The document's index in the text, from 0; empty documents count."""
     source: bytes = field(repr=False)
+    """The whole text."""
 
     def line_of(self, path: Sequence[str | int]) -> int:
-        """The line, from 1, on which the field at *path* stands, or the nearest field round it that there is."""
+        """The line, from 1, of the field at *path*, or of the nearest existing field around it."""
         lines: Lines = {}
-        for number, value in enumerate(_values(self.source, lines)):
-            if number == self.number:
-                break
+        values = _values(self.source, lines)
+        for _ in range(self.number):
+            next(values)
             lines.clear()
+        value = next(values)
         line = lines[id(None), None]
         for step in path:
             if (id(value), step) not in lines:
@@ -56,24 +63,26 @@ class Document:
 
 
 def load_documents(text: str | bytes) -> list[Document]:
-    """The documents of a YAML text (UTF-8); empty ones are left out.
+    """The documents of a YAML text (UTF-8) without the empty documents.
 
-    Plain scalars are what YAML 1.1 takes them for, as kubeadm's reader does, but for dates and sexagesimals, which stay
-    text. Raises ConfigurationError, with line and column, for text that is no YAML and for a key that is there twice.
-    So it does for nesting over DEEPEST, aliases for over MOST_ALIASED values, and more than MOST_EVENTS. A tag may ask
-    for plain data alone.
+    Plain scalars are read by YAML 1.1, as in kubeadm, except that dates and sexagesimals stay text.
+    Raises ConfigurationError, with line and column, for text that is no YAML, a key that is given
+    twice, a tag for anything but plain data, and for a text over a bound: DEEPEST, MOST_ALIASED or
+    MOST_EVENTS.
     """
     try:
         source = text.encode() if isinstance(text, str) else text
     except UnicodeEncodeError as error:
         line = error.object.count("\n", 0, error.start) + 1
-        raise ConfigurationError(f"line {line}: not a YAML document: it holds half a surrogate pair",
-                                 line=line) from None
-    return [Document(value, number, source) for number, value in enumerate(_values(source)) if value is not None]
+        raise ConfigurationError(
+            f"line {line}: not a YAML document: the text holds half a surrogate pair",
+            line=line) from None
+    return [Document(value, number, source)
+            for number, value in enumerate(_values(source)) if value is not None]
 
 
 def load_first(data: bytes) -> Any:
-    """The value of the first document of YAML or JSON; None where it is neither, or empty."""
+    """The value of the first document of YAML or JSON; None for other text and an empty text."""
     if data.lstrip().startswith(b"{"):      # JSON may hold tabs, which YAML forbids
         import json
         try:
@@ -87,9 +96,9 @@ def load_first(data: bytes) -> Any:
 
 
 def path_text(path: Sequence[str | int]) -> str:
-    """A path for people: `nodes[2].addresses[0]`."""
-    parts = (f"[{step}]" if isinstance(step, int) else f".{step if _PLAIN_KEY.fullmatch(step) else repr(step[:60])}"
-             for step in path)
+    """A path as messages write it: `nodes[2].addresses[0]`."""
+    parts = (f"[{step}]" if isinstance(step, int) else
+             f".{step if _PLAIN_KEY.fullmatch(step) else repr(step[:60])}" for step in path)
     return "".join(parts).removeprefix(".")
 
 
@@ -107,7 +116,7 @@ def _events(source: bytes) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise _not_yaml(error.problem or error.context or "it cannot be read", line, column) from None
+        raise _not_yaml(error.problem or error.context or "unreadable text", line, column) from None
     except yaml.reader.ReaderError as error:
         before = source[:error.position]
         raise _not_yaml(error.reason, before.count(b"\n") + 1,
@@ -115,19 +124,22 @@ def _events(source: bytes) -> Iterator[Any]:
                         hint="a description is plain text in UTF-8") from None
     except (ValueError, OverflowError):
         # PyYAML's own parser, without libyaml, lets chr() complain about "\U7fffffff".
-        raise ConfigurationError("not a YAML document: an escape in it stands for no character") from None
+        raise ConfigurationError("not a YAML document: an escape stands for no character") from None
 
 
-def _not_yaml(problem: str, line: int, column: int, *, hint: str | None = None) -> ConfigurationError:
+def _not_yaml(problem: str, line: int, column: int, *,
+              hint: str | None = None) -> ConfigurationError:
     place = f"line {line}, column {column}: " if line else ""
     return ConfigurationError(f"{place}not a YAML document: {problem}", line=line, hint=hint or (
-        "lines are indented with blanks, no tabs; text with brackets, braces, ': ' or ' #' in it stands in quotes"))
+        "indent lines with blanks, not tabs; "
+        "put text with brackets, braces, ': ' or ' #' in quotes"))
 
 
 def _values(source: bytes, lines: Lines | None = None) -> Iterator[Any]:
-    """Each document's plain value; *lines*, where given, gets the line of each of its fields and items.
+    """Each document's plain value; *lines*, if given, receives the line of each field and item.
 
-    An open container on the stack is (value, key that waits for its value, anchor, count so far).
+    The stack holds open containers: (value, key that waits for its value, anchor, count of values
+    so far).
     """
     import yaml
     scalar, alias = yaml.ScalarEvent, yaml.AliasEvent
@@ -152,18 +164,20 @@ def _values(source: bytes, lines: Lines | None = None) -> Iterator[Any]:
             if container.__class__ is dict and key is None:
                 key = str(event.value)
                 if key in container:
-                    raise _fault(event, stack, container, key, "is there twice")
+                    raise _fault(event, stack, container, key, "given twice")
                 continue
             value, weight = _scalar(event), 1
             if event.anchor:
                 anchors[event.anchor] = value, 1
         elif kind is mapping or kind is sequence:
             if container.__class__ is dict and key is None:
-                raise _fault(event, stack, container, None, "a key is text, not a mapping or a list")
+                raise _fault(event, stack, container, None,
+                             "a key must be text, not a mapping or a list")
             if len(stack) == DEEPEST:
                 raise _fault(event, (), None, None, f"nested more than {DEEPEST} deep")
             if event.tag not in _CONTAINER_TAGS:
-                raise _fault(event, stack, container, key, f"the tag {event.tag[:60]} is not plain data")
+                raise _fault(event, stack, container, key,
+                             f"the tag {event.tag[:60]} is not plain data")
             stack.append((container, key, anchor, start))
             container, key, anchor, start = {} if kind is mapping else [], None, event.anchor, count
             continue
@@ -175,13 +189,15 @@ def _values(source: bytes, lines: Lines | None = None) -> Iterator[Any]:
             count -= weight - 1
         elif kind is alias:
             if event.anchor not in anchors:
-                raise _fault(event, stack, container, key, f"there is no anchor {event.anchor[:60]} before this alias")
+                raise _fault(event, stack, container, key,
+                             f"no anchor {event.anchor[:60]} before this alias")
             if container.__class__ is dict and key is None:
-                raise _fault(event, stack, container, None, "a key is text, not an alias")
+                raise _fault(event, stack, container, None, "a key must be text, not an alias")
             value, weight = anchors[event.anchor]
             aliased += weight
             if aliased > MOST_ALIASED:
-                raise _fault(event, stack, container, key, f"aliases stand for more than {MOST_ALIASED} values")
+                raise _fault(event, stack, container, key,
+                             f"aliases stand for more than {MOST_ALIASED} values")
         else:
             if kind is yaml.DocumentStartEvent:
                 anchors.clear()
@@ -211,12 +227,13 @@ def _scalar(event: Any) -> str | int | float | bool | None:
     return text
 
 
-def _fault(event: Any, stack: Sequence[tuple[Any, str | None, str | None, int]], container: Any, key: str | None,
-           fact: str) -> ConfigurationError:
-    """An error at an event, with the path of the open containers: each one's waiting key, or the index it is at."""
+def _fault(event: Any, stack: Sequence[tuple[Any, str | None, str | None, int]], container: Any,
+           key: str | None, fact: str) -> ConfigurationError:
+    """An error at an event, with the path to it: each open container's current key or index."""
     line = event.start_mark.line + 1
     path: Path = tuple(len(inner) if isinstance(inner, list) else str(waiting)
-                       for inner, waiting in [*((one[0], one[1]) for one in stack), (container, key)]
+                       for inner, waiting in [*(entry[:2] for entry in stack), (container, key)]
                        if isinstance(inner, list) or waiting is not None)
     where = f"{path_text(path)}: " if path else ""
-    return ConfigurationError(f"line {line}, column {event.start_mark.column + 1}: {where}{fact}", line=line)
+    return ConfigurationError(f"line {line}, column {event.start_mark.column + 1}: {where}{fact}",
+                              line=line)

@@ -1,16 +1,16 @@
 """The exception tree of kpki.
 
-KpkiError                  the one base, never raised itself
-├── InputError             bytes, text or an argument that cannot be taken (also a ValueError)
-│   └── ConfigurationError a line of an openssl configuration file
-├── FileError              the disk said no: missing, unreadable, unwritable, full, locked
-│   └── AccessError        this user may not read, list or write the file or folder; that is no fault of the file
-├── RefusedError           understood, and the answer is no: another node's files, a request against policy
-└── UnsupportedError       openssl can do it, kpki does not
+    KpkiError                  the base of all, never raised itself
+    ├── InputError             unusable bytes, text or argument (also a ValueError)
+    │   └── ConfigurationError a line of a configuration or description
+    ├── FileError              a file is missing, unreadable, unwritable or locked, the disk is full
+    │   └── AccessError        this user may not read, list or write the file or folder
+    ├── RefusedError           a well-formed request that policy forbids: another node's files
+    └── UnsupportedError       openssl does this, kpki does not
 
-A message names the file where one is known, then the fact, in lower case and without a full stop; *hint* is the next
-step for the person who reads it, and `str(error)` has both. A caller that knows more (the file's name) adds it with
-`about`.
+A message names the file, if known, then the fact, in lower case and without a full stop.
+The hint is the reader's next step, and `str(error)` has both.
+A caller that knows the file's name adds the name with `about`.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 
 
 class KpkiError(Exception):
-    """Base of everything that kpki raises on purpose; *hint* says what to do next, or is None."""
+    """Base of every exception that kpki raises on purpose; *hint* is the next step, or None."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -31,11 +31,11 @@ class KpkiError(Exception):
 
 
 class InputError(KpkiError, ValueError):
-    """The bytes, text or argument given cannot be read as what they should be."""
+    """Bytes, text or an argument do not have the form that the function needs."""
 
 
 class ConfigurationError(InputError):
-    """A line of a configuration cannot be read; *line* counts from 1, 0 where no line is to blame."""
+    """A configuration cannot be read; *line* counts from 1, and is 0 if no line is at fault."""
 
     def __init__(self, message: str, *, line: int = 0, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -47,7 +47,7 @@ class FileError(KpkiError):
 
 
 class AccessError(FileError):
-    """The caller may not read, list or write the file or folder *path* (EACCES, EPERM); root or its owner may."""
+    """This user may not read, list or write the file or folder *path* (EACCES, EPERM)."""
 
     def __init__(self, message: str, *, hint: str | None = None, path: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -55,16 +55,16 @@ class AccessError(FileError):
 
 
 class RefusedError(KpkiError):
-    """The input is well-formed, and kpki says no to it."""
+    """The input is well-formed, and kpki refuses the request."""
 
 
 class UnsupportedError(KpkiError):
-    """openssl has this, kpki does not; the hint names what to use instead."""
+    """openssl has this feature, kpki does not; the hint names the alternative."""
 
 
 @contextmanager
 def about(subject: str) -> Iterator[None]:
-    """Put `subject: ` before the message of any KpkiError raised inside the block (usually a file's name)."""
+    """Put `subject: `, usually a file's name, before the message of a KpkiError of the block."""
     try:
         yield
     except KpkiError as error:

@@ -1,11 +1,12 @@
-"""The only room that touches the disk: reading, writing, whole trees at once, looking, locking, archives.
+"""The only room that touches the disk: files, whole trees, locks and archives.
 
-Every name loads its module on first use (PEP 562), so that a command pays for what it does. An OSError never leaves
-this room: it becomes a FileError that names the path, an AccessError if permission is what is missing.
+Every name loads its module on first use (PEP 562), so that a command loads only what it needs. An
+OSError never leaves this room: it becomes a FileError that names the path, or an AccessError if
+permission is missing.
 """
 from __future__ import annotations
 
-TYPE_CHECKING = False  # the name type checkers know; `typing` itself would cost more than the rest of this module
+TYPE_CHECKING = False  # type checkers know this name; `typing` takes longer than this whole module
 if TYPE_CHECKING:
     from kpki.files.archive import pack, unpack
     from kpki.files.disk import staged_for
@@ -13,15 +14,19 @@ if TYPE_CHECKING:
     from kpki.files.looking import Entry, look, look_at, names, resolve, walk
     from kpki.files.output import stand_in_streams, write_output
     from kpki.files.reading import LIMIT, read, read_if_file
-    from kpki.files.tree import File, free_run, replace_tree, sweep
+    from kpki.files.sweeping import sweep
+    from kpki.files.tree import File, free_run, replace_tree
 
-__all__ = ["LIMIT", "Entry", "File", "free_run", "lock", "look", "look_at", "names", "pack", "read", "read_if_file",
-           "replace_tree", "resolve", "staged_for", "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
+__all__ = [
+    "LIMIT", "Entry", "File", "free_run", "lock", "look", "look_at", "names", "pack", "read",
+    "read_if_file", "replace_tree", "resolve", "staged_for", "stand_in_streams", "sweep", "unpack",
+    "walk", "write_output"]
 
 _ROOMS = {
     "LIMIT": "reading", "read": "reading", "read_if_file": "reading",
     "stand_in_streams": "output", "write_output": "output",
-    "File": "tree", "free_run": "tree", "replace_tree": "tree", "sweep": "tree",
+    "File": "tree", "free_run": "tree", "replace_tree": "tree",
+    "sweep": "sweeping",
     "Entry": "looking", "look": "looking", "look_at": "looking", "names": "looking",
     "resolve": "looking", "walk": "looking",
     "lock": "locking",
@@ -30,8 +35,8 @@ _ROOMS = {
 }
 
 
-if not TYPE_CHECKING:       # a type checker that sees it takes every name for one of this module's
-    def __getattr__(name):
+if not TYPE_CHECKING:       # with __getattr__ a type checker would accept every name
+    def __getattr__(name: str) -> object:
         """Load the module that defines *name*; raises AttributeError for any other name."""
         if name not in _ROOMS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,15 +1,17 @@
-"""Files to one plain tar and back; no disk.
+"""Files ↔ the bytes of a plain tar, without the disk.
 
-Both ways go header by header through `tarfile.TarInfo`, not through `TarFile`: that takes a broken header for the end
-of the archive, follows sparse and pax records, and has looped on negative sizes (CVE-2025-8194).
+`tarfile.TarInfo` reads and writes each header. `TarFile` is not used: it takes a broken header for
+the end of the archive, follows sparse and pax records, and has looped on negative sizes
+(CVE-2025-8194).
 """
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
 from kpki.errors import InputError
+from kpki.files.disk import check_relative
 from kpki.files.reading import LIMIT
-from kpki.files.tree import File, check_relative
+from kpki.files.tree import File
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,15 +20,17 @@ if TYPE_CHECKING:
 
 _BLOCK = 512
 _TEXT = ("utf-8", "surrogateescape")
-_KINDS = {b"1": "hard link", b"2": "symbolic link", b"3": "character device", b"4": "block device", b"6": "FIFO",
-          b"S": "sparse file", b"x": "pax header", b"g": "pax header", b"K": "link name"}
+_KINDS = {
+    b"1": "hard link", b"2": "symbolic link", b"3": "character device", b"4": "block device",
+    b"6": "FIFO", b"S": "sparse file", b"x": "pax header", b"g": "pax header", b"K": "link name"}
 
 
 def pack(files: Sequence[File], *, now: datetime, prefix: str) -> bytes:
-    """One GNU tar of *files*, each under the folder *prefix* ("" for none), with the modes they have.
+    """One GNU tar of *files* with their modes, each under the folder *prefix* ("" for none).
 
-    All belongs to root (0:0), folders are 0755, every time is *now*: the same files give the same bytes.
-    Raises InputError: a prefix that is no single name, a path given twice, a symbolic link.
+    All members belong to root (0:0), folders are 0755, every time is *now*: the same files give the
+    same bytes.
+    Raises InputError for a prefix that is no single name, a path given twice, or a symbolic link.
     """
     import tarfile
     if prefix:
@@ -39,7 +43,8 @@ def pack(files: Sequence[File], *, now: datetime, prefix: str) -> bytes:
     def add(name: str, mode: int, data: bytes | None) -> None:
         info = tarfile.TarInfo(name)
         info.mode, info.mtime, info.uname, info.gname = mode, int(now.timestamp()), "root", "root"
-        info.type, info.size = (tarfile.DIRTYPE, 0) if data is None else (tarfile.REGTYPE, len(data))
+        info.type = tarfile.DIRTYPE if data is None else tarfile.REGTYPE
+        info.size = len(data or b"")
         parts.append(info.tobuf(tarfile.GNU_FORMAT, *_TEXT))
         if data:
             parts.append(data + b"\0" * (-len(data) % _BLOCK))
@@ -60,11 +65,12 @@ def pack(files: Sequence[File], *, now: datetime, prefix: str) -> bytes:
 
 
 def unpack(data: bytes, *, expected: Collection[str]) -> list[File]:
-    """The regular files of a plain tar, in its order; *expected* are the only paths that they may have.
+    """The regular files of a plain tar, in the archive's order; *expected* are the valid paths.
 
-    All of them may lie under one further folder, as `pack` puts them. Folders are passed over.
-    Raises InputError, naming the member: a link, device or other kind, an absolute path or one with `..`, one that is
-    not expected or comes twice, one over LIMIT; and for bytes that are no plain tar, cut off or damaged.
+    All files may lie under one further folder, as `pack` puts them. Folder members are skipped.
+    Raises InputError, which names the member, for a link, a device or another kind, an absolute
+    path, a `..`, a path that is not expected or comes twice, and a file over LIMIT.
+    Raises InputError for bytes that are no plain tar, cut off or damaged.
     """
     members: dict[str, TarInfo] = {}
     contents: dict[str, bytes] = {}
@@ -76,7 +82,8 @@ def unpack(data: bytes, *, expected: Collection[str]) -> list[File]:
             continue
         check_relative(name)
         if not member.isreg() or member.type in _KINDS:
-            raise InputError(f"{name}: a {_KINDS.get(member.type, 'member of unknown kind')}, not a regular file",
+            what = _KINDS.get(member.type, "member of unknown kind")
+            raise InputError(f"{name}: a {what}, not a regular file",
                              hint="make the archive of regular files alone: tar --format=ustar")
         if name in members:
             raise InputError(f"{name}: twice in the archive")
@@ -84,23 +91,25 @@ def unpack(data: bytes, *, expected: Collection[str]) -> list[File]:
             raise InputError(f"{name}: over {LIMIT // 1048576} MiB")
         members[name], contents[name] = member, content
     paths = _without_prefix(list(members), frozenset(expected))
-    return [File(paths[name], contents[name], member.mode & 0o777) for name, member in members.items()]
+    return [File(paths[name], contents[name], member.mode & 0o777)
+            for name, member in members.items()]
 
 
 def _without_prefix(names: Sequence[str], expected: Collection[str]) -> dict[str, str]:
-    """Name in the archive → path that was expected."""
+    """Each name in the archive → its expected path."""
     strange = [name for name in names if name not in expected]
     if not strange:
         return {name: name for name in names}
     first = names[0].partition("/")[0] + "/"
     for name in names:
         if not name.startswith(first) or name[len(first):] not in expected:
-            raise InputError(f"{name if len(strange) == len(names) else strange[0]}: not expected in this archive")
+            stranger = name if len(strange) == len(names) else strange[0]
+            raise InputError(f"{stranger}: not expected in this archive")
     return {name: name[len(first):] for name in names}
 
 
 def _members(data: bytes) -> Iterator[tuple[TarInfo, bytes]]:
-    """Headers and what belongs to them; a GNU long name (type `L`) goes into the header after it."""
+    """Each header with its content; a GNU long name (type `L`) goes into the next header."""
     import tarfile
     offset = 0
     long_name: str | None = None
@@ -113,8 +122,8 @@ def _members(data: bytes) -> Iterator[tuple[TarInfo, bytes]]:
         try:
             member = tarfile.TarInfo.frombuf(block, *_TEXT)
         except (tarfile.HeaderError, ValueError) as error:
-            raise InputError("not a plain tar archive" if offset == 0 else f"tar archive damaged at byte {offset}",
-                             hint="a compressed archive must be decompressed first") from error
+            fact = f"tar archive damaged at byte {offset}" if offset else "not a plain tar archive"
+            raise InputError(fact, hint="decompress a compressed archive first") from error
         offset += _BLOCK
         if long_name is not None:
             member.name, long_name = long_name, None

@@ -1,6 +1,7 @@
-"""What the modules of this room share: an OSError in words, a new file, a folder made durable, a name staged.
+"""Calls that this room's modules share: error messages, new files, durable folders, staging names.
 
-Functions here let an OSError through; their callers wrap them in `disk(path)`, with the path the user knows.
+Functions of this module let an OSError through. Their callers wrap them in `disk(path)`, with the
+user's path.
 """
 from __future__ import annotations
 
@@ -10,38 +11,51 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kpki.errors import AccessError, FileError
+from kpki.errors import AccessError, FileError, InputError
 
 Path = str | os.PathLike[str]
 
 _KINDS = {
-    stat.S_IFREG: "regular file", stat.S_IFDIR: "folder", stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "FIFO",
-    stat.S_IFSOCK: "socket", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device",
-}
+    stat.S_IFREG: "regular file", stat.S_IFDIR: "folder", stat.S_IFLNK: "symbolic link",
+    stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "character device",
+    stat.S_IFBLK: "block device"}
 _HINTS = {
     errno.EACCES: "run the command as root or as the file's owner",
     errno.EPERM: "run the command as root or as the file's owner",
-    errno.ENOSPC: "make room there and run it again",
-    errno.EDQUOT: "make room there and run it again",
-    errno.EROFS: "it is mounted read-only: choose another place",
+    errno.ENOSPC: "free some space, then run the command again",
+    errno.EDQUOT: "free some space, then run the command again",
+    errno.EROFS: "the file system is mounted read-only: choose another place",
 }
 SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-"""How a folder is opened for `dir_fd`: one that may be searched need not be readable."""
+"""The flags that open a folder for `dir_fd`: the folder must be searchable, not readable."""
 
 _MARK = ".kpki-"
-_STEM = 50  # characters of the name that go into a staging name: 4 bytes each at most, so it stays under NAME_MAX
+# Characters of a file's name in its staging name: at most 4 bytes each, so NAME_MAX is not reached.
+_STEM = 50
+
+
+def check_relative(path: str) -> None:
+    """Raise InputError unless *path* is relative and in its shortest form: no `..`, `.` or `//`."""
+    if not path or any(part in ("", ".", "..") for part in path.split("/")):
+        raise InputError(f"{path!r}: not a plain relative path")
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise InputError(f"{path!r}: not a possible file name")
 
 
 def kind(mode: int) -> str:
-    """What a `st_mode` says the thing is, as a message says it."""
+    """The kind of file of a `st_mode`, as messages name it."""
     return _KINDS.get(stat.S_IFMT(mode), "unknown kind of file")
 
 
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into a FileError `PATH: what the system said`; system calls only inside.
+    """Turn an OSError of the block into a FileError `PATH: the system's words`.
 
-    What permission refuses is an AccessError.
+    A lack of permission becomes an AccessError. The block should hold system calls only.
     """
     try:
         yield
@@ -50,8 +64,9 @@ def disk(path: Path) -> Iterator[None]:
 
 
 def failure(path: Path, error: OSError | ValueError) -> FileError:
-    """What `disk` raises for an error."""
-    if isinstance(error, ValueError):   # os itself refuses a null character, and text that no file name can be
+    """The error that `disk` raises for an OSError or ValueError."""
+    # os refuses a null character, and text that cannot be encoded, by a ValueError
+    if isinstance(error, ValueError):
         return FileError(f"{os.fspath(path)!r}: not a possible file name")
     fact = os.strerror(error.errno).lower() if error.errno else str(error)
     message, hint = f"{os.fspath(path) or repr('')}: {fact}", _HINTS.get(error.errno or 0)
@@ -61,17 +76,18 @@ def failure(path: Path, error: OSError | ValueError) -> FileError:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of *data*; one `write` may take less than it is given."""
+    """Write all of *data*; one `write` may write only a part."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest):]
 
 
-def write_new(name: str, data: bytes, *, mode: int | None, owner: tuple[int, int] | None, sync: bool, folder: int,
-              ) -> None:
-    """Make the file *name*, which must not exist, in the open *folder*, with its owner and mode before its first byte.
+def write_new(name: str, data: bytes, *, mode: int | None, owner: tuple[int, int] | None,
+              sync: bool, folder: int) -> None:
+    """Create *name* in the open *folder*, with owner and mode before the first byte.
 
-    *mode* None is what `open` gives: 0666 less the umask; a number is exact. *owner* is (uid, gid), None our own.
+    *name* must not exist. *mode* None is `open`'s own: 0666 less the umask; a number is exact.
+    *owner* is (uid, gid), None this process's.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(name, flags, 0o666 if mode is None else mode & 0o600, dir_fd=folder)
@@ -90,7 +106,7 @@ def write_new(name: str, data: bytes, *, mode: int | None, owner: tuple[int, int
 
 
 def remove(path: str, folder: int) -> str | None:
-    """Remove the copy *path*, which may be gone or was never made, from its open *folder*; a warning if it stays."""
+    """Remove the copy *path* from its open *folder*; returns a warning if the copy stays."""
     name = os.path.basename(path)
     try:
         os.unlink(name, dir_fd=folder)
@@ -99,7 +115,7 @@ def remove(path: str, folder: int) -> str | None:
     except OSError as error:
         try:
             os.lstat(name, dir_fd=folder)
-        except FileNotFoundError:   # a file system that is read-only says so before it looks
+        except FileNotFoundError:  # on a read-only file system, unlink fails even without the file
             return None
         except OSError:
             pass
@@ -108,15 +124,15 @@ def remove(path: str, folder: int) -> str | None:
 
 
 def left_over(path: str, error: OSError) -> str:
-    """The warning that a copy which kpki made beside a file could not be removed."""
+    """The warning that kpki could not remove its own copy beside a file."""
     return (f"{path}: this copy could not be removed: {(error.strerror or str(error)).lower()}; "
-            "remove it by hand, for it may hold a private key")
+            "remove the copy by hand, because it may hold a private key")
 
 
 def not_durable(path: str, error: OSError) -> str:
-    """The warning that a change is done, and that the system did not promise to keep it."""
-    return (f"{path}: the change is done, but the disk could not be told to keep it: "
-            f"{(error.strerror or str(error)).lower()}; a loss of power may undo it")
+    """The warning that a change is done, but may not survive a loss of power."""
+    return (f"{path}: the change is done, but could not be made durable: "
+            f"{(error.strerror or str(error)).lower()}; a loss of power may undo the change")
 
 
 def sync_folder(folder: int) -> None:
@@ -125,8 +141,23 @@ def sync_folder(folder: int) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # what some network file systems answer for any folder
+        if error.errno != errno.EINVAL:  # some network file systems answer EINVAL for every folder
             raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_file_system(folder: int) -> None:
+    """Sync the file system of an open folder by syncfs(2); by sync(2) if the C library lacks it."""
+    import ctypes  # takes 4 ms, so only a large batch imports it
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        return os.sync()
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        if syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
     finally:
         os.close(descriptor)
 
@@ -138,12 +169,13 @@ def staging_name(path: str) -> str:
 
 
 def staged_for(name: str) -> str | None:
-    """The start of the file's name that a staging name was made for (see `stem`), None for any other name."""
+    """The stem (see `stem`) of the file that a staging name belongs to; None for other names."""
     start, mark, random = name.rpartition(_MARK)
-    ours = mark and start.startswith(".") and len(random) == 16 and not random.strip("0123456789abcdef")
+    ours = mark and start.startswith(".") and len(
+        random) == 16 and not random.strip("0123456789abcdef")
     return start[1:] if ours else None
 
 
 def stem(name: str) -> str:
-    """As much of a file's name as its staging name holds."""
+    """The part of a file's name that its staging name holds."""
     return name[:_STEM]

@@ -1,4 +1,4 @@
-"""One run at a time."""
+"""A lock file, so that one run at a time changes a tree."""
 from __future__ import annotations
 
 import fcntl
@@ -30,10 +30,12 @@ def lock(
 ) -> Iterator[None]:
     """Hold flock(2) on the file *relative* under *root* for the block.
 
-    The file (0600, its missing folders *folder_mode*) stays. Folders on the way are resolved as `resolve` does.
-    The holder writes `pid N since T` into it, T being *now* in UTC. Another run waits up to *wait* seconds.
-    Raises FileError: `PATH: locked by pid N since T`; the file cannot be made, is no regular one, or holds something
-    that is not kpki's. Raises RefusedError if a folder's link leads out of *root*.
+    The lock file (0600, missing folders *folder_mode*) stays. `resolve` resolves the folders on the
+    way. The holder writes `pid N since T` into the file; T is *now* in UTC. Another run waits up to
+    *wait* seconds.
+    Raises FileError `PATH: locked by pid N since T` after that time. Raises FileError if the file
+    cannot be made, is not regular, or holds other text than kpki's. Raises RefusedError if a
+    folder's link leads out of *root*.
     """
     with Rooted(root) as tree:
         folder, _, name = relative.rpartition("/")
@@ -47,31 +49,31 @@ def lock(
         with disk(path):
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
-                raise FileError(f"{path}: a {kind(mode)}, not a lock of kpki's")
+                raise FileError(f"{path}: a {kind(mode)}, not a lock file of kpki")
             _take(descriptor, path, wait, sleep, clock)
             if _holder(descriptor) is None:
-                raise FileError(f"{path}: not a lock of kpki's: it holds something else",
-                                hint="move the file to another place if it is needed")
+                raise FileError(f"{path}: not a lock file of kpki: the file holds other text",
+                                hint="move the file to another place, or remove it")
             since = time.strftime("%Y-%m-%dT%H:%M:%SZ", now.utctimetuple())
             os.ftruncate(descriptor, 0)  # first: a cut between the two leaves no mixture
             os.pwrite(descriptor, f"pid {os.getpid()} since {since}\n".encode(), 0)
         try:
             yield
         finally:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a forked child may have the descriptor too: closing would not do
+            # a forked child may share the descriptor: close alone would not unlock
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 
 
 def _holder(descriptor: int) -> str | None:
-    """What the holder has written into a lock, "" for nothing; None if the file is somebody else's."""
+    """The holder's text in a lock file, "" if the file is empty; None if the text is not kpki's."""
     text = os.pread(descriptor, _MOST, 0)
     return text.decode().strip() if _HOLDER.fullmatch(text) else None
 
 
-def _take(
-    descriptor: int, path: str, wait: float, sleep: Callable[[float], object], clock: Callable[[], float],
-) -> None:
+def _take(descriptor: int, path: str, wait: float, sleep: Callable[[float], object],
+          clock: Callable[[], float]) -> None:
     end = clock() + wait
     while True:
         try:
@@ -80,5 +82,5 @@ def _take(
             left = end - clock()
         if left <= 0:
             raise FileError(f"{path}: locked by {_holder(descriptor) or 'another run'}",
-                            hint="try again when it is done")
+                            hint="try again when that run is done")
         sleep(min(_PAUSE, left))

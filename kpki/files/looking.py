@@ -1,4 +1,4 @@
-"""Look at a tree without changing or following anything that leads out of it."""
+"""Read what lies in a tree, without a change and without following a link out of the tree."""
 from __future__ import annotations
 
 import errno
@@ -20,21 +20,26 @@ _LINKS = 40  # as the Linux kernel, path_resolution(7)
 
 
 class Entry(NamedTuple):
-    """What lies at a place in a tree."""
+    """A file, link or folder at a path of a tree, or the fact that nothing lies there."""
 
-    path: str                   # as asked
+    path: str
+    """The path, as the caller gave it."""
     kind: Kind
-    mode: int = 0               # its permission bits
-    target: str | None = None   # what a link says
-    owner: int | None = None    # the user id that it belongs to, None if nothing is there
+    mode: int = 0
+    """The permission bits."""
+    target: str | None = None
+    """The target of a symbolic link."""
+    owner: int | None = None
+    """The owner's user id; None if nothing lies at the path."""
 
 
 def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
-    """The path under *root* that *relative* names with every symbolic link followed; it need not exist.
+    """The path of *relative* under *root*, once every symbolic link is followed.
 
-    Links are read as on the host whose root the tree is: an absolute one starts at *root*, and `..` stops there, as in
-    a chroot(2). With *refuse_escape* a `..` above *root* raises RefusedError that names the link (`/` has no above).
-    Raises FileError: a loop, a folder that may not be searched.
+    The path need not exist. Links are read as in a chroot(2): an absolute link starts at *root*,
+    and `..` stops at *root*. With *refuse_escape*, a `..` above *root* raises RefusedError, which
+    names the link; nothing is above `/`.
+    Raises FileError for a loop of links and for a folder that may not be searched.
     """
     top = os.fspath(root)
     start, rest, links, blame = os.path.join(top, ""), relative.split("/")[::-1], 0, relative
@@ -45,7 +50,8 @@ def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
             continue
         if part == "..":
             if not done and refuse_escape and os.path.abspath(top) != "/":
-                raise RefusedError(f"{blame}: leads out of {top}", hint="put the folder itself in the link's place")
+                raise RefusedError(f"{blame}: leads out of {top}",
+                                   hint="put the folder itself in the link's place")
             done = done[:-1]
             continue
         place = start + "/".join([*done, part])
@@ -63,7 +69,7 @@ def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
 
 
 def _link(path: str) -> str | None:
-    """What the link at *path* says; None for anything else there, and for nothing."""
+    """The target of the link at *path*; None if no link lies there."""
     try:
         return os.readlink(path) if stat.S_ISLNK(os.lstat(path).st_mode) else None
     except (FileNotFoundError, NotADirectoryError):
@@ -74,13 +80,16 @@ def _link(path: str) -> str | None:
 
 
 def look(root: Path, relative: str) -> Entry:
-    """What lies at *relative* under *root*: folders on the way are resolved as `resolve` does, the last name is not.
+    """The entry at *relative* under *root*; links on the way are followed, the last name is not.
 
     Raises FileError as `resolve` does.
     """
     folder, _, name = relative.rpartition("/")
     last = name not in ("", ".", "..")
-    place = os.path.join(resolve(root, folder) if folder else root, name) if last else resolve(root, relative)
+    if last:
+        place = os.path.join(resolve(root, folder) if folder else root, name)
+    else:
+        place = resolve(root, relative)
     try:
         found = os.lstat(place)
         target = os.readlink(place) if stat.S_ISLNK(found.st_mode) else None
@@ -89,29 +98,30 @@ def look(root: Path, relative: str) -> Entry:
     except (OSError, ValueError):
         with disk(place):
             raise
-    return Entry(path=relative, kind=_KINDS.get(stat.S_IFMT(found.st_mode), "other"), mode=stat.S_IMODE(found.st_mode),
-                 target=target, owner=found.st_uid)
+    return Entry(path=relative, kind=_KINDS.get(stat.S_IFMT(found.st_mode), "other"),
+                 mode=stat.S_IMODE(found.st_mode), target=target, owner=found.st_uid)
 
 
 def look_at(path: Path) -> Entry:
-    """What lies at a path of this machine, every symbolic link followed. Raises as `look`."""
+    """The entry at a path of this machine, with every symbolic link followed; raises as `look`."""
     return look(os.sep, resolve(os.sep, os.path.abspath(os.fspath(path))))
 
 
 def names(root: Path) -> list[str]:
-    """The names in a folder, in the order in which the file system has them. FileError: the folder cannot be listed."""
+    """The names in a folder, in the file system's order; raises FileError if that fails."""
     with disk(os.fspath(root)):
         return os.listdir(root)
 
 
 def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = None,
          staged: bool = False) -> Iterator[tuple[str, Kind]]:
-    """Every regular file (`file`) and symbolic link (`link`) under *root*, by relative path, sorted within a folder.
+    """Every regular file (`file`) and symbolic link (`link`) under *root*, by its relative path.
 
-    No link is followed, *root* itself aside. What *skip* says yes to is passed over, a folder with all that is in it;
-    so are sockets, devices, FIFOs, and, without *staged*, what a run that was cut off has left under a staging name.
-    The folders in *root* that this user may not list are added to *closed*, by relative path, and passed over.
-    Raises FileError: *root* cannot be listed; AccessError for a folder in it if *closed* is None.
+    Paths are sorted within a folder. No link is followed, except *root* itself. Paths for which
+    *skip* is true are left out, folders with their content. Sockets, devices and FIFOs are left
+    out, also staging files that an interrupted run has left, unless *staged*. Folders that this
+    user may not list are left out; *closed* receives their relative paths.
+    Raises FileError if *root* cannot be listed, AccessError for another folder if *closed* is None.
     """
     top = os.fspath(root)
     with disk(top):
@@ -119,7 +129,7 @@ def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = 
         if not stat.S_ISDIR(mode):
             raise FileError(f"{top}: a {kind(mode)}, not a folder")
     rest: list[tuple[str, Kind]] = [("", "folder")]
-    while rest:  # no recursion: a path may hold more folders than Python has stack
+    while rest:  # no recursion: a path may be deeper than Python's stack
         path, what = rest.pop()
         if what == "folder":
             try:
@@ -132,20 +142,23 @@ def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = 
             yield path, what
 
 
-def _listed(root: str, folder: str, skip: Callable[[str], bool], staged: bool) -> list[tuple[str, Kind]]:
+def _listed(root: str, folder: str, skip: Callable[[str], bool],
+            staged: bool) -> list[tuple[str, Kind]]:
     place = os.path.join(root, folder) if folder else root
     found: list[tuple[str, Kind]] = []
     with disk(place):
         try:
             with os.scandir(place) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
-        except FileNotFoundError:  # gone since its own folder was listed: a live host's kubelet makes and removes them
+        except FileNotFoundError:  # a live host's kubelet removes folders at any moment
             return found
     for entry in listed:
         path = f"{folder}/{entry.name}" if folder else entry.name
-        what: Kind = ("link" if entry.is_symlink() else "folder" if entry.is_dir(follow_symlinks=False)
+        what: Kind = ("link" if entry.is_symlink()
+                      else "folder" if entry.is_dir(follow_symlinks=False)
                       else "file" if entry.is_file(follow_symlinks=False) else "other")
-        passed = what == "other" or what == "file" and not staged and staged_for(entry.name) is not None
+        passed = what == "other" or (what == "file" and not staged
+                                     and staged_for(entry.name) is not None)
         if not passed and not skip(path):
             found.append((path, what))
     return found

@@ -1,8 +1,11 @@
-"""Write one file where openssl's `-out` would, but whole or not at all; and standard streams that are not there.
+"""Output files, written whole or not at all, with the permissions of openssl's `-out`.
 
-Whether a file that is there may be written, and which one a link leads to, is the kernel's to say, and it is asked as
-openssl asks it: one open(2) of the path as given, with O_CREAT. So links and files in sticky folders are refused where
-`fs.protected_symlinks`, `fs.protected_regular` and `fs.protected_fifos` have it so, see proc_sys_fs(5).
+Also: stand-ins for standard streams that are closed.
+
+The kernel decides whether an existing file may be written and where a link leads, as for openssl:
+by one open(2) of the given path with O_CREAT. So the kernel's settings `fs.protected_symlinks`,
+`fs.protected_regular` and `fs.protected_fifos` hold for links and files in sticky folders, see
+proc_sys_fs(5).
 """
 from __future__ import annotations
 
@@ -15,7 +18,15 @@ from contextlib import contextmanager, suppress
 
 from kpki.errors import FileError, RefusedError
 from kpki.files.disk import (
-    SEARCH, Path, disk, not_durable, remove, staging_name, sync_folder, write_all, write_new,
+    SEARCH,
+    Path,
+    disk,
+    not_durable,
+    remove,
+    staging_name,
+    sync_folder,
+    write_all,
+    write_new,
 )
 
 TYPE_CHECKING = False
@@ -25,30 +36,36 @@ if TYPE_CHECKING:
 _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
 _LINKS = 40  # as the Linux kernel, path_resolution(7)
-# The folder, its mount, or the owner and group to be kept let no new file take the old one's place; or it has no place.
-_NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EINVAL, errno.ENOENT, errno.ENOTDIR)
-_NO_PREVIEW = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)  # of file systems that do not know room beforehand
+# The errors after which the old file itself is written: its folder, mount, owner or group permits
+# no new file.
+_NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EINVAL, errno.ENOENT,
+                    errno.ENOTDIR)
+_NO_PREVIEW = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)  # the file system cannot reserve room
 
 
-def write_output(path: Path, data: bytes, *, private: bool = False, warnings: list[str] | None = None) -> None:
-    """Write *data* to *path*, over what is there; see `-out` in openssl-genpkey(1).
+def write_output(path: Path, data: bytes, *, private: bool = False,
+                 warnings: list[str] | None = None) -> None:
+    """Write *data* to *path*, in place of the old content; see `-out` in openssl-genpkey(1).
 
-    A file is staged beside, made durable and renamed. A new one has mode 0666 less the umask, 0600 if *private*; an old
-    one keeps owner, group and mode, of which *private* takes all but the owner's. Where its owner or group cannot be
-    kept, or the folder lets nobody replace it, the old file itself is written. A symbolic link stays, and what it
-    points to is replaced. A device, a FIFO, `/dev/stdout` and `/dev/fd/N` are written straight.
-    *warnings* gets a sentence for what fails once *data* is there, and for a staged copy that could not be removed.
-    Raises FileError: the folder missing, *path* a folder, not writable, no space; then the file is as before, and
-    nothing is left beside it. Raises RefusedError if *private* and the file belongs to another user.
+    A copy is staged beside the file, made durable and renamed. A new file has mode 0666 less the
+    umask, or 0600 if *private*. An old file keeps owner, group and mode; *private* removes the
+    permissions of all but the owner. If owner or group cannot be kept, or the folder permits no
+    rename, the old file itself is written. A symbolic link stays, and its target is replaced.
+    Devices, FIFOs, `/dev/stdout` and `/dev/fd/N` are written directly. *warnings* receives a
+    sentence for each failure after *data* is in place, and for a staged copy that could not be
+    removed.
+    Raises FileError for a missing folder, a *path* that is a folder, a file that may not be
+    written, or a full disk; the old file is then unchanged. Raises RefusedError if *private* and
+    the file belongs to another user.
     """
     warnings = [] if warnings is None else warnings
     with disk(path):
         name = os.fspath(path)
         target = _follow(name)
         descriptor = _descriptor(target)
-        if descriptor is not None:  # not opened anew: that would cut off what the file at its end already holds
+        if descriptor is not None:  # to open the file again would truncate it
             if target != name:
-                os.stat(name)       # the kernel's leave to follow these links
+                os.stat(name)       # the kernel decides whether these links may be followed
             write_all(descriptor, data)
         elif _is_free(name):
             _create(name, data, private=private, warnings=warnings)
@@ -57,7 +74,7 @@ def write_output(path: Path, data: bytes, *, private: bool = False, warnings: li
 
 
 def _follow(path: str) -> str:
-    """Where a chain of links ends, or the first open descriptor's name on it; the end need not exist."""
+    """The end of a chain of links, which need not exist, or an open descriptor's name on it."""
     for _ in range(_LINKS):
         if _descriptor(path) is not None or not os.path.islink(path):
             return path
@@ -76,7 +93,7 @@ def _is_free(path: str) -> bool:
     try:
         os.lstat(path)
     except FileNotFoundError:
-        if not path:    # no name at all
+        if not path:    # an empty name
             raise
         return True
     return False
@@ -84,11 +101,12 @@ def _is_free(path: str) -> bool:
 
 def _create(path: str, data: bytes, *, private: bool, warnings: list[str]) -> None:
     with _folder_of(path) as folder:
-        _replace(path, data, mode=0o600 if private else None, owner=None, folder=folder, warnings=warnings)
+        _replace(path, data, mode=0o600 if private else None, owner=None, folder=folder,
+                 warnings=warnings)
 
 
 def _overwrite(path: str, target: str, data: bytes, *, private: bool, warnings: list[str]) -> None:
-    """Write the file that the kernel opens by *path*: by a rename at *target* if it lies there, else by itself."""
+    """Write the file that the kernel opens for *path*, by a rename if *target* is that file."""
     made = _is_new(path)
     if made:
         with _folder_of(target):
@@ -111,7 +129,7 @@ def _overwrite(path: str, target: str, data: bytes, *, private: bool, warnings: 
 
 
 def _is_new(path: str) -> bool:
-    """Whether to open *path*, a link that dangles, makes a file; raises FileError for a folder."""
+    """Whether *path* is a dangling link, so open(2) creates a file; FileError for a folder."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -122,7 +140,7 @@ def _is_new(path: str) -> bool:
 
 
 def _refuse_others(path: str, found: os.stat_result) -> None:
-    """A device is the system's; of any other file the owner can read what comes into it."""
+    """Raise RefusedError if another user owns the file, and so can read it; devices are exempt."""
     if found.st_uid == os.geteuid() or stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode):
         return
     import pwd
@@ -130,17 +148,20 @@ def _refuse_others(path: str, found: os.stat_result) -> None:
         owner = pwd.getpwuid(found.st_uid).pw_name
     except KeyError:
         owner = str(found.st_uid)
-    raise RefusedError(f"{path}: the file belongs to the user {owner}, who could read the private key",
-                       hint="name another file, or remove this one first")
+    raise RefusedError(
+        f"{path}: the file belongs to the user {owner}, who could read the private key",
+        hint="name another file, or remove this one first")
 
 
-def _replaced(target: str, data: bytes, found: os.stat_result, mode: int, warnings: list[str]) -> bool:
-    """Replace the file at *target*; False if another file than *found* lies there, or if it may not be replaced."""
+def _replaced(target: str, data: bytes, found: os.stat_result, mode: int,
+              warnings: list[str]) -> bool:
+    """Replace *target*; False if *target* is another file than *found* or may not be replaced."""
     try:
         with _opened(os.path.dirname(target) or os.curdir, SEARCH) as folder:
             if not os.path.samestat(os.lstat(os.path.basename(target), dir_fd=folder), found):
                 return False
-            _replace(target, data, mode=mode, owner=(found.st_uid, found.st_gid), folder=folder, warnings=warnings)
+            _replace(target, data, mode=mode, owner=(found.st_uid, found.st_gid), folder=folder,
+                     warnings=warnings)
     except OSError as error:
         if error.errno in _NOT_REPLACEABLE:
             return False
@@ -148,9 +169,9 @@ def _replaced(target: str, data: bytes, found: os.stat_result, mode: int, warnin
     return True
 
 
-def _replace(path: str, data: bytes, *, mode: int | None, owner: tuple[int, int] | None, folder: int,
-             warnings: list[str]) -> None:
-    """Stage, make durable and rename in *folder*, which is open."""
+def _replace(path: str, data: bytes, *, mode: int | None, owner: tuple[int, int] | None,
+             folder: int, warnings: list[str]) -> None:
+    """Stage a copy, make it durable and rename it, all in the open *folder*."""
     staged = staging_name(path)
     staged_name, name = os.path.basename(staged), os.path.basename(path)
     try:
@@ -166,9 +187,9 @@ def _replace(path: str, data: bytes, *, mode: int | None, owner: tuple[int, int]
         warnings.append(not_durable(path, error))
 
 
-def _write_in_place(descriptor: int, path: str, data: bytes, found: os.stat_result, mode: int, warnings: list[str],
-                    ) -> None:
-    """Write into the open file itself, once its room on the disk is sure."""
+def _write_in_place(descriptor: int, path: str, data: bytes, found: os.stat_result, mode: int,
+                    warnings: list[str]) -> None:
+    """Write into the open file itself, after room on the disk is reserved."""
     try:
         os.posix_fallocate(descriptor, 0, len(data) or 1)
     except OSError as error:
@@ -199,7 +220,8 @@ def _folder_of(path: str) -> Iterator[int]:
     try:
         descriptor = os.open(folder or os.curdir, SEARCH)
     except (FileNotFoundError, NotADirectoryError):
-        raise FileError(f"{path}: no folder {folder}", hint=f"make it first: mkdir -p {folder}") from None
+        raise FileError(f"{path}: no folder {folder}",
+                        hint=f"make it first: mkdir -p {folder}") from None
     try:
         yield descriptor
     finally:
@@ -215,15 +237,18 @@ def _opened(path: str, flags: int, mode: int = 0) -> Iterator[int]:
         os.close(descriptor)
 
 
-def stand_in_streams(given: TextIO | None, out: TextIO | None, words: TextIO | None) -> tuple[TextIO, TextIO, TextIO]:
-    """The three standard streams, with a stand-in for each that is None: closed before the program started.
+def stand_in_streams(given: TextIO | None, out: TextIO | None,
+                     words: TextIO | None) -> tuple[TextIO, TextIO, TextIO]:
+    """The three standard streams, with a stand-in for each stream that is None, hence closed.
 
-    Their numbers are taken, or the next file to be opened would be written to in their place. Nothing comes from the
-    first, what is written to the second fails, for nobody gets it, and words for the third are dropped: with a standard
-    error of None, Python would print them on standard output.
+    The descriptors 0 to 2 are occupied, so that no file that is opened later receives the output.
+    The stand-in for standard input is empty. A write to the stand-in for standard output fails. The
+    stand-in for standard error drops its text; for a standard error of None, Python would print the
+    text on standard output.
     """
     while (number := os.open(os.devnull, os.O_RDONLY)) <= max(_STANDARD.values()):
         pass
     os.close(number)
-    return (given or io.StringIO(), out or open(_STANDARD["/dev/stdout"], "w", encoding="utf-8", closefd=False),
+    return (given or io.StringIO(),
+            out or open(_STANDARD["/dev/stdout"], "w", encoding="utf-8", closefd=False),
             words or io.StringIO())

@@ -1,4 +1,4 @@
-"""Read one whole file."""
+"""The bytes of one whole file, up to a limit."""
 from __future__ import annotations
 
 import os
@@ -15,23 +15,25 @@ _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def read(path: Path, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
-    """The bytes of the regular file *path*, *limit* of them at most.
+    """The bytes of the regular file *path*, at most *limit* bytes.
 
-    With *pipes* also a FIFO, a terminal or another character device, waiting for its writer: what openssl's `-in` takes
-    as `/dev/stdin` or a shell's `<(command)`. Without, such a thing is refused by name and never waited for.
-    Raises FileError: missing, unreadable, of another kind, over the limit.
+    With *pipes*, a FIFO, a terminal or another character device is read too, and its writer is
+    waited for, as openssl's `-in` reads `/dev/stdin` and a shell's `<(command)`. Without *pipes*,
+    these are refused.
+    Raises FileError for a file that is missing, unreadable, of another kind, or over the limit.
     """
     with disk(path):
-        # looked at before it is opened: opening alone is an act on some devices
+        # stat comes before open: some devices act when they are opened
         _refuse_other_kinds(path, os.stat(path).st_mode, pipes)
         descriptor = os.open(path, _OPEN | (0 if pipes else os.O_NONBLOCK))
     return read_open(descriptor, path, limit=limit, pipes=pipes)
 
 
 def read_if_file(path: str) -> tuple[os.stat_result | None, bytes | None]:
-    """What lies at *path*, None for nothing, and the bytes of a regular file, None for a link and anything else.
+    """The status of the entry at *path*, and the bytes of a regular file; None if there is none.
 
-    For many files in a row: `look` and `read` in the fewest system calls. Raises FileError as these do.
+    For many files in a row: `look` and `read` in the fewest system calls.
+    Raises FileError as both do.
     """
     try:
         found = os.lstat(path)
@@ -46,18 +48,18 @@ def read_if_file(path: str) -> tuple[os.stat_result | None, bytes | None]:
 
 
 def read_open(descriptor: int, path: Path, *, limit: int, pipes: bool = False) -> bytes:
-    """What `read` does with a file once it is open: read it, and close it."""
+    """The bytes of an open file, which is closed afterwards; raises FileError as `read` does."""
     try:
         found = os.fstat(descriptor)
         _refuse_other_kinds(path, found.st_mode, pipes)
         parts: list[bytes] = []
         left = limit + 1
-        # to the end, not to st_size: a file in /proc says 0, and another may grow meanwhile
+        # to the end, not to st_size: files in /proc have a size of 0, and other files may grow
         while left > 0 and (part := os.read(descriptor, min(left, max(found.st_size + 1, 65536)))):
             parts.append(part)
             left -= len(part)
             if len(part) == found.st_size and stat.S_ISREG(found.st_mode):
-                break       # all that is there, by two words
+                break       # the whole file: read and fstat agree
     except OSError as error:
         raise failure(path, error) from error
     finally:

@@ -1,8 +1,9 @@
-"""Calls to the disk for a tree that is changed: none of them acts outside of the tree's root.
+"""System calls on a tree that is changed; none acts outside the tree's root.
 
-A folder is opened from the root down, name by name, and no link is followed. So whoever owns a folder in the tree and
-swaps it for a link during the run gets an error, or keeps the folder that was opened; `resolve` has followed the links
-that were there before. The root and what lies above it are the caller's own words: links in them are followed.
+Folders are opened from the root down, name by name, and no link is followed: `resolve` has followed
+the links before. If a folder's owner swaps the folder for a link during the run, the call fails or
+acts on the old folder. Links in the path of the root itself are followed, because the caller gave
+that path.
 """
 from __future__ import annotations
 
@@ -14,13 +15,17 @@ from kpki.errors import FileError
 from kpki.files.disk import SEARCH, Path, disk, kind, left_over, remove, write_new
 from kpki.files.reading import read_open
 
-_MOST = 32  # folders kept open: a fleet has more of them than a process may have files open
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+_MOST = 32  # open folders: a fleet has more folders than a process may have open files
 
 
 class Rooted:
-    """A root and the folders below it that are open; paths are those that messages show, beginning with the root's.
+    """A root and its open folders; every path begins with the root's path, as messages show it.
 
-    Methods do what `os` has under their name, and let an OSError through.
+    Methods act as the functions of `os` with their names, and let an OSError through.
     """
 
     def __init__(self, root: Path) -> None:
@@ -28,10 +33,10 @@ class Rooted:
         self.root = top.rstrip("/") or top[:1] or os.curdir
         self._start = self.root.rstrip("/") + "/"
         self._top: int | None = None
-        self._open: dict[str, int] = {}     # the youngest is the last
-        self._asked = ""                    # the one that was asked for last, which a call with two paths still needs
+        self._open: dict[str, int] = {}     # the newest folder is the last
+        self._asked = ""  # the folder before the newest, which a call with two paths still needs
 
-    def __enter__(self) -> Rooted:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -41,7 +46,7 @@ class Rooted:
         self._open, self._top = {}, None
 
     def open(self, folder: str) -> int:
-        """A descriptor of *folder* for `dir_fd`; good until the next folder but one is asked for."""
+        """A descriptor of *folder* for `dir_fd`; the next call but one may close it."""
         if folder == self.root:
             if self._top is None:
                 self._top = os.open(folder, SEARCH)
@@ -56,11 +61,11 @@ class Rooted:
         return descriptor
 
     def _walk(self, folder: str) -> int:
-        """Open a folder below the root, and those between it and the nearest one that is open."""
+        """Open a folder below the root, and the folders between it and the nearest open folder."""
         names: list[str] = []
         while folder != self.root and folder not in self._open:
             folder, _, name = folder.rpartition("/")
-            folder = folder or self.root    # of `/`
+            folder = folder or self.root    # if the root is `/`
             names.append(name)
         here = self.open(self.root) if folder == self.root else self._open[folder]
         for name in reversed(names):
@@ -83,7 +88,7 @@ class Rooted:
         return name, self.open(folder)
 
     def check(self) -> None:
-        """Raise FileError if a folder that is open is not the one at its place: a change in it would change nothing."""
+        """Raise FileError if another folder has taken the place of an open folder."""
         with Rooted(self.root) as now:
             for folder, descriptor in [(self.root, self._top), *self._open.items()]:
                 if descriptor is None:
@@ -94,11 +99,12 @@ class Rooted:
                     except (FileNotFoundError, NotADirectoryError):
                         same = False
                 if not same:
-                    raise FileError(f"{folder}: another program replaced this folder during the run",
-                                    hint="run the command again")
+                    raise FileError(
+                        f"{folder}: another program replaced this folder during the run",
+                        hint="run the command again")
 
     def missing(self, folder: str) -> list[str]:
-        """Those of *folder* and the folders above it that are not there, outermost first."""
+        """The missing folders among *folder* and the folders above it, outermost first."""
         missing: list[str] = []
         while True:
             try:
@@ -107,16 +113,19 @@ class Rooted:
             except FileNotFoundError:
                 missing.append(folder)
                 folder = os.path.dirname(folder)
-                while folder.startswith(self._start) and folder not in self._open:  # those that are there were opened
+                # the existing folders are open
+                while folder.startswith(self._start) and folder not in self._open:
                     missing.append(folder)
                     folder = os.path.dirname(folder)
             except NotADirectoryError:
-                raise FileError(f"{folder}: a {kind(self.lstat(folder).st_mode)}, not a folder") from None
+                raise FileError(
+                    f"{folder}: a {kind(self.lstat(folder).st_mode)}, not a folder") from None
 
     def mkdir(self, folder: str, mode: int) -> None:
-        """Make one folder with exactly *mode*, whatever the umask; a set-group bit inherited from above stays.
+        """Make one folder with exactly *mode*, whatever the umask.
 
-        One that another process has made since is left as it is.
+        An inherited set-group bit stays. A folder that another process has made meanwhile is not
+        changed.
         """
         name, above = self._at(folder)
         try:
@@ -125,22 +134,24 @@ class Rooted:
             if not stat.S_ISDIR(self.lstat(folder).st_mode):
                 raise
             return
-        made = self._keep(folder, os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
-                                          dir_fd=above))
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        made = self._keep(folder, os.open(name, flags, dir_fd=above))
         bits = os.fstat(made).st_mode
         if bits & 0o777 != mode:
             os.fchmod(made, bits & 0o7000 | mode)
 
     def lstat(self, path: str) -> os.stat_result:
+        """The status of *path*, without following a link."""
         name, folder = self._at(path)
         return os.lstat(name, dir_fd=folder)
 
     def readlink(self, path: str) -> str:
+        """The target of the link *path*."""
         name, folder = self._at(path)
         return os.readlink(name, dir_fd=folder)
 
     def names(self, folder: str) -> list[str]:
-        """What lies in *folder*, folders aside."""
+        """The names in *folder*, without those of folders."""
         listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.open(folder))
         try:
             with os.scandir(listed) as entries:
@@ -155,28 +166,34 @@ class Rooted:
         return read_open(descriptor, path, limit=limit)
 
     def open_file(self, path: str, flags: int, mode: int = 0o600) -> int:
-        """A descriptor of a file, never by way of a link."""
+        """A descriptor of the file *path*, which must not be a link."""
         name, folder = self._at(path)
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY, mode, dir_fd=folder)
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY, mode,
+                       dir_fd=folder)
 
-    def write_new(self, path: str, data: bytes, *, mode: int, owner: tuple[int, int] | None, sync: bool) -> None:
+    def write_new(self, path: str, data: bytes, *, mode: int, owner: tuple[int, int] | None,
+                  sync: bool) -> None:
         """See `disk.write_new`."""
         name, folder = self._at(path)
         write_new(name, data, mode=mode, owner=owner, sync=sync, folder=folder)
 
     def symlink(self, target: str, path: str) -> None:
+        """Make the link *path* to *target*."""
         name, folder = self._at(path)
         os.symlink(target, name, dir_fd=folder)
 
     def link(self, path: str, other: str) -> None:
+        """Make *other* a hard link to *path*."""
         (name, folder), (other_name, other_folder) = self._at(path), self._at(other)
         os.link(name, other_name, src_dir_fd=folder, dst_dir_fd=other_folder, follow_symlinks=False)
 
     def rename(self, path: str, other: str) -> None:
+        """Rename *path* to *other*."""
         (name, folder), (other_name, other_folder) = self._at(path), self._at(other)
         os.rename(name, other_name, src_dir_fd=folder, dst_dir_fd=other_folder)
 
     def unlink(self, path: str) -> None:
+        """Remove the file or link *path*."""
         name, folder = self._at(path)
         os.unlink(name, dir_fd=folder)
 
@@ -190,5 +207,6 @@ class Rooted:
             return left_over(path, error)
 
     def rmdir(self, folder: str) -> None:
+        """Remove the empty *folder*."""
         name, above = self._at(folder)
         os.rmdir(name, dir_fd=above)

@@ -14,8 +14,8 @@ from kpki.files import output, tree
 from kpki.files.rooted import Rooted
 
 Run = Callable[..., Any]
-WARNING = re.compile(r"^kpki: warning: (\S+): the change is done, but the disk could not be told to keep it: "
-                     r"input/output error; a loss of power may undo it$", re.MULTILINE)
+WARNING = re.compile(r"^kpki: warning: (\S+): the change is done, but could not be made durable: "
+                     r"input/output error; a loss of power may undo the change$", re.MULTILINE)
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_a_compressed_archive_is_a_no_that_says_what_to_do() -> None:
     """Nothing is decompressed, so nothing can blow up."""
     with pytest.raises(InputError, match="not a plain tar archive") as caught:
         unpack(gzip.compress(pack(FILES, now=NOW, prefix="")), expected=PATHS)
-    assert caught.value.hint == "a compressed archive must be decompressed first"
+    assert caught.value.hint == "decompress a compressed archive first"
 
 
 def test_an_archive_cut_off_anywhere_is_a_no() -> None:

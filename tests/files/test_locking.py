@@ -144,8 +144,8 @@ def test_a_file_that_is_no_lock_keeps_its_content(tmp_path: Path, text: str) -> 
     with pytest.raises(FileError) as caught:
         with lock(tmp_path, "l", now=NOW):
             raise AssertionError
-    assert caught.value.message == f"{tmp_path}/l: not a lock of kpki's: it holds something else"
-    assert caught.value.hint == "move the file to another place if it is needed"
+    assert caught.value.message == f"{tmp_path}/l: not a lock file of kpki: the file holds other text"
+    assert caught.value.hint == "move the file to another place, or remove it"
     assert (tmp_path / "l").read_text() == text
     with open(tmp_path / "l") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -166,6 +166,6 @@ def test_a_lock_of_kpki_s_is_taken(tmp_path: Path, text: str) -> None:
 def test_a_fifo_is_no_lock(tmp_path: Path) -> None:
     """It is named, and never waited for."""
     os.mkfifo(tmp_path / "l")
-    with pytest.raises(FileError, match="l: a FIFO, not a lock of kpki's"):
+    with pytest.raises(FileError, match="l: a FIFO, not a lock file of kpki"):
         with lock(tmp_path, "l", now=NOW):
             raise AssertionError

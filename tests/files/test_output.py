@@ -128,8 +128,8 @@ def test_a_file_written_in_its_place_that_may_not_last_is_told(
         patch.setattr(os, "fsync", refuse)
         write_output(tmp_path / "f", b"new", warnings=warnings)
     assert (tmp_path / "f").read_bytes() == b"new"
-    assert warnings == [f"{tmp_path}/f: the change is done, but the disk could not be told to keep it: "
-                        "input/output error; a loss of power may undo it"]
+    assert warnings == [f"{tmp_path}/f: the change is done, but could not be made durable: "
+                        "input/output error; a loss of power may undo the change"]
 
 
 def test_a_private_file_written_in_its_place_loses_its_readers_first(
@@ -308,8 +308,8 @@ def test_a_folder_that_cannot_be_listed_is_written_to(
         write_output(folder / "f", b"new", private=True, warnings=warnings)
     folder.chmod(0o755)
     assert (folder / "f").read_bytes() == b"new" and os.listdir(folder) == ["f"]
-    assert warnings == [f"{folder}/f: the change is done, but the disk could not be told to keep it: permission "
-                        "denied; a loss of power may undo it"]
+    assert warnings == [f"{folder}/f: the change is done, but could not be made durable: permission "
+                        "denied; a loss of power may undo the change"]
 
 
 def test_a_private_file_is_never_wider_than_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,7 +366,7 @@ def test_a_device_is_written_straight_and_stays() -> None:
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     with pytest.raises(FileError, match="/dev/full: no space left on device") as caught:
         write_output("/dev/full", b"x")
-    assert caught.value.hint == "make room there and run it again"
+    assert caught.value.hint == "free some space, then run the command again"
 
 
 def test_a_fifo_is_written_straight_and_stays(tmp_path: Path) -> None:
@@ -484,7 +484,7 @@ def test_a_disk_that_fails_from_some_call_on_leaves_a_whole_file(tmp_path: Path,
         assert content in (OLD[what], b"new", *([b""] if what == "dangling" else []))
         leftovers = [warning for warning in warnings if "could not be removed" in warning]
         assert leftovers == [f"{path.parent}/{name}: this copy could not be removed: input/output error; "
-                             "remove it by hand, for it may hold a private key" for name in beside]
+                             "remove the copy by hand, because it may hold a private key" for name in beside]
         told += leftovers
     assert told
 
@@ -565,5 +565,5 @@ def test_a_file_system_that_cannot_sync_folders_is_forgiven(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", folders_refused)
         write_output(tmp_path / "f", b"x", warnings=warnings)
-    assert ["input/output error; a loss of power may undo it" in warning for warning in warnings] == [True] * told
+    assert ["input/output error; a loss of power may undo the change" in warning for warning in warnings] == [True] * told
     assert (tmp_path / "f").read_bytes() == b"x"

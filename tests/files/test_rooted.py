@@ -188,4 +188,4 @@ def test_a_copy_that_cannot_be_looked_for_is_told(tmp_path: Path, at_call: AtCal
         (tmp_path / "f").write_bytes(b"")
         assert tree.remove(f"{tmp_path}/f/g") == (
             f"{tmp_path}/f/g: this copy could not be removed: not a directory; "
-            "remove it by hand, for it may hold a private key")
+            "remove the copy by hand, because it may hold a private key")

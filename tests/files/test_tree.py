@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from kpki.errors import FileError, InputError, RefusedError
-from kpki.files import File, replace_tree, tree
+from kpki.files import File, disk, replace_tree, tree
 
 Take = Callable[[Path], dict[str, tuple[int, bytes, int, int]]]
 Plant = Callable[[Path], Path]
@@ -315,7 +315,7 @@ def test_no_files_are_no_change(tmp_path: Path, now: datetime) -> None:
 def test_a_fleet_is_synced_once(tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sync of the file system before the renames and one after, no fsync of any file."""
     done: list[str] = []
-    rename, whole = os.rename, tree.sync_file_system
+    rename, whole = os.rename, disk.sync_file_system
 
     def renamed(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         done.append("rename")
@@ -338,7 +338,7 @@ def test_without_syncfs_all_is_synced(tmp_path: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setattr(ctypes, "CDLL", lambda *_, **__: object())
         patch.setattr(os, "sync", lambda: done.append(True))
-        tree.sync_file_system(0)
+        disk.sync_file_system(0)
     assert done == [True]
 
 
@@ -397,7 +397,7 @@ def test_a_copy_of_an_old_file_that_stays_is_told(
             patch.setattr(os, "fsync", refuse)
             with pytest.raises(FileError) as caught:
                 replace_tree(root, files, folder_mode=0o755, backup=None, now=now, warnings=warnings)
-            warnings += (caught.value.hint or "").split("; remove it by hand, for it may hold a private key")[:-1]
+            warnings += (caught.value.hint or "").split("; remove the copy by hand, because it may hold a private key")[:-1]
         else:
             replace_tree(root, files, folder_mode=0o755, backup=None, now=now, warnings=warnings)
     copies = [path for path in (root / "pki").iterdir() if ".kpki-" in path.name]

@@ -168,8 +168,8 @@ def test_a_disk_that_fails_from_some_call_on_leaves_whole_files(
         assert_whole(root, wanted)
         assert_heals(root, wanted, now, backup)
     lost = [hint for hint in hints if hint.startswith("could not be put back: ")]
-    assert lost and all(hint.endswith("; run it again") and "/pki/worker" in hint for hint in lost)
-    assert "it is mounted read-only: choose another place" in hints
+    assert lost and all(hint.endswith("; run the command again") and "/pki/worker" in hint for hint in lost)
+    assert "the file system is mounted read-only: choose another place" in hints
 
 
 def test_a_kill_at_any_call_leaves_whole_files_and_the_next_run_heals(

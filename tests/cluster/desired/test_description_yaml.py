@@ -66,15 +66,15 @@ def test_documents_keep_their_lines() -> None:
     ("a: x\n\tb: y", 2, "line 2, column 1: not a YAML document: found a tab character that violates indentation"),
     ("a: é\x01", 1, "line 1, column 5: not a YAML document: control characters are not allowed"),
     (b"a: 1\nb: \xff", 2, "line 2, column 4: not a YAML document: invalid leading UTF-8 octet"),
-    ("a: 1\n\ud800", 2, "line 2: not a YAML document: it holds half a surrogate pair"),
-    ("a: 1\nb: {c: 1, d: 2, c: 3}\n", 2, "line 2, column 17: b.c: is there twice"),
-    ("n:\n- a: 1\n- a: 1\n  b: 1\n  a: 2\n", 5, "line 5, column 3: n[1].a: is there twice"),
-    ("a: 1\n'a': 2\n", 2, "line 2, column 1: a: is there twice"),
-    ("a: *x\n", 1, "line 1, column 4: a: there is no anchor x before this alias"),
-    ("a: &x [*x]\n", 1, "line 1, column 8: a[0]: there is no anchor x before this alias"),
-    ("a: &x 1\n---\nb: *x\n", 3, "line 3, column 4: b: there is no anchor x before this alias"),
-    ("? [a]\n: b\n", 1, "line 1, column 3: a key is text, not a mapping or a list"),
-    ("a: &x b\n*x : c\n", 2, "line 2, column 1: a key is text, not an alias"),
+    ("a: 1\n\ud800", 2, "line 2: not a YAML document: the text holds half a surrogate pair"),
+    ("a: 1\nb: {c: 1, d: 2, c: 3}\n", 2, "line 2, column 17: b.c: given twice"),
+    ("n:\n- a: 1\n- a: 1\n  b: 1\n  a: 2\n", 5, "line 5, column 3: n[1].a: given twice"),
+    ("a: 1\n'a': 2\n", 2, "line 2, column 1: a: given twice"),
+    ("a: *x\n", 1, "line 1, column 4: a: no anchor x before this alias"),
+    ("a: &x [*x]\n", 1, "line 1, column 8: a[0]: no anchor x before this alias"),
+    ("a: &x 1\n---\nb: *x\n", 3, "line 3, column 4: b: no anchor x before this alias"),
+    ("? [a]\n: b\n", 1, "line 1, column 3: a key must be text, not a mapping or a list"),
+    ("a: &x b\n*x : c\n", 2, "line 2, column 1: a key must be text, not an alias"),
     ("a: !!python/object:os.system {}\n", 1,
      "line 1, column 4: a: the tag tag:yaml.org,2002:python/object:os.system is not plain data"),
     ("a: !!binary aGk=\n", 1, "line 1, column 4: the tag tag:yaml.org,2002:binary is not plain data"),
@@ -88,7 +88,7 @@ def test_what_is_no_plain_yaml_is_refused_with_its_place(text: str | bytes, line
 
 @pytest.mark.parametrize(("text", "hint"), [
     (b"a: \xff", "a description is plain text in UTF-8"),
-    (b"a:\n\tb: 1\n", "lines are indented with blanks, no tabs; "),
+    (b"a:\n\tb: 1\n", "indent lines with blanks, not tabs; "),
     (b"a: @b\n", "text with brackets")])
 def test_what_is_no_yaml_has_a_next_step(text: bytes, hint: str) -> None:
     """Another encoding is not mended with quotes; a tab or a sign that YAML keeps for itself is."""
