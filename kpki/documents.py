@@ -66,9 +66,9 @@ def load_documents(text: str | bytes) -> list[Document]:
     """The documents of a YAML text (UTF-8) without the empty documents.
 
     Plain scalars are read by YAML 1.1, as in kubeadm, except that dates and sexagesimals stay text.
-    Raises ConfigurationError, with line and column, for text that is no YAML, a key that is given
-    twice, a tag for anything but plain data, and for a text over a bound: DEEPEST, MOST_ALIASED or
-    MOST_EVENTS.
+    Raises ConfigurationError, with line and column, for text that is no YAML, and for a key that is
+    given twice. Raises ConfigurationError for a tag of other types than plain data, and for a text
+    over a bound: DEEPEST, MOST_ALIASED or MOST_EVENTS.
     """
     try:
         source = text.encode() if isinstance(text, str) else text

@@ -1,12 +1,12 @@
 """The exception tree of kpki.
 
-    KpkiError                  the base of all, never raised itself
-    ├── InputError             unusable bytes, text or argument (also a ValueError)
-    │   └── ConfigurationError a line of a configuration or description
-    ├── FileError              a file is missing, unreadable, unwritable or locked, the disk is full
-    │   └── AccessError        this user may not read, list or write the file or folder
-    ├── RefusedError           a well-formed request that policy forbids: another node's files
-    └── UnsupportedError       openssl does this, kpki does not
+- KpkiError: the base of all, never raised itself
+  - InputError: unusable bytes, text or argument (also a ValueError)
+    - ConfigurationError: a faulty line of a configuration or description
+  - FileError: a missing, unreadable, unwritable or locked file, or a full disk
+    - AccessError: a file or folder that this user may not read, list or write
+  - RefusedError: a well-formed request that policy forbids, as for another node's files
+  - UnsupportedError: a feature of openssl that kpki lacks
 
 A message names the file, if known, then the fact, in lower case and without a full stop.
 The hint is the reader's next step, and `str(error)` has both.

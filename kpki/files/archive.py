@@ -68,8 +68,8 @@ def unpack(data: bytes, *, expected: Collection[str]) -> list[File]:
     """The regular files of a plain tar, in the archive's order; *expected* are the valid paths.
 
     All files may lie under one further folder, as `pack` puts them. Folder members are skipped.
-    Raises InputError, which names the member, for a link, a device or another kind, an absolute
-    path, a `..`, a path that is not expected or comes twice, and a file over LIMIT.
+    Raises InputError, which names the member, for a member that is no regular file or over LIMIT.
+    Raises InputError for an absolute path, a `..`, and a path that is not expected or comes twice.
     Raises InputError for bytes that are no plain tar, cut off or damaged.
     """
     members: dict[str, TarInfo] = {}

@@ -32,10 +32,9 @@ def lock(
 
     The lock file (0600, missing folders *folder_mode*) stays. `resolve` resolves the folders on the
     way. The holder writes `pid N since T` into the file; T is *now* in UTC. Another run waits up to
-    *wait* seconds.
-    Raises FileError `PATH: locked by pid N since T` after that time. Raises FileError if the file
-    cannot be made, is not regular, or holds other text than kpki's. Raises RefusedError if a
-    folder's link leads out of *root*.
+    *wait* seconds. Raises FileError `PATH: locked by pid N since T` after that time.
+    Raises FileError if the file cannot be made, is not regular, or holds other text than kpki's.
+    Raises RefusedError if a folder's link leads out of *root*.
     """
     with Rooted(root) as tree:
         folder, _, name = relative.rpartition("/")

@@ -53,10 +53,9 @@ def write_output(path: Path, data: bytes, *, private: bool = False,
     rename, the old file itself is written. A symbolic link stays, and its target is replaced.
     Devices, FIFOs, `/dev/stdout` and `/dev/fd/N` are written directly. *warnings* receives a
     sentence for each failure after *data* is in place, and for a staged copy that could not be
-    removed.
-    Raises FileError for a missing folder, a *path* that is a folder, a file that may not be
-    written, or a full disk; the old file is then unchanged. Raises RefusedError if *private* and
-    the file belongs to another user.
+    removed. Raises FileError for a missing folder, a *path* that is a folder, a file that may not
+    be written, or a full disk; the old file is then unchanged.
+    Raises RefusedError if *private* and the file belongs to another user.
     """
     warnings = [] if warnings is None else warnings
     with disk(path):

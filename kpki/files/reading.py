@@ -17,9 +17,9 @@ _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY
 def read(path: Path, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
     """The bytes of the regular file *path*, at most *limit* bytes.
 
-    With *pipes*, a FIFO, a terminal or another character device is read too, and its writer is
-    waited for, as openssl's `-in` reads `/dev/stdin` and a shell's `<(command)`. Without *pipes*,
-    these are refused.
+    With *pipes*, a FIFO, a terminal or another character device is read too, until its writer ends.
+    openssl's `-in` reads `/dev/stdin` and a shell's `<(command)` so. Without *pipes*, these files
+    are refused.
     Raises FileError for a file that is missing, unreadable, of another kind, or over the limit.
     """
     with disk(path):

@@ -89,7 +89,7 @@ class _Change:
 
     @property
     def owner(self) -> tuple[int, int] | None:
-        """Owner and group of the regular file that is replaced; those of a link are not kept."""
+        """Owner and group of the regular file that is replaced; those of a link are dropped."""
         if self.old is None or not stat.S_ISREG(self.old.st_mode):
             return None
         return self.old.st_uid, self.old.st_gid
@@ -126,7 +126,7 @@ def replace_tree(
     Returns each file with its action: `create`, `replace`, `keep` or `remove`. A removed path is a
     File without data; a path that does not exist is not listed.
 
-    A file with the same bytes and a mode no wider than asked is kept, untouched. A replaced file
+    A file with the same bytes and a mode no wider than asked stays untouched. A replaced file
     keeps owner and group, and gets the stricter of both modes. The old file goes to
     `root/backup/RUN/path`, unless *backup* is None; *run* is a name from `free_run`, None for a new
     name. A folder, socket or device in a file's place moves there too. A symbolic link in a file's
@@ -151,10 +151,10 @@ def replace_tree(
         try:
             with ExitStack() as leftovers, ExitStack() as undo:
                 work = _Work(tree, todo, folder_mode, late, undo)
-                touched, kept = work.stage(backup, run, leftovers)
+                touched, backed_up = work.stage(backup, run, leftovers)
                 if any(change.in_way for change in todo):
-                    touched |= kept
-                work.sync(touched | kept if work.many else kept)
+                    touched |= backed_up
+                work.sync(touched | backed_up if work.many else backed_up)
                 undo.callback(work.sync, touched, [])  # runs after the renamed files are put back
                 tree.check()
                 for change in todo:
@@ -264,10 +264,11 @@ class _Work:
         of a host are neighbours, and each file is finished before the next begins: so each folder
         is opened once.
         """
-        touched, kept, place = set[str](), set[str](), ""
+        touched, backed_up, place = set[str](), set[str](), ""
         if backup and run and any(change.old for change in self.todo):
             place = resolve(self.tree.root, backup, refuse_escape=True)
-            kept = self._make(os.path.dirname(place), self._mode_of) | self._make(place, _private)
+            backed_up = self._make(os.path.dirname(place), self._mode_of)
+            backed_up |= self._make(place, _private)
         for change in self.todo:
             folder = os.path.dirname(change.target)
             if folder not in touched:
@@ -279,12 +280,12 @@ class _Work:
                 self._second_name(change, change.way_back)
             if change.old and place:
                 path = os.path.join(place, run or "", change.file.path)
-                if os.path.dirname(path) not in kept:
-                    kept |= self._make(os.path.dirname(path), _private)
+                if os.path.dirname(path) not in backed_up:
+                    backed_up |= self._make(os.path.dirname(path), _private)
                 if not change.in_way:       # what is in the way moves there later
                     self.undo.callback(self._remove, path)
                     self._second_name(change, path)
-        return touched, kept
+        return touched, backed_up
 
     def _stage(self, change: _Change) -> None:
         self.undo.callback(self._remove, change.staged)
