@@ -1,7 +1,8 @@
-"""Which component a command line starts, behind whatever wrapper, and what that component is then given.
+"""Command lines → the component that each starts, with its arguments, environment and mounts.
 
-Wrappers: a shell's -c, docker and podman run, hyperkube, and every program that runs the words behind its own options
-(kubelet-wrapper, kubenswrapper, env, nice). Sources: docker-run(1), podman-run(1).
+Known wrappers: a shell's -c, docker and podman run, hyperkube, and programs that run the words
+after their own options (kubelet-wrapper, kubenswrapper, env, nice).
+Sources: docker-run(1), podman-run(1).
 """
 from __future__ import annotations
 
@@ -19,16 +20,20 @@ PROGRAMS = frozenset({
 _ALIASES = {"proxy-server": "konnectivity-server", "proxy-agent": "konnectivity-agent"}
 _HYPERKUBE = {"apiserver": "kube-apiserver", "controller-manager": "kube-controller-manager",
               "scheduler": "kube-scheduler", "proxy": "kube-proxy"}
-# What runs the word behind it; of another program the words behind it count if flags follow.
+# Programs that run the word after them; after another program, a component's name counts if flags
+# follow the name.
 _RUNNERS = frozenset({"exec", "env", "nice", "sudo", "hyperkube", "kubenswrapper", "--"})
-_PROGRAM = re.compile(r"(?:[\w-]+-(?=cloud-controller-manager))?(.+?)"
-                      r"(?:-wrapper|-(?:amd|arm)64|[-_]v?[0-9][\w.+-]*)?(?::[\w.-]+)?(?:@sha256.*)?")
+_PROGRAM = re.compile(
+    r"(?:[\w-]+-(?=cloud-controller-manager))?(.+?)"
+    r"(?:-wrapper|-(?:amd|arm)64|[-_]v?[0-9][\w.+-]*)?(?::[\w.-]+)?(?:@sha256.*)?")
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _ENGINES = frozenset({"docker", "podman", "nerdctl"})
-# Their options of `run` that stand alone; every other takes the next word where it has no `=`.
-_ALONE = frozenset("""detach interactive tty rm privileged init read-only no-healthcheck publish-all sig-proxy
-    oom-kill-disable disable-content-trust quiet replace rmi tls-verify no-hosts env-host http-proxy no-hostname
-    systemd-always""".split())
+# The engines' options of `run` without a value; any other option has the next word as its value,
+# unless the option has a `=`.
+_ALONE = frozenset("""
+    detach interactive tty rm privileged init read-only no-healthcheck publish-all sig-proxy
+    oom-kill-disable disable-content-trust quiet replace rmi tls-verify no-hosts env-host
+    http-proxy no-hostname systemd-always""".split())
 _ALONE_LETTERS = frozenset("ditPq")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _OPERATOR = re.compile(r"[;&|()<>]+")
@@ -36,34 +41,37 @@ _OPERATOR = re.compile(r"[;&|()<>]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A *component* as it is started: its own *words*, the *environment* that it finds, and where its files are.
-
-    *mounts* are (path as the component sees it, path on the host; "" for what is no file of the host).
-    *environment_files* are those of a container (paths of the host), *folder* is the working directory.
-    """
+    """The start of a component."""
 
     component: str
     words: tuple[Word, ...]
+    """The component's arguments."""
     environment: Mapping[str, Word] = field(default_factory=dict)
+    """The variables that the component finds."""
     environment_files: tuple[str, ...] = ()
+    """The environment files of a container, as paths of the host."""
     mounts: tuple[tuple[str, str], ...] = ()
+    """(path that the component sees, path on the host); "" for a volume that is not on the host."""
     folder: str = "/"
+    """The working directory."""
 
     def on_host(self, path: str) -> str:
-        """Where a path that the component is told lies on the host, absolute; "" for no file of the host, and for a
-        path with a control character, which names none."""
+        """The absolute path on the host of a path that the component sees.
+
+        Returns "" for a path that is not on the host, and for a path with a control character.
+        """
         if not path.isprintable():
             return ""
         whole = posixpath.normpath(posixpath.join(self.folder, path))
-        for inside, outside in sorted(self.mounts, key=lambda mount: -len(mount[0])):
-            inside = posixpath.normpath(inside)
+        for mount, outside in sorted(self.mounts, key=lambda mount: -len(mount[0])):
+            inside = posixpath.normpath(mount)
             if whole == inside or whole.startswith(inside.rstrip("/") + "/"):
                 return posixpath.normpath(f"{outside}/{whole[len(inside):]}") if outside else ""
         return "/" + whole.lstrip("/")
 
 
 def component_named(word: str, before: str = "") -> str:
-    """The component whose program (or image) a word names; *before* is the program in front of it. "" for none."""
+    """The component whose program or image *word* names, or ""; *before* is the word before."""
     found = _PROGRAM.fullmatch(posixpath.basename(word))
     name = found[1] if found else ""
     if before == "hyperkube":
@@ -72,27 +80,30 @@ def component_named(word: str, before: str = "") -> str:
     return name if name in PROGRAMS else ""
 
 
-def find_start(words: Sequence[Word], environment: Mapping[str, Word], folder: str = "/") -> Start | None:
-    """The component that a command line starts; None where it starts none."""
+def find_start(words: Sequence[Word], environment: Mapping[str, Word],
+               folder: str = "/") -> Start | None:
+    """The component that a command line starts; None if there is none."""
     before = ""
     for number, word in enumerate(words):
         program, rest = posixpath.basename(word.text), words[number + 1:]
-        sure = number == 0 or before in _RUNNERS or any(one.text.startswith("--") for one in rest[:1])
+        sure = (number == 0 or before in _RUNNERS
+                or any(following.text.startswith("--") for following in rest[:1]))
         if sure and (component := component_named(word.text, before)):
-            return Start(component=component, words=tuple(rest), environment=environment, folder=folder)
+            return Start(component=component, words=tuple(rest), environment=environment,
+                         folder=folder)
         if program in _ENGINES:
-            run = next((place for place, one in enumerate(rest) if one.text == "run"), None)
+            run = next((at for at, argument in enumerate(rest) if argument.text == "run"), None)
             return None if run is None else _container(rest[run + 1:], environment)
         if program in _SHELLS:
-            for place, option in enumerate(rest[:-1]):
+            for at, option in enumerate(rest[:-1]):
                 if re.fullmatch(r"-\w*c\w*", option.text):
-                    return read_script(rest[place + 1], rest[place + 2:], environment, folder)
+                    return read_script(rest[at + 1], rest[at + 2:], environment, folder)
         before = program
     return None
 
 
 def _container(words: Sequence[Word], outside: Mapping[str, Word]) -> Start | None:
-    """What `docker run` with these words starts in a container."""
+    """The component that `docker run` with these arguments starts in a container."""
     environment: dict[str, Word] = {}
     files: list[str] = []
     mounts: list[tuple[str, str]] = []
@@ -103,19 +114,21 @@ def _container(words: Sequence[Word], outside: Mapping[str, Word]) -> Start | No
         letters = not option.startswith("--")
         if letters and option[1:2] in "vew" and len(option) > 2:
             option, value, equals = option[:2], option[2:] + equals + value, "="
-        if not equals and not (option[2:] in _ALONE or letters and set(option[1:]) <= _ALONE_LETTERS):
+        if not equals and not (option[2:] in _ALONE
+                               or (letters and set(option[1:]) <= _ALONE_LETTERS)):
             value, place = words[place].text if place < len(words) else "", place + 1
         if option in ("-v", "--volume"):
             host, _, rest = value.partition(":")
             mounts.append((rest.partition(":")[0] or host, host if host.startswith("/") else ""))
         elif option == "--mount":
-            said = dict(part.partition("=")[::2] for part in value.split(","))
-            source = said.get("source", said.get("src", ""))
-            target = said.get("target", said.get("destination", said.get("dst", "")))
+            fields = dict(part.partition("=")[::2] for part in value.split(","))
+            source = fields.get("source", fields.get("src", ""))
+            target = fields.get("target", fields.get("destination", fields.get("dst", "")))
             mounts.append((target, source if source.startswith("/") else ""))
         elif option in ("-e", "--env"):
             name, equals, text = value.partition("=")
-            environment[name] = Word(text, words[place - 1].source) if equals else outside.get(name, Word("", ""))
+            source = words[place - 1].source
+            environment[name] = Word(text, source) if equals else outside.get(name, Word("", ""))
         elif option == "--env-file":
             files.append(value)
         elif option in ("-w", "--workdir"):
@@ -130,15 +143,16 @@ def _container(words: Sequence[Word], outside: Mapping[str, Word]) -> Start | No
     component = inner.component if inner else component_named(image[0].text)
     if not component:
         return None
-    return Start(component=component, words=inner.words if inner else tuple(arguments), environment=environment,
+    return Start(component=component, words=inner.words if inner else tuple(arguments),
+                 environment=environment,
                  environment_files=tuple(files), mounts=tuple(mounts), folder=folder)
 
 
 def read_script(script: Word, arguments: Sequence[Word], environment: Mapping[str, Word],
                 folder: str = "/") -> Start | None:
-    """The component that a shell script starts: its last command that names one; *arguments* are what `$@` stands for.
+    """The component that the last matching command of a shell script starts; None if there is none.
 
-    Assignments before it count; what a script decides while it runs is not known.
+    *arguments* are the values of `$@`. Assignments before the command count, conditions do not.
     """
     known, found = dict(environment), None
     for words in _script_commands(script.text):
@@ -151,8 +165,8 @@ def read_script(script: Word, arguments: Sequence[Word], environment: Mapping[st
             if word in ("$@", "$*"):
                 expanded += arguments
             elif whole:
-                said = known.get(whole[1] or whole[2], Word("", script.source))
-                expanded += [Word(part, said.source) for part in said.text.split()]
+                filled = known.get(whole[1] or whole[2], Word("", script.source))
+                expanded += [Word(part, filled.source) for part in filled.text.split()]
             else:
                 expanded.append(Word(_filled(word, known), script.source))
         found = find_start(expanded, known, folder) or found
@@ -165,8 +179,9 @@ def _filled(text: str, environment: Mapping[str, Word]) -> str:
 
 
 def _script_commands(text: str) -> Iterator[list[str]]:
-    """The words of each simple command of a shell script; what cannot be read as one is left out."""
-    lines = (line for line in text.replace("\\\n", " ").split("\n") if not line.lstrip().startswith("#"))
+    """The words of each simple command of a shell script; other syntax is left out."""
+    lines = (line for line in text.replace("\\\n", " ").split("\n")
+             if not line.lstrip().startswith("#"))
     lexer = shlex.shlex("\n;\n".join(lines), posix=True, punctuation_chars=";&|()<>")
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []

@@ -1,4 +1,4 @@
-"""What a static pod's manifest says: its containers, as the kubelet starts them."""
+"""The manifest of a static pod → its containers, as the kubelet starts them."""
 from __future__ import annotations
 
 import posixpath
@@ -20,44 +20,50 @@ def _list(value: Any) -> list[Any]:
 
 
 class Container(NamedTuple):
-    """One container of a pod: its *words* (command, then args), *environment*, *mounts* and *folder* as Start has.
-
-    *user* is the number of the user that runs it, "" if nothing says so.
-    """
+    """One container of a pod."""
 
     words: tuple[str, ...]
+    """The command, then its arguments."""
     environment: Mapping[str, str]
     mounts: tuple[tuple[str, str], ...]
+    """(path in the container, path on the host); "" for a volume that is not on the host."""
     folder: str
+    """The working directory."""
     user: str = ""
+    """The user id that runs the container, as the manifest writes it; "" if it does not."""
 
 
 def read_containers(data: bytes) -> list[Container]:
-    """The containers of a static pod, as the kubelet reads a file of its folder; none for bytes that are no pod."""
+    """The containers of a static pod's manifest (YAML or JSON); none for other bytes."""
     from ..documents import load_first
     pod = load_first(data)
     if _field(pod, "kind") != "Pod":
         return []
     spec = _field(pod, "spec")
-    volumes = {str(_field(one, "name")): _field(_field(one, "hostPath"), "path")
-               for one in _list(_field(spec, "volumes"))}
+    volumes = {str(_field(volume, "name")): _field(_field(volume, "hostPath"), "path")
+               for volume in _list(_field(spec, "volumes"))}
     found = []
     for container in _list(_field(spec, "containers")):
-        environment = {str(_field(one, "name")): str(_field(one, "value") or "")
-                       for one in _list(_field(container, "env"))}
+        environment = {str(_field(variable, "name")): str(_field(variable, "value") or "")
+                       for variable in _list(_field(container, "env"))}
         mounts = tuple(
-            (str(_field(one, "mountPath")),
-             posixpath.join(host, str(_field(one, "subPath") or ""))
-             if isinstance(host := volumes.get(str(_field(one, "name"))), str) else "")
-            for one in _list(_field(container, "volumeMounts")) if str(_field(one, "name")) in volumes)
-        words = [str(word) for word in (*_list(_field(container, "command")), *_list(_field(container, "args")))]
-        users = (_field(_field(one, "securityContext"), "runAsUser") for one in (container, spec))
-        found.append(Container(tuple(_expanded(word, environment) for word in words), environment, mounts,
-                               str(_field(container, "workingDir") or "/"),
-                               next((str(user) for user in users if user is not None), "")))
+            (str(_field(mount, "mountPath")),
+             posixpath.join(host, str(_field(mount, "subPath") or ""))
+             if isinstance(host := volumes.get(str(_field(mount, "name"))), str) else "")
+            for mount in _list(_field(container, "volumeMounts"))
+            if str(_field(mount, "name")) in volumes)
+        words = [str(word) for field in ("command", "args")
+                 for word in _list(_field(container, field))]
+        users = (_field(_field(level, "securityContext"), "runAsUser")
+                 for level in (container, spec))
+        found.append(Container(
+            words=tuple(_expanded(word, environment) for word in words), environment=environment,
+            mounts=mounts, folder=str(_field(container, "workingDir") or "/"),
+            user=next((str(user) for user in users if user is not None), "")))
     return found
 
 
 def _expanded(word: str, environment: Mapping[str, str]) -> str:
-    """A word with `$(NAME)` of the container's variables in place; `$$` is $, an unknown name stays as it stands."""
-    return _VARIABLE.sub(lambda found: "$" if found[1] is None else environment.get(found[1], found[0]), word)
+    """A word with the values of `$(NAME)`; `$$` is $, and an unknown name is not replaced."""
+    return _VARIABLE.sub(lambda found: "$" if found[1] is None
+                         else environment.get(found[1], found[0]), word)

@@ -1,6 +1,7 @@
-"""Whether a component of Kubernetes can use a private key, and the key as the component reads it (see go/private_keys).
+"""Whether a component of Kubernetes can use a private key, and the key as the component reads it.
 
-cryptography reads other keys than Go: it takes explicit EC parameters, and refuses an RSA key without its hints.
+cryptography reads other keys than Go (see go/private_keys): it accepts explicit EC parameters, and
+refuses an RSA key without its CRT numbers.
 """
 from __future__ import annotations
 
@@ -17,23 +18,25 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _NUMBERS = 5    # of an RSA key of two primes
-# In what Go says: the key is whole, but of a kind, a curve or a size that Go does not use.
-_WEAK = re.compile("unknown elliptic curve|unknown algorithm|unknown private key|keys are insecure|uses no RSA keys")
+# Go's words for a well-formed key of a kind, curve or size that Go does not support.
+_WEAK = re.compile(
+    "unknown elliptic curve|unknown algorithm|unknown private key"
+    "|keys are insecure|uses no RSA keys")
 
 
 class KeyVerdict(NamedTuple):
-    """A private key as Go has loaded it, or the *cause* that no component can use it, and the *reason* in Go's words.
-
-    The *key* is None if Go does not load it, and if Go loads what kpki cannot use (RSA of more than two primes).
-    """
+    """Whether a component can use a private key."""
 
     key: PrivateKeyTypes | None
+    """The key; None if Go refuses it, or if kpki cannot use it (RSA of more than two primes)."""
     cause: str | None = None
+    """The slug of the cause if no component can use the key, else None."""
     reason: str = ""
+    """The cause in Go's words."""
 
 
 def _form(dotted: str, size: int) -> tuple[bytes, bytes]:
-    """What stands before the secret, and between the secret and the point, in an EC key of so many octets."""
+    """The octets before the secret, and those between secret and point, of an EC key of *size*."""
     curve, version = der.tlv(0xA0, der.oid(dotted)), der.integer(1)
     point = der.tlv(0xA1, der.bit_string(b"\4" + bytes(2 * size)))
     whole = der.sequence(version, der.octet_string(bytes(size)), curve, point)
@@ -41,15 +44,18 @@ def _form(dotted: str, size: int) -> tuple[bytes, bytes]:
     return whole[:before], whole[after:-2 * size]
 
 
-# Octets of a secret → its curve, and the form of a key that names the curve and has the point (RFC 5915 §3).
-_WRITTEN = {size: (next(curve for curve in CURVES.values() if curve.name == name), *_form(dotted, size))
-            for name, dotted, size in (("P256", "1.2.840.10045.3.1.7", 32), ("P384", "1.3.132.0.34", 48))}
+# Length of a secret → its curve, and the form of a key with a named curve and its point (RFC 5915
+# §3).
+_WRITTEN = {size: (next(curve for curve in CURVES.values() if curve.name == name),
+                   *_form(dotted, size))
+            for name, dotted, size in (("P256", "1.2.840.10045.3.1.7", 32),
+                                       ("P384", "1.3.132.0.34", 48))}
 
 
 def written_key(data: bytes) -> PrivateKeyTypes | None:
-    """The EC key of a file that is to the byte as Go and openssl write one; None for any other, right or wrong.
+    """The EC key of a file that is byte for byte as Go and openssl write it; None for others.
 
-    Go reads such a file, and the point in it counts for nothing: the rest need not be read field by field.
+    Go accepts every such file and ignores its point, so the fields need not be parsed.
     """
     block = only_block(data)
     if block is None or block.label != "EC PRIVATE KEY":
@@ -65,17 +71,18 @@ def written_key(data: bytes) -> PrivateKeyTypes | None:
 
 
 def judge_private_key(data: bytes, *, tokens: bool = False) -> KeyVerdict:
-    """What a component says of a file (PEM) that is to hold its private key (tls.X509KeyPair, Go 1.26).
+    """Whether a component accepts a file (PEM) as its private key (tls.X509KeyPair, Go 1.26).
 
-    A size that Go does not sign with is the certificate's to tell, which has it too. With *tokens* the key signs
-    service accounts' tokens, and has no certificate (keyutil.PrivateKeyFromFile, serviceaccount.JWTTokenGenerator).
+    A key size that Go refuses to sign with is reported for the certificate, which has the same key.
+    With *tokens* the key signs service accounts' tokens, and has no certificate
+    (keyutil.PrivateKeyFromFile, serviceaccount.JWTTokenGenerator).
     """
     load = private_keys.load_token_key if tokens else private_keys.load_pair_key
     found = None
     try:
         found = load(data)
         if tokens:
-            private_keys.check_token_key(found)
+            private_keys.validate_token_key(found)
     except GoError as error:
         reason = f"{error.sentence} ({error.why})" if error.why else error.sentence
         cause = "weak-signature-or-key" if _WEAK.search(reason) else "bad-pem"
@@ -84,7 +91,7 @@ def judge_private_key(data: bytes, *, tokens: bool = False) -> KeyVerdict:
 
 
 def _key(found: private_keys.PrivateKey) -> PrivateKeyTypes | None:
-    """A key that Go has loaded, as one of cryptography's."""
+    """A key that Go has loaded, as an object of cryptography."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     curves: dict[str, type[ec.EllipticCurve]] = {
         "P224": ec.SECP224R1, "P256": ec.SECP256R1, "P384": ec.SECP384R1, "P521": ec.SECP521R1}
@@ -95,5 +102,6 @@ def _key(found: private_keys.PrivateKey) -> PrivateKeyTypes | None:
     if found.kind != "RSA" or len(found.numbers) != _NUMBERS:
         return None
     n, e, d, p, q = found.numbers
-    return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(e, n)
+    return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p),
+                                 rsa.RSAPublicNumbers(e, n)
                                  ).private_key(unsafe_skip_rsa_key_validation=True)

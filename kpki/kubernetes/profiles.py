@@ -1,6 +1,6 @@
-"""The table of certificates: what Kubernetes wants of each (one frozen row), and what a row says for one host.
+"""The table of profiles: what Kubernetes asks of each certificate, and its values on one host.
 
-A row that is named here is known everywhere: planning, issuing, checking and the layouts derive from it.
+Plans, issuing, checks and layouts derive from this table.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NODE_PREFIX = "system:node:"
 NODES_GROUP = "system:nodes"
 MASTERS_GROUP = "system:masters"
-ADMINISTRATORS = "{administrators}"     # the layout says which group that is
+ADMINISTRATORS = "{administrators}"     # the layout gives the group
 SERVICE_ACCOUNTS = "service-accounts"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _NODE_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -38,29 +38,32 @@ Per = Literal["cluster", "control-plane", "first control-plane", "etcd", "node"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What one certificate must be.
-
-    *name* is the row's; *kind* says what lies beside its key: a CA's certificate, a leaf that the CA *signer* signs, or
-    the public key alone. *common_name* and *organizations* are the subject, with `{node}` for the node's name and
-    `{administrators}` for the layout's group; *former* the common names that it had elsewhere or before, and that are
-    as good (`*` for a host's name). *usages* is the extendedKeyUsage in OpenSSL's words, *sans* which names are in the
-    subjectAltName, *per* what there is one of, *source* where Kubernetes says so.
-    """
+    """What Kubernetes asks of one certificate."""
 
     name: str
+    """The row's name."""
     kind: Kind = "leaf"
+    """A CA's certificate, a leaf, or a key pair without a certificate."""
     signer: str | None = None
+    """The row of the CA that signs a leaf."""
     common_name: str = ""
+    """The CN; `{node}` stands for the node's name."""
     organizations: tuple[str, ...] = ()
+    """The O values; `{administrators}` stands for the layout's group."""
     former: tuple[str, ...] = ()
+    """Common names of other tools and versions that are as good; `*` stands for a host's name."""
     usages: tuple[str, ...] = ()
+    """The extendedKeyUsage in OpenSSL's words."""
     sans: Sans = "none"
+    """The kind of names in the subjectAltName."""
     per: Per = "cluster"
+    """What has one certificate of this row each."""
     source: str
+    """The page of Kubernetes' documentation."""
 
     def was_called(self, user: str) -> bool:
-        """Internal: whether a common name is one that the row had elsewhere or before."""
-        return any(fnmatchcase(user, one) for one in self.former)
+        """Internal: whether *user* is a common name of other tools or versions for this row."""
+        return any(fnmatchcase(user, pattern) for pattern in self.former)
 
 
 _PAGE = "https://kubernetes.io/docs/setup/best-practices/certificates/"
@@ -72,127 +75,155 @@ _SERVER, _CLIENT = ("serverAuth",), ("clientAuth",)
 
 CA = Profile(name="ca", kind="ca", common_name="kubernetes", source=_CAS)
 ETCD_CA = Profile(name="etcd-ca", kind="ca", common_name="etcd-ca", source=_CAS)
-FRONT_PROXY_CA = Profile(name="front-proxy-ca", kind="ca", common_name="front-proxy-ca", source=_CAS)
-# One pair for both: the client certificate that the API server authenticates as a node, and the kubelet's own server
-# certificate (--tls-cert-file), as the hand-made layouts have it.
-KUBELET = Profile(name="kubelet", signer="ca", common_name=NODE_PREFIX + "{node}", organizations=(NODES_GROUP,),
+FRONT_PROXY_CA = Profile(name="front-proxy-ca", kind="ca", common_name="front-proxy-ca",
+                         source=_CAS)
+# One pair for two purposes, as in the hand-made layouts: the client certificate by which the API
+# server authenticates the node, and the kubelet's serving certificate (--tls-cert-file).
+KUBELET = Profile(name="kubelet", signer="ca", common_name=NODE_PREFIX + "{node}",
+                  organizations=(NODES_GROUP,),
                   usages=_SERVER + _CLIENT, sans="node", per="node", source=_NODE)
 
 PROFILES = (
     CA, ETCD_CA, FRONT_PROXY_CA,
     Profile(name=SERVICE_ACCOUNTS, kind="key", source=f"{_PAGE}#certificate-paths"),
-    Profile(name="apiserver", signer="ca", common_name="kube-apiserver", former=("kubernetes",), usages=_SERVER,
-            sans="apiserver", per="control-plane", source=_ALL),
-    Profile(name="apiserver-kubelet-client", signer="ca", common_name="kube-apiserver-kubelet-client",
+    Profile(name="apiserver", signer="ca", common_name="kube-apiserver", former=("kubernetes",),
+            usages=_SERVER, sans="apiserver", per="control-plane", source=_ALL),
+    Profile(name="apiserver-kubelet-client", signer="ca",
+            common_name="kube-apiserver-kubelet-client",
             organizations=(ADMINISTRATORS,), usages=_CLIENT, per="control-plane", source=_ALL),
-    Profile(name="apiserver-etcd-client", signer="etcd-ca", common_name="kube-apiserver-etcd-client",
+    Profile(name="apiserver-etcd-client", signer="etcd-ca",
+            common_name="kube-apiserver-etcd-client",
             former=("etcd-node-*",), usages=_CLIENT, per="control-plane", source=_ALL),
-    Profile(name="front-proxy-client", signer="front-proxy-ca", common_name="front-proxy-client", usages=_CLIENT,
-            per="control-plane", source=_ALL),
+    Profile(name="front-proxy-client", signer="front-proxy-ca", common_name="front-proxy-client",
+            usages=_CLIENT, per="control-plane", source=_ALL),
     # etcd is its own client, with its server pair: https://github.com/etcd-io/etcd/issues/9785
-    Profile(name="etcd-server", signer="etcd-ca", common_name="{node}", former=("kube-etcd", "etcd-member-*"),
+    Profile(name="etcd-server", signer="etcd-ca", common_name="{node}",
+            former=("kube-etcd", "etcd-member-*"),
             usages=_SERVER + _CLIENT, sans="etcd-server", per="etcd", source=_ALL),
-    Profile(name="etcd-peer", signer="etcd-ca", common_name="{node}", former=("kube-etcd-peer", "etcd-member-*"),
+    Profile(name="etcd-peer", signer="etcd-ca", common_name="{node}",
+            former=("kube-etcd-peer", "etcd-member-*"),
             usages=_SERVER + _CLIENT, sans="etcd-peer", per="etcd", source=_ALL),
-    Profile(name="etcd-healthcheck-client", signer="etcd-ca", common_name="kube-etcd-healthcheck-client",
+    Profile(name="etcd-healthcheck-client", signer="etcd-ca",
+            common_name="kube-etcd-healthcheck-client",
             former=("etcd-admin-*",), usages=_CLIENT, per="etcd", source=_ALL),
-    Profile(name="admin", signer="ca", common_name="kubernetes-admin", organizations=(ADMINISTRATORS,),
-            former=("admin", "kube-admin", "kube-admin-*"), usages=_CLIENT, per="control-plane", source=_USERS),
-    Profile(name="super-admin", signer="ca", common_name="kubernetes-super-admin", organizations=(MASTERS_GROUP,),
+    Profile(name="admin", signer="ca", common_name="kubernetes-admin",
+            organizations=(ADMINISTRATORS,),
+            former=("admin", "kube-admin", "kube-admin-*"), usages=_CLIENT, per="control-plane",
+            source=_USERS),
+    Profile(name="super-admin", signer="ca", common_name="kubernetes-super-admin",
+            organizations=(MASTERS_GROUP,),
             usages=_CLIENT, per="first control-plane", source=_USERS),
-    Profile(name="kube-controller-manager", signer="ca", common_name="system:kube-controller-manager", usages=_CLIENT,
+    Profile(name="kube-controller-manager", signer="ca",
+            common_name="system:kube-controller-manager", usages=_CLIENT,
             per="control-plane", source=_USERS),
     Profile(name="kube-scheduler", signer="ca", common_name="system:kube-scheduler", usages=_CLIENT,
             per="control-plane", source=_USERS),
     KUBELET,
-    Profile(name="kubelet-client", signer="ca", common_name=NODE_PREFIX + "{node}", organizations=(NODES_GROUP,),
-            usages=_CLIENT, per="node", source=_USERS),
-    Profile(name="kubelet-serving", signer="ca", common_name=NODE_PREFIX + "{node}", organizations=(NODES_GROUP,),
+    Profile(name="kubelet-client", signer="ca", common_name=NODE_PREFIX + "{node}",
+            organizations=(NODES_GROUP,), usages=_CLIENT, per="node", source=_USERS),
+    Profile(name="kubelet-serving", signer="ca", common_name=NODE_PREFIX + "{node}",
+            organizations=(NODES_GROUP,),
             usages=_SERVER, sans="node", per="node", source=f"{_KUBELET_TLS}#certificate-rotation"),
-    Profile(name="kube-proxy", signer="ca", common_name="system:kube-proxy", organizations=("system:node-proxier",),
+    Profile(name="kube-proxy", signer="ca", common_name="system:kube-proxy",
+            organizations=("system:node-proxier",),
             usages=_CLIENT, per="node", source=f"{_KUBELET_TLS}#kube-proxy"),
 )
 
 
 def find_profile(name: str) -> Profile:
-    """The row of that name; InputError where there is none."""
+    """The row of that name; raises InputError if there is none."""
     for profile in PROFILES:
         if profile.name == name:
             return profile
-    raise InputError(f"unknown row {name!r}", hint=f"one of: {', '.join(profile.name for profile in PROFILES)}")
+    raise InputError(f"unknown row {name!r}",
+                     hint=f"one of: {', '.join(profile.name for profile in PROFILES)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What one certificate is to say: whose it is (*user*, *groups*) and under which names it is reached."""
+    """The subject and the names of a certificate to issue."""
 
     user: str
+    """The CN."""
     groups: tuple[str, ...] = ()
+    """The O values."""
     dns: tuple[str, ...] = ()
+    """The DNS names of the subjectAltName."""
     addresses: tuple[str, ...] = ()
+    """The IP addresses of the subjectAltName."""
 
 
-def identity_of(profile: Profile, *, node: str = "", administrators: str = "", dns: Sequence[str] = (),
+def identity_of(profile: Profile, *, node: str = "", administrators: str = "",
+                dns: Sequence[str] = (),
                 addresses: Sequence[str] = ()) -> Identity:
-    """A row for one host: its placeholders filled in."""
-    return Identity(profile.common_name.replace("{node}", node),
-                    tuple(administrators if one == ADMINISTRATORS else one for one in profile.organizations),
-                    tuple(dns), tuple(addresses))
+    """The identity of a row on one host, with values for its placeholders."""
+    groups = (administrators if organization == ADMINISTRATORS else organization
+              for organization in profile.organizations)
+    return Identity(profile.common_name.replace("{node}", node), tuple(groups), tuple(dns),
+                    tuple(addresses))
 
 
 def check_node_name(name: str, *, longest: int = LONGEST_NODE) -> str:
-    """*name*, where it can be a node's: an RFC 1123 subdomain of *longest* characters at most. Else InputError.
+    """*name*, if it is an RFC 1123 subdomain of at most *longest* characters; else InputError.
 
-    LONGEST_NODE is what fits into a certificate that kpki issues, LONGEST_NAME what Kubernetes itself lets a node have.
+    LONGEST_NODE is the longest name that fits into a certificate, LONGEST_NAME Kubernetes' own
+    bound.
     """
     hint = "use the name that `kubectl get nodes` shows"
     if len(name) > longest:
-        raise InputError(f"node name {name[:20]!r}… has {len(name)} characters, over the {longest} that "
-                         + ("fit into a certificate's CN" if longest == LONGEST_NODE else "a DNS name has"), hint=hint)
+        bound = "fit into a certificate's CN" if longest == LONGEST_NODE else "a DNS name has"
+        raise InputError(f"node name {name[:20]!r}… has {len(name)} characters, "
+                         f"over the {longest} that {bound}", hint=hint)
     if _NODE_NAME.fullmatch(name):
         return name
     if _NODE_NAME.fullmatch(name.lower()):
         raise InputError(f"node name {name!r} is not in lower case",
-                         hint=f"the kubelet registers as {name.lower()!r}: use that")
-    raise InputError(f"node name {name!r} is no DNS name: lower-case letters, digits, '-' and '.' only", hint=hint)
+                         hint=f"use {name.lower()!r}, the name that the kubelet registers")
+    raise InputError(
+        f"node name {name!r} is no DNS name: lower-case letters, digits, '-' and '.' only",
+        hint=hint)
 
 
 def check_dns_name(name: str) -> str:
-    """*name*, where a certificate can carry it as dNSName: an RFC 1123 subdomain, `*.` before it or not."""
+    """*name*, if it is an RFC 1123 subdomain, with or without `*.` before it; else InputError."""
     if _NODE_NAME.fullmatch(name.removeprefix("*.")) and len(name) <= LONGEST_NAME:
         return name
     raise InputError(f"{name!r} is no DNS name: lower-case letters, digits, '-' and '.' only")
 
 
 def check_address(text: str) -> str:
-    """*text* as an IP address in its shortest form; InputError where it is none."""
+    """*text* as an IP address in its shortest form; raises InputError for other text."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
         raise InputError(f"{text!r} is not an IP address",
-                         hint="an address like 10.0.0.21 or fd00::21, without a prefix length or port") from None
+                         hint="an address like 10.0.0.21 or fd00::21, "
+                              "without a prefix length or port") from None
 
 
 class Node(NamedTuple):
-    """One node: its *name*, and the *addresses* and further *dns* names that its certificate is to carry."""
+    """One node, with the names of its certificates."""
 
     name: str
+    """The name under which the kubelet registers."""
     addresses: tuple[str, ...] = ()
+    """The IP addresses of the certificate."""
     dns: tuple[str, ...] = ()
+    """The DNS names of the certificate besides the node's name."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its DNS names, its own first."""
+        """The DNS names of the certificate, the node's name first."""
         return (self.name, *(name for name in self.dns if name != self.name))
 
     @property
     def identity(self) -> Identity:
-        """What its certificate says."""
+        """The identity of the kubelet's certificate."""
         return identity_of(KUBELET, node=self.name, dns=self.names, addresses=self.addresses)
 
 
 def node_of(name: str, addresses: Sequence[str] = (), dns: Sequence[str] = ()) -> Node:
-    """A node from what a person says; raises InputError for a name or an address that cannot be one."""
+    """A node from unchecked names and addresses; raises InputError for an invalid one."""
     return Node(check_node_name(name), tuple(dict.fromkeys(map(check_address, addresses))),
                 tuple(dict.fromkeys(map(check_dns_name, dns))))
 
@@ -206,13 +237,13 @@ def subject_name(identity: Identity) -> Name:
 def _subject(groups: tuple[str, ...], user: str) -> Name:
     from ..stages.names import name_of
     from ..stages.strings import StringOptions
-    return name_of([*(("O", one) for one in groups), ("CN", user)], StringOptions(utf8=True))
+    return name_of([*(("O", group) for group in groups), ("CN", user)], StringOptions(utf8=True))
 
 
 def leaf_extensions(profile: Profile, identity: Identity, *, rsa: bool) -> list[tuple[str, str]]:
-    """The extensions of a leaf that OpenSSL's strict verification, Python and Go all take, in OpenSSL's words.
+    """The extensions of a leaf that OpenSSL (strict), Python and Go accept, in OpenSSL's words.
 
-    keyUsage has keyEncipherment for RSA keys alone: it is how RSA exchanges keys, and means nothing for ECDSA.
+    keyUsage has keyEncipherment for RSA keys alone: only RSA exchanges keys by encryption.
     """
     usage = "critical,digitalSignature" + (",keyEncipherment" if rsa else "")
     return [("basicConstraints", "critical,CA:FALSE"), ("keyUsage", usage),
@@ -220,13 +251,14 @@ def leaf_extensions(profile: Profile, identity: Identity, *, rsa: bool) -> list[
 
 
 def ca_extensions(profile: Profile) -> list[tuple[str, str]]:
-    """The extensions of a CA, likewise; its common name is its only SAN, as kubeadm has it."""
+    """The extensions of a CA in OpenSSL's words; the common name is the only SAN, as in kubeadm."""
     return [("basicConstraints", "critical,CA:TRUE"),
-            ("keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"), *_names(ca_identity(profile))]
+            ("keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"),
+            *_names(ca_identity(profile))]
 
 
 def ca_identity(profile: Profile) -> Identity:
-    """Whose a CA's certificate is: its name, which is a DNS name too if it can be one, as in kubeadm's CAs."""
+    """The identity of a CA: its common name, also as a DNS name if possible, as in kubeadm."""
     name = profile.common_name
     return Identity(name, dns=(name,) if _NODE_NAME.fullmatch(name) else ())
 
@@ -249,11 +281,12 @@ def _names(identity: Identity) -> list[tuple[str, str]]:
 def _values(identity: Identity, extensions: list[tuple[str, str]]) -> Values:
     from ..stages.certificates import Values
     return Values(subject_name(identity), tuple(
-        _alternatives(identity) if name == "subjectAltName" else _extension(name, text) for name, text in extensions))
+        _alternatives(identity) if name == "subjectAltName" else _extension(name, text)
+        for name, text in extensions))
 
 
 def _alternatives(identity: Identity) -> Extension:
-    """The extension that `sans_text` stands for: every host has its own, and reading the words takes a while."""
+    """The extension of `sans_text`, built directly: to parse that text for each host is slow."""
     from ..stages import der
     from ..stages.extensions.general_names import ip_octets
     from ..stages.extensions.identifiers import SUBJECT_ALTERNATIVE_NAME
@@ -272,4 +305,5 @@ def _extension(name: str, text: str) -> Extension:
 
 def sans_text(identity: Identity) -> str:
     """The subjectAltName of a certificate in OpenSSL's words, "" for none."""
-    return ",".join([f"DNS:{name}" for name in identity.dns] + [f"IP:{address}" for address in identity.addresses])
+    return ",".join([*(f"DNS:{name}" for name in identity.dns),
+                     *(f"IP:{address}" for address in identity.addresses)])

@@ -1,7 +1,8 @@
-"""The table of purposes: what the verifier of each certificate asks, and who says so.
+"""The table of purposes: what the verifier of each certificate asks, with sources.
 
-A purpose is what a component does with a file that it is told to read. Only what a verifier reads is asked: nobody
-reads the CN of a serving certificate, and O counts only if authorization depends on it.
+A purpose is what a component does with a file that a setting names. The table asks only for fields
+that a verifier reads: no verifier reads the CN of a serving certificate, and O counts only for
+authorization.
 """
 from __future__ import annotations
 
@@ -11,8 +12,10 @@ from .profiles import MASTERS_GROUP
 from .settings import SIGNERS
 
 Names = Literal["none", "apiserver", "etcd", "etcd-peer", "kubelet"]
-Subject = Literal["any", "node", "bound", "administrator", "kubelet-client", "front-proxy", "etcd-peer"]
-# Groups that may do everything: the first by the API server itself, the second by kubeadm's binding.
+Subject = Literal["any", "node", "bound", "administrator", "kubelet-client", "front-proxy",
+                  "etcd-peer"]
+# Groups that may do everything: the first by the API server itself, the second by kubeadm's
+# binding.
 ADMINISTRATOR_GROUPS = (MASTERS_GROUP, "kubeadm:cluster-admins")
 
 
@@ -22,36 +25,37 @@ class Purpose(NamedTuple):
     name: str
     """The slug, as uses have it."""
     source: str
-    """Where Kubernetes, or etcd, says so."""
+    """The page of the documentation of Kubernetes or etcd."""
     row: str = ""
     """The row of the profiles table that kpki issues for this purpose, "" if there is none."""
     usages: tuple[str, ...] = ()
     """What extendedKeyUsage must allow, if the certificate has that extension."""
     wishes: tuple[str, ...] = ()
-    """What extendedKeyUsage should allow: a part of the component fails otherwise."""
+    """What extendedKeyUsage should allow; without it, a part of the component fails."""
     verifiers: tuple[str, ...] = ()
     """The purposes of the CA files on this host that verify the certificate."""
     likely: tuple[str, ...] = ()
-    """The purposes of CA files here that in most clusters hold the CA of the verifier on another host as well."""
+    """The purposes of local CA files that usually hold the CA of a verifier on another host."""
     names: Names = "none"
-    """By which names clients reach the server that shows the certificate."""
+    """The kind of names under which clients reach the server that shows the certificate."""
     subject: Subject = "any"
     """What authorization, or a flag, asks of CN and O."""
     cause: str = "unknown-authority"
     """The cause if another CA has signed the certificate."""
 
 
-_X509 = "https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates"
-_NODE = "https://kubernetes.io/docs/reference/access-authn-authz/node/"
-_RBAC = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#core-component-roles"
+_ACCESS = "https://kubernetes.io/docs/reference/access-authn-authz"
+_X509 = f"{_ACCESS}/authentication/#x509-client-certificates"
+_NODE = f"{_ACCESS}/node/"
+_RBAC = f"{_ACCESS}/rbac/#core-component-roles"
 _API = "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/"
 _AGGREGATION = "https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/"
-_KUBELET = "https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/"
+_KUBELET = f"{_ACCESS}/kubelet-authn-authz/"
 _ETCD = "https://etcd.io/docs/v3.6/op-guide/security/"
 _CONFIG = "https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/"
-_WEBHOOK = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
+_WEBHOOK = f"{_ACCESS}/extensible-admission-controllers/"
 _RFC = "https://www.rfc-editor.org/rfc/rfc5280#section-6"
-_SIGNERS = "https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/"
+_SIGNERS = f"{_ACCESS}/certificate-signing-requests/"
 
 _CLIENT, _SERVER = ("clientAuth",), ("serverAuth",)
 _API_CLIENTS, _KUBELETS_CA = ("apiserver-client-ca",), ("apiserver-ca", "kubelet-client-ca")
@@ -59,11 +63,11 @@ _API_CLIENTS, _KUBELETS_CA = ("apiserver-client-ca",), ("apiserver-ca", "kubelet
 
 def _api_client(name: str, row: str, subject: Subject, source: str) -> Purpose:
     """A client certificate that is shown to the API server."""
-    return Purpose(name=name, row=row, usages=_CLIENT, verifiers=_API_CLIENTS, likely=_KUBELETS_CA, subject=subject,
-                   source=source)
+    return Purpose(name=name, row=row, usages=_CLIENT, verifiers=_API_CLIENTS, likely=_KUBELETS_CA,
+                   subject=subject, source=source)
 
 
-PURPOSES = {one.name: one for one in (
+PURPOSES = {purpose.name: purpose for purpose in (
     _api_client("kubelet-client", "kubelet-client", "node", _NODE),
     _api_client("controller-manager-client", "kube-controller-manager", "bound", _RBAC),
     _api_client("scheduler-client", "kube-scheduler", "bound", _RBAC),
@@ -86,28 +90,35 @@ PURPOSES = {one.name: one for one in (
     *(Purpose(name=name, row="ca", source=_SIGNERS) for name in (
         "cluster-signing", *(f"cluster-signing-{signer}" for signer in SIGNERS))),
     Purpose(name="authority-key", row="ca", source=_SIGNERS),
-    Purpose(name="apiserver-serving", row="apiserver", usages=_SERVER, verifiers=("apiserver-ca", "root-ca"),
-            names="apiserver", source=_API),
+    Purpose(name="apiserver-serving", row="apiserver", usages=_SERVER,
+            verifiers=("apiserver-ca", "root-ca"), names="apiserver", source=_API),
     Purpose(name="apiserver-sni", usages=_SERVER, source=_API),
     Purpose(name="apiserver-kubelet-client", row="apiserver-kubelet-client", usages=_CLIENT,
-            verifiers=("kubelet-client-ca",), likely=("apiserver-client-ca",), subject="kubelet-client",
-            source=_KUBELET),
-    Purpose(name="kubelet-serving", row="kubelet-serving", usages=_SERVER, verifiers=("kubelet-serving-ca",),
+            verifiers=("kubelet-client-ca",), likely=("apiserver-client-ca",),
+            subject="kubelet-client", source=_KUBELET),
+    Purpose(name="kubelet-serving", row="kubelet-serving", usages=_SERVER,
+            verifiers=("kubelet-serving-ca",),
             likely=_KUBELETS_CA, names="kubelet", source=_KUBELET),
-    Purpose(name="apiserver-etcd-client", row="apiserver-etcd-client", usages=_CLIENT, verifiers=("etcd-client-ca",),
+    Purpose(name="apiserver-etcd-client", row="apiserver-etcd-client", usages=_CLIENT,
+            verifiers=("etcd-client-ca",),
             likely=("etcd-server-ca",), cause="etcd-peer-cert", source=_ETCD),
-    Purpose(name="etcd-client", row="etcd-healthcheck-client", usages=_CLIENT, verifiers=("etcd-client-ca",),
+    Purpose(name="etcd-client", row="etcd-healthcheck-client", usages=_CLIENT,
+            verifiers=("etcd-client-ca",),
             likely=("etcd-server-ca",), cause="etcd-peer-cert", source=_ETCD),
-    # etcd's JSON gateway calls etcd itself with the serving pair: https://github.com/etcd-io/etcd/issues/9785
-    Purpose(name="etcd-serving", row="etcd-server", usages=_SERVER, wishes=_CLIENT, verifiers=("etcd-server-ca",),
+    # etcd's JSON gateway calls etcd itself with the serving pair:
+    # https://github.com/etcd-io/etcd/issues/9785
+    Purpose(name="etcd-serving", row="etcd-server", usages=_SERVER, wishes=_CLIENT,
+            verifiers=("etcd-server-ca",),
             likely=("etcd-client-ca",), names="etcd", cause="etcd-peer-cert", source=_ETCD),
-    Purpose(name="etcd-own-client", usages=_CLIENT, verifiers=("etcd-client-ca",), cause="etcd-peer-cert",
-            source=_ETCD),
-    Purpose(name="etcd-peer", row="etcd-peer", usages=_SERVER + _CLIENT, verifiers=("etcd-peer-ca",),
-            names="etcd-peer", subject="etcd-peer", cause="etcd-peer-cert", source=_ETCD),
-    Purpose(name="etcd-peer-client", usages=_CLIENT, verifiers=("etcd-peer-ca",), subject="etcd-peer",
+    Purpose(name="etcd-own-client", usages=_CLIENT, verifiers=("etcd-client-ca",),
             cause="etcd-peer-cert", source=_ETCD),
-    Purpose(name="front-proxy-client", row="front-proxy-client", usages=_CLIENT, verifiers=("requestheader-ca",),
+    Purpose(name="etcd-peer", row="etcd-peer", usages=_SERVER + _CLIENT,
+            verifiers=("etcd-peer-ca",),
+            names="etcd-peer", subject="etcd-peer", cause="etcd-peer-cert", source=_ETCD),
+    Purpose(name="etcd-peer-client", usages=_CLIENT, verifiers=("etcd-peer-ca",),
+            subject="etcd-peer", cause="etcd-peer-cert", source=_ETCD),
+    Purpose(name="front-proxy-client", row="front-proxy-client", usages=_CLIENT,
+            verifiers=("requestheader-ca",),
             subject="front-proxy", cause="front-proxy-ca", source=_AGGREGATION),
     Purpose(name="component-serving", usages=_SERVER, source=_X509),
     Purpose(name="service-account-verify", row="service-accounts", source=_API),
@@ -121,8 +132,9 @@ PURPOSES = {one.name: one for one in (
     *(Purpose(name=name, source=_API) for name in (
         "egress-ca", "oidc-ca", "peer-ca", "konnectivity-client-ca", "konnectivity-agent-client-ca",
         "konnectivity-agent-ca")),
-    # Files that nobody is told to read: pairs by their names, and kubeconfigs. Their verifiers are unknown.
-    *(Purpose(name=name, usages=usages, likely=("pair-ca", "apiserver-ca"), source=_RFC) for name, usages in (
-        ("pair", ()), ("pair-client", _CLIENT), ("pair-server", _SERVER))),
+    # Files that no setting names: pairs with matching names, and kubeconfigs. Their verifiers are
+    # unknown.
+    *(Purpose(name=name, usages=usages, likely=("pair-ca", "apiserver-ca"), source=_RFC)
+      for name, usages in (("pair", ()), ("pair-client", _CLIENT), ("pair-server", _SERVER))),
     Purpose(name="pair-ca", source=_RFC),
 )}

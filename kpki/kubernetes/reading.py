@@ -1,4 +1,4 @@
-"""What a certificate says, as Kubernetes reads it: whom it names, what it is for, whether it may sign another."""
+"""Facts of a certificate, as Kubernetes reads them: subject, names, usages, the right to sign."""
 from __future__ import annotations
 
 import ipaddress
@@ -11,10 +11,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .go.certificate import parse
 from .go.der import GoError
-from .go.keys import check_key
+from .go.keys import validate_key
 from ..stages import der, keys, signatures
-from ..stages.extensions.identifiers import (AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE,
-                                             KEY_USAGE, SUBJECT_ALTERNATIVE_NAME)
+from ..stages.extensions.identifiers import (
+    AUTHORITY_KEY_IDENTIFIER,
+    BASIC_CONSTRAINTS,
+    EXTENDED_KEY_USAGE,
+    KEY_USAGE,
+    SUBJECT_ALTERNATIVE_NAME,
+)
 from ..stages.names import load_name
 
 if TYPE_CHECKING:
@@ -28,19 +33,22 @@ _CERT_SIGN_BIT = 5
 _KEY_IDENTIFIER = 0x80
 PUBLIC_KEY = "public key"       # a part of a certificate that may be unreadable
 _NAME_CONSTRAINTS = "2.5.29.30"
-# One certificate is asked many things in a row, and in between the CAs, always the same: so many are kept in mind.
+# The caches hold this many certificates: one leaf is read many times in a row, with the same few
+# CAs.
 _FEW = 16
 
 
 class Subject(NamedTuple):
-    """Who a certificate says its owner is: the *user* (CN) and the *groups* (every O)."""
+    """The owner that a certificate names."""
 
     user: str
+    """The CN; of several, the last, as in Go."""
     groups: tuple[str, ...]
+    """Every O."""
 
 
 class Names(NamedTuple):
-    """The subjectAltName: DNS names and addresses; None in its place where there is no such extension."""
+    """The DNS names and IP addresses of a subjectAltName."""
 
     dns: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
@@ -48,39 +56,40 @@ class Names(NamedTuple):
 
 @lru_cache(maxsize=_FEW)
 def subject_of(data: bytes) -> Subject:
-    """User and groups of a certificate's or request's subject (its Name in DER); of several CNs the last, as in Go."""
+    """User and groups of the subject of a certificate or request (a Name in DER)."""
     name = _name(data)
     users = name.attributes(COMMON_NAME)
-    return Subject(users[-1].text if users else "", tuple(one.text for one in name.attributes(ORGANIZATION)))
+    groups = tuple(attribute.text for attribute in name.attributes(ORGANIZATION))
+    return Subject(users[-1].text if users else "", groups)
 
 
 def certificate_subject(certificate: Certificate) -> Subject:
-    """User and groups that a certificate stands for."""
+    """User and groups of a certificate's subject."""
     return subject_of(der.whole(_fields(certificate).subject))
 
 
 def subject_text(certificate: Certificate) -> str:
-    """The subject of a certificate for people (RFC 4514, the last RDN first)."""
+    """The subject of a certificate as text (RFC 4514, the last RDN first)."""
     return _name_text(der.whole(_fields(certificate).subject))
 
 
 def issuer_text(certificate: Certificate) -> str:
-    """The issuer of a certificate, likewise."""
+    """The issuer of a certificate as text (RFC 4514, the last RDN first)."""
     return _name_text(der.whole(_fields(certificate).issuer))
 
 
 def subject_der(certificate: Certificate) -> bytes:
-    """The subject of a certificate (its Name in DER)."""
+    """The subject of a certificate (a Name in DER)."""
     return der.whole(_fields(certificate).subject)
 
 
 def issuer_der(certificate: Certificate) -> bytes:
-    """The issuer of a certificate (its Name in DER)."""
+    """The issuer of a certificate (a Name in DER)."""
     return der.whole(_fields(certificate).issuer)
 
 
 def authority_key_identifier(certificate: Certificate) -> bytes | None:
-    """What a certificate calls its CA's key (RFC 5280 §4.2.1.1), None where it does not."""
+    """The identifier of the CA's key in a certificate (RFC 5280 §4.2.1.1); None if absent."""
     value = _value(extensions_of(certificate), AUTHORITY_KEY_IDENTIFIER)
     first = der.items(der.content_of(value))[:1] if value else ()
     return der.content_of(first[0]) if first and der.tag_of(first[0]) == _KEY_IDENTIFIER else None
@@ -91,23 +100,26 @@ def is_named_issuer(ca: Certificate, certificate: Certificate) -> bool:
     return der.whole(_fields(ca).subject) == der.whole(_fields(certificate).issuer)
 
 
-def is_same_authority(one: Certificate, other: Certificate) -> bool:
-    """Whether two CA certificates are of one CA: the same name and key, so that what it signed holds under both."""
-    return one == other or (der.whole(_fields(one).subject) == der.whole(_fields(other).subject)
-                            and certifies(one, der.whole(_fields(other).subject_public_key_info)))
+def is_same_authority(ca: Certificate, other: Certificate) -> bool:
+    """Whether two CA certificates have one subject and key, so that both verify the same leaves."""
+    if ca == other:
+        return True
+    other_key = der.whole(_fields(other).subject_public_key_info)
+    return subject_der(ca) == subject_der(other) and certifies(ca, other_key)
 
 
 @lru_cache(maxsize=_FEW)
 def serial_digest(certificate: Certificate) -> bytes:
-    """A short name of issuer and serial number, of which a CA gives each pair once (RFC 5280 §4.1.2.2)."""
+    """A digest of issuer and serial number, a pair that a CA gives once (RFC 5280 §4.1.2.2)."""
     fields = iter(der.items(der.content_of(certificate.tbs_certificate_bytes)))
-    number = next(one for one in fields if der.tag_of(one) == der.INTEGER)      # after the version, where it is said
+    # the first INTEGER: an explicit version comes before it, in a tag of its own
+    number = next(field for field in fields if der.tag_of(field) == der.INTEGER)
     next(fields)
     return sha256(next(fields) + number).digest()[:16]
 
 
 def serial_number(certificate: Certificate) -> int:
-    """The serial number, whatever it is (cryptography warns of one that is not positive)."""
+    """The serial number; cryptography's own property warns if it is not positive."""
     return _fields(certificate).serial_number
 
 
@@ -127,7 +139,7 @@ _name = lru_cache(maxsize=_FEW)(load_name)
 
 @lru_cache(maxsize=_FEW)
 def names_of(extensions: tuple[der.Extension, ...]) -> Names | None:
-    """The names of a subjectAltName among *extensions*, None where there is none."""
+    """The names of the subjectAltName among *extensions*; None if there is no subjectAltName."""
     value = _value(extensions, SUBJECT_ALTERNATIVE_NAME)
     if value is None:
         return None
@@ -143,26 +155,28 @@ def names_of(extensions: tuple[der.Extension, ...]) -> Names | None:
 
 @lru_cache(maxsize=_FEW)
 def extensions_of(certificate: Certificate) -> tuple[der.Extension, ...]:
-    """The extensions of a certificate, each as its DER."""
-    return tuple(der.read_extension(der.whole(one)) for one in _fields(certificate).extensions or ())
+    """The extensions of a certificate, each with its DER value."""
+    return tuple(der.read_extension(der.whole(extension))
+                 for extension in _fields(certificate).extensions or ())
 
 
 def usable_for(certificate: Certificate, usage: str) -> bool:
-    """Whether Go lets the certificate be used so ("serverAuth", "clientAuth"): no usage at all means every usage."""
+    """Whether Go accepts a certificate for "serverAuth" or "clientAuth"; no usage means any."""
     usages = _usages(certificate)
     return not usages or _ANY_USAGE in usages or USAGE_OIDS[usage] in usages
 
 
 @lru_cache(maxsize=_FEW)
 def _usages(certificate: Certificate) -> tuple[str, ...]:
-    """The OIDs of extendedKeyUsage; none where there is no such extension."""
+    """The OIDs of extendedKeyUsage; none if the extension is absent."""
     value = _value(extensions_of(certificate), EXTENDED_KEY_USAGE)
-    return () if value is None else tuple(der.oid_text(item) for item in der.items(der.content_of(value)))
+    items = () if value is None else der.items(der.content_of(value))
+    return tuple(der.oid_text(item) for item in items)
 
 
 @lru_cache(maxsize=_FEW)
 def unreadable(certificate: Certificate) -> str | None:
-    """What of a certificate, whose outer form is right, nobody can read; None where all of it can be."""
+    """The first unreadable part of a well-formed certificate; None if every part is readable."""
     from cryptography.exceptions import UnsupportedAlgorithm
     parts: dict[str, Callable[[], object]] = {
         PUBLIC_KEY: lambda: keys.public_key_der(certificate.public_key()),
@@ -183,45 +197,49 @@ def unreadable(certificate: Certificate) -> str | None:
 
 @lru_cache(maxsize=_FEW)
 def ca_fault(certificate: Certificate) -> str | None:
-    """Why a certificate may not sign others as a root, None where it may: Go's rule, which lets a version 1 root."""
+    """Why a certificate may not sign others as a root, by Go's rule; None if it may.
+
+    A root without extensions (version 1) may sign.
+    """
     extensions = extensions_of(certificate)
     if not extensions:
         return None
     constraints, usage = _value(extensions, BASIC_CONSTRAINTS), _value(extensions, KEY_USAGE)
     if constraints is None:
-        return "it has no basicConstraints"
+        return "no basicConstraints"
     if der.boolean(True) not in der.items(der.content_of(constraints)):
-        return "its basicConstraints say CA:FALSE"
+        return "basicConstraints say CA:FALSE"
     if usage is not None and not _has_bit(usage, _CERT_SIGN_BIT):
-        return "its keyUsage lacks keyCertSign"
+        return "keyUsage lacks keyCertSign"
     return None
 
 
 @lru_cache(maxsize=_FEW)
 def weakness(certificate: Certificate) -> str | None:
-    """Why Go verifies nothing with a certificate's key, in its words; None where it does. A CA's signs nothing then."""
+    """Why Go verifies no signature with a certificate's key, in Go's words; None if Go does."""
     try:
         key = parse(certificate.public_bytes(Encoding.DER)).key
         if key is None:
             return "x509: cannot verify signature: algorithm unimplemented"
-        check_key(key)
+        validate_key(key)
     except GoError as error:
         return error.sentence
     return None
 
 
 def limits_names(ca: Certificate) -> bool:
-    """Whether a CA may not sign for every name (RFC 5280 §4.2.1.10), so that its leaves differ in more than dates."""
+    """Whether a CA has name constraints (RFC 5280 §4.2.1.10)."""
     return _value(extensions_of(ca), _NAME_CONSTRAINTS) is not None
 
 
 def signed_by(certificate: Certificate, ca: Certificate) -> bool:
-    """Whether *ca* signed *certificate*: the issuer's name byte for byte, and the signature (crypto/x509)."""
-    return is_named_issuer(ca, certificate) and signatures.is_signed_by(certificate, _public_key(ca))
+    """Whether *ca* signed *certificate*: equal names byte for byte, and a valid signature."""
+    return (is_named_issuer(ca, certificate)
+            and signatures.is_signed_by(certificate, _public_key(ca)))
 
 
 def has_signed(key: bytes, certificate: Certificate) -> bool:
-    """Whether a public key (DER) is the one that signed *certificate*, whatever its owner is called."""
+    """Whether the owner of the public key *key* (DER) signed *certificate*, whatever the names."""
     from cryptography.hazmat.primitives.serialization import load_der_public_key
     return signatures.is_signed_by(certificate, load_der_public_key(key))
 
@@ -230,14 +248,14 @@ _public_key = lru_cache(maxsize=_FEW)(signatures.public_key)
 
 
 def certifies(certificate: Certificate, public_key: bytes) -> bool:
-    """Whether the certificate is for that public key (DER)."""
+    """Whether *certificate* has the public key *public_key* (DER)."""
     fields = _fields(certificate)
     return der.whole(fields.subject_public_key_info) == public_key \
         or keys.public_key_der(certificate.public_key()) == public_key
 
 
 def _value(extensions: tuple[der.Extension, ...], oid: str) -> bytes | None:
-    return next((one.value for one in extensions if one.oid == oid), None)
+    return next((extension.value for extension in extensions if extension.oid == oid), None)
 
 
 def _has_bit(item: bytes, number: int) -> bool:

@@ -1,7 +1,7 @@
-"""How components are made to read their files anew: as units of systemd, or as static pods.
+"""Commands that restart components, systemd units or static pods, so that they read changed files.
 
-Source: https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/ (the kubelet looks for
-manifests every 20 seconds, its fileCheckFrequency).
+Source: https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/ (the kubelet
+reads the folder of manifests every 20 seconds, its fileCheckFrequency).
 """
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _LONG_ENOUGH = 25   # seconds
 
 
 def components_of(layout: Layout, paths: Container[str], running: Container[str]) -> list[str]:
-    """Those of the *running* components that read one of these files of a host's tree, in the table's order."""
+    """The *running* components that read one of *paths* on a host, in the order of the table."""
     return [component.name for component in COMPONENTS if component.name in running and any(
         _reads(place, flag.path([(place, True)]).lstrip("/"), paths)
         for place in layout.places for flag in component.flags)]
 
 
 def _reads(place: Place, named: str, paths: Container[str]) -> bool:
-    """Whether a flag that names a file of a place leads to one of *paths*: a kubeconfig may lead on to its pair."""
-    return bool(named) and (named in paths or place.by_path and named == place.kubeconfig
-                            and (place.certificate in paths or place.key in paths))
+    """Whether the file *named* by a flag is one of *paths*, or a kubeconfig that names such one."""
+    return bool(named) and (named in paths or (place.by_path and named == place.kubeconfig
+                            and (place.certificate in paths or place.key in paths)))
 
 
 def own_files(layout: Layout, component: Component) -> set[str]:
-    """The files that only a host where the component runs has a use for: the leaves that its flags name."""
-    rows = {row for flag in component.flags for row in flag.rows if find_profile(row).kind == "leaf"}
+    """The files that only hosts with the component need: the leaves that its flags name."""
+    rows = {row for flag in component.flags for row in flag.rows
+            if find_profile(row).kind == "leaf"}
     return {path for place in layout.places if place.row in rows for path in place.files()}
 
 
 def restart_lines(units: Iterable[str], pods: Iterable[str] = ()) -> Iterator[str]:
-    """The commands, on the host, that make *units* of systemd, and static *pods* (paths of manifests), read their files
-    anew."""
+    """The commands that restart *units* of systemd and static *pods* (paths of manifests)."""
     folders: dict[str, list[str]] = {}
     for pod in pods:
         folders.setdefault(posixpath.dirname(f"/{pod}"), []).append(posixpath.basename(pod))
@@ -49,7 +49,7 @@ def restart_lines(units: Iterable[str], pods: Iterable[str] = ()) -> Iterator[st
 
 
 def of_layout(components: Iterable[str], is_static: Callable[[str], bool]) -> Iterator[str]:
-    """The same for *components* that are called after themselves; *is_static* says which are static pods."""
+    """The commands that restart *components* with the layout's names; *is_static* tells static pods."""
     pods = [name for name in components if name != "kubelet" and is_static(name)]
     yield from restart_lines((name for name in components if name not in pods),
                              [f"{MANIFESTS}/{name}.yaml" for name in pods])

@@ -1,7 +1,7 @@
-"""What a systemd service says: text of its unit and its drop-ins → commands, variables, environment files.
+"""The texts of a systemd service's unit and drop-ins → commands, variables, environment files.
 
-Source: systemd 252, systemd.unit(5), systemd.service(5), systemd.syntax(7); src/shared/conf-parser.c,
-src/core/load-fragment.c, src/shared/specifier.c.
+Source: systemd 252, systemd.unit(5), systemd.service(5), systemd.syntax(7);
+src/shared/conf-parser.c, src/core/load-fragment.c, src/shared/specifier.c.
 """
 from __future__ import annotations
 
@@ -12,53 +12,59 @@ from typing import NamedTuple
 
 from .words import BLANKS, Word, expand, is_variable, split_words, written_words
 
-# Where units lie, first found wins whole (systemd.unit(5), "System Unit Search Path").
+# The folders of units; the first that has a unit wins (systemd.unit(5), "System Unit Search Path").
 FOLDERS = ("etc/systemd/system.control", "run/systemd/system.control", "run/systemd/transient",
-           "run/systemd/generator.early", "etc/systemd/system", "etc/systemd/system.attached", "run/systemd/system",
+           "run/systemd/generator.early", "etc/systemd/system", "etc/systemd/system.attached",
+           "run/systemd/system",
            "run/systemd/system.attached", "run/systemd/generator", "usr/local/lib/systemd/system",
            "usr/lib/systemd/system", "lib/systemd/system", "run/systemd/generator.late")
 _LINE_ENDS = re.compile("\r\n|\n\r|[\n\r\0]")
 _SPECIFIER = re.compile("%(.)", re.DOTALL)
-_SPECIFIERS = {"%": "%", "H": "", "l": "", "m": "", "C": "/var/cache", "E": "/etc", "L": "/var/log", "S": "/var/lib",
-               "T": "/tmp", "V": "/var/tmp", "t": "/run", "h": "/root", "s": "/bin/sh", "u": "root", "U": "0",
-               "g": "root", "G": "0"}
-_STARTS = ("ExecStart", "ExecStartPre")     # some units start a container in the second and follow its log in the first
+# The values of a system service; kpki itself uses no folder of these.
+_SPECIFIERS = {"%": "%", "H": "", "l": "", "m": "", "C": "/var/cache", "E": "/etc",
+               "L": "/var/log", "S": "/var/lib", "t": "/run",
+               "T": "/tmp", "V": "/var/tmp",    # noqa: S108
+               "h": "/root", "s": "/bin/sh", "u": "root", "U": "0", "g": "root", "G": "0"}
+# Some units start a container in ExecStartPre, and follow the container's log in ExecStart.
+_STARTS = ("ExecStart", "ExecStartPre")
 
 
 class Command(NamedTuple):
-    """One command of a service: its *words*, and whether variables in them are *expanded*."""
+    """One command of a service."""
 
     words: tuple[Word, ...]
     expanded: bool = True
+    """Whether systemd expands variables in the words."""
 
 
 class Service(NamedTuple):
-    """What the unit *name* says with its drop-ins: *commands* in the order in which they may start a component.
-
-    *environment_files* are (path as written, whether it may be absent, the file that says so); *folder* is the
-    working directory, *user* who runs the commands, "" if nothing says so (systemd.exec(5)).
-    """
+    """A unit together with its drop-ins (systemd.exec(5))."""
 
     name: str
+    """The unit's name."""
     commands: tuple[Command, ...]
+    """The commands in the order in which they may start a component."""
     environment: Mapping[str, Word]
     environment_files: tuple[tuple[str, bool, str], ...]
+    """(path as written, whether the file may be absent, the unit or drop-in that names it)."""
     folder: str = "/"
+    """The working directory."""
     user: str = ""
+    """The user that runs the commands; "" if the unit names none."""
 
     def words(self, command: Command, environment: Mapping[str, Word]) -> list[Word]:
-        """The words of a command; the program itself is never a variable."""
+        """The words of a command with the values of variables, except in the program's name."""
         words = list(command.words)
         return words[:1] + expand(words[1:], environment) if command.expanded else words
 
 
 def read_assignments(text: str) -> Iterator[tuple[str, str, str]]:
-    """Each (section, name, value) of a unit, in order; comments and what stands outside of a section left out."""
+    """Each (section, name, value) of a unit, in order, without text outside of sections."""
     section, open_line = "", None
-    for line in _LINE_ENDS.split(text.removeprefix("\ufeff")):
-        if line.lstrip(BLANKS).startswith(("#", ";")):
+    for written in _LINE_ENDS.split(text.removeprefix("\ufeff")):
+        if written.lstrip(BLANKS).startswith(("#", ";")):
             continue
-        line = line if open_line is None else open_line + line
+        line = written if open_line is None else open_line + written
         if len(line) - len(line.rstrip("\\")) & 1:
             open_line = line[:-1] + " "
             continue
@@ -81,7 +87,7 @@ def _assignment(section: str, line: str) -> Iterator[tuple[str, str, str]]:
 
 
 def read_service(texts: Sequence[tuple[str, str]], specifiers: Mapping[str, str]) -> Service:
-    """What a unit and its drop-ins say together: *texts* are (source, text) in systemd's order."""
+    """The service of a unit and its drop-ins; *texts* are (source, text) in systemd's order."""
     specifiers = {**_SPECIFIERS, **specifiers}
 
     def filled(word: str) -> str:
@@ -96,21 +102,24 @@ def read_service(texts: Sequence[tuple[str, str]], specifiers: Mapping[str, str]
             if section != "Service":
                 continue
             if name in commands:
-                commands[name] = [*commands[name], *_commands(value, source, filled)] if value else []
+                more = _commands(value, source, filled)
+                commands[name] = [*commands[name], *more] if value else []
             elif name == "Environment":
                 environment = environment | _variables(value, source, filled) if value else {}
             elif name == "EnvironmentFile":
-                files = [*files, (filled(value.removeprefix("-")), value.startswith("-"), source)] if value else []
+                path = filled(value.removeprefix("-"))
+                files = [*files, (path, value.startswith("-"), source)] if value else []
             elif name == "User":
                 user = filled(value)
             elif name == "WorkingDirectory":
-                folder = {"": "/", "~": "/root"}.get(said := filled(value.removeprefix("-")), said)
-    ordered = tuple(one for name in _STARTS for one in reversed(commands[name]))
+                path = filled(value.removeprefix("-"))
+                folder = {"": "/", "~": "/root"}.get(path, path)
+    ordered = tuple(command for name in _STARTS for command in reversed(commands[name]))
     return Service(specifiers.get("n", ""), ordered, environment, tuple(files), folder, user)
 
 
 def _commands(value: str, source: str, filled: Callable[[str], str]) -> list[Command]:
-    """The commands of one line, which a lone `;` separates; none from a line that systemd refuses."""
+    """The commands of one line, separated by a lone `;`; none if systemd refuses the line."""
     parts: list[list[str]] = [[]]
     try:
         for word, written in written_words(value, relaxed=True):
@@ -127,12 +136,13 @@ def _command(words: Sequence[str], source: str) -> Command:
     program, prefix, left = words[0], "", "-@:+!!"      # each prefix counts once
     while program and program[0] in left:
         prefix, left, program = prefix + program[0], left.replace(program[0], "", 1), program[1:]
-    arguments = words[2:] if "@" in prefix else words[1:]       # with @ the second word is the name it goes by
-    return Command(tuple(Word(one, source) for one in (program, *arguments)), ":" not in prefix)
+    arguments = words[2:] if "@" in prefix else words[1:]       # with @, the second word is argv[0]
+    return Command(tuple(Word(argument, source) for argument in (program, *arguments)),
+                   ":" not in prefix)
 
 
 def _variables(value: str, source: str, filled: Callable[[str], str]) -> dict[str, Word]:
-    """The variables of one Environment= line, up to the first word that systemd cannot read."""
+    """The variables of one Environment= line, up to the first word that systemd refuses."""
     found: dict[str, Word] = {}
     with suppress(ValueError):
         for word in split_words(value):

@@ -1,6 +1,7 @@
-"""Whether Kubernetes takes a certificate: the verdict of Go's crypto/x509, which its components verify with.
+"""Whether Kubernetes accepts a certificate: the verdict of Go's crypto/x509.
 
-Accept or refuse as Go 1.26 does, in Go's own words; other versions and the handshake that comes after are notes.
+Kubernetes' components verify certificates with that package. The verdict is that of Go 1.26, in
+Go's own words. Notes tell where other versions of Go, or the handshake that follows, differ.
 """
 from __future__ import annotations
 
@@ -10,19 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ..clock import utc_now
-from ..errors import InputError
 from .go import pem
 from .go.addresses import parse_ip
 from .go.certificate import Certificate, parse
 from .go.chains import USAGES, Pool, verify
 from .go.der import GoError
 from .go.times import moment_of
+from ..clock import utc_now
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Loaded
 
-# What a refusal is about ("" for anything) and a pattern in Go's sentence → its cause; the first that fits.
+# (what a refusal is about, "" for anything; a pattern in Go's sentence) → cause. The first match
+# wins.
 _CAUSES = tuple((about, re.compile(pattern), cause) for about, pattern, cause in (
     ("reading", "", "malformed-x509"),
     ("unnamed", "", "legacy-cn-no-san"),
@@ -34,8 +36,8 @@ _CAUSES = tuple((about, re.compile(pattern), cause) for about, pattern, cause in
     ("", "incompatible key usage$", "wrong-eku"),
     ("", "too many intermediates", "chain-depth"),
     ("", "parent certificate cannot sign|not authorized to sign other certificates", "ca-not-a-ca"),
-    ("", "insecure algorithm|keys are insecure|uses no RSA keys|algorithm unimplemented|public (?:exponent|modulus)",
-     "weak-signature-or-key"),
+    ("", "insecure algorithm|keys are insecure|uses no RSA keys|algorithm unimplemented"
+         "|public (?:exponent|modulus)", "weak-signature-or-key"),
     ("", "unhandled critical extension|for this name: |invalid policies", "malformed-x509"),
     ("", "", "unknown-authority"),
 ))
@@ -45,29 +47,29 @@ _PEM_HINT = "only blocks -----BEGIN CERTIFICATE----- without headers count"
 
 @dataclass(frozen=True, slots=True)
 class KubernetesVerdict:
-    """Whether Kubernetes takes a certificate.
-
-    *reason* is "ok" or Go's sentence, *cause* the slug of the fault (`kpki.kubernetes.causes`) or None, *notes*
-    a sentence each: where Go 1.24 or 1.27 judges otherwise, and what only a handshake or the API server would refuse.
-    """
+    """Whether Kubernetes accepts a certificate, and why."""
 
     ok: bool
     reason: str
+    """"ok", or Go's sentence."""
     cause: str | None = None
+    """The slug of the cause (`kpki.kubernetes.causes`), or None."""
     notes: tuple[str, ...] = ()
+    """Sentences about other verdicts: of Go 1.24 or 1.27, of a handshake, of the API server."""
 
 
 def verify_kubernetes(certificate: Loaded | bytes, roots: Iterable[Loaded | bytes], *,
                       untrusted: Iterable[Loaded | bytes] = (), purpose: str = "sslserver",
                       hostname: str | None = None, ip: str | None = None,
                       now: datetime | None = None) -> KubernetesVerdict:
-    """What a Kubernetes component says of a certificate (crypto/x509, Certificate.Verify, in Go 1.26).
+    """Whether a Kubernetes component accepts a certificate (Go 1.26, Certificate.Verify).
 
-    *certificate*, each of *roots* (what the CA file holds) and of *untrusted* (what the peer sends beside its own) is a
-    certificate or its DER. *purpose* is sslserver (client-go judges a server), sslclient (the API server judges a
-    client) or any; *hostname*, which may be an address, and *ip* are who it must be for; *now* is the moment (UTC,
-    None: the clock). What is wrong with a certificate is a verdict; InputError is raised for an unknown purpose and
-    for an *ip* that is no address.
+    Certificates are objects or DER. *roots* are the certificates of the CA file, *untrusted* those
+    that the peer sends beside its own. *purpose* is sslserver (client-go verifies a server),
+    sslclient (the API server verifies a client) or any. The certificate must be for *hostname*, a
+    name or an address, and for the address *ip*, if given. *now* is the moment (UTC; None for the
+    clock). A faulty certificate gives a verdict.
+    Raises InputError for an unknown purpose, and for an *ip* that is no address.
 
     >>> verdict = kpki.verify_kubernetes(certificate, [ca], hostname="worker-2", now=now)
     >>> verdict.cause, verdict.reason
@@ -78,23 +80,28 @@ def verify_kubernetes(certificate: Loaded | bytes, roots: Iterable[Loaded | byte
         raise InputError(f"bad ip address: value={ip}")
     notes: tuple[str | None, ...] = ()
     try:
-        trusted = [parse(_der(one)) for one in roots]
+        trusted = [parse(_der(root)) for root in roots]
         leaf = parse(_der(certificate))
-        between = [parse(_der(one)) for one in untrusted]
-        notes = tuple(one.note for one in (leaf, *between, *trusted))
-        verify(leaf, Pool(trusted), Pool(between), USAGES[purpose], filter(None, (hostname, ip)),
+        intermediates = [parse(_der(intermediate)) for intermediate in untrusted]
+        notes = tuple(parsed.note for parsed in (leaf, *intermediates, *trusted))
+        verify(leaf, Pool(trusted), Pool(intermediates), USAGES[purpose],
+               filter(None, (hostname, ip)),
                moment_of(now or utc_now()))
     except GoError as error:
-        return KubernetesVerdict(False, error.sentence, _cause(error, purpose), _told((error.note, *notes)))
-    return KubernetesVerdict(True, "ok", None, _told((*notes, *_handshake_notes(leaf, purpose))))
+        return KubernetesVerdict(False, error.sentence, _cause(error, purpose),
+                                 _distinct((error.note, *notes)))
+    return KubernetesVerdict(True, "ok", None,
+                             _distinct((*notes, *_handshake_notes(leaf, purpose))))
 
 
 def authorities(data: bytes, purpose: str) -> tuple[bytes, ...]:
-    """The certificates (DER) of a CA file in PEM that count, for *purpose* as in `verify_kubernetes`.
+    """The certificates (DER) of a CA file (PEM) that a component trusts.
 
-    Who judges a server (client-go: AppendCertsFromPEM) passes over a certificate that it cannot read; who judges a
-    client (the API server, etcd: ParseCertsPEM) does without the whole file. Raises InputError in their words: where no
-    certificate is left, and where the API server would not take the file; for an unknown purpose too.
+    The purposes are those of `verify_kubernetes`. For a server's certificate, client-go ignores
+    unreadable certificates (AppendCertsFromPEM). For a client's certificate, the API server and
+    etcd refuse the whole file (ParseCertsPEM).
+    Raises InputError, in their words, if no certificate is left or the file is refused, and for an
+    unknown purpose.
     """
     check_purpose(purpose)
     found, first = [], None
@@ -106,23 +113,31 @@ def authorities(data: bytes, purpose: str) -> tuple[bytes, ...]:
         else:
             found.append(der)
     if purpose == "sslclient" and first is not None:
-        raise InputError(first, hint="one broken certificate, and the API server takes none of the file")
+        raise InputError(first, hint="one broken certificate makes the API server refuse the file")
     if not found:
-        raise InputError(_API_SERVER if purpose == "sslclient" else _client_go_says(data, first), hint=_PEM_HINT)
+        raise InputError(_API_SERVER if purpose == "sslclient" else _client_go_says(data, first),
+                         hint=_PEM_HINT)
     return tuple(found)
 
 
 def _client_go_says(data: bytes, first: str | None) -> str:
-    """Why client-go can trust nothing in a CA file (transport.go, createErrorParsingCAData); *first* is broken so."""
+    """Why client-go trusts no certificate of a CA file (transport.go, createErrorParsingCAData).
+
+    *first* is Go's sentence about the first broken certificate.
+    """
     if not data:
-        return "empty: client-go trusts the system's certificates then"
-    why = f"failed to parse certificate: {first}" if first else "no valid certificate authority data seen" \
-        if pem.is_blocks_to_the_end(data) else "unable to parse bytes as PEM block"
+        return "an empty CA file: client-go trusts the system's certificates instead"
+    if first:
+        why = f"failed to parse certificate: {first}"
+    elif pem.is_blocks_to_the_end(data):
+        why = "no valid certificate authority data seen"
+    else:
+        why = "unable to parse bytes as PEM block"
     return f"unable to load root certificates: {why}"
 
 
 def check_purpose(purpose: str) -> None:
-    """InputError unless *purpose* is one that a verdict can be asked for."""
+    """Raise InputError unless *purpose* is a purpose of `verify_kubernetes`."""
     if purpose not in USAGES:
         raise InputError(f"invalid purpose {purpose}", hint=f"one of {', '.join(USAGES)}")
 
@@ -140,23 +155,27 @@ def _cause(error: GoError, purpose: str) -> str:
                 if about in ("", error.about) and pattern.search(error.sentence)).format(use=use)
 
 
-def _told(notes: Iterable[str | None]) -> tuple[str, ...]:
+def _distinct(notes: Iterable[str | None]) -> tuple[str, ...]:
     """Each note once, in order."""
     return tuple(dict.fromkeys(filter(None, notes)))
 
 
 def _handshake_notes(leaf: Certificate, purpose: str) -> Iterator[str]:
-    """What a chain's verdict does not see: keys that TLS does not take, and a client that is nobody."""
+    """Faults beyond a chain's verdict: keys that TLS refuses, a client without a user."""
     key = leaf.key
     bits = key.modulus.bit_length() if key else 0
-    weak = f"an RSA key of {bits} bits" if key and key.kind == "RSA" and bits < 1024 else \
-        "a P-224 key" if key and key.curve == "P224" else None
+    weak = None
+    if key and key.kind == "RSA" and bits < 1024:
+        weak = f"an RSA key of {bits} bits"
+    elif key and key.curve == "P224":
+        weak = "a P-224 key"
     if bits > 8192:
         yield f"the handshake fails: the peer refuses an RSA key of {bits} bits (over 8192)"
     elif weak and purpose != "sslclient":
         yield (f"the handshake fails: no server can use {weak}" if bits else
-               f"a TLS 1.3 handshake fails: no server can use {weak}, in TLS 1.2 it works")
+               f"a TLS 1.3 handshake fails: no server can use {weak}; a TLS 1.2 handshake works")
     if weak and purpose != "sslserver":
-        yield f"the client sends no certificate, for it cannot use {weak}: it is anonymous, and gets 401 or 403"
+        yield (f"the client sends no certificate, because TLS clients cannot use {weak}: "
+               "the API server treats the client as anonymous and answers 401 or 403")
     if purpose == "sslclient" and not leaf.subject_name.common_name:
-        yield "the API server finds no user in it, for it has no CN: 401 Unauthorized"
+        yield "the certificate has no CN, so the API server finds no user: 401 Unauthorized"

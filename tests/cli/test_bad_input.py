@@ -28,7 +28,7 @@ AUTHORITIES = [
     ("ca.pem", ".", (), 2, ": a folder, not a regular file"),
     ("ca.pem", "other.key", (), 1, "do not match"),
     ("ec.pem", "ca.key", (), 1, "do not match"),
-    ("leaf.pem", "other.key", (), 1, "leaf.pem: the certificate is not a CA: its basicConstraints say CA:FALSE"),
+    ("leaf.pem", "other.key", (), 1, "leaf.pem: the certificate is not a CA: basicConstraints say CA:FALSE"),
     ("ca.pem", "ca-dek.key", (), 2, "ca-dek.key: the private key is encrypted, and no passphrase was given"),
     ("ca.pem", "ca-encrypted.key", (), 2, "the private key is encrypted, and no passphrase was given"),
     ("ca.pem", "ca-dek.key", ("--passin", "pass:hush-hush"), 2, "ca-dek.key: the private key does not decrypt"),

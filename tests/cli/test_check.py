@@ -133,7 +133,7 @@ def test_the_ca_that_counts(tree: Path, kpki: Run, pki: Path) -> None:
 def test_the_ca_that_counts_is_a_ca(tree: Path, kpki: Run, pki: Path) -> None:
     """A file of --ca without a single CA in it is 2, one with a CA among others is taken."""
     told = kpki("check", TREE, "--ca", pki / "leaf.pem", status=2).refusal()
-    assert told == f"{pki}/leaf.pem: the certificate is not a CA: its basicConstraints say CA:FALSE"
+    assert told == f"{pki}/leaf.pem: the certificate is not a CA: basicConstraints say CA:FALSE"
     mixed = tree / "mixed.pem"
     mixed.write_bytes((pki / "leaf.pem").read_bytes() + (pki / "other.pem").read_bytes())
     assert kpki("check", TREE, "--ca", mixed).out == ""

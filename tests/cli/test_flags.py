@@ -91,7 +91,7 @@ def test_a_configuration_file_and_what_stays_a_flag(kpki: Kpki, describe: Callab
     ("ssl", ["kube-apiserver", "--format", "config"], "kube-apiserver has no configuration file"),
     ("ssl", ["kube-controller-manager", "--format", "config"], "kube-controller-manager has no configuration file"),
     *(("kubeadm", ["kube-proxy", "--node", "cp-1", "--format", form],
-       "under layout kubeadm kube-proxy has no file to name: it runs as a pod, with a service account's token")
+       "under layout kubeadm kube-proxy has no file to name: kube-proxy runs as a pod, with a service account's token")
       for form in ("flags", "systemd", "config")),
     ("ssl", ["kube-apiserver", "--node", "worker-1"],
      "worker-1 does not run kube-apiserver, for it has not the role control-plane: cp-1"),

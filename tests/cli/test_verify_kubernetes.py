@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_read_is_status_2(verify: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize(("trusted", "purpose", "words"), [
-    ("empty.pem", "sslserver", "empty: client-go trusts the system's certificates then"),
+    ("empty.pem", "sslserver", "an empty CA file: client-go trusts the system's certificates instead"),
     ("text.pem", "sslserver", "unable to load root certificates: unable to parse bytes as PEM block"),
     ("ca.der", "sslserver", "unable to load root certificates: unable to parse bytes as PEM block"),
     ("trusted.pem", "sslclient", "data does not contain any valid RSA or ECDSA certificates"),

@@ -138,15 +138,15 @@ NOTED: list[tuple[KubernetesVerdict, bool, str]] = [
     (judge(leaf(san(address(MAPPED)))), True, "Go 1.27 refuses this certificate: x509: SAN iPAddress"),
     (judge(*root(san(address(MAPPED)))), True, "Go 1.27 refuses this certificate: x509: SAN iPAddress"),
     (judge(leaf(subject=UNIVERSAL)), False, "Go 1.27 reads a string of this type"),
-    (judge(*root(basic(True, der.integer(-1)))), False, "Go 1.24 takes a negative pathLen for none"),
+    (judge(*root(basic(True, der.integer(-1)))), False, "Go 1.24 treats a negative pathLen as absent"),
     (judge(leaf(named("*.d.svc"), by=(no := authority(constraints(excluded=[dns("a.d.svc")])))), no), False,
-     "Go 1.24 lets a wildcard pass"),
-    (judge(leaf(san(uri("spiffe:x")), by=no), no), False, "Go 1.24 looks at URIs only where"),
+     "Go 1.24 accepts a wildcard"),
+    (judge(leaf(san(uri("spiffe:x")), by=no), no), False, "Go 1.24 checks URIs only if a CA has constraints for URIs"),
     (judge(leaf(key=rsa_key(3, 512))), True, "no server can use an RSA key of 512 bits"),
     (judge(leaf(key=rsa_key(3, 512)), purpose="sslclient"), True, "the client sends no certificate"),
     (judge(leaf(key=ec_key(3, "P-224"))), True, "a TLS 1.3 handshake fails"),
     (judge(leaf(key=ec_key(3, "P-224")), purpose="sslclient"), True, "the client sends no certificate"),
-    (judge(leaf(subject=der.sequence()), purpose="sslclient"), True, "it has no CN: 401 Unauthorized"),
+    (judge(leaf(subject=der.sequence()), purpose="sslclient"), True, "the API server finds no user: 401 Unauthorized"),
 ]
 
 
@@ -275,7 +275,7 @@ def test_a_file_without_certificates_is_refused(data: bytes, why: str) -> None:
 def test_an_empty_file_is_no_ca_file() -> None:
     """client-go would go on with the system's certificates, which no verdict here is about; nor is there one for an
     unknown purpose."""
-    with pytest.raises(InputError, match="^empty: client-go trusts the system's certificates then [(]hint: "):
+    with pytest.raises(InputError, match="^an empty CA file: client-go trusts the system's certificates instead [(]hint: "):
         authorities(b"", "sslserver")
     with pytest.raises(InputError, match="invalid purpose crlsign"):
         authorities(pem(CA.der), "crlsign")

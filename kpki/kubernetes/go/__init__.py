@@ -1,5 +1,6 @@
-"""Go 1.26's crypto/x509, as far as a verdict needs it: what it reads of a certificate, and how it builds a chain.
+"""Go 1.26's crypto/x509, as far as a verdict needs: to read certificates, and to build chains.
 
-Written from raw DER up, because cryptography and OpenSSL are stricter in some places and laxer in others. Each module
-names the file of Go's standard library (or of golang.org/x/crypto/cryptobyte) whose behaviour it mirrors.
+The code starts from raw DER, because cryptography and OpenSSL are stricter than Go in some places
+and laxer in others. Each module names the file of Go's standard library, or of
+golang.org/x/crypto/cryptobyte, with the same behaviour.
 """

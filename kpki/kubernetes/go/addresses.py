@@ -10,7 +10,10 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def parse_ip(text: str) -> bytes | None:
-    """The 16 octets of an address, an IPv4 one mapped into IPv6, or None (net.ParseIP, which takes no zone)."""
+    """The 16 octets of an address, IPv4 mapped into IPv6; None for other text (net.ParseIP).
+
+    An address with a zone is refused.
+    """
     try:
         octets, zone = parse_address(text)
     except ValueError:
@@ -28,7 +31,10 @@ def is_address(text: str) -> bool:
 
 
 def parse_address(text: str) -> tuple[bytes, str]:
-    """The 4 or 16 octets of an address and its zone (netip.ParseAddr). Raises ValueError, in Go's words."""
+    """The 4 or 16 octets of an address and its zone (netip.ParseAddr).
+
+    Raises ValueError, in Go's words, for other text.
+    """
     first = re.search("[.:%]", text)
     if first is None:
         raise _wrong(text, "unable to parse IP")
@@ -45,14 +51,14 @@ def parse_address(text: str) -> tuple[bytes, str]:
 def _ipv4(whole: str, text: str) -> bytes:
     octets: list[int] = []
     number = ""
-    for at, one in enumerate(text):
-        if one in digits:
+    for at, character in enumerate(text):
+        if character in digits:
             if number == "0":
                 raise _wrong(whole, "IPv4 field has octet with leading zero")
-            number += one
+            number += character
             if int(number) > 255:
                 raise _wrong(whole, "IPv4 field has value >255")
-        elif one != ".":
+        elif character != ".":
             raise _wrong(whole, "unexpected character", text[at:])
         elif not number or at == len(text) - 1:
             raise _wrong(whole, "IPv4 field must have at least one digit", text[at:])
@@ -80,9 +86,12 @@ def _ipv6(whole: str, text: str) -> bytes:
         rest = text[len(group):]
         if rest.startswith("."):
             if gap < 0 and len(octets) != 12:
-                raise _wrong(whole, "embedded IPv4 address must replace the final 2 fields of the address", text)
+                raise _wrong(whole,
+                             "embedded IPv4 address must replace the final 2 fields of the address",
+                             text)
             if len(octets) > 12:
-                raise _wrong(whole, "too many hex fields to fit an embedded IPv4 at the end of the address", text)
+                raise _wrong(whole, "too many hex fields to fit an embedded IPv4 "
+                                    "at the end of the address", text)
             octets += _ipv4(whole, text)
             text = ""
             break
@@ -107,7 +116,9 @@ def _ipv6(whole: str, text: str) -> bytes:
         raise _wrong(whole, "address string too short")
     if len(octets) == 16 and gap >= 0:
         raise _wrong(whole, "the :: must expand to at least one field of zeros")
-    return bytes(octets[:gap] + bytes(16 - len(octets)) + octets[gap:]) if gap >= 0 else bytes(octets)
+    if gap >= 0:
+        octets[gap:gap] = bytes(16 - len(octets))
+    return bytes(octets)
 
 
 def _wrong(text: str, why: str, at: str = "") -> ValueError:
@@ -115,17 +126,17 @@ def _wrong(text: str, why: str, at: str = "") -> ValueError:
 
 
 def to_16(octets: bytes) -> bytes:
-    """An address in 16 octets: so IPv4 equals its mapped form (net.IP.Equal)."""
+    """An address in 16 octets, so that IPv4 equals its mapped form (net.IP.Equal)."""
     return _MAPPED + octets if len(octets) == 4 else octets
 
 
 def to_4(octets: bytes) -> bytes:
-    """An address in 4 octets where it is IPv4 in either form, else as it is (net.IP.To4)."""
+    """An IPv4 address of either form in 4 octets; an IPv6 address unchanged (net.IP.To4)."""
     return octets[12:] if octets.startswith(_MAPPED) and len(octets) == 16 else octets
 
 
 def ip_text(octets: bytes) -> str:
-    """An address of 4 or 16 octets as Go prints it (net.IP.String): IPv6 as RFC 5952 has it, IPv4 in either form."""
+    """An address of 4 or 16 octets as Go prints it (net.IP.String); IPv6 as in RFC 5952."""
     short = to_4(octets)
     if len(short) == 4:
         return ".".join(map(str, short))

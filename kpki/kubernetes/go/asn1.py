@@ -1,6 +1,6 @@
-"""ASN.1 as Go's encoding/asn1 reads it into a struct: private keys are, certificates are not (see der.py).
+"""ASN.1 as Go's encoding/asn1 reads it into a struct, for private keys (certificates: der.py).
 
-A field is skipped if it is optional and its tag is another; what follows the last field of a struct does not count.
+An optional field with another tag is skipped; octets after the last field of a struct are ignored.
 """
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from .der import BIT_STRING, INTEGER, OBJECT, OCTET_STRING, SEQUENCE, GoError, is_oid
 
 _CONTEXT = 0xA0
-_LONGEST = 1 << 23      # a length of more is not shifted on
+_LONGEST = 1 << 23      # a longer length is refused before the next octet is added
 _ARC = 1 << 31
 
 
 class Fields:
-    """The fields of one struct, read from the front. Every method raises GoError where Go's Unmarshal fails."""
+    """The fields of one struct, read from the front; methods raise GoError as Go's Unmarshal."""
 
     __slots__ = ("at", "octets")
 
@@ -26,11 +26,11 @@ class Fields:
         return self.at < len(self.octets)
 
     def struct(self) -> Fields:
-        """The next item as a struct of its own."""
+        """The next item as a struct."""
         return Fields(self._content(SEQUENCE))
 
     def integer(self, *, bits: int | None = None) -> int:
-        """A number in the fewest octets; with *bits* one that fits into them."""
+        """A number in the fewest octets, which fits into *bits* if given."""
         return _number(self._content(INTEGER), bits)
 
     def octets_of(self) -> bytes:
@@ -46,7 +46,7 @@ class Fields:
         return _number(self._content(INTEGER)) if self._is_next(INTEGER) else None
 
     def optional_any(self) -> bytes:
-        """The next item as it is written; nothing where there is none."""
+        """The octets of the next item; none at the end."""
         begin = self.at
         if self:
             _, start, size = self._header(begin)
@@ -54,21 +54,22 @@ class Fields:
         return self.octets[begin:self.at]
 
     def optional_structs(self) -> Iterator[Fields]:
-        """The structs of a SEQUENCE OF, none if the next item is none."""
+        """The structs of a SEQUENCE OF; none if the next item is no SEQUENCE."""
         if self._is_next(SEQUENCE):
             inner = self.struct()
             while inner:
                 yield inner.struct()
 
     def explicit_oid(self, number: int) -> bytes | None:
-        """The object identifier in an explicit tag, None where there is none: one round something else is not read."""
+        """The object identifier in an explicit tag; None if that is absent or of another type."""
         content = self._explicit(number, OBJECT)
         return None if content is None else _checked_oid(content)
 
     def explicit_bits(self, number: int) -> bytes | None:
-        """The BIT STRING in an explicit tag, likewise."""
+        """The BIT STRING in an explicit tag; None if that is absent or of another type."""
         content = self._explicit(number, BIT_STRING)
-        if content is not None and (not content or content[0] > 7 or len(content) == 1 and content[0]
+        if content is not None and (not content or content[0] > 7
+                                    or (len(content) == 1 and content[0])
                                     or content[-1] & (1 << content[0]) - 1):
             raise _syntax("invalid padding bits in BIT STRING")
         return content
@@ -106,8 +107,10 @@ class Fields:
         return self.octets[start:self.at]
 
     def _header(self, at: int) -> tuple[int, int, int]:
-        """The identifier octet of the item at *at* (0x1F where its number takes more), where its content begins, and
-        its length (parseTagAndLength)."""
+        """(identifier octet, start of the content, length) of the item at *at* (parseTagAndLength).
+
+        The identifier octet is 0x1F if the tag's number needs more octets.
+        """
         octets, tag = self.octets, self.octets[at]
         at += 1
         if tag & 0x1F == 0x1F:
@@ -141,7 +144,8 @@ class Fields:
 def _number(content: bytes, bits: int | None = None) -> int:
     if not content:
         raise _structure("empty integer")
-    if len(content) > 1 and (content[0] == 0 and content[1] < 0x80 or content[0] == 0xFF and content[1] >= 0x80):
+    if len(content) > 1 and ((content[0] == 0 and content[1] < 0x80)
+                             or (content[0] == 0xFF and content[1] >= 0x80)):
         raise _structure("integer not minimally-encoded")
     if bits is not None and len(content) * 8 > bits:
         raise _structure("integer too large")
@@ -149,7 +153,7 @@ def _number(content: bytes, bits: int | None = None) -> int:
 
 
 def _checked_oid(content: bytes) -> bytes:
-    """*content*, if it is that of an object identifier whose arcs fit into 31 bits (parseObjectIdentifier)."""
+    """*content*, if it is an object identifier with arcs of 31 bits (parseObjectIdentifier)."""
     if not content:
         raise _syntax("zero length OBJECT IDENTIFIER")
     if not is_oid(content):

@@ -13,28 +13,33 @@ from .times import Moment, read_time
 
 
 class Certificate(NamedTuple):
-    """What a verdict needs to know; what an absent extension would say is the default.
-
-    Names, key (*spki*) and the part that is signed keep their octets. *ca* is None without basicConstraints, *key* None
-    where Go does not know the algorithm; *note* says what another version of Go makes of it.
-    """
+    """The facts of a certificate for a verdict; fields of absent extensions have their defaults."""
 
     raw: bytes
+    """The certificate in DER."""
     signed: bytes
+    """The TBSCertificate in DER."""
     version: int
     serial: int
     algorithm: Algorithm | None
+    """The signature algorithm; None if Go does not know it."""
     signature: bytes
     issuer: bytes
+    """The issuer's Name in DER."""
     subject: bytes
+    """The subject's Name in DER."""
     subject_name: Name
     not_before: Moment
     not_after: Moment
     spki: bytes
+    """The SubjectPublicKeyInfo in DER."""
     key: Key | None
+    """The public key; None if Go does not know the algorithm."""
     unhandled: bool = False
+    """Whether a critical extension is unknown to Go."""
     key_usage: int = 0
     ca: bool | None = None
+    """The CA flag; None without basicConstraints."""
     path_length: int | None = None
     alternatives: Alternatives | None = None
     alternatives_item: bytes | None = None
@@ -48,11 +53,12 @@ class Certificate(NamedTuple):
     inhibit_policy_mapping: int | None = None
     inhibit_any_policy: int | None = None
     note: str | None = None
+    """A sentence about the verdict of another version of Go."""
 
 
-@lru_cache(maxsize=256)     # a CA is read once, however many certificates it has signed
+@lru_cache(maxsize=256)     # a CA is parsed once for all the certificates that it has signed
 def parse(der: bytes) -> Certificate:
-    """A certificate from its DER; GoError with Go's sentence where it cannot read it."""
+    """A certificate from its DER; raises GoError with Go's sentence for a malformed one."""
     whole = Reader(der)
     outer = whole.inside(SEQUENCE, "x509: malformed certificate")
     signed = outer.element(SEQUENCE, "x509: malformed tbs certificate")
@@ -69,7 +75,8 @@ def parse(der: bytes) -> Certificate:
     read_name(issuer)
     validity = fields.inside(SEQUENCE, "x509: malformed validity")
     not_before, not_after = read_time(validity), read_time(validity)
-    subject = fields.element(SEQUENCE, "x509: malformed issuer")    # Go says issuer here too
+    # Go's sentence, too, says issuer
+    subject = fields.element(SEQUENCE, "x509: malformed issuer")
     subject_name = read_name(subject)
     spki = fields.element(SEQUENCE, "x509: malformed spki")
     key = _key(spki)
@@ -77,8 +84,8 @@ def parse(der: bytes) -> Certificate:
     signature = right_aligned(*outer.bits("x509: malformed signature"))
     if whole:
         raise GoError("x509: trailing data")
-    return Certificate(der, signed, version, serial, algorithm, signature, issuer, subject, subject_name,
-                       not_before, not_after, spki, key, **found)
+    return Certificate(der, signed, version, serial, algorithm, signature, issuer, subject,
+                       subject_name, not_before, not_after, spki, key, **found)
 
 
 def _version(fields: Reader) -> int:
@@ -96,7 +103,7 @@ def _version(fields: Reader) -> int:
 
 @lru_cache(maxsize=64)
 def _identifier(content: bytes) -> tuple[bytes, bytes]:
-    """The object identifier of an AlgorithmIdentifier and its parameters, a whole item or nothing (parseAI)."""
+    """(object identifier, parameters as a whole item or nothing) of an algorithm (parseAI)."""
     reader = Reader(content)
     kind = reader.oid("x509: malformed OID")
     begin = reader.at
@@ -107,12 +114,13 @@ def _identifier(content: bytes) -> tuple[bytes, bytes]:
 
 def _key(spki: bytes) -> Key | None:
     inside = Reader(spki).inside(SEQUENCE, "x509: malformed spki")
-    identifier = _identifier(inside.content(SEQUENCE, "x509: malformed public key algorithm identifier"))
+    identifier = _identifier(inside.content(SEQUENCE,
+                                            "x509: malformed public key algorithm identifier"))
     return read_key(*identifier, right_aligned(*inside.bits("x509: malformed subjectPublicKey")))
 
 
 def _extensions(fields: Reader, version: int) -> Found:
-    """What the extensions say; those of a version before 3 are passed over."""
+    """The fields of the extensions; those of a version before 3 are ignored."""
     if version >= 2:
         fields.optional(0x81, "x509: malformed issuerUniqueID")
         fields.optional(0x82, "x509: malformed subjectUniqueID")

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .certificate import Certificate
-from .constraints import Alternatives, check_names
+from .constraints import Alternatives, validate_names
 from .der import About, GoError, oid
-from .keys import Key, check_signature
-from .names import Names, check_host
+from .keys import Key, validate_signature
+from .names import Names, validate_host
 from .policies import policies_hold
 from .text import quoted
 from .times import Moment
 
-# How openssl calls a purpose → the extended key usage that it wants.
+# openssl's name of a purpose → the extended key usage for it.
 USAGES = {"sslserver": oid("1.3.6.1.5.5.7.3.1"), "sslclient": oid("1.3.6.1.5.5.7.3.2"), "any": None}
 _ANY_USAGE = oid("2.5.29.37.0")
 _CERT_SIGN = 0x0400     # bit 5 of keyUsage, counted from the first of sixteen
@@ -28,38 +28,43 @@ class Pool:
     def __init__(self, certificates: Iterable[Certificate]) -> None:
         self._by_subject: dict[bytes, list[Certificate]] = {}
         self._known: set[bytes] = set()
-        for one in certificates:
-            if one.raw not in self._known:
-                self._known.add(one.raw)
-                self._by_subject.setdefault(one.subject, []).append(one)
+        for certificate in certificates:
+            if certificate.raw not in self._known:
+                self._known.add(certificate.raw)
+                self._by_subject.setdefault(certificate.subject, []).append(certificate)
 
     def __contains__(self, certificate: Certificate) -> bool:
         return certificate.raw in self._known
 
     def parents(self, child: Certificate) -> list[Certificate]:
-        """Those that may have signed *child*: key identifiers decide which are tried first, never which are tried."""
-        return sorted(self._by_subject.get(child.issuer, ()), key=lambda one: (
-            0 if one.subject_key == child.authority_key
-            else 1 if not one.subject_key or not child.authority_key else 2))
+        """The certificates with *child*'s issuer as subject; key identifiers give their order."""
+        return sorted(self._by_subject.get(child.issuer, ()), key=lambda parent: (
+            0 if parent.subject_key == child.authority_key
+            else 1 if not parent.subject_key or not child.authority_key else 2))
 
 
 class _Search(NamedTuple):
-    """What a search for chains is given, and how many signatures it has *tried*."""
+    """The parameters of a search for chains."""
 
     roots: Pool
     untrusted: Pool
     now: Moment
     tried: list[None]
+    """An item for each signature that the search has checked."""
 
 
-def verify(leaf: Certificate, roots: Pool, untrusted: Pool, usage: bytes | None, hosts: Iterable[str],
-           now: Moment) -> None:
-    """GoError unless *leaf* is good for *usage* (None: any) and each of *hosts* now, by a chain to one of *roots*."""
-    _check_itself(leaf, [], now)
+def verify(leaf: Certificate, roots: Pool, untrusted: Pool, usage: bytes | None,
+           hosts: Iterable[str], now: Moment) -> None:
+    """Raise GoError unless *leaf* is valid *now*, for *usage* (None: any) and each of *hosts*.
+
+    A valid leaf has a chain to one of *roots*.
+    """
+    _validate_itself(leaf, [], now)
     alternatives = leaf.alternatives or Alternatives()
-    names = Names(leaf.subject_name.common_name, leaf.alternatives is not None, alternatives.dns, alternatives.ips)
+    names = Names(leaf.subject_name.common_name, leaf.alternatives is not None, alternatives.dns,
+                  alternatives.ips)
     for host in hosts:
-        check_host(names, host)
+        validate_host(names, host)
     chains = [[leaf]] if leaf in roots else _chains([leaf], _Search(roots, untrusted, now, []))
     without_policy = without_usage = 0
     first: GoError | None = None
@@ -70,7 +75,8 @@ def verify(leaf: Certificate, roots: Pool, untrusted: Pool, usage: bytes | None,
             without_usage += 1
         else:
             try:
-                check_names([(one.alternatives, one.limits) for one in chain])
+                validate_names([(certificate.alternatives, certificate.limits)
+                                for certificate in chain])
             except GoError as error:
                 first = first or error
             else:
@@ -85,10 +91,10 @@ def verify(leaf: Certificate, roots: Pool, untrusted: Pool, usage: bytes | None,
 
 
 def _chains(chain: list[Certificate], search: _Search) -> list[list[Certificate]]:
-    """Every chain that goes on from the last of *chain*; where there is none, GoError with what Go makes of it.
+    """Every chain to a root that begins with *chain*; raises GoError if there is none.
 
-    That is what the last candidate that was rightly signed lacks, else that nobody is known, with the first failure of
-    a candidate as a hint.
+    The error is the fault of the last candidate with a valid signature. Without such a candidate
+    the error is an unknown authority, with the first candidate's fault as a hint.
     """
     found: list[list[Certificate]] = []
     last: GoError | None = None
@@ -102,12 +108,12 @@ def _chains(chain: list[Certificate], search: _Search) -> list[list[Certificate]
         if candidate.key is None or _is_in(chain, candidate):
             continue
         try:
-            _check_signed_by(chain[-1], candidate, candidate.key)
+            _validate_signature_from(chain[-1], candidate, candidate.key)
         except GoError as error:
             hint = hint or (error, candidate)
             continue
         try:
-            _check_itself(candidate, chain, search.now, intermediate=not trusted)
+            _validate_itself(candidate, chain, search.now, intermediate=not trusted)
         except GoError as error:
             last, hint = error, hint or (error, candidate)
             continue
@@ -123,8 +129,8 @@ def _chains(chain: list[Certificate], search: _Search) -> list[list[Certificate]
 
 
 def _candidates(child: Certificate, search: _Search) -> Iterator[tuple[Certificate, bool]]:
-    yield from ((one, True) for one in search.roots.parents(child))
-    yield from ((one, False) for one in search.untrusted.parents(child))
+    yield from ((parent, True) for parent in search.roots.parents(child))
+    yield from ((parent, False) for parent in search.untrusted.parents(child))
 
 
 def _unknown_authority(hint: tuple[GoError, Certificate] | None) -> GoError:
@@ -134,46 +140,51 @@ def _unknown_authority(hint: tuple[GoError, Certificate] | None) -> GoError:
         name = candidate.subject_name.common_name or candidate.subject_name.organization
         if name is None:
             name = f"serial:{candidate.serial}"
-        sentence += (f" (possibly because of {quoted(error.sentence)} while trying to verify candidate authority "
+        sentence += (
+            f" (possibly because of {quoted(error.sentence)} while trying to verify candidate "
+            f"authority "
                      f"certificate {quoted(name)})")
     return GoError(sentence, about="ca")
 
 
 def _is_in(chain: Sequence[Certificate], candidate: Certificate) -> bool:
-    """Whether the chain has a certificate of the same subject, key and alternative names (alreadyInChain)."""
-    for one in chain:
-        if (one.subject, one.spki) == (candidate.subject, candidate.spki):
-            if one.alternatives_item == candidate.alternatives_item:
+    """Whether the chain has *candidate*'s subject, key and alternative names (alreadyInChain)."""
+    for certificate in chain:
+        if (certificate.subject, certificate.spki) == (candidate.subject, candidate.spki):
+            if certificate.alternatives_item == candidate.alternatives_item:
                 return True
-            if one.alternatives_item is None or candidate.alternatives_item is None:
-                return False    # as Go has it: it looks no further
+            if certificate.alternatives_item is None or candidate.alternatives_item is None:
+                return False    # Go, too, stops the search with this certificate
     return False
 
 
-def _check_signed_by(child: Certificate, parent: Certificate, key: Key) -> None:
-    """GoError unless *parent* may sign certificates and has signed *child* with its *key* (CheckSignatureFrom)."""
-    if (parent.ca is False or parent.ca is None and parent.version == 3
-            or parent.key_usage and not parent.key_usage & _CERT_SIGN):
+def _validate_signature_from(child: Certificate, parent: Certificate, key: Key) -> None:
+    """Raise GoError unless *parent* may sign, and its *key* signed *child* (CheckSignatureFrom)."""
+    if (parent.ca is False or (parent.ca is None and parent.version == 3)
+            or (parent.key_usage and not parent.key_usage & _CERT_SIGN)):
         raise GoError(_CANNOT_SIGN)
-    check_signature(child.algorithm, child.signed, child.signature, key)
+    validate_signature(child.algorithm, child.signed, child.signature, key)
 
 
-def _check_itself(one: Certificate, chain: Sequence[Certificate], now: Moment, *, intermediate: bool = False) -> None:
-    """GoError where a certificate, for itself or on top of *chain*, is no good now (isValid)."""
+def _validate_itself(certificate: Certificate, chain: Sequence[Certificate], now: Moment, *,
+                  intermediate: bool = False) -> None:
+    """Raise GoError if a certificate is invalid *now*, by itself or above *chain* (isValid)."""
     about: About = "ca" if chain else "leaf"
-    if one.unhandled:
+    if certificate.unhandled:
         raise GoError("x509: unhandled critical extension", about=about)
-    for is_outside, word, bound in ((now[:2] < one.not_before[:2], "before", one.not_before),
-                                    (now[:2] > one.not_after[:2], "after", one.not_after)):
+    start, end = certificate.not_before, certificate.not_after
+    for is_outside, word, bound in ((now[:2] < start[:2], "before", start),
+                                    (now[:2] > end[:2], "after", end)):
         if is_outside:
             raise GoError("x509: certificate has expired or is not yet valid: "
                           f"current time {now.text} is {word} {bound.text}", about=about)
-    if intermediate and not one.ca:
+    if intermediate and not certificate.ca:
         raise GoError("x509: certificate is not authorized to sign other certificates", about=about)
-    if one.path_length is not None and len(chain) - 1 > one.path_length:
+    if certificate.path_length is not None and len(chain) - 1 > certificate.path_length:
         raise GoError("x509: too many intermediates for path length constraint", about=about)
 
 
 def _is_for(chain: Sequence[Certificate], usage: bytes) -> bool:
-    """Whether every certificate that names usages names this one, or any (checkChainForKeyUsage)."""
-    return all(not one.usages or not one.usages.isdisjoint((usage, _ANY_USAGE)) for one in chain)
+    """Whether each list of extended key usages has *usage* or any (checkChainForKeyUsage)."""
+    return all(not certificate.usages or not certificate.usages.isdisjoint((usage, _ANY_USAGE))
+               for certificate in chain)

@@ -1,7 +1,7 @@
 """Name constraints (x509/constraints.go; RFC 5280 §4.2.1.10).
 
-Go sorts the constraints of a kind, drops those that another one covers, and looks only at the nearest: some odd ones
-are missed that way, so the same is done here.
+Go sorts the constraints of a kind, drops those that another constraint covers, and checks only the
+nearest. This module does the same, because Go misses some constraints that way.
 """
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _ATEXT = r"[0-9A-Za-z!#$%&'*+\-/=?^_`{|}~.]"
 _MAILBOX = re.compile(
     r'"((?:\\[\x01-\x09\x0b\x0c\x0e-\x7f]|[\x01-\x08\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f])*)"@(.*)'
     rf"|((?:\\.|{_ATEXT})+)@(.*)", re.DOTALL)
-_BY_WILDCARD = "Go 1.24 lets a wildcard pass beside an excluded name below it"
-_URIS_UNASKED = "Go 1.24 looks at URIs only where there are constraints for URIs"
+_BY_WILDCARD = "Go 1.24 accepts a wildcard although a name below the wildcard is excluded"
+_URIS_UNCHECKED = "Go 1.24 checks URIs only if a CA has constraints for URIs"
 
 
 Range = tuple[bytes, bytes]     # an address and its mask, 4 or 16 octets each
@@ -53,36 +53,39 @@ class Mailbox(NamedTuple):
 
 
 def parse_mailbox(text: str) -> Mailbox | None:
-    """An e-mail address as RFC 2821 §4.1.2 writes it, as freely as Go reads it; None for anything else."""
+    """An e-mail address of RFC 2821 §4.1.2, as liberally as Go reads it; None for other text."""
     match = _MAILBOX.fullmatch(text)
     if match is None:
         return None
     quoted_local, _, plain, _ = match.groups()
     local = re.sub(r"\\(.)", r"\1", quoted_local if plain is None else plain, flags=re.DOTALL)
     domain = match[2] if plain is None else match[4]
-    if plain is not None and (local.startswith(".") or local.endswith(".") or ".." in local) or not is_domain(domain):
+    if (plain is not None and (local.startswith(".") or local.endswith(".")
+                               or ".." in local)) or not is_domain(domain):
         return None
     return Mailbox(local, domain.lower())
 
 
 T = TypeVar("T")
-Query = Callable[[T], "str | None"]     # of a name: the text of the constraint that covers it, or None
+# a name → the text of the constraint that covers it, or None
+Query = Callable[[T], "str | None"]
 
 
 def _dns_query(names: Sequence[str], permitted: bool) -> Query[str] | None:
     if not names:
         return None
     if "" in names:
-        return lambda name: ""
-    kept: list[str] = []
-    for one in sorted(names, key=_sort_key):
-        if not kept or not _is_suffix(kept[-1], one):
-            kept.append(one)
-    keys = [_sort_key(one) for one in kept]
-    parents = {} if permitted else {trimmed: one.lower() for one in kept if (trimmed := _without_label(one.lower()))}
+        return lambda _name: ""
+    distinct: list[str] = []
+    for constraint in sorted(names, key=_sort_key):
+        if not distinct or not _is_suffix(distinct[-1], constraint):
+            distinct.append(constraint)
+    keys = [_sort_key(constraint) for constraint in distinct]
+    lower = [] if permitted else [constraint.lower() for constraint in distinct]
+    parents = {trimmed: domain for domain in lower if (trimmed := _without_label(domain))}
 
     def query(name: str) -> str | None:
-        nearest = kept[_nearest(keys, _sort_key(name))]
+        nearest = distinct[_nearest(keys, _sort_key(name))]
         if _is_suffix(nearest, name):
             return nearest
         return parents.get(_without_label(name.lower())) if name.startswith("*") else None
@@ -94,26 +97,28 @@ def _sort_key(name: str) -> bytes:
 
 
 def _nearest(keys: Sequence[bytes], key: bytes) -> int:
-    """Where *key* stands, or would stand after; 0 where it comes before them all."""
+    """The index of *key*, or of the key before its place; 0 if every key is greater."""
     at = bisect_left(keys, key)
     return at if at < len(keys) and keys[at] == key else max(at - 1, 0)
 
 
 def _is_suffix(domain: str, name: str) -> bool:
-    """Whether *name* is in *domain*, by whole labels; a domain that begins with a dot does not hold itself."""
+    """Whether *name* is in *domain*, by whole labels; a leading dot excludes the domain itself."""
     domain, name = domain.lower(), name.lower()
-    return name.endswith(domain) and (domain[0] == "." or len(name) == len(domain) or name[-len(domain) - 1] == ".")
+    return name.endswith(domain) and (domain[0] == "." or len(name) == len(domain)
+                                      or name[-len(domain) - 1] == ".")
 
 
 def _without_label(name: str) -> str:
     return name[name.index("."):] if "." in name else ""
 
 
-def _ip_query(ranges: Sequence[Range], permitted: bool) -> Query[bytes] | None:
+def _ip_query(ranges: Sequence[Range]) -> Query[bytes] | None:
     if not ranges:
         return None
-    of_size = {size: _kept(one for one in ranges if len(one[0]) == size) for size in (4, 16)}
-    keys = {size: [address for address, _ in kept] for size, kept in of_size.items()}
+    of_size = {size: _distinct(network for network in ranges if len(network[0]) == size)
+               for size in (4, 16)}
+    keys = {size: [address for address, _ in networks] for size, networks in of_size.items()}
 
     def query(address: bytes) -> str | None:
         size = len(address)
@@ -124,20 +129,23 @@ def _ip_query(ranges: Sequence[Range], permitted: bool) -> Query[bytes] | None:
     return query
 
 
-def _kept(ranges: Iterable[Range]) -> list[Range]:
-    kept: list[Range] = []
+def _distinct(ranges: Iterable[Range]) -> list[Range]:
+    """The ranges in order, without those that another range contains."""
+    distinct: list[Range] = []
     for address, mask in sorted(ranges):
-        last = bytes(one | ~other & 0xFF for one, other in zip(address, mask, strict=True))
-        if not kept or not (_contains(kept[-1], address) and _contains(kept[-1], last)):
-            kept.append((address, mask))
-    return kept
+        last = bytes(octet | ~bits & 0xFF for octet, bits in zip(address, mask, strict=True))
+        if not distinct or not (_contains(distinct[-1], address) and _contains(distinct[-1], last)):
+            distinct.append((address, mask))
+    return distinct
 
 
 def _contains(network: Range, address: bytes) -> bool:
-    """Whether an address is in the range (net.IPNet.Contains): mapped addresses count as IPv4."""
+    """Whether an address is in a range (net.IPNet.Contains); mapped addresses are IPv4."""
     base, address = to_4(network[0]), to_4(address)
+    mask = network[1][-len(base):]
     return len(base) == len(address) and all(
-        one & bit == other & bit for one, other, bit in zip(base, address, network[1][-len(base):], strict=True))
+        octet & bits == other & bits
+        for octet, other, bits in zip(base, address, mask, strict=True))
 
 
 def _range_text(network: Range) -> str:
@@ -148,8 +156,9 @@ def _range_text(network: Range) -> str:
 def _email_query(addresses: Sequence[str], permitted: bool) -> Query[Mailbox] | None:
     if not addresses:
         return None
-    whole = {mailbox for one in addresses if "@" in one and (mailbox := parse_mailbox(one))}
-    domains = _dns_query([one for one in addresses if "@" not in one], permitted)
+    whole = {mailbox for address in addresses if "@" in address
+             and (mailbox := parse_mailbox(address))}
+    domains = _dns_query([address for address in addresses if "@" not in address], permitted)
 
     def query(mailbox: Mailbox) -> str | None:
         if mailbox in whole:
@@ -159,7 +168,7 @@ def _email_query(addresses: Sequence[str], permitted: bool) -> Query[Mailbox] | 
 
 
 class Limits(NamedTuple):
-    """The constraints of one CA, ready to be asked: of each kind what is permitted and what is excluded."""
+    """The constraints of one CA as queries: (permitted, excluded) for each kind of name."""
 
     ips: tuple[Query[bytes] | None, Query[bytes] | None]
     dns: tuple[Query[str] | None, Query[str] | None]
@@ -168,55 +177,63 @@ class Limits(NamedTuple):
 
 
 def limits_of(permitted: Subtrees, excluded: Subtrees) -> Limits:
-    """The limits that a name constraints extension sets."""
-    return Limits((_ip_query(permitted.ips, True), _ip_query(excluded.ips, False)),
+    """The limits of a name constraints extension."""
+    return Limits((_ip_query(permitted.ips), _ip_query(excluded.ips)),
                   (_dns_query(permitted.dns, True), _dns_query(excluded.dns, False)),
                   (_dns_query(permitted.uris, True), _dns_query(excluded.uris, False)),
                   (_email_query(permitted.emails, True), _email_query(excluded.emails, False)))
 
 
-def check_names(chain: Sequence[tuple[Alternatives | None, Limits | None]]) -> None:
-    """GoError unless every name in the chain, from the leaf up, is within the limits of all that stands above it."""
+def validate_names(chain: Sequence[tuple[Alternatives | None, Limits | None]]) -> None:
+    """Raise GoError unless the limits of all certificates above permit each name in the chain."""
     for depth, (names, _) in enumerate(chain):
         above = [limits for _, limits in chain[depth + 1:] if limits is not None]
         if names is not None and above:
             try:
-                _check(names, above)
+                _validate(names, above)
             except ValueError as error:
                 raise _refusal(str(error)) from None
 
 
-def _check(names: Alternatives, above: Sequence[Limits]) -> None:
+def _validate(names: Alternatives, above: Sequence[Limits]) -> None:
     try:
         hosts = [bare_host(url) for url in names.uris]
     except ValueError as error:
-        raise _refusal(str(error), None if any(any(one.uris) for one in above) else _URIS_UNASKED) from None
-    mailboxes = [parse_mailbox(one) or _unreadable("rfc822Name", one) for one in names.emails]
+        note = None if any(any(limits.uris) for limits in above) else _URIS_UNCHECKED
+        raise _refusal(str(error), note) from None
+    mailboxes = [parse_mailbox(email) or _unreadable("rfc822Name", email) for email in names.emails]
     for limits in above:
         for ip in names.ips:
-            _check_one("IP address", ip_text(ip), ip, limits.ips)
+            _validate_one("IP address", ip_text(ip), ip, limits.ips)
         for name in names.dns:
-            _check_one("DNS name", name, name if is_domain(name) else _unreadable("dnsName", name), limits.dns)
+            if not is_domain(name):
+                _unreadable("dnsName", name)
+            _validate_one("DNS name", name, name, limits.dns)
         for url, host in zip(names.uris, hosts, strict=True):
-            _check_one("URI", url.text, host, limits.uris)
+            _validate_one("URI", url.text, host, limits.uris)
         for mailbox in mailboxes:
-            _check_one("email address", f"{mailbox.local}@{mailbox.domain}", mailbox, limits.emails)
+            _validate_one("email address", f"{mailbox.local}@{mailbox.domain}", mailbox,
+                          limits.emails)
 
 
 def _unreadable(kind: str, text: str) -> NoReturn:
     raise ValueError(f"{'x509: ' * (kind == 'dnsName')}cannot parse {kind} {quoted(text)}")
 
 
-def _check_one(kind: str, shown: str, name: T, limits: tuple[Query[T] | None, Query[T] | None]) -> None:
+def _validate_one(kind: str, shown: str, name: T,
+                  limits: tuple[Query[T] | None, Query[T] | None]) -> None:
     permitted, excluded = limits
     if permitted is not None and permitted(name) is None:
         raise _refusal(f"{kind} {quoted(shown)} is not permitted by any constraint")
     if excluded is not None and (constraint := excluded(name)) is not None:
-        by_wildcard = kind == "DNS name" and shown[:1] == "*" and constraint and not _is_suffix(constraint, shown)
+        by_wildcard = (kind == "DNS name" and shown[:1] == "*" and constraint
+                       and not _is_suffix(constraint, shown))
         raise _refusal(f"{kind} {quoted(shown)} is excluded by constraint {quoted(constraint)}",
                        _BY_WILDCARD if by_wildcard else None)
 
 
 def _refusal(detail: str, note: str | None = None) -> GoError:
-    return GoError("x509: a root or intermediate certificate is not authorized to sign for this name: " + detail,
+    return GoError(
+        "x509: a root or intermediate certificate is not authorized to sign for this name: "
+        + detail,
                    about="ca", note=note)

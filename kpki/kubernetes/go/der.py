@@ -1,4 +1,4 @@
-"""DER as Go reads it (cryptobyte/asn1.go): strict lengths, tags below 31, and no word about what follows."""
+"""DER as Go reads it (cryptobyte/asn1.go): strict lengths, tags below 31, legal trailing octets."""
 from __future__ import annotations
 
 import re
@@ -7,30 +7,32 @@ from typing import Literal
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT, SEQUENCE, SET = 1, 2, 3, 4, 6, 0x30, 0x31
 NULL_ITEM = b"\x05\x00"
 
-# What cannot be read, the leaf or a CA that does not hold, or a host that it is not for: a name, an address, or either
-# where there are no alternative names at all.
+# The object of a refusal: an unreadable certificate, an invalid leaf, an invalid CA, a host's name
+# or address that the certificate lacks, or either of them if the certificate has no subjectAltName.
 About = Literal["reading", "leaf", "ca", "name", "address", "unnamed"]
 
-# A subidentifier takes the fewest octets, at most five, and stays below 2**31 (readBase128Int).
+# A subidentifier has the fewest octets, at most five, and is below 2**31 (readBase128Int).
 _OID = re.compile(rb"(?:(?:[\x81-\xff][\x80-\xff]{0,2}|[\x81-\x87][\x80-\xff]{3})?[\x00-\x7f])+")
 _OID_OF_ANY_SIZE = re.compile(rb"(?:(?:[\x81-\xff][\x80-\xff]*)?[\x00-\x7f])+")
 
 
 class GoError(Exception):
-    """Go's answer is no: its *sentence*, what it is *about*, a *note* where another version of Go says otherwise.
+    """Go's refusal, with Go's *sentence*.
 
-    *why* is what Go found and does not say in its sentence.
+    *about* is the object of the refusal, *note* a sentence about another version of Go, *why* a
+    fact that Go's sentence leaves out.
     """
 
-    def __init__(self, sentence: str, *, about: About = "reading", note: str | None = None, why: str = "") -> None:
+    def __init__(self, sentence: str, *, about: About = "reading", note: str | None = None,
+                 why: str = "") -> None:
         super().__init__(sentence)
         self.sentence, self.about, self.note, self.why = sentence, about, note, why
 
 
 class Reader:
-    """Octets that are read from the front, one item after another (cryptobyte.String).
+    """Octets, read from the front, one item after another (cryptobyte.String).
 
-    Whoever reads says with what sentence GoError is raised where the item is not as it should be.
+    Each method has a parameter with the sentence of the GoError for a malformed item.
     """
 
     __slots__ = ("at", "octets")
@@ -43,11 +45,11 @@ class Reader:
         return self.at < len(self.octets)
 
     def peek(self) -> int:
-        """The next identifier octet, -1 at the end (PeekASN1Tag)."""
+        """The next identifier octet; -1 at the end (PeekASN1Tag)."""
         return self.octets[self.at] if self.at < len(self.octets) else -1
 
     def header(self, sentence: str) -> tuple[int, int, int]:
-        """Go past one item: its identifier octet, where its content begins, where it ends (readASN1)."""
+        """Read one item: (identifier octet, start and end of the content) (readASN1)."""
         octets, start = self.octets, self.at + 2
         if start > len(octets):
             raise GoError(sentence)
@@ -64,16 +66,16 @@ class Reader:
         return tag, start, self.at
 
     def any(self, sentence: str) -> tuple[int, bytes]:
-        """The next item, whatever it is: identifier octet and content (ReadAnyASN1)."""
+        """(identifier octet, content) of the next item, of any type (ReadAnyASN1)."""
         tag, start, stop = self.header(sentence)
         return tag, self.octets[start:stop]
 
     def content(self, tag: int, sentence: str) -> bytes:
-        """The content of the next item, which must have this *tag* (ReadASN1)."""
+        """The content of the next item, which must have the identifier octet *tag* (ReadASN1)."""
         octets, start = self.octets, self.at + 2
         if start <= len(octets) and octets[start - 2] == tag:
             stop = start + octets[start - 1]
-            if stop < start + 0x80 and stop <= len(octets):     # a short one, as most are
+            if stop < start + 0x80 and stop <= len(octets):     # a short item, as most are
                 self.at = stop
                 return octets[start:stop]
         found, start, stop = self.header(sentence)
@@ -82,7 +84,7 @@ class Reader:
         return self.octets[start:stop]
 
     def inside(self, tag: int, sentence: str) -> Reader:
-        """A reader of that content."""
+        """A reader of the next item's content."""
         return Reader(self.content(tag, sentence))
 
     def element(self, tag: int, sentence: str) -> bytes:
@@ -94,49 +96,51 @@ class Reader:
         return self.octets[begin:stop]
 
     def optional(self, tag: int, sentence: str) -> bytes | None:
-        """The content of the next item where it has this *tag*, else None (ReadOptionalASN1)."""
+        """The content of the next item if it begins with *tag*, else None (ReadOptionalASN1)."""
         return self.content(tag, sentence) if self.peek() == tag else None
 
     def integer(self, sentence: str, *, tag: int = INTEGER, bits: int | None = 64) -> int:
-        """A signed number in the fewest octets; with *bits* one that fits into them (ReadASN1Integer)."""
+        """A signed number in the fewest octets, of at most *bits* if given (ReadASN1Integer)."""
         content = self.content(tag, sentence)
-        if not content or len(content) > 1 and (content[0] == 0 and content[1] < 0x80
-                                                or content[0] == 0xFF and content[1] >= 0x80):
+        if not content or (len(content) > 1 and ((content[0] == 0 and content[1] < 0x80)
+                                                or (content[0] == 0xFF and content[1] >= 0x80))):
             raise GoError(sentence)
         if bits is not None and len(content) * 8 > bits:
             raise GoError(sentence)
         return int.from_bytes(content, "big", signed=True)
 
     def boolean(self, sentence: str) -> bool:
-        """00 or FF (ReadASN1Boolean)."""
+        """A BOOLEAN, 00 or FF (ReadASN1Boolean)."""
         content = self.content(BOOLEAN, sentence)
         if content not in (b"\x00", b"\xff"):
             raise GoError(sentence)
         return content == b"\xff"
 
     def oid(self, sentence: str) -> bytes:
-        """The content of an object identifier whose arcs fit into 31 bits (ReadASN1ObjectIdentifier)."""
+        """The content of an object identifier with arcs of 31 bits (ReadASN1ObjectIdentifier)."""
         content = self.content(OBJECT, sentence)
         if not is_oid(content):
             raise GoError(sentence)
         return content
 
     def bits(self, sentence: str) -> tuple[bytes, int]:
-        """The octets of a BIT STRING and how many bits at its end, all zero, do not count (ReadASN1BitString)."""
+        """(octets, number of unused zero bits at the end) of a BIT STRING (ReadASN1BitString)."""
         content = self.content(BIT_STRING, sentence)
         if not content or (unused := content[0]) > 7 or (len(content) == 1 and unused) \
-                or content[-1] & (1 << unused) - 1 and len(content) > 1:
+                or (content[-1] & (1 << unused) - 1 and len(content) > 1):
             raise GoError(sentence)
         return content[1:], content[0]
 
 
 def right_aligned(octets: bytes, unused: int) -> bytes:
-    """A BIT STRING moved to the right, so that its last bit is the last one (asn1.BitString.RightAlign)."""
-    return (int.from_bytes(octets, "big") >> unused).to_bytes(len(octets), "big") if unused else octets
+    """The octets of a BIT STRING without unused bits at the end (asn1.BitString.RightAlign)."""
+    if not unused:
+        return octets
+    return (int.from_bytes(octets, "big") >> unused).to_bytes(len(octets), "big")
 
 
 def is_oid(content: bytes) -> bool:
-    """Whether *content* is an object identifier whose arcs fit into 31 bits."""
+    """Whether *content* is an object identifier with arcs of 31 bits."""
     return _OID.fullmatch(content) is not None
 
 
@@ -146,7 +150,7 @@ def is_oid_of_any_size(content: bytes) -> bool:
 
 
 def dotted(content: bytes) -> str:
-    """The digits of an object identifier's *content*."""
+    """The dotted text of an object identifier's *content*."""
     arcs, number = [], 0
     for octet in content:
         number = number << 7 | octet & 0x7F
@@ -158,7 +162,7 @@ def dotted(content: bytes) -> str:
 
 
 def oid(text: str) -> bytes:
-    """The content of an object identifier from its digits, for tables."""
+    """The content of an object identifier from its dotted text."""
     first, second, *rest = map(int, text.split("."))
     octets = bytearray()
     for number in (40 * first + second, *rest):

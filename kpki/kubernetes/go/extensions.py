@@ -1,7 +1,7 @@
-"""What Go reads of the extensions of a certificate (x509/parser.go, processExtensions; RFC 5280 §4.2).
+"""The extensions of a certificate as Go reads them (x509/parser.go, processExtensions).
 
-Each reader puts what it finds under the name of a field of `Certificate` and says whether something was left unread:
-in a critical extension that is a refusal later on.
+Each reader stores values under the names of fields of `Certificate`, and returns whether a part is
+unknown to Go. Go refuses a critical extension with an unknown part later.
 """
 from __future__ import annotations
 
@@ -11,27 +11,40 @@ from typing import Any
 
 from .addresses import parse_ip, to_4
 from .constraints import Alternatives, Subtrees, limits_of, parse_mailbox
-from .der import (BOOLEAN, INTEGER, OBJECT, OCTET_STRING, SEQUENCE, GoError, Reader, dotted, is_oid_of_any_size, oid)
+from .der import (
+    BOOLEAN,
+    INTEGER,
+    OBJECT,
+    OCTET_STRING,
+    SEQUENCE,
+    GoError,
+    Reader,
+    dotted,
+    is_oid_of_any_size,
+    oid,
+)
 from .text import is_domain, octets_text, quoted
 from .urls import Url, parse_url
 
 Found = dict[str, Any]
-_NEGATIVE_LENGTH = "Go 1.24 takes a negative pathLen for none"
+_NEGATIVE_LENGTH = "Go 1.24 treats a negative pathLen as absent"
 _MAPPED = "Go 1.27 refuses this certificate: x509: SAN iPAddress contains IPv4-mapped IPv6 address"
 _CONTIGUOUS = {0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE, 0xFF}
 
 
 def read_extensions(extensions: Reader) -> Found:
-    """The fields that the extensions of a certificate fill, each read alone, after all of them were told apart."""
+    """The fields of a certificate's extensions; first all are separated, then each is parsed."""
     found: Found = {}
     each: dict[bytes, tuple[bool, bytes]] = {}
     while extensions:
-        one = extensions.inside(SEQUENCE, "x509: malformed extension")
-        kind = one.oid("x509: malformed extension OID field")
-        critical = one.peek() == BOOLEAN and one.boolean("x509: malformed extension critical field")
-        value = one.content(OCTET_STRING, "x509: malformed extension value field")
+        extension = extensions.inside(SEQUENCE, "x509: malformed extension")
+        kind = extension.oid("x509: malformed extension OID field")
+        critical = (extension.peek() == BOOLEAN
+                    and extension.boolean("x509: malformed extension critical field"))
+        value = extension.content(OCTET_STRING, "x509: malformed extension value field")
         if kind in each:
-            raise GoError(f"x509: certificate contains duplicate extension with OID {quoted(dotted(kind))}")
+            raise GoError(
+                f"x509: certificate contains duplicate extension with OID {quoted(dotted(kind))}")
         each[kind] = critical, value
     for kind, (critical, value) in each.items():
         fields, unread = _read(kind, value, critical)
@@ -41,21 +54,21 @@ def read_extensions(extensions: Reader) -> Found:
     return found
 
 
-@lru_cache(maxsize=256)     # what a CA has signed has most of its extensions in common
+@lru_cache(maxsize=256)     # the certificates of one CA have most extensions in common
 def _read(kind: bytes, value: bytes, critical: bool) -> tuple[Found, bool]:
-    """The fields that an extension fills, and whether something of it was left unread."""
+    """(fields of an extension, whether a part of it is unknown to Go)."""
     found: Found = {}
     reader = _READERS.get(kind)
     return found, reader is None or reader(found, value, critical)
 
 
-def _key_usage(found: Found, value: bytes, critical: bool) -> bool:
+def _key_usage(found: Found, value: bytes, _critical: bool) -> bool:
     octets, _ = Reader(value).bits("x509: invalid key usage")
     found["key_usage"] = int.from_bytes((octets + b"\0\0")[:2], "big") & 0xFF80
     return False
 
 
-def _basic_constraints(found: Found, value: bytes, critical: bool) -> bool:
+def _basic_constraints(found: Found, value: bytes, _critical: bool) -> bool:
     sentence = "x509: invalid basic constraints"
     inside = Reader(value).inside(SEQUENCE, sentence)
     found["ca"] = inside.peek() == BOOLEAN and inside.boolean(sentence)
@@ -67,7 +80,7 @@ def _basic_constraints(found: Found, value: bytes, critical: bool) -> bool:
     return False
 
 
-def _alternatives(found: Found, value: bytes, critical: bool) -> bool:
+def _alternatives(found: Found, value: bytes, _critical: bool) -> bool:
     names = Reader(value).inside(SEQUENCE, "x509: invalid subject alternative names")
     dns: list[str] = []
     emails: list[str] = []
@@ -108,7 +121,7 @@ def _uri(uri: str) -> Url:
     return url
 
 
-def _name_constraints(found: Found, value: bytes, critical: bool) -> bool:
+def _name_constraints(found: Found, value: bytes, _critical: bool) -> bool:
     sentence = "x509: invalid NameConstraints extension"
     outer = Reader(value)
     inside = outer.inside(SEQUENCE, sentence)
@@ -119,13 +132,13 @@ def _name_constraints(found: Found, value: bytes, critical: bool) -> bool:
         raise GoError(sentence)
     if not any(halves):
         raise GoError("x509: empty name constraints extension")
-    (permitted, one), (excluded, other) = (_subtrees(Reader(half or b"")) for half in halves)
+    (permitted, unknown), (excluded, more) = (_subtrees(Reader(half or b"")) for half in halves)
     found["limits"] = limits_of(permitted, excluded)
-    return one or other
+    return unknown or more
 
 
 def _subtrees(subtrees: Reader) -> tuple[Subtrees, bool]:
-    """One half of the constraints, and whether there are some of a kind that Go does not know."""
+    """(one half of the constraints, whether it has a kind of name that is unknown to Go)."""
     sentence = "x509: invalid NameConstraints extension"
     texts: dict[int, list[str]] = {tag: [] for tag in _CONSTRAINTS}
     ips: list[tuple[bytes, bytes]] = []
@@ -141,7 +154,8 @@ def _subtrees(subtrees: Reader) -> tuple[Subtrees, bool]:
             text = value.decode("ascii")
             kind, is_right = _CONSTRAINTS[tag]
             if tag == 0x86 and parse_ip(text) is not None:
-                raise GoError(f"x509: failed to parse URI constraint {quoted(text)}: cannot be IP address")
+                raise GoError(
+                    f"x509: failed to parse URI constraint {quoted(text)}: cannot be IP address")
             if not is_right(text):
                 raise GoError(f"x509: failed to parse {kind} constraint {quoted(text)}")
             texts[tag].append(text)
@@ -173,7 +187,7 @@ def _range(value: bytes) -> tuple[bytes, bytes]:
     return address, mask
 
 
-def _distribution_points(found: Found, value: bytes, critical: bool) -> bool:
+def _distribution_points(_found: Found, value: bytes, _critical: bool) -> bool:
     sentence = "x509: invalid CRL distribution point"
     points = Reader(value).inside(SEQUENCE, "x509: invalid CRL distribution points")
     while points:
@@ -196,11 +210,12 @@ def _authority_key_identifier(found: Found, value: bytes, critical: bool) -> boo
 def _subject_key_identifier(found: Found, value: bytes, critical: bool) -> bool:
     if critical:
         raise GoError("x509: subject key identifier incorrectly marked critical")
-    found["subject_key"] = Reader(value).content(OCTET_STRING, "x509: invalid subject key identifier")
+    found["subject_key"] = Reader(value).content(OCTET_STRING,
+                                                 "x509: invalid subject key identifier")
     return False
 
 
-def _policy_constraints(found: Found, value: bytes, critical: bool) -> bool:
+def _policy_constraints(found: Found, value: bytes, _critical: bool) -> bool:
     sentence = "x509: invalid policy constraints extension"
     inside = Reader(value).inside(SEQUENCE, sentence)
     for tag, field in ((0x80, "require_explicit_policy"), (0x81, "inhibit_policy_mapping")):
@@ -209,12 +224,13 @@ def _policy_constraints(found: Found, value: bytes, critical: bool) -> bool:
     return False
 
 
-def _inhibit_any_policy(found: Found, value: bytes, critical: bool) -> bool:
-    found["inhibit_any_policy"] = Reader(value).integer("x509: invalid inhibit any policy extension")
+def _inhibit_any_policy(found: Found, value: bytes, _critical: bool) -> bool:
+    found["inhibit_any_policy"] = Reader(value).integer(
+        "x509: invalid inhibit any policy extension")
     return False
 
 
-def _extended_key_usage(found: Found, value: bytes, critical: bool) -> bool:
+def _extended_key_usage(found: Found, value: bytes, _critical: bool) -> bool:
     sentence = "x509: invalid extended key usages"
     usages = Reader(value).inside(SEQUENCE, sentence)
     each = []
@@ -224,7 +240,7 @@ def _extended_key_usage(found: Found, value: bytes, critical: bool) -> bool:
     return False
 
 
-def _policies(found: Found, value: bytes, critical: bool) -> bool:
+def _policies(found: Found, value: bytes, _critical: bool) -> bool:
     sentence = "x509: invalid certificate policies"
     policies = Reader(value).inside(SEQUENCE, sentence)
     each: dict[bytes, None] = {}
@@ -237,7 +253,7 @@ def _policies(found: Found, value: bytes, critical: bool) -> bool:
     return False
 
 
-def _policy_mappings(found: Found, value: bytes, critical: bool) -> bool:
+def _policy_mappings(found: Found, value: bytes, _critical: bool) -> bool:
     sentence = "x509: invalid policy mappings extension"
     mappings = Reader(value).inside(SEQUENCE, sentence)
     each = []
@@ -248,7 +264,7 @@ def _policy_mappings(found: Found, value: bytes, critical: bool) -> bool:
     return False
 
 
-def _authority_information(found: Found, value: bytes, critical: bool) -> bool:
+def _authority_information(_found: Found, value: bytes, critical: bool) -> bool:
     if critical:
         raise GoError("x509: authority info access incorrectly marked critical")
     sentence = "x509: invalid authority info access"
@@ -261,9 +277,11 @@ def _authority_information(found: Found, value: bytes, critical: bool) -> bool:
 
 
 _READERS: dict[bytes, Callable[[Found, bytes, bool], bool]] = {
-    oid("2.5.29.14"): _subject_key_identifier, oid("2.5.29.15"): _key_usage, oid("2.5.29.17"): _alternatives,
+    oid("2.5.29.14"): _subject_key_identifier, oid("2.5.29.15"): _key_usage,
+    oid("2.5.29.17"): _alternatives,
     oid("2.5.29.19"): _basic_constraints, oid("2.5.29.30"): _name_constraints,
-    oid("2.5.29.31"): _distribution_points, oid("2.5.29.32"): _policies, oid("2.5.29.33"): _policy_mappings,
+    oid("2.5.29.31"): _distribution_points, oid("2.5.29.32"): _policies,
+    oid("2.5.29.33"): _policy_mappings,
     oid("2.5.29.35"): _authority_key_identifier, oid("2.5.29.36"): _policy_constraints,
     oid("2.5.29.37"): _extended_key_usage, oid("2.5.29.54"): _inhibit_any_policy,
     oid("1.3.6.1.5.5.7.1.1"): _authority_information,

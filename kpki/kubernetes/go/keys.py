@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import rsa
@@ -16,52 +16,61 @@ if TYPE_CHECKING:
 
 UNSUPPORTED_CURVE = "x509: unsupported elliptic curve"
 _UNIMPLEMENTED = "x509: cannot verify signature: algorithm unimplemented"
-_KINDS = {oid("1.2.840.113549.1.1.1"): "RSA", oid("1.2.840.10040.4.1"): "DSA", oid("1.2.840.10045.2.1"): "ECDSA",
+_KINDS = {oid("1.2.840.113549.1.1.1"): "RSA", oid("1.2.840.10040.4.1"): "DSA",
+          oid("1.2.840.10045.2.1"): "ECDSA",
           oid("1.3.101.112"): "Ed25519"}
 _GO_TYPES = {"RSA": "*rsa.PublicKey", "ECDSA": "*ecdsa.PublicKey", "Ed25519": "ed25519.PublicKey"}
 
 
 class Curve(NamedTuple):
-    """y² = x³ - 3x + *b* over the integers modulo *p*, with so many points (*order*; FIPS 186-4, D.1.2)."""
+    """The curve y² = x³ - 3x + b over the integers modulo p (FIPS 186-4, D.1.2)."""
 
     name: str
     p: int
     b: int
     order: int
+    """The number of points."""
 
 
 CURVES = {
-    oid(text): Curve(name, p, int(b, 16), int(order, 16)) for text, name, p, b, order in (
-        ("1.3.132.0.33", "P224", 2**224 - 2**96 + 1, "B4050A850C04B3ABF54132565044B0B7D7BFD8BA270B39432355FFB4",
-         "FFFFFFFFFFFFFFFFFFFFFFFFFFFF16A2E0B8F03E13DD29455C5C2A3D"),
-        ("1.2.840.10045.3.1.7", "P256", 2**256 - 2**224 + 2**192 + 2**96 - 1,
-         "5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B",
-         "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551"),
-        ("1.3.132.0.34", "P384", 2**384 - 2**128 - 2**96 + 2**32 - 1,
-         "B3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF",
-         "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973"),
-        ("1.3.132.0.35", "P521", 2**521 - 1,
-         "0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109"
-         "E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00",
-         "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
-         "FA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409"))
-}
+    oid(text): Curve(name, p, int(b, 16), int(order, 16))
+    for text, name, p, b, order in
+    (("1.3.132.0.33", "P224", 2**224 - 2**96 + 1,
+      "B4050A850C04B3ABF54132565044B0B7D7BFD8BA270B39432355FFB4",
+      "FFFFFFFFFFFFFFFFFFFFFFFFFFFF16A2E0B8F03E13DD29455C5C2A3D"),
+     ("1.2.840.10045.3.1.7", "P256", 2**256 - 2**224 + 2**192 + 2**96 - 1,
+      "5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B",
+      "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551"),
+     ("1.3.132.0.34", "P384", 2**384 - 2**128 - 2**96 + 2**32 - 1,
+      "B3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF",
+      "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973"
+      ), ("1.3.132.0.35", "P521", 2**521 - 1,
+          "0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109"
+          "E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00",
+          "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+          "FA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409"))}
 
 
 class Key(NamedTuple):
-    """A public key: its *kind*, and RSA's *modulus* and *exponent*, the name of an EC *curve*, or the *octets*."""
+    """A public key."""
 
     kind: str
+    """RSA, DSA, ECDSA or Ed25519."""
     modulus: int = 0
+    """Of an RSA key."""
     exponent: int = 0
+    """Of an RSA key."""
     curve: str = ""
+    """The name of an EC key's curve."""
     octets: bytes = b""
+    """The point of an EC key, or the octets of an Ed25519 key."""
 
 
 def read_key(algorithm: bytes, parameters: bytes, data: bytes) -> Key | None:
-    """The key of a SubjectPublicKeyInfo, whose algorithm has these *parameters* (a whole item or nothing).
+    """The key of a SubjectPublicKeyInfo; *parameters* are a whole item or nothing.
 
-    None for an algorithm that Go does not know; GoError where it cannot read the key.
+    None for an algorithm that Go does not know.
+    Raises GoError for a malformed key.
     """
     kind = _KINDS.get(algorithm)
     return None if kind is None else _READERS[kind](parameters, data)
@@ -118,16 +127,21 @@ _READERS: dict[str, Callable[[bytes, bytes], Key]] = {
 
 
 class Algorithm(NamedTuple):
-    """How a signature is made: Go's *name*, the *kind* of key it takes, its *digest* as hashlib calls it."""
+    """A signature algorithm."""
 
     name: str
+    """Go's name."""
     kind: str
+    """The kind of the key."""
     digest: str
+    """The digest's name in hashlib."""
     pss: bool = False
+    """Whether the padding of RSA is PSS."""
 
 
-_RSA, _DIGESTS = "1.2.840.113549.1.1.", {oid(f"2.16.840.1.101.3.4.2.{last}"): (f"SHA{size}", size // 8)
-                                         for last, size in ((1, 256), (2, 384), (3, 512))}
+_RSA = "1.2.840.113549.1.1."
+_DIGESTS = {oid(f"2.16.840.1.101.3.4.2.{last}"): (f"SHA{size}", size // 8)
+            for last, size in ((1, 256), (2, 384), (3, 512))}
 _PSS, _MGF1, _ED25519 = oid(_RSA + "10"), oid(_RSA + "8"), oid("1.3.101.112")
 _ALGORITHMS = {oid(text): row for text, row in {
     _RSA + "4": Algorithm("MD5-RSA", "RSA", "MD5"),
@@ -147,7 +161,7 @@ _ALGORITHMS = {oid(text): row for text, row in {
 
 
 def algorithm_of(identifier: bytes, parameters: bytes) -> Algorithm | None:
-    """The signature algorithm of an AlgorithmIdentifier, None where Go has none (getSignatureAlgorithmFromAI)."""
+    """The algorithm of an AlgorithmIdentifier; None if unknown (getSignatureAlgorithmFromAI)."""
     if identifier == _PSS:
         try:
             return _pss_of(parameters)
@@ -157,7 +171,7 @@ def algorithm_of(identifier: bytes, parameters: bytes) -> Algorithm | None:
 
 
 def _pss_of(parameters: bytes) -> Algorithm | None:
-    """RSA-PSS as Go takes it: one hash throughout, a salt of its length, the usual trailer (RFC 4055 §3.1)."""
+    """RSA-PSS as Go accepts it: one hash, a salt of that length, trailer 1 (RFC 4055 §3.1)."""
     fields = Reader(parameters).inside(SEQUENCE, "")
     digest, digest_parameters = _identifier(Reader(fields.content(0xA0, "")))
     mask, mask_parameters = _identifier(Reader(fields.content(0xA1, "")))
@@ -173,21 +187,22 @@ def _pss_of(parameters: bytes) -> Algorithm | None:
 
 
 def _identifier(reader: Reader) -> tuple[bytes, bytes]:
-    """An AlgorithmIdentifier: its object identifier and its parameters, a whole item or nothing."""
+    """(object identifier, parameters as a whole item or nothing) of an AlgorithmIdentifier."""
     inside = reader.inside(SEQUENCE, "")
     return inside.oid(""), inside.octets[inside.at:]
 
 
-def check_key(key: Key) -> None:
-    """GoError for an RSA key that Go has read and verifies nothing with."""
+def validate_key(key: Key) -> None:
+    """Raise GoError for an RSA key with which Go verifies no signature."""
     if key.kind == "RSA":
-        rsa.check_size(key.modulus)
-        rsa.check_public(key.modulus, key.exponent)
-        rsa.check_length(key.modulus)
+        rsa.validate_size(key.modulus)
+        rsa.validate_public(key.modulus, key.exponent)
+        rsa.validate_length(key.modulus)
 
 
-def check_signature(algorithm: Algorithm | None, signed: bytes, signature: bytes, key: Key) -> None:
-    """GoError unless *key* made the *signature* over the octets *signed*, by an algorithm that Go trusts."""
+def validate_signature(algorithm: Algorithm | None, signed: bytes, signature: bytes,
+                       key: Key) -> None:
+    """Raise GoError unless *key* made *signature* over *signed*, by an algorithm that Go trusts."""
     if algorithm is None:
         raise GoError(_UNIMPLEMENTED)
     if algorithm.digest in ("MD5", "SHA1"):
@@ -197,7 +212,7 @@ def check_signature(algorithm: Algorithm | None, signed: bytes, signature: bytes
     if key.kind != algorithm.kind:
         raise GoError(f"x509: signature algorithm specifies an {algorithm.kind} public key, "
                       f"but have public key of type {_GO_TYPES[key.kind]}")
-    check_key(key)
+    validate_key(key)
     if not _is_signed(algorithm, signed, signature, key):
         raise GoError("crypto/rsa: verification error" if key.kind == "RSA"
                       else f"x509: {key.kind} verification failure")
@@ -213,25 +228,27 @@ def _is_signed(algorithm: Algorithm, signed: bytes, signature: bytes, key: Key) 
         elif isinstance(loaded, ec.EllipticCurvePublicKey):
             loaded.verify(signature, signed, ec.ECDSA(digest))
         else:
-            scheme = padding.PSS(padding.MGF1(digest), digest.digest_size) if algorithm.pss else padding.PKCS1v15()
+            scheme = padding.PSS(padding.MGF1(digest),
+                                 digest.digest_size) if algorithm.pss else padding.PKCS1v15()
             loaded.verify(signature, signed, scheme, digest)
     except InvalidSignature:
         return False
     return True
 
 
-@lru_cache(maxsize=64)      # a CA signs many
+@lru_cache(maxsize=64)      # one CA signs many certificates
 def _loaded(key: Key) -> RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     if key.kind == "RSA":
         return rsa.RSAPublicNumbers(key.exponent, key.modulus).public_key()
     if key.kind == "Ed25519":
         return ed25519.Ed25519PublicKey.from_public_bytes(key.octets)
-    curves = {"P224": ec.SECP224R1(), "P256": ec.SECP256R1(), "P384": ec.SECP384R1(), "P521": ec.SECP521R1()}
+    curves = {"P224": ec.SECP224R1(), "P256": ec.SECP256R1(), "P384": ec.SECP384R1(),
+              "P521": ec.SECP521R1()}
     return ec.EllipticCurvePublicKey.from_encoded_point(curves[key.curve], key.octets)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _digest(name: str) -> HashAlgorithm:
     from cryptography.hazmat.primitives import hashes
     return {"SHA384": hashes.SHA384(), "SHA512": hashes.SHA512()}.get(name, hashes.SHA256())

@@ -1,4 +1,4 @@
-"""Distinguished names (x509/parser.go, parseName) and host names (x509/verify.go, VerifyHostname)."""
+"""Distinguished names (x509/parser.go, parseName), host names (x509/verify.go, VerifyHostname)."""
 from __future__ import annotations
 
 import re
@@ -15,7 +15,7 @@ _PRINTABLE = (b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _NUMERIC = b"0123456789 "
 _NOT_UCS2 = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U00010000-\U0010ffff]")
 _LATER = "Go 1.27 reads a string of this type"
-_LISTED = 100   # so many names and more are counted, not named
+_LISTED = 100   # from this number of names on, Go's message counts the names and does not list them
 
 _LABEL = r"(?!-)[a-zA-Z0-9_-]+"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -24,10 +24,12 @@ _UPPER_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 class Name(NamedTuple):
-    """What Go shows of a name: the last CN, "" where there is none, and the first O."""
+    """The attributes of a distinguished name that verdicts need."""
 
     common_name: str
+    """The last CN; "" if there is none."""
     organization: str | None
+    """The first O."""
 
 
 def _only(allowed: bytes, name: str) -> Callable[[bytes], str]:
@@ -60,7 +62,7 @@ _STRINGS: dict[int, Callable[[bytes], str]] = {
 
 @lru_cache(maxsize=256)     # an issuer is the subject of another certificate
 def read_name(element: bytes) -> Name:
-    """The name in a whole Name item; GoError where Go cannot read it."""
+    """The name in a Name item (DER); raises GoError for a malformed name."""
     sentence = "x509: invalid RDNSequence"
     common_name, organization = "", None
     sets = Reader(element).inside(SEQUENCE, sentence)
@@ -71,7 +73,9 @@ def read_name(element: bytes) -> Name:
             kind = attribute.oid(f"{sentence}: invalid attribute type")
             tag, value = attribute.any(f"{sentence}: invalid attribute value")
             if tag not in _STRINGS:
-                raise GoError(f"{sentence}: invalid attribute value: unsupported string type: {tag}", note=_LATER)
+                raise GoError(
+                    f"{sentence}: invalid attribute value: unsupported string type: {tag}",
+                    note=_LATER)
             try:
                 text = _STRINGS[tag](value)
             except ValueError as error:
@@ -84,29 +88,36 @@ def read_name(element: bytes) -> Name:
 
 
 class Names(NamedTuple):
-    """Whom a certificate is for: its *common_name*, whether it has a subjectAltName at all, and what that holds."""
+    """The names under which a certificate's owner is reached."""
 
     common_name: str
     has_alternatives: bool
+    """Whether the certificate has a subjectAltName."""
     dns: Sequence[str]
+    """The DNS names of the subjectAltName."""
     ips: Sequence[bytes]
+    """The IP addresses of the subjectAltName."""
 
 
-def check_host(names: Names, host: str) -> None:
-    """GoError unless the certificate is for *host*, a name or an address (in brackets or not)."""
+def validate_host(names: Names, host: str) -> None:
+    """Raise GoError unless *names* has *host*, a name or an address (in brackets or not)."""
     bare = host[1:-1] if len(host) >= 3 and host[0] == "[" and host[-1] == "]" else host
     address = parse_ip(bare)
     if address is not None:
-        if not any(to_16(one) == address for one in names.ips):
-            raise GoError(_not_for(names, bare), about="address" if names.has_alternatives else "unnamed")
+        if not any(to_16(ip) == address for ip in names.ips):
+            raise GoError(_not_for(names, bare), about="address" if names.has_alternatives
+                          else "unnamed")
         return
     wanted = _lower(host)
-    if not any(_matches(one, wanted) for one in names.dns):
+    if not any(_matches(dns_name, wanted) for dns_name in names.dns):
         raise GoError(_not_for(names, host), about="name" if names.has_alternatives else "unnamed")
 
 
 def _matches(pattern: str, host: str) -> bool:
-    """Two proper names by label, the first of which may be *; anything else by its whole text, case aside."""
+    """Whether a pattern matches a host: valid names by label, other text as a whole, in any case.
+
+    The first label of a pattern may be `*`.
+    """
     pattern = _lower(pattern)
     if _HOST.fullmatch(host.removesuffix(".")) and _PATTERN.fullmatch(pattern):
         return _matches_labels(pattern, host)
@@ -116,7 +127,8 @@ def _matches(pattern: str, host: str) -> bool:
 def _matches_labels(pattern: str, host: str) -> bool:
     labels, wanted = pattern.split("."), host.removesuffix(".").split(".")
     return bool(pattern) and len(labels) == len(wanted) and all(
-        one == other or at == 0 and one == "*" for at, (one, other) in enumerate(zip(labels, wanted, strict=True)))
+        label == other or (at == 0 and label == "*")
+        for at, (label, other) in enumerate(zip(labels, wanted, strict=True)))
 
 
 def _lower(text: str) -> str:
@@ -124,15 +136,17 @@ def _lower(text: str) -> str:
 
 
 def _not_for(names: Names, host: str) -> str:
-    """What Go says of a certificate that is for somebody else (HostnameError)."""
+    """Go's sentence about a certificate without *host* among its names (HostnameError)."""
     if not names.has_alternatives and _matches_labels(_lower(names.common_name), _lower(host)):
         return "x509: certificate relies on legacy Common Name field, use SANs instead"
     is_ip = parse_ip(host) is not None
     if is_ip and not names.ips:
-        return f"x509: cannot validate certificate for {host} because it doesn't contain any IP SANs"
+        return (f"x509: cannot validate certificate for {host} "
+                "because it doesn't contain any IP SANs")
     count = len(names.ips if is_ip else names.dns)
     if count >= _LISTED:
-        return f"x509: certificate is valid for {count} {'IP SANs' if is_ip else 'names'}, but none matched {host}"
+        kind = "IP SANs" if is_ip else "names"
+        return f"x509: certificate is valid for {count} {kind}, but none matched {host}"
     listed = ", ".join(map(ip_text, names.ips) if is_ip else names.dns)
     if not listed:
         return f"x509: certificate is not valid for any names, but wanted to match {host}"

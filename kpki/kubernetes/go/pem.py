@@ -1,4 +1,4 @@
-"""The blocks of a PEM file as Go finds them (encoding/pem): what is no proper block is passed over."""
+"""The blocks of a PEM file as Go finds them (encoding/pem); malformed blocks are skipped."""
 from __future__ import annotations
 
 import re
@@ -11,12 +11,13 @@ _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/
 
 
 def certificates(data: bytes) -> Iterator[bytes]:
-    """The content of each block CERTIFICATE that has no headers, in order: what Kubernetes counts."""
-    return (content for label, headers, content in blocks(data) if label == b"CERTIFICATE" and not headers)
+    """The content of each block CERTIFICATE without headers, the only blocks for Kubernetes."""
+    return (content for label, headers, content in blocks(data) if label == b"CERTIFICATE"
+            and not headers)
 
 
 def blocks(data: bytes) -> Iterator[tuple[bytes, bool, bytes]]:
-    """The label of each block, whether it has headers, and its content, in order (pem.Decode)."""
+    """(label, whether the block has headers, content) of each block, in order (pem.Decode)."""
     at = 0
     while (found := _block(data, at)) is not None:
         label, headers, content, at = found
@@ -24,7 +25,7 @@ def blocks(data: bytes) -> Iterator[tuple[bytes, bool, bytes]]:
 
 
 def is_blocks_to_the_end(data: bytes) -> bool:
-    """Whether the last thing in *data* is a block, of whatever kind."""
+    """Whether *data* ends with a block, of any label."""
     at = 0
     while at < len(data) and (found := _block(data, at)) is not None:
         at = found[-1]
@@ -32,12 +33,12 @@ def is_blocks_to_the_end(data: bytes) -> bool:
 
 
 def _block(data: bytes, at: int) -> tuple[bytes, bool, bytes, int] | None:
-    """The next block: its label, whether it has headers, its content, and where to go on; None at the end."""
+    """The next block, (label, whether it has headers, content, end), or None at the end."""
     while (end := data.find(_END, at)) >= 0:
         start, trailer = at, end + len(_END)
-        at = trailer                        # where to go on if this is no block
+        at = trailer                        # the search continues here if this is no block
         begin = data.rfind(_BEGIN, start, end)
-        if begin < 0 or begin > start and data[begin - 1:begin] != b"\n":
+        if begin < 0 or (begin > start and data[begin - 1:begin] != b"\n"):
             continue
         line, body = _line(data, begin + len(_BEGIN))
         if not line.endswith(_DASHES):
@@ -49,16 +50,16 @@ def _block(data: bytes, at: int) -> tuple[bytes, bool, bytes, int] | None:
             return None
         rest, after = _line(data, trailer)
         content = data[body:end].translate(None, b" \t\r\n")
-        if headers and end < body or rest != label + _DASHES or not _BASE64.fullmatch(content):
+        if (headers and end < body) or rest != label + _DASHES or not _BASE64.fullmatch(content):
             if headers and body > trailer:
-                return None     # the headers go on beyond the end line: Go gives up
+                return None     # the headers reach beyond the end line: Go stops
             continue
         return label, headers, b64decode(content), after
     return None
 
 
 def _line(data: bytes, at: int) -> tuple[bytes, int]:
-    """The line that begins at *at*, without blanks at its end, and where the next one begins."""
+    """(line at *at* without blanks at its end, start of the next line)."""
     end = data.find(b"\n", at)
     if end < 0:
         return data[at:].rstrip(b" \t"), len(data)

@@ -1,4 +1,7 @@
-"""Certificate policies (x509/verify.go, policiesValid; RFC 5280 §6.1 as RFC 9618 has it), where any policy will do."""
+"""Certificate policies, if any policy is acceptable (x509/verify.go, policiesValid).
+
+The rules are those of RFC 5280 §6.1 as RFC 9618 changes them.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -12,16 +15,17 @@ _ANY = oid("2.5.29.32.0")
 
 @dataclass(eq=False)
 class _Node:
-    """A policy in one stratum of the graph, with what the certificates below may say for it."""
+    """A policy in one stratum of the graph."""
 
     policy: bytes
     parents: list[_Node]
     expected: list[bytes]
+    """The policies of the certificates below that stand for this policy."""
     children: set[_Node] = field(default_factory=set)
 
 
 class _Graph:
-    """The policies that are valid so far, a stratum for each certificate below the root."""
+    """The valid policies, in one stratum for each certificate below the root."""
 
     def __init__(self) -> None:
         self.strata: list[dict[bytes, _Node]] = [{_ANY: _Node(_ANY, [], [_ANY])}]
@@ -30,7 +34,8 @@ class _Graph:
     def leaves(self) -> dict[bytes, _Node]:
         return self.strata[-1]
 
-    def add(self, policy: bytes, parents: Sequence[_Node], expected: list[bytes] | None = None) -> None:
+    def add(self, policy: bytes, parents: Sequence[_Node],
+            expected: list[bytes] | None = None) -> None:
         node = _Node(policy, list(parents), expected or [policy])
         for parent in parents:
             parent.children.add(node)
@@ -42,7 +47,7 @@ class _Graph:
                 parent.children.discard(node)
 
     def prune(self) -> None:
-        """Take out what has no child, from the last stratum but one upwards; the root stays."""
+        """Remove nodes without a child, from the last stratum but one upwards, except the root."""
         for stratum in self.strata[-2:0:-1]:
             for policy, node in [*stratum.items()]:
                 if not node.children:
@@ -51,7 +56,7 @@ class _Graph:
                     del stratum[policy]
 
     def grow(self, policies: Sequence[bytes], any_counts: bool) -> None:
-        """Add a certificate's policies below those that expect them (§6.1.3 d)."""
+        """Add a certificate's policies below the nodes that expect them (§6.1.3 d)."""
         above = self.leaves
         expecting: dict[bytes, list[_Node]] = {}
         for node in above.values():
@@ -69,7 +74,7 @@ class _Graph:
         self.prune()
 
     def map(self, mappings: Sequence[tuple[bytes, bytes]], allowed: bool) -> None:
-        """Let other policies stand for those of the last stratum (§6.1.4 b); where not *allowed*, none may."""
+        """Apply mappings to the last stratum (§6.1.4 b); delete the policies if not *allowed*."""
         subjects: dict[bytes, list[bytes]] = {}
         for issuer, subject in mappings:
             if allowed:
@@ -84,7 +89,7 @@ class _Graph:
                 self.add(issuer, [self.leaves[_ANY]], expected)
 
     def valid(self) -> Iterator[bytes]:
-        """The policies that hang from anyPolicy alone, and anyPolicy itself where it is among the leaves (§6.1.5 g)."""
+        """The policies whose only parent is anyPolicy, and anyPolicy if it is a leaf (§6.1.5 g)."""
         for stratum in self.strata:
             for node in stratum.values():
                 if node.policy != _ANY and [parent.policy for parent in node.parents] == [_ANY]:
@@ -94,33 +99,35 @@ class _Graph:
 
 
 def policies_hold(chain: Sequence[Certificate]) -> bool:
-    """Whether the policies of a chain, leaf first, leave one for the leaf where a CA wants one."""
-    below = chain[:-1]      # the root's own count for nothing
-    if not any(one.require_explicit_policy is not None or one.policy_mappings for one in below):
-        return True         # nobody wants one, and nothing can be mapped wrongly
+    """Whether a chain, leaf first, has a valid policy, if a CA requires an explicit policy."""
+    below = chain[:-1]      # the root's policies do not count
+    if not any(certificate.require_explicit_policy is not None or certificate.policy_mappings
+               for certificate in below):
+        return True         # no certificate requires a policy, and no mapping can be invalid
     explicit = mapping = any_policy = len(below) + 1
     graph: _Graph | None = _Graph()
     for depth in range(len(below) - 1, -1, -1):
-        one = below[depth]
-        self_issued = one.issuer == one.subject
-        if not one.policies:
+        certificate = below[depth]
+        self_issued = certificate.issuer == certificate.subject
+        if not certificate.policies:
             graph = None
         if explicit == 0 and graph is None:
             return False
         if graph is not None:
-            graph.grow(one.policies, any_policy > 0 or depth > 0 and self_issued)
-            if depth and one.policy_mappings:
-                if mapping > 0 and any(_ANY in pair for pair in one.policy_mappings):
+            graph.grow(certificate.policies, any_policy > 0 or (depth > 0 and self_issued))
+            if depth and certificate.policy_mappings:
+                if mapping > 0 and any(_ANY in pair for pair in certificate.policy_mappings):
                     return False
-                graph.map(one.policy_mappings, mapping > 0)
+                graph.map(certificate.policy_mappings, mapping > 0)
         if depth:
             step = 0 if self_issued else 1
             explicit, mapping, any_policy = (
                 _least(max(count - step, 0), limit) for count, limit in (
-                    (explicit, one.require_explicit_policy), (mapping, one.inhibit_policy_mapping),
-                    (any_policy, one.inhibit_any_policy)))
+                    (explicit, certificate.require_explicit_policy),
+                    (mapping, certificate.inhibit_policy_mapping),
+                    (any_policy, certificate.inhibit_any_policy)))
     explicit = max(explicit - 1, 0) if below[0].require_explicit_policy != 0 else 0
-    return explicit > 0 or graph is not None and any(True for _ in graph.valid())
+    return explicit > 0 or (graph is not None and any(True for _ in graph.valid()))
 
 
 def _least(count: int, limit: int | None) -> int:

@@ -1,6 +1,6 @@
-"""Private keys as Go loads them (crypto/tls/tls.go, crypto/x509/pkcs1.go, pkcs8.go, sec1.go; client-go's util/keyutil).
+"""Private keys as Go loads them, and whether they can sign a handshake or a token.
 
-Also what Kubernetes asks of a key that it has loaded: that it can sign a handshake, or a service account's token.
+Sources: crypto/tls/tls.go, crypto/x509/pkcs1.go, pkcs8.go, sec1.go; client-go's util/keyutil.
 """
 from __future__ import annotations
 
@@ -20,68 +20,79 @@ _GO_TYPES = {"Ed25519": "ed25519.PrivateKey", "X25519": "*ecdh.PrivateKey"}
 
 
 class PrivateKey(NamedTuple):
-    """A key that Go has loaded: its *kind* as in `keys.Key`, the numbers of an RSA key, the *curve* and *secret* of
-    another. RSA's *numbers* are the modulus, both exponents (the public first) and two primes or more."""
+    """A key that Go has loaded."""
 
     kind: str
+    """RSA, ECDSA, Ed25519 or X25519."""
     curve: str = ""
+    """The name of an EC key's curve."""
     secret: bytes = b""
+    """The secret of a key that is not RSA."""
     numbers: tuple[int, ...] = ()
+    """Of an RSA key: the modulus, the public and the private exponent, two primes or more."""
 
     def __repr__(self) -> str:
         return f"PrivateKey({self.kind!r})"
 
 
 def load_pair_key(data: bytes) -> PrivateKey:
-    """The private key of a PEM file that a component is given beside its certificate (tls.X509KeyPair).
+    """The private key of a component's PEM file, which has a certificate (tls.X509KeyPair).
 
-    Raises GoError with Go's sentence, and in its *why* what Go found and does not say.
+    Raises GoError with Go's sentence; *why* holds a fact that Go's sentence leaves out.
     """
-    passed = []
+    skipped = []
     for label, _, content in blocks(data):
         if label == b"PRIVATE KEY" or label.endswith(b" PRIVATE KEY"):
             return _parse(content)
-        passed.append(label)
-    raise GoError("tls: failed to find any PEM data in key input" if not passed else
-                  "tls: found a certificate rather than a key in the PEM for the private key"
-                  if passed == [b"CERTIFICATE"] else
-                  'tls: failed to find PEM block with type ending in "PRIVATE KEY" in key input after skipping PEM '
-                  f"blocks of the following types: [{b' '.join(passed).decode('latin-1')}]")
+        skipped.append(label)
+    if not skipped:
+        raise GoError("tls: failed to find any PEM data in key input")
+    if skipped == [b"CERTIFICATE"]:
+        raise GoError("tls: found a certificate rather than a key in the PEM for the private key")
+    raise GoError(
+        'tls: failed to find PEM block with type ending in "PRIVATE KEY" in key input after '
+                  "skipping PEM blocks of the following types: "
+                  f"[{b' '.join(skipped).decode('latin-1')}]")
 
 
 def load_token_key(data: bytes) -> PrivateKey:
-    """The private key of a PEM file that signs service accounts' tokens (keyutil.ParsePrivateKeyPEM). Raises GoError.
+    """The private key of a PEM file that signs tokens (keyutil.ParsePrivateKeyPEM).
 
-    Each label is read in its own form only, and a block that cannot be read is passed over.
+    Each label is read in its own form only, and unreadable blocks are skipped.
+    Raises GoError.
     """
     found = list[str]()
     for label, _, content in blocks(data):
         if label in _FORMS:
-            with _kept(found):
+            with _collected(found):
                 return _FORMS[label](content)
     raise GoError("data does not contain a valid RSA or ECDSA private key", why=_why(found))
 
 
-def check_handshake_key(key: PrivateKey) -> None:
-    """GoError where Go has loaded the key, and signs no handshake with it (rsa.checkKeySize)."""
+def validate_handshake_key(key: PrivateKey) -> None:
+    """Raise GoError for a loaded key with which Go signs no handshake (rsa.checkKeySize)."""
     if key.kind == "RSA":
-        rsa.check_size(key.numbers[0])
+        rsa.validate_size(key.numbers[0])
 
 
-def check_token_key(key: PrivateKey) -> None:
-    """GoError where Kubernetes signs no token with a key that it has loaded (serviceaccount.JWTTokenGenerator)."""
-    check_handshake_key(key)
+def validate_token_key(key: PrivateKey) -> None:
+    """Raise GoError for a loaded key that signs no token (serviceaccount.JWTTokenGenerator)."""
+    validate_handshake_key(key)
     if key.curve == "P224":
-        raise GoError("could not generate signer for ECDSA keypair: unknown private key curve, must be 256, 384, or "
+        raise GoError(
+            "could not generate signer for ECDSA keypair: unknown private key curve, must be 256, "
+            "384, or "
                       "521")
     if key.kind in _GO_TYPES:
-        raise GoError(f"unknown private key type {_GO_TYPES[key.kind]}, must be *rsa.PrivateKey, *ecdsa.PrivateKey, or "
+        raise GoError(
+            f"unknown private key type {_GO_TYPES[key.kind]}, must be *rsa.PrivateKey, "
+            f"*ecdsa.PrivateKey, or "
                       "jose.OpaqueSigner")
 
 
 @contextmanager
-def _kept(found: list[str]) -> Iterator[None]:
-    """Go tries one form after the other: note why this is none, and go on."""
+def _collected(found: list[str]) -> Iterator[None]:
+    """Append Go's sentence about a GoError of the block to *found*; Go then tries the next form."""
     try:
         yield
     except GoError as error:
@@ -89,15 +100,15 @@ def _kept(found: list[str]) -> Iterator[None]:
 
 
 def _why(found: list[str]) -> str:
-    """What is said of the form that the key has: what is wrong in it, rather than that it is another form's."""
-    return next((one for one in found if "asn1: " not in one), "")
+    """The first sentence that is not about ASN.1: errors of ASN.1 mean that the form is another."""
+    return next((sentence for sentence in found if "asn1: " not in sentence), "")
 
 
 def _parse(der: bytes) -> PrivateKey:
-    """A key in any of the three forms, tried in this order (tls.parsePrivateKey)."""
+    """A key in PKCS #1, PKCS #8 or SEC 1 form, tried in this order (tls.parsePrivateKey)."""
     found, key = list[str](), None
     for read in (_pkcs1, _pkcs8, _sec1):
-        with _kept(found):
+        with _collected(found):
             key = read(der)
             break
     if key is None:
@@ -108,27 +119,31 @@ def _parse(der: bytes) -> PrivateKey:
 
 
 def _pkcs1(der: bytes) -> PrivateKey:
-    """An RSA key in its own form (x509.ParsePKCS1PrivateKey)."""
+    """An RSA key in PKCS #1 form (x509.ParsePKCS1PrivateKey)."""
     whole = Fields(der)
     fields = whole.struct()
-    version, modulus, exponent, *others = (fields.integer(bits=bits) for bits in (64, None, 64, None, None, None))
+    version, modulus, exponent, *others = (fields.integer(bits=bits)
+                                           for bits in (64, None, 64, None, None, None))
     hints = [fields.optional_integer() for _ in ("dP", "dQ", "qInv")]
-    primes = [[one.integer() for _ in ("prime", "exponent", "coefficient")][0] for one in fields.optional_structs()]
+    primes = []
+    for struct in fields.optional_structs():
+        prime, _exponent, _coefficient = (struct.integer() for _ in range(3))
+        primes.append(prime)
     if whole:
         raise GoError("asn1: syntax error: trailing data")
     if version > 1:
         raise GoError("x509: unsupported private key version")
-    if min(modulus, *others) <= 0 or any(one is not None and one <= 0 for one in hints):
+    if min(modulus, *others) <= 0 or any(hint is not None and hint <= 0 for hint in hints):
         raise GoError("x509: private key contains zero or negative value")
     if min(primes, default=1) <= 0:
         raise GoError("x509: private key contains zero or negative prime")
     secret, *two = others
-    rsa.check_private(modulus, exponent, secret, [*two, *primes], hints)
+    rsa.validate_private(modulus, exponent, secret, [*two, *primes], hints)
     return PrivateKey("RSA", numbers=(modulus, exponent, secret, *two, *primes))
 
 
 def _pkcs8(der: bytes) -> PrivateKey:
-    """A key of any kind in its wrapping (x509.ParsePKCS8PrivateKey)."""
+    """A key of any kind in PKCS #8 form (x509.ParsePKCS8PrivateKey)."""
     fields = Fields(der).struct()
     fields.integer(bits=64)
     algorithm = fields.struct()
@@ -140,7 +155,8 @@ def _pkcs8(der: bytes) -> PrivateKey:
         return _inside("EC", lambda: _sec1(content, _named(parameters)))
     name = {_ED25519: "Ed25519", _X25519: "X25519"}.get(kind)
     if name is None:
-        raise GoError(f"x509: PKCS#8 wrapping contained private key with unknown algorithm: {dotted(kind)}")
+        raise GoError(
+            f"x509: PKCS#8 wrapping contained private key with unknown algorithm: {dotted(kind)}")
     if parameters:
         raise GoError(f"x509: invalid {name} private key parameters")
     try:
@@ -148,7 +164,8 @@ def _pkcs8(der: bytes) -> PrivateKey:
     except GoError as error:
         raise GoError(f"x509: invalid {name} private key: {error.sentence}") from None
     if len(secret) != 32:
-        raise GoError(f"x509: invalid Ed25519 private key length: {len(secret)}" if name == "Ed25519" else
+        raise GoError(f"x509: invalid Ed25519 private key length: {len(secret)}"
+                      if name == "Ed25519" else
                       "crypto/ecdh: invalid private key size")
     return PrivateKey(name, secret=secret)
 
@@ -157,11 +174,13 @@ def _inside(kind: str, read: Callable[[], PrivateKey]) -> PrivateKey:
     try:
         return read()
     except GoError as error:
-        raise GoError(f"x509: failed to parse {kind} private key embedded in PKCS#8: {error.sentence}") from None
+        raise GoError(
+            f"x509: failed to parse {kind} private key embedded in PKCS#8: {error.sentence}"
+        ) from None
 
 
 def _named(parameters: bytes) -> bytes | None:
-    """The curve that parameters name, None where they do not: explicit ones are no name."""
+    """The curve that parameters name; None for explicit parameters."""
     try:
         return Fields(parameters).oid()
     except GoError:
@@ -169,7 +188,10 @@ def _named(parameters: bytes) -> bytes | None:
 
 
 def _sec1(der: bytes, curve: bytes | None = None) -> PrivateKey:
-    """An EC key in its own form, on the *curve* that its wrapping names, else on its own (x509.ParseECPrivateKey)."""
+    """An EC key in SEC 1 form (x509.ParseECPrivateKey).
+
+    *curve* is the curve that a PKCS #8 form names; None for the key's own.
+    """
     try:
         fields = Fields(der).struct()
         version, secret = fields.integer(bits=64), fields.octets_of()

@@ -1,61 +1,69 @@
-"""The times of a certificate as Go reads them (x509/parser.go, parseTime) and prints them (RFC 3339)."""
+"""The times of a certificate as Go reads (x509/parser.go, parseTime) and prints them (RFC 3339)."""
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timezone
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import NamedTuple
 
 from .der import GoError, Reader
 
 UTC_TIME, GENERALIZED_TIME = 23, 24
-_ZONE = r"(?:Z|([+-])([01]\d|2[0-4])([0-5]\d))"     # what Go writes back as it stands; so +0000, too, is refused below
+# a zone that Go writes back unchanged; +0000 is refused below
+_ZONE = r"(?:Z|([+-])([01]\d|2[0-4])([0-5]\d))"
 _FORMS = {
     UTC_TIME: ("UTCTime", re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?" + _ZONE, re.ASCII)),
-    GENERALIZED_TIME: ("GeneralizedTime", re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)" + _ZONE, re.ASCII)),
+    GENERALIZED_TIME: ("GeneralizedTime",
+                       re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)" + _ZONE, re.ASCII)),
 }
 _DAY_ONE, _DAYS_OF_400_YEARS = date(1970, 1, 1).toordinal(), 146097
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Moment(NamedTuple):
-    """A point in time: *seconds* since 1970 (UTC) and millionths of one, and its *text* as Go prints it."""
+    """A point in time."""
 
     seconds: int
+    """Seconds since 1970 (UTC)."""
     micros: int
+    """Microseconds beyond *seconds*."""
     text: str
+    """The time as Go prints it."""
 
 
 def moment_of(now: datetime) -> Moment:
-    """A datetime as a Moment in UTC; without a zone it is local time."""
-    utc = now.astimezone(timezone.utc)
+    """A datetime as a Moment in UTC; a datetime without a zone is local time."""
+    utc = now.astimezone(UTC)
     since = utc - _EPOCH
-    return Moment(since.days * 86400 + since.seconds, since.microseconds, utc.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20))
+    return Moment(since.days * 86400 + since.seconds, since.microseconds,
+                  utc.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20))
 
 
 def read_time(reader: Reader) -> Moment:
-    """The next item as a time: seconds may be missing in UTCTime, which counts from 1950 to 2049; offsets are fine."""
+    """The next item as a time; an offset is legal, and UTCTime (1950 to 2049) may lack seconds."""
     kind = reader.peek()
     if kind not in _FORMS:
         raise GoError("x509: unsupported time format")
     return _moment(kind, reader.content(kind, f"x509: malformed {_FORMS[kind][0]}"))
 
 
-@lru_cache(maxsize=256)     # certificates are made in batches, and CAs come again
+@lru_cache(maxsize=256)     # many certificates of a batch, and their CA, have equal dates
 def _moment(kind: int, written: bytes) -> Moment:
     name, form = _FORMS[kind]
     match = form.fullmatch(written.decode("latin-1"))
-    if match is None or match[7] and match[8] == match[9] == "00":
+    if match is None or (match[7] and match[8] == match[9] == "00"):
         raise GoError(f"x509: malformed {name}")
-    year, month, day, hour, minute, second = (int(one or 0) for one in match.groups()[:6])
+    year, month, day, hour, minute, second = (int(group or 0) for group in match.groups()[:6])
     if kind == UTC_TIME:
         year += 1900 if year >= 50 else 2000
-    try:        # Python has no year 0, which has as many days as 400
-        days = date(year or 400, month, day).toordinal() - _DAY_ONE - (0 if year else _DAYS_OF_400_YEARS)
+    try:        # Python has no year 0; the year 400 has as many days
+        days = date(year or 400, month,
+                    day).toordinal() - _DAY_ONE - (0 if year else _DAYS_OF_400_YEARS)
         time(hour, minute, second)
     except ValueError:
         raise GoError(f"x509: malformed {name}") from None
-    offset = (int(match[8]) * 60 + int(match[9])) * (-60 if match[7] == "-" else 60) if match[7] else 0
+    offset = (int(match[8]) * 60 + int(match[9])) * (-60 if match[7] == "-"
+                                                     else 60) if match[7] else 0
     zone = f"{match[7]}{match[8]}:{match[9]}" if match[7] else "Z"
     return Moment(days * 86400 + hour * 3600 + minute * 60 + second - offset, 0,
                   f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}")

@@ -1,4 +1,4 @@
-"""A URI in a subjectAltName: whether Go can parse it, and what is in it (net/url/url.go, x509/constraints.go)."""
+"""URIs of a subjectAltName: whether Go can parse them, and their hosts (net/url, crypto/x509)."""
 from __future__ import annotations
 
 import re
@@ -12,27 +12,32 @@ _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
 _SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*):")
 _HOST = "\\w.~!$&'()*+,;=:\\[\\]<>\""
 _NOT_IN_HOST = re.compile(f"[^{_HOST}%-]", re.ASCII)
-_ASCII_ESCAPE = re.compile("%(?!25)[0-7][0-9A-Fa-f]")    # in a host, only what is no ASCII may be escaped
+# in a host, only characters beyond ASCII may be escaped
+_ASCII_ESCAPE = re.compile("%(?!25)[0-7][0-9A-Fa-f]")
 _IN_ZONE = re.compile(f"[{_HOST} -]", re.ASCII)
 _USER = re.compile("[\\w.:~!$&'()*+,;=%@-]*", re.ASCII)
 _PORT = re.compile("(?::[0-9]*)?")
 
-# What Go escapes when it writes a part, and a part that it leaves as it was read.
-_ESCAPED = {part: re.compile(f"[^{kept}-]".encode()) for part, kept in {
-    "user": r"\w.~$&+,;=", "host": _HOST, "path": r"\w.~$&+,/:;=@", "fragment": r"\w.~$&+,/:;=?@!()*"}.items()}
+# The characters that Go escapes when it writes a part, and the parts that Go writes as it read
+# them.
+_ESCAPED = {part: re.compile(f"[^{plain}-]".encode()) for part, plain in {
+    "user": r"\w.~$&+,;=", "host": _HOST, "path": r"\w.~$&+,/:;=@",
+    "fragment": r"\w.~$&+,/:;=?@!()*"}.items()}
 _AS_READ = {"path": re.compile(r"[\w.~!$&'()*+,;=:@\[\]%/-]*", re.ASCII),
             "fragment": re.compile(r"[\w.~!$&'()*+,;=:@\[\]%/?-]*", re.ASCII)}
 
 
 class Url(NamedTuple):
-    """A URI as Go writes it (*text*), and its *host*, with the port and with escapes undone; "" where it has none."""
+    """A parsed URI."""
 
     text: str
+    """The URI as Go writes it."""
     host: str
+    """The host and port, without escapes; "" if there is none."""
 
 
 def parse_url(uri: str) -> Url:
-    """An ASCII *uri*. Raises ValueError, in Go's words, for what net/url cannot parse."""
+    """Parse an ASCII *uri*; raises ValueError, in Go's words, if net/url refuses the URI."""
     front, _, fragment = uri.partition("#")
     try:
         text, host = _parse(front)
@@ -57,7 +62,7 @@ def _parse(url: str) -> Url:
             return Url(scheme + rest + mark + query, "")
         if ":" in rest.partition("/")[0]:
             raise ValueError("first path segment in URL cannot contain colon")
-    if not rest.startswith("//") or not scheme and rest.startswith("///"):
+    if not rest.startswith("//") or (not scheme and rest.startswith("///")):
         path = _written("path", rest)
         dot = "./" if not scheme and ":" in path.partition("/")[0] else ""
         return Url(scheme + dot + path + mark + query, "")
@@ -66,9 +71,10 @@ def _parse(url: str) -> Url:
     host = _bracketed(host) if host.startswith("[") else _plain(scheme, host)
     if not _USER.fullmatch(user):
         raise ValueError("net/url: invalid userinfo")
-    who = ":".join(_escape("user", _unescape(one)) for one in user.split(":", 1)) + at
+    who = ":".join(_escape("user", _unescape(part)) for part in user.split(":", 1)) + at
     path = _written("path", slash + path)
-    return Url(scheme + "//" * bool(host or path or at) + who + _escape("host", host) + path + mark + query, host)
+    return Url(scheme + "//" * bool(host or path or at) + who + _escape("host", host) + path + mark
+               + query, host)
 
 
 def _plain(scheme: str, host: str) -> str:
@@ -76,7 +82,7 @@ def _plain(scheme: str, host: str) -> str:
         raise ValueError("invalid IP-literal")
     colon = host.find(":") if scheme in ("http:", "https:") else host.rfind(":")
     if colon >= 0:
-        _check_port(host[colon:])
+        _validate_port(host[colon:])
     return _unescape_host(host)
 
 
@@ -86,7 +92,7 @@ def _bracketed(host: str) -> str:
         raise ValueError("invalid IP-literal")
     if not bracket:
         raise ValueError("missing ']' in host")
-    _check_port(port)
+    _validate_port(port)
     address, percent, zone = inside.partition("%25")
     zone = percent + zone
     literal = _unescape_host(address) + _unescape(zone)
@@ -104,13 +110,14 @@ def _bracketed(host: str) -> str:
     return f"[{literal}]{port}"
 
 
-def _check_port(port: str) -> None:
+def _validate_port(port: str) -> None:
     if not _PORT.fullmatch(port):
         raise ValueError(f"invalid port {quoted(port)} after host")
 
 
 def _unescape_host(host: str) -> str:
-    bad = min(filter(None, (one.search(host) for one in (_BAD_ESCAPE, _ASCII_ESCAPE, _NOT_IN_HOST))),
+    patterns = (_BAD_ESCAPE, _ASCII_ESCAPE, _NOT_IN_HOST)
+    bad = min(filter(None, (pattern.search(host) for pattern in patterns)),
               key=lambda match: match.start(), default=None)
     if bad is not None and not bad[0].startswith("%"):
         raise ValueError(f"invalid character {quoted(bad[0])} in host name")
@@ -133,7 +140,7 @@ def _escape(part: str, text: str) -> str:
 
 
 def _written(part: str, text: str) -> str:
-    """A path or a fragment as Go writes it: as it was read, unless an octet of it has to be escaped."""
+    """A path or a fragment as Go writes it: unchanged, unless an octet must be escaped."""
     plain = _unescape(text)
     return text if _AS_READ[part].fullmatch(text) else _escape(part, plain)
 
@@ -141,18 +148,21 @@ def _written(part: str, text: str) -> str:
 def bare_host(url: Url) -> str:
     """A URI's host without its port, for name constraints (parseURIs).
 
-    Raises ValueError, in Go's words, where there is no host or it is an address: constraints say nothing about those.
+    Raises ValueError, in Go's words, without a host and for an address: constraints do not cover
+    these.
     """
     host = url.host
     if not host:
-        raise ValueError(f"URI with empty host ({quoted(url.text)}) cannot be matched against constraints")
+        raise ValueError(
+            f"URI with empty host ({quoted(url.text)}) cannot be matched against constraints")
     bare = host.lower()
     if ":" in host and not host.endswith("]"):
         bare, _, _ = host.rpartition(":")
         if bare.startswith("["):
             bare = bare[1:-1]
         elif ":" in bare:
-            raise ValueError(f"cannot parse URI host {quoted(host)}: address {host}: too many colons in address")
-    if is_address(bare) or bare.startswith("[") and bare.endswith("]"):
+            raise ValueError(
+                f"cannot parse URI host {quoted(host)}: address {host}: too many colons in address")
+    if is_address(bare) or (bare.startswith("[") and bare.endswith("]")):
         raise ValueError(f"URI with IP ({quoted(url.text)}) cannot be matched against constraints")
     return bare

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kpki.kubernetes.go.constraints import Alternatives, Mailbox, Subtrees, check_names, limits_of, parse_mailbox
+from kpki.kubernetes.go.constraints import Alternatives, Mailbox, Subtrees, validate_names, limits_of, parse_mailbox
 from kpki.kubernetes.go.der import GoError, oid
-from kpki.kubernetes.go.keys import Key, algorithm_of, check_signature, read_key
-from kpki.kubernetes.go.names import Names, check_host, read_name
+from kpki.kubernetes.go.keys import Key, algorithm_of, validate_signature, read_key
+from kpki.kubernetes.go.names import Names, validate_host, read_name
 from kpki.stages import der
 from tests.kubernetes.verdict.keys import ALGORITHMS, ec_key, ed25519_key, rsa_key
 from tests.kubernetes.verdict.writer import attribute, cn
@@ -19,7 +19,7 @@ from tests.kubernetes.verdict.writer import attribute, cn
 def says(host: str, *dns: str, ips: tuple[bytes, ...] = (), common_name: str = "", has_san: bool = True) -> str:
     """What Go says of a certificate with these names, "" if it is for *host*."""
     try:
-        check_host(Names(common_name, has_san, dns, ips), host)
+        validate_host(Names(common_name, has_san, dns, ips), host)
     except GoError as error:
         return error.sentence
     return ""
@@ -89,7 +89,7 @@ class Asked(NamedTuple):
 
 def refusal(asked: Asked) -> str:
     try:
-        check_names([(asked.names, None), (None, limits_of(asked.permitted, asked.excluded))])
+        validate_names([(asked.names, None), (None, limits_of(asked.permitted, asked.excluded))])
     except GoError as error:
         return re.sub(".*sign for this name: ", "", error.sentence)
     return ""
@@ -147,10 +147,10 @@ def test_a_name_is_beyond_the_constraints(asked: Asked, why: str) -> None:
 def test_limits_bind_what_is_below_them_alone() -> None:
     """A CA's constraints do not hold for its own names; they hold for every certificate below."""
     limits, names = limits_of(Subtrees(dns=("svc",)), Subtrees()), Alternatives(dns=("x",))
-    check_names([(None, None), (names, limits)])
+    validate_names([(None, None), (names, limits)])
     for chain in ([(names, None), (None, limits)], [(None, None), (names, None), (None, limits)]):
         with pytest.raises(GoError, match="not permitted"):
-            check_names(chain)
+            validate_names(chain)
 
 
 def test_many_names_under_many_constraints_take_no_time() -> None:
@@ -189,7 +189,7 @@ def algorithm(name: str) -> tuple[bytes, bytes]:
 
 def signature_says(name: str, signature: bytes, key: Key) -> str:
     try:
-        check_signature(algorithm_of(*algorithm(name)), b"text", signature, key)
+        validate_signature(algorithm_of(*algorithm(name)), b"text", signature, key)
     except GoError as error:
         return error.sentence
     return ""
@@ -226,8 +226,8 @@ def test_rsa_keys_that_go_reads_and_does_not_use(change: dict[str, Any], why: st
 
 @pytest.mark.parametrize(("bits", "why"), [
     (16384, "crypto/rsa: verification error"),
-    (16385, "kpki uses no RSA keys of more than 16384 bits, and this key has numbers of 16385"),
-    (50_000_000, "kpki uses no RSA keys of more than 16384 bits, and this key has numbers of 50000000"),
+    (16385, "kpki uses no RSA keys of more than 16384 bits, but this key has numbers of 16385"),
+    (50_000_000, "kpki uses no RSA keys of more than 16384 bits, but this key has numbers of 50000000"),
 ])
 def test_an_rsa_key_too_long_to_reckon_with(bits: int, why: str) -> None:
     """Over 16384 bits, OpenSSL's limit, no signature is looked at, whoever sent the key."""

@@ -40,7 +40,7 @@ def kpki_says(data: bytes) -> Said:
             return error.sentence, error.why
         return "", ""
     pair, why = said(lambda: private_keys.load_pair_key(data))
-    signs = "" if pair else said(lambda: private_keys.check_handshake_key(private_keys.load_pair_key(data)))[0]
+    signs = "" if pair else said(lambda: private_keys.validate_handshake_key(private_keys.load_pair_key(data)))[0]
     token = said(lambda: private_keys.load_token_key(data))[0]
     found = {"pair": pair, "why": why, "token": token, "signs": signs}
     return {part: text for part, text in found.items() if text}
