@@ -12,15 +12,17 @@ if TYPE_CHECKING:
 
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 _TRUSTED = CERTIFICATE_LABELS[2]
-LARGEST = 1 << 18       # octets of a certificate or request that is read: a peer in Go takes so many for a whole chain
-MOST, LARGEST_BUNDLE = 1000, 1 << 20    # certificates of a bundle and their octets; a system trusts some hundred
+# Octets of a certificate or request that is read: a peer in Go accepts so many for a whole chain.
+LARGEST = 1 << 18
+# Certificates of a bundle, and their octets: a system trusts some hundred certificates.
+MOST, LARGEST_BUNDLE = 1000, 1 << 20
 CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
 def load_csr(data: bytes, *, encoding: str | None = None) -> x509.CertificateSigningRequest:
-    """The first certificate signing request in PEM or DER (`req -in`, `-inform`), its signature unchecked.
+    """The first certificate signing request in PEM or DER (`req -in`, `-inform`).
 
-    Raises InputError.
+    The signature of the request is not checked. Raises InputError.
 
     >>> kpki.load_csr(kpki.dump_csr(csr)).is_signature_valid
     True
@@ -35,9 +37,10 @@ def load_csr(data: bytes, *, encoding: str | None = None) -> x509.CertificateSig
 
 
 def load_certificate(data: bytes, *, encoding: str | None = None) -> x509.Certificate:
-    """The first certificate in PEM or DER (`x509 -in`, `-inform`). Raises InputError.
+    """The first certificate in PEM or DER (`x509 -in`, `-inform`).
 
-    A certificate that OpenSSL and Go read and cryptography does not is a stand-in for cryptography's own, see lenient.
+    OpenSSL and Go read some certificates that the cryptography package refuses. Such a certificate
+    is returned as an object with the same interface. Raises InputError.
 
     >>> kpki.load_certificate(kpki.dump_certificate(ca)) == ca
     True
@@ -45,8 +48,12 @@ def load_certificate(data: bytes, *, encoding: str | None = None) -> x509.Certif
     return load_trusted_certificate(data, encoding=encoding)[0]
 
 
-def load_trusted_certificate(data: bytes, *, encoding: str | None = None) -> tuple[x509.Certificate, bytes]:
-    """`load_certificate`, and the DER of its trust settings (b"" without): see `load_trusted_certificates`."""
+def load_trusted_certificate(data: bytes, *,
+                             encoding: str | None = None) -> tuple[x509.Certificate, bytes]:
+    """The first certificate, and the DER of its trust settings (b"" if there are none).
+
+    See `load_trusted_certificates`. Raises InputError.
+    """
     if encoding != "DER":
         for block in blocks(data):
             if block.label in CERTIFICATE_LABELS:
@@ -56,7 +63,9 @@ def load_trusted_certificate(data: bytes, *, encoding: str | None = None) -> tup
 
 
 def load_certificates(data: bytes) -> list[x509.Certificate]:
-    """Every certificate of a PEM bundle, or the one of a DER file (`-CAfile`). Raises InputError for none.
+    """Every certificate of a PEM bundle, or the certificate of a DER file (`-CAfile`).
+
+    Raises InputError if there is no certificate.
 
     >>> len(kpki.load_certificates(kpki.dump_certificate(certificate) + kpki.dump_certificate(ca)))
     2
@@ -65,18 +74,19 @@ def load_certificates(data: bytes) -> list[x509.Certificate]:
 
 
 def load_trusted_certificates(data: bytes) -> list[tuple[x509.Certificate, bytes]]:
-    """`load_certificates`, each with the DER of its trust settings, b"" for one without.
+    """Every certificate, each with the DER of its trust settings (b"" if there are none).
 
-    They stand behind the certificate in a block TRUSTED CERTIFICATE (X509_CERT_AUX; openssl x509 -trustout).
+    Trust settings follow the certificate in a TRUSTED CERTIFICATE block (X509_CERT_AUX; openssl
+    x509 -trustout). Raises InputError if there is no certificate.
     """
     found = [_split(block) for block in blocks(data) if block.label in CERTIFICATE_LABELS]
     check_bundle([certificate for certificate, _ in found])
-    return [(_certificate(certificate), settings) for certificate, settings in found
-            or [(first(data, CERTIFICATE_LABELS, "certificate", None), b"")]]
+    found = found or [(first(data, CERTIFICATE_LABELS, "certificate", None), b"")]
+    return [(_certificate(certificate), settings) for certificate, settings in found]
 
 
 def _split(block: Block) -> tuple[bytes, bytes]:
-    """The DER of a block's certificate, and that of the trust settings behind it."""
+    """The DER of a block's certificate, and the DER of the trust settings after the certificate."""
     if block.label != _TRUSTED:
         return block.der, b""
     from . import lenient
@@ -88,17 +98,19 @@ def _split(block: Block) -> tuple[bytes, bytes]:
 
 
 def check_bundle(certificates: Sequence[bytes]) -> None:
-    """InputError for a bundle of more certificates (DER), or of larger ones, than are read."""
+    """Raise InputError if the certificates (DER) of a bundle are too many or too large."""
     if len(certificates) > MOST:
-        raise InputError(f"{len(certificates)} certificates in it: kpki reads no more than {MOST}")
+        raise InputError(
+            f"the file has {len(certificates)} certificates: kpki reads no more than {MOST}")
     if (octets := sum(map(len, certificates))) > LARGEST_BUNDLE:
-        raise InputError(f"certificates of {octets} octets in it: kpki reads no more than {LARGEST_BUNDLE}")
+        raise InputError(
+            f"the certificates have {octets} octets: kpki reads no more than {LARGEST_BUNDLE}")
 
 
 def check_size(octets: int, noun: str) -> None:
-    """InputError for a certificate or request that is larger than any that is read."""
+    """Raise InputError if a certificate or request (*noun*) of so many *octets* is too large."""
     if octets > LARGEST:
-        raise InputError(f"a {noun} of {octets} octets: kpki reads none of more than {LARGEST}")
+        raise InputError(f"the {noun} has {octets} octets: kpki reads no more than {LARGEST}")
 
 
 def _certificate(der: bytes) -> x509.Certificate:
@@ -108,7 +120,7 @@ def _certificate(der: bytes) -> x509.Certificate:
     from cryptography.utils import CryptographyDeprecationWarning
     from cryptography.x509 import InvalidVersion, load_der_x509_certificate
     with warnings.catch_warnings():
-        # A serial number of 0 or below is for whoever judges the certificate to name, not for a reader.
+        # Whoever checks the certificate reports a serial number of 0 or below; a reader does not.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         try:
             return load_der_x509_certificate(der)
@@ -120,8 +132,11 @@ def _certificate(der: bytes) -> x509.Certificate:
                 raise InputError("not a readable certificate") from None
 
 
-def dump_csr(csr: x509.CertificateSigningRequest, *, encoding: str = "PEM", new_header: bool = False) -> bytes:
-    """A certificate signing request, PEM or DER; with *new_header* its label is NEW CERTIFICATE REQUEST (`-newhdr`).
+def dump_csr(csr: x509.CertificateSigningRequest, *, encoding: str = "PEM",
+             new_header: bool = False) -> bytes:
+    """A certificate signing request, PEM or DER.
+
+    With *new_header* the label is NEW CERTIFICATE REQUEST (`-newhdr`).
 
     >>> kpki.dump_csr(csr).decode().splitlines()[0]
     '-----BEGIN CERTIFICATE REQUEST-----'
@@ -141,11 +156,12 @@ def dump_certificate(certificate: x509.Certificate, *, encoding: str = "PEM") ->
 
 
 def dump_certificates(certificates: Iterable[x509.Certificate]) -> bytes:
-    """A chain or a bundle: certificates in PEM, one after another."""
+    """A chain or a bundle: certificates in PEM, in order."""
     return b"".join(map(dump_certificate, certificates))
 
 
-def _dump(value: x509.Certificate | x509.CertificateSigningRequest, label: str, encoding: str) -> bytes:
+def _dump(value: x509.Certificate | x509.CertificateSigningRequest, label: str,
+          encoding: str) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding
     der = value.public_bytes(Encoding.DER)
     return der if encoding == "DER" else armour(der, label)

@@ -1,7 +1,8 @@
-"""Certificates that OpenSSL and Go read, and that Python's cryptography finds too loosely written to load.
+"""Certificates that OpenSSL and Go read, but the cryptography package refuses as not strict DER.
 
-Such a certificate gets a twin: the same fields, written as X.690 and RFC 5280 want them. The twin answers for the key,
-the dates and the algorithms; bytes, digest and what was signed are the certificate's own.
+Such a certificate gets a twin: the same fields, written as X.690 and RFC 5280 ask. The twin answers
+for the key, the dates and the algorithms. The octets, the digest and the signed part are those of
+the certificate itself.
 """
 from __future__ import annotations
 
@@ -20,52 +21,54 @@ _VERSION_1, _VERSION_2, _VERSION_3 = (b"\xa0\3\2\1" + bytes((number,)) for numbe
 _BOOLEAN, _FALSE, _TRUE = b"\1\1", b"\1\1\0", b"\1\1\xff"
 _SEQUENCE, _SET, _PRINTABLE, _UTF8 = 0x30, 0x31, 0x13, 0x0C
 _PRINTABLE_TEXT = re.compile(rb"[A-Za-z0-9 '()+,./:=?-]*")
-_FIELDS = 6     # serial number, algorithm, issuer, validity, subject, key: what every TBSCertificate has
+_FIELDS = 6  # of every TBSCertificate: serial number, algorithm, issuer, validity, subject, key
 
 
 def load(der: bytes) -> x509.Certificate:
-    """The certificate, by way of its twin. ValueError where there is none that cryptography loads."""
-    return cast(x509.Certificate, _Certificate(der, x509.load_der_x509_certificate(_twin(der))))
+    """The certificate, by way of its twin. Raises ValueError if cryptography refuses the twin."""
+    return cast("x509.Certificate", _Certificate(der, x509.load_der_x509_certificate(_twin(der))))
 
 
 def trimmed(der: bytes) -> bytes:
-    """A certificate without what says nothing: version 1 in so many words, items behind the last field of a record.
+    """A certificate without an explicit version 1, and without items after a record's last field.
 
-    Go passes over both. ValueError where it is no certificate at all.
+    Go ignores both. Raises ValueError if *der* is not a certificate.
     """
     signed, algorithm, signature = _parts(der, 3)
     fields = _parts(signed)
     version = fields.pop(0) if fields[0][:1] == _VERSION else b""
     rest = fields[_FIELDS:]
-    known = [one for one in rest if one[:1] in _UNIQUE_IDS]
-    known += [_item(_EXTENSIONS[0], *_parts(one, 1)) for one in rest if one[:1] == _EXTENSIONS][:1]
+    known = [item for item in rest if item[:1] in _UNIQUE_IDS]
+    known += [_item(_EXTENSIONS[0], *_parts(item, 1)) for item in rest
+              if item[:1] == _EXTENSIONS][:1]
     version = b"" if version == _VERSION_1 else version
     return _record(_record(version, *fields[:_FIELDS], *known), algorithm, signature)
 
 
 def item_end(der: bytes) -> int:
-    """Where the first item of *der* ends. ValueError where it is cut short."""
+    """The offset at which the first item of *der* ends. Raises ValueError if there is none."""
     return _borders(der, 0)[1]
 
 
 def _twin(der: bytes) -> bytes:
-    """The same certificate in DER that is strict throughout; a version 2 becomes a 3, which cryptography knows."""
+    """The same certificate in strict DER; version 2, which cryptography refuses, becomes 3."""
     signed, *others = _parts(trimmed(der))
     fields = _parts(signed)
     version = fields.pop(0) if fields[0][:1] == _VERSION else b""
     version = _VERSION_3 if version == _VERSION_2 else version
     serial, algorithm, issuer, validity, subject, key, *rest = fields
     dates = _record(*map(_time, _parts(validity, 2)))
-    extensions = [_item(_EXTENSIONS[0], _record(*map(_extension, _parts(_parts(one)[0]))))
-                  if one[:1] == _EXTENSIONS else one for one in rest]
+    extensions = [_item(_EXTENSIONS[0], _record(*map(_extension, _parts(_parts(item)[0]))))
+                  if item[:1] == _EXTENSIONS else item for item in rest]
     return _record(_record(version, serial, algorithm, _name(issuer), dates, _name(subject),
                            _record(*_parts(key, 2)), *extensions), *others)
 
 
 def _name(name: bytes) -> bytes:
-    """A Name whose PrintableStrings hold nothing else."""
-    return _record(*(_item(_SET, *(_record(kind, _string(value)) for kind, value in map(_parts, _parts(one))))
-                     for one in _parts(name)))
+    """A Name in which a PrintableString with characters of other types is a UTF8String."""
+    return _record(*(_item(_SET, *(_record(kind, _string(value))
+                                   for kind, value in map(_parts, _parts(rdn))))
+                     for rdn in _parts(name)))
 
 
 def _string(value: bytes) -> bytes:
@@ -76,24 +79,31 @@ def _string(value: bytes) -> bytes:
 
 
 def _time(item: bytes) -> bytes:
-    """A Time in UTC with seconds (RFC 5280 §4.1.2.5); as it is, where it is none or holds a fraction of a second."""
+    """A Time in UTC with seconds (RFC 5280 §4.1.2.5).
+
+    A Time that is not readable, or has a fraction of a second, is returned unchanged.
+    """
     try:
         moment, fraction = read_time(item[0], _content(item))
     except ValueError:
         return item
     text = moment.strftime("%Y%m%d%H%M%SZ").zfill(15).encode()
-    return item if fraction else _item(UTC_TIME, text[2:]) if 1950 <= moment.year < 2050 \
-        else _item(GENERALIZED_TIME, text)
+    if fraction:
+        return item
+    if 1950 <= moment.year < 2050:
+        return _item(UTC_TIME, text[2:])
+    return _item(GENERALIZED_TIME, text)
 
 
 def _extension(item: bytes) -> bytes:
-    """An Extension whose critical is FF or not there."""
+    """An Extension whose critical field is TRUE (FF) or absent."""
     kind, *critical, value = _parts(item)
-    return _record(kind, *(one if one[:2] != _BOOLEAN else _TRUE for one in critical if one != _FALSE), value)
+    flags = (_TRUE if item[:2] == _BOOLEAN else item for item in critical if item != _FALSE)
+    return _record(kind, *flags, value)
 
 
 def _parts(item: bytes, most: int | None = None) -> list[bytes]:
-    """The items inside one, the first *most* if no more are asked for. ValueError where one is cut short."""
+    """The items inside *item*, at most *most* of them. Raises ValueError if one is cut short."""
     found, content, at = list[bytes](), _content(item), 0
     while at < len(content) and len(found) != most:
         end = _borders(content, at)[1]
@@ -110,7 +120,7 @@ def _content(item: bytes) -> bytes:
 
 
 def _borders(octets: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the item at *at* begins and ends."""
+    """The offsets at which the content of the item at *at* begins and ends."""
     begin, size = at + 2, octets[at + 1] if at + 1 < len(octets) else 0
     if size & 0x80:
         begin += size & 0x7F
@@ -133,16 +143,17 @@ def _item(tag: int, *contents: bytes) -> bytes:
 
 
 class _Certificate:
-    """A certificate with its twin, to be used as cryptography's own, which no class can inherit from.
+    """A certificate with its twin, with the interface of cryptography's class, which is final.
 
-    What cryptography itself would do with the twin's bytes (verify_directly_issued_by) is not there.
+    Methods that would check the twin's octets (verify_directly_issued_by) are absent.
     """
 
-    __class__ = property(lambda self: x509.Certificate)     # what isinstance asks
-    _FROM_TWIN = frozenset((
-        "extensions", "issuer", "not_valid_after", "not_valid_after_utc", "not_valid_before", "not_valid_before_utc",
-        "public_key", "public_key_algorithm_oid", "serial_number", "signature", "signature_algorithm_oid",
-        "signature_algorithm_parameters", "signature_hash_algorithm", "subject"))
+    __class__ = property(lambda _self: x509.Certificate)     # isinstance() reads it
+    _FROM_TWIN = frozenset(
+        ("extensions", "issuer", "not_valid_after", "not_valid_after_utc", "not_valid_before",
+         "not_valid_before_utc", "public_key", "public_key_algorithm_oid", "serial_number",
+         "signature", "signature_algorithm_oid", "signature_algorithm_parameters",
+         "signature_hash_algorithm", "subject"))
 
     def __init__(self, der: bytes, twin: x509.Certificate) -> None:
         self._der, self._twin = der, twin
@@ -150,7 +161,7 @@ class _Certificate:
     def __getattr__(self, name: str) -> object:
         if name in self._FROM_TWIN:
             return getattr(self._twin, name)
-        raise AttributeError(f"a certificate that cryptography does not load itself has no {name}")
+        raise AttributeError(f"a certificate that cryptography does not load has no {name}")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, x509.Certificate) and other.public_bytes(Encoding.DER) == self._der
@@ -167,7 +178,8 @@ class _Certificate:
 
     @property
     def version(self) -> x509.Version:
-        return x509.Version.v1 if _parts(self.tbs_certificate_bytes)[0][:1] != _VERSION else self._twin.version
+        first = _parts(self.tbs_certificate_bytes)[0]
+        return self._twin.version if first[:1] == _VERSION else x509.Version.v1
 
     def public_bytes(self, encoding: Encoding) -> bytes:
         return self._der if encoding is Encoding.DER else armour(self._der, "CERTIFICATE")

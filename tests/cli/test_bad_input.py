@@ -18,12 +18,12 @@ SERVER = ("--server", "https://10.0.0.10:6443")
 
 # The CA's two files (and options) → exit status, and what the one message says.
 AUTHORITIES = [
-    ("empty", "ca.key", (), 2, "empty: no certificate in it: the file is empty"),
-    ("ca.pem", "empty", (), 2, "empty: no private key in it: the file is empty"),
-    ("cut.pem", "ca.key", (), 2, "cut.pem: no certificate in it, but PEM of CERTIFICATE that is cut off"),
-    ("ca.pem", "cut.key", (), 2, "cut.key: no private key in it, but PEM of PRIVATE KEY that is cut off"),
-    ("ca.key", "ca.pem", (), 2, "no private key in it, but PEM of CERTIFICATE"),
-    ("ca.pem", "passphrase", (), 2, "passphrase: no private key in it: neither PEM nor DER"),
+    ("empty", "ca.key", (), 2, "empty: no certificate found: the file is empty"),
+    ("ca.pem", "empty", (), 2, "empty: no private key found: the file is empty"),
+    ("cut.pem", "ca.key", (), 2, "cut.pem: no certificate found, but PEM of CERTIFICATE that is cut off"),
+    ("ca.pem", "cut.key", (), 2, "cut.key: no private key found, but PEM of PRIVATE KEY that is cut off"),
+    ("ca.key", "ca.pem", (), 2, "no private key found, but PEM of CERTIFICATE"),
+    ("ca.pem", "passphrase", (), 2, "passphrase: no private key found: the file is neither PEM nor DER"),
     ("nothing", "ca.key", (), 2, "nothing: no such file or directory"),
     ("ca.pem", ".", (), 2, ": a folder, not a regular file"),
     ("ca.pem", "other.key", (), 1, "do not match"),

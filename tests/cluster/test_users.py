@@ -318,8 +318,8 @@ def test_what_cannot_be_read_is_named(make_pair: Callable[..., Pair]) -> None:
     pair = make_pair()
     encrypted = pem.dump_key(pem.load_key(pair.key), passphrase=b"secret")
     for broken, words in ((Pair(pair.certificate, pair.certificate, pair.key), "/ca.pem: the certificate is not a CA"),
-                          (Pair(pair.ca, b"", pair.key), "/a.pem: no certificate in it"),
-                          (Pair(pair.ca, pair.certificate, pair.certificate), "/a.key: no private key in it"),
+                          (Pair(pair.ca, b"", pair.key), "/a.pem: no certificate found"),
+                          (Pair(pair.ca, pair.certificate, pair.certificate), "/a.key: no private key found"),
                           (Pair(pair.ca, pair.certificate, encrypted), "/a.key: the private key is encrypted")):
         assert refusal(broken, InputError).startswith(words)
 

@@ -89,7 +89,7 @@ def test_parameters_before_a_key_are_passed_over(files: Path) -> None:
 @pytest.mark.parametrize(("name", "passphrase", "said"), [
     ("locked.pem", None, "encrypted"), ("locked1.pem", None, "encrypted"), ("locked.der", None, "encrypted"),
     ("locked.pem", b"wrong", "wrong passphrase"), ("locked1.pem", b"wrong", "wrong passphrase"),
-    ("cert.pem", None, "no private key in it, but PEM of CERTIFICATE"), ("rsa.pub", None, "PUBLIC KEY")])
+    ("cert.pem", None, "no private key found, but PEM of CERTIFICATE"), ("rsa.pub", None, "PUBLIC KEY")])
 def test_a_key_that_cannot_be_read_is_named(files: Path, name: str, passphrase: bytes | None, said: str) -> None:
     """The message says what is there instead, or what the passphrase lacks, and never the passphrase."""
     with pytest.raises(InputError, match=said) as raised:
@@ -225,12 +225,12 @@ def test_what_is_too_large_or_too_many_is_not_read(files: Path) -> None:
     """A certificate or request over 256 KiB, a bundle of over 1000 certificates or 1 MiB."""
     certificate = (files / "cert.pem").read_bytes()
     assert len(pem.load_certificates(certificate * 1000)) == 1000
-    with pytest.raises(InputError, match="^1001 certificates in it: kpki reads no more than 1000$"):
+    with pytest.raises(InputError, match="^the file has 1001 certificates: kpki reads no more than 1000$"):
         pem.load_certificates(certificate * 1001)
-    with pytest.raises(InputError, match="^certificates of 1048577 octets in it: kpki reads no more than 1048576$"):
+    with pytest.raises(InputError, match="^the certificates have 1048577 octets: kpki reads no more than 1048576$"):
         pem.check_bundle([bytes(1 << 18)] * 4 + [b"x"])
     pem.check_bundle([bytes(1 << 18)] * 4)
     large = der.sequence(bytes(pem.LARGEST))
     for load, noun in ((pem.load_certificate, "certificate"), (pem.load_csr, "certificate request")):
-        with pytest.raises(InputError, match=f"^a {noun} of 262149 octets: kpki reads none of more than 262144$"):
+        with pytest.raises(InputError, match=f"^the {noun} has 262149 octets: kpki reads no more than 262144$"):
             load(large)

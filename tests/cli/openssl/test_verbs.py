@@ -95,7 +95,7 @@ def test_a_broken_standard_input_is_refused(folder: Path) -> None:
     """No traceback and no output for rubbish on standard input."""
     ran = kpki_command("x509", folder, b"\xff\x00rubbish")
     assert (ran.returncode, ran.stdout) == (1, b"")
-    assert ran.stderr == b"kpki: standard input: no certificate in it: neither PEM nor DER\n"
+    assert ran.stderr == b"kpki: standard input: no certificate found: the file is neither PEM nor DER\n"
 
 
 def test_a_reader_that_is_gone_is_no_traceback(folder: Path) -> None:

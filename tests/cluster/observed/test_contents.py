@@ -58,7 +58,7 @@ def test_a_bundle_has_an_end() -> None:
     block = pem.armour(authority().der, "CERTIFICATE")
     assert certificates(block * 1000)[:2] == (1000, None)
     assert certificates(block * 1001) == (0, "malformed-x509",
-                                          "1001 certificates in it: kpki reads no more than 1000")
+                                          "the file has 1001 certificates: kpki reads no more than 1000")
 
 
 @pytest.mark.parametrize(("name", "cause", "words"), [
