@@ -1,1 +1,1 @@
-"""X.509 v3 extensions by openssl's x509v3_config(5): the table of kinds, and the languages of their values."""
+"""X.509 v3 extensions as in x509v3_config(5): a table of kinds, and the languages of values."""

@@ -1,15 +1,15 @@
-"""GeneralNames: the entries of subjectAltName and of every extension that holds names (RFC 5280 §4.2.1.6)."""
+"""GeneralNames: the entries of subjectAltName and of other extensions (RFC 5280 §4.2.1.6)."""
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from ...errors import InputError
-from .. import der
-from ..names import section_name
 from .context import Context
 from .generation import generate
 from .values import Value, blamed_value
+from .. import der
+from ..names import section_name
+from ...errors import InputError
 
 EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
 _OTHER, _EMAIL, _DNS, _DIRECTORY, _URI, _IP, _RID = 0xA0, 0x81, 0x82, 0xA4, 0x86, 0x87, 0x88
@@ -18,7 +18,7 @@ _IPV4 = re.compile(r"\s*([+-]?\d+)\.\s*([+-]?\d+)\.\s*([+-]?\d+)\.\s*([+-]?\d+)(
 
 
 def subject_alternative_names(values: Sequence[Value], context: Context) -> bytes:
-    """subjectAltName: names, and `email:copy` or `email:move` for the subject's own addresses."""
+    """subjectAltName: names, and `email:copy` or `email:move` for the subject's addresses."""
     items: list[bytes] = []
     for value in values:
         with blamed_value(value):
@@ -35,7 +35,7 @@ def _subject_name(value: Value, context: Context) -> Sequence[bytes]:
     found = subject.attributes(EMAIL_ADDRESS)
     if value.text == "move":
         context.subject = subject.without(EMAIL_ADDRESS)
-    return [der.tlv(_EMAIL, one.octets) for one in found]
+    return [der.tlv(_EMAIL, address.octets) for address in found]
 
 
 def issuer_alternative_names(values: Sequence[Value], context: Context) -> bytes:
@@ -64,9 +64,10 @@ def general_names(values: Sequence[Value], context: Context) -> tuple[bytes, ...
 
 
 def general_name(value: Value, context: Context, *, constraint: bool = False) -> bytes:
-    """One `type:value` as a GeneralName in DER; with *constraint* an IP carries its mask (RFC 5280 §4.2.1.10).
+    """One `type:value` as a GeneralName in DER.
 
-    Raises InputError for an unknown type, a missing or an impossible value.
+    With *constraint* an IP carries its mask (RFC 5280 §4.2.1.10). Raises InputError for an unknown
+    type, and for a missing or impossible value.
     """
     text = value.text
     if text is None:
@@ -84,12 +85,13 @@ def general_name(value: Value, context: Context, *, constraint: bool = False) ->
         kind, semicolon, item = text.partition(";")
         if not semicolon:
             raise InputError(f"othername error: {text!r} is not OID;VALUE")
-        return der.tlv(_OTHER, der.oid(context.object_oid(kind)), der.tlv(0xA0, generate(item, context)))
+        return der.tlv(_OTHER, der.oid(context.object_oid(kind)),
+                       der.tlv(0xA0, generate(item, context)))
     raise InputError(f"unsupported option: name={value.name}")
 
 
 def _is(name: str, kind: str) -> bool:
-    """Whether *name* is *kind*, or *kind* with a dot and anything after it (`DNS.1`)."""
+    """Whether *name* is *kind*, or *kind* with a dot and other characters (`DNS.1`)."""
     return name == kind or name.startswith(kind + ".")
 
 
@@ -103,9 +105,9 @@ def _network(text: str) -> bytes:
 
 
 def ip_octets(text: str) -> bytes:
-    """The 4 or 16 octets of an address as openssl reads one: leading zeros are fine, a prefix or a zone is not.
+    """The 4 or 16 octets of an address, as openssl reads addresses.
 
-    Raises InputError for anything else.
+    Leading zeros are allowed; a prefix length or a zone is not. Raises InputError for other text.
     """
     octets = _ipv6(text) if ":" in text else _ipv4(text)
     if octets is None:
@@ -115,12 +117,15 @@ def ip_octets(text: str) -> bytes:
 
 def _ipv4(text: str) -> bytes | None:
     match = _IPV4.match(text)
-    numbers = [int(one) for one in match.groups()] if match else [-1]
-    return bytes(numbers) if all(0 <= one <= 255 for one in numbers) else None
+    numbers = [int(group) for group in match.groups()] if match else [-1]
+    return bytes(numbers) if all(0 <= number <= 255 for number in numbers) else None
 
 
 def _ipv6(text: str) -> bytes | None:
-    """`::` stands for at least one group; the last group may be an IPv4 address (ipv6_from_asc)."""
+    """An IPv6 address (ipv6_from_asc), None for other text.
+
+    `::` stands for at least one group. The last group may be an IPv4 address.
+    """
     head, gap, tail = text.partition("::")
     if "::" in tail or tail.startswith(":"):
         return None

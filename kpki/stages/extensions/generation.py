@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
-from ...errors import InputError
-from .. import der
-from ..strings import characters, encoded, fits
 from .context import Context
 from .values import _FALSE, _TRUE, number
+from .. import der
+from ..strings import characters, encoded, fits
+from ...errors import InputError
 
 _DEEPEST = 50
 _CLASSES = {"U": 0x00, "A": 0x40, "C": 0x80, "P": 0xC0, "": 0x80}
@@ -17,12 +17,14 @@ _FORMATS = ("ASCII", "UTF8", "HEX", "BITLIST")
 _LARGEST_BIT = 1 << 20
 _HIGH_TAG, _LARGEST_TAG = 0x1F, 0x7FFFFFFF
 Tag = tuple[int, int]           # the class's bits, the number
-# Name in capitals → tag; a type that strings.py has no codec for holds UTF-8, as ASN1_mbstring_copy writes it.
+# Name in capitals → tag. A type without a codec in strings.py holds UTF-8, as ASN1_mbstring_copy
+# writes it.
 _STRINGS = {
     "UNIV": der.UNIVERSAL, "UNIVERSALSTRING": der.UNIVERSAL, "BMP": der.BMP, "BMPSTRING": der.BMP,
     "UTF8": der.UTF8, "UTF8STRING": der.UTF8, "IA5": der.IA5, "IA5STRING": der.IA5,
-    "VISIBLE": der.VISIBLE, "VISIBLESTRING": der.VISIBLE, "PRINTABLE": der.PRINTABLE, "PRINTABLESTRING": der.PRINTABLE,
-    "T61": der.T61, "T61STRING": der.T61, "TELETEXSTRING": der.T61, "GENSTR": der.GENERAL, "GENERALSTRING": der.GENERAL,
+    "VISIBLE": der.VISIBLE, "VISIBLESTRING": der.VISIBLE, "PRINTABLE": der.PRINTABLE,
+    "PRINTABLESTRING": der.PRINTABLE, "T61": der.T61, "T61STRING": der.T61,
+    "TELETEXSTRING": der.T61, "GENSTR": der.GENERAL, "GENERALSTRING": der.GENERAL,
     "NUMERIC": der.NUMERIC, "NUMERICSTRING": der.NUMERIC,
 }
 _WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
@@ -31,7 +33,7 @@ _WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def generate(text: str, context: Context, depth: int = 0) -> bytes:
-    """The DER of `[modifier,]…type[:value]`; InputError for what openssl refuses."""
+    """The DER of `[modifier,]…type[:value]`. Raises InputError for what openssl refuses."""
     if depth == _DEEPEST:
         raise InputError("illegal nested tagging: sections nest too deep")
     wraps: list[Callable[[bytes], bytes]] = []
@@ -40,7 +42,7 @@ def generate(text: str, context: Context, depth: int = 0) -> bytes:
     while True:
         modifier, comma, rest = text.partition(",")
         word, colon, argument = modifier.partition(":")
-        word, taken = word.strip().upper(), True
+        word, is_modifier = word.strip().upper(), True
         if word in ("IMP", "IMPLICIT"):
             if implicit is not None:
                 raise InputError("illegal nested tagging")
@@ -53,15 +55,15 @@ def generate(text: str, context: Context, depth: int = 0) -> bytes:
             wraps.append(_retagged(implicit, _WRAPPERS[word]))
             implicit = None
         elif word in ("FORM", "FORMAT"):
-            form = next((one for one in _FORMATS if argument.strip().startswith(one)), "")
+            form = next((name for name in _FORMATS if argument.strip().startswith(name)), "")
             if not form:
                 raise InputError(f"unknown format: {argument}")
         else:
-            taken = False
-        if not taken:
+            is_modifier = False
+        if not is_modifier:
             break
         if not comma:
-            raise InputError("unknown tag: a modifier with no type after it")
+            raise InputError("unknown tag: no type after the modifiers")
         text = rest
     kind, colon, value = text.partition(":")
     item = _item(kind.strip().upper(), value if colon else None, form, context, depth)
@@ -81,15 +83,22 @@ def _retagged(tag: Tag | None, wrap: Callable[[bytes], bytes]) -> Callable[[byte
 
 
 def _with_tag(tag: Tag, item: bytes) -> bytes:
-    """*item* (of a low tag number) under another tag, primitive or constructed as it was (IMPLICIT; X.690 §8.1.2)."""
+    """*item* (of a low tag number) under another tag, primitive or constructed as before.
+
+    This is an IMPLICIT tag (X.690 §8.1.2).
+    """
     kind, number = tag
     first = kind | item[0] & 0x20
-    octets = bytes((first | number,)) if number < _HIGH_TAG else bytes((first | _HIGH_TAG,)) + _base128(number)
-    return octets + item[1:]
+    if number < _HIGH_TAG:
+        return bytes((first | number,)) + item[1:]
+    return bytes((first | _HIGH_TAG,)) + _base128(number) + item[1:]
 
 
 def _base128(number: int) -> bytes:
-    """Seven bits an octet, all but the last marked, as an object identifier (2.N-80) begins with them (X.690 §8.19)."""
+    """A number in seven bits an octet; all octets but the last have the high bit set.
+
+    An object identifier 2.N begins with N + 80 in this form (X.690 §8.19).
+    """
     return der.content_of(der.oid(f"2.{number - 80}")) if number >= 80 else bytes((number,))
 
 
@@ -99,14 +108,15 @@ def _tag(colon: str, argument: str) -> Tag:
         raise InputError(f"unknown tag: invalid number or modifier: {argument!r}")
     number, kind = int(match[1] or "0"), _CLASSES[match[2]]
     if number > _LARGEST_TAG or not number | kind:
-        raise InputError(f"tag {argument.strip()} is not supported: 0 to {_LARGEST_TAG}, not 0 of the universal class")
+        raise InputError(f"tag {argument.strip()} is not supported: write 0 to {_LARGEST_TAG}, "
+                         "but not 0 of the universal class")
     return kind, number
 
 
 def _item(kind: str, value: str | None, form: str, context: Context, depth: int) -> bytes:
     if kind in ("SEQ", "SEQUENCE", "SET"):
         settings = () if value is None else context.section(value)
-        items = [generate(one.value, context, depth + 1) for one in settings]
+        items = [generate(setting.value, context, depth + 1) for setting in settings]
         return der.set_of(items) if kind == "SET" else der.sequence(*items)
     if kind == "NULL":
         if value:
@@ -137,24 +147,28 @@ def _boolean(value: str, _: Context) -> bytes:
 
 def _time(tag: int, pattern: str) -> Callable[[str, Context], bytes]:
     def item(value: str, _: Context) -> bytes:
-        match = re.fullmatch(pattern + r"(?:\.\d+)?(?:Z|[+-](?:0\d|1[0-2])[0-5]\d)", value, re.ASCII)
+        match = re.fullmatch(pattern + r"(?:\.\d+)?(?:Z|[+-](?:0\d|1[0-2])[0-5]\d)", value,
+                             re.ASCII)
         try:
-            year, month, day, hour, minute, second = (int(one or "0") for one in match.groups()) if match else [0] * 6
-            datetime(year + 2000 if tag == der.UTC_TIME else year, month, day, hour, minute, second)
+            groups = match.groups() if match else ["0"] * 6
+            year, month, day, hour, minute, second = (int(group or "0") for group in groups)
+            year += 2000 if tag == der.UTC_TIME else 0
+            datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:
             raise InputError(f"illegal time value: {value}") from None
         return der.tlv(tag, value.encode())
     return item
 
 
-_UTC = _time(der.UTC_TIME, r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?!\.)")
+_UTC_TIME = _time(der.UTC_TIME, r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?!\.)")
 _GENERALIZED = _time(der.GENERALIZED_TIME, r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(?:(\d\d)|(?!\.))")
 _PLAIN: dict[str, Callable[[str, Context], bytes]] = {
     "BOOL": _boolean, "BOOLEAN": _boolean,
     **dict.fromkeys(("INT", "INTEGER"), lambda value, _: der.integer(number(value))),
     **dict.fromkeys(("ENUM", "ENUMERATED"), lambda value, _: der.enumerated(number(value))),
     **dict.fromkeys(("OID", "OBJECT"), lambda value, context: der.oid(context.object_oid(value))),
-    **dict.fromkeys(("UTC", "UTCTIME"), _UTC), **dict.fromkeys(("GENTIME", "GENERALIZEDTIME"), _GENERALIZED)}
+    **dict.fromkeys(("UTC", "UTCTIME"), _UTC_TIME),
+    **dict.fromkeys(("GENTIME", "GENERALIZEDTIME"), _GENERALIZED)}
 
 
 def _octets(kind: str, value: str, form: str) -> bytes:
@@ -171,14 +185,18 @@ def _octets(kind: str, value: str, form: str) -> bytes:
 
 
 def _bit_numbers(texts: Sequence[str]) -> list[int]:
-    numbers = [int(one) if re.fullmatch(r"\s*\+?\d{1,9}\s*", one, re.ASCII) else -1 for one in texts]
-    if not all(0 <= one <= _LARGEST_BIT for one in numbers):
+    numbers = [int(text) if re.fullmatch(r"\s*\+?\d{1,9}\s*", text, re.ASCII) else -1
+               for text in texts]
+    if not all(0 <= number <= _LARGEST_BIT for number in numbers):
         raise InputError(f"invalid number: a bit list holds numbers from 0 to {_LARGEST_BIT}")
     return numbers
 
 
 def hex_octets(text: str) -> bytes:
-    """The octets of hexadecimal digits, in pairs, with or without `:` between pairs (OPENSSL_hexstr2buf)."""
+    """The octets of hexadecimal digits, with or without `:` between pairs (OPENSSL_hexstr2buf).
+
+    Raises InputError for other text.
+    """
     if len(text) < 2:
         raise InputError("hex string too short")
     octets = bytearray()
@@ -189,7 +207,8 @@ def hex_octets(text: str) -> bytes:
             continue
         pair = text[at:at + 2]
         if not re.fullmatch(r"[0-9A-Fa-f]{2}", pair):
-            raise InputError("odd number of digits" if len(pair) == 1 else f"illegal hex digit: {pair!r}")
+            raise InputError("odd number of digits" if len(pair) == 1
+                             else f"illegal hex digit: {pair!r}")
         octets.append(int(pair, 16))
         at += 2
     return bytes(octets)

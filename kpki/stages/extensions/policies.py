@@ -1,23 +1,26 @@
-"""The policy extensions: certificatePolicies and its kin (RFC 5280 §4.2.1.4–5, 11, 14), proxyCertInfo (RFC 3820)."""
+"""The policy extensions (RFC 5280 §4.2.1.4, 5, 11 and 14) and proxyCertInfo (RFC 3820)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...errors import InputError
-from .. import der
-from ..config import Setting
-from ..names import section_name
 from .context import Context
 from .generation import hex_octets
 from .values import Value, list_values, number, parse_list
+from .. import der
+from ..config import Setting
+from ..names import section_name
+from ...errors import InputError
 
 _CPS, _USER_NOTICE = "1.3.6.1.5.5.7.2.1", "1.3.6.1.5.5.7.2.2"
-_ANY_LANGUAGE, _INHERIT_ALL, _INDEPENDENT = "1.3.6.1.5.5.7.21.0", "1.3.6.1.5.5.7.21.1", "1.3.6.1.5.5.7.21.2"
+_INHERIT_ALL, _INDEPENDENT = "1.3.6.1.5.5.7.21.1", "1.3.6.1.5.5.7.21.2"
 _NOTICE_TAGS = {"UTF8": der.UTF8, "BMP": der.BMP, "VISIBLE": der.VISIBLE}
 
 
 def relative_name(section: str, context: Context) -> bytes:
-    """A section as one RDN, a SET OF in DER (`relativename`); InputError where it makes several."""
+    """A section as one RDN, a SET OF in DER (`relativename`).
+
+    Raises InputError if the section makes several RDNs.
+    """
     name = section_name(context.section(section), context.strings)
     if len(name.rdns) != 1:
         raise InputError("invalid multiple rdns")
@@ -25,7 +28,10 @@ def relative_name(section: str, context: Context) -> bytes:
 
 
 def certificate_policies(text: str, context: Context) -> bytes:
-    """certificatePolicies: OIDs and `@section`s, and `ia5org` before sections whose notices are IA5Strings."""
+    """certificatePolicies: OIDs and `@section`s.
+
+    After `ia5org` the notices of the sections are IA5Strings.
+    """
     ia5, items = False, []
     for value in parse_list(text):
         if value.text is not None or not value.name:
@@ -68,22 +74,26 @@ def _notice(settings: Sequence[Setting], ia5: bool) -> bytes:
     for setting in settings:
         if setting.key == "explicitText":
             kind, colon, rest = setting.value.partition(":")
-            tag, text = (_NOTICE_TAGS[kind], rest) if colon and kind in _NOTICE_TAGS else (der.VISIBLE, setting.value)
+            tag, text = der.VISIBLE, setting.value
+            if colon and kind in _NOTICE_TAGS:
+                tag, text = _NOTICE_TAGS[kind], rest
             explicit = der.tlv(tag, text.encode("utf-8", "surrogateescape"))
         elif setting.key == "organization":
             octets = setting.value.encode("utf-8", "surrogateescape")
             organization = der.tlv(der.IA5 if ia5 else der.VISIBLE, octets)
         elif setting.key == "noticeNumbers":
-            numbers = der.sequence(*(der.integer(number(value.name)) for value in parse_list(setting.value)))
+            numbers = der.sequence(*(der.integer(number(value.name))
+                                     for value in parse_list(setting.value)))
         else:
             raise InputError(f"invalid option: {setting.key}")
     if numbers and not organization:
         raise InputError("need organization and numbers")
-    return der.sequence(*([der.sequence(organization, numbers or der.sequence())] if organization else []), explicit)
+    reference = der.sequence(organization, numbers or der.sequence()) if organization else b""
+    return der.sequence(reference, explicit)
 
 
 def policy_constraints(values: Sequence[Value], _: Context) -> bytes:
-    """policyConstraints: requireExplicitPolicy and inhibitPolicyMapping, at least one of them."""
+    """policyConstraints: requireExplicitPolicy, inhibitPolicyMapping, or both."""
     tags = {"requireExplicitPolicy": 0x80, "inhibitPolicyMapping": 0x81}
     fields: dict[int, bytes] = {}
     for value in values:
@@ -99,8 +109,9 @@ def policy_mappings(values: Sequence[Value], context: Context) -> bytes:
     """policyMappings: `issuerPolicy:subjectPolicy` pairs."""
     for value in values:
         if value.text is None:
-            raise InputError(f"invalid object identifier: {value.name} has no policy after it")
-    return der.sequence(*(der.sequence(*(der.oid(context.object_oid(one)) for one in (value.name, value.text or "")))
+            raise InputError(f"invalid object identifier: no policy follows {value.name}")
+    return der.sequence(*(der.sequence(*(der.oid(context.object_oid(policy))
+                                         for policy in (value.name, value.text or "")))
                           for value in values))
 
 
@@ -121,8 +132,8 @@ def proxy_certificate_information(text: str, context: Context) -> bytes:
     if language in (_INHERIT_ALL, _INDEPENDENT) and policy is not None:
         raise InputError("policy when proxy language requires no policy")
     length = [der.integer(number(found["pathlen"]))] if "pathlen" in found else []
-    return der.sequence(*length, der.sequence(
-        der.oid(language), *([] if policy is None else [der.octet_string(policy)])))
+    octets = b"" if policy is None else der.octet_string(policy)
+    return der.sequence(*length, der.sequence(der.oid(language), octets))
 
 
 def _proxy_values(text: str, context: Context) -> list[Value]:
@@ -144,5 +155,6 @@ def _policy_octets(text: str) -> bytes:
     if kind == "text":
         return rest.encode("utf-8", "surrogateescape")
     if kind == "file":
-        raise InputError("a policy in a file is not supported", hint="write it as text:… or hex:…")
+        raise InputError("a policy in a file is not supported",
+                         hint="write the policy as text:… or hex:…")
     raise InputError("incorrect policy syntax tag")

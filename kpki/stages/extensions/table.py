@@ -1,39 +1,44 @@
-"""X.509 v3 extensions: a configuration section → ordered extensions, by openssl's x509v3_config(5).
+"""X.509 v3 extensions: a configuration section → extensions, as in x509v3_config(5).
 
-One table, KINDS, says which extensions have a value language and what reads it; any other goes through `ASN1:` or
-`DER:`.
+One table, KINDS, says which extensions have a value language, and which function reads the
+language. Any other extension needs `ASN1:` or `DER:`.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ...errors import InputError
+from . import policies
+from .context import Context
+from .general_names import (
+    general_name,
+    general_names,
+    issuer_alternative_names,
+    subject_alternative_names,
+)
+from .generation import generate, hex_octets
+from .identifiers import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
+from .values import Value, list_values, number, truth
 from .. import der, objects
 from ..config import Setting, blamed
 from ..der import Extension
 from ..strings import utf8_item
-from . import policies
-from .context import Context
-from .general_names import general_name, general_names, issuer_alternative_names, subject_alternative_names
-from .generation import generate, hex_octets
-from .identifiers import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
-from .values import Value, list_values, number, truth
+from ...errors import InputError
 
-_NO_IDENTIFIER = 2      # octets of an issuer's identifier that openssl takes for none at all
+_NO_IDENTIFIER = 2      # octets of an issuer's identifier that counts as absent in openssl
 _ANY: tuple[tuple[str, Callable[[str, Context], bytes]], ...] = (
-    ("DER:", lambda text, context: hex_octets(text)), ("ASN1:", generate))
+    ("DER:", lambda text, _context: hex_octets(text)), ("ASN1:", generate))
 
 
 def section_extensions(context: Context, section: str) -> tuple[Extension, ...]:
-    """The extensions of a section of the context's configuration, in its order (openssl's `-extensions SECTION`).
+    """The extensions of a section, in its order (openssl's `-extensions SECTION`).
 
-    Raises InputError, with the line, for what openssl refuses; a missing section is refused too.
+    Raises InputError, with the line, if the section is absent and for what openssl refuses.
     """
     return settings_extensions(context, context.section(section))
 
 
 def settings_extensions(context: Context, settings: Iterable[Setting]) -> tuple[Extension, ...]:
-    """The extensions that settings stand for, likewise."""
+    """The extensions of these settings, in order. Raises InputError like `section_extensions`."""
     return tuple(context.settled(setting) or _read(context, setting) for setting in settings)
 
 
@@ -46,26 +51,33 @@ def _read(context: Context, setting: Setting) -> Extension:
 
 
 def extension(name: str, text: str, context: Context) -> Extension:
-    """One extension from its name and value (`critical,` first, then the kind's language, `ASN1:…` or `DER:…`)."""
+    """One extension from its name and value.
+
+    The value is `critical,` first, then the language of the kind, `ASN1:…` or `DER:…`. Raises
+    InputError for what openssl refuses.
+    """
     critical = text.startswith("critical,")
     if critical:
         text = text[len("critical,"):].lstrip()
     for prefix, make in _ANY:
         if text.startswith(prefix):
-            return Extension(context.object_oid(name), critical, make(text[len(prefix):].lstrip(), context))
+            return Extension(context.object_oid(name), critical,
+                             make(text[len(prefix):].lstrip(), context))
     known = objects.by_short_name().get(name)
     if known is None:
         raise InputError("unknown extension name")
     if name not in KINDS:
-        raise InputError("unknown extension" if name not in _ONLY_READ else "extension setting not supported")
+        raise InputError("extension setting not supported" if name in _ONLY_READ
+                         else "unknown extension")
     return Extension(known, critical, KINDS[name](text, context))
 
 
-def replace_extensions(present: Sequence[Extension], new: Iterable[Extension]) -> tuple[Extension, ...]:
-    """*present*, then *new*; one that comes again drops the earlier of its kind (X509V3_CTX_REPLACE)."""
+def replace_extensions(present: Sequence[Extension],
+                       new: Iterable[Extension]) -> tuple[Extension, ...]:
+    """*present*, then *new*; of two with one OID the later remains (X509V3_CTX_REPLACE)."""
     result = list(present)
-    for one in new:
-        result = [other for other in result if other.oid != one.oid] + [one]
+    for later in new:
+        result = [earlier for earlier in result if earlier.oid != later.oid] + [later]
     return tuple(result)
 
 
@@ -83,7 +95,10 @@ def key_identifier_item(context: Context, text: str) -> bytes:
 
 
 def authority_key_identifier_item(context: Context, values: Sequence[Value]) -> bytes:
-    """authorityKeyIdentifier from `keyid[:always]`, `issuer[:always]` or `none` (v2i_AUTHORITY_KEYID)."""
+    """authorityKeyIdentifier: `keyid[:always]`, `issuer[:always]` or `none` (v2i_AUTHORITY_KEYID).
+
+    Raises InputError for another option, and if the issuer or a required identifier is absent.
+    """
     if [value.name for value in values] == ["none"]:
         return der.sequence()
     asked: dict[str, bool] = {}
@@ -97,9 +112,11 @@ def authority_key_identifier_item(context: Context, values: Sequence[Value]) -> 
     if issuer is None:
         raise InputError("no issuer certificate")
     identifier = None
-    # Signed with its own key, a certificate names that key only where "always" asks for it.
+    # A certificate that is signed with its own key names the key only if "always" is set.
     if asked.get("keyid", False) or ("keyid" in asked and not issuer.own):
-        identifier = issuer.fallback_identifier if issuer.key_identifier is None else issuer.key_identifier
+        identifier = issuer.key_identifier
+        if identifier is None:
+            identifier = issuer.fallback_identifier
         if (asked["keyid"] or "issuer" not in asked) and len(identifier or b"") <= _NO_IDENTIFIER:
             raise InputError("unable to get issuer keyid")
     fields = [] if identifier is None else [der.tlv(0x80, identifier)]
@@ -134,7 +151,8 @@ def _basic_constraints(values: Sequence[Value], _: Context) -> bytes:
 
 
 def _extended_key_usage(values: Sequence[Value], context: Context) -> bytes:
-    return der.sequence(*(der.oid(context.object_oid(value.text or value.name)) for value in values))
+    return der.sequence(*(der.oid(context.object_oid(value.text or value.name))
+                          for value in values))
 
 
 def _information_access(values: Sequence[Value], context: Context) -> bytes:
@@ -143,22 +161,27 @@ def _information_access(values: Sequence[Value], context: Context) -> bytes:
         method, semicolon, kind = value.name.partition(";")
         if not semicolon:
             raise InputError(f"invalid syntax: {value.name} is not METHOD;TYPE:VALUE")
-        items.append(der.sequence(der.oid(context.object_oid(method)), general_name(Value(kind, value.text), context)))
+        items.append(
+            der.sequence(der.oid(context.object_oid(method)),
+                         general_name(Value(kind, value.text), context)))
     return der.sequence(*items)
 
 
 def _name_constraints(values: Sequence[Value], context: Context) -> bytes:
     trees: dict[str, list[bytes]] = {"permitted": [], "excluded": []}
     for value in values:
-        side, semicolon, kind = value.name.partition(";")
+        side, _, kind = value.name.partition(";")
         if side not in trees or not kind:
             raise InputError(f"invalid syntax: {value.name} is not permitted;TYPE or excluded;TYPE")
-        trees[side].append(der.sequence(general_name(Value(kind, value.text), context, constraint=True)))
-    return der.sequence(*(der.tlv(0xA0 + place, *tree) for place, tree in enumerate(trees.values()) if tree))
+        trees[side].append(
+            der.sequence(general_name(Value(kind, value.text), context, constraint=True)))
+    return der.sequence(*(der.tlv(0xA0 + place, *tree)
+                          for place, tree in enumerate(trees.values())
+                          if tree))
 
 
 def _point_name(value: Value, context: Context) -> bytes | None:
-    """fullname or relativename of a distribution point, tagged; None for another setting."""
+    """The fullname or relativename of a distribution point, tagged; None for another setting."""
     if value.name == "fullname":
         return der.tlv(0xA0, *general_names(list_values(value.text or "", context.config), context))
     if value.name == "relativename":
@@ -176,15 +199,16 @@ def _distribution_point(value: Value, context: Context) -> bytes:
         return der.sequence(der.tlv(0xA0, der.tlv(0xA0, general_name(value, context))))
     name = reasons = issuer = b""
     for setting in context.section(value.name):
-        one = Value(setting.key, setting.value)
-        if (found := _point_name(one, context)) is not None:
+        value = Value(setting.key, setting.value)
+        if (found := _point_name(value, context)) is not None:
             if name:
                 raise InputError("distpoint already set")
             name = der.tlv(0xA0, found)
-        elif one.name == "reasons":
-            reasons = _reasons(one, 0x81, context)
-        elif one.name == "CRLissuer":
-            issuer = der.tlv(0xA2, *general_names(list_values(setting.value, context.config), context))
+        elif value.name == "reasons":
+            reasons = _reasons(value, 0x81, context)
+        elif value.name == "CRLissuer":
+            names = general_names(list_values(setting.value, context.config), context)
+            issuer = der.tlv(0xA2, *names)
     return der.sequence(name, reasons, issuer)
 
 
@@ -230,31 +254,36 @@ def _ia5(text: str, _: Context) -> bytes:
     return der.tlv(der.IA5, text.encode("utf-8", "surrogateescape"))
 
 
-# Short name → what makes the extension's DER of its value text; the order is OpenSSL's standard_exts.
+# Short name → the function that makes the extension's DER from the text of its value; the order is
+# that of OpenSSL's standard_exts.
 KINDS: dict[str, Callable[[str, Context], bytes]] = {
     "nsCertType": _listed(_bits(NETSCAPE_TYPES)),
-    "nsBaseUrl": _ia5, "nsRevocationUrl": _ia5, "nsCaRevocationUrl": _ia5, "nsRenewalUrl": _ia5, "nsCaPolicyUrl": _ia5,
-    "nsSslServerName": _ia5, "nsComment": _ia5,
+    "nsBaseUrl": _ia5, "nsRevocationUrl": _ia5, "nsCaRevocationUrl": _ia5, "nsRenewalUrl": _ia5,
+    "nsCaPolicyUrl": _ia5, "nsSslServerName": _ia5, "nsComment": _ia5,
     "subjectKeyIdentifier": lambda text, context: key_identifier_item(context, text),
     "keyUsage": _listed(_bits(KEY_USAGES)),
     "subjectAltName": _listed(subject_alternative_names),
     "issuerAltName": _listed(issuer_alternative_names),
     "basicConstraints": _listed(_basic_constraints),
     "certificatePolicies": policies.certificate_policies,
-    "authorityKeyIdentifier": _listed(lambda values, context: authority_key_identifier_item(context, values)),
-    "crlDistributionPoints": _listed(_distribution_points), "freshestCRL": _listed(_distribution_points),
+    "authorityKeyIdentifier": _listed(
+        lambda values, context: authority_key_identifier_item(context, values)),
+    "crlDistributionPoints": _listed(_distribution_points),
+    "freshestCRL": _listed(_distribution_points),
     "extendedKeyUsage": _listed(_extended_key_usage),
-    "authorityInfoAccess": _listed(_information_access), "subjectInfoAccess": _listed(_information_access),
-    "noCheck": lambda text, context: der.NULL_ITEM,
+    "authorityInfoAccess": _listed(_information_access),
+    "subjectInfoAccess": _listed(_information_access),
+    "noCheck": lambda _text, _context: der.NULL_ITEM,
     "policyConstraints": _listed(policies.policy_constraints),
     "proxyCertInfo": policies.proxy_certificate_information,
     "nameConstraints": _listed(_name_constraints),
     "policyMappings": _listed(policies.policy_mappings),
-    "inhibitAnyPolicy": lambda text, context: der.integer(number(text)),
+    "inhibitAnyPolicy": lambda text, _context: der.integer(number(text)),
     "issuingDistributionPoint": _listed(_issuing_distribution_point),
     "tlsfeature": _listed(_tls_feature),
-    "ct_precert_poison": lambda text, context: der.NULL_ITEM,
-    "subjectSignTool": lambda text, context: utf8_item(text),
+    "ct_precert_poison": lambda _text, _context: der.NULL_ITEM,
+    "subjectSignTool": lambda text, _context: utf8_item(text),
 }
-_ONLY_READ = ("crlNumber", "deltaCRL", "CRLReason", "invalidityDate", "ct_precert_scts", "ct_cert_scts",
-              "Nonce", "CrlID", "acceptableResponses", "archiveCutoff", "serviceLocator")
+_ONLY_READ = ("crlNumber", "deltaCRL", "CRLReason", "invalidityDate", "ct_precert_scts",
+              "ct_cert_scts", "Nonce", "CrlID", "acceptableResponses", "archiveCutoff",
+              "serviceLocator")
