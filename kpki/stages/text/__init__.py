@@ -1,1 +1,1 @@
-"""Certificates, requests, keys and names as text: what openssl's -text, -subject and their kin print."""
+"""Certificates, requests, keys and names as text, as openssl's -text and -subject print them."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import InputError
-from ...pem import load_public_key
-from .. import der
-from ..names import load_name
-from ..requests import EXTENSION_REQUEST
 from .extension import extensions_text
 from .key import public_key_text
 from .name import COMPAT, flagged_name_text, lined, name_flags
 from .value import hexadecimal, object_text, raw_text, time_text
+from .. import der
+from ..names import load_name
+from ..requests import EXTENSION_REQUEST
+from ...errors import InputError
+from ...pem import load_public_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat import asn1
@@ -26,20 +26,22 @@ _ATTRIBUTE_STRINGS = (der.UTF8, der.NUMERIC, der.PRINTABLE, der.T61, der.IA5)
 _NAME_INDENT, _COMPAT_INDENT = 12, 16
 
 
-def certificate_text(certificate: Certificate, *, name_option: int | None = None, without: Container[str] = (),
-                     unknown: str = "default") -> str:
+def certificate_text(certificate: Certificate, *, name_option: int | None = None,
+                     without: Container[str] = (), unknown: str = "default") -> str:
     """A certificate as `openssl x509 -text -noout` prints it (X509_print_ex).
 
-    *name_option* is what `name_flags` gives for `-nameopt`; *without* holds the parts to leave out, as `-certopt no_…`
-    names them (header, version, serial, signame, issuer, validity, subject, pubkey, extensions, sigdump); *unknown* is
-    `extensions_text`'s.
+    *name_option* is the result of `name_flags` for `-nameopt`. *without* holds the parts to leave
+    out, by their names in `-certopt no_…`: header, version, serial, signame, issuer, validity,
+    subject, pubkey, extensions, sigdump. *unknown* says how an extension without a known form is
+    shown: default, error or dump.
 
     >>> kpki.certificate_text(ca).splitlines()[0]
     'Certificate:'
     """
     data = _der(certificate)
     fields = der.certificate_fields(data)
-    not_before, not_after = (time_text(item) for item in der.items(der.content_of(der.whole(fields.validity))))
+    not_before, not_after = (time_text(item)
+                             for item in der.items(der.content_of(der.whole(fields.validity))))
     inner, (_, outer, signature) = der.whole(fields.signature), der.items(der.content_of(data))
     flags = name_flags() if name_option is None else name_option
     parts = {
@@ -48,21 +50,24 @@ def certificate_text(certificate: Certificate, *, name_option: int | None = None
         "serial": f"        Serial Number:{_serial(fields.serial_number)}\n",
         "signame": f"        Signature Algorithm: {_algorithm(inner)}{_parameters(inner)}",
         "issuer": f"        Issuer:{_name(der.whole(fields.issuer), flags)}\n",
-        "validity": f"        Validity\n            Not Before: {not_before}\n            Not After : {not_after}\n",
+        "validity": f"        Validity\n            Not Before: {not_before}\n"
+                    f"            Not After : {not_after}\n",
         "subject": f"        Subject:{_name(der.whole(fields.subject), flags)}\n",
         "pubkey": _public_key(der.whole(fields.subject_public_key_info)),
-        "ids": _unique_id("Issuer", fields.issuer_unique_id) + _unique_id("Subject", fields.subject_unique_id),
-        "extensions": extensions_text(der.certificate_extensions(data), title="X509v3 extensions", indent=8,
-                                      unknown=unknown),
+        "ids": (_unique_id("Issuer", fields.issuer_unique_id)
+                + _unique_id("Subject", fields.subject_unique_id)),
+        "extensions": extensions_text(der.certificate_extensions(data), title="X509v3 extensions",
+                                      indent=8, unknown=unknown),
         "sigdump": _signature(outer, signature),
     }
     return "".join(text for part, text in parts.items() if part not in without)
 
 
-def request_text(csr: CertificateSigningRequest, *, name_option: int | None = None, without: Container[str] = (),
-                 unknown: str = "default") -> str:
-    """A request as `openssl req -text -noout` prints it (X509_REQ_print_ex); the options are `certificate_text`'s, with
-    `attributes` among the parts that can be left out.
+def request_text(csr: CertificateSigningRequest, *, name_option: int | None = None,
+                 without: Container[str] = (), unknown: str = "default") -> str:
+    """A request as `openssl req -text -noout` prints it (X509_REQ_print_ex).
+
+    The options are those of `certificate_text`; *without* may also hold `attributes`.
 
     >>> kpki.request_text(csr).splitlines()[0]
     'Certificate Request:'
@@ -90,9 +95,10 @@ _EXTENSIONS = (EXTENSION_REQUEST, _MICROSOFT_EXTENSION_REQUEST)
 
 
 def serial_text(number: int) -> str:
-    """A serial number as `x509 -serial` prints it: upper-case hexadecimal, two digits an octet, 35 octets a line."""
+    """A serial number as `x509 -serial` prints it: upper-case hexadecimal, 35 octets a line."""
     digits = hexadecimal(abs(number))
-    return ("-" if number < 0 else "") + "\\\n".join(digits[at:at + 70] for at in range(0, len(digits), 70))
+    lines = (digits[at:at + 70] for at in range(0, len(digits), 70))
+    return ("-" if number < 0 else "") + "\\\n".join(lines)
 
 
 def _der(value: Certificate | CertificateSigningRequest) -> bytes:
@@ -105,7 +111,7 @@ def _version(number: int, *, highest: int) -> str:
 
 
 def _serial(number: int) -> str:
-    """Decimal and hexadecimal where it fits a long; -1 is OpenSSL's sign that it does not."""
+    """Decimal and hexadecimal if the number fits a C long; OpenSSL treats -1 as a larger number."""
     sign, size = ("-" if number < 0 else ""), abs(number)
     if -_LONG <= number < _LONG and number != -1:
         return f" {sign}{size} ({sign}0x{size:x})"
@@ -125,11 +131,12 @@ def _public_key(public_key: bytes) -> str:
     oid = der.oid_text(der.items(der.content_of(algorithm))[0])
     try:
         if oid == _EC:
-            load_public_key(public_key)  # a point that is not on its curve is no key
+            load_public_key(public_key)  # a point that is off its curve is no key
         text = public_key_text(public_key, 16)
     except (ValueError, LookupError):
         text = None
-    return (f"        Subject Public Key Info:\n            Public Key Algorithm: {object_text(oid)}\n"
+    return ("        Subject Public Key Info:\n"
+            f"            Public Key Algorithm: {object_text(oid)}\n"
             f"{text or '            Unable to load Public Key' + chr(10)}")
 
 
@@ -139,7 +146,7 @@ def _algorithm(item: bytes) -> str:
 
 
 def _parameters(item: bytes) -> str:
-    """What follows the name: the end of its line, and for RSASSA-PSS a line for each parameter."""
+    """The text after the name: the end of the line, and of RSASSA-PSS a line for each parameter."""
     kind, *parameters = der.items(der.content_of(item))
     if der.oid_text(kind) != _RSA_PSS or not parameters:
         return "\n"
@@ -152,7 +159,8 @@ def _parameters(item: bytes) -> str:
 
 def _pss_lines(parameters: bytes) -> tuple[str, ...]:
     """RSASSA-PSS-params (RFC 4055 §3.1)."""
-    fields = {der.tag_of(one): der.content_of(one) for one in der.items(der.content_of(parameters))}
+    items = der.items(der.content_of(parameters))
+    fields = {der.tag_of(item): der.content_of(item) for item in items}
 
     def first_oid(algorithm: bytes) -> str:
         return object_text(der.oid_text(der.items(der.content_of(algorithm))[0]))
@@ -167,11 +175,14 @@ def _pss_lines(parameters: bytes) -> tuple[str, ...]:
 
 
 def _digits(fields: Mapping[int, bytes], tag: int, default: str) -> str:
-    return hexadecimal(int.from_bytes(der.content_of(fields[tag]), "big")) if tag in fields else default
+    if tag not in fields:
+        return default
+    return hexadecimal(int.from_bytes(der.content_of(fields[tag]), "big"))
 
 
 def _signature(algorithm: bytes, signature: bytes) -> str:
-    return (f"    Signature Algorithm: {_algorithm(algorithm)}\n    Signature Value:{_parameters(algorithm)}"
+    return (f"    Signature Algorithm: {_algorithm(algorithm)}\n"
+            f"    Signature Value:{_parameters(algorithm)}"
             f"{_octets(der.content_of(signature)[1:], 8)}")
 
 
@@ -186,16 +197,21 @@ def _octets(octets: bytes, indent: int) -> str:
 
 def _attribute(oid: str, values: Sequence[bytes]) -> str:
     name = object_text(oid)
-    lines = [raw_text(der.content_of(value)) if der.tag_of(value) in _ATTRIBUTE_STRINGS else "unable to print attribute"
-             for value in values]
+    lines = [raw_text(der.content_of(value)) if der.tag_of(value) in _ATTRIBUTE_STRINGS
+             else "unable to print attribute" for value in values]
     return f"            {name:<25}" + "".join(f":{line}\n" for line in lines)
 
 
 def _requested_extensions(attributes: Sequence[tuple[str, Sequence[bytes]]], unknown: str) -> str:
-    """The title stands even where no extension is asked for, but not above what is no list of extensions."""
-    values = next((values for oid, values in attributes if oid in _EXTENSIONS and values), (der.sequence(),))
+    """The extensions that a request asks for, under their title.
+
+    The title stands above an empty list too, but not above a value that is no list of extensions.
+    """
+    values = next((values for oid, values in attributes if oid in _EXTENSIONS and values),
+                  (der.sequence(),))
     try:
         extensions = [der.read_extension(item) for item in der.items(der.content_of(values[0]))]
     except InputError:
         return ""
-    return "            Requested Extensions:\n" + extensions_text(extensions, indent=16, unknown=unknown)
+    text = extensions_text(extensions, indent=16, unknown=unknown)
+    return "            Requested Extensions:\n" + text

@@ -1,19 +1,20 @@
-"""Extensions as openssl prints them (`-text`, `-ext`): one table says what shows the DER of each kind.
+"""Extensions as openssl prints them (`-text`, `-ext`), by a table of functions.
 
-An extension that no row knows, or that its row cannot read, is shown by its octets, and hides none of the others.
+An extension that has no row, or that its row cannot read, is shown by its octets. The others are
+not affected.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ...errors import InputError
+from .general_name import general_name_text, printed_general_name
+from .name import flagged_name_text, name_flags
+from .value import address_text, content, integer_text, object_text, printable, raw_text, time_text
 from .. import der
 from ..der import Extension
 from ..extensions.identifiers import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
 from ..names import load_name
-from .general_name import general_name_text, printed_general_name
-from .name import flagged_name_text, name_flags
-from .value import address_text, content, integer_text, object_text, printable, raw_text, time_text
+from ...errors import InputError
 
 Show = Callable[[bytes, int], str]
 
@@ -25,27 +26,34 @@ UNKNOWN = ("default", "error", "dump")
 
 def extensions_text(extensions: Iterable[Extension], *, title: str = "", indent: int = 0,
                     unknown: str = "default") -> str:
-    """Extensions, each with name, criticality and value, *indent* spaces in, under *title* (X509V3_extensions_print).
+    """Extensions with name, criticality and value, under *title* (X509V3_extensions_print).
 
-    *unknown* says how one that cannot be read is shown: default (its octets as characters), error or dump (`-certopt
-    ext_error`, `ext_dump`). Without any extension the text is empty.
+    *indent* counts spaces. *unknown* says how an extension is shown that no row can read: default
+    (its octets as characters), error or dump (`-certopt ext_error`, `ext_dump`). Without extensions
+    the text is empty.
     """
-    shown = [extension_text(one, indent + 4 * bool(title), unknown) for one in extensions]
+    inner = indent + 4 * bool(title)
+    shown = [extension_text(extension, inner, unknown) for extension in extensions]
     return (f"{' ' * indent}{title}:\n" if title and shown else "") + "".join(shown)
 
 
 def extension_text(extension: Extension, indent: int = 0, unknown: str = "default") -> str:
     """One extension: a line with its name and `critical`, then its value."""
-    return (f"{' ' * indent}{object_text(extension.oid)}: {'critical' if extension.critical else ''}\n"
+    critical = "critical" if extension.critical else ""
+    return (f"{' ' * indent}{object_text(extension.oid)}: {critical}\n"
             f"{value_text(extension, indent + 4, unknown)}\n")
 
 
 def value_text(extension: Extension, indent: int, unknown: str = "default") -> str:
-    """The value of one extension, *indent* spaces in, without the last line end (X509V3_EXT_print)."""
+    """The value of one extension, without the last line end (X509V3_EXT_print).
+
+    *indent* counts spaces. *unknown* is that of `extensions_text`.
+    """
     if extension.oid in _KINDS:
         try:
             return _KINDS[extension.oid](extension.value, indent)
-        except (ValueError, LookupError):  # InputError is a ValueError; a part that is not there is a LookupError
+        # An InputError is a ValueError; an absent part is a LookupError.
+        except (ValueError, LookupError):
             pass
     if unknown == "error":
         return " " * indent + ("<Parse Error>" if extension.oid in _KINDS else "<Not Supported>")
@@ -60,8 +68,9 @@ def dump(octets: bytes, indent: int) -> str:
     lines = []
     for at in range(0, len(octets), width):
         row = octets[at:at + width]
-        digits = "".join(f"{one:02x}{'-' if place == 7 else ' '}" for place, one in enumerate(row))
-        characters = "".join(chr(one) if 32 <= one <= 126 else "." for one in row)
+        digits = "".join(f"{octet:02x}{'-' if column == 7 else ' '}"
+                         for column, octet in enumerate(row))
+        characters = "".join(chr(octet) if 32 <= octet <= 126 else "." for octet in row)
         lines.append(f"{' ' * indent}{at:04x} - {digits:<{3 * width}}  {characters}\n")
     return "".join(lines)
 
@@ -75,7 +84,10 @@ def _identifier(octets: bytes) -> str:
 
 
 def _listed(texts: Callable[[bytes], Sequence[str]], *, joint: str = ", ", empty: str = "") -> Show:
-    """A row of several values, or *empty*. What has a zero octet in it is shown by its octets alone."""
+    """A row with several values, or *empty*.
+
+    A value with a zero octet is shown by its octets alone.
+    """
     def shown(value: bytes, indent: int) -> str:
         text = (joint + " " * indent if joint == "\n" else joint).join(texts(value)) or empty
         return " " * indent + (text if text and "\0" not in text else printable(value))
@@ -90,7 +102,8 @@ def _plain(text: Callable[[bytes], str]) -> Show:
     return lambda value, indent: " " * indent + text(value)
 
 
-def _bit_names(names: Sequence[tuple[str, str]], tag: int = der.BIT_STRING) -> Callable[[bytes], list[str]]:
+def _bit_names(names: Sequence[tuple[str, str]],
+               tag: int = der.BIT_STRING) -> Callable[[bytes], list[str]]:
     def texts(value: bytes) -> list[str]:
         bits = content(value, tag)[1:]
         return [long for number, (_, long) in enumerate(names)
@@ -104,8 +117,9 @@ def _general_names(value: bytes) -> list[str]:
 
 def _basic_constraints(value: bytes) -> list[str]:
     items = list(_inside(value))
-    is_ca = bool(items) and der.tag_of(items[0]) == der.BOOLEAN and any(der.content_of(items.pop(0)))
-    return [f"CA:{str(is_ca).upper()}", *(f"pathlen:{integer_text(one)}" for one in items)]
+    is_ca = bool(items) and der.tag_of(items[0]) == der.BOOLEAN \
+        and any(der.content_of(items.pop(0)))
+    return [f"CA:{str(is_ca).upper()}", *(f"pathlen:{integer_text(item)}" for item in items)]
 
 
 def _authority_key_identifier(value: bytes) -> list[str]:
@@ -114,8 +128,9 @@ def _authority_key_identifier(value: bytes) -> list[str]:
         raise InputError("no part of an authority key identifier")
     texts = []
     if 0x80 in fields:
-        # Alone, the identifier needs no word before it.
-        texts.append(("keyid:" if len(fields) > 1 else "") + _identifier(der.content_of(fields[0x80])))
+        # OpenSSL prints no `keyid:` before an identifier that stands alone.
+        texts.append(("keyid:" if len(fields) > 1 else "")
+                     + _identifier(der.content_of(fields[0x80])))
     if 0xA1 in fields:
         texts += [general_name_text(item) for item in _inside(fields[0xA1], 0xA1)]
     if 0x82 in fields:
@@ -130,7 +145,8 @@ def _magnitude(octets: bytes) -> bytes:
 
 def _information_access(value: bytes) -> list[str]:
     pairs = (_inside(item) for item in _inside(value))
-    return [f"{object_text(der.oid_text(method))} - {general_name_text(name)}" for method, name in pairs]
+    return [f"{object_text(der.oid_text(method))} - {general_name_text(name)}"
+            for method, name in pairs]
 
 
 def _policies(value: bytes, indent: int) -> str:
@@ -145,8 +161,8 @@ def _policies(value: bytes, indent: int) -> str:
 
 
 def qualifiers_text(qualifiers: Iterable[bytes], indent: int) -> str:
-    """The qualifiers of a certificate policy (DER, RFC 5280 §4.2.1.4), one below the other."""
-    return "\n".join(_qualifier(one, indent) for one in qualifiers)
+    """The qualifiers of a certificate policy (DER, RFC 5280 §4.2.1.4), each on its own lines."""
+    return "\n".join(_qualifier(qualifier, indent) for qualifier in qualifiers)
 
 
 def _qualifier(item: bytes, indent: int) -> str:
@@ -164,7 +180,7 @@ def _notice(items: Sequence[bytes], indent: int) -> list[str]:
     for item in items:
         if der.tag_of(item) == der.SEQUENCE:
             organization, numbers = _inside(item)
-            texts = [integer_text(one) for one in _inside(numbers)]
+            texts = [integer_text(number) for number in _inside(numbers)]
             lines += [f"{' ' * indent}Organization: {raw_text(der.content_of(organization))}",
                       f"{' ' * indent}Number{'s' if len(texts) > 1 else ''}: {', '.join(texts)}"]
         else:
@@ -196,11 +212,13 @@ def _point_name(item: bytes, indent: int) -> str:
     if der.tag_of(name) == 0xA0:
         return f"{' ' * indent}Full Name:\n{_name_lines(name, indent)}"
     relative = load_name(der.sequence(der.tlv(der.SET, content(name, 0xA1))))
-    return f"{' ' * indent}Relative Name:\n{' ' * (indent + 2)}{flagged_name_text(relative, name_flags())}\n"
+    text = flagged_name_text(relative, name_flags())
+    return f"{' ' * indent}Relative Name:\n{' ' * (indent + 2)}{text}\n"
 
 
 def _name_lines(item: bytes, indent: int) -> str:
-    return "\n".join(" " * (indent + 2) + printed_general_name(one) for one in der.items(der.content_of(item)))
+    return "\n".join(" " * (indent + 2) + printed_general_name(item)
+                     for item in der.items(der.content_of(item)))
 
 
 def _reasons(title: str, item: bytes, indent: int) -> str:
@@ -228,7 +246,8 @@ def _name_constraints(value: bytes, indent: int) -> str:
     for item in _inside(value):
         title = {0xA0: "Permitted", 0xA1: "Excluded"}[der.tag_of(item)]
         trees = [_constraint(_inside(tree)[0]) for tree in der.items(der.content_of(item))]
-        texts.append(f"{' ' * indent}{title}:\n" + "\n".join(" " * (indent + 2) + tree for tree in trees))
+        lines = "\n".join(" " * (indent + 2) + tree for tree in trees)
+        texts.append(f"{' ' * indent}{title}:\n{lines}")
     return "\n".join(texts)
 
 
@@ -237,18 +256,21 @@ def _constraint(item: bytes) -> str:
     if der.tag_of(item) != _IP:
         return printed_general_name(item)
     if len(octets) in (8, 32):
-        return f"IP:{address_text(octets[:len(octets) // 2])}/{address_text(octets[len(octets) // 2:])}"
+        half = len(octets) // 2
+        return f"IP:{address_text(octets[:half])}/{address_text(octets[half:])}"
     return f"IP:{address_text(octets)}/{address_text(b'')}"
 
 
 def _policy_constraints(value: bytes) -> list[str]:
     titles = {0x80: "Require Explicit Policy", 0x81: "Inhibit Policy Mapping"}
-    return [f"{titles[der.tag_of(item)]}:{integer_text(item, der.tag_of(item))}" for item in _inside(value)]
+    return [f"{titles[der.tag_of(item)]}:{integer_text(item, der.tag_of(item))}"
+            for item in _inside(value)]
 
 
 def _policy_mappings(value: bytes) -> list[str]:
     pairs = (_inside(item) for item in _inside(value))
-    return [f"{object_text(der.oid_text(issuer))}:{object_text(der.oid_text(subject))}" for issuer, subject in pairs]
+    return [f"{object_text(der.oid_text(issuer))}:{object_text(der.oid_text(subject))}"
+            for issuer, subject in pairs]
 
 
 def _tls_features(value: bytes) -> list[str]:
@@ -258,42 +280,53 @@ def _tls_features(value: bytes) -> list[str]:
 
 def _proxy_information(value: bytes, indent: int) -> str:
     *length, policy = _inside(value)
-    language, *octets = _inside(policy)
+    language, *policies = _inside(policy)
     limit = f"{int(integer_text(length[0])):02X}" if length else "infinite"
     text = f"{' ' * indent}Path Length Constraint: {limit}\n" \
            f"{' ' * indent}Policy Language: {object_text(der.oid_text(language))}"
-    return text + "".join(f"\n{' ' * indent}Policy Text: {raw_text(content(one, der.OCTET_STRING))}" for one in octets)
+    texts = (raw_text(content(item, der.OCTET_STRING)) for item in policies)
+    return text + "".join(f"\n{' ' * indent}Policy Text: {policy_text}" for policy_text in texts)
 
 
 def _usage_period(value: bytes) -> list[str]:
     titles = {0x80: "Not Before", 0x81: "Not After"}
-    return [f"{titles[der.tag_of(item)]}: {time_text(der.tlv(der.GENERALIZED_TIME, der.content_of(item)))}"
+    return [f"{titles[der.tag_of(item)]}: "
+            f"{time_text(der.tlv(der.GENERALIZED_TIME, der.content_of(item)))}"
             for item in _inside(value)]
 
 
 def _reason(value: bytes) -> str:
-    """CRLReason (RFC 5280 §5.3.1) numbers reasons as distribution points do, but for 0, and for 8 put in between."""
+    """A CRLReason (RFC 5280 §5.3.1).
+
+    Its numbers are those of distribution points, but for 0, and for 8, which is inserted.
+    """
     names = [long for _, long in REASONS]
     text = integer_text(value, der.ENUMERATED)
-    return dict(enumerate(("Unspecified", *names[1:7], text, "Remove From CRL", *names[7:]))).get(int(text), text)
+    reasons = ("Unspecified", *names[1:7], text, "Remove From CRL", *names[7:])
+    return dict(enumerate(reasons)).get(int(text), text)
 
 
 _ia5 = _plain(lambda value: raw_text(content(value, der.IA5)))
 
-# OID → what shows the extension's DER, so many spaces in; the order is OpenSSL's standard_exts.
+# OID → the function that shows the extension's DER, given the indent; the order is that of
+# OpenSSL's standard_exts.
 _KINDS: dict[str, Show] = {
     "2.16.840.1.113730.1.1": _listed(_bit_names(NETSCAPE_TYPES)),
     **{f"2.16.840.1.113730.1.{number}": _ia5 for number in (2, 3, 4, 7, 8, 12, 13)},
     "2.5.29.14": _plain(lambda value: _identifier(content(value, der.OCTET_STRING))),
     "2.5.29.15": _listed(_bit_names(KEY_USAGES)),
-    "2.5.29.17": _listed(_general_names, empty=_EMPTY), "2.5.29.18": _listed(_general_names, empty=_EMPTY),
-    "2.5.29.19": _listed(_basic_constraints), "2.5.29.20": _plain(integer_text),
+    "2.5.29.17": _listed(_general_names, empty=_EMPTY),
+    "2.5.29.18": _listed(_general_names, empty=_EMPTY),
+    "2.5.29.19": _listed(_basic_constraints),
+    "2.5.29.20": _plain(integer_text),
     "2.5.29.32": _policies,
     "2.5.29.35": _listed(_authority_key_identifier, joint="\n"),
-    "2.5.29.31": _distribution_points, "2.5.29.46": _distribution_points,
-    "2.5.29.37": _listed(lambda value: [object_text(der.oid_text(one)) for one in _inside(value)]),
-    "1.3.6.1.5.5.7.1.1": _lined(_information_access), "1.3.6.1.5.5.7.1.11": _lined(_information_access),
-    "1.3.6.1.5.5.7.48.1.5": lambda value, indent: "",
+    "2.5.29.31": _distribution_points,
+    "2.5.29.46": _distribution_points,
+    "2.5.29.37": _listed(lambda value: [object_text(der.oid_text(use)) for use in _inside(value)]),
+    "1.3.6.1.5.5.7.1.1": _lined(_information_access),
+    "1.3.6.1.5.5.7.1.11": _lined(_information_access),
+    "1.3.6.1.5.5.7.48.1.5": lambda _value, _indent: "",
     "2.5.29.36": _listed(_policy_constraints),
     "1.3.6.1.5.5.7.1.14": _proxy_information,
     "2.5.29.30": _name_constraints,
@@ -302,7 +335,8 @@ _KINDS: dict[str, Show] = {
     "2.5.29.28": _issuing_distribution_point,
     "1.3.6.1.5.5.7.1.24": _listed(_tls_features),
     "2.5.29.16": _listed(_usage_period),
-    "2.5.29.21": _plain(_reason), "2.5.29.24": _plain(time_text),
-    "1.3.6.1.4.1.11129.2.4.3": _plain(lambda value: "NULL"),
+    "2.5.29.21": _plain(_reason),
+    "2.5.29.24": _plain(time_text),
+    "1.3.6.1.4.1.11129.2.4.3": _plain(lambda _value: "NULL"),
     "1.2.643.100.111": _plain(lambda value: raw_text(content(value, der.UTF8))),
 }

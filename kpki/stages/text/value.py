@@ -1,32 +1,33 @@
-"""The small values that openssl prints everywhere: octets, objects, addresses, numbers and times."""
+"""The small values that openssl prints: octets, objects, addresses, numbers and times."""
 from __future__ import annotations
 
+from .. import der, objects
 from ...errors import InputError
 from ...pem.times import read_time
-from .. import der, objects
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _LARGEST_DECIMAL = 128  # bits
 
 
 def printable(octets: bytes) -> str:
-    """Octets as text, a dot for each that is no printable ASCII or line end (ASN1_STRING_print)."""
-    return "".join(chr(one) if 32 <= one <= 126 or one in b"\r\n" else "." for one in octets)
+    """Octets as text (ASN1_STRING_print): printable ASCII and line ends, a dot for any other."""
+    return "".join(chr(octet) if 32 <= octet <= 126 or octet in b"\r\n" else "."
+                   for octet in octets)
 
 
 def raw_text(octets: bytes) -> str:
-    """Octets as they are; what is no UTF-8 stands as surrogate escapes."""
+    """Octets as UTF-8 text; octets that are not UTF-8 become surrogate escapes."""
     return octets.decode("utf-8", "surrogateescape")
 
 
 def object_text(oid: str) -> str:
-    """The long name of an object, its digits where it has none (i2a_ASN1_OBJECT)."""
+    """The long name of an object, or its digits if it has no name (i2a_ASN1_OBJECT)."""
     known = objects.by_oid().get(oid)
     return known.long_name if known else oid
 
 
 def address_text(octets: bytes) -> str:
-    """4 or 16 octets as an IP address, IPv6 with every group; another length is named."""
+    """4 or 16 octets as an IP address, with every group of IPv6; another length as a note."""
     if len(octets) == 4:
         return ".".join(map(str, octets))
     if len(octets) == 16:
@@ -35,17 +36,17 @@ def address_text(octets: bytes) -> str:
 
 
 def content(item: bytes, tag: int) -> bytes:
-    """The content octets of an item that must have that *tag*; else InputError."""
+    """The content octets of *item*. Raises InputError if the item does not have the tag *tag*."""
     if not item or der.tag_of(item) != tag:
-        raise InputError("not the type that belongs here")
+        raise InputError(f"an item of type {tag:#04x} is missing")
     return der.content_of(item)
 
 
 def integer_text(item: bytes, tag: int = der.INTEGER) -> str:
-    """An INTEGER (or what is tagged *tag*): decimal, from 128 bits on hexadecimal (i2s_ASN1_INTEGER)."""
+    """An INTEGER as text: decimal, from 128 bits on hexadecimal (i2s_ASN1_INTEGER)."""
     octets = content(item, tag)
     if not octets:
-        raise InputError("an integer without octets")
+        raise InputError("an integer has no octets")
     number = int.from_bytes(octets, "big", signed=True)
     if number.bit_length() < _LARGEST_DECIMAL:
         return str(number)
@@ -59,7 +60,10 @@ def hexadecimal(number: int) -> str:
 
 
 def time_text(item: bytes, *, iso: bool = False) -> str:
-    """A UTCTime or GeneralizedTime (DER) as `Jan  2 03:04:05 2026 GMT`, or by ISO 8601 (ASN1_TIME_print_ex)."""
+    """A UTCTime or GeneralizedTime (DER) as `Jan  2 03:04:05 2026 GMT` (ASN1_TIME_print_ex).
+
+    With *iso* the form is that of ISO 8601.
+    """
     try:
         moment, digits = read_time(der.tag_of(item), der.content_of(item))
     except ValueError:
@@ -67,4 +71,5 @@ def time_text(item: bytes, *, iso: bool = False) -> str:
     fraction = raw_text(digits)
     if iso:
         return f"{moment.year:04}-{moment:%m-%d %H:%M:%S}{fraction}Z"
-    return f"{_MONTHS[moment.month - 1]} {moment.day:2} {moment:%H:%M:%S}{fraction} {moment.year} GMT"
+    month = _MONTHS[moment.month - 1]
+    return f"{month} {moment.day:2} {moment:%H:%M:%S}{fraction} {moment.year} GMT"
