@@ -1,1 +1,1 @@
-"""Whether a certificate holds, as `openssl verify` says it: the path, the checks in OpenSSL's order, the words."""
+"""Whether a certificate is valid, as `openssl verify` answers: path, checks, words."""

@@ -1,6 +1,7 @@
-"""The form in which OpenSSL compares names, and the hash of it by which it finds a CA's file.
+"""The form in which OpenSSL compares names, and the hash that names a CA's file in a `-CApath`.
 
-Two names are equal when they differ only in letter case, string type and blanks (RFC 5280 §7.1, X509_NAME_cmp).
+Two names are equal if they differ only in letter case, string type and blanks (RFC 5280 §7.1,
+X509_NAME_cmp).
 """
 from __future__ import annotations
 
@@ -15,13 +16,19 @@ _SPACES = b" \t\n\v\f\r"
 
 
 def canonical_name(name: bytes) -> bytes:
-    """The RDNs of a Name (DER) in canonical form, one after the other; InputError where it is no Name."""
-    return b"".join(der.set_of(der.sequence(der.oid(one.oid), _canonical_value(one)) for one in rdn)
-                    for rdn in load_name(name).rdns)
+    """The RDNs of a Name (DER) in canonical form, joined.
+
+    Raises InputError if *name* is not a Name.
+    """
+    return b"".join(der.set_of(der.sequence(der.oid(attribute.oid), _canonical_value(attribute))
+                               for attribute in rdn) for rdn in load_name(name).rdns)
 
 
 def name_hash(name: bytes) -> str:
-    """Eight hexadecimal digits of a Name (DER): what `x509 -hash` prints and a `-CApath` file is called."""
+    """Eight hexadecimal digits of a Name (DER), as `x509 -hash` prints them.
+
+    A file in a `-CApath` has these digits as its name.
+    """
     return hashlib.sha1(canonical_name(name), usedforsecurity=False).digest()[3::-1].hex()
 
 

@@ -1,8 +1,8 @@
-"""Whether a certificate is somebody's: host name, IP address and e-mail address, by OpenSSL's own rules.
+"""Whether a certificate is valid for a host name, IP address or e-mail address, as in OpenSSL.
 
-`verify -verify_hostname -verify_ip -verify_email` and `x509 -checkhost -checkip -checkemail` ask these three functions
-(X509_check_host(3) and its sisters, with no flags). The subject counts only where the subjectAltName has no entry of
-the kind; an IP address is never looked for in the subject.
+`verify -verify_hostname -verify_ip -verify_email` and `x509 -checkhost -checkip -checkemail` use
+these three functions (X509_check_host(3) and the like, without flags). The subject counts only if
+the subjectAltName has no entry of the kind. An IP address in the subject never counts.
 """
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ...errors import InputError
 from .. import der
 from ..names import load_name
+from ...errors import InputError
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     Equal = Callable[[bytes, bytes], bool]
 
-_SUBJECT_ALTERNATIVE_NAME, _COMMON_NAME, _EMAIL_ADDRESS = "2.5.29.17", "2.5.4.3", "1.2.840.113549.1.9.1"
+_SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
+_COMMON_NAME, _EMAIL_ADDRESS = "2.5.4.3", "1.2.840.113549.1.9.1"
 _SMTP_UTF8_MAILBOX = "1.3.6.1.5.5.7.8.9"
 _OTHER, _EMAIL, _DNS, _IP = 0xA0, 0x81, 0x82, 0x87
 _GENERAL_NAME_TAGS = {_OTHER, _EMAIL, _DNS, 0xA3, 0xA4, 0xA5, 0x86, _IP, 0x88}
 
 _LABEL = rb"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-# One star, at the start or the end of the first label, which is no IDNA label; two labels or more behind it.
-_STAR = re.compile(rb"(?:(?!xn--)(?P<head>%b))?\*(?P<tail>(?(head)|(?:[a-z0-9-]*[a-z0-9])?)(?:\.%b){2,})"
-                   % (_LABEL, _LABEL), re.IGNORECASE)
+# One star at the start or the end of the first label, which is no IDNA label. At least two labels
+# must follow.
+_STAR = re.compile(
+    rb"(?:(?!xn--)(?P<head>%b))?\*(?P<tail>(?(head)|(?:[a-z0-9-]*[a-z0-9])?)(?:\.%b){2,})"
+    % (_LABEL, _LABEL), re.IGNORECASE)
 
 
 def matches_host(certificate: Certificate, host: str) -> bool:
-    """Whether the certificate is for *host* (`-verify_hostname`, `-checkhost`); `.example.com` is any host below it.
+    """Whether the certificate is valid for *host* (`-verify_hostname`, `-checkhost`).
 
-    DNS entries count, with one `*` in the first label (RFC 6125 §6.4.3 as OpenSSL reads it); without any, each common
-    name of the subject.
+    A *host* `.example.com` stands for any host below it. DNS entries count, with one `*` in the
+    first label (RFC 6125 §6.4.3 as OpenSSL reads it). Without DNS entries the subject's common
+    names count.
     """
     wanted = host.encode("utf-8", "surrogateescape")
     return b"\0" not in wanted and _matches(certificate, _DNS, _COMMON_NAME, wanted, _same_host)
@@ -48,35 +52,47 @@ def matches_ip(certificate: Certificate, octets: bytes) -> bool:
 
 
 def matches_email(certificate: Certificate, text: str) -> bool:
-    """Whether the certificate is for the address *text* (`-verify_email`, `-checkemail`), its domain in any case.
+    """Whether the certificate is valid for an e-mail address (`-verify_email`, `-checkemail`).
 
-    E-mail entries count, internationalised ones included (RFC 8398); without any, each emailAddress of the subject.
+    The case of the domain does not matter. E-mail entries count, internationalised ones included
+    (RFC 8398). Without such entries the subject's emailAddress attributes count.
     """
     wanted = text.encode("utf-8", "surrogateescape")
-    return b"\0" not in wanted and _matches(certificate, _EMAIL, _EMAIL_ADDRESS, wanted, _same_email)
+    return b"\0" not in wanted and _matches(certificate, _EMAIL, _EMAIL_ADDRESS, wanted,
+                                            _same_email)
 
 
 def read_general_names(value: bytes) -> tuple[bytes, ...]:
-    """Each GeneralName of a GeneralNames (DER) in DER; InputError where one is of no known kind (RFC 5280 §4.2.1.6)."""
+    """Each GeneralName of GeneralNames (DER), in DER (RFC 5280 §4.2.1.6).
+
+    Raises InputError if one is of an unknown kind.
+    """
     names = der.items(der.content_of(value))
-    if der.tag_of(value) != der.SEQUENCE or any(der.tag_of(name) not in _GENERAL_NAME_TAGS for name in names):
+    if der.tag_of(value) != der.SEQUENCE \
+            or any(der.tag_of(name) not in _GENERAL_NAME_TAGS for name in names):
         raise InputError("not a GeneralNames")
     return names
 
 
-def _matches(certificate: Certificate, tag: int, fallback: str | None, wanted: bytes, same: Equal) -> bool:
+def _matches(certificate: Certificate, tag: int, fallback: str | None, wanted: bytes,
+             same: Equal) -> bool:
     data = certificate.public_bytes(Encoding.DER)
     entries = list(_alternatives(data, tag))
     if not entries and fallback is not None:
         subject = load_name(der.whole(der.certificate_fields(data).subject))
-        entries = [one.text.encode("utf-8", "replace") for one in subject.attributes(fallback)]
+        entries = [attribute.text.encode("utf-8", "replace")
+                   for attribute in subject.attributes(fallback)]
     return any(entry and same(entry, wanted) for entry in entries)
 
 
 def _alternatives(data: bytes, tag: int) -> Iterator[bytes]:
-    """The subjectAltName's entries of one kind; none where it is broken or there twice, as X509_get_ext_d2i has it."""
+    """The entries of one kind in the subjectAltName.
+
+    There are no entries if the extension is broken or occurs twice, as in X509_get_ext_d2i.
+    """
     try:
-        values = [one.value for one in der.certificate_extensions(data) if one.oid == _SUBJECT_ALTERNATIVE_NAME]
+        values = [extension.value for extension in der.certificate_extensions(data)
+                  if extension.oid == _SUBJECT_ALTERNATIVE_NAME]
         names = read_general_names(values[0]) if len(values) == 1 else ()
     except InputError:
         return
@@ -88,7 +104,7 @@ def _alternatives(data: bytes, tag: int) -> Iterator[bytes]:
 
 
 def _mailbox(name: bytes) -> Iterator[bytes]:
-    """The address of an SmtpUTF8Mailbox, the one otherName that is an e-mail address."""
+    """The address of an SmtpUTF8Mailbox, the only otherName that is an e-mail address."""
     try:
         kind, value = der.items(der.content_of(name))
         address = der.content_of(value)
@@ -108,16 +124,18 @@ def _same_host(entry: bytes, host: bytes) -> bool:
         return entry.lower() == host.lower()
     head, tail = (star["head"] or b"").lower(), star["tail"].lower()
     middle = host[len(head):len(host) - len(tail)]
-    if len(host) < len(head) + len(tail) or not host.lower().startswith(head) or not host.lower().endswith(tail):
+    if len(host) < len(head) + len(tail) \
+            or not host.lower().startswith(head) or not host.lower().endswith(tail):
         return False
     whole_label = not head and tail.startswith(b".")
     if not whole_label and host.lower().startswith(b"xn--"):
         return False
-    return middle == b"*" or re.fullmatch(rb"[A-Za-z0-9-]" + (b"+" if whole_label else b"*"), middle) is not None
+    characters = rb"[A-Za-z0-9-]+" if whole_label else rb"[A-Za-z0-9-]*"
+    return middle == b"*" or re.fullmatch(characters, middle) is not None
 
 
 def _same_email(entry: bytes, address: bytes) -> bool:
-    """The part before the last `@` octet for octet, the rest in any case."""
+    """The part before the last `@` must be the same, the rest in any letter case."""
     at = max(entry.rfind(b"@"), address.rfind(b"@"), 0) or len(entry)
-    return (len(entry) == len(address) and entry[:at] == address[:at] and entry[at:].lower() == address[at:].lower()
-            and b"\0" not in entry[at:])
+    return (len(entry) == len(address) and entry[:at] == address[:at]
+            and entry[at:].lower() == address[at:].lower() and b"\0" not in entry[at:])

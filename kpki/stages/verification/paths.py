@@ -1,4 +1,4 @@
-"""The path from a certificate to a root that vouches for it, built as OpenSSL 3.0 looks for it (build_chain)."""
+"""The path from a certificate to a trusted root, as OpenSSL 3.0 builds it (build_chain)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -11,20 +11,25 @@ from .verdicts import Fault
 
 @dataclass
 class Path:
-    """Certificates from the leaf up, the last *trusted* of them from the roots; *fault*: why there is no more."""
+    """A path from a certificate towards a root."""
 
     chain: list[Facts]
+    """The certificates from the leaf up."""
     trusted: int = 0
+    """How many certificates at the end of *chain* are roots."""
     fault: Fault | None = None
+    """Why the path is not complete, None if it is complete."""
 
 
-def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], *, partial_chain: bool, depth: int,
-               is_valid: Callable[[Facts], bool], trust: Callable[[Facts], int]) -> Path:
-    """The path that openssl takes, or how far it gets.
+def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], *,
+               partial_chain: bool, depth: int, is_valid: Callable[[Facts], bool],
+               trust: Callable[[Facts], int]) -> Path:
+    """The path that openssl finds, or the part that openssl finds.
 
-    At each step a root that fits wins over an untrusted certificate, one that *is_valid* over one that is not, and then
-    the first over the later; no step is gone back on. *depth* bounds what stands between leaf and root. *trust*
-    says of a root whether it ends the path, or forbids it (see trust.py).
+    At each step a root wins over an untrusted certificate. Then a certificate that *is_valid* wins
+    over one that is not, and at last the first over the later. No step is undone. *depth* bounds
+    the certificates between leaf and root. *trust* says of a root whether it ends the path, or
+    forbids the path (see trust.py).
     """
     path, left = Path([leaf]), list(untrusted)
     while len(path.chain) <= depth + 1:
@@ -33,7 +38,7 @@ def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], 
         if root is not None and current.key_algorithm is None:
             return _ended(path, 1)
         if root is not None and current.self_signed:
-            # A look-alike of a root is no root: only the very same certificate will do.
+            # Only the same certificate is a root; another one with the same names is none.
             root = root if root.certificate == current.certificate else None
             path.trusted += root is not None
         elif root is not None:
@@ -47,11 +52,13 @@ def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], 
                 return path
             left = []
             continue
-        above = None if current.self_signed or path.trusted else _best(current, left, is_valid, path.chain)
-        if above is None:
+        issuer = None
+        if not (current.self_signed or path.trusted):
+            issuer = _best(current, left, is_valid, path.chain)
+        if issuer is None:
             break
-        left.remove(above)
-        path.chain.append(above)
+        left.remove(issuer)
+        path.chain.append(issuer)
     too_long = len(path.chain) > depth + 1
     same = next((root for root in roots if leaf.certificate == root.certificate), None)
     if partial_chain and not too_long and same is not None:
@@ -73,19 +80,19 @@ def _ended(path: Path, code: int) -> Path:
 
 def _best(subject: Facts, candidates: Sequence[Facts], is_valid: Callable[[Facts], bool],
           chain: Sequence[Facts] | None = None) -> Facts | None:
-    """The first candidate that may have issued *subject* and is valid, else the one that ended last.
+    """The first valid candidate that may have issued *subject*, else the one that ended last.
 
-    With *chain* a certificate that is in it already is passed over (but for a self-issued leaf's own copy).
+    A certificate of *chain* is not considered again, but for a self-issued leaf's own copy.
     """
     best = None
-    for one in candidates:
-        if not issues(one, subject):
+    for candidate in candidates:
+        if not issues(candidate, subject):
             continue
         if chain and not (subject.self_issued and len(chain) == 1) \
-                and any(one.certificate == there.certificate for there in chain):
+                and any(candidate.certificate == member.certificate for member in chain):
             continue
-        if is_valid(one):
-            return one
-        if best is None or one.not_after > best.not_after:
-            best = one
+        if is_valid(candidate):
+            return candidate
+        if best is None or candidate.not_after > best.not_after:
+            best = candidate
     return best

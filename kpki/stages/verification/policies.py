@@ -1,46 +1,48 @@
-"""Certificate policies along a path: RFC 5280 §6.1's tree of valid policies, with the answers of OpenSSL 3.0.
+"""Certificate policies along a path: RFC 5280 §6.1's tree of valid policies, as in OpenSSL 3.0.
 
-The tree is OpenSSL's (X509_policy_check), not the graph that later versions keep: of what is asked here both find the
-same. The trust anchor at the top has no say.
+The tree is OpenSSL 3.0's (X509_policy_check). Later versions keep a graph, with the same answers to
+these questions. The policies of the trust anchor do not count.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ...errors import InputError
-from .. import der
 from .facts import Facts
 from .verdicts import Policy, PolicyAnswer
+from .. import der
+from ...errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ANY_POLICY = "2.5.29.32.0"
-_POLICIES, _MAPPINGS, _CONSTRAINTS, _INHIBIT_ANY = "2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"
+_POLICIES, _MAPPINGS = "2.5.29.32", "2.5.29.33"
+_CONSTRAINTS, _INHIBIT_ANY = "2.5.29.36", "2.5.29.54"
 _REQUIRE_EXPLICIT, _INHIBIT_MAPPING = 0x80, 0x81
 _MOST_NODES = 1000      # OpenSSL's bound on a tree (CVE-2023-0464)
 
 
 class PolicyQuestion(NamedTuple):
-    """What is asked of the policies of a path: the initial values of RFC 5280 §6.1.1 (c), (e), (f) and (g)."""
+    """The question about a path's policies (RFC 5280 §6.1.1, the initial values c, e, f and g)."""
 
     wanted: tuple[str, ...] = ()
     """The OIDs of the acceptable policies (`-policy`)."""
     explicit: bool = False
-    """Some acceptable policy must hold for the whole path (`-explicit_policy`)."""
+    """Whether an acceptable policy must hold for the whole path (`-explicit_policy`)."""
     inhibit_any: bool = False
-    """anyPolicy stands for no policy (`-inhibit_any`)."""
+    """Whether anyPolicy stands for no policy (`-inhibit_any`)."""
     inhibit_map: bool = False
-    """No policy is mapped to another (`-inhibit_map`)."""
+    """Whether no policy may be mapped to another (`-inhibit_map`)."""
 
 
 @dataclass(eq=False)
 class _Stated:
-    """One policy of a certificate, and what its mappings say of it."""
+    """One policy of a certificate, and its mappings."""
 
     policy: Policy
     expected: list[str] = field(default_factory=list)
@@ -49,8 +51,11 @@ class _Stated:
 
 
 @dataclass(eq=False)
-class _Certificate:
-    """What one certificate says of policies; None: nothing. A number counts certificates below it."""
+class _Statement:
+    """What one certificate says about policies; None stands for nothing.
+
+    A number counts the certificates below, before the rule begins.
+    """
 
     policies: list[_Stated] | None = None
     any: _Stated | None = None
@@ -69,9 +74,9 @@ class _Node:
 
 @dataclass(eq=False)
 class _Level:
-    """One certificate's level of the tree."""
+    """The nodes of one certificate in the tree."""
 
-    said: _Certificate
+    said: _Statement
     inhibit_any: bool = False
     inhibit_map: bool = False
     nodes: list[_Node] = field(default_factory=list)
@@ -96,7 +101,8 @@ def check_policies(chain: Sequence[Facts], question: PolicyQuestion) -> PolicyAn
     said = [_read(facts) for facts in below]
     explicit, empty, broken = _explicit(below, said, question)
     if broken:
-        return PolicyAnswer((42, next(depth for depth, one in enumerate(said) if one.broken)))
+        depth = next(depth for depth, statement in enumerate(said) if statement.broken)
+        return PolicyAnswer((42, depth))
     levels = [] if empty else _tree(below, said, question)
     if levels is None:
         return PolicyAnswer((17, 0), explicit)
@@ -107,41 +113,48 @@ def check_policies(chain: Sequence[Facts], question: PolicyQuestion) -> PolicyAn
     return PolicyAnswer((43, 0) if explicit and not user else None, explicit, authority, user)
 
 
-def _explicit(below: Sequence[Facts], said: Sequence[_Certificate],
+def _explicit(below: Sequence[Facts], said: Sequence[_Statement],
               question: PolicyQuestion) -> tuple[bool, bool, bool]:
-    """Whether a policy is needed in the end, some certificate has none, and one says wrongly what it has.
+    """Whether the path needs a policy, whether a certificate has none, and whether one is broken.
 
-    From the anchor down no certificate is looked at once a policy is needed and there is none.
+    Reading starts at the anchor, and ends at the first certificate without a policy if one is
+    needed.
     """
     left, empty = 0 if question.explicit else len(below) + 1, False
-    for facts, one in zip(reversed(below), reversed(said)):
-        if one.broken:
+    for facts, statement in zip(reversed(below), reversed(said), strict=True):
+        if statement.broken:
             return False, empty, True
-        empty = empty or one.policies is None
+        empty = empty or statement.policies is None
         if left:
             left -= not facts.self_issued
-            left = left if one.skip_explicit is None else min(left, one.skip_explicit)
+            if statement.skip_explicit is not None:
+                left = min(left, statement.skip_explicit)
         if empty and not left:
             break
     return not left, empty, False
 
 
-def _tree(below: Sequence[Facts], said: Sequence[_Certificate],
+def _tree(below: Sequence[Facts], said: Sequence[_Statement],
           question: PolicyQuestion) -> list[_Level] | None:
-    """The levels of the tree from the anchor down, none where nothing is left of it; None: it grows too large."""
+    """The levels of the tree from the anchor down.
+
+    The list is empty if no node is left, and None if the tree has too many nodes.
+    """
     root = _Node(_Stated(Policy(ANY_POLICY, False, None)), None)
-    levels = [_Level(_Certificate(), any=root)]
+    levels = [_Level(_Statement(), any=root)]
     nodes = 1
-    skips = [0 if question.inhibit_any else len(below) + 1, 0 if question.inhibit_map else len(below) + 1]
+    skips = [0 if question.inhibit_any else len(below) + 1,
+             0 if question.inhibit_map else len(below) + 1]
     for depth in range(len(below) - 1, -1, -1):
-        facts, one = below[depth], said[depth]
-        level = _Level(one)
-        level.inhibit_any = one.any is None or not skips[0] and (not facts.self_issued or depth == 0)
+        facts, statement = below[depth], said[depth]
+        level = _Level(statement)
+        level.inhibit_any = statement.any is None \
+            or (not skips[0] and (not facts.self_issued or depth == 0))
         level.inhibit_map = not skips[1]
-        for place, own in enumerate((one.skip_any, one.skip_map)):
-            if skips[place]:
-                skips[place] -= not facts.self_issued
-                skips[place] = skips[place] if own is None else min(skips[place], own)
+        for rule, own in enumerate((statement.skip_any, statement.skip_map)):
+            if skips[rule]:
+                skips[rule] -= not facts.self_issued
+                skips[rule] = skips[rule] if own is None else min(skips[rule], own)
         levels.append(level)
     for number in range(1, len(levels)):
         above, level = levels[number - 1], levels[number]
@@ -155,7 +168,11 @@ def _tree(below: Sequence[Facts], said: Sequence[_Certificate],
 
 
 def _link(above: _Level, level: _Level) -> None:
-    """The nodes of a level: under those of the level above that expect them, else under its anyPolicy."""
+    """Add the nodes of a level.
+
+    A node hangs under the nodes of the level above that expect its policy, else under its
+    anyPolicy.
+    """
     for stated in level.said.policies or ():
         parents = [node for node in above.nodes if stated.policy.oid in _expected(above, node)]
         if not parents and above.any is not None:
@@ -169,9 +186,10 @@ def _link(above: _Level, level: _Level) -> None:
         if above.inhibit_map or not node.stated.mapped:
             missing = [] if node.children else [node.stated.policy.oid]
         else:
-            there = {child.stated.policy.oid for child in level.nodes if child.parent is node}
+            present = {child.stated.policy.oid for child in level.nodes if child.parent is node}
             expected = node.stated.expected
-            missing = [] if node.children == len(expected) else [oid for oid in expected if oid not in there]
+            missing = [] if node.children == len(expected) \
+                else [oid for oid in expected if oid not in present]
         for oid in missing:
             critical = node.stated.policy.critical
             level.add(_Stated(Policy(oid, critical, every.policy.qualifiers)), node)
@@ -187,7 +205,7 @@ def _expected(level: _Level, node: _Node) -> Sequence[str]:
 
 
 def _prune(levels: Sequence[_Level]) -> bool:
-    """Take away what has no child on the last level; whether anything is left."""
+    """Remove the nodes without a child on the last level; whether the tree has nodes left."""
     if levels[-1].inhibit_map:
         levels[-1].nodes = [node for node in levels[-1].nodes
                             if not (_is_mapped(node) and _orphaned(node))]
@@ -204,7 +222,7 @@ def _is_mapped(node: _Node) -> bool:
 
 
 def _orphaned(node: _Node) -> bool:
-    """Take a node from its parent's children; always true."""
+    """Remove a node from its parent's children; always true."""
     if node.parent is not None:
         node.parent.children -= 1
     return True
@@ -215,12 +233,12 @@ def _authority_set(levels: Sequence[_Level]) -> tuple[Policy, ...]:
 
 
 def _authority_nodes(levels: Sequence[_Level], *, with_any: bool) -> list[_Node]:
-    """The nodes under an anyPolicy; if the last level has anyPolicy, that stands for all of them."""
+    """The nodes under an anyPolicy; an anyPolicy on the last level stands for all nodes."""
     last = levels[-1]
     if last.any is not None and with_any:
         return [last.any]
     found: list[_Node] = []
-    for above, level in zip(levels, levels[1:]):
+    for above, level in pairwise(levels):
         if above.any is None:
             break
         for node in level.nodes:
@@ -236,7 +254,8 @@ def _user_set(levels: Sequence[_Level], authority: tuple[Policy, ...],
     if not wanted:
         return None
     every, found = levels[-1].any, []
-    nodes = {node.stated.policy.oid: node.stated.policy for node in _authority_nodes(levels, with_any=False)}
+    nodes = {node.stated.policy.oid: node.stated.policy
+             for node in _authority_nodes(levels, with_any=False)}
     for oid in wanted:
         if oid in nodes:
             found.append(nodes[oid])
@@ -246,43 +265,51 @@ def _user_set(levels: Sequence[_Level], authority: tuple[Policy, ...],
 
 
 def _insert(found: list[_Node], node: _Node, key: Callable[[_Node], str]) -> None:
-    """Add a node unless its like is there. OpenSSL sorts what it has before it looks, and so its order."""
-    found.sort(key=lambda one: _order(key(one)))
+    """Add a node, unless a node with the same key is present.
+
+    OpenSSL sorts its list before each search: the sort here gives the same order.
+    """
+    found.sort(key=lambda member: _order(key(member)))
     if key(node) not in map(key, found):
         found.append(node)
 
 
 def _order(oid: str) -> tuple[int, bytes]:
-    """OBJ_cmp: shorter OIDs come first."""
+    """The order of OBJ_cmp: shorter OIDs come first."""
     octets = der.content_of(der.oid(oid))
     return len(octets), octets
 
 
-def _read(facts: Facts) -> _Certificate:
-    """What a certificate says of policies; *broken* where an extension does not hold (OpenSSL's error 42)."""
+def _read(facts: Facts) -> _Statement:
+    """What a certificate says about policies.
+
+    The statement is broken if an extension does not decode (OpenSSL's error 42).
+    """
     try:
         return _read_extensions(facts)
     except (InputError, ValueError):
-        return _Certificate(broken=True)
+        return _Statement(broken=True)
 
 
-def _read_extensions(facts: Facts) -> _Certificate:
+def _read_extensions(facts: Facts) -> _Statement:
     found: dict[str, der.Extension] = {}
     for extension in der.certificate_extensions(facts.certificate.public_bytes(Encoding.DER)):
         if extension.oid in (_POLICIES, _MAPPINGS, _CONSTRAINTS, _INHIBIT_ANY):
             if extension.oid in found:
-                raise InputError("an extension comes twice")
+                raise InputError("an extension occurs twice")
             found[extension.oid] = extension
-    said = _Certificate()
+    said = _Statement()
     if _CONSTRAINTS in found:
-        parts = {der.tag_of(item): _number(der.content_of(item)) for item in _inside(found[_CONSTRAINTS].value)}
+        parts = {der.tag_of(item): _number(der.content_of(item))
+                 for item in _inside(found[_CONSTRAINTS].value)}
         if not parts or parts.keys() - {_REQUIRE_EXPLICIT, _INHIBIT_MAPPING}:
             raise InputError("not a PolicyConstraints")
-        said.skip_explicit, said.skip_map = parts.get(_REQUIRE_EXPLICIT), parts.get(_INHIBIT_MAPPING)
+        said.skip_explicit = parts.get(_REQUIRE_EXPLICIT)
+        said.skip_map = parts.get(_INHIBIT_MAPPING)
     if _POLICIES not in found:
         return said
     _read_policies(said, found[_POLICIES])
-    if said.policies is None:       # an empty list: the rest is not looked at
+    if said.policies is None:       # OpenSSL stops at an empty list
         return said
     if _MAPPINGS in found:
         _read_mappings(said, found[_MAPPINGS].value)
@@ -293,7 +320,7 @@ def _read_extensions(facts: Facts) -> _Certificate:
     return said
 
 
-def _read_policies(said: _Certificate, extension: der.Extension) -> None:
+def _read_policies(said: _Statement, extension: der.Extension) -> None:
     said.policies = []
     entries = _inside(extension.value)
     if not entries:
@@ -305,25 +332,25 @@ def _read_policies(said: _Certificate, extension: der.Extension) -> None:
                                 tuple(_inside(qualifiers[0])) if qualifiers else None))
         if stated.policy.oid == ANY_POLICY:
             if said.any is not None:
-                raise InputError("anyPolicy comes twice")
+                raise InputError("anyPolicy occurs twice")
             said.any = stated
             continue
-        said.policies.sort(key=lambda one: _order(one.policy.oid))
-        if any(one.policy.oid == stated.policy.oid for one in said.policies):
-            raise InputError("a policy comes twice")
+        said.policies.sort(key=lambda earlier: _order(earlier.policy.oid))
+        if any(earlier.policy.oid == stated.policy.oid for earlier in said.policies):
+            raise InputError("a policy occurs twice")
         said.policies.append(stated)
 
 
-def _read_mappings(said: _Certificate, value: bytes) -> None:
+def _read_mappings(said: _Statement, value: bytes) -> None:
     pairs = [[der.oid_text(item) for item in _inside(pair)] for pair in _inside(value)]
     if not pairs:
-        raise InputError("no mapping in it")
+        raise InputError("PolicyMappings has no mapping")
     policies = said.policies if said.policies is not None else []
     for issuer, subject in pairs:
         if ANY_POLICY in (issuer, subject):
             raise InputError("anyPolicy is mapped (RFC 5280 §4.2.1.5)")
-        policies.sort(key=lambda one: _order(one.policy.oid))
-        stated = next((one for one in policies if one.policy.oid == issuer), None)
+        policies.sort(key=lambda stated: _order(stated.policy.oid))
+        stated = next((stated for stated in policies if stated.policy.oid == issuer), None)
         if stated is None:
             if said.any is None:
                 continue
@@ -344,5 +371,5 @@ def _inside(value: bytes) -> tuple[bytes, ...]:
 def _number(octets: bytes) -> int:
     number = int.from_bytes(octets, "big", signed=True)
     if not octets or number < 0:
-        raise InputError("a negative number of certificates")
+        raise InputError("the number of certificates is negative")
     return number

@@ -1,7 +1,11 @@
-"""What a certificate may be used for: OpenSSL's check of CAs and its purposes (`verify -purpose`, `x509 -purpose`).
+"""What a certificate may be used for: OpenSSL's CA check and purposes (`-purpose`).
 
-An answer is a number, as OpenSSL gives it: 0 no, 1 yes, above 1 yes by an old rule (3 a self-signed version 1 root,
-4 a key usage without basicConstraints, 5 a Netscape type; of a leaf 2 the Netscape type of an SSL client).
+An answer is OpenSSL's number: 0 is no, 1 is yes, and more is yes by an old rule:
+
+- 2: a leaf with the Netscape type of an SSL client
+- 3: a self-signed root of version 1
+- 4: a CA by its key usage, without basicConstraints
+- 5: a CA by its Netscape type
 """
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ from .facts import Facts
 
 _SERVER, _CLIENT, _EMAIL, _TIME = (f"1.3.6.1.5.5.7.3.{number}" for number in (1, 2, 4, 8))
 _GATED = {"1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1"}
-# The usages OpenSSL has a bit for; one it does not know counts for nothing, not even against a time stamp.
-_KNOWN = {*(f"1.3.6.1.5.5.7.3.{number}" for number in (1, 2, 3, 4, 8, 9, 10)), *_GATED, "2.5.29.37.0"}
+# The usages that OpenSSL has a bit for; OpenSSL ignores any other, also beside time stamping.
+_KNOWN = {*(f"1.3.6.1.5.5.7.3.{number}" for number in (1, 2, 3, 4, 8, 9, 10)), *_GATED,
+          "2.5.29.37.0"}
 _SIGNING = {"digitalSignature", "nonRepudiation"}
 
 Purpose = Callable[[Facts, bool], int]
@@ -44,25 +49,26 @@ def _typed(facts: Facts, kind: str) -> bool:
 
 
 def _ca_of(facts: Facts, kind: str) -> int:
-    """check_ca, where a CA by its Netscape type alone must be of the right *kind*."""
+    """`check_ca`, but a CA by its Netscape type alone must have the type *kind*."""
     answer = check_ca(facts)
     return 0 if answer == 5 and not _typed(facts, kind) else answer
 
 
 def _ssl(facts: Facts, as_ca: bool, usages: set[str], kind: str) -> int:
-    """A CA by an old rule is as good as any here."""
+    """Whether the certificate may serve TLS; a CA by an old rule counts as any CA."""
     if as_ca:
         return min(1, _ca_of(facts, "sslCA"))
     return int(_usable(facts, usages) and _typed(facts, kind))
 
 
 def _ssl_client(facts: Facts, as_ca: bool) -> int:
-    return _extended(facts, {_CLIENT}) and _ssl(facts, as_ca, {"digitalSignature", "keyAgreement"}, "client")
+    usages = {"digitalSignature", "keyAgreement"}
+    return _extended(facts, {_CLIENT}) and _ssl(facts, as_ca, usages, "client")
 
 
 def _ssl_server(facts: Facts, as_ca: bool) -> int:
-    return _extended(facts, {_SERVER, *_GATED}) and _ssl(
-        facts, as_ca, {"digitalSignature", "keyEncipherment", "keyAgreement"}, "server")
+    usages = {"digitalSignature", "keyEncipherment", "keyAgreement"}
+    return _extended(facts, {_SERVER, *_GATED}) and _ssl(facts, as_ca, usages, "server")
 
 
 def _netscape_server(facts: Facts, as_ca: bool) -> int:
@@ -87,16 +93,17 @@ def _crl_sign(facts: Facts, as_ca: bool) -> int:
 
 
 def _time_stamp(facts: Facts, as_ca: bool) -> int:
-    """RFC 3161 §2.3: the one extended usage, critical."""
+    """RFC 3161 §2.3: the extended key usage is time stamping alone, and critical."""
     if as_ca:
         return check_ca(facts)
     if facts.key_usage is not None and not facts.key_usage <= _SIGNING:
         return 0
-    return int(facts.extended_key_usage is not None and facts.extended_key_usage & _KNOWN == {_TIME}
-               and "2.5.29.37" in facts.critical)
+    usages = facts.extended_key_usage
+    return int(usages is not None and usages & _KNOWN == {_TIME} and "2.5.29.37" in facts.critical)
 
 
-# The name of openssl's -purpose → the answer for (facts, whether the certificate stands above a leaf).
+# The name of openssl's -purpose → a function of the facts, and of whether the certificate is a CA
+# of the path.
 PURPOSES: dict[str, Purpose] = {
     "sslclient": _ssl_client,
     "sslserver": _ssl_server,
@@ -104,7 +111,7 @@ PURPOSES: dict[str, Purpose] = {
     "smimesign": _smime(_SIGNING),
     "smimeencrypt": _smime({"keyEncipherment"}),
     "crlsign": _crl_sign,
-    "any": lambda facts, as_ca: 1,
+    "any": lambda _facts, _as_ca: 1,
     "ocsphelper": lambda facts, as_ca: check_ca(facts) if as_ca else 1,
     "timestampsign": _time_stamp,
 }

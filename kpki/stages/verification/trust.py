@@ -1,19 +1,19 @@
-"""Trust settings of a block TRUSTED CERTIFICATE: what a trusted certificate may vouch for (OpenSSL's X509_check_trust).
+"""Trust settings of TRUSTED CERTIFICATE blocks: what a root may be trusted for (X509_check_trust).
 
-Go, and so Kubernetes, passes over such blocks.
+Go, and so Kubernetes, ignores such blocks.
 """
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...errors import InputError
-from .. import der
 from .facts import Facts
+from .. import der
+from ...errors import InputError
 
 TRUSTED, UNTRUSTED, REJECTED = 1, 0, -1
 _ANY = "2.5.29.37.0"
 _SERVER, _CLIENT, _EMAIL, _TIME = (f"1.3.6.1.5.5.7.3.{number}" for number in (1, 2, 4, 8))
-# Purpose → the extended key usage whose trust it needs; "" for the two that look at no settings.
+# Purpose → the extended key usage that must be trusted; "" for the two that read no settings.
 _USES = {"sslclient": _CLIENT, "sslserver": _SERVER, "nssslserver": _SERVER, "smimesign": _EMAIL,
          "smimeencrypt": _EMAIL, "timestampsign": _TIME, "crlsign": "", "ocsphelper": ""}
 _REJECT, _OTHER = 0xA0, 0xA1
@@ -21,16 +21,16 @@ _ORDER = (der.SEQUENCE, _REJECT, der.UTF8, der.OCTET_STRING, _OTHER)
 
 
 class Trust(NamedTuple):
-    """What stands behind the certificate (X509_CERT_AUX); None for a list that is not there."""
+    """The trust settings of a certificate (X509_CERT_AUX); an absent list is None."""
 
     uses: frozenset[str] | None = None
-    """The extended key usages that the certificate is trusted for, and no others."""
+    """The extended key usages that the certificate is trusted for."""
     rejected: frozenset[str] | None = None
-    """Those that the certificate is never trusted for."""
+    """The extended key usages that the certificate is never trusted for."""
 
 
 def read_trust(settings: bytes) -> Trust:
-    """Trust settings from their DER, as OpenSSL reads them; InputError where they are none."""
+    """Trust settings from their DER, as OpenSSL reads them. Raises InputError for other DER."""
     if der.tag_of(settings) != der.SEQUENCE:
         raise InputError("not trust settings")
     found = {der.tag_of(item): der.content_of(item) for item in der.items(der.content_of(settings))}
@@ -41,10 +41,12 @@ def read_trust(settings: bytes) -> Trust:
     return Trust(*lists)
 
 
-def check_trust(facts: Facts, trust: Trust | None, purpose: str | None, *, self_signed: bool = True) -> int:
-    """TRUSTED, REJECTED or UNTRUSTED (neither) for a *purpose* of openssl's, None or `any` for none in particular.
+def check_trust(facts: Facts, trust: Trust | None, purpose: str | None, *,
+                self_signed: bool = True) -> int:
+    """TRUSTED, REJECTED, or UNTRUSTED if the settings say neither.
 
-    Without settings a certificate that signed itself is trusted, if *self_signed* counts.
+    *purpose* is one of openssl's; None and `any` stand for no particular purpose. Without settings
+    a self-signed certificate is trusted if *self_signed* is set.
     """
     use = _USES.get(purpose or "any", _ANY)
     if trust is not None and use:

@@ -1,4 +1,4 @@
-"""What a verification ends with: OpenSSL 3.0's error numbers and words, and which do not end it."""
+"""The result of a verification: OpenSSL 3.0's error numbers and words."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-# X509_verify_cert_error_string(3) of OpenSSL 3.0, as far as a verification without revocation lists can end so.
+# X509_verify_cert_error_string(3) of OpenSSL 3.0: the errors of a verification without revocation
+# lists.
 REASONS = {
     0: "ok",
     1: "unspecified certificate verification error",
@@ -81,62 +82,72 @@ REASONS = {
 }
 UNKNOWN = "unknown certificate verification error"
 
-# After these `openssl verify` looks on; any other ends it (the callback of its source, verify.c).
+# `openssl verify` continues after these errors, and ends after any other (cb in verify.c).
 TOLERATED = frozenset({10, 18, 25, 26, 34, 37, 43, 78, 79, *range(80, 94)})
-NAME_CONSTRAINTS = (frozenset(range(47, 54)) | {72}) - {50}      # and a proxy's name, looked at beside them
+# The errors of name constraints, and of a proxy's name, which OpenSSL checks with them.
+NAME_CONSTRAINTS = frozenset({47, 48, 49, 51, 52, 53, 72})
 
 
 class Fault(NamedTuple):
-    """One error on the way: its number, and how far above the leaf the certificate stands (0: the leaf itself)."""
+    """One error of a verification."""
 
     code: int
+    """OpenSSL's number of the error."""
     depth: int
+    """How far above the leaf the certificate is; the leaf has depth 0."""
 
     @property
     def reason(self) -> str:
-        """OpenSSL 3.0's words for it."""
+        """OpenSSL 3.0's words for the error."""
         return REASONS.get(self.code, UNKNOWN)
 
 
 class Policy(NamedTuple):
-    """One policy that holds for a path: its OID, whether its extension was critical, its qualifiers in DER."""
+    """One policy that holds for a path."""
 
     oid: str
+    """The dotted object identifier of the policy."""
     critical: bool
+    """Whether the extension with the policy is critical."""
     qualifiers: tuple[bytes, ...] | None
+    """The qualifiers (DER), None if there are none."""
 
 
 class PolicyAnswer(NamedTuple):
-    """What a path's policies come to; a set that is None was not computed, since no tree was left."""
+    """The answer about a path's policies; a set is None if no tree is left."""
 
     error: tuple[int, int] | None = None
-    """The number of what is wrong and the depth it is found at."""
+    """OpenSSL's number of the error and its depth, None without an error."""
     explicit: bool = False
     """Whether the path needs an acceptable policy."""
     authority: tuple[Policy, ...] | None = None
     """The policies that the CAs allow."""
     user: tuple[Policy, ...] | None = None
-    """Those of them that were asked for."""
+    """The policies of *authority* that the question asks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `openssl verify` says of a certificate: the error that ended it, its words and depth (0, ok, 0 for none).
-
-    *chain* goes from the certificate up, as far as it was found; *faults* are all errors in the order found, the last
-    of which is the one that counts. *policies* is what the policies of the path came to, None where nobody asked.
-    """
+    """The answer of `openssl verify` about a certificate."""
 
     ok: bool
+    """Whether the certificate is valid."""
     code: int
+    """OpenSSL's number of the last error, 0 without errors."""
     reason: str
+    """OpenSSL's words for the last error, `ok` without errors."""
     depth: int
+    """How far above the leaf the last error is."""
     chain: tuple[Certificate, ...]
+    """The certificates from the leaf up, as far as openssl finds them."""
     faults: tuple[Fault, ...] = ()
+    """All errors in the order in which openssl finds them; the last counts."""
     policies: PolicyAnswer | None = None
+    """The answer about the certificate policies, None without a question."""
 
 
-def verdict_of(faults: list[Fault], chain: tuple[Certificate, ...], policies: PolicyAnswer | None = None) -> Verdict:
-    """The verdict that these faults, in order, amount to."""
+def verdict_of(faults: list[Fault], chain: tuple[Certificate, ...],
+               policies: PolicyAnswer | None = None) -> Verdict:
+    """The verdict of these errors, in order."""
     last = faults[-1] if faults else Fault(0, 0)
     return Verdict(not faults, last.code, last.reason, last.depth, chain, tuple(faults), policies)
