@@ -1,4 +1,4 @@
-"""An openssl configuration file: text → sections of settings, by the rules of config(5) as OpenSSL 3.0 reads them."""
+"""An openssl configuration file: text → sections of settings, as OpenSSL 3.0 reads config(5)."""
 from __future__ import annotations
 
 import re
@@ -13,7 +13,7 @@ _KEY_CHARACTERS = re.compile(r"[A-Za-z0-9_!.%&*+,/;?@^~|-]+")
 _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]*")
 _VARIABLE_NAME_WITH_DOLLAR = re.compile(r"[A-Za-z0-9_$]*")
 _BLANKS = " \t\n\r"
-_BYTE_ORDER_MARK = "\ufeff"      # before the first line of all it is nothing; openssl minds it anywhere else
+_BYTE_ORDER_MARK = "\ufeff"      # openssl ignores the mark before the first line, and nowhere else
 _QUOTES = "\"'`"
 _CONTROL = {"n": "\n", "r": "\r", "b": "\b", "t": "\t"}
 _ORDINARY = re.compile(r"[^\\$\"'`]+")
@@ -23,7 +23,7 @@ _QUOTED = {quote: re.compile(rf"[^\\{quote}]+") for quote in _QUOTES}
 _LONGEST = 1 << 20          # characters of a configuration
 _LONGEST_VALUE = 65536
 _MOST_EXPANDED = 1 << 25    # characters that the variables of a file may stand for in all
-_LONGEST_SHOWN = 100        # characters of a line in a message: a file that is no configuration may be one line
+_LONGEST_SHOWN = 100        # characters of a line in a message: a file may be one long line
 _DEEPEST_INCLUDE = 20
 _MOST_INCLUDED = 1000       # files: two that name each other twice would never end
 
@@ -32,16 +32,18 @@ Include = Callable[[str], Iterable[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Setting:
-    """One `key = value`, expanded; *line* counts from 1, *source* is the included file's name or ""."""
+    """One `key = value` of a section; variables in the value are expanded."""
 
     key: str
     value: str
     line: int = 0
+    """The number of the setting's last line, from 1; 0 if the setting comes from no file."""
     source: str = ""
+    """The name of the included file, "" for the configuration itself."""
 
     @property
     def place(self) -> str:
-        """Internal: where it stands, for a message; "" where it comes from no file."""
+        """Internal: the setting's line, for a message; "" if the setting comes from no file."""
         return _place(self.line, self.source)
 
 
@@ -51,9 +53,10 @@ def _place(line: int, source: str) -> str:
 
 @contextmanager
 def blamed(setting: Setting) -> Iterator[None]:
-    """Give an InputError raised inside the block the setting's line and text: it becomes a ConfigurationError.
+    """Give an InputError that is raised inside the block the setting's line and text.
 
-    One that a line inside it has taken already stays as it is, and so does one of a setting without a line.
+    The error becomes a ConfigurationError, unless *setting* has no line. An error that has a line
+    already is unchanged.
     """
     try:
         yield
@@ -68,25 +71,25 @@ def blamed(setting: Setting) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Config:
-    """A configuration as it was read: section name → its settings in effect, in order.
-
-    *overridden* holds, as (section, setting), what a later setting of the same key replaced. *settled* is a memory of
-    what settings came to, for whoever reads them (see extensions/context.py); it is no part of the value.
-    """
+    """A configuration as it was read: sections, each with its settings."""
 
     sections: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)
+    """Section name → the settings in effect, in order."""
     overridden: tuple[tuple[str, Setting], ...] = ()
-    settled: dict[Setting, object] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """(section, setting) for each setting that a later one of the same key replaced."""
+    settled: dict[Setting, object] = field(default_factory=dict, init=False, compare=False,
+                                           repr=False)
+    """Internal: the extensions that settings are known to make (extensions/context.py)."""
 
     def __repr__(self) -> str:      # a value may be a passphrase (input_password)
         return f"Config(sections {', '.join(self.sections) or 'none'})"
 
     def settings(self, section: str) -> tuple[Setting, ...] | None:
-        """The settings of a section in order, None where there is no such section (NCONF_get_section)."""
+        """The settings of a section in order, None if the section is absent (NCONF_get_section)."""
         return self.sections.get(section)
 
     def find(self, section: str, key: str) -> Setting | None:
-        """The setting *key* of *section*, else of the default section (NCONF_get_string), else None."""
+        """The setting *key* of *section*, of the default section, or None (NCONF_get_string)."""
         for name in (section, DEFAULT_SECTION):
             for setting in self.sections.get(name, ()):
                 if setting.key == key:
@@ -99,12 +102,14 @@ class Config:
         return setting.value if setting else None
 
 
-def parse_config(text: str, *, environment: Mapping[str, str] | None = None, read: Include | None = None) -> Config:
-    r"""Read a configuration: what openssl's `-config` and `-extfile` do with the file's text.
+def parse_config(text: str, *, environment: Mapping[str, str] | None = None,
+                 read: Include | None = None) -> Config:
+    r"""Read a configuration, as openssl reads the text of `-config` and `-extfile`.
 
-    *environment* is what `$ENV::NAME` sees, nothing by default. *read* turns the name in an `.include` into the (name,
-    text) of each file it stands for, none where the file is missing; without it `.include` is refused.
-    Raises ConfigurationError with the line and openssl's words for it.
+    *environment* holds the variables that `$ENV::NAME` stands for; by default there are none.
+    *read* turns the name in an `.include` into the (name, text) of each file that the name stands
+    for, none if the file is missing. Without *read* an `.include` is refused. Raises
+    ConfigurationError, with the line and openssl's own words.
 
     >>> kpki.parse_config("[req]\ndefault_bits = 2048").get("req", "default_bits")
     '2048'
@@ -132,10 +137,11 @@ class _Reader:
     def lines(self, text: str, source: str) -> None:
         self.length += len(text)
         if self.length > _LONGEST:
-            raise ConfigurationError(f"more than {_LONGEST} characters, with the files that it includes: kpki reads no "
-                                     "configuration that is so long")
-        for number, line in _logical_lines(text):
-            line = _without_comment(line).strip(_BLANKS)
+            raise ConfigurationError(
+                f"the configuration has more than {_LONGEST} characters, with the files that it "
+                f"includes: kpki reads no more than {_LONGEST}")
+        for number, written in _logical_lines(text):
+            line = _without_comment(written).strip(_BLANKS)
             if not line:
                 continue
             try:
@@ -147,7 +153,8 @@ class _Reader:
             except ConfigurationError as error:
                 if not error.line:
                     text = line if len(line) <= _LONGEST_SHOWN else line[:_LONGEST_SHOWN] + "…"
-                    error.line, error.message = number, f"{_place(number, source)}{text}: {error.message}"
+                    error.message = f"{_place(number, source)}{text}: {error.message}"
+                    error.line = number
                 raise
 
     def setting(self, line: str, number: int, source: str) -> None:
@@ -158,11 +165,13 @@ class _Reader:
             section, key = key, line[start:end]
         rest = line[end:].lstrip(_BLANKS)
         for directive, act in ((".pragma", self.pragma), (".include", self.include)):
-            if key.startswith(directive) and (key != directive or rest != line[end:] or rest.startswith("=")):
+            if key.startswith(directive) and (key != directive or rest != line[end:]
+                                              or rest.startswith("=")):
                 act(rest[1:].strip(_BLANKS) if rest.startswith("=") else rest)
                 return
         if line.startswith(_BYTE_ORDER_MARK):
-            raise ConfigurationError("a byte order mark (U+FEFF) stands before it", hint="take it out of the file")
+            raise ConfigurationError("the line begins with a byte order mark (U+FEFF)",
+                                     hint="remove the byte order mark from the file")
         if not rest.startswith("="):
             raise ConfigurationError("missing equal sign")
         value = self.expand(rest[1:].strip(_BLANKS), section)
@@ -191,19 +200,21 @@ class _Reader:
             folder = self.environment.get("OPENSSL_CONF_INCLUDE", self.include_folder)
             name = f"{folder}/{name}" if folder else name
         if self.read is None:
-            raise ConfigurationError(f".include {name} cannot be followed here", hint="put its lines in its place")
+            raise ConfigurationError(f".include {name} is not supported in this text",
+                                     hint=f"put the lines of {name} in place of .include")
         if self.depth == _DEEPEST_INCLUDE:
             raise ConfigurationError(f".include {name} is nested {_DEEPEST_INCLUDE} deep")
         self.depth += 1
         for source, content in self.read(name):
             self.included += 1
             if self.included > _MOST_INCLUDED:
-                raise ConfigurationError(f".include {name} is one too many: {_MOST_INCLUDED} files are included by now")
+                raise ConfigurationError(
+                    f".include {name} exceeds the {_MOST_INCLUDED} files that kpki includes")
             self.lines(content, source)
         self.depth -= 1
 
     def expand(self, text: str, section: str) -> str:
-        """Quotes, escapes and variables of one value (str_copy in conf_def.c)."""
+        """One value with its quotes, escapes and variables resolved (str_copy in conf_def.c)."""
         out: list[str] = []
         at = length = 0
         while at < len(text):
@@ -220,7 +231,8 @@ class _Reader:
             elif not self.dollar_in_names or text[at + 1:at + 2] in ("{", "("):
                 piece, at = self.variable(text, at + 1, section)
                 self.expanded += len(piece)
-                if length + len(piece) + len(text) - at > _LONGEST_VALUE or self.expanded > _MOST_EXPANDED:
+                longest = length + len(piece) + len(text) - at
+                if longest > _LONGEST_VALUE or self.expanded > _MOST_EXPANDED:
                     raise ConfigurationError("variable expansion too long")
             else:
                 piece, at = character, at + 1
@@ -229,7 +241,7 @@ class _Reader:
         return "".join(out)
 
     def variable(self, text: str, at: int, section: str) -> tuple[str, int]:
-        """The value of the variable whose name starts at *at*, and where the text goes on."""
+        """The value of the variable whose name starts at *at*, and the offset behind the name."""
         names = _VARIABLE_NAME_WITH_DOLLAR if self.dollar_in_names else _VARIABLE_NAME
         closing = {"{": "}", "(": ")"}.get(text[at:at + 1], "")
         start, end = at + len(closing), _end(names, text, at + len(closing))
@@ -240,16 +252,17 @@ class _Reader:
             name = text[start:end]
         if closing and text[end:end + 1] != closing:
             raise ConfigurationError("no close brace")
-        value = self.look_up(section, name)
+        value = self.find_value(section, name)
         if value is None:
-            what = f"{section}::{name}" if section == "ENV" else name
-            raise ConfigurationError(f"variable has no value: ${what}")
+            variable = f"{section}::{name}" if section == "ENV" else name
+            raise ConfigurationError(f"variable has no value: ${variable}")
         return value, end + len(closing)
 
-    def look_up(self, section: str, name: str) -> str | None:
-        here = self.sections.get(section, {}).get(name)
-        if here is not None:
-            return here.value
+    def find_value(self, section: str, name: str) -> str | None:
+        """The value of a variable: of *section*, the environment or the default section."""
+        setting = self.sections.get(section, {}).get(name)
+        if setting is not None:
+            return setting.value
         if section == "ENV" and name in self.environment:
             return self.environment[name]
         fallback = self.sections[DEFAULT_SECTION].get(name)
@@ -257,9 +270,10 @@ class _Reader:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of a file with continuations joined, and the number of the last physical line of each.
+    r"""The lines of a file with continuations joined, each with the number of its last line.
 
-    The joining comes before comments are removed, as in OpenSSL: `# text \\` swallows the next line.
+    As in OpenSSL, lines are joined before comments are removed: `# text \` continues on the next
+    line.
     """
     joined = list[str]()
     number = 0
@@ -286,7 +300,10 @@ def _without_comment(line: str) -> str:
 
 
 def _quote_end(line: str, at: int) -> int:
-    """Where the quoted text that begins at *at* is over: behind its quote, or one beyond a line that lacks it."""
+    """The offset behind the quoted text that begins at *at*.
+
+    If the line lacks the closing quote, the offset is one beyond the end of the line.
+    """
     inside, quote = _QUOTED[line[at]], line[at]
     at += 1
     while at < len(line) and line[at] != quote:

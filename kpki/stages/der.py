@@ -1,13 +1,13 @@
-"""DER: the records that get signed, and the few encodings that no record can say.
+"""DER: the records that get signed, and the encodings that a record cannot describe.
 
-Requests and certificates are written and taken apart here and nowhere else. The records are RFC 5280's and RFC 2986's
-own; fields that must keep their bytes (names, keys, algorithms) are passed through whole as TLV.
+Only this module encodes and decodes requests and certificates. The records are those of RFC 5280
+and RFC 2986. Fields that must keep their octets (names, keys, algorithms) pass through whole.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, TypeVar
 
@@ -25,7 +25,10 @@ _LONGEST_OBJECT = 586   # octets (OBJ_obj2txt)
 
 
 def tlv(tag: int, *contents: bytes) -> bytes:
-    """One item: *tag* (0–0xFF, the identifier octet of a low tag number), DER length, *contents* joined."""
+    """One item: *tag*, the length in DER, and *contents* joined.
+
+    *tag* (0 to 0xFF) is the identifier octet of a low tag number.
+    """
     body = b"".join(contents)
     size = len(body)
     if size < 0x80:
@@ -35,42 +38,43 @@ def tlv(tag: int, *contents: bytes) -> bytes:
 
 
 def sequence(*items: bytes) -> bytes:
-    """SEQUENCE of ready items."""
+    """A SEQUENCE of encoded items."""
     return tlv(SEQUENCE, *items)
 
 
 def set_of(items: Iterable[bytes]) -> bytes:
-    """SET OF ready items, in DER's order (sorted by their encoding, X.690 §11.6)."""
+    """A SET OF encoded items, in DER's order (sorted by their encoding, X.690 §11.6)."""
     return tlv(SET, *sorted(items))
 
 
 def integer(number: int) -> bytes:
-    """INTEGER of any size and sign."""
+    """An INTEGER of any size and sign."""
     return tlv(INTEGER, _octets(number))
 
 
 def enumerated(number: int) -> bytes:
-    """ENUMERATED."""
+    """An ENUMERATED of any size and sign."""
     return tlv(ENUMERATED, _octets(number))
 
 
 def _octets(number: int) -> bytes:
-    return number.to_bytes((number if number >= 0 else ~number).bit_length() // 8 + 1, "big", signed=True)
+    return number.to_bytes((number if number >= 0 else ~number).bit_length() // 8 + 1, "big",
+                           signed=True)
 
 
 def boolean(truth: bool) -> bytes:
-    """BOOLEAN: FF or 00."""
+    """A BOOLEAN: FF or 00."""
     return tlv(BOOLEAN, b"\xff" if truth else b"\0")
 
 
 def octet_string(data: bytes) -> bytes:
-    """OCTET STRING."""
+    """An OCTET STRING."""
     return tlv(OCTET_STRING, data)
 
 
 @lru_cache(maxsize=1024)
 def oid(dotted: str) -> bytes:
-    """OBJECT IDENTIFIER from its digits, arcs of any size."""
+    """An OBJECT IDENTIFIER from its dotted digits; arcs may be of any size."""
     first, second, *rest = map(int, dotted.split("."))
     return tlv(OBJECT, *map(_base128, (40 * first + second, *rest)))
 
@@ -83,12 +87,15 @@ def _base128(number: int) -> bytes:
 
 
 def oid_text(item: bytes) -> str:
-    """The digits of an OBJECT IDENTIFIER item; InputError where it is none, or longer than OpenSSL prints any."""
+    """The dotted digits of an OBJECT IDENTIFIER item.
+
+    Raises InputError if *item* is of another type, or longer than OpenSSL prints.
+    """
     octets = content_of(item)
     if tag_of(item) != OBJECT or not octets or octets[-1] & 0x80:
         raise InputError("not a well-formed object identifier")
     if len(octets) > _LONGEST_OBJECT:
-        raise InputError(f"an object identifier of {len(octets)} octets, over {_LONGEST_OBJECT}")
+        raise InputError(f"object identifier of {len(octets)} octets, more than {_LONGEST_OBJECT}")
     arcs, number = [], 0
     for octet in octets:
         number = number << 7 | octet & 0x7F
@@ -100,12 +107,15 @@ def oid_text(item: bytes) -> str:
 
 
 def bit_string(data: bytes, unused: int = 0) -> bytes:
-    """BIT STRING whose last *unused* bits do not count."""
+    """A BIT STRING whose last *unused* bits do not count."""
     return tlv(BIT_STRING, bytes((unused,)), data)
 
 
 def named_bits(numbers: Iterable[int]) -> bytes:
-    """BIT STRING in which the bits *numbers* (0 = first) are set, without trailing zero bits (X.690 §11.2.2)."""
+    """A BIT STRING in which the bits *numbers* are set (0 is the first).
+
+    Trailing zero bits are left out (X.690 §11.2.2).
+    """
     wanted = set(numbers)
     size = max(wanted, default=-1) + 1
     data = bytearray((size + 7) // 8)
@@ -119,16 +129,22 @@ NULL_ITEM = tlv(NULL)
 
 @dataclass(frozen=True)
 class Extension:
-    """An X.509 extension: dotted *oid*, whether *critical*, *value* the DER in its OCTET STRING (RFC 5280 §4.2)."""
+    """An X.509 extension (RFC 5280 §4.2)."""
 
     oid: str
+    """The dotted object identifier."""
     critical: bool
+    """Whether a program that does not know the extension must refuse the certificate."""
     value: bytes
+    """The DER that the extension's OCTET STRING holds."""
 
 
 @asn1.sequence
 class CertificateFields:
-    """TBSCertificate (RFC 5280 §4.1): *version* counts from 0; times and extensions stay as they are written."""
+    """TBSCertificate (RFC 5280 §4.1).
+
+    *version* counts from 0. Times and extensions keep their octets.
+    """
 
     version: Annotated[int, asn1.Explicit(0), asn1.Default(0)]
     serial_number: int
@@ -144,7 +160,10 @@ class CertificateFields:
 
 @asn1.sequence
 class CertificationRequestInfo:
-    """RFC 2986 §4.1; the attributes are present even when there is none (A0 00), as openssl writes them."""
+    """CertificationRequestInfo (RFC 2986 §4.1).
+
+    The attributes are present even if there are none (A0 00), as openssl writes them.
+    """
 
     version: int
     subject: asn1.TLV
@@ -165,19 +184,23 @@ class _Signed:
 
 
 def raw(item: bytes) -> asn1.TLV:
-    """A ready item as a field of a record."""
+    """An encoded item as a field of a record."""
     return asn1.decode_der(asn1.TLV, item)
 
 
 def whole(item: asn1.TLV) -> bytes:
-    """The item's bytes, as they were read."""
+    """The octets of an item, as they were read."""
     return asn1.encode_der(item)
 
 
-def certificate_info(*, version: int, serial_number: int, algorithm: bytes, issuer: bytes, not_before: datetime,
-                     not_after: datetime, subject: bytes, public_key: bytes, extensions: Iterable[Extension]) -> bytes:
-    """TBSCertificate in DER; *version* is 0 or 2, times are UTC, *algorithm*, names and *public_key* ready DER."""
-    items = [raw(extension_item(one)) for one in extensions]
+def certificate_info(*, version: int, serial_number: int, algorithm: bytes, issuer: bytes,
+                     not_before: datetime, not_after: datetime, subject: bytes, public_key: bytes,
+                     extensions: Iterable[Extension]) -> bytes:
+    """A TBSCertificate in DER.
+
+    *version* is 0 or 2. Times are UTC. *algorithm*, *issuer*, *subject* and *public_key* are DER.
+    """
+    items = [raw(extension_item(extension)) for extension in extensions]
     return asn1.encode_der(CertificateFields(
         version=version, serial_number=serial_number, signature=raw(algorithm), issuer=raw(issuer),
         validity=raw(sequence(_time(not_before), _time(not_after))), subject=raw(subject),
@@ -186,33 +209,34 @@ def certificate_info(*, version: int, serial_number: int, algorithm: bytes, issu
 
 
 def _time(moment: datetime) -> bytes:
-    """UTCTime through 2049, GeneralizedTime from 2050 on (RFC 5280 §4.1.2.5)."""
-    text = moment.astimezone(timezone.utc).strftime("%Y%m%d%H%M%SZ").zfill(15).encode()
+    """A UTCTime through 2049, a GeneralizedTime from 2050 on (RFC 5280 §4.1.2.5)."""
+    text = moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").zfill(15).encode()
     return tlv(UTC_TIME, text[2:]) if 1950 <= int(text[:4]) < 2050 else tlv(GENERALIZED_TIME, text)
 
 
-@lru_cache(maxsize=64)      # what a CA issues has most of them in common
+@lru_cache(maxsize=64)      # the certificates of one CA share most extensions
 def extension_item(extension: Extension) -> bytes:
-    """An Extension in DER, without the critical field where it is FALSE (RFC 5280 §4.1)."""
-    return sequence(oid(extension.oid), boolean(True) if extension.critical else b"", octet_string(extension.value))
+    """An Extension in DER, without the critical field if it is FALSE (RFC 5280 §4.1)."""
+    critical = boolean(True) if extension.critical else b""
+    return sequence(oid(extension.oid), critical, octet_string(extension.value))
 
 
 def request_info(*, subject: bytes, public_key: bytes, attributes: Iterable[bytes]) -> bytes:
-    """CertificationRequestInfo in DER, version 0; *attributes* are ready DER, sorted here."""
+    """A CertificationRequestInfo in DER, version 0; *attributes* are DER, in any order."""
     return asn1.encode_der(CertificationRequestInfo(
         version=0, subject=raw(subject), subject_public_key_info=raw(public_key),
-        attributes=asn1.SetOf([raw(one) for one in attributes])))
+        attributes=asn1.SetOf([raw(attribute) for attribute in attributes])))
 
 
 def signed(to_be_signed: bytes, algorithm: bytes, signature: bytes) -> bytes:
-    """What was signed, how, and the signature: a Certificate or CertificationRequest in DER."""
+    """A Certificate or CertificationRequest in DER, from its three parts."""
     return sequence(to_be_signed, algorithm, bit_string(signature))
 
 
 def certificate_fields(certificate: bytes) -> CertificateFields:
-    """The fields of a certificate (DER), names and key with their own bytes.
+    """The fields of a certificate (DER); names and key keep their octets.
 
-    Raises InputError where the outer structure is no certificate.
+    Raises InputError if the outer structure is not that of a certificate.
     """
     try:
         return _certificate_fields(certificate)
@@ -226,46 +250,56 @@ def certificate_fields(certificate: bytes) -> CertificateFields:
 
 
 def _certificate_fields(certificate: bytes) -> CertificateFields:
-    return _decoded(CertificateFields, whole(_decoded(_Signed, certificate, "certificate").to_be_signed), "certificate")
+    signed_part = _decoded(_Signed, certificate, "certificate").to_be_signed
+    return _decoded(CertificateFields, whole(signed_part), "certificate")
 
 
 def request_fields(csr: bytes) -> CertificationRequestInfo:
-    """The fields of a certificate signing request (DER), likewise."""
-    return _decoded(CertificationRequestInfo, whole(_decoded(_Signed, csr, "request").to_be_signed), "request")
+    """The fields of a certificate signing request (DER). Raises InputError if it is none."""
+    signed_part = _decoded(_Signed, csr, "request").to_be_signed
+    return _decoded(CertificationRequestInfo, whole(signed_part), "request")
 
 
 def read_extension(item: bytes) -> Extension:
-    """One Extension of a certificate or request from its DER; InputError when it is none.
+    """One Extension of a certificate or request from its DER.
 
-    As OpenSSL has it, critical may say FALSE in so many words, and TRUE with any octet but 0.
+    As in OpenSSL, the critical field may be an explicit FALSE, and TRUE may be any octet but 0.
+    Raises InputError if *item* is not an Extension.
     """
     parts = items(content_of(item))
     critical = parts[1:-1]
-    if (tag_of(item), *map(tag_of, parts[:1] + parts[-1:])) != (SEQUENCE, OBJECT, OCTET_STRING) \
-            or any((tag_of(one), len(one)) != (BOOLEAN, 3) for one in critical) or len(critical) > 1:
+    tags = (tag_of(item), *map(tag_of, parts[:1] + parts[-1:]))
+    if tags != (SEQUENCE, OBJECT, OCTET_STRING) or len(critical) > 1 \
+            or any((tag_of(part), len(part)) != (BOOLEAN, 3) for part in critical):
         raise InputError("not a well-formed extension")
-    return Extension(oid_text(parts[0]), critical not in ((), (boolean(False),)), content_of(parts[-1]))
+    return Extension(oid_text(parts[0]), critical not in ((), (boolean(False),)),
+                     content_of(parts[-1]))
 
 
 def certificate_extensions(certificate: bytes) -> tuple[Extension, ...]:
-    """The extensions of a certificate (DER), in its order, each decoded alone."""
-    return tuple(read_extension(whole(one)) for one in certificate_fields(certificate).extensions or ())
+    """The extensions of a certificate (DER), in its order, each decoded separately."""
+    extensions = certificate_fields(certificate).extensions or ()
+    return tuple(read_extension(whole(extension)) for extension in extensions)
 
 
 def request_attributes(csr: bytes) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
     """The attributes of a request (DER): the dotted OID and the DER of each value."""
-    pairs = (_pair(whole(one), "attribute") for one in request_fields(csr).attributes.as_list())
+    attributes = request_fields(csr).attributes.as_list()
+    pairs = (_pair(whole(attribute), "attribute") for attribute in attributes)
     return tuple((oid_text(kind), items(content_of(values))) for kind, values in pairs)
 
 
 def key_bits(public_key: bytes) -> bytes:
-    """The bits of a SubjectPublicKeyInfo (DER): what a subjectKeyIdentifier is the SHA-1 of (RFC 5280 §4.2.1.2)."""
+    """The bits of a SubjectPublicKeyInfo (DER).
+
+    A subjectKeyIdentifier is the SHA-1 of these bits (RFC 5280 §4.2.1.2).
+    """
     _, bits = _pair(public_key, "public key")
     return content_of(bits)[1:]
 
 
 def _pair(item: bytes, noun: str) -> tuple[bytes, bytes]:
-    """The two items of a SEQUENCE that has two."""
+    """The two items of a SEQUENCE of two. Raises InputError for any other item."""
     found = items(content_of(item))
     if len(found) != 2 or tag_of(item) != SEQUENCE:
         raise InputError(f"not a well-formed {noun}")
@@ -273,7 +307,7 @@ def _pair(item: bytes, noun: str) -> tuple[bytes, bytes]:
 
 
 def items(content: bytes) -> tuple[bytes, ...]:
-    """The items inside a constructed item's *content*, each whole; InputError where one is cut short."""
+    """The items inside a constructed item's *content*. Raises InputError if one is cut short."""
     found, at, size = [], 0, len(content)
     while at + 1 < size and content[at] & 0x1F != 0x1F:
         begin, length = at + 2, content[at + 1]
@@ -286,14 +320,14 @@ def items(content: bytes) -> tuple[bytes, ...]:
             break
         found.append(content[at:begin + length])
         at = begin + length
-    if at < size:   # an item that is cut short or none: whoever reads in full says so
+    if at < size:   # the full decoder reads the rest, or raises the error
         found += map(whole, _decoded(_Items, sequence(sequence(content[at:])), "sequence").of)
     return tuple(found)
 
 
 def content_of(item: bytes) -> bytes:
     """The content octets of one item (DER)."""
-    if 2 <= len(item) == 2 + item[1] < 0x82 and item[0] & 0x1F != 0x1F:     # a short one, as most are
+    if 2 <= len(item) == 2 + item[1] < 0x82 and item[0] & 0x1F != 0x1F:  # a short item
         return item[2:]
     return bytes(_decoded(asn1.TLV, item, "item").data)
 

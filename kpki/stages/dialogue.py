@@ -1,14 +1,14 @@
-"""The prompting dialogue of `openssl req`: the fields of a configuration, asked one by one."""
+"""The prompting dialogue of `openssl req`: the fields of a configuration, asked in order."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ..errors import InputError
 from . import objects
 from .config import Config, Setting
 from .names import Name, attribute, attribute_type, grouped
 from .strings import StringOptions
+from ..errors import InputError
 
 _INTRODUCTION = """\
 You are about to be asked to enter information that will be incorporated
@@ -19,7 +19,10 @@ For some fields there will be a default value,
 If you enter '.', the field will be left blank.
 -----
 """
-_EXTRA = "\nPlease enter the following 'extra' attributes\nto be sent with your certificate request\n"
+_EXTRA = """
+Please enter the following 'extra' attributes
+to be sent with your certificate request
+"""
 _SUFFIXES = ("_min", "_max", "_default", "_value")
 
 Ask = Callable[[str], str | None]
@@ -37,9 +40,10 @@ class _Field(NamedTuple):
 
 def ask_name(settings: Sequence[Setting], config: Config, section: str, options: StringOptions,
              ask: Ask | None) -> Name:
-    """The name that the answers give (prompt_info in req); without *ask* every default is taken, as with `-batch`.
+    """The name that the answers give (prompt_info in req).
 
-    Raises InputError at the end of the answers, and for an answer that does not fit where nobody can be asked again.
+    Without *ask* the fields get their defaults, as with `-batch`. Raises InputError at the end of
+    the answers, and for a wrong answer that nobody can correct.
     """
     introduction = _INTRODUCTION
     joined = []
@@ -52,14 +56,14 @@ def ask_name(settings: Sequence[Setting], config: Config, section: str, options:
             continue
         field = _field(setting, kind, joins, config, section)
         answer = _answer(field, introduction, ask)
-        introduction = _untold(field, introduction)
+        introduction = _introduction(field, introduction)
         if answer is not None:
             joined.append((joins, attribute(oid, answer, options)))
     return grouped(joined)
 
 
-def ask_attributes(settings: Sequence[Setting], config: Config, section: str, options: StringOptions,
-                   ask: Ask | None) -> tuple[tuple[str, str], ...]:
+def ask_attributes(settings: Sequence[Setting], config: Config, section: str,
+                   options: StringOptions, ask: Ask | None) -> tuple[tuple[str, str], ...]:
     """The attributes that the answers give, as (type, text)."""
     introduction = _EXTRA
     pairs = []
@@ -69,7 +73,7 @@ def ask_attributes(settings: Sequence[Setting], config: Config, section: str, op
             continue
         field = _field(setting, setting.key, False, config, section)
         answer = _answer(field, introduction, ask)
-        introduction = _untold(field, introduction)
+        introduction = _introduction(field, introduction)
         if answer is not None:
             pairs.append((setting.key, answer))
     return tuple(pairs)
@@ -87,17 +91,21 @@ def _limit(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() else -1
 
 
-def _untold(field: _Field, introduction: str) -> str:
-    """What stands before the next question: of a field that nobody was asked (`_value`), its question and answer."""
+def _introduction(field: _Field, introduction: str) -> str:
+    """The text before the next question.
+
+    A field with a fixed value (`_value`) is not asked: the text holds its question and its value.
+    """
     return "" if field.forced is None else f"{introduction}{_question(field)}{field.forced}\n"
 
 
 def _question(field: _Field) -> str:
-    return f"{field.question} [{field.default}]:".replace("\n", "\\n")  # one line, as every other question
+    # A question is one line.
+    return f"{field.question} [{field.default}]:".replace("\n", "\\n")
 
 
 def _answer(field: _Field, introduction: str, ask: Ask | None) -> str | None:
-    """The text of one field, None where it is left out."""
+    """The text of one field, None if the field is left out."""
     before = introduction
     while (reply := _reply(field, before + _question(field), ask)) is not None:
         if reply == ".":
@@ -111,7 +119,7 @@ def _answer(field: _Field, introduction: str, ask: Ask | None) -> str | None:
         if ask is None or field.forced is not None:
             raise InputError(f"{field.kind}: {wrong[0].lower()}{wrong[1:]}")
         before = f"{wrong}\n"
-    raise InputError(f"{field.kind}: no answer, and the input is at its end",
+    raise InputError(f"{field.kind}: no answer before the end of the input",
                      hint="give the subject with -subj, or take the defaults with -batch")
 
 
@@ -122,7 +130,7 @@ def _reply(field: _Field, question: str, ask: Ask | None) -> str | None:
 
 
 def _misfit(field: _Field, text: str) -> str:
-    """What openssl says to a text that is too short or too long (req_check_len), "" to any other."""
+    """The words of openssl for a text that is too short or too long (req_check_len), else ""."""
     size = len(text.encode("utf-8", "surrogateescape"))
     if field.least > 0 and size < field.least:
         return f"String too short, must be at least {field.least} bytes long"

@@ -1,91 +1,102 @@
-"""A TLS handshake in memory, both sides in one place: what client and server make of each other's certificates.
+"""A TLS handshake in memory: whether a client and a server accept each other's certificates.
 
-The TLS is pyOpenSSL's, over memory buffers: each side shows its certificate and checks the other's path, times and
-purpose, the client also the host name, as two components of a cluster do that know each other by certificates (RFC 8446
-§4.4). This is the one judgement that no reading of files replaces; its words are OpenSSL's.
+The TLS is pyOpenSSL's, over memory buffers. Each side shows its certificate, and checks path, times
+and purpose of the other's; the client also checks the host name. Components of a cluster that know
+each other by certificates do the same (RFC 8446 §4.4). Only a handshake gives this answer: reading
+files does not. The reasons are in OpenSSL's words.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ..clock import utc_now
-from ..errors import InputError, KpkiError
-from ..pem import load_certificate
 from .extensions.general_names import ip_octets
 from .keys import signing_key
 from .verification.hostnames import matches_host, matches_ip
 from .verification.verdicts import REASONS, UNKNOWN
+from ..clock import utc_now
+from ..errors import InputError, KpkiError
+from ..pem import load_certificate
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
-    from OpenSSL.crypto import X509 as OpenSSLCertificate
     from OpenSSL.SSL import Connection
 
 _OTHER = {"client": "server", "server": "client"}
-_WHOLE = 1 << 16  # octets taken from a side at once: more than a flight of a handshake has
+_WHOLE = 1 << 16  # octets read from a side at once: more than one flight of a handshake
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side's end of it: whether it is content, and why not: its own words, or the alert it got; "ok" if it is."""
+    """The result of a handshake on one side."""
 
     ok: bool
+    """Whether the side accepts the other."""
     reason: str
+    """"ok", or why not: the side's own error, or the alert that the side received."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What came of it on both sides; *protocol* is what they agreed on (`TLSv1.3`), "" where they did not."""
+    """The result of a handshake on both sides."""
 
     ok: bool
+    """Whether both sides accept each other."""
     server: Side
     client: Side
     protocol: str
+    """The version that both sides use (`TLSv1.3`), "" without an agreement."""
 
 
 def handshake(server: tuple[Sequence[Certificate], PrivateKeyTypes],
               client: tuple[Sequence[Certificate], PrivateKeyTypes] | None, *,
               server_roots: Iterable[Certificate], client_roots: Iterable[Certificate],
               hostname: str | None = None, now: datetime | None = None) -> Handshake:
-    """Let a server and a client, each (chain from the leaf up, key), meet; a refusal is a Handshake, never raised.
+    """Connect a client to a server in memory; each is (chain from the leaf up, key).
 
-    The client trusts *server_roots*, the server *client_roots*. Without *client* the client shows no certificate, which
-    the server refuses. *hostname* is whom the client means to reach, a name or an address, *now* the clock of both
-    (UTC, None: the clock).
+    A refusal is part of the result, never raised. The client trusts *server_roots*, the server
+    trusts *client_roots*. With *client* None the client shows no certificate, and the server
+    refuses. *hostname* is the name or address that the client wants to reach. *now* is the clock of
+    both sides (UTC, None: the clock).
 
     >>> pair = [certificate], key
-    >>> met = kpki.handshake(pair, pair, server_roots=[ca], client_roots=[ca], hostname="worker-1", now=now)
+    >>> met = kpki.handshake(pair, pair, server_roots=[ca], client_roots=[ca], hostname="worker-1",
+    ...                      now=now)
     >>> met.ok, met.protocol
     (True, 'TLSv1.3')
     """
-    moment = (now or utc_now()).astimezone(timezone.utc)
+    moment = (now or utc_now()).astimezone(UTC)
     reasons: dict[str, str] = {}
     sides = {
         "client": _connection("client", client, server_roots, hostname, moment, reasons),
         "server": _connection("server", server, client_roots, None, moment, reasons),
     }
-    both = {name: one for name, one in sides.items() if one is not None}
+    both = {name: side for name, side in sides.items() if side is not None}
     done = _talk(both, reasons) if len(both) == 2 else set()
-    near, far = (Side(name in done and name not in reasons, reasons.get(name, "ok" if name in done else "no answer"))
+    near, far = (Side(name in done and name not in reasons,
+                      reasons.get(name, "ok" if name in done else "no answer"))
                  for name in ("server", "client"))
     agreed = near.ok and far.ok
-    return Handshake(agreed, near, far, both["client"].get_protocol_version_name() if agreed else "")
+    return Handshake(agreed, near, far,
+                     both["client"].get_protocol_version_name() if agreed else "")
 
 
 def _connection(name: str, identity: tuple[Sequence[Certificate], PrivateKeyTypes] | None,
                 roots: Iterable[Certificate], hostname: str | None, moment: datetime,
                 reasons: dict[str, str]) -> Connection | None:
-    """One side, ready to talk; None where OpenSSL does not take its own certificate or key (*reasons* says why)."""
+    """One side, ready to connect.
+
+    None if OpenSSL refuses the side's own certificate or key; *reasons* says why.
+    """
     from OpenSSL import SSL
     from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
     context = SSL.Context(SSL.TLS_METHOD)
     address = _octets(hostname)
 
-    def check(connection: Connection, certificate: OpenSSLCertificate, code: int, depth: int, ok: int) -> bool:
+    def check(_side: Connection, certificate: X509, code: int, depth: int, ok: int) -> bool:
         if not ok:
             reasons.setdefault(name, REASONS.get(code, UNKNOWN))
         elif depth == 0 and hostname is not None:
@@ -95,25 +106,27 @@ def _connection(name: str, identity: tuple[Sequence[Certificate], PrivateKeyType
         return name not in reasons
 
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, check)
-    if (store := context.get_cert_store()) is not None:  # it is there unless memory is not
-        for one in roots:
-            store.add_cert(X509.from_cryptography(one))
+    if (store := context.get_cert_store()) is not None:  # None if memory is short
+        for root in roots:
+            store.add_cert(X509.from_cryptography(root))
         store.set_time(moment)
     try:
         if identity is not None:
-            (leaf, *above), key = identity
+            (leaf, *issuers), key = identity
             context.use_certificate(leaf)
             context.use_privatekey(signing_key(key))
-            for one in above:
-                context.add_extra_chain_cert(one)
+            for issuer in issuers:
+                context.add_extra_chain_cert(issuer)
     except (SSL.Error, KpkiError, ValueError) as error:
-        reasons[name] = _words(error) or "a chain of no certificates, or a key that TLS has no use for"
+        reasons[name] = (_words(error)
+                         or "the chain has no certificate, or TLS does not support the key")
         reasons.setdefault(_OTHER[name], f"the {name} cannot use its own certificate and key")
         return None
     connection = SSL.Connection(context, None)
     if name == "client":
         connection.set_connect_state()
-        if hostname is not None and address is None and hostname.isascii():     # RFC 6066 §3: no address
+        # RFC 6066 §3: an address is not sent as a server name.
+        if hostname is not None and address is None and hostname.isascii():
             connection.set_tlsext_host_name(hostname.encode())
     else:
         connection.set_accept_state()
@@ -129,9 +142,11 @@ def _octets(hostname: str | None) -> bytes | None:
 
 
 def _talk(sides: Mapping[str, Connection], reasons: dict[str, str]) -> set[str]:
-    """Carry what each side says to the other until both are silent; who ended its handshake. Refusals go to *reasons*.
+    """Carry the octets of each side to the other until both are silent.
 
-    A client of TLS 1.3 is done before the server has looked at its certificate, so each side that is done listens on.
+    Returns the names of the sides that completed the handshake; refusals go to *reasons*. A client
+    of TLS 1.3 completes before the server checks the client's certificate. So each side that is
+    complete still receives.
     """
     from OpenSSL import SSL
     done: set[str] = set()
@@ -149,15 +164,15 @@ def _talk(sides: Mapping[str, Connection], reasons: dict[str, str]) -> set[str]:
             except SSL.Error as error:
                 reasons.setdefault(name, _words(error) or "the connection was closed")
             try:
-                said = side.bio_read(_WHOLE)
+                octets = side.bio_read(_WHOLE)
             except SSL.WantReadError:
                 continue
-            sides[_OTHER[name]].bio_write(said)
+            sides[_OTHER[name]].bio_write(octets)
             moved = True
     return done
 
 
 def _words(error: Exception) -> str:
-    """OpenSSL's own reasons in an error of pyOpenSSL, "" where it has none."""
+    """OpenSSL's own reasons in an error of pyOpenSSL, "" if there are none."""
     entries = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return ", ".join(dict.fromkeys(reason for _, _, reason in entries if reason))

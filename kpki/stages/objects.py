@@ -1,7 +1,7 @@
-"""The object identifiers that openssl knows by name, and the search for one by its short name, long name or digits.
+"""The object identifiers that openssl has names for, and the search by name or digits.
 
-The rows are the output of `openssl list -objects` (3.0) that has an OID, in its order; a test holds them against the
-openssl that is there.
+The rows are those of `openssl list -objects` (3.0) with an OID, in its order. A test compares the
+rows with the installed openssl.
 """
 from __future__ import annotations
 
@@ -1114,18 +1114,21 @@ ROWS = """\
 1.3.6.1.5.5.7.48.13|rpkiNotify|RPKI Notify
 1.2.840.113549.1.9.16.1.47|id-ct-geofeedCSVwithCRLF|id-ct-geofeedCSVwithCRLF
 1.2.840.113549.1.9.16.1.48|id-ct-signedChecklist|id-ct-signedChecklist
-"""
+"""  # noqa: E501 (a row is a line)
 
 _DOTTED = re.compile(r"(?!.[. ]\Z)([0-2](?:[. ][0-9]{0,99})+?)[. ]?")
 _DIVIDER = re.compile("[. ]")
 
 
 class Object(NamedTuple):
-    """One named object: its dotted *oid*, openssl's short name and its long name."""
+    """One named object."""
 
     oid: str
+    """The dotted object identifier."""
     short_name: str
+    """openssl's short name."""
     long_name: str
+    """openssl's long name."""
 
 
 @cache
@@ -1135,35 +1138,35 @@ def _rows() -> list[list[str]]:
 
 @cache
 def objects() -> tuple[Object, ...]:
-    """Every row, in openssl's order."""
+    """Every object, in openssl's order."""
     return tuple(map(Object._make, _rows()))
 
 
 @cache
 def by_oid() -> dict[str, Object]:
-    """OID to row; where two rows share an OID the first counts, as in OBJ_obj2nid."""
+    """OID → object; of two rows with one OID the first counts, as in OBJ_obj2nid."""
     return {row.oid: row for row in reversed(objects())}
 
 
 @cache
 def by_short_name() -> dict[str, str]:
-    """Short name to OID."""
+    """Short name → OID."""
     return {short_name: oid for oid, short_name, _ in reversed(_rows())}
 
 
 @cache
 def by_long_name() -> dict[str, str]:
-    """Long name to OID."""
+    """Long name → OID."""
     return {long_name: oid for oid, _, long_name in reversed(_rows())}
 
 
 def find_oid(text: str) -> str | None:
-    """The OID that *text* stands for: short name, else long name, else dotted digits (OBJ_txt2obj), else None."""
+    """The OID of a short name, long name or dotted digits (OBJ_txt2obj), else None."""
     return by_short_name().get(text) or by_long_name().get(text) or dotted(text)
 
 
 def find_known_oid(text: str) -> str | None:
-    """The same, but None for digits that no row has (OBJ_txt2nid)."""
+    """The same, but None for digits without a row (OBJ_txt2nid)."""
     named = by_short_name().get(text) or by_long_name().get(text)
     if named is None and (digits := dotted(text)) in by_oid():
         return digits
@@ -1171,10 +1174,10 @@ def find_known_oid(text: str) -> str | None:
 
 
 def dotted(text: str) -> str | None:
-    """Dotted digits as an OID, None for anything else (OBJ_txt2obj with no_name).
+    """Dotted digits as an OID, None for other text (OBJ_txt2obj with no_name).
 
-    As a2d_ASN1_OBJECT has it, a blank divides as well as a dot, an empty arc is 0, and a divider at the end is nothing;
-    but a first arc alone is no OID.
+    As in a2d_ASN1_OBJECT, a blank divides like a dot, an empty arc is 0, and a divider at the end
+    is ignored. A first arc alone is no OID.
     """
     match = _DOTTED.fullmatch(text)
     if match is None:

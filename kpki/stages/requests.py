@@ -1,4 +1,4 @@
-"""Certificate signing requests: what `openssl req -new` does with a key, a configuration and options."""
+"""Certificate signing requests, as `openssl req -new` makes them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError, InputError
 from . import der, keys
 from .config import Config, Setting, parse_config
 from .der import Extension
@@ -17,6 +16,7 @@ from .extensions.table import replace_extensions, section_extensions, settings_e
 from .modules import added_names
 from .names import Name, attribute, parse_subject, section_name
 from .strings import StringOptions, string_mask
+from ..errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -64,51 +64,61 @@ Ask = Callable[[str], str | None]
 
 @dataclass(frozen=True)
 class Form:
-    """What `req` reads of a configuration before it writes anything: all that is common to -new and -x509."""
+    """What `req` reads before it writes: the common part of -new and -x509."""
 
     config: Config
     subject: Name
     attributes: tuple[tuple[str, str], ...]
+    """The attributes of the request, as (type, text)."""
     digest: str
+    """The name of the digest that signs."""
     strings: StringOptions
+    """How text becomes strings of names."""
     request_extensions: str | None
+    """The section with the extensions of a request, None without."""
     certificate_extensions: str | None
+    """The section with the extensions of a certificate, None without."""
     added: tuple[Setting, ...]
+    """The settings of `-addext`."""
 
     def context(self, public_key: bytes) -> Context:
-        """What its extensions are read for, with the key (DER) that is certified."""
-        return Context(self.config, subject=self.subject, key_identifier=keys.key_identifier(public_key),
-                       strings=self.strings)
+        """The context of the extensions, with the key (DER) that is certified."""
+        return Context(self.config, subject=self.subject,
+                       key_identifier=keys.key_identifier(public_key), strings=self.strings)
 
 
 def req_new(key: PrivateKeyTypes, *, config: str | Config | None = None, section: str = "req",
-            subject: str | Name | None = None, extensions: str | None = None, addext: Sequence[str] = (),
-            digest: str | None = None, utf8: bool = False, ask: Ask | None = None,
-            warnings: list[str] | None = None) -> CertificateSigningRequest:
+            subject: str | Name | None = None, extensions: str | None = None,
+            addext: Sequence[str] = (), digest: str | None = None, utf8: bool = False,
+            ask: Ask | None = None, warnings: list[str] | None = None) -> CertificateSigningRequest:
     """Write and sign a request with *key* (openssl req -new -key KEY -config CONFIG).
 
-    *config* is the configuration's text or value (None: openssl's own defaults), *section* is `-section`, *subject*
-    `-subj`, *extensions* `-reqexts`, *addext* each `-addext`, *digest* `-sha256` and its like (None: default_md, else
-    sha256). *ask* answers a question of the prompting dialogue with a line, None at its end; without it the
-    configuration's defaults are taken (`-batch`). Lines that openssl would warn with are added to *warnings*.
-    Raises InputError, with the line of the configuration, for what openssl refuses.
+    *config* is the configuration's text or value (None: openssl's own defaults). *section* is
+    `-section`, *subject* is `-subj`, *extensions* is `-reqexts`, *addext* is each `-addext`.
+    *digest* is `-sha256` and its like (None: default_md, else sha256).
+
+    *ask* answers a question of the dialogue with a line, or with None at the end of its input.
+    Without *ask* the fields get the configuration's defaults (`-batch`). The lines of openssl's
+    warnings are added to *warnings*. Raises InputError, with the line of the configuration, for
+    what openssl refuses.
 
     >>> csr = kpki.req_new(key, subject="/CN=worker-1", addext=["subjectAltName = DNS:worker-1"])
     >>> csr.subject.rfc4514_string()
     'CN=worker-1'
     """
-    form = fill_form(config, section=section, subject=subject, request_extensions=extensions, addext=addext,
-                     digest=digest, utf8=utf8, ask=ask, warnings=warnings)
+    form = fill_form(config, section=section, subject=subject, request_extensions=extensions,
+                     addext=addext, digest=digest, utf8=utf8, ask=ask, warnings=warnings)
     return sign_request(form, keys.signing_key(key))
 
 
 def fill_form(config: str | Config | None, *, section: str, subject: str | Name | None,
               request_extensions: str | None = None, certificate_extensions: str | None = None,
-              addext: Sequence[str] = (), digest: str | None = None, utf8: bool = False, ask: Ask | None = None,
-              warnings: list[str] | None = None, attributes: bool = True) -> Form:
-    """Read all that `req` needs, in its order, and test both extension sections first, as it does.
+              addext: Sequence[str] = (), digest: str | None = None, utf8: bool = False,
+              ask: Ask | None = None, warnings: list[str] | None = None,
+              attributes: bool = True) -> Form:
+    """Read everything that `req` needs, in its order; both extension sections are tested first.
 
-    Without *attributes* (under -x509) those of the configuration are neither asked for nor taken.
+    Without *attributes* (under -x509) the attributes of the configuration are not read.
     """
     config = default_config() if config is None else as_config(config)
     strings = StringOptions(names=added_names(config))
@@ -128,56 +138,63 @@ def fill_form(config: str | Config | None, *, section: str, subject: str | Name 
         if name is not None:
             tested_section(test, name, f"{kind} extension")
     if added:
-        settings_extensions(Context(config, strings=strings, test=True, lists=Config({"default": added})), added)
+        lists = Config({"default": added})
+        settings_extensions(Context(config, strings=strings, test=True, lists=lists), added)
     digest = keys.find_digest(digest)
     filled, pairs = _subject(config, section, subject, strings, ask, warnings, attributes)
-    return Form(config, filled, pairs, digest, strings, request_extensions, certificate_extensions, added)
+    return Form(config, filled, pairs, digest, strings, request_extensions, certificate_extensions,
+                added)
 
 
 def _added(texts: Sequence[str]) -> tuple[Setting, ...]:
-    """The `-addext` arguments as settings; they are read like a file of their own, with nothing but their lines."""
+    """The `-addext` arguments as settings: they are read like a configuration of their own."""
     if not texts:
         return ()
     names = [text.partition("=")[0].strip() for text in texts]
-    for name, text in zip(names, texts):
+    for name, text in zip(names, texts, strict=True):
         if not name or "=" not in text:
             raise InputError(f"-addext {text!r} is not name=value")
         if names.count(name) > 1:
             raise InputError(f"duplicate extension: -addext {name}")
     settings = parse_config("\n".join(texts)).settings("default") or ()
-    return tuple(replace(one, line=0) for one in settings)
+    return tuple(replace(setting, line=0) for setting in settings)
 
 
 def tested_section(test: Context, name: str, kind: str) -> None:
-    """Read a section for its syntax alone; ConfigurationError in openssl's words where it does not hold."""
+    """Read a section for its syntax alone. Raises ConfigurationError in openssl's words."""
     if test.config.settings(name) is None:
-        raise ConfigurationError(f"error checking {kind} section {name}: there is no [{name}]")
+        raise ConfigurationError(f"error checking {kind} section {name}: [{name}] is absent")
     section_extensions(test, name)
 
 
 @cache
 def default_config() -> Config:
-    """What counts where no configuration is named."""
+    """The configuration that counts if none is named."""
     return parse_config(DEFAULT_CONFIG)
 
 
 def as_config(config: str | Config) -> Config:
-    """A configuration as it is, or read from its text."""
+    """A configuration, or the configuration of a text."""
     return _parsed(config) if isinstance(config, str) else config
 
 
 @lru_cache(maxsize=8)
 def _parsed(text: str) -> Config:
-    """A text is mostly read again at once: for the request and for its signature, for one node after the other."""
+    """A configuration of a text that most callers read again at once, as for the next node."""
     return parse_config(text)
 
 
-def _subject(config: Config, section: str, subject: str | Name | None, strings: StringOptions, ask: Ask | None,
-             warnings: list[str] | None, takes_attributes: bool) -> tuple[Name, tuple[tuple[str, str], ...]]:
-    """The name and the attributes of a request; with *subject* given the attributes are left out, as openssl does."""
+def _subject(config: Config, section: str, subject: str | Name | None, strings: StringOptions,
+             ask: Ask | None, warnings: list[str] | None,
+             with_attributes: bool) -> tuple[Name, tuple[tuple[str, str], ...]]:
+    """The name and the attributes of a request.
+
+    If *subject* is set, there are no attributes, as in openssl.
+    """
     names = _settings(config, section, "distinguished_name", needed=subject is None)
-    attributes = _settings(config, section, "attributes", needed=False)     # a missing section is refused anyhow
-    attributes = attributes if takes_attributes else ()
+    # An absent section is refused even if its attributes are not wanted.
+    attributes = _settings(config, section, "attributes", needed=False)
+    attributes = attributes if with_attributes else ()
     if isinstance(subject, Name):
         return subject, ()
     if subject is not None:
@@ -187,14 +204,17 @@ def _subject(config: Config, section: str, subject: str | Name | None, strings: 
         pairs = tuple((setting.key, setting.value) for setting in attributes)
     else:
         if not names:
-            raise ConfigurationError("no template, please set one up: the distinguished_name section is empty",
-                                     hint="give the subject with -subj, or set prompt = no and the fields")
+            raise ConfigurationError(
+                "no template, please set one up: the distinguished_name section is empty",
+                hint="give the subject with -subj, or set prompt = no and the fields")
         defaults = config, config.get(section, "distinguished_name") or ""
         name = ask_name(names, *defaults, strings, ask)
-        pairs = ask_attributes(attributes, config, config.get(section, "attributes") or "", strings, ask)
+        asked = config.get(section, "attributes") or ""
+        pairs = ask_attributes(attributes, config, asked, strings, ask)
     if not name.rdns:
-        raise ConfigurationError("no objects specified in config file",
-                                 hint="its distinguished_name section gives no value: set prompt = no, or use -subj")
+        raise ConfigurationError(
+            "no objects specified in config file",
+            hint="the distinguished_name section gives no value: set prompt = no, or use -subj")
     return name, pairs
 
 
@@ -211,12 +231,12 @@ def _settings(config: Config, section: str, key: str, *, needed: bool) -> Sequen
 
 
 def sign_request(form: Form, key: keys.SigningKey) -> CertificateSigningRequest:
-    """The request that a form stands for, signed with *key*."""
+    """The request that *form* describes, signed with *key*."""
     return _loaded(request_der(form, key))
 
 
 def request_der(form: Form, key: keys.SigningKey) -> bytes:
-    """`sign_request` in DER, for whoever needs no object: cryptography's takes long to import."""
+    """The request of `sign_request` in DER: the import of cryptography's object is slow."""
     public_key = keys.public_key_der(key)
     context = form.context(public_key)
     attributes: dict[str, bytes] = {}
@@ -226,40 +246,50 @@ def request_der(form: Form, key: keys.SigningKey) -> bytes:
             raise InputError(f"duplicate attribute: {kind}")
         value = attribute(oid, text, form.strings)
         attributes[oid] = _attribute(oid, der.tlv(value.tag, value.octets))
-    for extensions in (section_extensions(context, form.request_extensions) if form.request_extensions else (),
-                       replace_extensions((), settings_extensions(context, form.added))):
+    section = form.request_extensions
+    configured = section_extensions(context, section) if section else ()
+    added = replace_extensions((), settings_extensions(context, form.added))
+    for extensions in (configured, added):
         if extensions:
             if EXTENSION_REQUEST in attributes:
-                raise InputError("duplicate attribute: -addext beside request extensions of the configuration",
-                                 hint="write the extension into the req_extensions section")
-            attributes[EXTENSION_REQUEST] = _attribute(EXTENSION_REQUEST, extensions_item(extensions))
+                raise InputError(
+                    "duplicate attribute: -addext beside request extensions of the configuration",
+                    hint="write the extension into the req_extensions section")
+            item = extensions_item(extensions)
+            attributes[EXTENSION_REQUEST] = _attribute(EXTENSION_REQUEST, item)
     return _signed(context.name().dump(), public_key, attributes.values(), key, form.digest)
 
 
 def req_from(certificate: Certificate, key: PrivateKeyTypes, *, copy_extensions: bool = False,
-             subject: str | Name | None = None, digest: str = "sha256") -> CertificateSigningRequest:
-    """A request for what a certificate says, signed with *key* (openssl x509 -x509toreq -key KEY).
+             subject: str | Name | None = None,
+             digest: str = "sha256") -> CertificateSigningRequest:
+    """A request with a certificate's contents, signed with *key* (openssl x509 -x509toreq).
 
-    *copy_extensions* takes its extensions over, but for the two key identifiers; *subject* is `-subj`.
+    *copy_extensions* copies the certificate's extensions, but for the two key identifiers.
+    *subject* is `-subj`.
     """
     from cryptography.hazmat.primitives.serialization import Encoding
     signer = keys.signing_key(key)
     data = certificate.public_bytes(Encoding.DER)
-    extensions = [one for one in der.certificate_extensions(data) if copy_extensions and one.oid not in _IDENTIFIERS]
+    extensions = [
+        extension for extension in der.certificate_extensions(data)
+        if copy_extensions and extension.oid not in _IDENTIFIERS]
     attributes = [_attribute(EXTENSION_REQUEST, extensions_item(extensions))] if extensions else []
-    name = der.whole(der.certificate_fields(data).subject) if subject is None else as_name(subject).dump()
+    name = (der.whole(der.certificate_fields(data).subject) if subject is None
+            else as_name(subject).dump())
     return _loaded(_signed(name, keys.public_key_der(signer), attributes, signer, digest))
 
 
 def as_name(subject: str | Name) -> Name:
-    """A name as it is, or read from the text of `-subj`."""
+    """A name, or the name of a `-subj` text."""
     return parse_subject(subject) if isinstance(subject, str) else subject
 
 
 def _signed(subject: bytes, public_key: bytes, attributes: Iterable[bytes], key: keys.SigningKey,
             digest: str) -> bytes:
     info = der.request_info(subject=subject, public_key=public_key, attributes=attributes)
-    return der.signed(info, keys.signature_algorithm(key, digest), keys.sign_bytes(key, digest, info))
+    return der.signed(info, keys.signature_algorithm(key, digest),
+                      keys.sign_bytes(key, digest, info))
 
 
 def _loaded(data: bytes) -> CertificateSigningRequest:
@@ -272,12 +302,15 @@ def _attribute(oid: str, value: bytes) -> bytes:
 
 
 def extensions_item(extensions: Sequence[Extension]) -> bytes:
-    """SEQUENCE OF Extension in DER."""
+    """A SEQUENCE OF Extension in DER."""
     return der.sequence(*map(der.extension_item, extensions))
 
 
 def request_extensions(csr: bytes) -> tuple[Extension, ...]:
-    """The extensions that a request (DER) asks for, in its order; InputError where they are no extensions."""
+    """The extensions that a request (DER) asks for, in its order.
+
+    Raises InputError if an extension is not well formed.
+    """
     return tuple(der.read_extension(item)
                  for oid, values in der.request_attributes(csr) if oid == EXTENSION_REQUEST
                  for value in values for item in der.items(der.content_of(value)))

@@ -1,4 +1,4 @@
-"""Whether a key made the signature of a certificate or a request (X509_verify(3), X509_REQ_verify(3))."""
+"""Whether a key made the signature of a certificate or a request (X509_verify(3))."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 from ..errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import (
+        CertificatePublicKeyTypes,
+        PublicKeyTypes,
+    )
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
 
 def public_key(certificate: Certificate) -> CertificatePublicKeyTypes | None:
-    """The certificate's key, None where it cannot be read."""
+    """The certificate's key, None if cryptography cannot read the key."""
     from cryptography.exceptions import UnsupportedAlgorithm
     try:
         return certificate.public_key()
@@ -20,7 +23,9 @@ def public_key(certificate: Certificate) -> CertificatePublicKeyTypes | None:
 
 
 def digest_of(certificate: Certificate) -> str | None:
-    """The digest of the certificate's signature as cryptography calls it; None where it has none, or one unknown here.
+    """The digest of the certificate's signature, by cryptography's name.
+
+    None if the signature has no digest, or cryptography does not know the digest.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     try:
@@ -30,8 +35,9 @@ def digest_of(certificate: Certificate) -> str | None:
     return digest.name if digest else None
 
 
-def is_signed_by(signed: Certificate | CertificateSigningRequest, key: PublicKeyTypes | None) -> bool:
-    """Whether *key* made the signature, by any digest; False for a key or an algorithm that is not known here."""
+def is_signed_by(signed: Certificate | CertificateSigningRequest,
+                 key: PublicKeyTypes | None) -> bool:
+    """Whether *key* made the signature, by any digest; False for an unknown key or algorithm."""
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
     from cryptography.x509 import Certificate
@@ -39,9 +45,11 @@ def is_signed_by(signed: Certificate | CertificateSigningRequest, key: PublicKey
                               else signed.tbs_certrequest_bytes)
     try:
         scheme, digest = signed.signature_algorithm_parameters, signed.signature_hash_algorithm
-        if isinstance(key, rsa.RSAPublicKey) and isinstance(scheme, padding.PKCS1v15 | padding.PSS | None) and digest:
+        if isinstance(key, rsa.RSAPublicKey) and digest \
+                and isinstance(scheme, padding.PKCS1v15 | padding.PSS | None):
             key.verify(*data, scheme or padding.PKCS1v15(), digest)   # None: PKCS1v15 over MD5
-        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(scheme, ec.ECDSA | None) and digest:
+        elif isinstance(key, ec.EllipticCurvePublicKey) and digest \
+                and isinstance(scheme, ec.ECDSA | None):
             key.verify(*data, scheme or ec.ECDSA(digest))   # None: ECDSA over SHA-1
         elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             key.verify(*data)
@@ -53,22 +61,25 @@ def is_signed_by(signed: Certificate | CertificateSigningRequest, key: PublicKey
 
 
 def is_self_signed(csr: CertificateSigningRequest) -> bool:
-    """Whether a request is signed by the key it asks for (openssl req -verify).
+    """Whether the key that a request holds made its signature (openssl req -verify).
 
-    Raises UnsupportedError where the key or the algorithm is not known here, so that nobody takes it for a forgery.
+    Raises UnsupportedError if the key or the algorithm is unknown: an unknown signature is no
+    forgery.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-    known = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
+    known = (rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+             | ed448.Ed448PublicKey)
     try:
         key, _ = csr.public_key(), csr.signature_hash_algorithm
     except (UnsupportedAlgorithm, ValueError):
-        raise _unchecked("its key or algorithm is not known here") from None
+        raise _unchecked("the key or the algorithm is unknown") from None
     if not isinstance(key, known):
-        raise _unchecked(f"its key is a {type(key).__name__.lstrip('_').removesuffix('PublicKey')} key")
+        kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
+        raise _unchecked(f"the key is a {kind} key")
     return is_signed_by(csr, key)
 
 
 def _unchecked(why: str) -> UnsupportedError:
     return UnsupportedError(f"the request's signature cannot be checked: {why}",
-                            hint="RSA, EC on the usual curves, Ed25519 and Ed448 are known")
+                            hint="kpki checks signatures by RSA, common EC curves, Ed25519, Ed448")

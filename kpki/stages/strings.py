@@ -1,37 +1,47 @@
-"""Text as an ASN.1 string: which of the string types it becomes, and its octets (ASN1_mbstring_ncopy, string_mask)."""
+"""Text as an ASN.1 string: its string type, and its octets (ASN1_mbstring_ncopy, string_mask)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..errors import InputError
 from . import objects
 from .der import BMP, IA5, NUMERIC, PRINTABLE, T61, UNIVERSAL, UTF8, tlv
+from ..errors import InputError
 
 # Bits of a mask, as OpenSSL numbers them (B_ASN1_…); the order is the order of preference.
-_BITS = ((NUMERIC, 0x0001), (PRINTABLE, 0x0002), (IA5, 0x0010), (T61, 0x0004), (BMP, 0x0800), (UNIVERSAL, 0x0100),
-         (UTF8, 0x2000))
+_BITS = ((NUMERIC, 0x0001), (PRINTABLE, 0x0002), (IA5, 0x0010), (T61, 0x0004), (BMP, 0x0800),
+         (UNIVERSAL, 0x0100), (UTF8, 0x2000))
 _DIRECTORY = 0x0002 | 0x0004 | 0x0800 | 0x2000
 _PKCS9 = _DIRECTORY | 0x0010
-_MASKS = {"default": 0xFFFFFFFF, "nombstr": 0xFFFFFFFF & ~0x2800, "pkix": 0xFFFFFFFF & ~0x0004, "utf8only": 0x2000}
+_MASKS = {
+    "default": 0xFFFFFFFF, "nombstr": 0xFFFFFFFF & ~0x2800, "pkix": 0xFFFFFFFF & ~0x0004,
+    "utf8only": 0x2000}
 UTF8_ONLY = _MASKS["utf8only"]
 
-_PRINTABLE_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
-_HIGHEST = {IA5: 0x7F, T61: 0xFF, BMP: 0xFFFF}     # UniversalString and UTF8String hold every character
-_CODEC = {BMP: "utf-16-be", UNIVERSAL: "utf-32-be", NUMERIC: "ascii", PRINTABLE: "ascii", IA5: "ascii", T61: "latin-1"}
+_PRINTABLE_CHARACTERS = frozenset(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
+_HIGHEST = {IA5: 0x7F, T61: 0xFF,
+            BMP: 0xFFFF}  # UniversalString and UTF8String hold every character
+_CODEC = {
+    BMP: "utf-16-be", UNIVERSAL: "utf-32-be", NUMERIC: "ascii", PRINTABLE: "ascii", IA5: "ascii",
+    T61: "latin-1"}
 
 
 class Rule(NamedTuple):
-    """What one attribute may hold: *least* to *most* characters (-1: no limit), types, whether string_mask counts."""
+    """What one attribute may hold."""
 
     least: int
+    """The least number of characters; -1: no limit."""
     most: int
+    """The greatest number of characters; -1: no limit."""
     mask: int
+    """The string types that the attribute allows, as bits."""
     masked: bool = True
+    """Whether the option `string_mask` narrows the types."""
 
 
-# OID → rule: crypto/asn1/tbl_standard.h's content, whose limits are RFC 5280's upper bounds (appendix A.1).
+# OID → rule, as in crypto/asn1/tbl_standard.h; the limits are RFC 5280's (appendix A.1).
 RULES: dict[str, Rule] = {
     "2.5.4.3": Rule(1, 64, _DIRECTORY),                                # commonName
     "2.5.4.6": Rule(2, 2, 0x0002, masked=False),                       # countryName
@@ -65,20 +75,25 @@ _NO_RULE = Rule(-1, -1, _DIRECTORY)
 
 @dataclass(frozen=True)
 class StringOptions:
-    """How text becomes names: openssl's `string_mask` (as bits), `utf8` (else bytes count as Latin-1), and the object
-    names that a configuration's `oid_section` adds (name → OID)."""
+    """How text becomes the strings of a name."""
 
     mask: int = UTF8_ONLY
+    """openssl's `string_mask`, as bits."""
     utf8: bool = False
+    """openssl's `utf8`: text is UTF-8; otherwise each byte is a Latin-1 character."""
     names: Mapping[str, str] = field(default_factory=dict)
+    """Name → OID of each object that a configuration's `oid_section` adds."""
 
     def find_oid(self, text: str) -> str | None:
-        """Internal: the OID that *text* stands for: a name, an added name or digits; else None."""
+        """Internal: the OID of *text*, which is a name, an added name or digits; else None."""
         return objects.find_oid(text) or self.names.get(text)
 
 
 def string_mask(text: str) -> int:
-    """The bits of a `string_mask` setting: default, nombstr, pkix, utf8only or MASK:NUMBER; else InputError."""
+    """The bits of a `string_mask` setting: default, nombstr, pkix, utf8only or MASK:NUMBER.
+
+    Raises InputError for any other text.
+    """
     if text.startswith("MASK:"):
         try:
             digits = text[5:]
@@ -92,9 +107,9 @@ def string_mask(text: str) -> int:
 
 
 def characters(text: str, utf8: bool) -> str:
-    """The characters that openssl sees in *text*: itself with utf8, else each UTF-8 byte as one of Latin-1.
+    """The characters that openssl reads in *text*: with *utf8* its own, else each byte as Latin-1.
 
-    Raises InputError for bytes that are not UTF-8 where utf8 is asked.
+    Raises InputError if *utf8* is set and the bytes are not UTF-8.
     """
     octets = text.encode("utf-8", "surrogateescape")
     if not utf8:
@@ -106,9 +121,9 @@ def characters(text: str, utf8: bool) -> str:
 
 
 def attribute_string(oid: str, text: str, options: StringOptions) -> tuple[int, bytes]:
-    """The type (tag) and octets of *text* as a value of the attribute *oid* (ASN1_STRING_set_by_NID).
+    """The tag and octets of *text* as a value of the attribute *oid* (ASN1_STRING_set_by_NID).
 
-    Raises InputError, in openssl's words, for a length or a character that the attribute does not allow.
+    Raises InputError, in openssl's words, for a length or a character that the attribute forbids.
     """
     rule = RULES.get(oid, _NO_RULE)
     seen = characters(text, options.utf8)
@@ -129,14 +144,14 @@ def encoded(tag: int, seen: str) -> bytes:
 
 
 def fits(tag: int, seen: str) -> bool:
-    """Whether a string type (tag) can hold these characters."""
+    """Whether the string type *tag* can hold these characters."""
     if tag == PRINTABLE:
         return _PRINTABLE_CHARACTERS.issuperset(seen)
     if tag == NUMERIC:
-        return all(one in "0123456789 " for one in seen)
+        return all(character in "0123456789 " for character in seen)
     return tag not in _HIGHEST or max(map(ord, seen), default=0) <= _HIGHEST[tag]
 
 
 def utf8_item(text: str) -> bytes:
-    """*text* as an UTF8String item (DER)."""
+    """*text* as a UTF8String item (DER)."""
     return tlv(UTF8, text.encode("utf-8", "surrogateescape"))

@@ -19,13 +19,13 @@ REQUESTS = [
     ("a key set twice loses a value", HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nDNS.1 = a\nDNS.1 = b\n",
      "line 10: DNS.1 = a is lost: line 11 sets DNS.1 again"),
     ("an address under DNS", HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nDNS.1 = 10.0.0.1\n",
-     "line 10: DNS.1:10.0.0.1 is an address: no client looks for it under DNS, write IP"),
+     "line 10: DNS.1:10.0.0.1 is an address: no client looks for an address under DNS, write IP"),
     ("an address under DNS, inline", HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = critical, DNS:a, DNS:::1\n",
-     "line 8: DNS:::1 is an address: no client looks for it under DNS, write IP"),
+     "line 8: DNS:::1 is an address: no client looks for an address under DNS, write IP"),
     ("a placeholder in the subject", HEAD + "[dn]\nCN = <MASTER_IP>\n[e]\nkeyUsage = cRLSign\n",
-     "line 6: CN = <MASTER_IP>: <MASTER_IP> is taken as it stands"),
+     "line 6: CN = <MASTER_IP>: <MASTER_IP> goes into the certificate as written"),
     ("a placeholder in a list", HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nIP.1 = '${MASTER_IP}'\n",
-     "line 10: IP.1 = ${MASTER_IP}: ${MASTER_IP} is taken as it stands"),
+     "line 10: IP.1 = ${MASTER_IP}: ${MASTER_IP} goes into the certificate as written"),
 ]
 RIGHT = [
     HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nDNS.1 = a\nDNS.2 = b\nIP.1 = 10.0.0.1\n",
@@ -65,7 +65,7 @@ def test_a_certificate_does_not_take_req_extensions() -> None:
 def test_an_extfile_without_its_section() -> None:
     """An extfile of which nothing is used names the sections it has, one that is used does not."""
     config = parse_config("[v3_ext]\nkeyUsage = cRLSign\n[other]\nx = y\n")
-    assert unused_section(config, "default") == ["its extensions in [v3_ext] are not used: -extensions names a section"]
+    assert unused_section(config, "default") == ["the extensions in [v3_ext] are not used: name the section with -extensions"]
     assert unused_section(config, "v3_ext") == [] and unused_section(parse_config(""), "default") == []
     assert extension_traps(config, None) == []
 
@@ -92,7 +92,7 @@ def test_signing_warns_of_what_it_drops(folder: Path, capsys: pytest.CaptureFixt
     warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("kpki: warning: ")]
     assert [line[15:50] for line in warnings] == [
         "a.csr: the request's subjectAltName", "the certificate has no extension (v",
-        "csr.conf: its extensions in [e], [v"]
+        "csr.conf: the extensions in [e], [v"]
     assert main([*SIGN, "--quiet"]) == 0
     assert "kpki: " not in capsys.readouterr().err
     assert main([*SIGN, "-extfile", "csr.conf", "-extensions", "v3_ext"]) == 0

@@ -47,7 +47,7 @@ def test_an_rsa_pss_key_is_refused_by_name(keys: Path, kpki: Run, line: str) -> 
 
 def test_a_request_by_a_dsa_key_is_not_called_forged(keys: Path, kpki: Run) -> None:
     """Its kind is named; what an RSA key has signed is taken."""
-    why = "the request's signature cannot be checked: its key is a DSA key"
+    why = "the request's signature cannot be checked: the key is a DSA key"
     sign = ("x509", "-req", "-CA", keys / "ca.pem", "-CAkey", keys / "ca.key", "-out", "o")
     for words in ((*sign, "-in", keys / "dsa.csr"), ("req", "-in", keys / "dsa.csr", "-noout", "-verify")):
         assert kpki(*words, status=1).refusal() == f"{keys / 'dsa.csr'}: {why}"

@@ -82,7 +82,7 @@ def test_a_signature_that_cannot_be_checked_is_not_called_forged(
                     "kpki: hint: kpki req -new -key FILE -subj SUBJECT\n"),
     ("-config none.conf", "kpki: none.conf: no such file or directory\n"),
     ("-config plain.conf -reqexts x",
-     "kpki: plain.conf: error checking request extension section x: there is no [x]\n"),
+     "kpki: plain.conf: error checking request extension section x: [x] is absent\n"),
     ("-copy_extensions all", "kpki: req: invalid extension copy option: all\nkpki: hint: none, copy or copyall\n"),
     ("-x509 -key leaf.key -subj /CN=b", "kpki: openssl's req -x509 -in with -subj is not supported\n"
                                         "kpki: hint: kpki x509 -req -in FILE -signkey KEY -subj SUBJECT\n"),
