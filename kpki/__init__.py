@@ -1,20 +1,19 @@
-"""kpki makes, checks and repairs the certificates of a Kubernetes cluster, one openssl step at a time.
+"""kpki makes, checks and repairs the certificates of a Kubernetes cluster, by openssl's own steps.
 
-The front door: each name is loaded from its room when it is first used, so that a program pays only for what it calls.
-Functions take and give values: no disk (but for `check_path` and `inspect_host`), no printing, no global state.
-A function raises TypeError, with the parameter's name, for a value of another type than its signature says, and
-InputError for a datetime without a zone.
+Each name is loaded from its module at its first use, so that a program loads only what it uses.
+Functions accept and return values: they print nothing, have no global state, and read no disk (but
+for `check_path` and `inspect_host`). A function raises TypeError, with the parameter's name, for a
+value of the wrong type, and InputError for a datetime without a zone.
 
-The names of `__all__` are public and stable: a change of them is announced one release before, by a warning. Modules
-below `kpki` are not public. docs/library-reference.md has every name.
+The names of `__all__` are public and stable: a change is announced one release before, by a
+warning. Modules below `kpki` are not public. docs/library-reference.md describes every name.
 """
 from __future__ import annotations
 
-TYPE_CHECKING = False  # the name type checkers know: typing itself would cost every verb some milliseconds
+TYPE_CHECKING = False  # type checkers know the name; importing typing costs some milliseconds
 if TYPE_CHECKING:
     from .cluster.authority import Authority, Issued, load_authority
-    from .cluster.check.check import Report
-    from .cluster.check.check import check as check_path
+    from .cluster.check.check import Report, check as check_path
     from .cluster.desired.description import Cluster, ExternalEtcd, Given, Host, load_cluster
     from .cluster.desired.rows import Row, wanted_rows
     from .cluster.finding import Finding
@@ -25,15 +24,28 @@ if TYPE_CHECKING:
     from .cluster.observed.use import Running, Use
     from .cluster.plan.plan import Plan, Waiting, make_plan
     from .cluster.rules.host import check_node as check_host
-    from .errors import (AccessError, ConfigurationError, FileError, InputError, KpkiError, RefusedError,
-                         UnsupportedError)
+    from .errors import (
+        AccessError,
+        ConfigurationError,
+        FileError,
+        InputError,
+        KpkiError,
+        RefusedError,
+        UnsupportedError,
+    )
     from .files.tree import File
     from .kubernetes.kubeconfig import Kubeconfig, Material
     from .kubernetes.layouts import Layout, Place
     from .kubernetes.profiles import Identity, Profile
     from .kubernetes.verdict import KubernetesVerdict, verify_kubernetes
     from .pem.blocks import Block
-    from .pem.certificates import dump_certificate, dump_csr, load_certificate, load_certificates, load_csr
+    from .pem.certificates import (
+        dump_certificate,
+        dump_csr,
+        load_certificate,
+        load_certificates,
+        load_csr,
+    )
     from .pem.keys import dump_key, dump_public_key, load_key, load_public_key
     from .stages.certificates import Values, req_x509, sign_certificate, x509_req
     from .stages.config import Config, Setting, parse_config
@@ -54,7 +66,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Room → the names that it has; `public=name` if the room calls the name otherwise.
+# Module → its public names; `public=name` if the module has another name for the function.
 _ROOMS = {
     "cluster.authority": "Authority Issued load_authority",
     "cluster.check.check": "Report check_path=check",
@@ -68,7 +80,8 @@ _ROOMS = {
     "cluster.observed.use": "Running Use",
     "cluster.plan.plan": "Plan Waiting make_plan",
     "cluster.rules.host": "check_host=check_node",
-    "errors": "AccessError ConfigurationError FileError InputError KpkiError RefusedError UnsupportedError",
+    "errors": "AccessError ConfigurationError FileError InputError KpkiError RefusedError "
+              "UnsupportedError",
     "files.tree": "File",
     "kubernetes.kubeconfig": "Kubeconfig Material",
     "kubernetes.layouts": "Layout Place",
@@ -92,41 +105,44 @@ _ROOMS = {
     "stages.verification.verdicts": "Fault Policy PolicyAnswer Verdict",
     "stages.verification.verify": "verify",
 }
-_ROOM_OF = {name.partition("=")[0]: (room, name.rpartition("=")[2]) for room, names in _ROOMS.items()
-            for name in names.split()}
-# The names of 0.1 → what they are called now; they go with 0.3.
-_RENAMED = {"check": "check_path", "inspect": "inspect_host", "sign": "sign_certificate", "check_node": "check_host",
-            "issue_node": "issue_node_files"}
+_ROOM_OF = {name.partition("=")[0]: (room, name.rpartition("=")[2])
+            for room, names in _ROOMS.items() for name in names.split()}
+# The names of 0.1 → their present names; version 0.3 drops the old names.
+_RENAMED = {"check": "check_path", "inspect": "inspect_host", "sign": "sign_certificate",
+            "check_node": "check_host", "issue_node": "issue_node_files"}
 
-# Grouped by noun.
-__all__ = [
+__all__ = [  # noqa: RUF022 (the groups are nouns)
     # a certificate authority, and what it issues
     "Authority", "File", "Issued", "issue_node_files", "load_authority",
     # a host and its faults
-    "Finding", "Found", "Inventory", "Report", "Running", "Unread", "Use", "check_host", "check_path", "inspect_host",
+    "Finding", "Found", "Inventory", "Report", "Running", "Unread", "Use", "check_host",
+    "check_path", "inspect_host",
     # a cluster and its plan
-    "Cluster", "ExternalEtcd", "Given", "Host", "Identity", "Kubeconfig", "Layout", "Material", "Place", "Plan",
-    "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan", "wanted_rows",
+    "Cluster", "ExternalEtcd", "Given", "Host", "Identity", "Kubeconfig", "Layout", "Material",
+    "Place", "Plan", "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan",
+    "wanted_rows",
     # verdicts on a certificate
-    "Fault", "Handshake", "KubernetesVerdict", "Policy", "PolicyAnswer", "PolicyQuestion", "Side", "Trust", "Verdict",
-    "handshake", "verify", "verify_kubernetes",
+    "Fault", "Handshake", "KubernetesVerdict", "Policy", "PolicyAnswer", "PolicyQuestion", "Side",
+    "Trust", "Verdict", "handshake", "verify", "verify_kubernetes",
     # openssl's steps
-    "Attribute", "Config", "Extension", "Name", "Setting", "StringOptions", "Values", "certificate_text", "genpkey",
-    "genrsa", "name_text", "parse_config", "parse_subject", "req_new", "req_x509", "request_text", "sign_certificate",
-    "x509_req",
+    "Attribute", "Config", "Extension", "Name", "Setting", "StringOptions", "Values",
+    "certificate_text", "genpkey", "genrsa", "name_text", "parse_config", "parse_subject",
+    "req_new", "req_x509", "request_text", "sign_certificate", "x509_req",
     # keys, requests and certificates as PEM or DER
-    "Block", "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "load_certificate", "load_certificates",
-    "load_csr", "load_key", "load_public_key",
+    "Block", "dump_certificate", "dump_csr", "dump_key", "dump_public_key", "load_certificate",
+    "load_certificates", "load_csr", "load_key", "load_public_key",
     # errors
-    "AccessError", "ConfigurationError", "FileError", "InputError", "KpkiError", "RefusedError", "UnsupportedError",
+    "AccessError", "ConfigurationError", "FileError", "InputError", "KpkiError", "RefusedError",
+    "UnsupportedError",
 ]
 
-if not TYPE_CHECKING:       # a type checker that sees it takes every name for one of kpki's
-    def __getattr__(name):
+if not TYPE_CHECKING:       # with this function a type checker would accept every name
+    def __getattr__(name: str) -> object:
         from importlib import import_module
         if name in _RENAMED:
             import warnings
-            warnings.warn(f"kpki.{name} is called kpki.{_RENAMED[name]} now", DeprecationWarning, stacklevel=2)
+            warnings.warn(f"kpki.{name} is called kpki.{_RENAMED[name]} now", DeprecationWarning,
+                          stacklevel=2)
             return getattr(import_module(__name__), _RENAMED[name])
         if name not in _ROOM_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -137,8 +153,8 @@ if not TYPE_CHECKING:       # a type checker that sees it takes every name for o
         globals()[name] = value
         return value
 
-    def _public(function, name):
-        """A function of a room as the library gives it: with its public name, and its arguments checked."""
+    def _public(function: object, name: str) -> object:
+        """A function of a module under its public name, with a check of its arguments."""
         from .arguments import checked
         public = checked(function)
         public.__module__, public.__name__, public.__qualname__ = __name__, name, name
