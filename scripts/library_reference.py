@@ -121,24 +121,27 @@ def public_members(value: type) -> Iterator[tuple[str, Any]]:
             yield name, inner
 
 
-def public_fields(value: type) -> list[Any]:
-    """The fields of a dataclass that are public."""
-    texts = field_words(value)
-    return [one for one in getattr(value, "__dataclass_fields__", {}).values()
-            if one.init and not one.name.startswith("_") and not texts.get(one.name, "").startswith(INTERNAL)]
+def public_fields(value: Any) -> dict[str, Any]:
+    """The public fields of a dataclass or a NamedTuple, and their defaults."""
+    fields = {name: value._field_defaults.get(name, MISSING) for name in getattr(value, "_fields", ())}
+    fields |= {name: field.default for name, field in getattr(value, "__dataclass_fields__", {}).items() if field.init}
+    texts = field_words(value) if fields else {}
+    return {name: default for name, default in fields.items()
+            if not name.startswith("_") and not texts.get(name, "").startswith(INTERNAL)}
 
 
 def field_table(value: type) -> Iterator[str]:
-    """The table of a dataclass's fields; what they are stands there, or else in the words above."""
-    fields, texts = public_fields(value), field_words(value)
+    """The table of a class's fields, with the words that stand below each field."""
+    fields = public_fields(value)
     if not fields:
         return
-    titles = ("field", "type", "default", *(["what it is"] if any(texts[one.name] for one in fields) else []))
+    texts = field_words(value)
+    titles = ("field", "type", "default", *(["meaning"] if any(texts[name] for name in fields) else []))
     yield f"| {' | '.join(titles)} |"
     yield "|---" * len(titles) + "|"
-    for one in fields:
-        default = "" if one.default is MISSING else cell(repr(one.default))
-        cells = (cell(one.name), cell(described(resolved(value)[one.name])), default, texts[one.name])
+    for name, standard in fields.items():
+        default = "" if standard is MISSING else cell(repr(standard))
+        cells = (cell(name), cell(described(resolved(value)[name])), default, texts[name])
         yield f"| {' | '.join(cells[:len(titles)])} |"
     yield ""
 

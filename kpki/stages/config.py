@@ -35,7 +35,9 @@ class Setting:
     """One `key = value` of a section; variables in the value are expanded."""
 
     key: str
+    """The name before the equals sign."""
     value: str
+    """The text after the equals sign."""
     line: int = 0
     """The number of the setting's last line, from 1; 0 if the setting comes from no file."""
     source: str = ""

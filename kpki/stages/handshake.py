@@ -46,7 +46,9 @@ class Handshake:
     ok: bool
     """Whether both sides accept each other."""
     server: Side
+    """The result on the server's side."""
     client: Side
+    """The result on the client's side."""
     protocol: str
     """The version that both sides use (`TLSv1.3`), "" without an agreement."""
 

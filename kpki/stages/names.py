@@ -27,7 +27,7 @@ class Attribute:
     oid: str
     """The dotted object identifier of the attribute's type."""
     tag: int
-    """The tag of the string type, as der.py numbers them."""
+    """The tag of the string type: 12 is UTF8String, 19 is PrintableString."""
     octets: bytes
     """The content octets of the string."""
 

@@ -72,7 +72,7 @@ def hints_of(name: str) -> list[Any]:
     value = getattr(kpki, name)
     if not isinstance(value, type):
         return [*resolved(value).values()]
-    fields = [resolved(value)[one.name] for one in public_fields(value)]
+    fields = [resolved(value)[name] for name in public_fields(value)]
     inner = [inner.fget if isinstance(inner, property) else inner for _, inner in members(value)]
     return fields + [hint for one in inner for hint in resolved(one).values()]
 

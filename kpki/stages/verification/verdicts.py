@@ -123,7 +123,7 @@ class PolicyAnswer(NamedTuple):
     authority: tuple[Policy, ...] | None = None
     """The policies that the CAs allow."""
     user: tuple[Policy, ...] | None = None
-    """The policies of *authority* that the question asks for."""
+    """The policies of `authority` that the question asks for."""
 
 
 @dataclass(frozen=True, slots=True)

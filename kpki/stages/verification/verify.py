@@ -78,8 +78,8 @@ def verify(certificate: Certificate, roots: Iterable[Certificate], *,
     *auth_level* (0 to 5) asks for strong keys and digests. *ignore_critical* accepts unknown
     critical extensions, *allow_proxy* accepts proxy certificates (RFC 3820). *policies* asks about
     certificate policies (`-policy_check` and its like). *trust* holds the settings of roots in
-    TRUSTED CERTIFICATE blocks. A wrong certificate is a Verdict. Raises InputError for an unknown
-    purpose and for text that is no IP address.
+    TRUSTED CERTIFICATE blocks. A certificate that is not valid raises no error: the Verdict says
+    why. Raises InputError for an unknown purpose and for text that is no IP address.
 
     >>> kpki.verify(certificate, [ca], purpose="sslserver", hostname="worker-1", now=now).ok
     True
