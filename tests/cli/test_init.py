@@ -72,7 +72,7 @@ def test_a_host_s_tree_is_read_back(layout: str, kpki: Run, trees: Callable[[str
     told = kpki("init", "w", "--from", trees(layout) / "cp-1")
     written = told.out.splitlines()
     assert written[-1] == "w/cluster.yaml" and all((tmp_path / path).is_file() for path in written)
-    assert "certificateValidityPeriod: not told by the files, default kept" in told.err.splitlines()
+    assert "certificateValidityPeriod: not set by the files, default used" in told.err.splitlines()
     assert load_cluster((tmp_path / "w/cluster.yaml").read_bytes()).layout == layout
     assert kpki("init", "v", "--from", trees(layout) / "cp-1", "--quiet").err == ""
 
@@ -115,9 +115,9 @@ def test_nothing_is_ever_overwritten(kpki: Run, trees: Callable[[str], Path], sn
     before = snapshot(tmp_path)
     for words in ((), ("--from", source)):
         assert kpki("init", "w", *words, status=2).refusal() \
-            == "w/cluster.yaml: there is one already, and it is never overwritten"
+            == "w/cluster.yaml: the description exists already, and kpki never overwrites a description"
     assert kpki("init", "v", "--from", source, status=2).refusal() \
-        == f"v/pki/ca.crt: something else than {source} has is there already"
+        == f"v/pki/ca.crt: this file exists already, and is not a file of {source}"
     assert snapshot(tmp_path) == before and not (tmp_path / "w/.kpki.lock").exists()
 
 

@@ -1,1 +1,1 @@
-"""Files that are there become a description."""
+"""Existing files become a description."""

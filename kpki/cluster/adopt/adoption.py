@@ -1,4 +1,4 @@
-"""A host's tree → the workspace that holds what was found: its description, the CAs, and the tree itself."""
+"""A host's tree, or a configuration → a workspace: description, CAs, and the tree."""
 from __future__ import annotations
 
 import os
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .clues import ALONE, Tree, describe, host_name_of, read_tree
 from .dump import dump_cluster
+from .host_tree import ALONE, HostTree, describe, host_name_of, read_tree
 from ..authority import load_bundle
 from ..desired.description import Cluster, load_cluster
 from ..desired.fields import node_name
@@ -26,12 +26,14 @@ Content = tuple[bytes, int]     # data and mode
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """One *file* of a workspace (its path relative to that): whose tree it is in (*host*, None: the workspace's own),
-    and its *row*, None for the description."""
+    """One file that a workspace adopts."""
 
     host: str | None
+    """The host in whose tree the file lies, None for the workspace's own files."""
     row: str | None
+    """The row that the file belongs to, None for the description."""
     file: files.File
+    """The file, with its path relative to the workspace."""
 
     @property
     def path(self) -> str:
@@ -41,54 +43,60 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What a workspace is to hold: the description last, so that it is not there before all else is.
-
-    *untold* says, a line each, which fields have their default because nothing tells them, *root* the tree that it is
-    of, "" for none.
-    """
+    """The files that a workspace adopts."""
 
     adopted: tuple[Adopted, ...]
+    """The files.
+
+    The description is the last: a workspace with a description has all other files.
+    """
     untold: tuple[str, ...] = ()
+    """A line for each field that no file determines; such a field has its default."""
     root: str = ""
+    """The root of the tree that the files come from, "" if there is no tree."""
 
 
 def described(text: str) -> Adoption:
-    """A workspace of a description alone."""
+    """The adoption of a description alone."""
     return Adoption((_description(text),))
 
 
 def from_configuration(path: str, *, node: str | None = None, host_name: str) -> Adoption:
-    """A workspace of the description that a kubeadm configuration gives (see load_cluster).
+    """The adoption of a kubeadm configuration (see load_cluster).
 
-    *node* is the host's name, whatever stands in the file; *host_name* this host's, for a file that has none. Raises
-    FileError, and ConfigurationError with the file's name before it.
+    *node* overrides the host's name in the file; *host_name* is this host's name, for a file
+    without one. Raises FileError, and ConfigurationError with the file's name in front.
     """
     data = files.read(path)
     with about(path):
         cluster = load_cluster(data, host_name=host_name)
         if cluster.endpoint is None and not cluster.with_role(CONTROL_PLANE):
-            raise InputError("it does not say where the API server is",
-                             hint="controlPlaneEndpoint of a ClusterConfiguration, or discovery.bootstrapToken's "
+            raise InputError("no field says where the API server is",
+                             hint="controlPlaneEndpoint of a ClusterConfiguration, or "
+                                  "discovery.bootstrapToken's "
                              "apiServerEndpoint")
     if not cluster.from_kubeadm:
         return Adoption((_description(dump_cluster(cluster)),))
     host, = cluster.hosts
-    cluster = replace(cluster, hosts=(replace(host, name=host.name if node is None else node_name(node)),))
+    cluster = replace(cluster,
+                      hosts=(replace(host, name=host.name if node is None else node_name(node)),))
     return Adoption((_description(dump_cluster(cluster)),), (ALONE,))
 
 
-def from_tree(root: str, *, layout: str | None = None, node: str | None = None, host_name: str) -> Adoption:
-    """A workspace of a host's tree, with every file of its layout as it lies there.
+def from_tree(root: str, *, layout: str | None = None, node: str | None = None,
+              host_name: str) -> Adoption:
+    """The adoption of a host's tree, with every file of its layout unchanged.
 
-    *layout* and *node* are said or found; *host_name* is this host's, for `/`. Raises FileError for what may not be
-    read, InputError where the files do not tell what a description cannot do without.
+    *layout* and *node* are found in the tree if they are None; *host_name* is this host's name, for
+    `/`. Raises FileError for a file that the caller may not read, InputError if the files do not
+    determine a required field.
     """
     tree = read_tree(root, layout=layout)
     name = host_name_of(tree, host_name) if node is None else node_name(node)
     cluster, untold = describe(tree, name)
     text = dump_cluster(cluster)
-    load_cluster(text)      # what cannot be read back is not written
-    adopted = {one.file.path: one for one in (*_own(tree, cluster), *_host(tree, name))}
+    load_cluster(text)      # a description that kpki could not read back is not written
+    adopted = {item.file.path: item for item in (*_own(tree, cluster), *_host(tree, name))}
     return Adoption((*adopted.values(), _description(text)), tuple(untold), root)
 
 
@@ -96,8 +104,8 @@ def _description(text: str) -> Adopted:
     return Adopted(None, None, files.File(DESCRIPTION, text.encode(), CERTIFICATE_MODE))
 
 
-def _own(tree: Tree, cluster: Cluster) -> Iterator[Adopted]:
-    """The CAs, the service accounts' pair and the administrator's kubeconfig, under the workspace's names."""
+def _own(tree: HostTree, cluster: Cluster) -> Iterator[Adopted]:
+    """The workspace's own files: CAs, service accounts' pair, administrator's kubeconfig."""
     wanted = {row.name for row in Wanted(cluster).of_workspace()}
     for place in WORKSPACE.places:
         if place.row not in wanted:
@@ -106,7 +114,7 @@ def _own(tree: Tree, cluster: Cluster) -> Iterator[Adopted]:
             contents = [(place.kubeconfig, _kubeconfig(tree, place.row))]
         else:
             certificates = [*_held(tree, place.row, "certificate"), *_trusted(tree, place.row)]
-            readable = (one for one in certificates if _is_bundle(one[0]))
+            readable = (certificate for certificate in certificates if _is_bundle(certificate[0]))
             contents = [(place.certificate, next(readable, next(iter(certificates), None))),
                         (place.key, next(_held(tree, place.row, "key"), None))]
         for path, content in contents:
@@ -114,16 +122,17 @@ def _own(tree: Tree, cluster: Cluster) -> Iterator[Adopted]:
                 yield Adopted(None, place.row, files.File(path, *content))
 
 
-def _held(tree: Tree, row: str, part: str) -> Iterator[Content]:
-    """The files of a row that are there."""
+def _held(tree: HostTree, row: str, part: str) -> Iterator[Content]:
+    """The existing files of a row."""
     for place in tree.layout.places:
         path: str = getattr(place, part)
-        if place.row == row and path and not place.only and (data := tree.found[path].data) is not None:
+        if place.row == row and path and not place.only \
+                and (data := tree.found[path].data) is not None:
             yield data, tree.found[path].mode & 0o777
 
 
-def _trusted(tree: Tree, row: str) -> Iterator[Content]:
-    """The cluster's CA as the kubeconfigs have it."""
+def _trusted(tree: HostTree, row: str) -> Iterator[Content]:
+    """The cluster's CA in the kubeconfigs."""
     for place in tree.layout.places if row == "ca" else ():
         if place.row in tree.kubeconfigs and (data := tree.embedded(place, "authority")):
             yield data, CERTIFICATE_MODE
@@ -136,22 +145,25 @@ def _is_bundle(data: bytes) -> bool:
         return False
 
 
-def _kubeconfig(tree: Tree, row: str) -> Content | None:
-    """A person's kubeconfig, which names no file: as it is, or with the files in it that it names."""
+def _kubeconfig(tree: HostTree, row: str) -> Content | None:
+    """A person's kubeconfig with CA and pair embedded; unchanged if it embeds them already."""
     place = tree.layout.place(row)
     if row not in tree.kubeconfigs:
         return None
     config, found = tree.kubeconfigs[row], tree.found[place.kubeconfig]
-    authority, certificate, key = (tree.embedded(place, part) for part in ("authority", "certificate", "key"))
+    authority, certificate, key = (tree.embedded(place, part)
+                                   for part in ("authority", "certificate", "key"))
     if not (authority and certificate and key):
         return None
-    whole = replace(config, authority=Material(data=authority), certificate=Material(data=certificate),
-                    key=Material(data=key))
-    return (found.data or b"", found.mode & 0o777) if whole == config else (dump_kubeconfig(whole), KEY_MODE)
+    whole = replace(config, authority=Material(data=authority),
+                    certificate=Material(data=certificate), key=Material(data=key))
+    if whole == config:
+        return found.data or b"", found.mode & 0o777
+    return dump_kubeconfig(whole), KEY_MODE
 
 
-def _host(tree: Tree, name: str) -> Iterator[Adopted]:
-    """The host's own files, each where it lies."""
+def _host(tree: HostTree, name: str) -> Iterator[Adopted]:
+    """The host's own files, each at its path in the tree."""
     rows = {path: place.row for place in reversed(tree.layout.places) for path in place.files()}
     for place in tree.layout.places:
         if config := tree.kubeconfigs.get(place.row):
@@ -160,65 +172,73 @@ def _host(tree: Tree, name: str) -> Iterator[Adopted]:
                     rows.setdefault(named_path(place.kubeconfig, material.path), place.row)
     for path, row in rows.items():
         if path in tree.found and tree.found[path].data is not None:
-            for file in _as_it_lies(tree.root, path):
+            for file in _with_links(tree.root, path):
                 yield Adopted(name, row, replace(file, path=f"{NODES_FOLDER}/{name}/{file.path}"))
 
 
-def _as_it_lies(root: str, path: str) -> Iterator[files.File]:
-    """A file, and where its place is a symbolic link, that and what it leads to. A folder's link is followed."""
-    while (entry := files.look(root, path)).kind == "link" and entry.target and _is_straight(root, path):
+def _with_links(root: str, path: str) -> Iterator[files.File]:
+    """A file; for a symbolic link the link and its target. Links of folders are followed."""
+    while (entry := files.look(root, path)).kind == "link" and entry.target \
+            and _is_straight(root, path):
         yield files.File(path, os.fsencode(entry.target), 0o777, link=True)
-        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), entry.target)).lstrip("/")
+        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(path),
+                                                 entry.target)).lstrip("/")
     found = look(root, path)
     yield files.File(path, found.data or b"", found.mode & 0o777)
 
 
 def _is_straight(root: str, path: str) -> bool:
-    """Whether no folder on the way to a file is a symbolic link."""
+    """Whether no folder in a file's path is a symbolic link."""
     folder = posixpath.dirname(path)
     return files.resolve(root, folder) == posixpath.join(root, folder) if folder else True
 
 
 def adopt(folder: str, adoption: Adoption, *, now: datetime, warnings: list[str] | None = None,
           ) -> Sequence[tuple[Adopted, str]]:
-    """Make the workspace *folder* hold what is adopted, all or nothing; gives each file with what was done.
+    """Write the adopted files into the workspace *folder*, all or none.
 
-    *warnings*: see `files.replace_tree`.
-
-    Nothing that is there is overwritten: FileError for a description, and for any file under `pki` or the host's own
-    tree that is not one of these, byte for byte.
+    Returns each file with the action. *warnings*: see `files.replace_tree`. No existing file is
+    overwritten. Raises FileError for an existing description, and for a file under `pki` or in the
+    host's tree that differs from the adopted files.
     """
     check_free(folder, adoption)
     with locked(folder, now):
         check_free(folder, adoption)
-        written = write(folder, [one.file for one in adoption.adopted], trees=NODES_FOLDER, now=now, warnings=warnings)
-    return [(one, action) for one, (_, action) in zip(adoption.adopted, written, strict=True)]
+        written = write(folder, [item.file for item in adoption.adopted], trees=NODES_FOLDER,
+                        now=now, warnings=warnings)
+    return [(item, action) for item, (_, action) in zip(adoption.adopted, written, strict=True)]
 
 
 def check_free(folder: str, adoption: Adoption) -> None:
-    """Raise FileError where *folder* holds something that adopting would overwrite, or mix with."""
+    """Raise FileError if *folder* holds a file that adopting would overwrite, or mix with."""
     if files.look(folder, DESCRIPTION).kind != "missing":
-        raise FileError(f"{os.path.join(folder, DESCRIPTION)}: there is one already, and it is never overwritten",
-                        hint="edit it, or name another folder")
-    wanted = {one.file.path: one for one in adoption.adopted}
-    there = [path for path in wanted if path != DESCRIPTION and files.look(folder, path).kind != "missing"]
-    tops = {f"{NODES_FOLDER}/{one.host}" for one in adoption.adopted if one.host}
+        raise FileError(f"{os.path.join(folder, DESCRIPTION)}: the description exists already, and "
+                        "kpki never overwrites a description",
+                        hint=f"edit {DESCRIPTION}, or name another folder")
+    wanted = {item.file.path: item for item in adoption.adopted}
+    existing = [path for path in wanted if path != DESCRIPTION
+                and files.look(folder, path).kind != "missing"]
+    tops = {f"{NODES_FOLDER}/{item.host}" for item in adoption.adopted if item.host}
     for top in sorted(tops | {"pki"}) if adoption.root else ():
         if files.look(folder, top).kind == "folder" and not _is_same(folder, top, adoption.root):
-            there += [f"{top}/{path}" for path, _ in files.walk(os.path.join(folder, top), skip=lambda _: False)]
-    for path in there:
+            existing += [f"{top}/{path}"
+                         for path, _ in files.walk(os.path.join(folder, top), skip=lambda _: False)]
+    for path in existing:
         if path not in wanted or not _holds(folder, wanted[path].file):
-            raise FileError(f"{os.path.join(folder, path)}: something else than {adoption.root} has is there already",
-                            hint="nothing was written: name another folder, or move it away")
+            raise FileError(f"{os.path.join(folder, path)}: this file exists already, and is not a "
+                            f"file of {adoption.root}",
+                            hint="nothing was written: name another folder, or move the file away")
 
 
 def _is_same(folder: str, top: str, root: str) -> bool:
-    """Whether the tree that is read is the workspace's own."""
+    """Whether the adopted tree is the workspace's own."""
     return files.resolve(os.path.abspath(folder), top) == os.path.abspath(root)
 
 
 def _holds(folder: str, file: files.File) -> bool:
+    """Whether a folder holds a file with the same content and mode."""
     entry = files.look(folder, file.path)
     if file.link:
         return entry.kind == "link" and os.fsencode(entry.target or "") == file.data
-    return entry.kind == "file" and entry.mode == file.mode and files.read(os.path.join(folder, file.path)) == file.data
+    return entry.kind == "file" and entry.mode == file.mode \
+        and files.read(os.path.join(folder, file.path)) == file.data

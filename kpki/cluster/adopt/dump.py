@@ -1,4 +1,4 @@
-"""Cluster → cluster.yaml: the inverse of load_cluster, with comments for whoever goes on from there."""
+"""Cluster → cluster.yaml, with comments for the person who edits the file."""
 from __future__ import annotations
 
 import json
@@ -6,26 +6,40 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from ..desired.description import (API_VERSION, DEFAULT_CA_VALIDITY, DEFAULT_CERTIFICATES_DIR, DEFAULT_DNS_DOMAIN,
-                                   DEFAULT_NAME, DEFAULT_PORT, DEFAULT_SUBNETS, DEFAULT_VALIDITY, KIND, ROLES, Cluster,
-                                   Host)
+from ..desired.description import (
+    API_VERSION,
+    DEFAULT_CA_VALIDITY,
+    DEFAULT_CERTIFICATES_DIR,
+    DEFAULT_DNS_DOMAIN,
+    DEFAULT_NAME,
+    DEFAULT_PORT,
+    DEFAULT_SUBNETS,
+    DEFAULT_VALIDITY,
+    KIND,
+    ROLES,
+    Cluster,
+    Host,
+)
 from ...kubernetes.layouts import KUBEADM
 
-# Text that is itself in YAML, inside brackets too; all other stands in quotes.
+# Text that YAML reads without quotes, inside brackets too; dump_cluster quotes all other text.
 _PLAIN = re.compile(r"/?[A-Za-z][A-Za-z0-9_./-]*|[0-9]+(\.[0-9]+){3}(/[0-9]+)?|([0-9]+[hms])+")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 Lines = Iterator[str]
 
 
 def dump_cluster(cluster: Cluster) -> str:
-    """A kpki/v1 description: `load_cluster` reads the same cluster from it, but that it is not kubeadm's any more.
+    """A kpki/v1 description, from which `load_cluster` reads the same cluster.
 
-    What has its default is left out. A cluster without a control plane must have an endpoint, as in every description.
+    Only from_kubeadm differs. Fields with their default are left out. A cluster without a control
+    plane must have an endpoint.
     """
     return "\n".join([
-        "# What the cluster should be. Every field, its default and its source: docs/description.md.",
-        "# A field that is left out has its default.", f"apiVersion: {API_VERSION}", f"kind: {KIND}",
-        *_names(cluster), *_api_server(cluster), *_etcd(cluster), *_certificates(cluster), *_nodes(cluster.hosts), ""])
+        "# What the cluster should be. Every field, its default and its source: "
+        "docs/description.md.",
+        "# A field that is left out has its default.", f"apiVersion: {API_VERSION}",
+        f"kind: {KIND}", *_names(cluster), *_api_server(cluster), *_etcd(cluster),
+        *_certificates(cluster), *_nodes(cluster.hosts), ""])
 
 
 def _names(cluster: Cluster) -> Lines:
@@ -39,27 +53,33 @@ def _names(cluster: Cluster) -> Lines:
 def _api_server(cluster: Cluster) -> Lines:
     if cluster.endpoint:
         host, port = cluster.endpoint
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        yield from ("", "# Where clients find the API servers.", f"controlPlaneEndpoint: {json.dumps(where)}")
+        endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        yield from ("", "# Where clients find the API servers.",
+                    f"controlPlaneEndpoint: {json.dumps(endpoint)}")
     if cluster.port != DEFAULT_PORT:
-        yield from ("", "# The port of every API server.", "localAPIEndpoint:", f"  bindPort: {cluster.port}")
-    networking = {"serviceSubnet": ",".join(cluster.service_subnets) * (cluster.service_subnets != DEFAULT_SUBNETS),
+        yield from ("", "# The port of every API server.", "localAPIEndpoint:",
+                    f"  bindPort: {cluster.port}")
+    networking = {"serviceSubnet": ",".join(cluster.service_subnets) * (
+        cluster.service_subnets != DEFAULT_SUBNETS),
                   "dnsDomain": cluster.dns_domain * (cluster.dns_domain != DEFAULT_DNS_DOMAIN)}
     if any(networking.values()):
-        yield from ("", "# The first address of the services is the API server's inside the cluster.", "networking:",
+        yield from ("", "# The first address of the services is the API server's inside the "
+                        "cluster.", "networking:",
                     *(f"  {name}: {_scalar(text)}" for name, text in networking.items() if text))
     if cluster.api_sans:
-        yield from ("", "# Further names and addresses in the API servers' certificate.", "apiServer:",
-                    f"  certSANs: {_sequence(cluster.api_sans)}")
+        yield from ("", "# Further names and addresses in the API servers' certificate.",
+                    "apiServer:", f"  certSANs: {_sequence(cluster.api_sans)}")
 
 
 def _etcd(cluster: Cluster) -> Lines:
     local = {"serverCertSANs": cluster.etcd_server_sans, "peerCertSANs": cluster.etcd_peer_sans}
     if any(local.values()):
-        yield from ("", "# Further names and addresses in etcd's certificates.", "etcd:", "  local:",
-                    *(f"    {name}: {_sequence(words)}" for name, words in local.items() if words))
-    if one := cluster.external_etcd:
-        named = {"caFile": one.ca_file, "certFile": one.certificate_file, "keyFile": one.key_file}
+        yield from ("", "# Further names and addresses in etcd's certificates.", "etcd:",
+                    "  local:", *(f"    {name}: {_sequence(words)}" for name, words in local.items()
+                                  if words))
+    if etcd := cluster.external_etcd:
+        named = {"caFile": etcd.ca_file, "certFile": etcd.certificate_file,
+                 "keyFile": etcd.key_file}
         files = [f"    {name}: {_scalar(path)}" for name, path in named.items() if path]
         yield from ("", "# An etcd that is not kpki's, and the API server's files for it.", "etcd:",
                     *(["  external:", *files] if files else ["  external: {}"]))
@@ -67,9 +87,10 @@ def _etcd(cluster: Cluster) -> Lines:
 
 def _certificates(cluster: Cluster) -> Lines:
     if cluster.algorithm:
-        yield from ("", "# What keys are made of.", f"encryptionAlgorithm: {cluster.algorithm}")
+        yield from ("", "# The algorithm of new keys.", f"encryptionAlgorithm: {cluster.algorithm}")
     for name, span, default in (("certificateValidityPeriod", cluster.validity, DEFAULT_VALIDITY),
-                                ("caCertificateValidityPeriod", cluster.ca_validity, DEFAULT_CA_VALIDITY)):
+                                ("caCertificateValidityPeriod", cluster.ca_validity,
+                                 DEFAULT_CA_VALIDITY)):
         if span != default:
             yield f"{name}: {_span(span)}"
     if cluster.authorities:
@@ -82,11 +103,13 @@ def _certificates(cluster: Cluster) -> Lines:
 
 
 def _nodes(hosts: Iterable[Host]) -> Lines:
-    yield from ("", "# A node without roles is a worker. The first address is the advertised one.", "nodes:")
+    yield ""
+    yield "# A node without roles is a worker. The first address is the advertised address."
+    yield "nodes:"
     for host in hosts:
         yield f"- name: {_scalar(host.name)}"
-        for name, words in (("roles", [role for role in ROLES if role in host.roles]), ("addresses", host.addresses),
-                            ("dnsNames", host.dns)):
+        for name, words in (("roles", [role for role in ROLES if role in host.roles]),
+                            ("addresses", host.addresses), ("dnsNames", host.dns)):
             if words:
                 yield f"  {name}: {_sequence(words)}"
 
@@ -96,13 +119,13 @@ def _sequence(words: Iterable[str]) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Text as YAML has it; in quotes it is JSON's, which YAML reads alike where all of it is printable."""
+    """Text as a YAML scalar, quoted as in JSON, which YAML reads alike for printable text."""
     plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _span(span: timedelta) -> str:
-    """A duration as Go reads it."""
+    """A duration in Go's notation."""
     seconds, rest = divmod(span, timedelta(seconds=1))
     minutes, seconds = divmod(seconds, 60)
     parts = ((minutes // 60, "h"), (minutes % 60, "m"), (seconds, "s"), (rest.microseconds, "us"))

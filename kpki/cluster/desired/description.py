@@ -1,4 +1,4 @@
-"""cluster.yaml, or kubeadm's own documents → Cluster: what the cluster should be. All fields: docs/description.md."""
+"""cluster.yaml, or kubeadm's own documents → Cluster. docs/description.md lists all fields."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +9,28 @@ from functools import cached_property
 from typing import Any
 
 from . import kubeadm
-from .fields import (ALGORITHM_NAMES, Misfit, absolute_path, address, blamed, boolean, duration, each, endpoint,
-                     nearest, node_name, one_of, other_name, plain_name, port, san, shape, shorten, subnets, text)
+from .fields import (
+    ALGORITHM_NAMES,
+    FieldError,
+    absolute_path,
+    address,
+    blamed,
+    boolean,
+    duration,
+    each,
+    endpoint,
+    nearest,
+    node_name,
+    one_of,
+    other_name,
+    plain_name,
+    port,
+    san,
+    shape,
+    shorten,
+    subnets,
+    text,
+)
 from ...documents import Document, load_documents
 from ...errors import ConfigurationError, InputError
 from ...kubernetes.layouts import CONTROL_PLANE, ETCD, LAYOUT_NAMES
@@ -31,74 +51,95 @@ KUBEADM_ALGORITHM = "RSA-2048"
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host: its node *name*, *roles* (of ROLES; none: a worker), *addresses* (the first is advertised), *dns* names
-    beside its own."""
+    """A host of the cluster."""
 
     name: str
+    """The name of the host's node."""
     roles: frozenset[str]
+    """The host's roles (of ROLES); a worker has none."""
     addresses: tuple[str, ...]
+    """The host's IP addresses; the first is the advertised address."""
     dns: tuple[str, ...] = ()
+    """The host's DNS names besides its own name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An existing CA: paths as the description has them; *key* is None where it is kept elsewhere."""
+    """An existing CA, with its paths in the description."""
 
     certificate: str
+    """The path of the CA's certificate."""
     key: str | None = None
+    """The path of the CA's key, None if the description names no key."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExternalEtcd:
-    """The API server's files for an etcd that is not kpki's: absolute paths on a control-plane host.
+    """The API server's files for an external etcd: absolute paths on a control-plane host.
 
-    None where a kubeadm configuration names none (etcd without TLS).
+    A kubeadm configuration may leave files out (etcd without TLS).
     """
 
     ca_file: str | None
+    """The CA that signed etcd's certificate."""
     certificate_file: str | None
+    """The API server's client certificate."""
     key_file: str | None
+    """The key of the API server's client certificate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """What a description says, with every default filled in.
-
-    *endpoint* is the controlPlaneEndpoint's host (an address without brackets) and port, *port* the API servers' own;
-    *service_subnets* one, or one of each family; *algorithm* None: the given CA's, else ECDSA-P256; *authorities* the
-    given CAs by name (of GIVEN_NAMES); *certificates_dir* kubeadm's, absolute.
-    """
+    """A cluster as its description asks for it, with every default filled in."""
 
     name: str
+    """The cluster's name in kubeconfigs."""
     layout: str
+    """The name of the layout (of LAYOUT_NAMES)."""
     endpoint: tuple[str, int] | None
+    """The host (IPv6 without brackets) and port of controlPlaneEndpoint, None if absent."""
     port: int
+    """The port of every API server."""
     service_subnets: tuple[str, ...]
+    """The services' subnet, or one subnet of each IP family."""
     dns_domain: str
+    """The services' DNS domain."""
     api_sans: tuple[str, ...]
+    """Further names and addresses in the API servers' certificates."""
     etcd_server_sans: tuple[str, ...]
+    """Further names and addresses in etcd's server certificates."""
     etcd_peer_sans: tuple[str, ...]
+    """Further names and addresses in etcd's peer certificates."""
     algorithm: str | None
+    """The algorithm of new keys, None for the given CA's, else ECDSA-P256."""
     validity: timedelta
+    """The validity of new leaves."""
     ca_validity: timedelta
+    """The validity of new CAs."""
     authorities: Mapping[str, Given]
+    """The existing CAs by their names in the description (the values of GIVEN_NAMES)."""
     kubelet_serving: bool
+    """Whether each kubelet gets a CA-signed serving pair."""
     external_etcd: ExternalEtcd | None
+    """The API server's files for an external etcd, None if etcd runs in the cluster."""
     certificates_dir: str
+    """kubeadm's certificatesDir, an absolute path."""
     hosts: tuple[Host, ...] = field(repr=False)
+    """The hosts, in the description's order."""
     from_kubeadm: bool
+    """Whether the description is a kubeadm configuration."""
 
     def with_role(self, role: str) -> tuple[Host, ...]:
         """The hosts that have a role, in the description's order."""
         return tuple(host for host in self.hosts if role in host.roles)
 
     def host(self, name: str) -> Host:
-        """The host of that name. Raises InputError where there is none."""
+        """The host *name*. Raises InputError if there is none."""
         try:
             return self._by_name[name]
         except KeyError:
             near = nearest(name, tuple(self._by_name))
-            hint = f"did you mean {near}?" if near else "the names stand under nodes: in cluster.yaml"
+            hint = f"did you mean {near}?" if near else "cluster.yaml lists the names under nodes:"
             raise InputError(f"there is no node {name!r} in the description", hint=hint) from None
 
     @cached_property
@@ -117,13 +158,15 @@ _CLUSTER = shape({
     "apiServer": shape({"certSANs": each(san)}),
     "etcd": shape({
         "local": shape({"serverCertSANs": each(san), "peerCertSANs": each(san)}),
-        "external": shape({"caFile": absolute_path, "certFile": absolute_path, "keyFile": absolute_path},
-                          accepted=("endpoints",)),
+        "external": shape({
+            "caFile": absolute_path, "certFile": absolute_path, "keyFile": absolute_path,
+        }, accepted=("endpoints",)),
     }),
     "encryptionAlgorithm": one_of(ALGORITHM_NAMES),
     "certificateValidityPeriod": duration,
     "caCertificateValidityPeriod": duration,
-    "certificateAuthorities": shape({name: shape({"certificate": text, "key": text}, required=("certificate",))
+    "certificateAuthorities": shape({name: shape({"certificate": text, "key": text},
+                                                 required=("certificate",))
                                      for name in GIVEN_NAMES.values()}),
     "kubeletServing": boolean,
     "certificatesDir": absolute_path,
@@ -132,10 +175,10 @@ _CLUSTER = shape({
 
 
 def load_cluster(text: str | bytes, *, host_name: str | None = None) -> Cluster:
-    """The cluster that a description says: one kpki/v1 Cluster, or kubeadm's documents as they are.
+    """The cluster of a description: a kpki/v1 Cluster, or a kubeadm configuration.
 
-    *host_name* is this host's, for kubeadm's documents without nodeRegistration.name. Raises ConfigurationError with
-    the line, the field and what is wrong with it.
+    *host_name* is this host's name, for a kubeadm configuration without nodeRegistration.name.
+    Raises ConfigurationError with the line, the field and the fault.
 
     >>> node = "{name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.10]}"
     >>> kpki.load_cluster(f"{{apiVersion: kpki/v1, kind: Cluster, nodes: [{node}]}}").hosts[0].name
@@ -143,11 +186,13 @@ def load_cluster(text: str | bytes, *, host_name: str | None = None) -> Cluster:
     """
     with _few_collections():
         documents = load_documents(text)
-        _check_kinds(documents)
-        if own := [one for one in documents if one.value["apiVersion"].startswith("kpki/")]:
+        _validate_kinds(documents)
+        if own := [document for document in documents
+                   if document.value["apiVersion"].startswith("kpki/")]:
             with blamed(own[0]):
                 if len(documents) > 1:
-                    raise Misfit("a kpki description stands alone in its file", hint="one document, no other kinds")
+                    raise FieldError("a kpki description stands alone in its file",
+                                     hint="one document, no other kinds")
                 return _own(own[0].value)
     found = kubeadm.read_kubeadm(documents, host_name=host_name)
     host = Host(found.name, found.roles, (found.address,) if found.address else ())
@@ -157,7 +202,10 @@ def load_cluster(text: str | bytes, *, host_name: str | None = None) -> Cluster:
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Let Python look for garbage rarely: over a growing tree of 100,000 nodes it would look at all of it each time."""
+    """Let Python collect garbage rarely.
+
+    Each collection would visit the whole growing tree of 100,000 nodes.
+    """
     import gc
     before = gc.get_threshold()
     gc.set_threshold(1_000_000, *before[1:])
@@ -167,108 +215,125 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _check_kinds(documents: Sequence[Document]) -> None:
-    """Each document says what it is, and no two the same (kubeadm: SplitYAMLDocuments)."""
+def _validate_kinds(documents: Sequence[Document]) -> None:
+    """Raise for a document without apiVersion or kind, or a repeated kind (SplitYAMLDocuments)."""
     if not documents:
-        raise ConfigurationError("the description is empty", hint="docs/description.md has a small one")
+        raise ConfigurationError("the description is empty",
+                                 hint="docs/description.md has a small description")
     seen: set[str] = set()
     for document in documents:
         with blamed(document):
             if not isinstance(document.value, dict):
-                raise Misfit("a description is a mapping: `apiVersion: kpki/v1` is its first line")
+                raise FieldError("a description is a mapping, "
+                                 "with `apiVersion: kpki/v1` as its first line")
             for name in ("apiVersion", "kind"):
                 if not isinstance(given := document.value.get(name), str) or not given:
-                    raise Misfit("missing" if given in (None, "") else "this is not text", path=(name,),
-                                 hint=f"apiVersion: {API_VERSION} and kind: {KIND}, or kubeadm's")
+                    raise FieldError("missing" if given in (None, "") else "this is not text",
+                                     path=(name,),
+                                     hint=f"apiVersion: {API_VERSION} and kind: {KIND}, or "
+                                          "kubeadm's")
             if (kind := document.value["kind"]) in seen:
-                raise Misfit(f"{shorten(kind)} is there twice", path=("kind",))
+                raise FieldError(f"{shorten(kind)} is there twice", path=("kind",))
             seen.add(kind)
 
 
 def _own(value: Mapping[str, Any]) -> Cluster:
-    """A kpki/v1 Cluster."""
+    """The cluster of a kpki/v1 document."""
     for name, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
         if value[name] != wanted:
-            raise Misfit(f"{shorten(value[name])} is not {wanted}", path=(name,))
+            raise FieldError(f"{shorten(value[name])} is not {wanted}", path=(name,))
     settings = _CLUSTER(value)
     hosts = _hosts(settings["nodes"])
-    _check_roles(settings, hosts)
+    _validate_roles(settings, hosts)
     if "certificatesDir" in settings and settings.get("layout", LAYOUT_NAMES[0]) != "kubeadm":
-        raise Misfit(f"the layout {settings['layout']} has its own folders", path=("certificatesDir",),
-                     hint="leave it out, or take layout: kubeadm")
+        raise FieldError(f"the layout {settings['layout']} has its own folders",
+                         path=("certificatesDir",),
+                         hint="leave certificatesDir out, or use layout: kubeadm")
     port = settings.get("localAPIEndpoint", {}).get("bindPort")
     return _cluster(settings, port=port, hosts=hosts, from_kubeadm=False)
 
 
 def _hosts(nodes: Sequence[Mapping[str, Any]]) -> tuple[Host, ...]:
-    """The hosts; no two have a name or an address in common."""
+    """The hosts. Raises FieldError if two hosts have a name or an address in common."""
     if not nodes:
-        raise Misfit("there is no node in it", path=("nodes",))
+        raise FieldError("the list has no node", path=("nodes",))
     owners: dict[str, int] = {}
     hosts = []
     for index, node in enumerate(nodes):
         addresses = node.get("addresses", ())
         if not addresses and ("addresses" in node or node.get("roles")):
-            raise Misfit("a node has one address or more" if "addresses" in node else "missing",
-                         path=("nodes", index, "addresses"))
+            raise FieldError("a node has one address or more" if "addresses" in node else "missing",
+                             path=("nodes", index, "addresses"))
         words = (node["name"], *addresses)
         for number, word in enumerate(words):
             if owners.setdefault(word, index) != index or word in words[:number]:
                 path = ("addresses", number - 1) if number else ("name",)
-                raise Misfit(f"{word} is nodes[{owners[word]}]'s already", path=("nodes", index, *path))
+                raise FieldError(f"{word} belongs to nodes[{owners[word]}] already",
+                                 path=("nodes", index, *path))
         for name in ("dnsNames", "roles"):
-            _check_distinct(node.get(name, ()), ("nodes", index, name))
-        dns = tuple(one for one in node.get("dnsNames", ()) if one != node["name"])
+            _validate_distinct(node.get(name, ()), ("nodes", index, name))
+        dns = tuple(name for name in node.get("dnsNames", ()) if name != node["name"])
         hosts.append(Host(node["name"], frozenset(node.get("roles", ())), addresses, dns))
     for index, node in enumerate(nodes):
         for number, name in enumerate(node.get("dnsNames", ())):
             if owners.get(name, index) != index:
-                raise Misfit(f"{name} is the name of nodes[{owners[name]}]", path=("nodes", index, "dnsNames", number))
+                raise FieldError(f"{name} is the name of nodes[{owners[name]}]",
+                                 path=("nodes", index, "dnsNames", number))
     return tuple(hosts)
 
 
-def _check_distinct(words: Sequence[str], path: tuple[str | int, ...]) -> None:
+def _validate_distinct(words: Sequence[str], path: tuple[str | int, ...]) -> None:
     if len(set(words)) != len(words):
         number = next(number for number, word in enumerate(words) if word in words[:number])
-        raise Misfit(f"{words[number]} is there twice", path=(*path, number))
+        raise FieldError(f"{words[number]} is there twice", path=(*path, number))
 
 
-def _check_roles(settings: Mapping[str, Any], hosts: Sequence[Host]) -> None:
-    """Where there is a control plane, etcd is somewhere, once; and something says where the API server is."""
+def _validate_roles(settings: Mapping[str, Any], hosts: Sequence[Host]) -> None:
+    """Raise FieldError for a cluster without etcd or API server, or with two kinds of etcd."""
     etcd, roles = settings.get("etcd", {}), frozenset[str]().union(*(host.roles for host in hosts))
     if CONTROL_PLANE in roles and ETCD not in roles and "external" not in etcd:
-        raise Misfit("missing: no node has the role etcd", path=("etcd", "external"),
-                     hint="roles: [control-plane, etcd] on a node, or etcd.external with caFile, certFile and keyFile")
+        raise FieldError("missing: no node has the role etcd", path=("etcd", "external"),
+                         hint="roles: [control-plane, etcd] on a node, or etcd.external with "
+                              "caFile, certFile and keyFile")
     for name, _ in kubeadm.lacking(etcd):
-        raise Misfit("missing", path=("etcd", "external", name))
+        raise FieldError("missing", path=("etcd", "external", name))
     if "external" in etcd and (ETCD in roles or "local" in etcd):
-        other = "a node has the role etcd" if ETCD in roles else "etcd.local is there too"
-        raise Misfit(f"{other}, and etcd is in one place only", path=("etcd", "external"))
+        other = "a node has the role etcd" if ETCD in roles \
+            else "the description has etcd.local too"
+        raise FieldError(f"{other}, and a cluster has either local or external etcd",
+                         path=("etcd", "external"))
     if CONTROL_PLANE not in roles and "controlPlaneEndpoint" not in settings:
-        raise Misfit("missing: no node has the role control-plane, so nothing says where the API server is",
-                     path=("controlPlaneEndpoint",), hint="roles: [control-plane] on a node, or the endpoint")
+        raise FieldError("missing: no node has the role control-plane, so nothing says where the "
+                         "API "
+                         "server is",
+                         path=("controlPlaneEndpoint",),
+                         hint="roles: [control-plane] on a node, or the endpoint")
 
 
-def _cluster(settings: Mapping[str, Any], *, port: int | None, hosts: tuple[Host, ...], from_kubeadm: bool) -> Cluster:
-    """The fields that both kinds of description share, with their defaults."""
+def _cluster(settings: Mapping[str, Any], *, port: int | None, hosts: tuple[Host, ...],
+             from_kubeadm: bool) -> Cluster:
+    """The cluster of either kind of description, with every default filled in."""
     local_port = port or DEFAULT_PORT
     networking, etcd = settings.get("networking", {}), settings.get("etcd", {})
-    host, said = settings.get("controlPlaneEndpoint", (None, None))
+    host, endpoint_port = settings.get("controlPlaneEndpoint", (None, None))
     local, files = etcd.get("local", {}), etcd.get("external")
     return Cluster(
-        name=settings.get("clusterName", DEFAULT_NAME), layout=settings.get("layout", LAYOUT_NAMES[0]),
-        endpoint=(host, said or local_port) if host else None, port=local_port,
+        name=settings.get("clusterName", DEFAULT_NAME),
+        layout=settings.get("layout", LAYOUT_NAMES[0]),
+        endpoint=(host, endpoint_port or local_port) if host else None, port=local_port,
         service_subnets=networking.get("serviceSubnet", DEFAULT_SUBNETS),
         dns_domain=networking.get("dnsDomain", DEFAULT_DNS_DOMAIN),
         api_sans=_once(settings.get("apiServer", {}).get("certSANs", ())),
-        etcd_server_sans=_once(local.get("serverCertSANs", ())), etcd_peer_sans=_once(local.get("peerCertSANs", ())),
+        etcd_server_sans=_once(local.get("serverCertSANs", ())),
+        etcd_peer_sans=_once(local.get("peerCertSANs", ())),
         algorithm=settings.get("encryptionAlgorithm"),
         validity=settings.get("certificateValidityPeriod", DEFAULT_VALIDITY),
         ca_validity=settings.get("caCertificateValidityPeriod", DEFAULT_CA_VALIDITY),
-        authorities={name: Given(one["certificate"], one.get("key"))
-                     for name, one in settings.get("certificateAuthorities", {}).items()},
+        authorities={name: Given(paths["certificate"], paths.get("key"))
+                     for name, paths in settings.get("certificateAuthorities", {}).items()},
         kubelet_serving=settings.get("kubeletServing", False),
-        external_etcd=None if files is None else ExternalEtcd(*map(files.get, ("caFile", "certFile", "keyFile"))),
+        external_etcd=None if files is None
+        else ExternalEtcd(*map(files.get, ("caFile", "certFile", "keyFile"))),
         certificates_dir=settings.get("certificatesDir", DEFAULT_CERTIFICATES_DIR), hosts=hosts,
         from_kubeadm=from_kubeadm)
 
@@ -278,28 +343,30 @@ def _once(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def example_description(layout: str = "kubeadm") -> str:
-    """A commented cluster.yaml, valid as it stands: a control plane with etcd and two workers.
+    """A valid cluster.yaml with comments: a control plane with etcd and two workers.
 
-    Raises InputError for a layout that is not one of LAYOUT_NAMES.
+    Raises InputError for a layout that LAYOUT_NAMES does not have.
     """
     return _EXAMPLE.format(layout=one_of(LAYOUT_NAMES)(layout))
 
 
 _EXAMPLE = """\
 # What the cluster should be. Every field, its default and its source: docs/description.md.
-# The names are those of kubeadm's configuration, where it has them; a field that is left out has the default shown.
+# Fields have kubeadm's names, if kubeadm has them. A field that is left out has the default shown.
 apiVersion: kpki/v1
 kind: Cluster
 clusterName: kubernetes
 
-# Where the files lie on a host: kubeadm (/etc/kubernetes/pki), ssl (/etc/kubernetes/ssl) or hard-way
-# (/var/lib/kubernetes).
+# The folder of the files on a host: kubeadm (/etc/kubernetes/pki), ssl (/etc/kubernetes/ssl) or
+# hard-way (/var/lib/kubernetes).
 layout: {layout}
 
-# Where clients find the API servers, if that is not the first control-plane node itself: a load balancer, a DNS name.
+# Where clients find the API servers: a load balancer or a DNS name.
+# Default: the first control-plane node itself.
 # controlPlaneEndpoint: api.example.internal:6443
 
-# The first address of the services is the API server's inside the cluster. Two families: 10.96.0.0/12,fd00:10:96::/112
+# The first address of the services is the API server's inside the cluster.
+# Two families: 10.96.0.0/12,fd00:10:96::/112
 networking:
   serviceSubnet: 10.96.0.0/12
   dnsDomain: cluster.local
@@ -308,7 +375,8 @@ networking:
 apiServer:
   certSANs: []
 
-# RSA-2048 (kubeadm's default), RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384. Left out: a given CA's, else ECDSA-P256.
+# RSA-2048 (kubeadm's default), RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384.
+# Left out: a given CA's, else ECDSA-P256.
 encryptionAlgorithm: ECDSA-P256
 
 # A year, and ten years; h, m and s are the units.
@@ -319,11 +387,12 @@ caCertificateValidityPeriod: 87600h
 #   kubernetes: {{certificate: /path/ca.crt, key: /path/ca.key}}
 certificateAuthorities: {{}}
 
-# layout kubeadm alone: a CA-signed serving pair for each kubelet, where kubeadm leaves it self-signed.
+# layout kubeadm only: a CA-signed serving pair for each kubelet; kubeadm itself leaves the pair
+# self-signed.
 kubeletServing: false
 
-# The name is what `kubectl get nodes` shows. A node without roles is a worker. The first address is the advertised one;
-# further DNS names stand under dnsNames.
+# The name is the name that `kubectl get nodes` shows. A node without roles is a worker.
+# The first address is the advertised address; dnsNames has further DNS names.
 nodes:
 - name: cp-1
   roles: [control-plane, etcd]

@@ -1,4 +1,4 @@
-"""What each host is to hold: description × profiles × layout → rows."""
+"""Description, profiles, layout → the rows of each host."""
 from __future__ import annotations
 
 import ipaddress
@@ -18,18 +18,20 @@ NODES_FOLDER = "nodes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of the table for one host: what is to lie at a *place* of its tree.
-
-    *host* is None for the workspace's own. *identity* is what the certificate says; *with_key* whether the host gets
-    the key of a CA or of the service accounts; *kubeconfig* the names and the server of its kubeconfig.
-    """
+    """One profile on one host: the files at a place of the host's tree."""
 
     host: str | None
+    """The host, None for the workspace's own rows."""
     place: Place
+    """The paths of the row's files."""
     profile: Profile
+    """What Kubernetes asks of the certificate."""
     identity: Identity
+    """The subject and names of the certificate."""
     with_key: bool = True
+    """Whether the host gets the key of a CA or of the service accounts."""
     kubeconfig: Kubeconfig | None = None
+    """The names and the server of the row's kubeconfig, None for a row without a kubeconfig."""
 
     @property
     def name(self) -> str:
@@ -37,27 +39,29 @@ class Row:
         return self.profile.name
 
     def paths(self) -> tuple[str, ...]:
-        """The files that are to be there, relative to the host's tree, the certificate first."""
+        """The row's files, relative to the host's tree, the certificate first."""
         return tuple(path for path in self.place.files() if self.with_key or path != self.place.key)
 
 
 def layout_of(cluster: Cluster) -> Layout:
-    """The cluster's layout; kubeadm's files lie where the description's certificatesDir says."""
+    """The cluster's layout, with the description's certificatesDir applied to kubeadm's files."""
     from .description import DEFAULT_CERTIFICATES_DIR
     layout = find_layout(cluster.layout)
     if cluster.certificates_dir == DEFAULT_CERTIFICATES_DIR:
         return layout
-    default, folder = (f"{path.strip('/')}/" for path in (DEFAULT_CERTIFICATES_DIR, cluster.certificates_dir))
+    default, folder = (f"{path.strip('/')}/"
+                       for path in (DEFAULT_CERTIFICATES_DIR, cluster.certificates_dir))
 
     def moved(path: str) -> str:
         return folder + path.removeprefix(default) if path.startswith(default) else path
 
     return replace(layout, places=tuple(
-        replace(place, certificate=moved(place.certificate), key=moved(place.key)) for place in layout.places))
+        replace(place, certificate=moved(place.certificate), key=moved(place.key))
+        for place in layout.places))
 
 
 def wanted_rows(cluster: Cluster) -> Iterator[Row]:
-    """Every row that the cluster needs: the workspace's own first, then each host's, signers before what they sign.
+    """Every row of the cluster: the workspace's own, then each host's, signers first.
 
     >>> [row.name for row in kpki.wanted_rows(cluster) if row.host == "worker-1"]
     ['ca', 'kubelet-client']
@@ -69,19 +73,21 @@ def wanted_rows(cluster: Cluster) -> Iterator[Row]:
 
 
 class Wanted:
-    """The rows of a cluster, host by host; what hosts with the same roles have in common is worked out once.
+    """The rows of a cluster, host by host. Hosts with the same roles share the work.
 
-    *bundled* says that the cluster's CA file holds several certificates, so that its signer is wanted alone as well.
+    *bundled*: the cluster's CA file is a bundle, so that a signing host also gets the signing
+    certificate alone.
     """
 
     def __init__(self, cluster: Cluster, *, bundled: bool = False) -> None:
         self.cluster, self.layout, self.bundled = cluster, layout_of(cluster), bundled
         self._first = next(iter(cluster.with_role(CONTROL_PLANE)), None)
-        self._tables: dict[tuple[frozenset[str], bool], tuple[tuple[Place, Profile, bool], ...]] = {}
+        self._tables = dict[tuple[frozenset[str], bool],
+                            tuple[tuple[Place, Profile, bool], ...]]()
 
     def of_workspace(self) -> tuple[Row, ...]:
-        """The CAs and the service accounts' pair that the hosts need, and the administrator's kubeconfig."""
-        needed = {place.row for host in {one.roles: one for one in self.cluster.hosts}.values()
+        """The workspace's own rows: CAs, service accounts' pair, administrator's kubeconfig."""
+        needed = {place.row for host in {host.roles: host for host in self.cluster.hosts}.values()
                   for place, _, _ in self._table(host)}
         found = []
         for place in WORKSPACE.places:
@@ -93,11 +99,12 @@ class Wanted:
         return tuple(found)
 
     def of_host(self, host: Host) -> tuple[Row, ...]:
-        """What one host is to hold."""
-        return tuple(self._row(place, profile, with_key, host) for place, profile, with_key in self._table(host))
+        """The rows of one host."""
+        return tuple(self._row(place, profile, with_key, host) for place, profile,
+                     with_key in self._table(host))
 
     def _table(self, host: Host) -> tuple[tuple[Place, Profile, bool], ...]:
-        """The places that a host of these roles uses, and whether it gets the key of what is the cluster's."""
+        """The places that a host with these roles uses, each with whether the host gets the key."""
         kind = host.roles, host is self._first
         if kind not in self._tables:
             self._tables[kind] = tuple(self._used(*kind))
@@ -108,20 +115,22 @@ class Wanted:
         held = {"": True, "node": True, "first control-plane": first, **dict.fromkeys(roles, True)}
         for place in self.layout.places:
             profile = find_profile(place.row)
-            if self.cluster.external_etcd is not None and "etcd-ca" in (profile.name, profile.signer):
+            if self.cluster.external_etcd is not None \
+                    and "etcd-ca" in (profile.name, profile.signer):
                 continue
-            if wishes[place.only] and any(held.get(one) for one in (place.holders or (profile.per,))):
+            if wishes[place.only] and any(held.get(holder)
+                                          for holder in (place.holders or (profile.per,))):
                 yield place, profile, not place.key_holders or roles >= {*place.key_holders}
 
     def _row(self, place: Place, profile: Profile, with_key: bool, host: Host) -> Row:
         dns, addresses = self._sans(profile, host)
-        identity = identity_of(profile, node=host.name, administrators=self.layout.administrators, dns=dns,
-                               addresses=addresses)
-        return Row(host=host.name, place=place, profile=profile, identity=identity, with_key=with_key,
-                   kubeconfig=self._kubeconfig(place, identity, host))
+        identity = identity_of(profile, node=host.name, administrators=self.layout.administrators,
+                               dns=dns, addresses=addresses)
+        return Row(host=host.name, place=place, profile=profile, identity=identity,
+                   with_key=with_key, kubeconfig=self._kubeconfig(place, identity, host))
 
     def _sans(self, profile: Profile, host: Host) -> tuple[Sequence[str], Sequence[str]]:
-        """The names and addresses of a row on one host, as kubeadm has them (util/pkiutil: Get…AltNames)."""
+        """The names and addresses of a row on one host (kubeadm: util/pkiutil, Get…AltNames)."""
         cluster = self.cluster
         match profile.sans:
             case "none":
@@ -131,15 +140,19 @@ class Wanted:
             case "apiserver":
                 service = f"kubernetes.default.svc.{cluster.dns_domain}"
                 first_service = str(ipaddress.ip_network(cluster.service_subnets[0])[1])
-                names = (host.name, "kubernetes", "kubernetes.default", "kubernetes.default.svc", service)
+                names = (host.name, "kubernetes", "kubernetes.default",
+                         "kubernetes.default.svc", service)
                 return _sorted_out((*names, first_service, host.addresses[0],
-                                    *([cluster.endpoint[0]] if cluster.endpoint else []), *cluster.api_sans))
+                                    *([cluster.endpoint[0]] if cluster.endpoint else []),
+                                    *cluster.api_sans))
             case _:
-                more = cluster.etcd_server_sans if profile.sans == "etcd-server" else cluster.etcd_peer_sans
-                return _sorted_out((host.name, "localhost", host.addresses[0], "127.0.0.1", "::1", *more))
+                more = cluster.etcd_server_sans if profile.sans == "etcd-server" \
+                    else cluster.etcd_peer_sans
+                return _sorted_out((host.name, "localhost", host.addresses[0],
+                                    "127.0.0.1", "::1", *more))
 
     def _kubeconfig(self, place: Place, identity: Identity, host: Host | None) -> Kubeconfig | None:
-        """The names and the server of a place's kubeconfig; what it embeds or names is not in it yet."""
+        """The names and the server of a place's kubeconfig, without CA and pair."""
         if not place.kubeconfig:
             return None
         user, local = place.user or identity.user, host is not None and CONTROL_PLANE in host.roles
@@ -148,7 +161,7 @@ class Wanted:
         return blank_kubeconfig(self.layout, self.cluster.name, user, server)
 
     def server(self, host: Host | None = None) -> str:
-        """The URL of a host's API server, of the cluster's for None."""
+        """The URL of a host's API server, or of the cluster's endpoint for None."""
         if host is None and self.cluster.endpoint:
             name, port = self.cluster.endpoint
         else:
@@ -158,7 +171,7 @@ class Wanted:
         return f"https://[{name}]:{port}" if ":" in name else f"https://{name}:{port}"
 
     def api_servers(self) -> frozenset[str]:
-        """Every name and address that an API server of the cluster answers to."""
+        """Every name and address of the cluster's API servers."""
         profile = find_profile("apiserver")
         found = {self.cluster.endpoint[0]} if self.cluster.endpoint else set[str]()
         for host in self.cluster.with_role(CONTROL_PLANE):
@@ -167,14 +180,15 @@ class Wanted:
 
 
 def blank_kubeconfig(layout: Layout, cluster_name: str, user: str, server: str) -> Kubeconfig:
-    """A kubeconfig with the layout's names in it, and neither CA nor pair."""
-    return Kubeconfig(cluster_name=cluster_name, user_name=user, server=server, authority=Material(),
-                      certificate=Material(), key=Material(),
-                      context_name=layout.context.replace("{user}", user).replace("{cluster}", cluster_name))
+    """A kubeconfig with the layout's names, without CA and pair."""
+    context_name = layout.context.replace("{user}", user).replace("{cluster}", cluster_name)
+    return Kubeconfig(cluster_name=cluster_name, user_name=user, server=server,
+                      authority=Material(), certificate=Material(), key=Material(),
+                      context_name=context_name)
 
 
 def _sorted_out(words: Iterable[str]) -> tuple[list[str], list[str]]:
-    """DNS names, sorted, and addresses, in their order, each once (kubeadm: RemoveDuplicateAltNames)."""
+    """The sorted DNS names, and the addresses in their order (RemoveDuplicateAltNames)."""
     distinct = [*dict.fromkeys(words)]
     addresses = [word for word in distinct if _is_address(word)]
     return sorted({*distinct} - {*addresses}), addresses

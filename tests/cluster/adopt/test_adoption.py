@@ -276,20 +276,20 @@ def test_a_subnet_is_guessed_by_its_first_address(trees: Callable[[str], Path]) 
                           ("192.168.5.16/28", "192.168.5.16/28"), ("fd00:1::/112", "fd00:1::/108")):
         adoption = take(trees(f"networking: {{serviceSubnet: '{subnet}'}}\n{NODES}") / "cp-1")
         assert cluster_of(adoption).service_subnets == (guess,)
-        assert adoption.untold[0].startswith("networking.serviceSubnet: its prefix length is not told by the files, "
-                                             f"{guess} taken")
+        assert adoption.untold[0].startswith("networking.serviceSubnet: prefix length not set by the files, "
+                                             f"{guess} used")
 
 
 def test_what_the_files_cannot_tell_is_said(trees: Callable[[str], Path]) -> None:
     """One line a field, in the description's words; what they tell is not among them."""
-    kept = "not told by the files, default kept"
+    kept = "not set by the files, default used"
     ends = [f"certificateValidityPeriod: {kept}", f"caCertificateValidityPeriod: {kept}"]
-    others = "nodes: this host alone is known, the others are to be added"
+    others = "nodes: the files name this host only; add the other hosts"
     assert take(trees(NODES) / "cp-1").untold == (f"controlPlaneEndpoint: {kept}", *ends, others)
     assert take(trees(NODES) / "worker-1").untold == (*(f"{field}: {kept}" for field in (
         "localAPIEndpoint.bindPort", "networking.serviceSubnet", "networking.dnsDomain", "apiServer.certSANs",
         "etcd.local.serverCertSANs", "etcd.local.peerCertSANs")), *ends,
-        "nodes[0].addresses: not told by the files, left out: no certificate of worker-1 has one", others)
+        "nodes[0].addresses: left out, for no certificate of worker-1 has an address", others)
 
 
 def test_a_hand_made_worker_is_described_too(tree: Callable[..., Path], tmp_path: Path) -> None:
@@ -428,7 +428,7 @@ def test_a_description_is_never_overwritten(tree: Callable[..., Path], tmp_path:
     workspace.mkdir()
     (workspace / "cluster.yaml").write_bytes(b"")
     for adoption in (take(tree()), described(example_description())):
-        with pytest.raises(FileError, match=r"w/cluster\.yaml: there is one already, and it is never overwritten"):
+        with pytest.raises(FileError, match=r"w/cluster\.yaml: the description exists already, and kpki never overwrites a description"):
             adopt(str(workspace), adoption, now=NOW)
     assert snapshot(workspace) == {"cluster.yaml": (stat.S_IFREG | 0o644, b"")}
 
@@ -442,7 +442,7 @@ def test_other_content_is_refused_before_anything_is_written(path: str, tree: Ca
     place.parent.mkdir(parents=True)
     place.write_bytes(b"another")
     before = snapshot(tmp_path / "w")
-    with pytest.raises(FileError, match=f"{path}: something else than .*/nodes/cp-1 has is there already"):
+    with pytest.raises(FileError, match=f"{path}: this file exists already, and is not a file of .*/nodes/cp-1"):
         adopt(str(tmp_path / "w"), take(tree()), now=NOW)
     assert snapshot(tmp_path / "w") == before
 
@@ -471,7 +471,7 @@ def test_a_link_that_is_there_is_right_already(tree: Callable[..., Path], tmp_pa
     target = os.readlink(link)
     link.unlink()
     link.write_text(target)
-    with pytest.raises(FileError, match=r"kubelet-client-current\.pem: something else"):
+    with pytest.raises(FileError, match=r"kubelet-client-current\.pem: this file exists already"):
         adopt(str(workspace), adoption, now=NOW)
 
 
@@ -499,7 +499,7 @@ def test_a_kubeadm_configuration_gives_the_description_alone(tmp_path: Path) -> 
     assert cluster_of(adoption).hosts == (Host("here", STACKED, ("10.0.0.10",)),)
     assert cluster_of(adoption).algorithm == "RSA-2048"
     path.write_text(JOIN)
-    with pytest.raises(InputError, match=r"kubeadm\.yaml: it does not say where the API server is"):
+    with pytest.raises(InputError, match=r"kubeadm\.yaml: no field says where the API server is"):
         from_configuration(str(path), host_name="here")
     path.write_text(INIT + "localApiEndpoint: {}\n")
     with pytest.raises(ConfigurationError, match=r"kubeadm\.yaml: line 4: localApiEndpoint: no such field"):
@@ -562,7 +562,7 @@ def test_an_algorithm_that_kpki_does_not_make_is_not_told(tree: Callable[..., Pa
         (folder / "ca.pem").write_bytes(data)
         adoption = take(root)
         assert cluster_of(adoption).algorithm == name
-        assert ("encryptionAlgorithm: not told by the files, default kept" in adoption.untold) == (name is None)
+        assert ("encryptionAlgorithm: not set by the files, default used" in adoption.untold) == (name is None)
 
 
 def test_data_in_a_kubeconfig_may_be_anything(tree: Callable[..., Path]) -> None:

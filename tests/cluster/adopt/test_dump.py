@@ -129,11 +129,11 @@ layout: kubeadm
 apiServer:
   certSANs: [api.example, 10.0.0.1, "fd00::1", "1e3"]
 
-# What keys are made of.
+# The algorithm of new keys.
 encryptionAlgorithm: RSA-2048
 certificateValidityPeriod: 1h30m
 
-# A node without roles is a worker. The first address is the advertised one.
+# A node without roles is a worker. The first address is the advertised address.
 nodes:
 - name: cp-1
   roles: [control-plane, etcd]

@@ -200,7 +200,7 @@ REFUSED: list[tuple[str, int, str]] = [
     (NODES + WORKER + "- {name: w, addresses: [10.0.0.256]}\n", 6,
      "nodes[2].addresses[0]: '10.0.0.256' is not an IP address"),
     ("nodes:\n- name: cp-1\n  roles: [etcd]\n  addresses:\n  - 10.0.0.1\n  - fe80::1%eth0\n", 8,
-     "nodes[0].addresses[1]: 'fe80::1%eth0' has a zone, and a certificate holds none"),
+     "nodes[0].addresses[1]: 'fe80::1%eth0' has a zone, and a certificate holds no zone"),
     ("nodes: [{name: cp_1, addresses: [10.0.0.1]}]\n", 3, "nodes[0].name: node name 'cp_1' is no DNS name: "
      "lower-case letters, digits, '-' and '.' only"),
     ("nodes: [{name: CP-1, addresses: [10.0.0.1]}]\n", 3, "nodes[0].name: node name 'CP-1' is not in lower case"),
@@ -230,7 +230,7 @@ REFUSED: list[tuple[str, int, str]] = [
         ("https://api:6443", "'https://api:6443' is not a host and a port"),
         ("api:0", "'0' is not a port: 1 to 65535"), ("api:65536", "'65536' is not a port: 1 to 65535"),
         ("api:https", "'https' is not a port: 1 to 65535"), ("10.0.0.256:6443", "'10.0.0.256' is not an IP address"),
-        ("'[10.0.0.1]:443'", "'10.0.0.1' is not an IPv6 address, and stands in brackets"),
+        ("'[10.0.0.1]:443'", "'10.0.0.1' is not an IPv6 address, and brackets hold IPv6 addresses only"),
         ("'[fd00::g]:443'", "'fd00::g' is not an IP address"), ("[api]", "this is a list, not text"),
         ("'*.api'", "'*.api' is a wildcard, not a name"), ("':443'", "this is empty"),
         ("443", "443 is a number, not text"))),
@@ -244,7 +244,7 @@ REFUSED: list[tuple[str, int, str]] = [
     ("certificatesDir: /etc/../pki\n" + NODES, 3, "certificatesDir: '/etc/../pki' has '..' in it"),
     ("layout: ssl\ncertificatesDir: /etc/pki\n" + NODES, 4, "certificatesDir: the layout ssl has its own folders"),
     ("localAPIEndpoint: {bindPort: 70000}\n" + NODES, 3, "localAPIEndpoint.bindPort: 70000 is not a port: 1 to 65535"),
-    ("clusterName: \"a\\nb\"\n" + NODES, 3, "clusterName: 'a\\nb' has characters in it that cannot be printed"),
+    ("clusterName: \"a\\nb\"\n" + NODES, 3, "clusterName: 'a\\nb' has characters that cannot be printed"),
     (f"clusterName: {'x' * 5000}\n" + NODES, 3, f"clusterName: '{'x' * 60}'… has 5000 characters, over 4096"),
     # types
     ("clusterName: 007\nkubeletServing: 1\n" + NODES, 3, "clusterName: 7.0 is a number, not text"),
@@ -255,7 +255,7 @@ REFUSED: list[tuple[str, int, str]] = [
      "localAPIEndpoint.bindPort: true is a truth value, not a port number"),
     ("nodes: {name: w}\n", 3, "nodes: this is a mapping, not a list"),
     ("nodes: [w]\n", 3, "nodes[0]: 'w' is text, not a mapping"),
-    ("nodes:\n-\n", 4, "nodes[0]: this is nothing, not a mapping"),
+    ("nodes:\n-\n", 4, "nodes[0]: this is empty, not a mapping"),
     ("nodes: [{name: w, addresses: 10.0.0.1}]\n", 3, "nodes[0].addresses: '10.0.0.1' is text, not a list"),
     # slips and gaps
     ("contrlPlaneEndpoint: api\n" + NODES, 3, "contrlPlaneEndpoint: no such field: did you mean controlPlaneEndpoint?"),
@@ -268,16 +268,16 @@ REFUSED: list[tuple[str, int, str]] = [
     ("certificateAuthorities: {kube: {}}\n" + NODES, 3, "certificateAuthorities.kube: no such field"),
     ("certificateAuthorities:\n  etcd: {key: /k}\n" + NODES, 4, "certificateAuthorities.etcd.certificate: missing"),
     ("clusterName: x\n", 1, "nodes: missing"),
-    ("nodes: []\n", 3, "nodes: there is no node in it"),
+    ("nodes: []\n", 3, "nodes: the list has no node"),
     ("nodes:\n- name: w\n  roles: [etcd]\n", 4, "nodes[0].addresses: missing"),
     ("nodes: [{name: w, addresses: []}]\n", 3, "nodes[0].addresses: a node has one address or more"),
     ("nodes: [{addresses: [10.0.0.1]}]\n", 3, "nodes[0].name: missing"),
     # twice
-    (NODES + WORKER + WORKER, 6, "nodes[2].name: worker-1 is nodes[1]'s already"),
+    (NODES + WORKER + WORKER, 6, "nodes[2].name: worker-1 belongs to nodes[1] already"),
     (NODES + "- {name: w, addresses: [10.0.0.9, 10.0.0.10]}\n", 5,
-     "nodes[1].addresses[1]: 10.0.0.10 is nodes[0]'s already"),
+     "nodes[1].addresses[1]: 10.0.0.10 belongs to nodes[0] already"),
     (NODES + "- {name: w, addresses: ['fd00::1', 'fd00:0::1']}\n", 5,
-     "nodes[1].addresses[1]: fd00::1 is nodes[1]'s already"),
+     "nodes[1].addresses[1]: fd00::1 belongs to nodes[1] already"),
     ("nodes: [{name: w, addresses: [10.0.0.1], dnsNames: [b, a, b]}]\n", 3, "nodes[0].dnsNames[2]: b is there twice"),
     ("nodes: [{name: w, addresses: [10.0.0.1], roles: [etcd, etcd]}]\n", 3, "nodes[0].roles[1]: etcd is there twice"),
     ("clusterName: &x a\nlayout: &x ssl\n&x nodes:\n- *x\n", 6, "nodes[0]: 'ssl' is text, not a mapping"),
@@ -286,9 +286,9 @@ REFUSED: list[tuple[str, int, str]] = [
     # etcd and the API server
     (CONTROL_PLANE, 1, "etcd.external: missing: no node has the role etcd"),
     ("etcd: {local: {}}\n" + CONTROL_PLANE, 3, "etcd.external: missing: no node has the role etcd"),
-    (EXTERNAL + NODES, 3, "etcd.external: a node has the role etcd, and etcd is in one place only"),
+    (EXTERNAL + NODES, 3, "etcd.external: a node has the role etcd, and a cluster has either local or external etcd"),
     (EXTERNAL.replace("{external", "{local: {}, external") + CONTROL_PLANE, 3,
-     "etcd.external: etcd.local is there too, and etcd is in one place only"),
+     "etcd.external: the description has etcd.local too, and a cluster has either local or external etcd"),
     (EXTERNAL.replace(", keyFile: /e/key", "") + CONTROL_PLANE, 3, "etcd.external.keyFile: missing"),
     (EXTERNAL.replace(", certFile: /e/crt", "") + CONTROL_PLANE, 3, "etcd.external.certFile: missing"),
     (EXTERNAL.replace(", caFile: /e/ca", "") + CONTROL_PLANE, 3, "etcd.external.caFile: missing"),
@@ -307,9 +307,9 @@ def test_a_wrong_field_is_named_with_its_line(body: str, line: int, message: str
 
 @pytest.mark.parametrize(("body", "hint"), [
     ("encryptionAlgorithm: ECDSA-P265\n" + NODES, "did you mean ECDSA-P256?"),
-    ("clusterName: 12\n" + NODES, "put it in quotes"),
-    ("nodes: [{name: W, addresses: [10.0.0.1]}]\n", "use 'w', the name that the kubelet registers"),
-    ("etcd: {quorum: 3}\n" + NODES, "the fields here: local, external"),
+    ("clusterName: 12\n" + NODES, "put the value in quotes"),
+    ("nodes: [{name: W, addresses: [10.0.0.1]}]\n", "the kubelet registers as 'w': use that"),
+    ("etcd: {quorum: 3}\n" + NODES, "the known fields: local, external"),
     ("certificateValidityPeriod: 365d\n" + NODES,
      "hours, minutes and seconds, like 8760h or 1h30m; a year is 8760h"),
 ])
@@ -328,7 +328,7 @@ def test_the_hint_says_what_would_be_right(body: str, hint: str) -> None:
     ("apiVersion: kpki/v1\nkind: Clusters\n", "line 2: kind: 'Clusters' is not Cluster"),
     (HEAD + NODES + "---\napiVersion: v1\nkind: X\n", "line 1: a kpki description stands alone in its file"),
     (HEAD + NODES + "---\n" + HEAD, "line 7: kind: 'Cluster' is there twice"),
-    ("apiVersion: v1\nkind: Config\n", "there is neither a kpki/v1 Cluster in it nor a kubeadm configuration"),
+    ("apiVersion: v1\nkind: Config\n", "the file has neither a kpki/v1 Cluster nor a kubeadm configuration"),
 ])
 def test_what_is_no_description_is_refused(text: str, message: str) -> None:
     """A text says first which kind of description it is."""

@@ -179,14 +179,14 @@ DOTS = "---\n"
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    (CLUSTER, "line 1: InitConfiguration.localAPIEndpoint.advertiseAddress: missing: the API server's address is in "
-     "its certificate, and kpki does not guess it"),
+    (CLUSTER, "line 1: InitConfiguration.localAPIEndpoint.advertiseAddress: missing: the API server's "
+     "certificate needs this address, and kpki does not guess addresses"),
     (INIT.replace("advertiseAddress: 10.0.0.10", "bindPort: 1"), "line 4: localAPIEndpoint.advertiseAddress: missing: "
-     "the API server's address is in its certificate, and kpki does not guess it"),
-    (INIT.replace("10.0.0.10", "0.0.0.0"), "line 4: localAPIEndpoint.advertiseAddress: 0.0.0.0 is no address that "
-     "other hosts find this one at"),
-    (INIT.replace("10.0.0.10", "ff02::1"), "line 4: localAPIEndpoint.advertiseAddress: ff02::1 is no address that "
-     "other hosts find this one at"),
+     "the API server's certificate needs this address, and kpki does not guess addresses"),
+    (INIT.replace("10.0.0.10", "0.0.0.0"), "line 4: localAPIEndpoint.advertiseAddress: 0.0.0.0 is no address at "
+     "which other hosts find this host"),
+    (INIT.replace("10.0.0.10", "ff02::1"), "line 4: localAPIEndpoint.advertiseAddress: ff02::1 is no address at "
+     "which other hosts find this host"),
     (INIT.replace("10.0.0.10", "0.0.0.0.0"), "line 4: localAPIEndpoint.advertiseAddress: '0.0.0.0.0' is not an IP "
      "address"),
     (INIT.replace("10.0.0.10", "10.0.0.256"), "line 4: localAPIEndpoint.advertiseAddress: '10.0.0.256' is not an IP "
@@ -204,15 +204,15 @@ DOTS = "---\n"
     (INIT + DOTS + CLUSTER + "networking: {serviceSubnet: 10.96.0.0/12 }\nclustername: x\n",
      "line 9: clustername: no such field: did you mean clusterName?"),
     (INIT + DOTS + CLUSTER.replace(V4, V3) + "encryptionAlgorithm: RSA-2048\n",
-     "line 8: encryptionAlgorithm: v1beta3 has no such field, kubeadm would not heed it"),
+     "line 8: encryptionAlgorithm: v1beta3 has no such field, and kubeadm would ignore the field"),
     (INIT + DOTS + INIT, "line 7: kind: 'InitConfiguration' is there twice"),
     (INIT.replace(V4, "kubeadm.k8s.io/v1beta2"), "line 1: apiVersion: 'v1beta2' is not v1beta4 or v1beta3"),
     (INIT.replace("InitConf", "IntConf"),
-     "line 2: kind: 'IntConfiguration' is no kind of kubeadm's: did you mean InitConfiguration?"),
-    (INIT.replace("InitConfiguration", "Secret"), "line 2: kind: 'Secret' is no kind of kubeadm's"),
+     "line 2: kind: 'IntConfiguration' is no kind of kubeadm's API: did you mean InitConfiguration?"),
+    (INIT.replace("InitConfiguration", "Secret"), "line 2: kind: 'Secret' is no kind of kubeadm's API"),
     (INIT + DOTS + "kind: KubeletConfiguration\n", "line 6: apiVersion: missing"),
     ("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n",
-     "there is neither a kpki/v1 Cluster in it nor a kubeadm configuration"),
+     "the file has neither a kpki/v1 Cluster nor a kubeadm configuration"),
 ])
 def test_what_kubeadm_refuses_is_refused_with_line_and_field(text: str, message: str) -> None:
     """Names, addresses and slips are refused, never skipped; the line counts through all documents."""
