@@ -1,1 +1,1 @@
-"""Many hosts on all processors, and what no two of them may share."""
+"""Many hosts on all processors, and the keys and serial numbers that no two hosts may share."""

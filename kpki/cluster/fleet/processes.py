@@ -1,4 +1,4 @@
-"""Work on all processors: batches handed out to processes, results in the batches' order."""
+"""Work on all processors: processes work on batches, the results have the batches' order."""
 from __future__ import annotations
 
 import os
@@ -14,19 +14,22 @@ if TYPE_CHECKING:
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
-_PULSE = 0.25   # seconds between two looks at whether the parent is still there
+_PULSE = 0.25   # seconds after which a child checks again that its parent is alive
 
 
-def in_turn(work: Callable[[Batch], Result], batches: Sequence[Batch], processes: int) -> Iterator[Result]:
-    """What *work* makes of each batch, in order, by so many *processes* at once; by this one alone where that is one.
+def in_turn(work: Callable[[Batch], Result], batches: Sequence[Batch],
+            processes: int) -> Iterator[Result]:
+    """The result of *work* for each batch, in order, from as many *processes*.
 
-    They are forked, so *work* sees everything as it is here; what it changes stays with it, and its result is sent
-    back. A KpkiError of theirs is raised here. They end with this process, and when the iterator is closed: as with
-    Control-C, what is begun is undone. Raises FileError where one of them ended before its time.
+    One process means this process alone. The processes are forked: *work* sees this process's
+    memory, its changes stay in the child, and its result is sent back. A child's KpkiError is
+    raised again. The children end with this process and with the iterator; an unfinished batch is
+    undone, as after Control-C. Raises FileError if a child ended early.
     """
     import threading
     processes = min(processes, len(batches))
-    if processes < 2 or threading.active_count() > 1:   # a lock that another thread holds would be held for ever
+    # with threads no fork: a child would never get a lock that another thread holds
+    if processes < 2 or threading.active_count() > 1:
         yield from map(work, batches)
         return
     from multiprocessing import get_context
@@ -34,18 +37,20 @@ def in_turn(work: Callable[[Batch], Result], batches: Sequence[Batch], processes
     try:
         for number in range(processes):
             reader, writer = context.Pipe(duplex=False)
-            child = context.Process(target=_serve, args=(work, batches[number::processes], writer, os.getpid()))
+            child = context.Process(target=_serve,
+                                    args=(work, batches[number::processes], writer, os.getpid()))
             children.append((child, reader))
             child.start()
-            writer.close()      # the child's alone: where it ends, reading does
+            writer.close()      # the child has the only writer: recv raises EOFError when it ends
         for number in range(len(batches)):
             child, reader = children[number % processes]
             try:
                 result = reader.recv()
             except EOFError:
                 child.join()
-                raise FileError("a process that saw to some of the hosts ended before it was done "
-                                f"({_ending(child.exitcode)})", hint="run it again: it goes on from there") from None
+                raise FileError("a process that worked on some of the hosts ended early "
+                                f"({_ending(child.exitcode)})",
+                                hint="run the command again: finished hosts stay") from None
             if isinstance(result, KpkiError):
                 raise result
             yield result
@@ -58,22 +63,27 @@ def in_turn(work: Callable[[Batch], Result], batches: Sequence[Batch], processes
 
 
 def _ending(code: int | None) -> str:
-    return f"status {code}" if code is None or code >= 0 else signal.strsignal(-code) or f"signal {-code}"
+    """How a process ended, for a message."""
+    if code is None or code >= 0:
+        return f"status {code}"
+    return signal.strsignal(-code) or f"signal {-code}"
 
 
-def _serve(work: Callable[[Batch], Result], batches: Sequence[Batch], writer: Connection, parent: int) -> None:
-    """A child's life."""
-    def look_up(number: int, frame: FrameType | None) -> None:
-        if os.getppid() != parent:      # killed, and what it held is held by us alone
+def _serve(work: Callable[[Batch], Result], batches: Sequence[Batch], writer: Connection,
+           parent: int) -> None:
+    """Work on the batches in a child process, and send each result."""
+    def end_with_parent(_number: int, _frame: FrameType | None) -> None:
+        # a killed parent: this child still holds its lock
+        if os.getppid() != parent:
             raise KeyboardInterrupt
 
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        signal.signal(signal.SIGALRM, look_up)
+        signal.signal(signal.SIGALRM, end_with_parent)
         signal.setitimer(signal.ITIMER_REAL, _PULSE, _PULSE)
         for batch in batches:
             writer.send(work(batch))
     except KpkiError as error:
         writer.send(error)
     except (KeyboardInterrupt, BrokenPipeError):
-        pass    # the parent has its own to say
+        pass    # the parent reports its own error

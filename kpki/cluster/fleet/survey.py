@@ -1,4 +1,7 @@
-"""Many hosts at once: in batches, on all processors, and with an eye on what only one of them may have."""
+"""Many hosts at once: in batches, on all processors.
+
+Finds keys and serial numbers that several hosts share.
+"""
 from __future__ import annotations
 
 import os
@@ -7,30 +10,32 @@ from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
-from ...kubernetes.reading import serial_digest
 from .processes import in_turn
+from ...kubernetes.reading import serial_digest
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 Seen = TypeVar("Seen")
-# What only one may have, and whose it is: the digest of a key and the host, the digest of a certificate's issuer and
-# serial number and the certificate.
+# Pairs (mark, owner): the digest of a key and its host, or the digest of a certificate's issuer and
+# serial number and the certificate. No two owners may have the same mark.
 Marks = tuple[tuple[bytes, bytes], ...]
-# Under so many hosts a second process gains nothing.
+# With fewer hosts a second process gains nothing.
 FLEET = 100
-# So many are looked at, or changed, at once: of more a sync has nothing to save.
+# Hosts in a batch: larger batches save no more calls of sync.
 BATCH = 512
 
 
 def processes_for(hosts: int, most: int | None = None) -> int:
-    """How many processes are to see to so many hosts, of *most* that there may be (None: one a processor)."""
+    """The number of processes for so many hosts, at most *most* (None: one per processor)."""
     return (most or os.cpu_count() or 1) if hosts >= FLEET else 1
 
 
 def batches(hosts: Sequence[int], processes: int, most: int = 0) -> list[Sequence[int]]:
-    """Hosts (their places in the description) in batches of one size, at most *most* (0: BATCH), as many for each
-    process."""
+    """Hosts (their indexes in the description) in batches of at most *most* (0: BATCH).
+
+    The batches have the same size, and each process gets the same number of batches.
+    """
     rounds = -(-len(hosts) // (processes * (most or BATCH))) or 1
     size = -(-len(hosts) // (processes * rounds)) or 1
     return [hosts[start:start + size] for start in range(0, len(hosts), size)]
@@ -38,31 +43,36 @@ def batches(hosts: Sequence[int], processes: int, most: int = 0) -> list[Sequenc
 
 def survey(look: Callable[[int], tuple[Seen, Marks]], hosts: Sequence[int], others: Marks,
            processes: int) -> tuple[list[Seen], frozenset[bytes], list[int]]:
-    """What *look* sees of each of these hosts, in order, and the marks of what more than one of them have, or one of
-    them and *others*; with the hosts that have such a mark. Raises as `in_turn`."""
+    """The results of *look* for these hosts, the shared marks, and the hosts with such a mark.
+
+    A mark is shared if several hosts have the mark, or a host and *others*. Raises the errors of
+    `in_turn`.
+    """
     def look_at(batch: Sequence[int]) -> list[tuple[Seen, Marks]]:
         return [look(host) for host in batch]
 
     seen, marks = list[Seen](), list[Marks]()
     for batch in in_turn(look_at, batches(hosts, processes), processes):
-        for one, own in batch:
-            seen.append(one)
+        for result, own in batch:
+            seen.append(result)
             marks.append(own)
     shared = shared_marks(chain([others], marks))
-    return seen, shared, [host for host, own in zip(hosts, marks) if any(mark in shared for mark, _ in own)]
+    return seen, shared, [host for host, own in zip(hosts, marks, strict=True)
+                          if any(mark in shared for mark, _ in own)]
 
 
 def shared_marks(each: Iterable[Marks]) -> frozenset[bytes]:
-    """The marks that are more than one's: keys of two hosts, or of a host and a CA, and serial numbers given twice."""
+    """The marks with several owners: keys of two hosts, or serial numbers issued twice."""
     first: dict[bytes, bytes] = {}
-    return frozenset(mark for marks in each for mark, owner in marks if first.setdefault(mark, owner) != owner)
+    return frozenset(mark for marks in each for mark, owner in marks
+                     if first.setdefault(mark, owner) != owner)
 
 
 def key_mark(public_key: bytes) -> bytes:
-    """The mark of a key, by its public half (DER)."""
+    """The mark of a key, from its public half (DER)."""
     return sha256(public_key).digest()[:16]
 
 
 def serial_mark(certificate: Certificate) -> tuple[bytes, bytes]:
-    """The mark of a certificate's issuer and serial number, and whose it is: the certificate's."""
+    """The mark of a certificate's issuer and serial number, and its owner: the certificate."""
     return serial_digest(certificate), certificate.signature[-16:]
