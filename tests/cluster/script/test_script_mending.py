@@ -286,7 +286,7 @@ def test_an_old_script_does_not_sign_past_the_cas_end(tmp_path: Path) -> None:
     script = text_of(plan_in(tmp_path, cluster))
     given_ca(tmp_path, days=98)
     said = run(tmp_path, script, status=1)
-    assert said == "given.crt: the CA ends before what it is to sign, nothing was changed\n"
+    assert said == "given.crt: the CA expires before its leaves, nothing was changed\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["given.crt", "given.key"]
 
 
@@ -294,7 +294,7 @@ def test_a_ca_that_ends_today_is_refused(tmp_path: Path) -> None:
     """openssl's shortest certificate is a day; a CA that has less is named, and apply with it."""
     given_ca(tmp_path, days=1)
     cluster = replace(cluster_of("ssl"), authorities={"kubernetes": Given("given.crt", "given.key")})
-    with pytest.raises(RefusedError, match=r"^given\.crt: the CA ends on .*; openssl counts whole days [(]hint: "):
+    with pytest.raises(RefusedError, match=r"^given\.crt: the CA expires on .*; openssl counts whole days [(]hint: "):
         text_of(plan_in(tmp_path, cluster))
 
 

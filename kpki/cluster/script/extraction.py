@@ -1,6 +1,6 @@
-"""The script's commands that take what is kept out of the files that hold it: keys, certificates, a kubeconfig's data.
+"""The script's commands that extract keys and certificates from existing files and kubeconfigs.
 
-What comes out is what apply would write, byte for byte: PEM without words around it, keys in their traditional form.
+The commands write the same bytes as apply: PEM without other text, keys in their traditional form.
 """
 from __future__ import annotations
 
@@ -21,22 +21,27 @@ if TYPE_CHECKING:
 
 KEY, CERTIFICATE = "client-key", "client-certificate"
 _BLOCKS = "'/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p'"
-# How a kubeconfig's field may stand on its line: as kubeadm and kubectl write it, or in quotes and with what not.
+# A line with a kubeconfig's field, as kubeadm and kubectl write the line; then a line with quotes
+# and other blanks.
 _LINES = (
     (r"(?m)^ *{}-data: (.*)$", "'s/^ *{}-data: //p'"),
-    (r'(?m)^[ -]*{}-data: *"?([A-Za-z0-9+/=]*).*$', r"""'s|^[ -]*{}-data: *"\{{0,1\}}\([A-Za-z0-9+/=]*\).*|\1|p'"""))
+    (r'(?m)^[ -]*{}-data: *"?([A-Za-z0-9+/=]*).*$',
+     r"""'s|^[ -]*{}-data: *"\{{0,1\}}\([A-Za-z0-9+/=]*\).*|\1|p'"""))
 
 
-def dumped(content: Content) -> bytes:
-    """A key, or the certificates of a chain or a bundle, as kpki writes them."""
+def dump(content: Content) -> bytes:
+    """The bytes that kpki writes for a key, or for the certificates of a chain or a bundle."""
     if isinstance(content, Sequence):
         return pem.dump_certificates(content)
     return pem.dump_key(content, form="traditional")
 
 
-def copied(data: bytes, content: Content, source: str, target: str) -> str:
-    """The command that gives *target* the *content* of *source* (words), whose bytes are *data*."""
-    if data == dumped(content):
+def copy_command(data: bytes, content: Content, source: str, target: str) -> str:
+    """The command that writes the *content* of *source* to *target* (both words).
+
+    *data* are the bytes of *source*.
+    """
+    if data == dump(content):
         return f"cp {source} {target}\n"
     if isinstance(content, Sequence) and len(content) > 1:
         return f"sed -n {_BLOCKS} {source} > {target}\n"
@@ -47,21 +52,23 @@ def _rewrite(content: Content) -> str:
     return "openssl x509" if isinstance(content, Sequence) else "openssl pkey -traditional"
 
 
-def taken_out(kubeconfig: bytes, field: str, material: Material, content: Content, source: str,
-              target: str) -> str | None:
-    """The command that gives *target* what a *field* of a kubeconfig embeds; None where it is not on one line.
+def extract_command(kubeconfig: bytes, field: str, material: Material, content: Content,
+                    source: str, target: str) -> str | None:
+    """The command that writes the embedded data of a kubeconfig's *field* to *target*.
 
-    *source* is the word for the kubeconfig, *material* what was read from it, *content* what that holds.
+    None if the data is not on one line. *source* is the word for the kubeconfig, *material* the
+    field's data, *content* the key or certificates in the data.
     """
     assert material.data is not None
     for pattern, expression in _LINES:
         found = re.findall(pattern.format(field).encode(), kubeconfig)
-        place = next((number for number, text in enumerate(found, 1) if _decoded(text) == material.data), None)
+        place = next((number for number, text in enumerate(found, 1)
+                      if _decoded(text) == material.data), None)
         if place is None:
             continue
         nth = f" | sed -n {place}p" if len(found) > 1 else ""
         command = f"sed -n {expression.format(field)} {source}{nth} | openssl base64 -d -A"
-        if material.data == dumped(content):
+        if material.data == dump(content):
             command += f" > {target}"
         elif isinstance(content, Sequence) and len(content) > 1:
             command += f" | sed -n {_BLOCKS} > {target}"
