@@ -1,1 +1,1 @@
-"""Your cluster: what it should be, what is there, what to do."""
+"""A cluster: what the description asks for, what is on disk, and the steps between the two."""

@@ -1,9 +1,9 @@
-"""A CA at work: its signing pair, checked before use, and the certificates it issues for rows of the table."""
+"""A CA: its signing pair, validated before use, and the certificates that the CA issues."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -27,20 +27,22 @@ if TYPE_CHECKING:
     Key = PrivateKeyTypes | PublicKeyTypes
 
 BACKDATED = timedelta(minutes=5)    # as kubeadm does, for hosts whose clock is a little behind
-DAYS, CA_DAYS = 365, 3650       # that a certificate, and a CA's, is valid if nobody says otherwise
-SHORTEST_RSA = 2048
-_GO_HINT = "take the cluster's CA certificate; kpki verify -kubernetes -CAfile CA CERT says what Kubernetes takes"
-PASSPHRASE_HINT = "--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT"
-GO_CURVES = ("secp256r1", "secp384r1", "secp521r1")     # crypto/tls takes no certificate on another
+DAYS, CA_DAYS = 365, 3650       # the default validity of a leaf and of a CA
+SHORTEST_RSA = 2048             # bits
+_CA_HINT = "use the cluster's CA certificate"
+_GO_HINT = f"{_CA_HINT}; kpki verify -kubernetes -CAfile CA CERT says what Kubernetes accepts"
+PASSPHRASE_HINT = "--passin env:NAME, file:PATH, fd:N, stdin or pass:TEXT"   # noqa: S105 - a hint
+GO_CURVES = ("secp256r1", "secp384r1", "secp521r1")     # the only curves that crypto/tls accepts
 
-# Name of an algorithm, as kubeadm's encryptionAlgorithm has it → the words of genpkey.
+# Name of an algorithm (kubeadm's encryptionAlgorithm) → the options of genpkey.
 ALGORITHMS: dict[str, dict[str, str | int]] = {
     "RSA-2048": {"algorithm": "RSA", "bits": 2048}, "RSA-3072": {"algorithm": "RSA", "bits": 3072},
     "RSA-4096": {"algorithm": "RSA", "bits": 4096},
-    "ECDSA-P256": {"algorithm": "EC", "curve": "P-256"}, "ECDSA-P384": {"algorithm": "EC", "curve": "P-384"},
+    "ECDSA-P256": {"algorithm": "EC", "curve": "P-256"},
+    "ECDSA-P384": {"algorithm": "EC", "curve": "P-384"},
 }
 
-# Asks for the passphrase of CA keys (path, PEM); None if none of them wants one.
+# Asks for the passphrase of CA keys (path, PEM); None if no key is encrypted.
 Passphrase = Callable[[Iterable[tuple[str, bytes]]], bytes | None]
 
 _RSA = (rsa.RSAPrivateKey, rsa.RSAPublicKey)
@@ -52,7 +54,7 @@ class Issued:
     """A certificate that a CA has issued, with its private key and the CA's certificates."""
 
     certificate: Certificate
-    """The certificate, to be shown before the CA's."""
+    """The certificate; its holder sends it before the CA's."""
     key: PrivateKeyTypes = field(repr=False)
     """The certificate's private key."""
     bundle: bytes = field(repr=False)
@@ -63,7 +65,8 @@ class Issued:
 class Authority:
     """A certificate authority: the certificate that signs, and its private key.
 
-    Raises RefusedError if the certificate is not the key's, TypeError for values of other types.
+    Raises RefusedError if certificate and key do not belong together, TypeError for values of other
+    types.
 
     >>> kpki.Authority(ca, ca_key).certificate.subject.rfc4514_string()
     'CN=kubernetes'
@@ -74,7 +77,7 @@ class Authority:
     key: PrivateKeyTypes = field(repr=False)
     """The CA's private key."""
     bundle: bytes = field(default=b"", repr=False)
-    """The certificates (PEM) that hosts are to trust; by default the CA's certificate alone."""
+    """The certificates (PEM) that hosts trust; by default the CA's certificate alone."""
 
     def __post_init__(self) -> None:
         from ..stages import certificates
@@ -85,43 +88,49 @@ class Authority:
 
     @classmethod
     @checked
-    def create(cls, name: str = CA.common_name, *, algorithm: str = "ECDSA-P256", days: int = CA_DAYS,
-               now: datetime | None = None) -> Authority:
-        """Make a CA with a new key, which signs itself: subject CN=*name*, extensions as kubeadm's CAs have.
+    def create(cls, name: str = CA.common_name, *, algorithm: str = "ECDSA-P256",
+               days: int = CA_DAYS, now: datetime | None = None) -> Authority:
+        """Make a self-signed CA with a new key: subject CN=*name*, the extensions of kubeadm's CAs.
 
-        *algorithm* is RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384. The CA is valid for *days* days from
-        *now* (None: the clock). Raises InputError for another algorithm, no name, or less than one day.
+        *algorithm* is RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384. The CA is valid for
+        *days* days from *now* (None: the clock). Raises InputError for another algorithm, an empty
+        name, or less than one day.
 
         >>> kpki.Authority.create("etcd-ca").certificate.subject.rfc4514_string()
         'CN=etcd-ca'
         """
         if not name:
-            raise InputError("a CA without a name", hint="kubeadm calls the cluster's CA kubernetes")
-        return make_authority(replace(CA, common_name=name), make_key(algorithm), validity=lasting(days),
-                              now=now or utc_now())
+            raise InputError("a CA without a name",
+                             hint="kubeadm calls the cluster's CA kubernetes")
+        return make_authority(replace(CA, common_name=name), make_key(algorithm),
+                              validity=lasting(days), now=now or utc_now())
 
     @checked
-    def issue_node(self, name: str, *, addresses: Sequence[str], dns: Sequence[str] = (), days: int = DAYS,
-                   algorithm: str | None = None, key: PrivateKeyTypes | None = None, now: datetime | None = None,
+    def issue_node(self, name: str, *, addresses: Sequence[str], dns: Sequence[str] = (),
+                   days: int = DAYS, algorithm: str | None = None,
+                   key: PrivateKeyTypes | None = None, now: datetime | None = None,
                    warnings: list[str] | None = None) -> Issued:
-        """Issue a node's certificate: CN=system:node:*name*, O=system:nodes, for TLS servers and clients.
+        """Issue a node's certificate: CN=system:node:*name*, O=system:nodes.
 
-        The certificate names *name*, the *addresses* (IP) and the *dns* names. *key* is an existing key; without one a
-        key of *algorithm* is made (None: the CA's own). The certificate is valid for *days* days from *now* (None: the
-        clock), and never longer than the CA: then a line is added to *warnings*. Raises InputError for what cannot be
-        a node's name, address, key or number of days, RefusedError for a CA that Kubernetes does not accept.
+        The certificate names *name*, the *addresses* (IP) and the *dns* names. *key* is an existing
+        key; without *key* a key of *algorithm* is made (None: the CA's own). The certificate is
+        valid for *days* days from *now* (None: the clock). A validity past the CA's end is cut, and
+        a line is added to *warnings*. Raises InputError for an invalid name, address, key or number
+        of days, RefusedError for a CA that Kubernetes does not accept.
 
-        >>> node = kpki.Authority(ca, ca_key).issue_node("worker-1", addresses=["10.0.0.21"], now=now)
+        >>> authority = kpki.Authority(ca, ca_key)
+        >>> node = authority.issue_node("worker-1", addresses=["10.0.0.21"], now=now)
         >>> node.certificate.subject.rfc4514_string()
         'CN=system:node:worker-1,O=system:nodes'
         """
         node, moment = node_of(name, addresses, dns), now or utc_now()
         if not node.addresses:
-            raise InputError(f"{name}: no address is given, and nobody reaches a node without an address")
+            raise InputError(
+                f"{name}: no address is given, and clients reach a node by its address")
         if key is not None and (fault := key_fault(key.public_key())):
             raise InputError(f"{name}: {fault}")
-        check_ca(self.certificate)
-        check_lasting([self.certificate], moment)
+        validate_ca(self.certificate)
+        validate_ca_validity([self.certificate], moment)
         key = key or make_key(algorithm or self.algorithm)
         certificate = issue(self, KUBELET, node.identity, key, validity=lasting(days), now=moment,
                             warnings=[] if warnings is None else warnings)
@@ -129,17 +138,17 @@ class Authority:
 
     @property
     def digest(self) -> str:
-        """The hash of its signatures: SHA-256, but a P-384 or P-521 key's own size."""
+        """The hash of the CA's signatures: SHA-256, but a P-384 or P-521 key's own size."""
         return signing_digest(self.key)
 
     @property
     def algorithm(self) -> str:
-        """The algorithm of the leaves' keys where nobody says another: the CA's own."""
+        """The default algorithm of the leaves' keys: the CA's own."""
         return leaf_algorithm(self.key)
 
 
 def leaf_algorithm(key: Key) -> str:
-    """The algorithm of the keys that a CA's key is to sign, where nobody says another: its own, else one like it."""
+    """The default algorithm of a CA's leaves: the CA key's own, else one of the same type."""
     return key_algorithm(key) or ("RSA-2048" if isinstance(key, _RSA) else "ECDSA-P256")
 
 
@@ -150,12 +159,14 @@ def signing_digest(key: Key) -> str:
 
 
 def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes | None = None,
-                   now: datetime | None = None, names: tuple[str, str] = ("CA certificate", "CA key")) -> Authority:
-    """A CA from the bytes of its files; of a bundle the signer is the certificate that matches the key.
+                   now: datetime | None = None,
+                   names: tuple[str, str] = ("CA certificate", "CA key")) -> Authority:
+    """Load a CA from the bytes of its files.
 
-    *passphrase* opens an encrypted key, *now* is the moment (None: the clock), *names* are the files' for messages.
-    Raises InputError for bytes that cannot be read, RefusedError for a pair that does not match, for a certificate that
-    is no CA, or for a CA whose time is over.
+    The certificate that matches the key is the signer of a bundle. *passphrase* opens an encrypted
+    key, *now* is the moment (None: the clock), *names* are the file names for messages. Raises
+    InputError for bytes that cannot be read. Raises RefusedError for a pair that does not match, a
+    certificate that is no CA, or an expired CA.
 
     >>> kpki.load_authority(kpki.dump_certificate(ca), kpki.dump_key(ca_key), now=now).algorithm
     'ECDSA-P256'
@@ -165,82 +176,95 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
         public_key = keys.public_key_der(keys.signing_key(key))
     with about(names[0]):
         bundle = load_bundle(certificates_pem)
-    signer = next((one for one in bundle if reading.certifies(one, public_key)), None)
+    signer = next((certificate for certificate in bundle
+                   if reading.certifies(certificate, public_key)), None)
     if signer is None:
-        raise RefusedError(f"{names[0]} and {names[1]} do not match: the key is not the certificate's",
-                           hint="take the key that lies beside this CA certificate")
+        raise RefusedError(f"{names[0]} and {names[1]} do not match: the key is not the "
+                           "certificate's",
+                           hint="use the key that belongs to this CA certificate")
     with about(names[0]):
-        check_ca(signer)
-        check_lasting([signer], now or utc_now())
+        validate_ca(signer)
+        validate_ca_validity([signer], now or utc_now())
     return Authority(signer, key, pem.dump_certificates(bundle))
 
 
 def load_bundle(data: bytes) -> list[Certificate]:
-    """The certificates of a CA file, all of each readable, by Go too (a file with another is none to it).
+    """The certificates of a CA file.
 
-    Raises InputError for what is no certificate, RefusedError for one that Go cannot read.
+    Go refuses the whole file for one certificate that Go cannot read.
+
+    Raises InputError for data without certificates, RefusedError for a certificate that Go cannot
+    read.
     """
     bundle = pem.load_certificates(data)
-    for one in bundle:
+    for certificate in bundle:
         try:
-            parse(one.public_bytes(Encoding.DER))
+            parse(certificate.public_bytes(Encoding.DER))
         except GoError as error:
-            raise RefusedError(f"no component can read a certificate of this file: {error.sentence}",
-                               hint=_GO_HINT) from None
-        if part := reading.unreadable(one):
-            raise InputError(f"a certificate whose {part} cannot be read")
+            raise RefusedError("no component can read a certificate of this file: "
+                               f"{error.sentence}", hint=_GO_HINT) from None
+        if part := reading.unreadable(certificate):
+            raise InputError(f"the {part} of a certificate cannot be read")
     return bundle
 
 
 def trusted_bundle(data: bytes) -> list[Certificate]:
-    """The certificates of a CA file that others are to be judged by. Raises InputError where none of them is a CA."""
+    """The certificates of a CA file that others are checked against.
+
+    Raises InputError if none is a CA.
+    """
     bundle = load_bundle(data)
-    faults = [reading.ca_fault(one) for one in bundle]
+    faults = [reading.ca_fault(certificate) for certificate in bundle]
     if all(faults):
-        raise InputError(f"the certificate is not a CA: {faults[0]}", hint="take the cluster's CA certificate")
+        raise InputError(f"the certificate is not a CA: {faults[0]}", hint=_CA_HINT)
     return bundle
 
 
-def check_ca(certificate: Certificate) -> None:
-    """Raise RefusedError for a certificate that is no CA, or one of which Kubernetes takes nothing that it signs."""
+def validate_ca(certificate: Certificate) -> None:
+    """Raise RefusedError for a certificate that is no CA, or whose leaves Kubernetes refuses."""
     if fault := reading.ca_fault(certificate):
-        raise RefusedError(f"the certificate is not a CA: {fault}", hint="take the cluster's CA certificate")
+        raise RefusedError(f"the certificate is not a CA: {fault}", hint=_CA_HINT)
     if weakness := reading.weakness(certificate):
-        raise RefusedError(f"Kubernetes refuses whatever this CA signs: {weakness}", hint=_GO_HINT)
+        raise RefusedError(f"Kubernetes refuses every certificate of this CA: {weakness}",
+                           hint=_GO_HINT)
 
 
-def check_lasting(certificates: Sequence[Certificate], now: datetime) -> None:
-    """Raise RefusedError where none of a CA's certificates is in its time."""
-    if any(one.not_valid_before_utc <= now <= one.not_valid_after_utc for one in certificates):
+def validate_ca_validity(certificates: Sequence[Certificate], now: datetime) -> None:
+    """Raise RefusedError if none of a CA's certificates is valid now."""
+    if any(certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+           for certificate in certificates):
         return
     certificate = certificates[0]
     if now > certificate.not_valid_after_utc:
         raise RefusedError(f"the CA certificate expired on {day(certificate.not_valid_after_utc)}",
-                           hint="nothing it signs is accepted any more: the CA must be renewed first")
-    raise RefusedError(f"the CA certificate is not valid before {day(certificate.not_valid_before_utc)}",
-                       hint="is this host's clock right?")
+                           hint="renew the CA first: no certificate of an expired CA is accepted")
+    raise RefusedError("the CA certificate is not valid before "
+                       f"{day(certificate.not_valid_before_utc)}",
+                       hint="check this host's clock")
 
 
 def day(moment: datetime) -> str:
     """A moment for people: date and time in UTC, to the second."""
-    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def make_key(algorithm: str) -> PrivateKeyTypes:
-    """A new key; *algorithm* is a name of ALGORITHMS. Raises InputError for another."""
-    words = ALGORITHMS[check_algorithm(algorithm)]
-    return keys.genpkey(str(words["algorithm"]), bits=int(words.get("bits", 0)), curve=str(words.get("curve", "")))
+    """Make a key; *algorithm* is a name of ALGORITHMS. Raises InputError for another name."""
+    options = ALGORITHMS[validate_algorithm(algorithm)]
+    return keys.genpkey(str(options["algorithm"]), bits=int(options.get("bits", 0)),
+                        curve=str(options.get("curve", "")))
 
 
-def check_algorithm(name: str) -> str:
-    """*name*, where it is one of ALGORITHMS. Else InputError."""
+def validate_algorithm(name: str) -> str:
+    """Return *name*. Raises InputError if ALGORITHMS does not have it."""
     if name not in ALGORITHMS:
-        raise InputError(f"unknown algorithm {name!r}", hint=f"one of: {', '.join(ALGORITHMS)}")
+        raise InputError(f"unknown algorithm {name!r}",
+                         hint=f"known algorithms: {', '.join(ALGORITHMS)}")
     return name
 
 
 def key_algorithm(key: Key) -> str | None:
-    """The name in ALGORITHMS that a key, either half of it, answers to, None where none does."""
+    """The name in ALGORITHMS of a private or public key, None if ALGORITHMS has no such key."""
     if isinstance(key, _RSA):
         name = f"RSA-{key.key_size}"
     elif isinstance(key, _EC):
@@ -250,18 +274,22 @@ def key_algorithm(key: Key) -> str | None:
     return name if name in ALGORITHMS else None
 
 
-def issue(authority: Authority, profile: Profile, identity: Identity, key: PrivateKeyTypes | bytes, *,
-          validity: timedelta, now: datetime, warnings: list[str]) -> Certificate:
-    """The certificate of a row for a key (or the public key's DER), valid for *validity* from *now*, 5 min backdated.
+def issue(authority: Authority, profile: Profile, identity: Identity,
+          key: PrivateKeyTypes | bytes, *, validity: timedelta, now: datetime,
+          warnings: list[str]) -> Certificate:
+    """Issue a row's certificate for a key, or for a public key in DER.
 
-    It never outlives its CA: then it is cut, with a line added to *warnings*. Raises InputError for less than a second.
+    The certificate is valid for *validity* from *now*, and backdated by 5 minutes. A validity past
+    the CA's end is cut, and a line is added to *warnings*. Raises InputError for less than a
+    second.
     """
     not_after = _after(now, validity)
     end = authority.certificate.not_valid_after_utc
     if not_after > end:
-        warnings.append(f"{span(validity)} are cut to the end of the CA, {day(end)}: no certificate outlives its CA")
+        warnings.append(f"{span(validity)} are cut to the end of the CA, {day(end)}: no "
+                        "certificate outlives its CA")
         not_after = end
-    from ..stages import certificates       # which whoever only reads a CA does not need
+    from ..stages import certificates  # slow to import, and reading a CA does not need it
     public_key = key if isinstance(key, bytes) else keys.public_key_der(key)
     values = leaf_values(profile, identity, rsa=_is_rsa(key))
     return certificates.sign_certificate(
@@ -269,20 +297,25 @@ def issue(authority: Authority, profile: Profile, identity: Identity, key: Priva
         not_before=now - BACKDATED, not_after=not_after)
 
 
-def make_authority(profile: Profile, key: PrivateKeyTypes, *, validity: timedelta, now: datetime) -> Authority:
-    """A new CA: a row's certificate for *key*, signed with itself, valid for *validity* from *now*, 5 min backdated."""
+def make_authority(profile: Profile, key: PrivateKeyTypes, *, validity: timedelta,
+                   now: datetime) -> Authority:
+    """Make a CA with the certificate of a row for *key*.
+
+    The certificate is self-signed, valid for *validity* from *now*, and backdated by 5 minutes.
+    """
     from ..stages import certificates
     certificate = certificates.self_sign(ca_values(profile), key, digest=signing_digest(key),
-                                         not_before=now - BACKDATED, not_after=_after(now, validity))
+                                         not_before=now - BACKDATED,
+                                         not_after=_after(now, validity))
     return Authority(certificate, key, pem.dump_certificate(certificate))
 
 
 def _after(now: datetime, validity: timedelta) -> datetime:
-    """The end of what is valid from now, in whole seconds; at most the last that a certificate can say."""
+    """The end of a validity from now; at most the last moment that a certificate can state."""
     try:
         return now + validity
     except OverflowError:
-        return datetime.max.replace(tzinfo=timezone.utc)
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def span(validity: timedelta) -> str:
@@ -292,19 +325,24 @@ def span(validity: timedelta) -> str:
 
 
 def lasting(days: int) -> timedelta:
-    """*days* as a validity, however many they are. Raises InputError for fewer than one."""
-    return timedelta(days=min(check_days(days), timedelta.max.days))
+    """*days* as a validity; a timedelta's longest if there are more.
+
+    Raises InputError for fewer than one day.
+    """
+    return timedelta(days=min(validate_days(days), timedelta.max.days))
 
 
-def check_days(days: int) -> int:
-    """*days*, where a certificate can be valid so long. Else InputError."""
+def validate_days(days: int) -> int:
+    """Return *days*. Raises InputError for fewer than one day."""
     if days < 1:
-        raise InputError(f"a certificate that is valid {days} days is of no use", hint="--days is 1 or more")
+        raise InputError(f"a certificate that is valid {days} days is of no use",
+                         hint="--days is 1 or more")
     return days
 
 
 def _is_rsa(key: PrivateKeyTypes | bytes) -> bool:
-    return isinstance(pem.load_public_key(key) if isinstance(key, bytes) else key, rsa.RSAPublicKey | rsa.RSAPrivateKey)
+    return isinstance(pem.load_public_key(key) if isinstance(key, bytes) else key,
+                      rsa.RSAPublicKey | rsa.RSAPrivateKey)
 
 
 def example_authority(now: datetime) -> tuple[bytes, bytes]:
@@ -314,44 +352,51 @@ def example_authority(now: datetime) -> tuple[bytes, bytes]:
 
 
 def sound_key(data: bytes) -> PrivateKeyTypes | None:
-    """The key in *data*, where a component can load it and it is strong enough to be kept; else None."""
+    """The key in *data*, None if no component can load the key or the key is weak."""
     key = judge_private_key(data).key
     return key if key is not None and key_fault(key.public_key()) is None else None
 
 
 def key_fault(key: PublicKeyTypes) -> str | None:
-    """Why a node's key is not one to issue for, None where it is: RSA of 2048 bits or more, or a curve that Go has."""
+    """Why a CA refuses a node's key; None for RSA of 2048 bits or more, or one of Go's curves."""
     if isinstance(key, rsa.RSAPublicKey):
-        return f"RSA key has {key.key_size} bits, under {SHORTEST_RSA}" if key.key_size < SHORTEST_RSA else None
+        return f"RSA key has {key.key_size} bits, under {SHORTEST_RSA}" \
+            if key.key_size < SHORTEST_RSA else None
     if isinstance(key, ec.EllipticCurvePublicKey):
         name = key.curve.name
-        return None if name in GO_CURVES else f"key is on the curve {name}, which Kubernetes cannot use"
+        return None if name in GO_CURVES \
+            else f"key is on the curve {name}, which Kubernetes cannot use"
     return "key is neither RSA nor ECDSA, and Kubernetes reads no other"
 
 
 def plain_key(data: bytes) -> PrivateKeyTypes:
-    """The key in *data*, which a component is to load without being asked anything. Raises InputError."""
+    """The key in *data*.
+
+    Raises InputError if a component cannot load the key, or needs a passphrase.
+    """
     if pem.is_encrypted(data):
         raise InputError("the private key is encrypted, and no component has a passphrase to give",
                          hint="decrypt it first: kpki pkey -in KEY -out PLAIN-KEY")
     verdict = judge_private_key(data)
     if verdict.key is None:
-        pem.load_key(data, encoding="PEM")      # says what is there instead, if it is no key at all
-        raise InputError(f"no component can use the private key: {verdict.reason or 'it has more than two primes'}",
-                         hint="kpki genpkey makes one that Kubernetes can use")
+        pem.load_key(data, encoding="PEM")      # raises with the fact, if the data is no key at all
+        raise InputError("no component can use the private key: "
+                         f"{verdict.reason or 'it has more than two primes'}",
+                         hint="kpki genpkey makes a key that Kubernetes can use")
     return verdict.key
 
 
-def read_authority(ca: str | None, ca_key: str | None, *, passphrase: Passphrase, now: datetime) -> Authority:
-    """The CA in two files; see `load_authority`. Raises InputError if one of them is not named."""
+def read_authority(ca: str | None, ca_key: str | None, *, passphrase: Passphrase,
+                   now: datetime) -> Authority:
+    """The CA in two files; see `load_authority`. Raises InputError if a file is not named."""
     if not ca or not ca_key:
-        raise InputError("no CA: its certificate and its key are needed",
-                         hint="--ca CERT --ca-key KEY (or --example, to try it with a throw-away CA)")
+        raise InputError("no CA: a CA certificate and its key are needed",
+                         hint="--ca CERT --ca-key KEY (or --example, for a throw-away CA)")
     key = files.read(ca_key)
     secret = passphrase([(ca_key, key)])
     try:
         return load_authority(files.read(ca), key, passphrase=secret, now=now, names=(ca, ca_key))
     except InputError as error:
-        if error.hint != "give it with -passin":    # openssl's option, which has one dash there
+        if error.hint != "give it with -passin":    # openssl's option; kpki's own has two dashes
             raise
         raise type(error)(error.message, hint=PASSPHRASE_HINT) from None

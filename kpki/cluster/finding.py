@@ -1,4 +1,4 @@
-"""One fault that was found: what is wrong, where, and what mends the fault."""
+"""One fault in one place: the fact, the file, and the commands that repair the file."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Finding:
     path: str
     """The file, relative to the host's tree; inside a kubeconfig the entry after `#`."""
     row: str
-    """The row of the profiles table, "" if the file is none of them."""
+    """The row of the profiles table, "" if the file belongs to no row."""
     message: str
     """The fact, for a person."""
     got: str = ""
@@ -23,11 +23,11 @@ class Finding:
     expected: str = ""
     """What the file should say."""
     host: str | None = None
-    """Whose tree the file lies in, None if there is one tree only."""
+    """The host in whose tree the file lies, None if there is only one tree."""
     remedy: tuple[str, ...] = ()
-    """The shell commands that mend the fault, in order; a comment begins with `#`."""
+    """The shell commands that repair the fault, in order; a comment begins with `#`."""
     mild: bool = False
-    """Whether the finding is a warning, whatever its cause usually is."""
+    """Whether the finding is a warning even if its cause is an error."""
 
     def __repr__(self) -> str:
         place = f"{self.host}: {self.path}" if self.host else self.path

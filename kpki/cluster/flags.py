@@ -1,4 +1,4 @@
-"""Description × components → the start flags of a component on one host, and the forms to hand them over in."""
+"""Description, component → the component's start flags on one host, in several forms."""
 from __future__ import annotations
 
 import re
@@ -15,72 +15,83 @@ from ..kubernetes.layouts import find_layout
 from ..kubernetes.profiles import check_node_name
 from ..pem import is_encrypted, load_certificates
 
-_MOST_NAMED = 5     # hosts in one message
+_MOST_NAMED = 5     # hosts in a message
 
 
 def component_flags(cluster: Cluster, component: str, host: Host, *, ca_key: bool = True,
                     bundled: bool = False) -> dict[str, str]:
     """The flags of a component on a host, in the table's order: name without dashes → value.
 
-    Every file that one names is in the host's tree, or is the description's own for an external etcd. *ca_key* says
-    whether control-plane hosts get the CA's key (without it kube-controller-manager signs nothing), *bundled* whether
-    the CA's file holds several certificates: `ca_state` tells both. Raises InputError for a component that is none, or
-    that does not run on this host.
+    Every file that a flag names is in the host's tree, or is the description's own for an external
+    etcd. *ca_key*: control-plane hosts get the CA's key (without the key kube-controller-manager
+    signs nothing). *bundled*: the CA's file holds several certificates. `ca_state` gives both.
+    Raises InputError for an unknown component, or a component that does not run on this host.
     """
     known = find_component(component)
-    if host not in (there := hosts_of(cluster, component)):
-        raise InputError(f"{host.name} does not run {component}, for it has not the role {known.role}: "
-                         f"{_listed(there)}", hint=f"--node {there[0].name}")
+    if host not in (runners := hosts_of(cluster, component)):
+        raise InputError(f"{host.name} does not run {component}, for {host.name} lacks the role "
+                         f"{known.role}; hosts with the role: {_listed(runners)}",
+                         hint=f"--node {runners[0].name}")
     wanted = Wanted(cluster, bundled=bundled)
     held = [(row.place, row.with_key) for row in wanted.of_host(host)]
-    has = {"": True, "ca-key": ca_key, "kubelet-ca": wanted.layout.verifies_kubelets or cluster.kubelet_serving}
+    has = {"": True, "ca-key": ca_key, "kubelet-ca": wanted.layout.verifies_kubelets
+           or cluster.kubelet_serving}
 
     def value(flag: Flag) -> str:
         if flag.external and cluster.external_etcd is not None:
             return getattr(cluster.external_etcd, flag.external) or ""
         return flag.path(held) or flag.value.format(dns_domain=cluster.dns_domain)
 
-    return {flag.name: said for flag in known.flags if has[flag.needs] and (said := value(flag))}
+    return {flag.name: text for flag in known.flags if has[flag.needs] and (text := value(flag))}
 
 
 def kubelet_alone(component: str, layout: str, node: str) -> Cluster:
-    """A cluster of which no more is known than one node and its layout: enough for the flags of its kubelet.
+    """A cluster of one node and its layout: enough for the flags of the node's kubelet.
 
-    Raises InputError for another component, and for a layout or a node's name that is none.
+    Raises InputError for another component, an unknown layout or an invalid node name.
     """
     if component != "kubelet":
-        raise InputError(f"the flags of {component} depend on the cluster, and only a description tells that",
-                         hint="kpki init writes one; leave out --layout then")
+        raise InputError(f"the flags of {component} depend on the cluster, and only a description "
+                         "describes a cluster",
+                         hint="kpki init writes a description; leave out --layout then")
     find_layout(layout)
-    return load_cluster(f"apiVersion: kpki/v1\nkind: Cluster\nlayout: {layout}\ncontrolPlaneEndpoint: none\n"
+    return load_cluster("apiVersion: kpki/v1\nkind: Cluster\nlayout: "
+                        f"{layout}\ncontrolPlaneEndpoint: none\n"
                         f"nodes: [{{name: {check_node_name(node)}}}]\n")
 
 
 def hosts_of(cluster: Cluster, component: str) -> tuple[Host, ...]:
-    """The hosts that run a component, in the description's order, one at least.
+    """The hosts that run a component, at least one, in the description's order.
 
-    Raises InputError for a component that is none, or that has no files in this cluster.
+    Raises InputError for an unknown component, or a component that no host runs or that names no
+    file.
     """
     known, layout = find_component(component), layout_of(cluster)
     if not known.is_in(layout):
-        raise InputError(f"under layout {layout.name} {component} has no file to name: {known.otherwise}")
+        raise InputError(f"under layout {layout.name} {component} has no file to name: "
+                         f"{known.otherwise}")
     hosts = cluster.with_role(known.role) if known.role else cluster.hosts
     if not hosts and component == "etcd" and cluster.external_etcd is not None:
-        raise InputError("etcd is external in this description, so its own flags are not in it",
-                         hint="kpki flags kube-apiserver has those that lead to it")
+        raise InputError("etcd is external in this description, which has no flags of etcd's own",
+                         hint="kpki flags kube-apiserver has the flags that lead to etcd")
     if not hosts:
-        raise InputError(f"no node of the description runs {component}: none has the role {known.role}",
+        raise InputError(f"no node of the description runs {component}: none has the role "
+                         f"{known.role}",
                          hint=f"roles: [{known.role}] on a node")
     return hosts
 
 
 def choose_host(cluster: Cluster, component: str, name: str | None) -> Host:
-    """The host *name*; for None the only one that runs the component. Raises InputError where that is not one."""
+    """The host *name*; for None the only host that runs the component.
+
+    Raises InputError if several run it.
+    """
     hosts = hosts_of(cluster, component)
     if name is not None:
         return cluster.host(name)
     if len(hosts) > 1:
-        raise InputError(f"{len(hosts)} nodes run {component}, so --node must say which one is meant: {_listed(hosts)}",
+        raise InputError(f"{len(hosts)} nodes run {component}, so --node must name a node: "
+                         f"{_listed(hosts)}",
                          hint=f"--node {hosts[0].name}")
     return hosts[0]
 
@@ -88,15 +99,16 @@ def choose_host(cluster: Cluster, component: str, name: str | None) -> Host:
 def _listed(hosts: Sequence[Host]) -> str:
     """The names of some hosts, for a message."""
     more = len(hosts) - _MOST_NAMED
-    return ", ".join(host.name for host in hosts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    names = ", ".join(host.name for host in hosts[:_MOST_NAMED])
+    return f"{names} and {more} more" if more > 0 else names
 
 
 def ca_state(folder: str, cluster: Cluster) -> tuple[bool, bool]:
-    """Whether control-plane hosts get the key of the workspace's CA, and whether its file holds several certificates.
+    """Whether control-plane hosts get the workspace CA's key, and whether the CA is a bundle.
 
-    A key that is encrypted stays in the workspace *folder*, one that is kept elsewhere nobody can hand out; where
-    neither certificate nor key is there yet, kpki will make both. Raises FileError or InputError for what cannot be
-    read.
+    Hosts do not get an encrypted key, or a key that is not in the workspace *folder*. A CA without
+    any file counts as one that kpki will make. Raises FileError or InputError for a file that
+    cannot be read.
     """
     given = "kubernetes" in cluster.authorities
     certificate, key = (path if path and (given or is_there(path)) else None
@@ -110,23 +122,26 @@ def ca_state(folder: str, cluster: Cluster) -> tuple[bool, bool]:
 
 
 def as_lines(flags: Mapping[str, str]) -> str:
-    """One `--name=value` a line, and nothing else."""
+    """The flags as text: `--name=value`, one flag a line."""
     return "".join(f"--{name}={value}\n" for name, value in flags.items())
 
 
 def as_systemd(cluster: Cluster, component: str, flags: Mapping[str, str]) -> str:
     """A drop-in of the component's unit that puts the flags into one environment variable.
 
-    Quoted twice, as systemd reads it twice: the assignment (systemd.syntax(7), `%` being a specifier in it), and the
-    value, which is split at blanks where ExecStart has it as a word of its own (systemd.service(5), COMMAND LINES).
+    The flags are quoted twice, as systemd reads them twice. First systemd reads the assignment,
+    with `%` specifiers (systemd.syntax(7)). Then ExecStart splits the value at blanks
+    (systemd.service(5), COMMAND LINES).
     """
     variable = find_component(component).variable(layout_of(cluster))
     value = " ".join(_quoted(f"--{name}={value}") for name, value in flags.items())
     assignment = _escaped(f"{variable}={value}").replace("%", "%%")
-    return (f"# /etc/systemd/system/{component}.service.d/20-certificates.conf; then: systemctl daemon-reload\n"
-            f"# ExecStart= of {component}.service needs the word ${variable}, alone and without braces.\n"
+    return (f"# /etc/systemd/system/{component}.service.d/20-certificates.conf; then: systemctl "
+            "daemon-reload\n"
+            f"# ExecStart= of {component}.service needs the word ${variable}, alone and without "
+            "braces.\n"
             f"# An EnvironmentFile= that sets {variable} as well wins over this line.\n"
-            f"[Service]\nEnvironment=\"{assignment}\"\n")
+            f'[Service]\nEnvironment="{assignment}"\n')
 
 
 def _escaped(text: str) -> str:
@@ -138,15 +153,16 @@ def _quoted(word: str) -> str:
 
 
 def staying(component: str, flags: Mapping[str, str]) -> dict[str, str]:
-    """Those of the flags that have no place in the component's configuration file."""
+    """The flags that have no field in the component's configuration file."""
     known = find_component(component)
     return {name: value for name, value in flags.items() if not known.flag(name).field}
 
 
 def as_config(component: str, flags: Mapping[str, str]) -> str:
-    """The component's configuration file (YAML) as far as the flags go; comments say which stay flags.
+    """The component's configuration file (YAML), with a field for each flag.
 
-    Raises InputError for a component that has no such file.
+    Flags without a field are comments. Raises InputError for a component without a configuration
+    file.
     """
     import yaml
     known = find_component(component)
@@ -160,9 +176,11 @@ def as_config(component: str, flags: Mapping[str, str]) -> str:
         for section in sections:
             inner = inner.setdefault(section, {})
         inner[last] = value
-    comments = [f"# stays a flag: --{name}={value}\n" for name, value in staying(component, flags).items()]
-    # a line of any length: YAML would fold a path at its blanks, rightly, but not readably
-    return "".join(comments) + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10**6)
+    comments = [f"# stays a flag: --{name}={value}\n"
+                for name, value in staying(component, flags).items()]
+    # lines of any length: YAML would fold a path at its blanks, and nobody could read the path
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10**6)
+    return "".join(comments) + text
 
 
 def _fields(component: Component, flags: Mapping[str, str]) -> Sequence[tuple[str, str | bool]]:

@@ -126,7 +126,7 @@ def test_sign_needs_an_address(kpki: Run, pki: Path) -> None:
     kpki("node", "request", "worker-1")
     told = kpki("node", "sign", "nodes/worker-1.csr", "--node", "worker-1", "--ca", pki / "ca.pem", "--ca-key",
                 pki / "ca.key", status=2)
-    assert told.refusal() == "worker-1: its certificate must be made, and nothing tells its address"
+    assert told.refusal() == "worker-1: a new certificate of this node needs an address, and nothing says the address"
 
 
 def test_what_is_wrong_with_the_line_is_not_blamed_on_the_request(kpki: Run, pki: Path) -> None:

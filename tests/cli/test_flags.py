@@ -94,8 +94,8 @@ def test_a_configuration_file_and_what_stays_a_flag(kpki: Kpki, describe: Callab
        "under layout kubeadm kube-proxy has no file to name: kube-proxy runs as a pod, with a service account's token")
       for form in ("flags", "systemd", "config")),
     ("ssl", ["kube-apiserver", "--node", "worker-1"],
-     "worker-1 does not run kube-apiserver, for it has not the role control-plane: cp-1"),
-    ("ssl", ["kubelet"], "3 nodes run kubelet, so --node must say which one is meant: cp-1, worker-1, worker-2"),
+     "worker-1 does not run kube-apiserver, for worker-1 lacks the role control-plane; hosts with the role: cp-1"),
+    ("ssl", ["kubelet"], "3 nodes run kubelet, so --node must name a node: cp-1, worker-1, worker-2"),
     ("ssl", ["kubelet", "--node", "worker-9"], "there is no node 'worker-9' in the description"),
     ("ssl", ["kubelets"], "unknown component 'kubelets'"),
     ("ssl", ["etcd", "--format", "yaml"], "--format: 'yaml' is none of flags, systemd, config")])

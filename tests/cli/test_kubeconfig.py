@@ -147,7 +147,7 @@ def test_nothing_is_overwritten(alice: Run, tmp_path: Path, snapshot: Run) -> No
     before = snapshot(tmp_path)
     for name in ("alice.conf", "link"):
         told = alice("--out", name, status=2)
-        assert told.refusal() == f"{name}: it is there already, and is not overwritten"
+        assert told.refusal() == f"{name}: a file with other content exists, and is not overwritten"
     assert snapshot(tmp_path) == before
 
 
@@ -277,7 +277,7 @@ def test_the_descriptions_ca_signs(kpki: Run, workspace: Run, pki: Path, openssl
         assert (tmp_path / "ca.pem").read_bytes() == (pki / "ec.pem").read_bytes()
         assert openssl(tmp_path, "verify -CAfile ca.pem -purpose sslclient user.pem") == "user.pem: OK\n"
     told = kpki("kubeconfig", "admin", "--workspace", "w", status=2)
-    assert told.refusal() == "no CA key, and a pair is to be issued" and "--ca-key KEY" in told.err
+    assert told.refusal() == "no CA key, and a new pair needs the CA's signature" and "--ca-key KEY" in told.err
 
 
 # Files that are there
@@ -320,12 +320,12 @@ def test_given_files_for_a_row(kpki: Run, workspace: Run, pair: tuple[str, ...],
 # What cannot be done
 
 LINES = [
-    (("alice",), "nothing tells the API server's URL", "--server"),
-    (("alice", "--server", SERVER), "no CA: its certificate and its key are needed", "--ca CERT"),
-    (("alice", "--server", SERVER, "--ca", "ca.pem"), "no CA key, and a pair is to be issued", "--ca-key"),
+    (("alice",), "nothing says the API server's URL", "--server"),
+    (("alice", "--server", SERVER), "no CA: a CA certificate and its key are needed", "--ca CERT"),
+    (("alice", "--server", SERVER, "--ca", "ca.pem"), "no CA key, and a new pair needs the CA's signature", "--ca-key"),
     (("alice", "--server", "10.0.0.10"), "'10.0.0.10' is no API server's URL", "https://"),
     (("admin", "--server", SERVER), "admin is a row of a workspace", "--workspace DIR"),
-    (("alice", "--node", "cp-1", "--server", SERVER), "--node says which host's row is meant", "the rows: admin"),
+    (("alice", "--node", "cp-1", "--server", SERVER), "--node names the host of a row", "the rows: admin"),
     (("", "--server", SERVER), "the user has no name", None),
     (("alice", "--server", SERVER, "--group", "x" * 65), "group 'xxxxxxxxxxxxxxxxxxxx'… has 65 characters", None),
     (("alice", "--days", "0"), "a certificate that is valid 0 days is of no use", "--days is 1 or more"),
@@ -338,7 +338,7 @@ LINES = [
     (("kube-proxy", "--workspace", "w"), "layout kubeadm has no kubeconfig for kube-proxy", "--group GROUP"),
     (("admin", "--workspace", "w", "--node", "worker-1"), "worker-1 holds no kubeconfig for admin", "roles"),
     (("admin", "--workspace", "w", "--ca", "w/pki/ca.crt"), "no CA key", "--ca-key"),
-    (("admin", "--workspace", "bare"), "bare/pki/ca.crt: the CA's file is not there", "kpki apply"),
+    (("admin", "--workspace", "bare"), "bare/pki/ca.crt: the CA's file is missing", "kpki apply"),
     (("admin", "--workspace", "broken"), "broken/cluster.yaml: ", None),
 ]
 

@@ -128,7 +128,7 @@ def test_a_curve_in_full_is_wrong_to_both(kpki: Run, openssl: Run, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("make", "why"), [
-    ("genrsa -out bad.key 512", "Kubernetes refuses whatever this CA signs: crypto/rsa: 512-bit keys are insecure"),
+    ("genrsa -out bad.key 512", "Kubernetes refuses every certificate of this CA: crypto/rsa: 512-bit keys are insecure"),
     ("genrsa -out bad.key 1016", "crypto/rsa: 1016-bit keys are insecure"),
     ("ecparam -name prime192v1 -genkey -noout -out bad.key", "x509: unsupported elliptic curve"),
     ("ecparam -name secp256k1 -genkey -noout -out bad.key", "x509: unsupported elliptic curve"),

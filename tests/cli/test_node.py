@@ -378,7 +378,7 @@ def test_an_answer_without_its_key_is_refused(kpki: Run, pki: Path, tmp_path: Pa
     (tmp_path / "nodes/worker-1" / SSL / "worker-key.pem").unlink()
     told = kpki("node", "install", "nodes/worker-1.pem", "--node", "worker-1", "--root", root(tmp_path), *SERVER,
                 status=2)
-    assert told.refusal() == "nodes/worker-1.pem: the key of this certificate is not here"
+    assert told.refusal() == "nodes/worker-1.pem: the key of this certificate is missing"
     assert [*(tmp_path / "root").iterdir()] == []
 
 
@@ -448,7 +448,7 @@ def test_install_says_that_the_ca_is_another(issue: Run, kpki: Run, pki: Path, t
     (there / SSL).mkdir(parents=True)
     (there / SSL / "ca.pem").write_bytes((pki / "ca.pem").read_bytes())
     told = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", there)
-    assert f"kpki: warning: {SSL}/ca.pem: another CA than the one that was there" in told.err
+    assert f"kpki: warning: {SSL}/ca.pem: another CA than before" in told.err
 
 
 def test_a_request_takes_the_descriptions_layout(kpki: Run, tmp_path: Path) -> None:

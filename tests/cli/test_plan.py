@@ -142,7 +142,7 @@ def test_example_needs_no_file_at_all(kpki: Run, tmp_path: Path) -> None:
     assert (tmp_path / "cluster.yaml").read_text() == example_description()
     kpki("apply", "--example")
     (tmp_path / "cluster.yaml").write_text(example_description("ssl"))
-    assert "it is there already" in kpki("apply", "--example", status=2).refusal()
+    assert "the workspace has a description already, other than the example" in kpki("apply", "--example", status=2).refusal()
 
 
 def test_without_a_description_there_is_nothing_to_go_by(kpki: Run, tmp_path: Path) -> None:

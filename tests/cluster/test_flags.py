@@ -188,7 +188,7 @@ def test_kubeadms_document_moves_the_files_and_names_the_issuer() -> None:
 def test_a_host_without_the_role_is_refused() -> None:
     """The message says which hosts have it; where there is one only, no name is needed."""
     cluster = describe()
-    with pytest.raises(InputError, match="worker-1 does not run kube-apiserver, .* control-plane: cp-1, cp-2") as error:
+    with pytest.raises(InputError, match="worker-1 does not run kube-apiserver, .* control-plane; .*: cp-1, cp-2") as error:
         component_flags(cluster, "kube-apiserver", cluster.host("worker-1"))
     assert error.value.hint == "--node cp-1"
     with pytest.raises(InputError, match="2 nodes run etcd, so --node must say .*: cp-2, db-1"):

@@ -109,7 +109,7 @@ def test_what_can_be_a_name_is_one(ca: Authority, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("", "is empty"), ("a" * 65, "has 65 characters, over the 64"), ("a\nb", "the character U+000A"),
+    ("", "cannot be empty"), ("a" * 65, "has 65 characters, over the 64"), ("a\nb", "the character U+000A"),
     ("a\0", "the character U+0000"), ("a\u202e", "the character U+202E"), ("a\udcff", "the character U+DCFF"),
     ("zoë", "the character U+00EB")])
 def test_what_can_be_no_name_is_refused(name: str, words: str) -> None:
@@ -175,7 +175,7 @@ def test_the_names_are_the_layouts() -> None:
 
 
 @pytest.mark.parametrize(("layout", "name", "node", "words"), [
-    ("kubeadm", "kubelet", None, "whose kubelet?"), ("ssl", "kubelet", None, "whose kubelet?"),
+    ("kubeadm", "kubelet", None, "no node is named"), ("ssl", "kubelet", None, "no node is named"),
     ("kubeadm", "kube-proxy", None, "layout kubeadm has no kubeconfig for kube-proxy"),
     ("ssl", "super-admin", None, "layout ssl has no kubeconfig for super-admin"),
     ("kubeadm", "super-admin", "cp-2", "cp-2 holds no kubeconfig for super-admin"),
@@ -282,8 +282,8 @@ def test_a_bundle_with_the_signer_in_it_is_a_ca(make_pair: Callable[..., Pair]) 
 
 def test_whose_certificate_it_is_is_said(make_pair: Callable[..., Pair]) -> None:
     """Another CN, a group that is missing, system:masters: warnings, for the API server goes by the certificate."""
-    for subject, words in (("/O=dev/CN=bob", "it is 'bob' in 'dev', not 'alice' in 'dev'"),
-                           ("/CN=alice", "it is 'alice' in no group, not 'alice' in 'dev'"),
+    for subject, words in (("/O=dev/CN=bob", "the API server sees user 'bob' in 'dev', not 'alice' in 'dev'"),
+                           ("/CN=alice", "the API server sees user 'alice' in no group, not 'alice' in 'dev'"),
                            ("/O=dev/O=system:masters/CN=alice", "bypasses authorization")):
         warnings = list[str]()
         given_document(make_pair(subject=subject), warnings=warnings)
@@ -303,11 +303,11 @@ def test_what_the_api_server_would_not_take_is_refused(ca: Authority, make_pair:
     assert other.certificate.subject == ca.certificate.subject
     assert refusal(Pair(pair.ca, pair.certificate, make_pair().key)) \
         == "/a.pem and /a.key are no pair: the certificate is for another key"
-    assert refusal(make_pair(signer=other)) == "/a.pem: not signed by the CA in /ca.pem"
+    assert refusal(make_pair(signer=other)) == "/a.pem: not signed by the CA in /ca.pem (hint: the API server accepts clients of its own CA only)"
     assert refusal(make_pair(ago=YEAR, days=1)).startswith("/a.pem: valid from 2025-01-02T03:04:05Z to")
     assert refusal(make_pair(ago=-YEAR)).startswith("/a.pem: valid from 2027-01-02T03:04:05Z to")
     assert refusal(make_pair(usage="serverAuth")) \
-        == "/a.pem: not a client's certificate: its extendedKeyUsage lacks clientAuth"
+        == "/a.pem: not a client's certificate: the extendedKeyUsage lacks clientAuth"
     assert refusal(make_pair(curve="P-224")).startswith("/a.key: key is on the curve secp224r1")
     assert refusal(make_pair(curve="secp256k1")) \
         == "/a.pem: no component can read a certificate of this file: x509: unsupported elliptic curve"

@@ -38,7 +38,7 @@ def test_a_link_out_of_a_workspace_is_read_and_never_written_through(tmp_path: P
     (folder / "nodes").mkdir()
     (folder / "nodes/a").symlink_to(outside)
     for path in ("pki/ca.key", "nodes/a/etc/x"):
-        with pytest.raises(FileError, match="a link on the way leads out of"):
+        with pytest.raises(FileError, match="a symbolic link in this path leads out of"):
             write(str(folder), [files.File(path, b"", 0o600)], trees="nodes", now=utc_now())
     assert sorted(path.name for path in outside.rglob("*")) == ["ca.crt", "etc"]
 
@@ -54,7 +54,7 @@ def test_a_link_inside_is_written_through_where_it_leads(tmp_path: Path) -> None
     (tree / "etc").unlink()
     (tree / "etc").symlink_to("/srv")
     for path in ("nodes/a/etc/pki/x", "pki/x"):
-        with pytest.raises(FileError, match="a link on the way leads out of"):
+        with pytest.raises(FileError, match="a symbolic link in this path leads out of"):
             write(str(tmp_path), [files.File(path, b"y", 0o600)], trees="nodes", now=utc_now())
     assert look_in(str(tmp_path), "nodes/a/etc/pki/x").data == b"x"
     assert not (tmp_path / "srv").exists()
@@ -83,7 +83,7 @@ def test_a_file_is_no_workspace(tmp_path: Path) -> None:
     (tmp_path / "cluster.yaml").write_text(example_description())
     (tmp_path / "link").symlink_to("cluster.yaml")
     for name in ("cluster.yaml", "link"):
-        with pytest.raises(FileError, match=f"^{tmp_path}/{name}: a file, and a workspace is a folder [(]") as told:
+        with pytest.raises(FileError, match=f"^{tmp_path}/{name}: this is a file, and a workspace is a folder [(]") as told:
             read_cluster(f"{tmp_path}/{name}")
         assert told.value.hint == "name the folder that holds cluster.yaml"
     with pytest.raises(FileError, match=f"^{tmp_path}/nothing/cluster.yaml: there is no such file"):

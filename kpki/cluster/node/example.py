@@ -13,12 +13,17 @@ from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE
 _EXAMPLE_CA = ("pki/ca.crt", "pki/ca.key")
 
 
-def ensure_example(folder: str, now: datetime, warnings: list[str] | None = None) -> tuple[str, str]:
-    """The paths of the throw-away CA's certificate and key under *folder*, made unless they are there."""
+def ensure_example(folder: str, now: datetime,
+                   warnings: list[str] | None = None) -> tuple[str, str]:
+    """The paths of the throw-away CA's certificate and key under *folder*.
+
+    Makes the CA if a file is missing.
+    """
     certificate_path, key_path = _EXAMPLE_CA
     with locked(folder, now):
         if any(files.look(folder, path).kind == "missing" for path in _EXAMPLE_CA):
             certificate, key = example_authority(now)
             write(folder, [files.File(certificate_path, certificate, CERTIFICATE_MODE),
-                           files.File(key_path, key, KEY_MODE)], trees=NODES_FOLDER, now=now, warnings=warnings)
+                           files.File(key_path, key, KEY_MODE)], trees=NODES_FOLDER, now=now,
+                  warnings=warnings)
     return os.path.join(folder, certificate_path), os.path.join(folder, key_path)

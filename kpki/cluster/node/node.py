@@ -1,4 +1,4 @@
-"""A host's files, row by row: made at the CA, or asked for by the node and signed."""
+"""The files of a host's row: issued by the CA, or requested by the node and then signed."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -6,23 +6,38 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .policy import check_request
-from ..authority import (DAYS, Authority, check_algorithm, check_days, issue, key_algorithm, lasting, load_bundle,
-                         make_key, sound_key)
+from .policy import validate_request
+from ..authority import (
+    DAYS,
+    Authority,
+    issue,
+    key_algorithm,
+    lasting,
+    load_bundle,
+    make_key,
+    sound_key,
+    validate_algorithm,
+    validate_days,
+)
 from ..desired.rows import Row, Wanted, blank_kubeconfig
 from ..leaf_files import leaf_files, leaf_task, signer_path
 from ..observed.inventory import Inventory, inspect_layout, kubeconfig_of, named_path, require
+from ..rules.context import RowContext
 from ..rules.judge import judge
 from ..rules.judged import Judged
-from ..rules.context import RowContext
 from ... import files, pem
 from ...clock import utc_now
 from ...errors import InputError
 from ...kubernetes.kubeconfig import check_server
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, Layout, Place, find_layout
-from ...kubernetes.profiles import Node as Node
-from ...kubernetes.profiles import find_profile, identity_of, sans_text, subject_name
-from ...kubernetes.profiles import node_of as node_of
+from ...kubernetes.profiles import (
+    Node as Node,  # noqa: PLC0414 - exported again
+    find_profile,
+    identity_of,
+    node_of as node_of,  # noqa: PLC0414 - exported again
+    sans_text,
+    subject_name,
+)
 from ...stages.requests import req_new
 
 if TYPE_CHECKING:
@@ -31,45 +46,56 @@ if TYPE_CHECKING:
 
     from ..desired.description import Cluster
 
-REQUEST_ALGORITHM = "ECDSA-P256"    # of a key that a node makes for itself, before it has seen its CA
-# Where a layout that embeds the kubelet's pair has the key of a request: the third place that the kubelet looks at.
+REQUEST_ALGORITHM = "ECDSA-P256"    # of a key that a node makes for itself, without its CA
+# The path of a request's key for a layout that embeds the kubelet's pair: the third path that the
+# kubelet reads.
 _REQUEST_KEY = "var/lib/kubelet/pki/kubelet-client.key"
 _NO_SERVER = "https://kubernetes.invalid"       # in a row whose kubeconfig is not made
 
 
-# Which names a row has on every host, beside the host's own and those that are said.
+# The names and addresses that a row has on every host, besides the host's own and the named ones.
 USUAL_NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "node": ((), ()),
     "apiserver": (("kubernetes", "kubernetes.default", "kubernetes.default.svc"), ()),
-    "etcd-server": (("localhost",), ("127.0.0.1", "::1")), "etcd-peer": (("localhost",), ("127.0.0.1", "::1"))}
+    "etcd-server": (("localhost",), ("127.0.0.1", "::1")),
+    "etcd-peer": (("localhost",), ("127.0.0.1", "::1"))}
 
 
 def host_row(layout: Layout, node: Node, name: str | None = None, server: str | None = None,
              cluster_name: str | None = None) -> Row:
-    """The row *name* of a host, None: its kubelet's; its kubeconfig leads to *server*.
+    """The row *name* of a host (None: its kubelet's row), with a kubeconfig that leads to *server*.
 
-    Raises InputError for a row that the layout has not, or that is no leaf.
+    Raises InputError for a row that the layout lacks, or that is no leaf.
     """
     place = layout.kubelet if name is None else layout.place(name)
     profile = find_profile(place.row)
     if profile.kind != "leaf":
-        raise InputError(f"{place.row} is no certificate that a CA signs", hint="--row names one that is, as apiserver")
+        raise InputError(f"{place.row} is no certificate that a CA signs",
+                         hint="--row names a leaf, like apiserver")
     dns, addresses = list[str](), list[str]()
     if profile.sans != "none":
         usual, own = USUAL_NAMES[profile.sans]
-        dns, addresses = [*dict.fromkeys((*node.names, *usual))], [*dict.fromkeys((*node.addresses, *own))]
-    identity = identity_of(profile, node=node.name, administrators=layout.administrators, dns=dns, addresses=addresses)
-    return Row(host=node.name, place=place, profile=profile, identity=identity, kubeconfig=blank_kubeconfig(
-        layout, cluster_name or layout.cluster_name, place.user or identity.user,
-        server or _NO_SERVER) if place.kubeconfig else None)
+        dns = [*dict.fromkeys((*node.names, *usual))]
+        addresses = [*dict.fromkeys((*node.addresses, *own))]
+    identity = identity_of(profile, node=node.name, administrators=layout.administrators, dns=dns,
+                           addresses=addresses)
+    kubeconfig = blank_kubeconfig(layout, cluster_name or layout.cluster_name,
+                                  place.user or identity.user,
+                                  server or _NO_SERVER) if place.kubeconfig else None
+    return Row(host=node.name, place=place, profile=profile, identity=identity,
+               kubeconfig=kubeconfig)
 
 
-def _described(cluster: Cluster, node: Node, name: str, server: str | None) -> Row | None:
-    """The row of a host as its description has it, leading to *server* where that is said; None for a row or a host
-    that is not in it, or of which other names are said."""
+def _find_described(cluster: Cluster, node: Node, name: str, server: str | None) -> Row | None:
+    """The row of a host in the description, with *server* if that is not None.
+
+    None for a row or a host that the description lacks, or whose names differ from *node*.
+    """
     wanted = Wanted(cluster)
-    rows = (row for host in cluster.hosts if node == Node(host.name, tuple(host.addresses), tuple(host.dns))
-            for row in wanted.of_host(host) if row.name == name and row.place != wanted.layout.kubelet)
+    rows = (row for host in cluster.hosts if node == Node(host.name, tuple(host.addresses),
+                                                          tuple(host.dns))
+            for row in wanted.of_host(host) if row.name == name
+            and row.place != wanted.layout.kubelet)
     found = next(rows, None)
     if found is None or found.kubeconfig is None or server is None:
         return found
@@ -77,23 +103,25 @@ def _described(cluster: Cluster, node: Node, name: str, server: str | None) -> R
 
 
 def request_key(layout: Layout) -> str:
-    """Where on the node the key of a request lies."""
+    """The path of a request's key on the node."""
     return layout.kubelet.key or _REQUEST_KEY
 
 
-def issue_node(ca: Authority, name: str, *, addresses: Sequence[str], dns: Sequence[str] = (), server: str,
-               days: int = DAYS, algorithm: str | None = None, layout: str = "ssl",
+def issue_node(ca: Authority, name: str, *, addresses: Sequence[str], dns: Sequence[str] = (),
+               server: str, days: int = DAYS, algorithm: str | None = None, layout: str = "ssl",
                key: PrivateKeyTypes | None = None, now: datetime | None = None,
                warnings: list[str] | None = None) -> tuple[files.File, ...]:
-    """The files of a node, without a disk: the CA, the kubelet's pair and kubeconfig at their places in the *layout*.
+    """Issue the files of a node: CA, kubelet's pair and kubeconfig, at the places of *layout*.
 
-    *server* is the API server's URL. *algorithm* is that of the key (None: the CA's), *key* an existing key. *days*
-    counts from *now* (None: the clock). Lines for a person are added to *warnings*. Raises InputError for what cannot
-    be a name, an address, an algorithm or a number of days.
+    Nothing is written to the disk. *server* is the API server's URL. *algorithm* is the new key's
+    (None: the CA's), *key* an existing key. *days* counts from *now* (None: the clock). Warnings
+    for a person are added to *warnings*. Raises InputError for an invalid name, address, algorithm
+    or number of days.
 
     >>> authority = kpki.Authority(ca, ca_key)
-    >>> for file in kpki.issue_node_files(authority, "worker-1", addresses=["10.0.0.21"],
-    ...                                   server="https://10.0.0.10:6443", layout="hard-way", now=now):
+    >>> for file in kpki.issue_node_files(
+    ...         authority, "worker-1", addresses=["10.0.0.21"], server="https://10.0.0.10:6443",
+    ...         layout="hard-way", now=now):
     ...     print(f"{file.mode:04o} {file.path}")
     0644 var/lib/kubelet/ca.crt
     0644 var/lib/kubelet/kubelet.crt
@@ -103,120 +131,142 @@ def issue_node(ca: Authority, name: str, *, addresses: Sequence[str], dns: Seque
     node, chosen = node_of(name, addresses, dns), find_layout(layout)
     row = host_row(chosen, node, server=check_server(server))
     key = key or make_key(algorithm or ca.algorithm)
-    certificate = issue(ca, row.profile, row.identity, key, validity=lasting(days), now=now or utc_now(),
-                        warnings=[] if warnings is None else warnings)
-    return (_ca_file(row, chosen, ca.bundle), *leaf_files(row, chosen, chain=[certificate], key=key, bundle=ca.bundle))
+    certificate = issue(ca, row.profile, row.identity, key, validity=lasting(days),
+                        now=now or utc_now(), warnings=[] if warnings is None else warnings)
+    return (_ca_file(row, chosen, ca.bundle),
+            *leaf_files(row, chosen, chain=[certificate], key=key, bundle=ca.bundle))
 
 
 def _ca_file(row: Row, layout: Layout, bundle: bytes) -> files.File:
     return files.File(signer_path(row, layout), bundle, CERTIFICATE_MODE)
 
 
-def check_wishes(*, days: int | None = None, algorithm: str | None = None, server: str | None = None) -> None:
-    """Raise InputError for what no certificate or kubeconfig can have, before anything is made."""
+def validate_wishes(*, days: int | None = None, algorithm: str | None = None,
+                    server: str | None = None) -> None:
+    """Raise InputError for impossible days, algorithm or server of a certificate or kubeconfig."""
     if days is not None:
-        check_days(days)
+        validate_days(days)
     if algorithm is not None:
-        check_algorithm(algorithm)
+        validate_algorithm(algorithm)
     if server is not None:
         check_server(server)
 
 
 def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, server: str | None,
-               validity: timedelta, algorithm: str | None, layout: str, now: datetime, warnings: list[str],
-               cluster: Cluster | None = None, renew: bool = False) -> tuple[Row, tuple[files.File, ...]]:
-    """A *row* of a host (None: its kubelet's), and the files of it that the tree *root* is to hold.
+               validity: timedelta, algorithm: str | None, layout: str, now: datetime,
+               warnings: list[str], cluster: Cluster | None = None,
+               renew: bool = False) -> tuple[Row, tuple[files.File, ...]]:
+    """A *row* of a host (None: its kubelet's), and the row's files for the tree *root*.
 
-    What is right there stays, the rest is made anew; with *renew* a right certificate too, for its key. A key that
-    loads and is strong enough is kept, unless another *algorithm* is asked for; a new one is of that, of the
-    *cluster*'s or of the CA's. What the *cluster* says of the row counts, where it knows the host. Raises InputError
-    where an address or the server is needed and nothing tells it.
+    Right files in the tree stay, all others are made; with *renew* a right certificate is replaced,
+    for its key. A sound key stays, unless *algorithm* names another algorithm. A new key has
+    *algorithm*, else the *cluster*'s, else the CA's. The row follows the *cluster*, if the host is
+    in its description. Raises InputError if nothing says a needed address or server.
     """
-    there = require(inspect_layout(root, layout))
-    kubeconfig = kubeconfig_of(there.found, there.layout.kubelet if row is None else there.layout.place(row))
-    led = server or (kubeconfig.server if kubeconfig else None)
-    wanted = host_row(there.layout, node, row, led, cluster.name if cluster else None)
+    inventory = require(inspect_layout(root, layout))
+    kubeconfig = kubeconfig_of(inventory.found,
+                               inventory.layout.kubelet if row is None
+                               else inventory.layout.place(row))
+    url = server or (kubeconfig.server if kubeconfig else None)
+    wanted = host_row(inventory.layout, node, row, url, cluster.name if cluster else None)
     if cluster and row:
-        wanted = _described(cluster, node, row, led) or wanted
-    judged = judge_host(there, wanted, now=now, authorities=load_bundle(ca.bundle), server=server)
+        wanted = _find_described(cluster, node, row, url) or wanted
+    judged = judge_host(inventory, wanted, now=now, authorities=load_bundle(ca.bundle),
+                        server=server)
     if judged.key is not None and algorithm is not None and key_algorithm(judged.key) != algorithm:
         judged = judged._replace(key=None)
-    task = leaf_task(wanted, judged, there.look, renew=renew)
-    if task.changes(wanted.place.kubeconfig) and wanted.kubeconfig and wanted.kubeconfig.server == _NO_SERVER:
+    task = leaf_task(wanted, judged, inventory.look, renew=renew)
+    if task.changes(wanted.place.kubeconfig) and wanted.kubeconfig \
+            and wanted.kubeconfig.server == _NO_SERVER:
         raise no_server(node.name)
     usual = cluster.algorithm if cluster else None
     key, chain = task.key or make_key(algorithm or usual or ca.algorithm), task.chain
     if not chain:
-        check_addressed(node, wanted)
-        chain = (issue(ca, wanted.profile, wanted.identity, key, validity=validity, now=now, warnings=warnings),)
-    authority = _ca_file(wanted, there.layout, ca.bundle)
-    made = [authority, *leaf_files(wanted, there.layout, chain=chain, key=key, bundle=ca.bundle)]
-    return wanted, tuple(one if task.changes(one.path) or one == authority else _kept(there, one) for one in made)
+        validate_addressed(node, wanted)
+        chain = (issue(ca, wanted.profile, wanted.identity, key, validity=validity, now=now,
+                       warnings=warnings),)
+    authority = _ca_file(wanted, inventory.layout, ca.bundle)
+    made = [authority, *leaf_files(wanted, inventory.layout, chain=chain, key=key,
+                                   bundle=ca.bundle)]
+    return wanted, tuple(file if task.changes(file.path)
+                         or file == authority else _present(inventory, file)
+                         for file in made)
 
 
 def no_server(node: str) -> InputError:
-    """What is wrong where a node's kubeconfig must be made and nobody says where it is to lead."""
-    return InputError(f"{node}: its kubeconfig must be made, and nothing tells the API server's URL",
+    """The error for a new kubeconfig of a node without the API server's URL."""
+    return InputError(f"{node}: a new kubeconfig of this node needs the API server's URL, and "
+                      "nothing says the URL",
                       hint="--server https://ADDRESS:6443")
 
 
-def _kept(there: Inventory, wanted: files.File) -> files.File:
-    """A file of a tree as it is."""
-    found = there.look(wanted.path)
+def _present(inventory: Inventory, wanted: files.File) -> files.File:
+    """The present file of a tree at the path of the *wanted* file."""
+    found = inventory.look(wanted.path)
     return files.File(found.path, found.data or b"", found.mode)
 
 
-def judge_host(there: Inventory, row: Row, *, now: datetime, authorities: Sequence[Certificate],
+def judge_host(inventory: Inventory, row: Row, *, now: datetime, authorities: Sequence[Certificate],
                server: str | None) -> Judged:
-    """What is wrong with the files of a host's row, which are to be its own and to lead to *server* (None: anywhere).
+    """Check the files of a host's row: the host's own, and with *server* (None: any server).
 
-    *authorities* are the certificates of the CA that is to sign it; none where that is not known.
+    *authorities* are the certificates of the CA that signs the row; empty if the CA is unknown.
     """
     signer = row.profile.signer or ""
-    judged = judge(row, there.look, RowContext(
+    judged = judge(row, inventory.look, RowContext(
         now=now, authorities={signer: authorities} if authorities else {}, warns=False,
-        authority_paths={signer_path(row, there.layout): signer}))
-    kubeconfig = kubeconfig_of(there.found, row.place)
-    led = named_kubeconfig(there, row.place, server) is not None if row.place.by_path else \
+        authority_paths={signer_path(row, inventory.layout): signer}))
+    kubeconfig = kubeconfig_of(inventory.found, row.place)
+    leads = named_kubeconfig(inventory, row.place, server) is not None if row.place.by_path else \
         kubeconfig is not None and server in (None, kubeconfig.server)
-    return judged._replace(kubeconfig_right=judged.kubeconfig_right and led)
+    return judged._replace(kubeconfig_right=judged.kubeconfig_right and leads)
 
 
-def named_kubeconfig(there: Inventory, place: Place, server: str | None) -> files.File | None:
-    """The kubeconfig of a place that is there, where it names the layout's own files (and that server)."""
-    kubeconfig = kubeconfig_of(there.found, place)
+def named_kubeconfig(inventory: Inventory, place: Place, server: str | None) -> files.File | None:
+    """The present kubeconfig of a place, None unless it names the layout's files (and *server*)."""
+    kubeconfig = kubeconfig_of(inventory.found, place)
     if not place.by_path or kubeconfig is None or server not in (None, kubeconfig.server):
         return None
-    found = there.look(place.kubeconfig)
-    authority, *pair = (material.path and named_path(place.kubeconfig, material.path) for material in (
+    found = inventory.look(place.kubeconfig)
+    authority, *pair = (material.path and named_path(place.kubeconfig, material.path)
+                        for material in (
         kubeconfig.authority, kubeconfig.certificate, kubeconfig.key))
     if found.data is None or pair != [place.certificate, place.key] or authority not in [
-            one.certificate for one in there.layout.places if one.row == find_profile(place.row).signer]:
+            other.certificate for other in inventory.layout.places
+            if other.row == find_profile(place.row).signer]:
         return None
-    return files.File(found.path, found.data, found.mode)       # no secret is in it: its mode is its owner's choice
+    return files.File(found.path, found.data,
+                      found.mode)       # holds no secret: its owner may choose the mode
 
 
-def check_addressed(node: Node, row: Row) -> None:
-    """Raise InputError for a row with names but without an address: nobody could reach it by its certificate."""
+def validate_addressed(node: Node, row: Row) -> None:
+    """Raise InputError for a serving row without an address of its host.
+
+    No client could verify the certificate.
+    """
     if row.profile.sans != "none" and not _is_addressed(row):
-        raise InputError(f"{node.name}: its certificate must be made, and nothing tells its address",
-                         hint="--address IP, as `kubectl get nodes -o wide` shows it; more than one is fine")
+        raise InputError(f"{node.name}: a new certificate of this node needs an address, and "
+                         "nothing says the address",
+                         hint="--address IP, as `kubectl get nodes -o wide` shows the address; "
+                              "repeat --address for "
+                         "more")
 
 
 def _is_addressed(row: Row) -> bool:
-    """Whether a row has an address of its own host."""
+    """Whether a row has an address of its host, besides loopback."""
     return bool({*row.identity.addresses} - {*USUAL_NAMES[row.profile.sans][1]})
 
 
 def request_node(root: str, node: Node, *, algorithm: str | None, layout: str,
                  present: bytes | None) -> tuple[files.File, bytes]:
-    """The key of a node's tree and the request (PEM) for it, which asks for the node's names and addresses only.
+    """The key of a node's tree, and a request (PEM) for the node's names and addresses only.
 
-    A sound key in the tree is kept, and *present*, the request that is there, where it is that key's and says the same.
+    A sound key in the tree stays. *present* is the present request; it stays if its key and fields
+    are the same.
     """
-    there = require(inspect_layout(root, layout, also=[request_key(find_layout(layout))]))
-    path = request_key(there.layout)
-    data = there.look(path).data
+    inventory = require(inspect_layout(root, layout, also=[request_key(find_layout(layout))]))
+    path = request_key(inventory.layout)
+    data = inventory.look(path).data
     key = sound_key(data) if data else None
     if key is None or (algorithm is not None and key_algorithm(key) != algorithm):
         key = make_key(algorithm or REQUEST_ALGORITHM)
@@ -235,20 +285,22 @@ def _same_request(present: bytes, csr: CertificateSigningRequest) -> bool:
     return old.is_signature_valid and old.tbs_certrequest_bytes == csr.tbs_certrequest_bytes
 
 
-def sign_node(csr: CertificateSigningRequest, ca: Authority, node: Node, *, layout: str = "ssl", validity: timedelta,
-              now: datetime, warnings: list[str]) -> bytes:
-    """The answer to a node's request, in PEM: the certificate, then the CA's. The profile decides what it says, that of
-    the *layout*'s kubelet.
+def sign_node(csr: CertificateSigningRequest, ca: Authority, node: Node, *, layout: str = "ssl",
+              validity: timedelta, now: datetime, warnings: list[str]) -> bytes:
+    """The answer to a node's request (PEM): the node's certificate, then the CA's.
 
-    Raises RefusedError for a request against policy (`policy.check_request`), InputError for a node without an address.
+    The certificate has the profile of the *layout*'s kubelet, whatever the request asks for. Raises
+    RefusedError for a request against policy (`policy.validate_request`), InputError for a node
+    without an address.
     """
     row = host_row(find_layout(layout), node)
-    check_addressed(node, row)
-    public_key = check_request(csr, node=node.name, dns=node.dns, addresses=node.addresses)
-    certificate = issue(ca, row.profile, row.identity, public_key, validity=validity, now=now, warnings=warnings)
+    validate_addressed(node, row)
+    public_key = validate_request(csr, node=node.name, dns=node.dns, addresses=node.addresses)
+    certificate = issue(ca, row.profile, row.identity, public_key, validity=validity, now=now,
+                        warnings=warnings)
     return pem.dump_certificate(certificate) + ca.bundle
 
 
 def below(folder: str, tree: Sequence[files.File]) -> list[files.File]:
-    """The files of a tree, as files of a folder above it."""
-    return [files.File(f"{folder}/{one.path}", one.data, one.mode) for one in tree]
+    """The files of a *tree*, with paths that begin with the *folder* that holds the tree."""
+    return [files.File(f"{folder}/{file.path}", file.data, file.mode) for file in tree]

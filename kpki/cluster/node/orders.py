@@ -1,4 +1,4 @@
-"""What a person orders at the CA or on the node: a node's files issued, a request made, a request signed; on disk."""
+"""A person's orders for a node: issue files, make or sign a request, install files."""
 from __future__ import annotations
 
 import os
@@ -28,7 +28,10 @@ _EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a person wants for a node; None, and nothing, is what the workspace or the CA says."""
+    """What a person wants for a node.
+
+    The workspace or the CA decides each field that is None or empty.
+    """
 
     name: str
     """The node's name."""
@@ -43,27 +46,27 @@ class Order:
     ca_key: str | None = None
     """The path of the CA's key."""
     days: int | None = None
-    """How long the certificate is valid."""
+    """How many days the certificate is valid."""
     algorithm: str | None = None
     """The algorithm of a new key, a name of ALGORITHMS."""
     layout: str | None = None
-    """How new files are laid out."""
+    """The name of the layout of new files."""
     out: str = NODES_FOLDER
     """The folder that holds the nodes' trees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What an order came to."""
+    """The result of an order."""
 
     node: nodes.Node
-    """The node, with the names and addresses that counted."""
+    """The node, with its names and addresses."""
     layout: Layout
-    """How the files are laid out."""
+    """The layout of the files."""
     row: Row
-    """The row that was issued, asked for or signed."""
+    """The row that was issued, requested or signed."""
     written: Sequence[tuple[files.File, str]]
-    """Each file, its path below the workspace, with what was done."""
+    """Each file, with its path in the workspace, and the action."""
     out: str
     """The folder that holds the nodes' trees."""
     authority: Authority | None = None
@@ -73,7 +76,7 @@ class Done:
     ca_key: str = ""
     """The path of the CA's key."""
     days: int = 0
-    """How long the certificate is to be valid."""
+    """How many days the certificate is valid, if the CA's end does not cut them."""
     csr: CertificateSigningRequest | None = None
     """The request that was signed."""
 
@@ -81,108 +84,122 @@ class Done:
 def issue_order(order: Order, *, row: str | None = None, renew: bool = False, archive: bool = False,
                 example: bool = False, passphrase: Passphrase, now: datetime, host_name: str,
                 warnings: list[str]) -> Done:
-    """Make the files of a node's *row* (None: its kubelet's) in the order's folder; what is right already stays.
+    """Make the files of a node's *row* (None: its kubelet's); right files stay.
 
-    *renew* makes a new certificate for one that is right, *archive* also packs the tree, *example* takes a throw-away
-    CA and folders of its own. Raises InputError for an order that contradicts itself or lacks something.
+    *renew* replaces a right certificate, *archive* also packs the tree, *example* uses a throw-away
+    CA and folders of its own. Raises InputError for an order that contradicts itself or lacks
+    something.
     """
     if example:
         if order.ca or order.ca_key or order.out != NODES_FOLDER:
             raise InputError("--example has a CA and a folder of its own",
                              hint="leave out --ca, --ca-key and --out, or --example")
-        order = replace(order, out=f"{_EXAMPLE}/{NODES_FOLDER}", addresses=order.addresses or [_EXAMPLE_ADDRESS],
+        order = replace(order, out=f"{_EXAMPLE}/{NODES_FOLDER}",
+                        addresses=order.addresses or [_EXAMPLE_ADDRESS],
                         server=order.server or _EXAMPLE_SERVER)
     signer = find_profile(row or KUBELET.name).signer or "ca"
-    told = None if example else workspace.told(os.curdir, order.name, signer=signer, host_name=host_name)
-    order = _completed(order, told)
-    server = order.server or (told.server if told and not row else None)
-    node, layout = _node_of(order), _layout(order, told)
-    nodes.check_wishes(days=order.days, algorithm=order.algorithm, server=server)
+    defaults = None if example else workspace.find_defaults(os.curdir, order.name, signer=signer,
+                                                            host_name=host_name)
+    order = _completed(order, defaults)
+    server = order.server or (defaults.server if defaults and not row else None)
+    node, layout = _node_of(order), _layout(order, defaults)
+    nodes.validate_wishes(days=order.days, algorithm=order.algorithm, server=server)
     if example:
         ca, ca_key = ensure_example(_EXAMPLE, now, warnings)
         order = replace(order, ca=ca, ca_key=ca_key)
-    authority, validity = read_authority(order.ca, order.ca_key, passphrase=passphrase, now=now), _validity(order, told)
+    authority, validity = read_authority(order.ca, order.ca_key, passphrase=passphrase,
+                                         now=now), _validity(order, defaults)
     folder, trees = _place(order.out)
     with workspace.locked(folder, now):
         made, wanted = nodes.issue_into(
-            os.path.join(order.out, node.name), authority, node, row=row, server=server, validity=validity,
-            algorithm=order.algorithm, layout=layout.name, now=now, warnings=warnings,
-            cluster=told.cluster if told else None, renew=renew)
-        packed = [files.File(f"{trees}/{node.name}.tar", files.pack(wanted, now=now, prefix=node.name), KEY_MODE)
+            os.path.join(order.out, node.name), authority, node, row=row, server=server,
+            validity=validity, algorithm=order.algorithm, layout=layout.name, now=now,
+            warnings=warnings, cluster=defaults.cluster if defaults else None, renew=renew)
+        packed = [files.File(f"{trees}/{node.name}.tar",
+                             files.pack(wanted, now=now, prefix=node.name), KEY_MODE)
                   ] if archive else []
-        written = workspace.write(folder, [*nodes.below(f"{trees}/{node.name}", wanted), *packed], trees=trees,
-                                  now=now, warnings=warnings)
-    return Done(node=node, layout=layout, row=made, written=written, out=order.out, authority=authority,
-                ca=order.ca or "", ca_key=order.ca_key or "", days=validity.days)
+        written = workspace.write(folder, [*nodes.below(f"{trees}/{node.name}", wanted), *packed],
+                                  trees=trees, now=now, warnings=warnings)
+    return Done(node=node, layout=layout, row=made, written=written, out=order.out,
+                authority=authority, ca=order.ca or "", ca_key=order.ca_key or "",
+                days=validity.days)
 
 
 def request_order(order: Order, *, now: datetime, host_name: str, warnings: list[str]) -> Done:
-    """Make a node's key in its tree, and a request for it beside the tree."""
-    told = workspace.told(os.curdir, order.name, host_name=host_name)
-    node, layout = _node_of(order), _layout(order, told)
-    nodes.check_wishes(algorithm=order.algorithm)
+    """Make a node's key in its tree, and the key's request beside the tree."""
+    defaults = workspace.find_defaults(os.curdir, order.name, host_name=host_name)
+    node, layout = _node_of(order), _layout(order, defaults)
+    nodes.validate_wishes(algorithm=order.algorithm)
     folder, trees = _place(order.out)
     path = f"{trees}/{node.name}.csr"
     with workspace.locked(folder, now):
-        there = files.look(folder, path).kind == "file"
+        exists = files.look(folder, path).kind == "file"
         key, csr = nodes.request_node(
             os.path.join(order.out, node.name), node, algorithm=order.algorithm, layout=layout.name,
-            present=files.read(os.path.join(order.out, f"{node.name}.csr")) if there else None)
+            present=files.read(os.path.join(order.out, f"{node.name}.csr")) if exists else None)
         written = workspace.write(folder, [*nodes.below(f"{trees}/{node.name}", [key]),
-                                           files.File(path, csr, CERTIFICATE_MODE)], trees=trees, now=now,
-                                  warnings=warnings)
-    return Done(node=node, layout=layout, row=nodes.host_row(layout, node), written=written, out=order.out)
+                                           files.File(path, csr, CERTIFICATE_MODE)], trees=trees,
+                                  now=now, warnings=warnings)
+    return Done(node=node, layout=layout, row=nodes.host_row(layout, node), written=written,
+                out=order.out)
 
 
 def sign_order(order: Order, csr: str, *, passphrase: Passphrase, now: datetime, host_name: str,
                warnings: list[str]) -> Done:
-    """Answer the request in the file *csr* beside the node's tree; see `sign_node` for what is refused."""
-    told = workspace.told(os.curdir, order.name, host_name=host_name)
-    order = _completed(order, told)
-    node, layout, validity = _node_of(order), _layout(order, told), _validity(order, told)
+    """Sign the request in the file *csr*; write the answer beside the node's tree.
+
+    Raises the errors of `sign_node`.
+    """
+    defaults = workspace.find_defaults(os.curdir, order.name, host_name=host_name)
+    order = _completed(order, defaults)
+    node, layout, validity = _node_of(order), _layout(order, defaults), _validity(order, defaults)
     row = nodes.host_row(layout, node)
-    nodes.check_wishes(days=order.days)
-    nodes.check_addressed(node, row)
+    nodes.validate_wishes(days=order.days)
+    nodes.validate_addressed(node, row)
     folder, trees = _place(order.out)
     data = files.read(csr)
     authority = read_authority(order.ca, order.ca_key, passphrase=passphrase, now=now)
     with about(csr):
         request = pem.load_csr(data)
-        answer = nodes.sign_node(request, authority, node, layout=layout.name, validity=validity, now=now,
-                                 warnings=warnings)
+        answer = nodes.sign_node(request, authority, node, layout=layout.name, validity=validity,
+                                 now=now, warnings=warnings)
     with workspace.locked(folder, now):
-        written = workspace.write(folder, [files.File(f"{trees}/{node.name}.pem", answer, CERTIFICATE_MODE)],
+        written = workspace.write(folder,
+                                  [files.File(f"{trees}/{node.name}.pem", answer,
+                                              CERTIFICATE_MODE)],
                                   trees=trees, now=now, warnings=warnings)
-    return Done(node=node, layout=layout, row=row, written=written, out=order.out, authority=authority, csr=request,
-                ca=order.ca or "", ca_key=order.ca_key or "", days=validity.days)
+    return Done(node=node, layout=layout, row=row, written=written, out=order.out,
+                authority=authority, csr=request, ca=order.ca or "", ca_key=order.ca_key or "",
+                days=validity.days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What an installation came to."""
+    """The result of an installation."""
 
     plan: Installation
-    """What was to be put in place."""
+    """The files to install, and the facts about the host."""
     layout: Layout
-    """How the files are laid out."""
+    """The layout of the source's files."""
     node: str
-    """The host's name."""
+    """The name of the host's node."""
     written: Sequence[tuple[files.File, str]]
-    """Each file, its path below the root, with what was done."""
+    """Each file, with its path below the root, and the action."""
 
 
 def install_order(source: str, *, root: str, node: str | None = None, key: str | None = None,
-                  server: str | None = None, layout: str | None = None, now: datetime, host_name: str,
-                  warnings: list[str]) -> Installed:
-    """Put a node's files in place below *root*: those of a tree, of an archive, or a signed certificate's.
+                  server: str | None = None, layout: str | None = None, now: datetime,
+                  host_name: str, warnings: list[str]) -> Installed:
+    """Install a node's files below *root*, from a tree, an archive, or a signed certificate.
 
-    *node* is whose root it is (None: what tells it there), *key* the request's key for a certificate. Raises
-    RefusedError for files that are wrong, InputError if nothing tells the host's name.
+    *node* is the name of the root's node (None: found in the root), *key* the path of the request's
+    key for a signed certificate. Raises RefusedError for wrong files, InputError if nothing names
+    the node.
     """
     name = check_node_name(_owner(root, source, host_name) if node is None else node)
-    nodes.check_wishes(server=server)
-    said = None if layout is None else find_layout(layout)
-    chosen, given = read_source(source, said, root=root, key=key, node=name, server=server)
+    nodes.validate_wishes(server=server)
+    named = None if layout is None else find_layout(layout)
+    chosen, given = read_source(source, named, root=root, key=key, node=name, server=server)
     with about(source):
         plan = plan_install(given, root, name, layout=chosen, server=server, now=now)
     warnings += plan.warnings
@@ -191,41 +208,50 @@ def install_order(source: str, *, root: str, node: str | None = None, key: str |
 
 
 def _owner(root: str, source: str, host_name: str) -> str:
-    """Whose root it is. Raises InputError if nothing tells, or a file that may tell is not this user's to read."""
+    """The node of the root.
+
+    Raises InputError if nothing names the node, or this user may not read such a file.
+    """
     if name := owner_of(root, host_name=host_name, source=source):
         return name
-    raise InputError(f"{root}: whose root is this? A file that may tell is not this user's to read",
-                     hint="run the command as root, or say --node NAME")
+    raise InputError(f"{root}: the node is unknown, for this user may not read a file that could "
+                     "name the node",
+                     hint="run the command as root, or name the node: --node NAME")
 
 
-def _completed(order: Order, told: workspace.Told | None) -> Order:
-    """An order with what the workspace tells of the node and of the CA."""
-    if told is None:
+def _completed(order: Order, defaults: workspace.Defaults | None) -> Order:
+    """An order with the workspace's defaults for the node and the CA."""
+    if defaults is None:
         return order
     named = order.ca or order.ca_key
-    return replace(order, addresses=order.addresses or told.addresses, dns=order.dns or told.dns,
-                   ca=order.ca if named else told.ca, ca_key=order.ca_key if named else told.ca_key)
+    return replace(order, addresses=order.addresses or defaults.addresses,
+                   dns=order.dns or defaults.dns, ca=order.ca if named else defaults.ca,
+                   ca_key=order.ca_key if named else defaults.ca_key)
 
 
 def _node_of(order: Order) -> nodes.Node:
     return nodes.node_of(order.name, order.addresses, order.dns)
 
 
-def _validity(order: Order, told: workspace.Told | None) -> timedelta:
-    """How long a certificate is to be valid: as said, else as the description has it."""
-    return told.cluster.validity if told and order.days is None else lasting(DAYS if order.days is None else order.days)
+def _validity(order: Order, defaults: workspace.Defaults | None) -> timedelta:
+    """The validity of the certificate: the order's, else the description's, else the default."""
+    return defaults.cluster.validity if defaults and order.days is None else lasting(
+        DAYS if order.days is None else order.days)
 
 
-def _layout(order: Order, told: workspace.Told | None) -> Layout:
-    """The layout that is said, else the description's, else the one that is there in the tree, else ssl."""
+def _layout(order: Order, defaults: workspace.Defaults | None) -> Layout:
+    """The order's layout, else the description's, else the layout found in the tree, else ssl."""
     if order.layout is not None:
         return find_layout(order.layout)
-    return find_layout(told.cluster.layout) if told else layout_there(os.path.join(order.out, order.name)) or SSL
+    if defaults:
+        return find_layout(defaults.cluster.layout)
+    return layout_there(os.path.join(order.out, order.name)) or SSL
 
 
 def _place(out: str) -> tuple[str, str]:
-    """The workspace that a folder of trees lies in, and the folder's own name."""
+    """The workspace that holds a folder of trees, and the folder's own name."""
     folder, trees = os.path.split(os.path.abspath(out))
     if not out or not trees:
-        raise InputError(f"{out or repr(out)}: not a folder for nodes' trees", hint=f"--out {NODES_FOLDER}")
+        raise InputError(f"{out or repr(out)}: not a folder for nodes' trees",
+                         hint=f"--out {NODES_FOLDER}")
     return os.path.relpath(folder), trees

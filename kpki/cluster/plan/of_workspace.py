@@ -10,16 +10,24 @@ from .plan import Plan, make_plan
 from ..authority import Passphrase
 from ..desired.description import Cluster
 from ..observed.inventory import Found
-from ..workspace import ca_keys, description_path, ensure_example_description, locked, looker_in, read_cluster
+from ..workspace import (
+    ca_keys,
+    description_path,
+    ensure_example_description,
+    locked,
+    looker_in,
+    read_cluster,
+)
 from ... import files
 from ...kubernetes.components import COMPONENTS
 from ...kubernetes.restarts import components_of
 
 
-def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None, passphrase: bytes | None = None,
-            host_name: str | None = None, look: Callable[[str], Found] | None = None,
+def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None,
+            passphrase: bytes | None = None, host_name: str | None = None,
+            look: Callable[[str], Found] | None = None,
             renew_before: timedelta | None = None) -> Plan:
-    """The plan for a workspace: its description (or *cluster*) against what lies in it, or what *look* shows of it.
+    """The plan for a workspace: its description (or *cluster*), and its files (or *look*'s).
 
     *host_name* is as for `read_cluster`, *renew_before* as for `make_plan`.
     """
@@ -31,12 +39,13 @@ def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None, passp
 
 
 @contextmanager
-def held_plan(folder: str, *, example: bool = False, renew_before: timedelta | None = None, passphrase: Passphrase,
-              now: datetime, host_name: str, warnings: list[str]) -> Iterator[Plan]:
-    """The plan for a workspace, which no other kpki changes until the block ends: what `apply` works from.
+def held_plan(folder: str, *, example: bool = False, renew_before: timedelta | None = None,
+              passphrase: Passphrase, now: datetime, host_name: str,
+              warnings: list[str]) -> Iterator[Plan]:
+    """The plan for a workspace, for `apply`; the workspace is locked until the block ends.
 
-    *example* writes the built-in description first. Raises FileError if there is no description, or another one than
-    the example's.
+    *example* writes the built-in description first. Raises FileError if there is no description, or
+    a description other than the example.
     """
     if not example:
         description_path(folder)
@@ -45,18 +54,21 @@ def held_plan(folder: str, *, example: bool = False, renew_before: timedelta | N
             ensure_example_description(folder, now, warnings)
         cluster = read_cluster(folder, host_name=host_name)
         secret = passphrase((path, files.read(path)) for path in ca_keys(folder, cluster))
-        yield plan_of(folder, now=now, cluster=cluster, renew_before=renew_before, passphrase=secret)
+        yield plan_of(folder, now=now, cluster=cluster, renew_before=renew_before,
+                      passphrase=secret)
 
 
-def restarts(plan: Plan, changed: Mapping[str | None, set[str]]) -> dict[tuple[str, ...], list[str]]:
-    """Which components read changed files (host → paths), and on which hosts, hosts with the same components in one.
+def restarts(plan: Plan,
+             changed: Mapping[str | None, set[str]]) -> dict[tuple[str, ...], list[str]]:
+    """Components → the hosts where they must restart, for changed files (host → paths).
 
-    On a host whose files have all been made nothing runs yet.
+    A host whose files are all new runs no component yet.
     """
     hosts = dict[tuple[str, ...], list[str]]()
     for host in plan.cluster.hosts:
         paths, roles = changed.get(host.name, set()), {"", *host.roles}
-        if not paths or paths >= {path for row in plan.wanted.of_host(host) for path in row.paths()}:
+        if not paths or paths >= {path for row in plan.wanted.of_host(host)
+                                  for path in row.paths()}:
             continue
         running = {component.name for component in COMPONENTS if component.role in roles}
         if components := tuple(components_of(plan.wanted.layout, paths, running)):

@@ -1,4 +1,4 @@
-"""The CAs of a cluster and the pair that signs its service accounts' tokens: as they are, or still to be made."""
+"""The CAs and the service accounts' pair of a cluster: existing, or still to be made."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -8,12 +8,26 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from ..authority import (PASSPHRASE_HINT, Authority, check_ca, check_lasting, load_authority, load_bundle,
-                         make_authority, sound_key)
+from ..authority import (
+    PASSPHRASE_HINT,
+    Authority,
+    load_authority,
+    load_bundle,
+    make_authority,
+    sound_key,
+    validate_ca,
+    validate_ca_validity,
+)
 from ..desired.description import GIVEN_NAMES
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
-from ..observed.contents import private_key_in, read_certificates, read_key, read_public_keys, readable
+from ..observed.contents import (
+    private_key_in,
+    read_certificates,
+    read_key,
+    read_public_keys,
+    readable,
+)
 from ..observed.inventory import Found, refusal
 from ..rules.judged import Look
 from ... import pem
@@ -33,47 +47,53 @@ NewKey = Callable[[str], "PrivateKeyTypes"]
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A CA: its *bundle* (PEM), or none while it is still to be made; where it lies.
-
-    *given* says that the description names it. *key_pem* is its private key, None where it is kept elsewhere; no host
-    gets an *encrypted* one. *kept* is the sound key of a CA whose certificate is gone.
-    """
+    """A CA of the cluster, existing or still to be made."""
 
     row: Row
+    """The CA's row in the workspace."""
     bundle: bytes | None = None
+    """The CA's certificates (PEM), None for a CA that is still to be made."""
     key_pem: bytes | None = field(default=None, repr=False)
+    """The CA's private key (PEM), None if no file holds the key."""
     certificate_path: str = ""
+    """The path of the CA's certificate."""
     key_path: str = ""
+    """The path of the CA's key."""
     given: bool = False
+    """Whether the description names the CA's files."""
     encrypted: bool = False
+    """Whether the key is encrypted; no host gets an encrypted key."""
     kept: PrivateKeyTypes | None = field(default=None, repr=False)
+    """The key of a CA whose certificate is missing."""
     authority: Authority | None = None
+    """The CA with its key opened, None if the key is missing or its passphrase unknown."""
     certificates: tuple[Certificate, ...] = ()
+    """The CA's certificates."""
 
     @property
     def can_sign(self) -> bool:
-        """Whether its key is here, or will be."""
+        """Whether the CA's key exists, or is still to be made."""
         return self.bundle is None or self.key_pem is not None
 
     @property
     def keeps_key(self) -> bool:
-        """Whether the workspace is to hold its key."""
+        """Whether the workspace must hold the CA's key."""
         return self.can_sign and not self.given
 
     @property
     def signer(self) -> Certificate | None:
-        """The certificate of the bundle that signs, where the key tells it."""
+        """The certificate of the bundle that matches the key, None if the key is not opened."""
         return self.authority.certificate if self.authority else None
 
     @property
     def host_key(self) -> bytes | None:
-        """The key as a host gets it (PEM); None where it is kept elsewhere, or encrypted."""
+        """The key for a host (PEM), None for a missing or encrypted key."""
         if self.encrypted or self.authority is None:
             return None
         return pem.dump_key(self.authority.key, form="traditional")
 
     def ready(self) -> Authority:
-        """The CA at work. Raises InputError where its key is still locked."""
+        """The CA with its key. Raises InputError if the key's passphrase is unknown."""
         if self.authority is None:
             raise InputError(f"{self.key_path}: the CA's private key is encrypted",
                              hint=PASSPHRASE_HINT)
@@ -82,18 +102,21 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccounts:
-    """The pair that signs tokens; the public half alone where the key is kept elsewhere.
-
-    *public_pem* may hold further keys, whose tokens are still to be taken.
-    """
+    """The pair that signs service accounts' tokens, existing or still to be made."""
 
     row: Row
+    """The pair's row in the workspace."""
     key_pem: bytes | None = field(default=None, repr=False)
+    """The private key (PEM), None if no file holds the key."""
     public_pem: bytes | None = None
+    """The public keys (PEM), None for a pair that is still to be made.
+
+    Further keys verify older tokens.
+    """
 
     @property
     def public_key(self) -> bytes | None:
-        """The public key (DER), None while it is still to be made."""
+        """The public key (DER), None for a pair that is still to be made."""
         if self.key_pem is not None:
             key = judge_private_key(self.key_pem, tokens=True).key
             return keys.public_key_der(key) if key is not None else None
@@ -101,21 +124,21 @@ class ServiceAccounts:
 
     @property
     def derived(self) -> bool:
-        """Whether the public key is the private key's half and nothing else."""
+        """Whether the public file holds the private key's public half and no other key."""
         return self.key_pem is not None and len(_public_keys(self.public_pem)) == 1
 
     @property
     def can_sign(self) -> bool:
-        """Whether its key is here, or will be."""
+        """Whether the private key exists, or is still to be made."""
         return self.public_pem is None or self.key_pem is not None
 
     @property
     def keeps_key(self) -> bool:
-        """Whether the workspace is to hold its key."""
+        """Whether the workspace must hold the private key."""
         return self.can_sign
 
     def fault(self, path: str, found: Found) -> Finding | None:
-        """What is wrong with a file of the pair that is there, None where it is right."""
+        """The fault of an existing file of the pair, None for a right file."""
         row = self.row.name
         if path == self.row.place.key:
             if found.data is not None and found.data == self.key_pem:
@@ -123,41 +146,50 @@ class ServiceAccounts:
             key, finding = read_key(found, row)
             if key is not None and keys.public_key_der(key) == self.public_key:
                 return None
-            return finding or Finding("weak-signature-or-key", path, row, "it is a key that Kubernetes does not read")
+            return finding or Finding("weak-signature-or-key", path, row,
+                                      "Kubernetes cannot read this kind of key")
         public_keys, finding = read_public_keys(found, row)
         if finding or self.public_key in public_keys:
             return finding
-        return Finding("sa-key-mismatch", path, row, "it is not the public half of the key beside it")
+        return Finding("sa-key-mismatch", path, row, "the file does not hold the public half of "
+                       f"{self.row.place.key}")
 
 
-def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: bytes | None, now: datetime) -> Root:
-    """A CA as the description gives it, as the workspace holds it, or as a host's tree still has it; else one to make.
+def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: bytes | None,
+              now: datetime) -> Root:
+    """Load a CA from the description's files, the workspace or a host's tree; else one to make.
 
-    Raises InputError, FileError or RefusedError for files that are no CA: a CA is never replaced.
+    Raises InputError, FileError or RefusedError for files that are no CA: kpki never replaces a CA.
     """
     given = wanted.cluster.authorities.get(GIVEN_NAMES.get(row.name, ""))
     if given is not None:
         data, key = read(given.certificate), read(given.key) if given.key else None
-        root = replace(_loaded(row, data, key, given.certificate, given.key or "", passphrase, now), given=True)
-        there = look(row.place.certificate).data
-        if there is not None and not _same(there, root.certificates):
-            raise InputError(f"{row.place.certificate}: another CA than {given.certificate}, which the description "
-                             "names, and a CA is never replaced", hint="move away the one that is not the cluster's")
+        root = replace(_loaded(row, data, key, given.certificate, given.key or "", passphrase, now),
+                       given=True)
+        present = look(row.place.certificate).data
+        if present is not None and not _same(present, root.certificates):
+            raise InputError(f"{row.place.certificate}: another CA than {given.certificate}, which "
+                             "the description names, and kpki never replaces a CA",
+                             hint="move away the file that is not the cluster's CA")
         return root
     own_key = _present(look(row.place.key))
     for certificate_path, key_path in _places(row, wanted):
         if hidden := look(certificate_path).unread:
-            raise refusal("", hidden)       # by a CA that nobody has seen nothing can be judged
+            raise refusal("", hidden)       # without the CA kpki can check no file
         if (certificate := _present(look(certificate_path))) is not None:
-            found = own_key or _present(look(key_path)) or _key_elsewhere(certificate, look, _places(row, wanted))
-            return _loaded(row, certificate.data or b"", found.data if found else None, certificate_path,
-                           found.path if found else row.place.key, passphrase, now)
-    kept = look(row.place.key)
-    return Root(row, certificate_path=row.place.certificate, key_path=row.place.key, kept=_kept(kept, passphrase),
-                encrypted=pem.is_encrypted(kept.data or b""))
+            found = own_key or _present(look(key_path)) \
+                or _find_key(certificate, look, _places(row, wanted))
+            return _loaded(row, certificate.data or b"", found.data if found else None,
+                           certificate_path, found.path if found else row.place.key, passphrase,
+                           now)
+    key_file = look(row.place.key)
+    return Root(row, certificate_path=row.place.certificate, key_path=row.place.key,
+                kept=_load_key(key_file, passphrase),
+                encrypted=pem.is_encrypted(key_file.data or b""))
 
 
 def _same(data: bytes, certificates: Sequence[Certificate]) -> bool:
+    """Whether a file's data holds these certificates."""
     try:
         return load_bundle(data) == [*certificates]
     except (InputError, RefusedError):
@@ -165,23 +197,25 @@ def _same(data: bytes, certificates: Sequence[Certificate]) -> bool:
 
 
 def _places(row: Row, wanted: Wanted) -> Iterator[tuple[str, str]]:
-    """Where a CA may lie: in the workspace, else in the tree of a host that holds it."""
+    """The possible paths of a pair: in the workspace, then in the trees of hosts with its key."""
     yield row.place.certificate, row.place.key
     for host in wanted.cluster.hosts:
         if host.roles & {CONTROL_PLANE, ETCD}:
-            for one in wanted.of_host(host):
-                if one.name == row.name and one.place.key:
+            for own in wanted.of_host(host):
+                if own.name == row.name and own.place.key:
                     tree = f"{NODES_FOLDER}/{host.name}"
-                    yield f"{tree}/{one.place.certificate}", f"{tree}/{one.place.key}"
+                    yield f"{tree}/{own.place.certificate}", f"{tree}/{own.place.key}"
 
 
 def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[tuple[str, str]]:
-    """Which of a workspace's two files of a CA is wrong, and where a host's tree has the right one still."""
+    """Each wrong file of a workspace's CA, and the path of a right copy in a host's tree."""
     place = row.place
     (_, own_key), *others = _places(row, wanted)
-    key, certificates = sound_key(look(own_key).data or b""), read_certificates(look(place.certificate), row.name)[0]
+    key, certificates = sound_key(look(own_key).data
+                                  or b""), read_certificates(look(place.certificate), row.name)[0]
     for certificate_path, key_path in others:
-        copy, copied = read_certificates(look(certificate_path), row.name)[0], sound_key(look(key_path).data or b"")
+        copy, copied = read_certificates(look(certificate_path), row.name)[0], sound_key(
+            look(key_path).data or b"")
         if copy and copy != certificates and (key is None or is_for(key, copy)):
             yield place.certificate, certificate_path
         elif not is_for(key, certificates) and is_for(copied, certificates):
@@ -189,49 +223,56 @@ def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[tuple[str, str]]:
 
 
 def is_for(key: PrivateKeyTypes | None, certificates: Sequence[Certificate]) -> bool:
-    """Whether one of these certificates is for a key."""
-    return key is not None and any(reading.certifies(one, keys.public_key_der(key)) for one in certificates)
+    """Whether a certificate of *certificates* certifies *key*."""
+    return key is not None and any(reading.certifies(certificate, keys.public_key_der(key))
+                                   for certificate in certificates)
 
 
-def _key_elsewhere(certificate: Found, look: Look, places: Iterator[tuple[str, str]]) -> Found | None:
-    """The key of a CA that one of the places still holds, None where it is kept elsewhere."""
+def _find_key(certificate: Found, look: Look, places: Iterator[tuple[str, str]]) -> Found | None:
+    """The file among these places with the key of a CA's certificate, None if there is none."""
     with about(certificate.path):
         bundle = load_bundle(certificate.data or b"")
     for _, path in places:
         found = look(path)
         if found.data is not None and (key := sound_key(found.data)) is not None:
             public_key = keys.public_key_der(key)
-            if any(reading.certifies(one, public_key) for one in bundle):
+            if any(reading.certifies(certificate, public_key) for certificate in bundle):
                 return found
     return None
 
 
 def _present(found: Found) -> Found | None:
-    """A file that is there and that the caller may read; FileError for what cannot be read by anybody."""
+    """The file, None if it is missing or the caller may not read it.
+
+    Raises FileError if nobody can read the file.
+    """
     if found.problem:
         raise FileError(f"{found.path}: {found.problem}")
     return None if found.missing or found.unread else found
 
 
-def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key_path: str, passphrase: bytes | None,
-            now: datetime) -> Root:
+def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key_path: str,
+            passphrase: bytes | None, now: datetime) -> Root:
     with about(certificate_path):
         certificates = load_bundle(data)
-        for one in certificates:
-            check_ca(one)
+        for certificate in certificates:
+            validate_ca(certificate)
     encrypted, authority = pem.is_encrypted(key or b""), None
-    if key is None or encrypted and passphrase is None:
+    if key is None or (encrypted and passphrase is None):
         with about(certificate_path):
-            check_lasting(certificates, now)
+            validate_ca_validity(certificates, now)
     else:
         authority = load_authority(data, key, passphrase=passphrase if encrypted else None, now=now,
                                    names=(certificate_path, key_path))
-    return Root(row, pem.dump_certificates(certificates), key, certificate_path, key_path, encrypted=encrypted,
-                authority=authority, certificates=tuple(certificates))
+    return Root(row, pem.dump_certificates(certificates), key, certificate_path, key_path,
+                encrypted=encrypted, authority=authority, certificates=tuple(certificates))
 
 
-def _kept(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
-    """The key of a CA whose certificate is gone: what it signed stays right under a new certificate of it."""
+def _load_key(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
+    """The key of a CA whose certificate is missing.
+
+    The CA's leaves stay valid under a new certificate for the key.
+    """
     if found.missing:
         return None
     if found.unread:
@@ -239,23 +280,24 @@ def _kept(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
     data, finding = readable(found, "ca")
     with about(found.path):
         if data is None:
-            raise FileError(finding.message if finding else "it cannot be read")
+            raise FileError(finding.message if finding else "the key cannot be read")
         return pem.load_key(data, passphrase)
 
 
-def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime, new_key: NewKey) -> Root:
-    """A CA that is not there yet, made: its key, unless one is kept, and its certificate."""
+def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime,
+              new_key: NewKey) -> Root:
+    """Make a missing CA: its certificate, and its key unless the key exists."""
     key = root.kept or new_key(algorithm)
     authority = make_authority(root.row.profile, key, validity=wanted.cluster.ca_validity, now=now)
-    return replace(root, bundle=authority.bundle, key_pem=pem.dump_key(key, form="traditional"), authority=authority,
-                   certificates=(authority.certificate,))
+    return replace(root, bundle=authority.bundle, key_pem=pem.dump_key(key, form="traditional"),
+                   authority=authority, certificates=(authority.certificate,))
 
 
 def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAccounts:
-    """The pair as the workspace holds it, or as a control-plane host's tree still has it; else one to make.
+    """Load the pair from the workspace, else from a host's tree; else a pair to make.
 
-    A key that cannot be read is made anew. Raises RefusedError for an encrypted one, FileError for a file that is no
-    file.
+    A key that Kubernetes cannot read is replaced. Raises RefusedError for an encrypted key,
+    FileError for a path that is no file.
     """
     alone: ServiceAccounts | None = None
     broken = False
@@ -263,8 +305,9 @@ def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAcc
         key, public = _present(look(key_path)), _present(look(public_path))
         if key is not None and (loaded := _token_key(key_path, key.data or b"")) is not None:
             half = pem.dump_public_key(loaded[0].public_key())
-            there = public.data if public and {*_public_keys(half)} <= {*_public_keys(public.data)} else half
-            pair = ServiceAccounts(row, loaded[1], there)
+            holds_half = public and {*_public_keys(half)} <= {*_public_keys(public.data)}
+            public_pem = public.data if public and holds_half else half
+            pair = ServiceAccounts(row, loaded[1], public_pem)
             if alone is None or pair.public_key == alone.public_key:
                 return pair
         elif key is not None:
@@ -273,7 +316,7 @@ def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAcc
             with about(public_path):
                 alone = ServiceAccounts(row, None, public.data)
                 if alone.public_key is None:
-                    raise InputError("no public key in it that Kubernetes reads")
+                    raise InputError("the file has no public key that Kubernetes reads")
     return alone or ServiceAccounts(row)
 
 
@@ -282,19 +325,22 @@ def _public_keys(data: bytes | None) -> list[bytes]:
 
 
 def _token_key(path: str, data: bytes) -> tuple[PrivateKeyTypes, bytes] | None:
-    """The key in *data*, and the PEM of it that Kubernetes reads; None where no token can be signed with it.
+    """The key in *data*, and its PEM in a form for Kubernetes; None if it cannot sign tokens.
 
-    A short RSA key is kept, whatever Go says of it now, and a key that is only written in a form that Go does not read
-    is written anew: every token hangs on that key.
+    A short RSA key stays, even if Go refuses it now, for every token depends on that key. A key in
+    a form that Go does not read gets another form.
     """
     if pem.is_encrypted(data):
-        raise RefusedError(f"{path}: the service accounts' key is encrypted, and no component has a passphrase to give",
+        raise RefusedError(f"{path}: the service accounts' key is encrypted, and no component has "
+                           "a passphrase to give",
                            hint=f"decrypt it first: kpki pkey -in {path} -out PLAIN-KEY")
     verdict = judge_private_key(data, tokens=True)
     if verdict.key is None and verdict.cause is None:
-        raise RefusedError(f"{path}: the service accounts' key has more than two primes, and kpki can use no such key",
-                           hint="keep it where it is, and leave it out of this workspace: the public half is enough")
-    if verdict.key is not None and (verdict.cause is None or isinstance(verdict.key, rsa.RSAPrivateKey)):
+        raise RefusedError(f"{path}: the service accounts' key has more than two primes, and kpki "
+                           "can use no such key",
+                           hint="leave the key out of this workspace: the public half is enough")
+    if verdict.key is not None and (verdict.cause is None
+                                    or isinstance(verdict.key, rsa.RSAPrivateKey)):
         return verdict.key, data
     key = private_key_in(Found(path, data))
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
@@ -303,8 +349,9 @@ def _token_key(path: str, data: bytes) -> tuple[PrivateKeyTypes, bytes] | None:
     return (key, anew) if judge_private_key(anew, tokens=True).cause is None else None
 
 
-def make_service_accounts(pair: ServiceAccounts, *, algorithm: str, new_key: NewKey) -> ServiceAccounts:
-    """The pair that is not there yet, made."""
+def make_service_accounts(pair: ServiceAccounts, *, algorithm: str,
+                          new_key: NewKey) -> ServiceAccounts:
+    """Make the missing pair."""
     key = new_key(algorithm)
     return replace(pair, key_pem=pem.dump_key(key, form="traditional"),
                    public_pem=pem.dump_public_key(key.public_key()))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kpki import pem
 from kpki.cluster.node import node as nodes
-from kpki.cluster.node.policy import check_request
+from kpki.cluster.node.policy import validate_request
 from kpki.errors import KpkiError, RefusedError
 from kpki.stages.keys import genpkey
 from kpki.stages.requests import req_new
@@ -82,7 +82,7 @@ def test_a_request_asks_for_what_the_profile_has(asks: list[str], fits: bool) ->
     csr = req_new(genpkey("EC", curve="P-256"), config="", subject=SUBJECT, addext=asks)
 
     def ask() -> bytes:
-        return check_request(csr, node="w", dns=["w.example.com"], addresses=["10.0.0.1"])
+        return validate_request(csr, node="w", dns=["w.example.com"], addresses=["10.0.0.1"])
 
     if fits:
         assert pem.load_public_key(ask()) == csr.public_key()
@@ -103,10 +103,10 @@ def test_a_request_names_one_node_and_its_group(subject: str, fits: bool) -> Non
     """One CN, the node's, and one O, system:nodes: of several CNs each reader takes another."""
     csr = req_new(KEY, config="", subject=subject)
     if fits:
-        assert check_request(csr, node="w", dns=[], addresses=[])
+        assert validate_request(csr, node="w", dns=[], addresses=[])
     else:
         with pytest.raises(RefusedError):
-            check_request(csr, node="w", dns=[], addresses=[])
+            validate_request(csr, node="w", dns=[], addresses=[])
 
 
 def test_attributes_beside_the_extensions_are_refused() -> None:
@@ -114,7 +114,7 @@ def test_attributes_beside_the_extensions_are_refused() -> None:
     csr = req_new(KEY, config="[req]\nprompt = no\ndistinguished_name = dn\nattributes = a\n[dn]\nO = system:nodes\n"
                               "CN = system:node:w\n[a]\nchallengePassword = 12345\n")
     with pytest.raises(RefusedError, match="the attribute challengePassword"):
-        check_request(csr, node="w", dns=[], addresses=[])
+        validate_request(csr, node="w", dns=[], addresses=[])
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -123,13 +123,13 @@ def test_no_flipped_octet_gets_a_certificate(data: st.DataObject) -> None:
     """One octet of a request's DER changed is refused or unreadable, never signed and never another exception."""
     at, value = data.draw(st.integers(0, len(CSR) - 1)), data.draw(st.integers(1, 255))
     with pytest.raises(KpkiError):
-        check_request(pem.load_csr(CSR[:at] + bytes([CSR[at] ^ value]) + CSR[at + 1:]), node="w", dns=[], addresses=[])
+        validate_request(pem.load_csr(CSR[:at] + bytes([CSR[at] ^ value]) + CSR[at + 1:]), node="w", dns=[], addresses=[])
 
 
 def test_a_signature_is_whole_octets() -> None:
     """A signature whose BIT STRING says that some of its bits do not count is refused, though they are zero."""
     signature = pem.load_csr(CSR).signature
     start = len(CSR) - len(signature) - 1
-    assert CSR[start] == 0 and check_request(pem.load_csr(CSR), node="w", dns=[], addresses=[])
+    assert CSR[start] == 0 and validate_request(pem.load_csr(CSR), node="w", dns=[], addresses=[])
     with pytest.raises(KpkiError):
-        check_request(pem.load_csr(CSR[:start] + b"\1" + CSR[start + 1:]), node="w", dns=[], addresses=[])
+        validate_request(pem.load_csr(CSR[:start] + b"\1" + CSR[start + 1:]), node="w", dns=[], addresses=[])

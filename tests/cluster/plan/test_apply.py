@@ -354,7 +354,7 @@ def test_a_process_that_dies_is_an_error(space: Space, monkeypatch: pytest.Monke
         assert os.getpid() != parent
         os.kill(os.getpid(), signal.SIGKILL)
     monkeypatch.setattr(room._Work, "look", die)
-    with pytest.raises(FileError, match=r"ended before it was done \(Killed\)"):
+    with pytest.raises(FileError, match=r"ended early \(Killed\)"):
         space.run(processes=2)
 
 

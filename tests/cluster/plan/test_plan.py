@@ -266,7 +266,7 @@ def test_a_given_ca_signs_and_is_never_written_over() -> None:
     ca = x509.load_pem_x509_certificate(given["/ca/ca.crt"])
     certificate(disk, f"nodes/cp-1/{PKI}/apiserver.crt").verify_directly_issued_by(ca)
     assert steps(disk.plan(given=given)) == []
-    with pytest.raises(InputError, match="/ca/ca.crt: a CA that the description names, and nothing reads it"):
+    with pytest.raises(InputError, match="/ca/ca.crt: the description names this CA, and make_plan has no function to read the CA"):
         disk.plan()
 
 
