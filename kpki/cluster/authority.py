@@ -125,8 +125,7 @@ class Authority:
         """
         node, moment = node_of(name, addresses, dns), now or utc_now()
         if not node.addresses:
-            raise InputError(
-                f"{name}: no address is given, and clients reach a node by its address")
+            raise InputError(f"{name}: no address is given, and clients need a node's address")
         if key is not None and (fault := key_fault(key.public_key())):
             raise InputError(f"{name}: {fault}")
         validate_ca(self.certificate)

@@ -55,8 +55,8 @@ def kubelet_alone(component: str, layout: str, node: str) -> Cluster:
                          "describes a cluster",
                          hint="kpki init writes a description; leave out --layout then")
     find_layout(layout)
-    return load_cluster("apiVersion: kpki/v1\nkind: Cluster\nlayout: "
-                        f"{layout}\ncontrolPlaneEndpoint: none\n"
+    return load_cluster("apiVersion: kpki/v1\nkind: Cluster\ncontrolPlaneEndpoint: none\n"
+                        f"layout: {layout}\n"
                         f"nodes: [{{name: {check_node_name(node)}}}]\n")
 
 

@@ -130,8 +130,8 @@ def leaf_task(row: Row, judged: Judged, look: Look, *, renew: bool = False) -> T
     exposed_paths = {finding.path for finding in judged.findings if finding.cause == "key-exposed"}
     paths = []
     if place.certificate:
-        paths += [place.certificate] * (not chain) + [place.key] * (key is None
-                                                                    or place.key in exposed_paths)
+        paths += [place.certificate] * (not chain)
+        paths += [place.key] * (key is None or place.key in exposed_paths)
     embeds = place.kubeconfig and not place.by_path
     if place.kubeconfig and (not judged.kubeconfig_right or (embeds and not chain)
                              or place.kubeconfig in exposed_paths):

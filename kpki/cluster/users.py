@@ -128,8 +128,8 @@ def row_account(cluster: Cluster, name: str, node: str | None = None) -> Account
     if node is None:
         # the first host of each kind is enough, for hosts with the same roles hold the same rows
         hosts = {host.roles: host for host in reversed(cluster.hosts)}.values()
-        tables = (wanted.of_workspace(), *map(wanted.of_host,
-                                              sorted(hosts, key=cluster.hosts.index)))
+        first = sorted(hosts, key=cluster.hosts.index)
+        tables = (wanted.of_workspace(), *map(wanted.of_host, first))
     else:
         tables = (wanted.of_host(cluster.host(node)),)
     for row in (row for table in tables for row in table):
@@ -357,10 +357,10 @@ def _given_pair(order: Order) -> tuple[str, ...]:
 
 def _workspace(folder: str | None, host_name: str) -> tuple[str, Cluster | None]:
     """The named workspace with its cluster, else the current folder, if it is a workspace."""
-    here = folder if folder is not None else os.curdir
-    if folder is None and files.look(here, DESCRIPTION).kind == "missing":
+    chosen = folder if folder is not None else os.curdir
+    if folder is None and files.look(chosen, DESCRIPTION).kind == "missing":
         return "", None
-    return "" if here == os.curdir else here, read_cluster(here, host_name=host_name)
+    return "" if chosen == os.curdir else chosen, read_cluster(chosen, host_name=host_name)
 
 
 def _account(order: Order, cluster: Cluster | None) -> Account:
@@ -369,8 +369,9 @@ def _account(order: Order, cluster: Cluster | None) -> Account:
     is_row = user in ROW_NAMES and not order.groups
     if is_row and cluster is not None:
         account = row_account(cluster, user, order.node)
-        return account if server is None else replace(
-            account, names=replace(account.names, server=check_server(server)))
+        if server is None:
+            return account
+        return replace(account, names=replace(account.names, server=check_server(server)))
     if is_row:
         raise InputError(f"{user} is a row of a workspace, and there is no cluster.yaml to "
                          "describe the row",

@@ -67,13 +67,12 @@ def look_in(folder: str, path: str) -> Found:
     trees, _, rest = path.partition("/")
     host, _, inner = rest.partition("/")
     if trees != NODES_FOLDER or not inner:
-        found, top = look("/", os.path.abspath(os.path.join(folder, path)).lstrip(
-            "/")), os.path.abspath(folder)
-        return replace(found, path=path, unread=found.unread
-                       and os.path.relpath(f"/{found.unread}", top))
-    found = look(os.path.join(folder, trees, host), inner)
-    return replace(found, path=path, unread=found.unread
-                   and os.path.normpath(f"{trees}/{host}/{found.unread}"))
+        found = look("/", os.path.abspath(os.path.join(folder, path)).lstrip("/"))
+        unread = found.unread and os.path.relpath(f"/{found.unread}", os.path.abspath(folder))
+    else:
+        found = look(os.path.join(folder, trees, host), inner)
+        unread = found.unread and os.path.normpath(f"{trees}/{host}/{found.unread}")
+    return replace(found, path=path, unread=unread)
 
 
 def looker_in(folder: str) -> Callable[[str], Found]:

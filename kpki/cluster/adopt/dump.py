@@ -59,12 +59,14 @@ def _api_server(cluster: Cluster) -> Lines:
     if cluster.port != DEFAULT_PORT:
         yield from ("", "# The port of every API server.", "localAPIEndpoint:",
                     f"  bindPort: {cluster.port}")
-    networking = {"serviceSubnet": ",".join(cluster.service_subnets) * (
-        cluster.service_subnets != DEFAULT_SUBNETS),
-                  "dnsDomain": cluster.dns_domain * (cluster.dns_domain != DEFAULT_DNS_DOMAIN)}
+    has_default = cluster.service_subnets == DEFAULT_SUBNETS
+    subnets = "" if has_default else ",".join(cluster.service_subnets)
+    domain = "" if cluster.dns_domain == DEFAULT_DNS_DOMAIN else cluster.dns_domain
+    networking = {"serviceSubnet": subnets, "dnsDomain": domain}
     if any(networking.values()):
-        yield from ("", "# The first address of the services is the API server's inside the "
-                        "cluster.", "networking:",
+        yield from ("",
+                    "# The first address of the services is the API server's inside the cluster.",
+                    "networking:",
                     *(f"  {name}: {_scalar(text)}" for name, text in networking.items() if text))
     if cluster.api_sans:
         yield from ("", "# Further names and addresses in the API servers' certificate.",
@@ -96,8 +98,8 @@ def _certificates(cluster: Cluster) -> Lines:
     if cluster.authorities:
         yield from ("", "# Existing CAs: used, never replaced.", "certificateAuthorities:")
     for name, given in cluster.authorities.items():
-        yield f"  {name}: {{certificate: {_scalar(given.certificate)}" + (
-            f", key: {_scalar(given.key)}}}" if given.key else "}")
+        key = f", key: {_scalar(given.key)}" if given.key else ""
+        yield f"  {name}: {{certificate: {_scalar(given.certificate)}{key}}}"
     if cluster.kubelet_serving:
         yield from ("", "# A CA-signed serving pair for each kubelet.", "kubeletServing: true")
 

@@ -86,9 +86,9 @@ class HostTree:
         """The names in a row's certificate, in lower case; none if there is no certificate."""
         certificate = self.certificates.get(row)
         found = reading.names_of(reading.extensions_of(certificate)) if certificate else None
-        return reading.Names(tuple(dns_name.lower()
-                                   for dns_name in found.dns),
-                             found.addresses) if found else reading.Names()
+        if found is None:
+            return reading.Names()
+        return reading.Names(tuple(dns_name.lower() for dns_name in found.dns), found.addresses)
 
     def embedded(self, place: Place,
                  part: Literal["authority", "certificate", "key"]) -> bytes | None:
@@ -103,8 +103,9 @@ class HostTree:
     def kubelet(self) -> reading.Names:
         """The names in the kubelet's CA-signed serving certificate; none without certificate."""
         place = self.serving
-        return reading.Names() if place.only and not self.signed(place.row) else self.names(
-            place.row)
+        if place.only and not self.signed(place.row):
+            return reading.Names()
+        return self.names(place.row)
 
     @property
     def serving(self) -> Place:
@@ -191,9 +192,9 @@ def describe(tree: HostTree, name: str) -> tuple[Cluster, list[str]]:
     host = Host(name, roles, _addresses(tree, roles, subnet), _dns(tree, name))
     control_plane = CONTROL_PLANE in roles
     if roles and not host.addresses:
-        raise InputError(f"{tree.root}: no file names an address of {name}, and the certificates "
-                         f"of {name} need "
-                         "an address", hint="write cluster.yaml by hand: kpki init without --from")
+        raise InputError(f"{tree.root}: no file names an address of {name}, and certificates of a "
+                         "host need its address",
+                         hint="write cluster.yaml by hand: kpki init without --from")
     own_port = _port(tree, host) if control_plane else None
     fields: dict[str, Any] = {
         "name": _cluster_name(tree), "endpoint": _endpoint(tree, host, own_port or tree.blank.port),
@@ -344,8 +345,8 @@ def _port(tree: HostTree, host: Host) -> int | None:
     flag = tree.flags.get("secure-port", "")
     own = (number for name, number in _servers(tree, "local", "endpoint") if name in host.addresses)
     local = (number for _, number in _servers(tree, "local"))
-    return _read_field(port, int(flag) if flag.isdecimal() else None) or next(own, None) or next(
-        local, None)
+    known = _read_field(port, int(flag) if flag.isdecimal() else None)
+    return known or next(own, None) or next(local, None)
 
 
 def _endpoint(tree: HostTree, host: Host, port: int) -> tuple[str, int] | None:

@@ -25,8 +25,7 @@ Reader = Callable[[Any], T]
 ALGORITHM_NAMES = ("RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-P384")
 LONGEST_TEXT = 4096
 SMALLEST_SUBNET = 10            # addresses; kubeadm: constants.MinimumAddressesInServiceSubnet
-LONGEST_DURATION = timedelta(
-    hours=2_562_047)       # the longest time.Duration of Go: 2^63 ns, some 292 years
+LONGEST_DURATION = timedelta(hours=2_562_047)       # Go's longest time.Duration: 2^63 ns
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 _SPAN = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _DOTTED = re.compile(r"[0-9]+(\.[0-9]+){3}")
@@ -62,8 +61,7 @@ def _below(step: str | int, error: InputError) -> FieldError:
 
 def _mistaken(value: Any, wanted: str) -> FieldError:
     """The error for a value of another type than the field's."""
-    shown = {True: "true is a truth value", False: "false is a truth value"}[value] if isinstance(
-        value, bool) \
+    shown = f"{str(value).lower()} is a truth value" if isinstance(value, bool) \
         else f"{value} is a number" if isinstance(value, int | float) \
         else f"{shorten(value)} is text" if isinstance(value, str) \
         else "this is empty" if value is None \

@@ -228,15 +228,15 @@ def named_kubeconfig(inventory: Inventory, place: Place, server: str | None) -> 
     if not place.by_path or kubeconfig is None or server not in (None, kubeconfig.server):
         return None
     found = inventory.look(place.kubeconfig)
+    materials = (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key)
     authority, *pair = (material.path and named_path(place.kubeconfig, material.path)
-                        for material in (
-        kubeconfig.authority, kubeconfig.certificate, kubeconfig.key))
-    if found.data is None or pair != [place.certificate, place.key] or authority not in [
-            other.certificate for other in inventory.layout.places
-            if other.row == find_profile(place.row).signer]:
+                        for material in materials)
+    signers = [other.certificate for other in inventory.layout.places
+               if other.row == find_profile(place.row).signer]
+    if found.data is None or pair != [place.certificate, place.key] or authority not in signers:
         return None
-    return files.File(found.path, found.data,
-                      found.mode)       # holds no secret: its owner may choose the mode
+    # the document holds no secret: its owner may choose the mode
+    return files.File(found.path, found.data, found.mode)
 
 
 def validate_addressed(node: Node, row: Row) -> None:

@@ -235,8 +235,9 @@ def _node_of(order: Order) -> nodes.Node:
 
 def _validity(order: Order, defaults: workspace.Defaults | None) -> timedelta:
     """The validity of the certificate: the order's, else the description's, else the default."""
-    return defaults.cluster.validity if defaults and order.days is None else lasting(
-        DAYS if order.days is None else order.days)
+    if defaults and order.days is None:
+        return defaults.cluster.validity
+    return lasting(DAYS if order.days is None else order.days)
 
 
 def _layout(order: Order, defaults: workspace.Defaults | None) -> Layout:

@@ -69,24 +69,21 @@ def _validate_subject(name: bytes, node: str) -> None:
     users = [attribute.text for attribute in load_name(name).attributes(reading.COMMON_NAME)]
     if len(users) > 1:      # Go takes the last, others the first
         raise RefusedError(f"the request has {len(users)} CNs, {', '.join(map(repr, users))}, and "
-                           "a node has one name",
-                           hint=wanted)
+                           "a node has one name", hint=wanted)
     if subject.user != NODE_PREFIX + node:
-        raise RefusedError(
-            f"the request is for CN={subject.user!r}, not for {NODE_PREFIX + node!r}", hint=wanted)
+        raise RefusedError(f"the request is for CN={subject.user!r}, "
+                           f"not for {NODE_PREFIX + node!r}", hint=wanted)
     if subject.groups != (NODES_GROUP,):
         groups = ", ".join(subject.groups) or "none"
         raise RefusedError(f"the request asks for the groups (O) {groups}, and a node is in "
-                           f"{NODES_GROUP} alone",
-                           hint=wanted)
+                           f"{NODES_GROUP} alone", hint=wanted)
 
 
 def _validate_attributes(data: bytes) -> None:
     for oid, _ in der.request_attributes(data):
         if oid != EXTENSION_REQUEST:
             raise RefusedError(f"the request carries the attribute {_oid_name(oid)}, which a "
-                               "node's request has not",
-                               hint=_HINT)
+                               "node's request has not", hint=_HINT)
 
 
 def _validate_extension(extension: der.Extension, node: str, dns: Collection[str],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .plan import HostPlan, Plan, Waiting
 from .roots import NewKey
@@ -19,6 +19,9 @@ from ..rules.issued import Proved
 from ..rules.judge import authority_marks
 from ..workspace import BACKUP, write
 from ... import files
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 # Hosts in a batch with new RSA keys; such a batch needs about a second.
 _RSA_BATCH = 32
@@ -181,9 +184,12 @@ def _new_keys(algorithm: str, needed: int, threads: int) -> Iterator[NewKey]:
     from concurrent.futures import ThreadPoolExecutor
     pool = ThreadPoolExecutor(threads)
     ahead = pool.map(make_key, [algorithm] * needed)
+
+    def next_key(wanted: str) -> PrivateKeyTypes:
+        return (next(ahead, None) if wanted == algorithm else None) or make_key(wanted)
+
     try:
-        yield lambda wanted: (next(ahead, None) if wanted == algorithm else None) or make_key(
-            wanted)
+        yield next_key
     finally:
         pool.shutdown(cancel_futures=True)
 

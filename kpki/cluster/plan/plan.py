@@ -129,8 +129,8 @@ def make_plan(cluster: Cluster, *, look: Look = nothing_there, read: Read | None
         now=moment, renew_before=renew_before,
         authorities={name: ca.certificates for name, ca in roots.items()},
         signers={name: ca.signer for name, ca in roots.items() if ca.signer},
-        servers=wanted.api_servers(), unmade=frozenset(name for name, ca in roots.items()
-                                                       if ca.bundle is None),
+        servers=wanted.api_servers(),
+        unmade=frozenset(name for name, ca in roots.items() if ca.bundle is None),
         service_accounts=pair.public_key if pair else None)
     return Plan(cluster, look, moment, wanted, rows, roots, pair, context, renew_before is not None,
                 tuple(unread))
@@ -138,8 +138,7 @@ def make_plan(cluster: Cluster, *, look: Look = nothing_there, read: Read | None
 
 def _unread(path: str) -> bytes:
     raise InputError(f"{path}: the description names this CA, and make_plan has no function to "
-                     "read the CA",
-                     hint="pass read= to make_plan")
+                     "read the CA", hint="pass read= to make_plan")
 
 
 def _recording(look: Look, unread: dict[str, None]) -> Look:
@@ -225,9 +224,11 @@ class Plan:
     def shared(self) -> frozenset[bytes]:
         """Internal: the marks of keys and serial numbers on several hosts; reads every host."""
         hosts, proved = self.cluster.hosts, Proved()
-        return survey(lambda number: (None,
-                                      self.of_host(hosts[number], proved=proved).marks),
-                      range(len(hosts)), authority_marks(self.context), 1)[1]
+
+        def look(number: int) -> tuple[None, Marks]:
+            return None, self.of_host(hosts[number], proved=proved).marks
+
+        return survey(look, range(len(hosts)), authority_marks(self.context), 1)[1]
 
     def steps(self) -> Iterator[Step]:
         """Every step, in order."""
@@ -277,8 +278,8 @@ class Plan:
         causes = {finding.cause for finding in judged.findings if finding.row == row.name} & RENEWED
         if not self.renews or not causes or not judged.chain:
             return False
-        signer = self.context.signers.get(row.profile.signer
-                                          or "")     # no leaf is valid past its CA's end
+        # no leaf is valid past its CA's end
+        signer = self.context.signers.get(row.profile.signer or "")
         return causes != {"expiring-soon"} or signer is None \
             or judged.chain[0].not_valid_after_utc < signer.not_valid_after_utc
 
@@ -397,9 +398,9 @@ class Plan:
         plan = self
         for name, root in self.roots.items():
             if root.bundle is None:
-                plan = replace(plan, roots={**plan.roots, name: make_root(
-                    root, algorithm=plan.algorithm, wanted=self.wanted, now=self.now,
-                    new_key=new_key)})
+                made = make_root(root, algorithm=plan.algorithm, wanted=self.wanted, now=self.now,
+                                 new_key=new_key)
+                plan = replace(plan, roots={**plan.roots, name: made})
         pair = self.service_accounts
         if pair and pair.public_pem is None:
             pair = make_service_accounts(pair, algorithm=plan.algorithm, new_key=new_key)

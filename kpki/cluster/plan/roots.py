@@ -211,11 +211,11 @@ def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[tuple[str, str]]:
     """Each wrong file of a workspace's CA, and the path of a right copy in a host's tree."""
     place = row.place
     (_, own_key), *others = _places(row, wanted)
-    key, certificates = sound_key(look(own_key).data
-                                  or b""), read_certificates(look(place.certificate), row.name)[0]
+    key = sound_key(look(own_key).data or b"")
+    certificates = read_certificates(look(place.certificate), row.name)[0]
     for certificate_path, key_path in others:
-        copy, copied = read_certificates(look(certificate_path), row.name)[0], sound_key(
-            look(key_path).data or b"")
+        copy = read_certificates(look(certificate_path), row.name)[0]
+        copied = sound_key(look(key_path).data or b"")
         if copy and copy != certificates and (key is None or is_for(key, copy)):
             yield place.certificate, certificate_path
         elif not is_for(key, certificates) and is_for(copied, certificates):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 DAY = timedelta(days=1)
-_SPARE = timedelta(
-    hours=1)     # the script may start so late without certificates that outlive an existing CA
+# If the script starts within this time, its certificates do not outlive an existing CA.
+_SPARE = timedelta(hours=1)
 
 
 def whole_days(validity: timedelta, now: datetime, *, least: int = 1) -> int:

@@ -119,8 +119,8 @@ class Steps:
 
     def pieces(self) -> Iterator[str]:
         """The commands, step by step."""
-        prepared = "" if self.host.host else "".join(signer.preparation()
-                                                     for signer in self.signers.values())
+        prepared = "" if self.host.host \
+            else "".join(signer.preparation() for signer in self.signers.values())
         if not self.host.tasks and not self.host.waiting and not prepared:
             return
         yield f"\n# ---- {self._title()} ----\n"
@@ -157,8 +157,8 @@ class Steps:
         """The commands that make new files' folders: a host's mode in its tree, else 0700."""
         folders = dict[str, int]()
         for step in self.host.steps:
-            parts = posixpath.dirname(self.tree
-                                      + step.path).split("/") if step.action == "create" else []
+            folder = posixpath.dirname(self.tree + step.path) if step.action == "create" else ""
+            parts = folder.split("/") if folder else []
             for number in range(1, len(parts) + 1):
                 mode = FOLDER_MODE if self.tree and number > 2 else PRIVATE_FOLDER
                 folders["/".join(parts[:number])] = mode
@@ -366,8 +366,8 @@ class Steps:
         """The commands that sign a certificate for a key."""
         signer = self.signers[row.profile.signer or ""]
         self.signing.add(signer.root.row.name)
-        of_rsa = isinstance(kept, rsa.RSAPrivateKey) if kept else self._algorithm(row).startswith(
-            "RSA")
+        of_rsa = isinstance(kept, rsa.RSAPrivateKey) if kept \
+            else self._algorithm(row).startswith("RSA")
         extensions = [*leaf_extensions(row.profile, row.identity, rsa=of_rsa),
                       ("subjectKeyIdentifier", "hash"), ("authorityKeyIdentifier", "keyid,issuer")]
         yield shell.here(f"cat > {_CONFIGURATION}",
