@@ -58,16 +58,6 @@ def copied(*paths: str, source: str) -> Spoil:
     return spoil
 
 
-def replaced(path: str, other: str) -> Spoil:
-    """A file that holds what another file of the host holds."""
-    return holds(path, lambda cluster, host: cluster.hosts[host].path(other).read_bytes())
-
-
-def also_holds(path: str, content: Callable[[Cluster, str], bytes]) -> Spoil:
-    """A file with something more at its end."""
-    return holds(path, lambda cluster, host: cluster.hosts[host].path(path).read_bytes() + content(cluster, host))
-
-
 def trusts_another(path: str) -> Spoil:
     """A kubeconfig with the certificate of another CA."""
     def data(cluster: Cluster, host: str) -> bytes:
