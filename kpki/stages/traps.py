@@ -82,10 +82,11 @@ def dropped_names(csr: CertificateSigningRequest, certificate: Certificate) -> l
 
 def no_extension(certificate: Certificate) -> list[str]:
     """A warning if a certificate has no extension."""
-    if der.certificate_extensions(certificate.public_bytes(Encoding.DER)):
+    fields = der.certificate_fields(certificate.public_bytes(Encoding.DER))
+    if fields.extensions:
         return []
     # A root of version 1 may be a CA.
-    no_ca = "" if certificate.subject == certificate.issuer else "the certificate is no CA, and "
+    no_ca = "" if fields.subject == fields.issuer else "the certificate is no CA, and "
     return [f"the certificate has no extension (version {certificate.version.value + 1}): {no_ca}"
             "no host name or address matches the certificate"]
 

@@ -136,7 +136,7 @@ CERTIFICATES = {
         "x509 -in leaf.pem -noout -ocspid", "x509 -in leaf.pem -noout -email", "x509 -in leaf.pem -noout -alias",
         "x509 -in leaf.der -inform DER -out out", "x509 -in leaf.pem -outform DER -out out",
         "x509 -in root+server.pem -out out", "x509 -in root+server.pem -noout -subject",
-        "x509 -in missing.pem -noout", "x509 -in asks.csr -noout", "x509 -in leaf.pem -noout -nope",
+        "x509 -in missing.pem -noout", "x509 -in asks.csr -noout",
         "x509 -in leaf.pem -noout extra", "x509 -in held.pem -noout -text", "x509 -in needs.pem -noout -text",
         "x509 -in maps.pem -noout -ext policyMappings", "x509 -in limits.pem -noout -text"],
 }

@@ -83,7 +83,7 @@ LINES = st.one_of(
               ).map(lambda it: "ecparam " + " ".join(it)))
 
 # Name of a difference → a pattern of the lines that it is about, which openssl carries out and kpki refuses.
-_OLD_FORM = r"(?=ec |.*-traditional)(?!.*-noout)"
+_OLD_FORM = r"(?=ec |.*-(traditional|RSAPublicKey_out))(?!.*-noout)"
 KNOWN = {
     "the key would be left in the clear, in DER": r"(?=.*-outform d)(?!.*-noout)(rsa|ec|genpkey) ",
     "the key would be left in the clear, under a cipher of the legacy provider":
