@@ -86,7 +86,8 @@ def no_extension(certificate: Certificate) -> list[str]:
     if fields.extensions:
         return []
     # A root of version 1 may be a CA.
-    no_ca = "" if fields.subject == fields.issuer else "the certificate is no CA, and "
+    own = der.whole(fields.subject) == der.whole(fields.issuer)
+    no_ca = "" if own else "the certificate is no CA, and "
     return [f"the certificate has no extension (version {certificate.version.value + 1}): {no_ca}"
             "no host name or address matches the certificate"]
 
