@@ -263,8 +263,8 @@ def test_a_request_with_a_foreign_signature_is_said_to_be_one(kpki: Run, made: P
     from kpki import pem
     der = (made / "csr.der").read_bytes()
     (tmp_path / "forged.csr").write_bytes(pem.armour(der[:-1] + bytes([der[-1] ^ 1]), "CERTIFICATE REQUEST"))
-    assert "not by its own key" in kpki("show", "forged.csr").out
-    assert "not by its own key" not in kpki("show", made / "node.csr").out
+    assert "not signed by its own key" in kpki("show", "forged.csr").out
+    assert "not signed by its own key" not in kpki("show", made / "node.csr").out
 
 
 def kubeconfig(user: str, *, cluster: str = "server: https://10.0.0.10:6443", more: str = "") -> str:
@@ -296,7 +296,7 @@ def test_a_kubeconfig_says_whom_each_context_makes_you(kpki: Run, made: Path, tm
     assert current["certificate"]["path"] == "pki/node.crt" and current["notes"] == []
     assert [ca["subject"] for ca in current["authorities"]] == ["CN=10.0.0.10"]
     (tmp_path / "pki/node.key").write_bytes((made / "p521.key").read_bytes())
-    assert "its client-key is not the certificate's key" in kpki("show", "config").out
+    assert "client-key is not the certificate's key" in kpki("show", "config").out
     assert "proven with" in kpki("show", "config", "--ca", made / "ca.crt").out
     assert "not by" in kpki("show", "config", "--ca", made / "other.crt").out
 
@@ -305,9 +305,9 @@ def test_a_kubeconfig_says_whom_each_context_makes_you(kpki: Run, made: Path, tm
     (f"token: {TOKEN}", "u, by a token"), ("tokenFile: /run/token", "u, by a token in /run/token"),
     (f"username: bob, password: {PASSWORD}", "u, by user name 'bob' and a password"),
     (f"exec: {{apiVersion: v1, command: aws, args: [{TOKEN}], env: [{{name: A, value: {PASSWORD}}}]}}",
-     "u, by what the command 'aws' gives"),
+     "u, by the output of the command 'aws'"),
     (f"auth-provider: {{name: oidc, config: {{id-token: {TOKEN}}}}}", "u, by the authentication provider 'oidc'"),
-    ("", "u, by nothing: the API server takes you for system:anonymous")])
+    ("", "u, by nothing: the API server treats you as system:anonymous")])
 def test_a_login_is_named_without_its_secret(kpki: Run, tmp_path: Path, user: str, words: str) -> None:
     """Tokens, passwords, an exec plugin's arguments and environment are not said, in no form of output."""
     (tmp_path / "config").write_text(kubeconfig(user, cluster=f"server: 'https://bob:{PASSWORD}@10.0.0.10:6443'"))
@@ -330,16 +330,16 @@ def test_a_broken_secret_is_not_quoted(kpki: Run, tmp_path: Path, broken: str) -
 
 
 @pytest.mark.parametrize(("old", "new", "words"), [
-    ("user: u}", "user: nobody}", "its user 'nobody' is not in the file"),
-    ("cluster: c,", "cluster: nowhere,", "its cluster 'nowhere' is not in the file"),
-    ("cluster: c,", "", "it names no cluster"),
-    ("current-context: x", "current-context: y", "there is no context 'y' in it, which current-context names"),
-    ("kind: Config", "kind: {a: b}", "its apiVersion or kind is no text"), ("users:", "users", "line "),
+    ("user: u}", "user: nobody}", "the context's user 'nobody' is not in the file"),
+    ("cluster: c,", "cluster: nowhere,", "the context's cluster 'nowhere' is not in the file"),
+    ("cluster: c,", "", "the context names no cluster"),
+    ("current-context: x", "current-context: y", "current-context names the context 'y', which is not in the file"),
+    ("kind: Config", "kind: {a: b}", "apiVersion or kind is no text"), ("users:", "users", "line "),
     ("token: x", "client-certificate: gone.crt, client-key: gone.key", "gone.crt: no such file or directory"),
     ("token: x", "client-certificate: folder, client-key: folder", "folder: a folder, not a regular file"),
-    ("token: x", "client-certificate: node.key, client-key: node.key", "it holds a private key, and no certificate"),
-    ("token: x", "client-certificate: config, client-key: config", "client-certificate: no PEM block in it"),
-    ("token: x", "client-certificate-data: '%', client-key-data: '%'", "client-certificate: its data is no base64")])
+    ("token: x", "client-certificate: node.key, client-key: node.key", "client-certificate: a private key, not a certificate"),
+    ("token: x", "client-certificate: config, client-key: config", "client-certificate: no PEM block"),
+    ("token: x", "client-certificate-data: '%', client-key-data: '%'", "client-certificate: the data is no base64")])
 def test_a_broken_kubeconfig_is_an_answer(kpki: Run, made: Path, tmp_path: Path, old: str, new: str,
                                           words: str) -> None:
     """What does not lead anywhere is named, with status 1; the same file unbroken is 0."""
@@ -414,17 +414,17 @@ def test_standard_input_is_a_dash(kpki: Run, made: Path) -> None:
     assert "node worker-1" in told.out
 
 
-BROKEN = [(b"", "the file is empty"), (b"-----BEGIN EC PARAMETERS-----\nBggq", "EC parameters are all"),
+BROKEN = [(b"", "the file is empty"), (b"-----BEGIN EC PARAMETERS-----\nBggq", "EC parameters only"),
           (b"\n \n", "the file is empty"), (b"hello\n", "neither a certificate"),
-          (b"\x30\x82\x05", "cut off or broken"), (b"  -----BEGIN CERTIFICATE-----\n", "begins at the start of a line"),
+          (b"\x30\x82\x05", "cut off or broken"), (b"  -----BEGIN CERTIFICATE-----\n", "must begin at the start of a line"),
           (b"-----BEGIN CERTIFICATE-----\n", "the PEM block is cut off"),
-          (b"-----BEGIN CERTIFICATE-----\n%%\n-----END CERTIFICATE-----\n", "its base64 is broken"),
+          (b"-----BEGIN CERTIFICATE-----\n%%\n-----END CERTIFICATE-----\n", "the base64 of the PEM block is broken"),
           (b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", "not a well-formed certificate"),
           (b"-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n", "not a well-formed"),
           (b"-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n", "not a readable public key"),
           (b"-----BEGIN RSA PRIVATE KEY-----\nMAA=\n-----END RSA PRIVATE KEY-----\n", "not a readable private key"),
-          (b"-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n", "nothing that kpki shows"),
-          (b"kind: Config\n\t- x", "not a YAML document"), (b"[users: 1]", "no mapping of fields in it")]
+          (b"-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n", "which kpki does not show"),
+          (b"kind: Config\n\t- x", "not a YAML document"), (b"[users: 1]", "the document is no mapping")]
 
 
 @pytest.mark.parametrize(("content", "words"), BROKEN)
@@ -450,9 +450,9 @@ def test_a_label_that_kubernetes_passes_over_is_noted(kpki: Run, made: Path, tmp
     """X509 CERTIFICATE is openssl's alone, headers make a block none to Go; CERTIFICATE plain has no note."""
     text = (made / "ca.crt").read_text()
     (tmp_path / "old.crt").write_text(text.replace("CERTIFICATE", "X509 CERTIFICATE"))
-    assert "Kubernetes passes over it, for the PEM label X509 CERTIFICATE" in kpki("show", "old.crt").out
+    assert "Kubernetes ignores this certificate because of the PEM label X509 CERTIFICATE" in kpki("show", "old.crt").out
     (tmp_path / "head.crt").write_text(text.replace("E-----\n", "E-----\nA: b\n\n", 1))
-    assert "Kubernetes passes over it, for headers in the PEM block" in kpki("show", "head.crt").out
+    assert "Kubernetes ignores this certificate because of headers in the PEM block" in kpki("show", "head.crt").out
     assert "passes over" not in kpki("show", made / "ca.crt").out
 
 
@@ -564,11 +564,11 @@ def test_how_far_the_end_is_away(kpki: Run, made: Path, show: Run, before: int, 
 
 
 @pytest.mark.parametrize(("cluster", "label", "words", "status"), [
-    ("server: 'https://h', insecure-skip-tls-verify: true", "note", "any server is believed", 0),
+    ("server: 'https://h', insecure-skip-tls-verify: true", "note", "the client trusts any server", 0),
     (f"server: 'https://bob:{PASSWORD}@[h'", "cluster", "c, (no URL)", 0),
     ("server: 'https://[h'", "cluster", "c, https://[h", 0),
     ("server: 'https://h', certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCiUlCi0tLS0tRU5EIENFUlRJRk"
-     "lDQVRFLS0tLS0K", "CA", "its base64 is broken (embedded)", 1)])
+     "lDQVRFLS0tLS0K", "CA", "the base64 of the PEM block is broken (embedded)", 1)])
 def test_a_cluster_is_told_as_it_is(kpki: Run, tmp_path: Path, cluster: str, label: str, words: str,
                                     status: int) -> None:
     """A server that is believed blindly, a URL that is none, CA data that is broken."""

@@ -1,1 +1,1 @@
-"""What a file says: a certificate, a request, a key or a kubeconfig, for whoever holds it in the hand (`kpki show`)."""
+"""The content of any file with certificates, requests, keys or a kubeconfig, for `kpki show`."""

@@ -1,4 +1,4 @@
-"""What there is to say of one certificate, request, key or kubeconfig; never a secret."""
+"""The facts that `kpki show` prints of a certificate, request, key or kubeconfig: no secrets."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -14,89 +14,113 @@ Judge = Literal["openssl", "strict", "kubernetes"]
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Whose key made a signature: *where* the signer's certificate is, its *subject* ("": of another name than the
-    issuer's), and whether the signature is *proven* to be by its key."""
+    """The signer of a certificate."""
 
     where: Where
+    """The origin of the signer's certificate."""
     subject: str
+    """The signer's subject; "" if no certificate with the issuer's name is known."""
     proven: bool
+    """Whether the signature is verified with the signer's key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one *judge* says of a certificate for one *use* (None: for any); *notes* are what it has to say besides."""
+    """The verdict of one verifier on a certificate."""
 
     judge: Judge
+    """The verifier."""
     use: Use | None
+    """The use of the certificate; None for any use."""
     ok: bool
+    """Whether the verifier accepts the certificate."""
     reason: str
+    """"ok", or the reason in the verifier's words."""
     notes: tuple[str, ...] = ()
+    """Further sentences of the verifier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One thing that a file holds.
-
-    *user* and *groups* are whom Kubernetes takes its owner for (CN and every O), *node* the name of the node that makes
-    it, None where it makes none. *uses* is what it may be used for, from *usages* (extendedKeyUsage) and *key_usages*
-    (keyUsage), in OpenSSL's words; *named* says whether there is a subjectAltName, *names* what is in it. *subject* and
-    *issuer* are RFC 4514's text, times are UTC, *serial* is hexadecimal, *key* a key's kind and size, *public_key* the
-    SHA-256 of its SubjectPublicKeyInfo in hexadecimal (what kubeadm's `--discovery-token-ca-cert-hash` compares).
-    *rows* are the certificates of a cluster that it could be. *problem* says what of it cannot be read or used, *notes*
-    what one should know besides.
-    """
+    """One certificate, request, key or kubeconfig of a file."""
 
     kind: Kind
     problem: str = ""
+    """The part that cannot be read or used; "" if there is none."""
     notes: tuple[str, ...] = ()
+    """Further sentences."""
     subject: str = ""
+    """The subject (RFC 4514)."""
     user: str | None = None
+    """The user to Kubernetes: the CN."""
     groups: tuple[str, ...] = ()
+    """The groups to Kubernetes: every O."""
     node: str | None = None
+    """The name of the node that Kubernetes authenticates; None if the owner is no node."""
     uses: tuple[Use, ...] = ()
+    """The permitted uses, from *usages* and *key_usages*."""
     usages: tuple[str, ...] = ()
+    """The extendedKeyUsage in OpenSSL's words."""
     key_usages: tuple[str, ...] = ()
+    """The keyUsage in OpenSSL's words."""
     named: bool = False
+    """Whether the certificate has a subjectAltName."""
     names: tuple[str, ...] = ()
+    """The names of the subjectAltName."""
     issuer: str = ""
+    """The issuer (RFC 4514)."""
     not_before: datetime | None = None
+    """The start of validity (UTC)."""
     not_after: datetime | None = None
+    """The end of validity (UTC)."""
     serial: str = ""
+    """The serial number in hexadecimal."""
     key: str = ""
+    """Kind and size of the key, as `RSA-2048`."""
     public_key: str = ""
+    """SHA-256 of the SubjectPublicKeyInfo (hexadecimal), as in `--discovery-token-ca-cert-hash`."""
     rows: tuple[str, ...] = ()
+    """The rows of the profiles table that the certificate matches."""
     signer: Signer | None = None
     verdicts: tuple[Judgement, ...] = ()
     contexts: tuple[Context, ...] = ()
+    """The contexts of a kubeconfig."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One context of a kubeconfig: which *server* as which user, and by what *means*.
-
-    *login* says the means in words, without the secret; *certificate* is the client certificate where it is one,
-    *authorities* what its CA data holds, *source* and *authority_source* the files they come from
-    ("": embedded).
-    """
+    """One context of a kubeconfig."""
 
     name: str
     current: bool = False
+    """Whether this is the current context."""
     cluster: str = ""
+    """The cluster's name in the kubeconfig."""
     server: str = ""
+    """The API server's URL."""
     namespace: str = ""
     user_name: str = ""
+    """The user's name in the kubeconfig."""
     login: str = ""
+    """The user's credentials in words, without secrets."""
     certificate: Shown | None = None
+    """The client certificate."""
     source: str = ""
+    """The client certificate's file; "" if it is embedded."""
     authorities: tuple[Shown, ...] = ()
+    """The content of the cluster's CA data."""
     authority_source: str = ""
+    """The CA data's file; "" if the data is embedded."""
     problem: str = ""
+    """Why the context cannot be used; "" if it can."""
     notes: tuple[str, ...] = ()
+    """Further sentences."""
 
 
 def problems(shown: Sequence[Shown]) -> Iterator[str]:
-    """What of it could not be read or used, in order."""
-    for one in shown:
-        inner = [part for context in one.contexts for part in (context.certificate, *context.authorities) if part]
-        yield from filter(None, (one.problem, *(context.problem for context in one.contexts)))
+    """Every problem of *shown*, of the contexts and of the certificates in them, in order."""
+    for thing in shown:
+        inner = [part for context in thing.contexts
+                 for part in (context.certificate, *context.authorities) if part]
+        yield from filter(None, (thing.problem, *(context.problem for context in thing.contexts)))
         yield from problems(inner)

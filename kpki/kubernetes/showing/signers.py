@@ -1,4 +1,4 @@
-"""Who signed a certificate, and what its judges say of it."""
+"""The signer of a certificate, and the verdicts of openssl, strict openssl and Go on it."""
 from __future__ import annotations
 
 import ipaddress
@@ -9,70 +9,74 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from .shown import Judge, Judgement, Shown, Signer, Use, Where
+from .things import BROKEN
+from .. import reading
 from ... import pem
 from ...errors import InputError
 from ...stages import der
-from .. import reading
-from .shown import Judge, Judgement, Shown, Signer, Use, Where
-from .things import BROKEN
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _LONGEST_CHAIN = 10
-_UNLOADED = "Python's cryptography does not load it: what openssl says of it is left out"
-_HOST = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?)*")
+_UNLOADED = "Python's cryptography cannot load the certificate: openssl's verdict is left out"
+_HOST = re.compile(
+    r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?)*")
 _PURPOSES: dict[Use | None, str] = {"client": "sslclient", "server": "sslserver"}
 
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """The CA certificates (DER) that count, and *where* they are from."""
+    """Trusted CA certificates."""
 
     where: Where
+    """The origin of the certificates."""
     certificates: tuple[bytes, ...]
+    """The certificates (DER)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a certificate is judged by: the other certificates of its file by their subject, the CA, the moment (UTC).
-
-    Without a CA the certificate's own file is asked for one, and it itself.
-    """
+class VerificationContext:
+    """The facts with which the certificates of a file are verified."""
 
     now: datetime
+    """The moment (UTC)."""
     authorities: Authorities | None = None
+    """The trusted CAs; None for a root in the file itself."""
     by_subject: Mapping[bytes, Sequence[bytes]] = field(default_factory=dict)
+    """The certificates of the file, by the DER of their subject."""
 
 
 def by_subject(certificates: Sequence[bytes]) -> Mapping[bytes, Sequence[bytes]]:
-    """Certificates (DER) by their subject's DER; those that have none are left out."""
+    """Certificates (DER) by their subject's DER, without those whose subject is unreadable."""
     found: dict[bytes, list[bytes]] = {}
-    for one in certificates:
-        if names := _names(one):
-            found.setdefault(names[0], []).append(one)
+    for certificate in certificates:
+        if names := _names(certificate):
+            found.setdefault(names[0], []).append(certificate)
     return found
 
 
-def judged(shown: Shown, data: bytes, around: Surroundings) -> Shown:
-    """What is shown of a certificate (DER), with its signer and its verdicts, as far as they are known."""
+def with_verdicts(shown: Shown, data: bytes, context: VerificationContext) -> Shown:
+    """The facts *shown* of a certificate (DER), with its signer and verdicts, if known."""
     certificate = load(data)
     if certificate is None and not shown.problem:
         shown = replace(shown, notes=(*shown.notes, _UNLOADED))
-    chain = [*_chain(data, around.by_subject)]
+    chain = [*_chain(data, context.by_subject)]
     top = chain[-1] if chain else data
-    if around.authorities:
-        roots: Sequence[bytes] = around.authorities.certificates
+    if context.authorities:
+        roots: Sequence[bytes] = context.authorities.certificates
     else:
         roots = [top] if _is_self_issued(top) else []
     readable = certificate is not None and not reading.unreadable(certificate)
-    signer = _signer(data, chain, around.authorities) if readable else None
-    return replace(shown, signer=signer, verdicts=tuple(_verdicts(shown, data, roots, chain, around.now)))
+    signer = _signer(data, chain, context.authorities) if readable else None
+    verdicts = tuple(_verdicts(shown, data, roots, chain, context.now))
+    return replace(shown, signer=signer, verdicts=verdicts)
 
 
 @lru_cache(maxsize=64)
 def load(data: bytes) -> Certificate | None:
-    """A certificate (DER), None where the library cannot load it."""
+    """A certificate (DER); None if cryptography cannot load it."""
     try:
         return pem.load_certificate(data, encoding="DER")
     except InputError:
@@ -81,7 +85,7 @@ def load(data: bytes) -> Certificate | None:
 
 @lru_cache(maxsize=64)
 def _names(data: bytes) -> tuple[bytes, bytes] | None:
-    """Subject and issuer of a certificate (DER), each in DER."""
+    """Subject and issuer of a certificate (DER), each in DER; None if they are unreadable."""
     try:
         fields = der.certificate_fields(data)
     except BROKEN:
@@ -95,18 +99,19 @@ def _is_self_issued(data: bytes) -> bool:
 
 
 def _signed(data: bytes, by: bytes) -> bool:
-    """Whether one certificate's key signed another; no where either cannot be loaded."""
+    """Whether the certificate *by* signed *data*; False if either cannot be loaded."""
     certificate, ca = load(data), load(by)
     return certificate is not None and ca is not None and reading.signed_by(certificate, ca)
 
 
 def _chain(data: bytes, others: Mapping[bytes, Sequence[bytes]]) -> Iterator[bytes]:
-    """The certificates of the same file that lead up from one, each proven to have signed the one before."""
+    """The certificates of the file above *data*, each of which has signed the one before."""
     for _ in range(_LONGEST_CHAIN):
         names = _names(data)
         if names is None or names[0] == names[1]:
             return
-        above = next((one for one in others.get(names[1], ())[:_LONGEST_CHAIN] if _signed(data, one)), None)
+        above = next((other for other in others.get(names[1], ())[:_LONGEST_CHAIN]
+                      if _signed(data, other)), None)
         if above is None:
             return
         yield above
@@ -118,8 +123,9 @@ def _signer(data: bytes, chain: Sequence[bytes], authorities: Authorities | None
         return Signer("itself", _subject(data), _signed(data, data))
     if authorities:
         names = _names(data)
-        named = [one for one in authorities.certificates if (_names(one) or (b"",))[0] == (names or (b"", b""))[1]]
-        if proven := next((one for one in named if _signed(data, one)), None):
+        issuer = names[1] if names else b""
+        named = [ca for ca in authorities.certificates if (_names(ca) or (b"",))[0] == issuer]
+        if proven := next((ca for ca in named if _signed(data, ca)), None):
             return Signer(authorities.where, _subject(proven), True)
         if not chain:
             return Signer(authorities.where, _subject(named[0]) if named else "", False)
@@ -136,44 +142,51 @@ def _subject(data: bytes) -> str:
 
 def _verdicts(shown: Shown, data: bytes, roots: Sequence[bytes], chain: Sequence[bytes],
               now: datetime) -> Iterator[Judgement]:
-    """The judges' words, one for each use; where no signer is known, only whether Go can read it at all."""
+    """The verdict of each verifier for each use; without a root, only whether Go can read it."""
     from ..verdict import verify_kubernetes
     if not roots:
         go = verify_kubernetes(data, [data], purpose="any", now=now)
         if go.cause == "malformed-x509":
             yield Judgement("kubernetes", None, False, go.reason, go.notes)
         return
-    uses: list[Use | None] = [use for use in shown.uses if use != "sign"] if "sign" not in shown.uses else []
+    uses: list[Use | None] = [use for use in shown.uses
+                              if use != "sign"] if "sign" not in shown.uses else []
     for use in uses or [None]:
         hostname, ip = _asked(shown) if use == "server" else (None, None)
         yield from _openssl(data, roots, chain, use, hostname, ip, now)
-        go = verify_kubernetes(data, roots, untrusted=chain, purpose=_PURPOSES.get(use, "any"), hostname=hostname,
-                               ip=ip, now=now)
+        go = verify_kubernetes(data, roots, untrusted=chain, purpose=_PURPOSES.get(use, "any"),
+                               hostname=hostname, ip=ip, now=now)
         yield Judgement("kubernetes", use, go.ok, go.reason, go.notes)
 
 
-def _openssl(data: bytes, roots: Sequence[bytes], chain: Sequence[bytes], use: Use | None, hostname: str | None,
+def _openssl(data: bytes, roots: Sequence[bytes], chain: Sequence[bytes], use: Use | None,
+             hostname: str | None,
              ip: str | None, now: datetime) -> Iterator[Judgement]:
-    """openssl's two verdicts. The strict one is that of Python's contexts: a CA need not have signed itself, and the
-    first error is what ends a handshake, as the last one is what `openssl verify` ends with.
+    """openssl's two verdicts.
+
+    The strict verdict is that of Python's SSLContext: the trusted CA need not be self-signed, and
+    the first error ends the handshake. `openssl verify` reports the last error.
     """
     from ...stages.verification.verify import verify
     certificate = load(data)
     if certificate is None:
         return
-    trusted, helping = ([one for one in map(load, some) if one] for some in (roots, chain))
-    judges: tuple[Judge, ...] = ("openssl", "strict")
-    for judge in judges:
-        strict = judge == "strict"
-        verdict = verify(certificate, trusted, untrusted=helping, purpose=_PURPOSES.get(use), hostname=hostname, ip=ip,
-                         now=now, strict=strict, partial_chain=strict)
+    trusted, untrusted = ([loaded for loaded in map(load, some) if loaded]
+                          for some in (roots, chain))
+    verifiers: tuple[Judge, ...] = ("openssl", "strict")
+    for verifier in verifiers:
+        strict = verifier == "strict"
+        verdict = verify(certificate, trusted, untrusted=untrusted, purpose=_PURPOSES.get(use),
+                         hostname=hostname, ip=ip, now=now, strict=strict, partial_chain=strict)
         reason = verdict.faults[0].reason if strict and verdict.faults else verdict.reason
-        yield Judgement(judge, use, verdict.ok, reason)
+        yield Judgement(verifier, use, verdict.ok, reason)
 
 
 def _asked(shown: Shown) -> tuple[str | None, str | None]:
-    """A host name or an address that a server of this certificate is reached by: the first it has; without a
-    subjectAltName its CN, where that is a host's."""
+    """The first (host name, address) of the certificate's names, to verify a server with.
+
+    Without a subjectAltName, the CN if it is a host's name.
+    """
     for name in shown.names if shown.named else (shown.user or "",):
         try:
             return None, str(ipaddress.ip_address(name))

@@ -1,4 +1,4 @@
-"""DER → what a certificate, a request or a key says, each part by itself, so that a broken one hides no other."""
+"""DER → the facts of a certificate, a request or a key; a broken part hides no other part."""
 from __future__ import annotations
 
 import hashlib
@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from .rows import rows_of
+from .shown import Kind, Shown, Use
+from ..private_key import judge_private_key
+from ..profiles import NODE_PREFIX, NODES_GROUP
+from ..reading import Names, Subject, names_of, subject_of
 from ... import pem
 from ...errors import KpkiError, UnsupportedError
 from ...pem.times import read_time
 from ...stages import der, objects
-from ...stages.extensions.identifiers import (BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, KEY_USAGES,
-                                              SUBJECT_ALTERNATIVE_NAME)
+from ...stages.extensions.identifiers import (
+    BASIC_CONSTRAINTS,
+    EXTENDED_KEY_USAGE,
+    KEY_USAGE,
+    KEY_USAGES,
+    SUBJECT_ALTERNATIVE_NAME,
+)
 from ...stages.keys import public_key_der
 from ...stages.names import load_name
 from ...stages.requests import request_extensions
@@ -22,18 +32,13 @@ from ...stages.signatures import is_self_signed
 from ...stages.text.certificate import serial_text
 from ...stages.text.general_name import general_name_text
 from ...stages.text.name import name_text
-from ..private_key import judge_private_key
-from ..profiles import NODE_PREFIX, NODES_GROUP
-from ..reading import Names, Subject, names_of, subject_of
-from .rows import rows_of
-from .shown import Kind, Shown, Use
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 Values = dict[str, Any]
 Extensions = tuple[der.Extension, ...]
-# What a reader says of bytes that it cannot take.
+# The errors of readers for unreadable bytes.
 BROKEN = (ValueError, TypeError, IndexError, UnsupportedAlgorithm, UnsupportedError)
 _CURVES = {"secp224r1": "P224", "secp256r1": "P256", "secp384r1": "P384", "secp521r1": "P521"}
 _IP_OR_DNS = (0x82, 0x87)
@@ -42,22 +47,26 @@ _ANY_USE: dict[str, tuple[Use, ...]] = {"serverAuth": ("server",), "clientAuth":
 
 
 def show_certificate(data: bytes) -> Shown:
-    """What a certificate (DER) says."""
+    """The facts of a certificate (DER)."""
     try:
         fields = der.certificate_fields(data)
-        extensions = tuple(der.read_extension(der.whole(one)) for one in fields.extensions or ())
+        extensions = tuple(der.read_extension(der.whole(extension))
+                           for extension in fields.extensions or ())
     except BROKEN:
         return Shown(kind="certificate", problem="not a well-formed certificate")
     issuer = der.whole(fields.issuer)
-    root = not extensions and issuer == der.whole(fields.subject)     # version 1: a CA says nothing of being one
-    return _shown("certificate", fields.subject, fields.subject_public_key_info, extensions, root=root, more={
+    # a CA of version 1 is not marked as a CA
+    root = not extensions and issuer == der.whole(fields.subject)
+    return _shown("certificate", fields.subject, fields.subject_public_key_info, extensions,
+                  root=root, more={
         "serial number": lambda: {"serial": serial_text(fields.serial_number).replace("\\\n", "")},
         "issuer": lambda: {"issuer": _name(issuer)},
-        "dates": lambda: dict(zip(("not_before", "not_after"), _validity(der.whole(fields.validity)), strict=True))})
+        "dates": lambda: dict(zip(("not_before", "not_after"),
+                                  _validity(der.whole(fields.validity)), strict=True))})
 
 
 def show_request(data: bytes) -> Shown:
-    """What a certificate signing request (DER) asks for."""
+    """The facts of a certificate signing request (DER)."""
     try:
         fields = der.request_fields(data)
         extensions = request_extensions(data)
@@ -68,15 +77,18 @@ def show_request(data: bytes) -> Shown:
 
 
 def show_private_key(block: bytes, *, encoding: str | None = None) -> Shown:
-    """The public half of a private key (PEM, or DER as *encoding*); of an encrypted one, that it is."""
-    if pem.is_encrypted(block[:200]) or encoding == "DER" and is_encrypted_der(block):
-        return Shown(kind="private key", notes=("it is encrypted: no component of Kubernetes can load it",))
+    """The public half of a private key (PEM, or DER as *encoding*); a note if it is encrypted."""
+    if pem.is_encrypted(block[:200]) or (encoding == "DER" and is_encrypted_der(block)):
+        return Shown(kind="private key", notes=(
+            "an encrypted private key: no component of Kubernetes can load it",))
     try:
         shown = _key("private key", public_key_der(pem.load_key(block, encoding=encoding)))
     except KpkiError as error:
         return Shown(kind="private key", problem=error.message)
     reason = None if encoding == "DER" else judge_private_key(block).reason
-    return replace(shown, notes=(f"no component of Kubernetes can use it: {reason}",)) if reason else shown
+    if not reason:
+        return shown
+    return replace(shown, notes=(f"no component of Kubernetes can use the key: {reason}",))
 
 
 def show_public_key(data: bytes) -> Shown:
@@ -88,21 +100,23 @@ def show_public_key(data: bytes) -> Shown:
 
 
 def is_encrypted_der(data: bytes) -> bool:
-    """Whether DER is an EncryptedPrivateKeyInfo: the algorithm, then what it gave (RFC 5958 §3)."""
+    """Whether DER is an EncryptedPrivateKeyInfo: algorithm and encrypted octets (RFC 5958 §3)."""
     try:
-        return [der.tag_of(one) for one in der.items(der.content_of(data))] == [der.SEQUENCE, der.OCTET_STRING]
+        return [der.tag_of(item)
+                for item in der.items(der.content_of(data))] == [der.SEQUENCE, der.OCTET_STRING]
     except BROKEN:
         return False
 
 
 def _key(kind: Kind, public_key: bytes) -> Shown:
-    return Shown(kind=kind, key=key_name(public_key), public_key=hashlib.sha256(public_key).hexdigest())
+    return Shown(kind=kind, key=key_name(public_key),
+                 public_key=hashlib.sha256(public_key).hexdigest())
 
 
 def key_name(public_key: bytes) -> str:
-    """Kind and size of a SubjectPublicKeyInfo (DER): `RSA-2048`, `ECDSA-P256`, `Ed25519`, `RSA-PSS`.
+    """Kind and size of a SubjectPublicKeyInfo (DER): `RSA-2048`, `ECDSA-P256`, `Ed25519`.
 
-    Raises InputError.
+    Raises InputError for other octets.
     """
     try:
         key: PublicKeyTypes = pem.load_public_key(public_key, encoding="DER")
@@ -117,7 +131,7 @@ def key_name(public_key: bytes) -> str:
 
 def _shown(kind: Kind, subject: Any, public_key: Any, extensions: Extensions, *, root: bool = False,
            more: Mapping[str, Callable[[], Values]] | None = None) -> Shown:
-    """What can be read of it; what cannot is the problem."""
+    """The readable facts of a certificate or request; the problem names the unreadable parts."""
     spki, values, unreadable, notes = der.whole(public_key), Values(), list[str](), list[str]()
     readers: dict[str, Callable[[], Values]] = {
         "subject": lambda: _identity(der.whole(subject)), **(more or {}),
@@ -133,18 +147,20 @@ def _shown(kind: Kind, subject: Any, public_key: Any, extensions: Extensions, *,
             values |= found
         except BROKEN:
             unreadable.append(part)
-    problem = f"its {' and '.join(unreadable)} cannot be read" if unreadable else ""
-    return Shown(kind=kind, problem=problem, public_key=hashlib.sha256(spki).hexdigest(), notes=tuple(notes),
+    problem = f"{' and '.join(unreadable)} cannot be read" if unreadable else ""
+    return Shown(kind=kind, problem=problem, public_key=hashlib.sha256(spki).hexdigest(),
+                 notes=tuple(notes),
                  rows=_rows(values, extensions, unreadable), **values)
 
 
 def _identity(name: bytes) -> Values:
-    """Whom the API server takes the owner for; a node has the prefix and the group (the Node authorizer's rule)."""
+    """The owner to the API server; a node has the prefix and the group (Node authorizer)."""
     subject = subject_of(name)
     prefix, group = subject.user.startswith(NODE_PREFIX), NODES_GROUP in subject.groups
     lack = f"O lacks {NODES_GROUP}" if prefix else f"CN does not begin with {NODE_PREFIX}"
-    notes = (f"no node to Kubernetes: its {lack}",) if prefix != group else ()
-    return {"subject": _name(name), "user": subject.user or None, "groups": subject.groups, "notes": notes,
+    notes = (f"no node to Kubernetes: {lack}",) if prefix != group else ()
+    return {"subject": _name(name), "user": subject.user or None, "groups": subject.groups,
+            "notes": notes,
             "node": subject.user.removeprefix(NODE_PREFIX) if prefix and group else None}
 
 
@@ -155,7 +171,8 @@ def _name(name: bytes) -> str:
 def _rows(values: Values, extensions: Extensions, unreadable: list[str]) -> tuple[str, ...]:
     if {"subject", "subjectAltName", "extendedKeyUsage", "basicConstraints"} & {*unreadable}:
         return ()
-    return rows_of(Subject(values["user"] or "", values["groups"]), names_of(extensions) or Names(), values["uses"])
+    return rows_of(Subject(values["user"] or "", values["groups"]), names_of(extensions) or Names(),
+                   values["uses"])
 
 
 def _names(extensions: Extensions) -> Values:
@@ -163,7 +180,8 @@ def _names(extensions: Extensions) -> Values:
     if value is None:
         return {}
     found = names_of(extensions) or Names()
-    others = (general_name_text(one) for one in der.items(der.content_of(value)) if der.tag_of(one) not in _IP_OR_DNS)
+    others = (general_name_text(item) for item in der.items(der.content_of(value))
+              if der.tag_of(item) not in _IP_OR_DNS)
     return {"named": True, "names": (*found.dns, *found.addresses, *others)}
 
 
@@ -178,31 +196,36 @@ def _key_usages(extensions: Extensions) -> tuple[str, ...]:
 
 def _usages(extensions: Extensions) -> tuple[str, ...]:
     value = _value(extensions, EXTENDED_KEY_USAGE)
-    oids = () if value is None else tuple(der.oid_text(one) for one in der.items(der.content_of(value)))
+    oids = () if value is None else tuple(der.oid_text(item)
+                                          for item in der.items(der.content_of(value)))
     return tuple(known.short_name if (known := objects.by_oid().get(oid)) else oid for oid in oids)
 
 
 def _uses(extensions: Extensions, root: bool) -> tuple[Use, ...]:
-    """What Go lets it be used for; of a CA, what it says beside that it is one."""
-    value, key_usages, usages = _value(extensions, BASIC_CONSTRAINTS), _key_usages(extensions), _usages(extensions)
-    authority = root or value is not None and der.boolean(True) in der.items(der.content_of(value)) \
-        and "keyCertSign" in (key_usages or ("keyCertSign",))
+    """The uses that Go permits; of a CA, signing and the uses that extendedKeyUsage names."""
+    constraints, usages = _value(extensions, BASIC_CONSTRAINTS), _usages(extensions)
+    authority = root or (constraints is not None
+                         and der.boolean(True) in der.items(der.content_of(constraints))
+                         and "keyCertSign" in (_key_usages(extensions) or ("keyCertSign",)))
     wide = () if authority else ("anyExtendedKeyUsage",)
-    said = {use for usage in usages or wide for use in _ANY_USE.get(usage, ())}
+    named = {use for usage in usages or wide for use in _ANY_USE.get(usage, ())}
     order: tuple[Use, ...] = ("client", "server")
-    return (*(("sign",) if authority else ()), *(use for use in order if use in said))
+    return (*(("sign",) if authority else ()), *(use for use in order if use in named))
 
 
 def _self_signature(request: bytes) -> Values:
-    """A request proves that whoever asks has the key (RFC 2986 §3)."""
+    """A note if the request is not signed by its own key, which proves possession (RFC 2986 §3)."""
     proven = is_self_signed(pem.load_csr(request, encoding="DER"))
-    return {} if proven else {"notes": ("its signature is not by its own key: no CA may sign it",)}
+    if proven:
+        return {}
+    return {"notes": ("the request is not signed by its own key: no CA may sign it",)}
 
 
 def _value(extensions: Extensions, oid: str) -> bytes | None:
-    return next((one.value for one in extensions if one.oid == oid), None)
+    return next((extension.value for extension in extensions if extension.oid == oid), None)
 
 
 def _validity(item: bytes) -> tuple[datetime, ...]:
-    """The two dates, and nothing that stands behind them, as Go has it."""
-    return tuple(read_time(der.tag_of(one), der.content_of(one))[0] for one in der.items(der.content_of(item))[:2])
+    """The two dates; anything after them is ignored, as in Go."""
+    dates = der.items(der.content_of(item))[:2]
+    return tuple(read_time(der.tag_of(date), der.content_of(date))[0] for date in dates)
