@@ -10,21 +10,23 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 KEY_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
-LONGEST_RSA = 16384     # bits; OpenSSL's own limit for what it verifies with (OPENSSL_RSA_MAX_MODULUS_BITS)
-_LARGEST_PRIVATE, _LARGEST_PUBLIC = 10_000, 2_500       # octets that a key of so many bits does not take
-_RSA_PSS = bytes.fromhex("06092a864886f70d01010a")      # its algorithm, which stands at the beginning
+LONGEST_RSA = 16384     # bits; the limit of OpenSSL's verification (OPENSSL_RSA_MAX_MODULUS_BITS)
+_LARGEST_PRIVATE, _LARGEST_PUBLIC = 10_000, 2_500  # octets; a key of LONGEST_RSA bits has fewer
+_RSA_PSS = bytes.fromhex("06092a864886f70d01010a")  # the algorithm, near the key's first octet
 _EVP_PKEY_RSA_PSS = 912
 _UNKNOWN_CIPHER = "nknown "      # cryptography: Unknown key encryption algorithm, unknown cipher
 _NOT_GIVEN = "the private key is encrypted, and no passphrase was given"
-_NO_PASSPHRASE = "an empty passphrase protects nothing, and kpki takes none"
+_EMPTY = "an empty passphrase protects nothing, and kpki accepts none"
 
 
-def load_key(data: bytes | Block, passphrase: bytes | None = None, *, encoding: str | None = None) -> PrivateKeyTypes:
+def load_key(data: bytes | Block, passphrase: bytes | None = None, *,
+             encoding: str | None = None) -> PrivateKeyTypes:
     """The first private key in PEM or DER: PKCS#1, SEC1 or PKCS#8, encrypted or not (`-key FILE`).
 
-    *data* may be the block itself. *encoding* PEM or DER insists on that one (`-keyform`).
-    Raises InputError: no key there, a broken one, a passphrase that is missing or wrong, an RSA key of over 16384 bits.
-    Raises UnsupportedError for an RSA-PSS key, which would be written as a key of another kind.
+    *data* may also be a block. *encoding* (PEM or DER) refuses the other form (`-keyform`). Raises
+    InputError if there is no key, if the key is broken or longer than 16384 bits of RSA, and if the
+    passphrase is missing or wrong. Raises UnsupportedError for an RSA-PSS key, which kpki could
+    only write as a key of another kind.
 
     >>> data = kpki.dump_key(key, passphrase=b"open sesame")
     >>> kpki.load_key(data, b"open sesame").public_key() == key.public_key()
@@ -33,9 +35,10 @@ def load_key(data: bytes | Block, passphrase: bytes | None = None, *, encoding: 
     block = data if isinstance(data, Block) else _block(data, encoding)
     encrypted = block.label == "ENCRYPTED PRIVATE KEY" or is_encrypted(block.armour[:200])
     if encrypted and passphrase is None:
-        raise InputError(_NOT_GIVEN, hint="give it with -passin")
+        raise InputError(_NOT_GIVEN, hint="name the passphrase with -passin")
     if encrypted and not passphrase:
-        raise InputError(f"{_NOT_GIVEN}: an empty passphrase is none", hint="give it with -passin")
+        raise InputError(f"{_NOT_GIVEN}: an empty passphrase is none",
+                         hint="name the passphrase with -passin")
     _check_size(len(block.der), _LARGEST_PRIVATE)
     key = _loaded(block, passphrase if encrypted else None)
     if _is_pss(block, passphrase if encrypted else None, key):
@@ -44,9 +47,15 @@ def load_key(data: bytes | Block, passphrase: bytes | None = None, *, encoding: 
 
 
 def _block(data: bytes, encoding: str | None) -> Block:
-    """The first private key in *data*; one in DER is a block without a label, or as if it came in PEM if encrypted."""
-    if encoding != "DER" and (found := next((one for one in blocks(data) if one.label in KEY_LABELS), None)):
-        return found
+    """The first private key in *data*.
+
+    A key in DER is a block without a label; an encrypted key in DER is a block as if written in
+    PEM.
+    """
+    if encoding != "DER":
+        for block in blocks(data):
+            if block.label in KEY_LABELS:
+                return block
     refuse_other(data, "private key", encoding)
     label = "ENCRYPTED PRIVATE KEY" if _is_encrypted_pkcs8(data) else ""
     return Block(label, data, False, armour(data, label) if label else b"")
@@ -54,25 +63,31 @@ def _block(data: bytes, encoding: str | None) -> Block:
 
 def _loaded(block: Block, passphrase: bytes | None) -> PrivateKeyTypes:
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        load_der_private_key,
+        load_pem_private_key,
+    )
     try:
         if block.armour:
-            return _consistent(load_pem_private_key(block.armour, passphrase, unsafe_skip_rsa_key_validation=True))
-        return _consistent(load_der_private_key(block.der, None, unsafe_skip_rsa_key_validation=True))
+            return _consistent(
+                load_pem_private_key(block.armour, passphrase, unsafe_skip_rsa_key_validation=True))
+        return _consistent(
+            load_der_private_key(block.der, None, unsafe_skip_rsa_key_validation=True))
     except TypeError:
-        raise InputError(_NOT_GIVEN, hint="give it with -passin") from None
+        raise InputError(_NOT_GIVEN, hint="name the passphrase with -passin") from None
     except (ValueError, UnsupportedAlgorithm, InternalError) as error:
         if isinstance(error, InputError):
             raise
         if passphrase is not None and _UNKNOWN_CIPHER in str(error):
             return _loaded_by_openssl(block.armour, passphrase)
         if passphrase is not None:
-            raise InputError("the private key does not decrypt: wrong passphrase, or a broken file") from None
+            raise InputError(
+                "the private key does not decrypt: wrong passphrase, or a broken file") from None
         raise InputError("not a readable private key") from None
 
 
 def _loaded_by_openssl(key_pem: bytes, passphrase: bytes) -> PrivateKeyTypes:
-    """A key under a cipher that cryptography has not (Camellia, ARIA, SM4, AES-192 in the older PEM)."""
+    """A key under a cipher that cryptography lacks (Camellia, ARIA, SM4, AES-192 in older PEM)."""
     from OpenSSL.crypto import FILETYPE_PEM, Error, load_privatekey
     try:
         found = load_privatekey(FILETYPE_PEM, key_pem, passphrase).to_cryptography_key()
@@ -80,14 +95,16 @@ def _loaded_by_openssl(key_pem: bytes, passphrase: bytes) -> PrivateKeyTypes:
     except (ValueError, Error) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("the private key does not decrypt: wrong passphrase, or a broken file") from None
+        raise InputError(
+            "the private key does not decrypt: wrong passphrase, or a broken file") from None
 
 
 def _check_size(octets: int, most: int) -> None:
-    """InputError for a key that takes so many octets that none of the sizes that are used here does."""
+    """Raise InputError for a key with more octets than any key of a usual size."""
     if octets > most:
-        raise InputError(f"a key of {octets} octets: no key of up to {LONGEST_RSA} bits takes so many",
-                         hint="RSA keys have 2048 to 4096 bits, as a rule")
+        raise InputError(
+            f"a key of {octets} octets: no key of up to {LONGEST_RSA} bits takes so many",
+            hint="RSA keys have 2048 to 4096 bits, as a rule")
 
 
 def _is_pss(block: Block, passphrase: bytes | None, key: PrivateKeyTypes) -> bool:
@@ -102,14 +119,18 @@ def _is_pss(block: Block, passphrase: bytes | None, key: PrivateKeyTypes) -> boo
 
 
 def _unsupported_pss() -> UnsupportedError:
-    return UnsupportedError("an RSA-PSS key is not supported: no component of Kubernetes can use one",
-                            hint="openssl itself works with it; kpki genpkey -algorithm RSA makes a usual one")
+    return UnsupportedError(
+        "an RSA-PSS key is not supported: no component of Kubernetes can use one",
+        hint="openssl itself uses the key; kpki genpkey -algorithm RSA makes a usual key")
 
 
 def _consistent(key: PrivateKeyTypes) -> PrivateKeyTypes:
-    """*key*; ValueError for an RSA key whose numbers do not belong together (Go: rsa.PrivateKey.Validate).
+    """*key*.
 
-    Whether its primes are prime is not tried, as little as openssl does on loading: that takes as long as making a key.
+    Raises ValueError for an RSA key with inconsistent numbers (Go: rsa.PrivateKey.Validate).
+
+    The primes are not tested, as openssl does not test them on loading: a test takes as long as a
+    new key.
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     if isinstance(key, RSAPrivateKey):
@@ -130,7 +151,7 @@ def _check_bits(bits: int) -> None:
 
 
 def _is_encrypted_pkcs8(data: bytes) -> bool:
-    """EncryptedPrivateKeyInfo begins with the sequence of an algorithm, every other key with a version."""
+    """Whether DER starts with an algorithm (EncryptedPrivateKeyInfo), not with a version."""
     if len(data) < 3:
         return False
     content = 2 + (data[1] & 0x7F if data[1] & 0x80 else 0)
@@ -138,14 +159,16 @@ def _is_encrypted_pkcs8(data: bytes) -> bool:
 
 
 def is_encrypted(key_pem: bytes) -> bool:
-    """Whether a private key in PEM wants a passphrase: PKCS#8's label says it, or the header of the older forms."""
+    """Whether a private key in PEM needs a passphrase, by its label or its headers."""
     return b"ENCRYPTED" in key_pem
 
 
-def load_public_key(data: bytes, *, encoding: str | None = None, pkcs1: bool = False) -> PublicKeyTypes:
-    """The first public key in PEM or DER (SubjectPublicKeyInfo, `-pubin`). Raises as `load_key` does.
+def load_public_key(data: bytes, *, encoding: str | None = None,
+                    pkcs1: bool = False) -> PublicKeyTypes:
+    """The first public key in PEM or DER (SubjectPublicKeyInfo, `-pubin`).
 
-    *pkcs1* takes RSA PUBLIC KEY as well (`rsa -RSAPublicKey_in`), which Kubernetes does not read.
+    *pkcs1* accepts RSA PUBLIC KEY too (`rsa -RSAPublicKey_in`), which Kubernetes does not read.
+    Raises the errors of `load_key`.
 
     >>> kpki.load_public_key(kpki.dump_public_key(key.public_key())) == key.public_key()
     True
@@ -168,9 +191,11 @@ def load_public_key(data: bytes, *, encoding: str | None = None, pkcs1: bool = F
 
 def dump_key(key: PrivateKeyTypes, *, form: str = "pkcs8", passphrase: bytes | None = None,
              encoding: str = "PEM") -> bytes:
-    """A private key as PEM or DER; *form* pkcs8 (what openssl 3 writes) or traditional (PKCS#1, SEC1).
+    """A private key as PEM or DER.
 
-    A passphrase encrypts it with AES-256. Raises InputError for a key that has no traditional form.
+    *form* is pkcs8 (openssl 3's own form) or traditional (PKCS#1, SEC1). A passphrase encrypts the
+    key with AES-256. Raises InputError for a key without a traditional form, and for an empty
+    passphrase.
 
     >>> kpki.dump_key(key, form="traditional").decode().splitlines()[0]
     '-----BEGIN EC PRIVATE KEY-----'
@@ -181,12 +206,14 @@ def dump_key(key: PrivateKeyTypes, *, form: str = "pkcs8", passphrase: bytes | N
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase is not None:
         if not passphrase:
-            raise InputError(_NO_PASSPHRASE, hint="leave the cipher out for a key that is not encrypted")
+            raise InputError(_EMPTY,
+                             hint="leave the cipher out for a key that is not encrypted")
         encryption = serialization.BestAvailableEncryption(passphrase)
     try:
-        return key.private_bytes(getattr(serialization.Encoding, encoding), formats[form], encryption)
+        return key.private_bytes(getattr(serialization.Encoding, encoding), formats[form],
+                                 encryption)
     except ValueError:
-        raise InputError(f"this key cannot be written as {form}") from None
+        raise InputError(f"the key has no form {form}") from None
 
 
 def dump_public_key(key: PublicKeyTypes, *, encoding: str = "PEM") -> bytes:
@@ -196,4 +223,5 @@ def dump_public_key(key: PublicKeyTypes, *, encoding: str = "PEM") -> bytes:
     '-----BEGIN PUBLIC KEY-----'
     """
     from cryptography.hazmat.primitives import serialization
-    return key.public_bytes(getattr(serialization.Encoding, encoding), serialization.PublicFormat.SubjectPublicKeyInfo)
+    return key.public_bytes(getattr(serialization.Encoding, encoding),
+                            serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -1,4 +1,4 @@
-"""A request to a certificate and back by a configuration: openssl's `req -x509 -in`, `req -CA`, `x509 -x509toreq`."""
+"""Requests to certificates and back: `req -x509 -in`, `req -CA`, `x509 -x509toreq`."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..errors import InputError
 from . import der, keys
 from .certificates import extfile_section, x509_req
 from .config import Config, Setting
@@ -16,6 +15,7 @@ from .extensions.context import Context
 from .names import Name, subject_name
 from .requests import Form, as_config, as_name, fill_form, req_from, sign_request, tested_section
 from .strings import StringOptions
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -24,16 +24,19 @@ if TYPE_CHECKING:
 _SECTION = "\0extensions"       # a name that no configuration can write
 
 
-def req_x509_in(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key: PrivateKeyTypes, *,
-                config: str | Config | None = None, section: str = "req", subject: str | Name | None = None,
-                extensions: str | None = None, addext: Sequence[str] = (), copy_extensions: str = "none",
-                digest: str | None = None, days: int = 30, utf8: bool = False, serial_number: int | None = None,
-                now: datetime | None = None) -> Certificate:
-    """Certify a request by req's configuration (openssl req -x509 -in CSR -key KEY, or with -CA CA -CAkey KEY).
+def req_x509_in(csr: CertificateSigningRequest, ca_cert: Certificate | None,
+                ca_key: PrivateKeyTypes, *, config: str | Config | None = None,
+                section: str = "req", subject: str | Name | None = None,
+                extensions: str | None = None, addext: Sequence[str] = (),
+                copy_extensions: str = "none",
+                digest: str | None = None, days: int = 30, utf8: bool = False,
+                serial_number: int | None = None, now: datetime | None = None) -> Certificate:
+    """Certify a request by req's configuration (openssl req -x509 -in CSR -key KEY, or with -CA).
 
-    *ca_cert* None: the issuer is the subject, and *ca_key* the key of `-key`. *copy_extensions* is none, copy or
-    copyall; the other options are `req_x509`'s (*days* from *now* on, UTC). Raises RefusedError for a CA that does not
-    match its key or a request whose self-signature fails, InputError for what the configuration gets wrong.
+    With *ca_cert* None the issuer is the subject, and *ca_key* is the key of `-key`.
+    *copy_extensions* is none, copy or copyall. The other options are those of `req_x509`; *days*
+    counts from *now* (UTC). Raises RefusedError if the CA does not match its key or the request's
+    self-signature fails, InputError for errors in the configuration.
     """
     form = fill_form(config, section=section, subject=subject or subject_name(csr),
                      certificate_extensions=extensions, addext=addext, digest=digest, utf8=utf8)
@@ -41,16 +44,18 @@ def req_x509_in(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_
                    serial_number=serial_number, now=now)
 
 
-def certify(form: Form, csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key: PrivateKeyTypes, *,
-            copy_extensions: str = "none", days: int = 30, serial_number: int | None = None,
-            now: datetime | None = None) -> Certificate:
-    """The certificate of a request's key and a form's subject and extensions: the second half of `req_x509_in`."""
+def certify(form: Form, csr: CertificateSigningRequest, ca_cert: Certificate | None,
+            ca_key: PrivateKeyTypes, *, copy_extensions: str = "none", days: int = 30,
+            serial_number: int | None = None, now: datetime | None = None) -> Certificate:
+    """The certificate of a request's key, with a form's subject and extensions."""
     settings = _certificate_settings(form)
     extfile = Config({**form.config.sections, _SECTION: settings}) if settings else None
-    public_key = der.whole(der.request_fields(csr.public_bytes(Encoding.DER)).subject_public_key_info)
+    public_key = der.whole(
+        der.request_fields(csr.public_bytes(Encoding.DER)).subject_public_key_info)
     return x509_req(csr, ca_cert, ca_key, days=days, extfile=extfile, extensions=_SECTION,
-                    copy_extensions=copy_extensions, digest=form.digest, serial_number=serial_number,
-                    subject=form.subject, public_key=public_key, now=now)
+                    copy_extensions=copy_extensions, digest=form.digest,
+                    serial_number=serial_number, subject=form.subject, public_key=public_key,
+                    now=now)
 
 
 def _certificate_settings(form: Form) -> tuple[Setting, ...]:
@@ -59,19 +64,22 @@ def _certificate_settings(form: Form) -> tuple[Setting, ...]:
 
 
 def certified_request(form: Form, key: PrivateKeyTypes) -> CertificateSigningRequest:
-    """The bare request that `req -new -CA` certifies: the form's subject and *key*, nothing else."""
-    return sign_request(replace(form, attributes=(), request_extensions=None, added=()), keys.signing_key(key))
+    """The bare request that `req -new -CA` certifies: only the form's subject and *key*."""
+    return sign_request(replace(form, attributes=(), request_extensions=None, added=()),
+                        keys.signing_key(key))
 
 
-def to_request(certificate: Certificate, key: PrivateKeyTypes, *, extfile: str | Config | None = None,
-               extensions: str | None = None, copy_extensions: bool = False, subject: str | Name | None = None,
+def to_request(certificate: Certificate, key: PrivateKeyTypes, *,
+               extfile: str | Config | None = None, extensions: str | None = None,
+               copy_extensions: bool = False, subject: str | Name | None = None,
                digest: str = "sha256") -> CertificateSigningRequest:
-    """A request for what a certificate says, signed with *key* (openssl x509 -x509toreq -key KEY -extfile FILE).
+    """A request with a certificate's contents, signed with *key* (openssl x509 -x509toreq).
 
-    *extfile* and *extensions* are `x509_req`'s, the other options `req_from`'s, which this is without an *extfile*.
-    Raises InputError where both the certificate and the extfile give extensions, as openssl does.
+    *extfile* and *extensions* are those of `x509_req`, the other options those of `req_from`.
+    Raises InputError if both the certificate and the extfile have extensions, as openssl does.
     """
-    request = req_from(certificate, key, copy_extensions=copy_extensions, subject=subject, digest=digest)
+    request = req_from(certificate, key, copy_extensions=copy_extensions, subject=subject,
+                       digest=digest)
     if extfile is None:
         return request
     config = as_config(extfile)
@@ -80,9 +88,10 @@ def to_request(certificate: Certificate, key: PrivateKeyTypes, *, extfile: str |
     if not config.settings(section):
         return request
     if len(request.attributes):
-        raise InputError("duplicate attribute: extensions of the extfile beside those of the certificate",
-                         hint="leave -copy_extensions or -extfile out")
+        raise InputError(
+            "duplicate attribute: extensions of the extfile beside those of the certificate",
+            hint="leave -copy_extensions or -extfile out")
     name = subject_name(certificate) if subject is None else as_name(subject)
-    form = Form(config, name, (), digest, StringOptions(), request_extensions=section, certificate_extensions=None,
-                added=())
+    form = Form(config, name, (), digest, StringOptions(), request_extensions=section,
+                certificate_extensions=None, added=())
     return sign_request(form, keys.signing_key(key))

@@ -1,6 +1,7 @@
-"""Private keys under a cipher of one's choice: PBES2 (RFC 8018, PKCS#8) and the older PEM with headers (RFC 1421).
+"""Encrypted private keys: PBES2 (RFC 8018) in PKCS#8, and the older PEM with headers (RFC 1421).
 
-The tables have the ciphers that OpenSSL 3.0 encrypts a key with, and the names of those that it knows and does not.
+The tables have the ciphers with which OpenSSL 3.0 encrypts a key, and the names of other ciphers
+that OpenSSL knows.
 """
 from __future__ import annotations
 
@@ -15,34 +16,42 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 ROUNDS = 20_000     # of PBKDF2, as cryptography has it; OpenSSL 3.0 has 2,048
-_PBES2, _PBKDF2, _HMAC_SHA256 = "1.2.840.113549.1.5.13", "1.2.840.113549.1.5.12", "1.2.840.113549.2.9"
+_PBES2, _PBKDF2 = "1.2.840.113549.1.5.13", "1.2.840.113549.1.5.12"
+_HMAC_SHA256 = "1.2.840.113549.2.9"
 
 
 class Cipher(NamedTuple):
-    """One cipher: its *name* in a DEK-Info header, its class in cryptography, the key's octets, its mode, its OID.
-
-    Of a cipher that cryptography lacks the class is "", of one that PBES2 has no name for the OID.
-    """
+    """One cipher that can encrypt a key."""
 
     name: str
+    """The name in a DEK-Info header."""
     algorithm: str
+    """The class in cryptography, "" if cryptography lacks the cipher."""
     octets: int
+    """The octets of the key."""
     mode: str
+    """The mode of operation, "" of a stream cipher."""
     oid: str = ""
+    """The OID in PBES2, "" if PBES2 has none."""
 
 
-# Family, cryptography's class, octets of the keys, the first arcs of the OIDs, their step between key sizes, and
-# mode → last arc for the smallest key.
+# Family, cryptography's class, octets of the keys, the first arcs of the OIDs, their step between
+# key sizes, and mode → last arc for the smallest key.
 _FAMILIES = (
-    ("AES", "AES", (16, 24, 32), "2.16.840.1.101.3.4.1", 20, {"ECB": 1, "CBC": 2, "OFB": 3, "CFB": 4}),
-    ("CAMELLIA", "Camellia", (16, 24, 32), "0.3.4401.5.3.1.9", 20, {"ECB": 1, "OFB": 3, "CFB": 4, "CTR": 9}),
+    ("AES", "AES", (16, 24, 32), "2.16.840.1.101.3.4.1", 20,
+     {"ECB": 1, "CBC": 2, "OFB": 3, "CFB": 4}),
+    ("CAMELLIA", "Camellia", (16, 24, 32), "0.3.4401.5.3.1.9", 20,
+     {"ECB": 1, "OFB": 3, "CFB": 4, "CTR": 9}),
     ("CAMELLIA", "Camellia", (16, 24, 32), "1.2.392.200011.61.1.1.1", 1, {"CBC": 2}),
-    ("ARIA", "", (16, 24, 32), "1.2.410.200046.1.1", 5, {"ECB": 1, "CBC": 2, "CFB": 3, "OFB": 4, "CTR": 5}),
+    ("ARIA", "", (16, 24, 32), "1.2.410.200046.1.1", 5,
+     {"ECB": 1, "CBC": 2, "CFB": 3, "OFB": 4, "CTR": 5}),
 )
 _CIPHERS = (
-    *(Cipher(f"{family}-{8 * octets}-{mode}", algorithm, octets, mode, f"{arcs}.{last + step * place}")
+    *(Cipher(f"{family}-{8 * octets}-{mode}", algorithm, octets, mode,
+             f"{arcs}.{last + step * place}")
       for family, algorithm, sizes, arcs, step, modes in _FAMILIES
-      for place, octets in enumerate(sizes) for mode, last in modes.items()),
+      for place, octets in enumerate(sizes)
+      for mode, last in modes.items()),
     *(Cipher(f"SM4-{mode}", "SM4", 16, mode, f"1.2.156.10197.1.104.{last}")
       for mode, last in {"ECB": 1, "CBC": 2, "OFB": 3, "CFB": 4, "CTR": 7}.items()),
     Cipher("DES-EDE3-CBC", "TripleDES", 24, "CBC", "1.2.840.113549.3.7"),
@@ -50,64 +59,78 @@ _CIPHERS = (
     *(Cipher(f"DES-EDE-{mode}", "TripleDES", 16, mode) for mode in ("CBC", "CFB", "OFB")),
     *(Cipher(f"DES-EDE3-{mode}", "TripleDES", 24, mode) for mode in ("CFB", "CFB8", "OFB", "CFB1")),
     Cipher("DES-EDE3", "TripleDES", 24, "ECB"),
-    # PBES2 has one name for the three CFB of AES: OpenSSL writes a key with CFB when CFB1 or CFB8 is asked for.
+    # PBES2 has one name for the three CFB modes of AES: for CFB1 and CFB8 OpenSSL writes CFB.
     *(Cipher(f"AES-{8 * octets}-{mode}", "AES", octets, mode,
              f"2.16.840.1.101.3.4.1.{4 + 20 * place}" if mode != "CTR" else "")
-      for place, octets in enumerate((16, 24, 32)) for mode in ("CTR", "CFB1", "CFB8")),
-    *(Cipher(f"{family}-{8 * octets}-{mode}", "Camellia" if family == "CAMELLIA" else "", octets, mode)
-      for family in ("CAMELLIA", "ARIA") for octets in (16, 24, 32) for mode in ("CFB1", "CFB8")),
+      for place, octets in enumerate((16, 24, 32))
+      for mode in ("CTR", "CFB1", "CFB8")),
+    *(Cipher(f"{family}-{8 * octets}-{mode}", "Camellia" if family == "CAMELLIA" else "", octets,
+             mode)
+      for family in ("CAMELLIA", "ARIA")
+      for octets in (16, 24, 32)
+      for mode in ("CFB1", "CFB8")),
     Cipher("ChaCha20", "ChaCha20", 32, ""),
 )
 _ALIASES = {
-    **{f"{family}{bits}": f"{family}-{bits}-cbc" for family in ("aes", "aria", "camellia") for bits in (128, 192, 256)},
-    "des3": "des-ede3-cbc", "des-ede-ecb": "des-ede", "des-ede3-ecb": "des-ede3", "sm4": "sm4-cbc",
-    "sm4-cfb128": "sm4-cfb", "sm4-ofb128": "sm4-ofb"}
-# OpenSSL takes these names, and then fails: they are in its legacy provider, which nothing loads by itself.
+    **{f"{family}{bits}": f"{family}-{bits}-cbc"
+       for family in ("aes", "aria", "camellia") for bits in (128, 192, 256)},
+    "des3": "des-ede3-cbc", "des-ede-ecb": "des-ede", "des-ede3-ecb": "des-ede3",
+    "sm4": "sm4-cbc", "sm4-cfb128": "sm4-cfb", "sm4-ofb128": "sm4-ofb"}
+# OpenSSL accepts these names, and then fails: the ciphers are in its legacy provider, which is not
+# loaded by default.
 _LEGACY = frozenset("""\
 bf bf-cbc bf-cfb bf-ecb bf-ofb blowfish cast cast-cbc cast5-cbc cast5-cfb cast5-ecb cast5-ofb
 des des-cbc des-cfb des-cfb1 des-cfb8 des-ecb des-ofb desx desx-cbc
 rc2 rc2-128 rc2-40 rc2-40-cbc rc2-64 rc2-64-cbc rc2-cbc rc2-cfb rc2-ecb rc2-ofb rc4 rc4-40
 seed seed-cbc seed-cfb seed-ecb seed-ofb""".split())
-# OpenSSL takes these, and fails, or writes with some of them what it cannot read again.
-_WRAPS = frozenset((
-    "id-smime-alg-cms3deswrap", "des3-wrap", "null",
-    *(f"{family}-{bits}-cbc-cts" for family in ("aes", "camellia") for bits in (128, 192, 256)),
-    *(pattern.format(bits) for bits in (128, 192, 256) for pattern in (
-        "aes-{}-wrap", "aes{}-wrap", "id-aes{}-wrap", "aes-{}-wrap-pad", "aes{}-wrap-pad", "id-aes{}-wrap-pad",
-        "aes-{}-wrap-inv", "aes{}-wrap-inv", "aes-{}-wrap-pad-inv", "aes{}-wrap-pad-inv"))))
+# With these ciphers OpenSSL fails, or writes files that OpenSSL itself cannot read.
+_WRAPS = frozenset(
+    ("id-smime-alg-cms3deswrap", "des3-wrap", "null",
+     *(f"{family}-{bits}-cbc-cts" for family in ("aes", "camellia") for bits in (128, 192, 256)),
+     *(pattern.format(bits)
+       for bits in (128, 192, 256)
+       for pattern in ("aes-{}-wrap", "aes{}-wrap", "id-aes{}-wrap", "aes-{}-wrap-pad",
+                       "aes{}-wrap-pad", "id-aes{}-wrap-pad", "aes-{}-wrap-inv", "aes{}-wrap-inv",
+                       "aes-{}-wrap-pad-inv", "aes{}-wrap-pad-inv"))))
 
 
 @lru_cache
 def cipher_names() -> frozenset[str]:
-    """Every name that OpenSSL 3.0 takes for a cipher that may encrypt a key, in lower case, usable or not."""
+    """Every name that OpenSSL 3.0 accepts for a key's cipher, in lower case, usable or not."""
     return frozenset((*(cipher.name.lower() for cipher in _CIPHERS), *_ALIASES, *_LEGACY, *_WRAPS))
 
 
 def find_cipher(name: str) -> Cipher:
-    """The cipher of that name, whatever its capitals (openssl: `-aes128`, `-des-ede3-cbc`).
+    """The cipher *name*, in any letter case (openssl: `-aes128`, `-des-ede3-cbc`).
 
-    Raises InputError for an unknown name and for a cipher of the legacy provider, UnsupportedError for a key wrap.
+    Raises InputError for an unknown name and for a cipher of the legacy provider, UnsupportedError
+    for a key wrap.
     """
     lower = name.lower()
-    found = next((cipher for cipher in _CIPHERS if cipher.name.lower() == _ALIASES.get(lower, lower)), None)
+    found = next(
+        (cipher for cipher in _CIPHERS if cipher.name.lower() == _ALIASES.get(lower, lower)), None)
     if found is not None:
         return found
     if lower in _LEGACY:
-        raise InputError(f"the cipher {name} is broken or too short: OpenSSL 3.0 has it in its legacy provider alone",
-                         hint="aes256")
+        raise InputError(
+            f"the cipher {name} is broken or too short: OpenSSL 3.0 has {name} only in its legacy "
+            "provider", hint="aes256")
     if lower in _WRAPS:
-        raise UnsupportedError(f"the cipher {name} is not supported: it wraps keys or cuts the last block, "
-                               "and openssl itself cannot read each file that it writes with it", hint="aes256")
-    raise InputError(f"unknown cipher: {name}", hint="aes256, aes192, aes128, des3, camellia256, aria256, sm4")
+        raise UnsupportedError(
+            f"the cipher {name} is not supported: it wraps keys or cuts the last block, "
+            "and openssl itself cannot read each file that it writes with it", hint="aes256")
+    raise InputError(f"unknown cipher: {name}",
+                     hint="aes256, aes192, aes128, des3, camellia256, aria256, sm4")
 
 
-def encrypted_key(key: PrivateKeyTypes, passphrase: bytes, cipher: str = "aes256", *, form: str = "pkcs8",
-                  encoding: str = "PEM") -> bytes:
+def encrypted_key(key: PrivateKeyTypes, passphrase: bytes, cipher: str = "aes256", *,
+                  form: str = "pkcs8", encoding: str = "PEM") -> bytes:
     """A private key under *cipher* and *passphrase*, as PEM or DER (openssl pkey -aes128).
 
-    *form* pkcs8 is PBES2 (RFC 8018), traditional the older PEM of PKCS#1 and SEC1, whose headers name the cipher.
-    Raises InputError for an empty passphrase, for a cipher that there is not or that the form has no name for, and for
-    a key that has no such form; UnsupportedError for a cipher that no library here has.
+    *form* pkcs8 is PBES2 (RFC 8018). *form* traditional is the older PEM of PKCS#1 and SEC1, whose
+    headers name the cipher. Raises InputError for an empty passphrase, for a cipher that is unknown
+    or has no name in the form, and for a key that has no such form. Raises UnsupportedError for a
+    cipher that kpki's libraries lack.
     """
     from ..pem import armour, dump_key
     found = find_cipher(cipher)
@@ -139,18 +162,22 @@ def _pkcs8(key: PrivateKeyTypes, cipher: Cipher, passphrase: bytes) -> bytes:
     except UnsupportedError:
         return _by_openssl(key, cipher, passphrase)
     scheme = der.sequence(der.oid(cipher.oid), der.octet_string(vector))
-    derivation = der.sequence(der.oid(_PBKDF2), der.sequence(
-        der.octet_string(salt), der.integer(ROUNDS), der.sequence(der.oid(_HMAC_SHA256), der.NULL_ITEM)))
-    return der.sequence(der.sequence(der.oid(_PBES2), der.sequence(derivation, scheme)), der.octet_string(sealed))
+    derivation = der.sequence(
+        der.oid(_PBKDF2),
+        der.sequence(der.octet_string(salt), der.integer(ROUNDS),
+                     der.sequence(der.oid(_HMAC_SHA256), der.NULL_ITEM)))
+    return der.sequence(der.sequence(der.oid(_PBES2), der.sequence(derivation, scheme)),
+                        der.octet_string(sealed))
 
 
 def _traditional(key: PrivateKeyTypes, cipher: Cipher, passphrase: bytes) -> bytes:
-    """PKCS#1 or SEC1 as PEM with RFC 1421 headers; its key is one round of MD5, whatever the cipher."""
+    """PKCS#1 or SEC1 as PEM with RFC 1421 headers; its secret is one round of MD5."""
     from ..pem import armour, blocks, dump_key
     block = next(blocks(dump_key(key, form="traditional")))
     if cipher.mode == "ECB":
-        raise InputError(f"PKCS#1 and SEC1 are not encrypted with {cipher.name}, which has no initialization vector",
-                         hint="aes256")
+        raise InputError(
+            f"PKCS#1 and SEC1 cannot be encrypted with {cipher.name}: the cipher has no "
+            "initialization vector", hint="aes256")
     vector, secret = os.urandom(_vector_size(cipher)), b""
     while len(secret) < cipher.octets:      # EVP_BytesToKey
         secret += md5(secret[-16:] + passphrase + vector[:8], usedforsecurity=False).digest()
@@ -170,13 +197,19 @@ def _vector_size(cipher: Cipher) -> int:
 
 
 def _encrypted(cipher: Cipher, secret: bytes, vector: bytes, plain: bytes) -> bytes:
-    """*plain* under the cipher, padded if its mode takes whole blocks; UnsupportedError if cryptography lacks it."""
+    """*plain* under the cipher, padded if the mode needs whole blocks.
+
+    Raises UnsupportedError if cryptography lacks the cipher.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.decrepit.ciphers import algorithms as old_algorithms, modes as old_modes
+    from cryptography.hazmat.decrepit.ciphers import (
+        algorithms as old_algorithms,
+        modes as old_modes,
+    )
     from cryptography.hazmat.primitives.ciphers import Cipher as Encryption, algorithms, modes
     from cryptography.hazmat.primitives.padding import PKCS7
     if cipher.algorithm == "TripleDES":
-        secret += secret[:24 - cipher.octets]       # of two keys the first comes again as the third
+        secret += secret[:24 - cipher.octets]       # of two keys the first is also the third
     if cipher.mode in ("CBC", "ECB"):
         padder = PKCS7(8 * _block_size(cipher)).padder()
         plain = padder.update(plain) + padder.finalize()
@@ -188,18 +221,22 @@ def _encrypted(cipher: Cipher, secret: bytes, vector: bytes, plain: bytes) -> by
             mode = _named(cipher.mode, old_modes, modes)(*([vector] if vector else []))
             encryptor = Encryption(algorithm, mode).encryptor()
     except (AttributeError, UnsupportedAlgorithm):
-        raise UnsupportedError(f"the cipher {cipher.name} is not supported here: no library of kpki's has it",
-                               hint="aes256") from None
+        raise UnsupportedError(
+            f"the cipher {cipher.name} is not supported: kpki's libraries lack {cipher.name}",
+            hint="aes256") from None
     return encryptor.update(plain) + encryptor.finalize()
 
 
 def _named(name: str, *places: Any) -> Any:
-    """What *name* is in the first of the modules that has it; AttributeError if none has."""
+    """The attribute *name* of the first module that has it.
+
+    Raises AttributeError if none has it.
+    """
     return getattr(next((place for place in places if hasattr(place, name)), places[-1]), name)
 
 
 def _by_openssl(key: PrivateKeyTypes, cipher: Cipher, passphrase: bytes) -> bytes:
-    """The same for ARIA and Camellia in counter mode, which cryptography lacks, by the OpenSSL that pyOpenSSL has."""
+    """EncryptedPrivateKeyInfo by pyOpenSSL's OpenSSL, for ciphers that cryptography lacks."""
     import warnings
 
     from OpenSSL import crypto
@@ -207,7 +244,8 @@ def _by_openssl(key: PrivateKeyTypes, cipher: Cipher, passphrase: bytes) -> byte
     from .keys import signing_key
     from ..pem import blocks
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)     # which points to cryptography
+        # pyOpenSSL's warning advises the use of cryptography.
+        warnings.simplefilter("ignore", DeprecationWarning)
         pkey = crypto.PKey.from_cryptography_key(signing_key(key))
         made = crypto.dump_privatekey(crypto.FILETYPE_PEM, pkey, cipher.name, passphrase)
     return next(blocks(made)).der

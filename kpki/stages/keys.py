@@ -1,4 +1,4 @@
-"""Keys: making them (genrsa, genpkey), naming them, and signing bytes with them."""
+"""Keys: functions that make keys (genrsa, genpkey), name them, and sign with them."""
 from __future__ import annotations
 
 import hashlib
@@ -13,21 +13,22 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
-SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+SigningKey = (rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+              | ed448.Ed448PrivateKey)
 
-# Every name that openssl's -name and -pkeyopt ec_paramgen_curve take for the curves that exist here.
+# Every name that openssl's -name and -pkeyopt ec_paramgen_curve accept for curves that kpki has.
 CURVES: dict[str, type[ec.EllipticCurve]] = {
     "P-256": ec.SECP256R1, "prime256v1": ec.SECP256R1, "secp256r1": ec.SECP256R1,
     "P-384": ec.SECP384R1, "secp384r1": ec.SECP384R1,
     "P-521": ec.SECP521R1, "secp521r1": ec.SECP521R1,
     "P-224": ec.SECP224R1, "secp224r1": ec.SECP224R1,
     "P-192": ec.SECP192R1, "prime192v1": ec.SECP192R1, "secp192r1": ec.SECP192R1,
-    "secp256k1": ec.SECP256K1,
-    "brainpoolP256r1": ec.BrainpoolP256R1, "brainpoolP384r1": ec.BrainpoolP384R1, "brainpoolP512r1": ec.BrainpoolP512R1,
+    "secp256k1": ec.SECP256K1, "brainpoolP256r1": ec.BrainpoolP256R1,
+    "brainpoolP384r1": ec.BrainpoolP384R1, "brainpoolP512r1": ec.BrainpoolP512R1,
 }
 _SMALLEST_RSA, _LARGEST_RSA = 1024, 16384
 
-# Digest name → class in cryptography's hashes, then the last arcs of its RSA and its ECDSA signature OIDs.
+# Digest name → class in cryptography's hashes, the OIDs of its RSA and of its ECDSA signatures.
 DIGESTS: dict[str, tuple[str, str, str]] = {
     "md5": ("MD5", "1.2.840.113549.1.1.4", ""),
     "sha1": ("SHA1", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1"),
@@ -42,43 +43,50 @@ DIGESTS: dict[str, tuple[str, str, str]] = {
     "sha3-384": ("SHA3_384", "2.16.840.1.101.3.4.3.15", "2.16.840.1.101.3.4.3.11"),
     "sha3-512": ("SHA3_512", "2.16.840.1.101.3.4.3.16", "2.16.840.1.101.3.4.3.12"),
 }
-_DIGEST_ALIASES = {"ssl3-md5": "md5", "ssl3-sha1": "sha1", "rsa-sha1": "sha1", "rsa-sha256": "sha256",
-                   "rsa-sha384": "sha384", "rsa-sha512": "sha512", "sha-1": "sha1", "sha2-224": "sha224",
-                   "sha-224": "sha224", "sha2-256": "sha256", "sha-256": "sha256", "sha2-384": "sha384",
-                   "sha-384": "sha384", "sha2-512": "sha512", "sha-512": "sha512", "rsa-md5": "md5",
-                   "rsa-sha224": "sha224", "sha-512/256": "sha512-256", "sha-512/224": "sha512-224",
-                   "sha2-512/256": "sha512-256", "sha2-512/224": "sha512-224", "rsa-sha512/256": "sha512-256",
-                   "rsa-sha512/224": "sha512-224", "rsa-sha1-2": "sha1",
-                   **{f"{name}withrsaencryption": name for name in DIGESTS if not name.startswith("sha3-")},
-                   **{f"rsa-{name}": name for name in DIGESTS if name.startswith("sha3-")},
-                   **{f"id-rsassa-pkcs1-v1_5-with-{name}": name for name in DIGESTS if name.startswith("sha3-")}}
-# The digests of OpenSSL 3.0 that make no signature and no fingerprint here: their names are no spelling mistakes.
+_DIGEST_ALIASES = {
+    "ssl3-md5": "md5", "ssl3-sha1": "sha1", "rsa-sha1": "sha1", "rsa-sha256": "sha256",
+    "rsa-sha384": "sha384", "rsa-sha512": "sha512", "sha-1": "sha1", "sha2-224": "sha224",
+    "sha-224": "sha224", "sha2-256": "sha256", "sha-256": "sha256", "sha2-384": "sha384",
+    "sha-384": "sha384", "sha2-512": "sha512", "sha-512": "sha512", "rsa-md5": "md5",
+    "rsa-sha224": "sha224", "sha-512/256": "sha512-256", "sha-512/224": "sha512-224",
+    "sha2-512/256": "sha512-256", "sha2-512/224": "sha512-224", "rsa-sha512/256": "sha512-256",
+    "rsa-sha512/224": "sha512-224", "rsa-sha1-2": "sha1",
+    **{f"{name}withrsaencryption": name
+       for name in DIGESTS if not name.startswith("sha3-")},
+    **{f"rsa-{name}": name
+       for name in DIGESTS if name.startswith("sha3-")},
+    **{f"id-rsassa-pkcs1-v1_5-with-{name}": name
+       for name in DIGESTS if name.startswith("sha3-")}}
+# Digests of OpenSSL 3.0 that kpki neither signs nor prints with: the names are no mistakes.
 _OTHER_DIGESTS = frozenset("""\
-blake2b-512 blake2b512 blake2s-256 blake2s256 keccak-kmac-128 keccak-kmac-256 keccak-kmac128 keccak-kmac256 md4
-md4withrsaencryption md5-sha1 null ripemd ripemd-160 ripemd160 ripemd160withrsa rmd160 rsa-md4 rsa-ripemd160 rsa-sm3
-shake-128 shake-256 shake128 shake256 sm3 sm3withrsaencryption whirlpool""".split())
+blake2b-512 blake2b512 blake2s-256 blake2s256 keccak-kmac-128 keccak-kmac-256
+keccak-kmac128 keccak-kmac256 md4 md4withrsaencryption md5-sha1 null ripemd ripemd-160
+ripemd160 ripemd160withrsa rmd160 rsa-md4 rsa-ripemd160 rsa-sm3 shake-128 shake-256
+shake128 shake256 sm3 sm3withrsaencryption whirlpool""".split())
 
 
 def genrsa(bits: int = 2048, *, exponent: int = 65537) -> rsa.RSAPrivateKey:
     """Generate an RSA key of *bits* bits (openssl genrsa; `-3` is exponent 3).
 
-    Raises InputError under 1024 bits, which nothing accepts any more, or over 16384.
+    Raises InputError for less than 1024 bits, which no peer accepts, or more than 16384.
 
     >>> kpki.genrsa(2048).key_size
     2048
     """
     if not _SMALLEST_RSA <= bits <= _LARGEST_RSA:
-        raise InputError(f"an RSA key of {bits} bits cannot be made: {_SMALLEST_RSA} to {_LARGEST_RSA}",
-                         hint="2048 is what the Kubernetes documentation uses")
+        raise InputError(
+            f"an RSA key of {bits} bits cannot be made: {_SMALLEST_RSA} to {_LARGEST_RSA}",
+            hint="2048 is what the Kubernetes documentation uses")
     if exponent not in (3, 65537):
-        raise UnsupportedError(f"the RSA exponent {exponent} is not supported", hint="65537 is the usual one")
+        raise UnsupportedError(f"the RSA exponent {exponent} is not supported",
+                               hint="65537 is the usual one")
     return rsa.generate_private_key(exponent, bits)
 
 
 def genpkey(algorithm: str = "RSA", *, bits: int = 2048, curve: str = "P-256") -> SigningKey:
-    """Generate a key: *algorithm* RSA (of *bits*), EC (on *curve*), ED25519 or ED448 (openssl genpkey -algorithm).
+    """Generate a key: RSA (of *bits*), EC (on *curve*), ED25519 or ED448 (openssl genpkey).
 
-    Raises InputError for a curve or size there is not, UnsupportedError for another algorithm.
+    Raises InputError for an unknown curve or size, UnsupportedError for another algorithm.
 
     >>> kpki.genpkey("EC", curve="P-384").curve.name
     'secp384r1'
@@ -92,30 +100,36 @@ def genpkey(algorithm: str = "RSA", *, bits: int = 2048, curve: str = "P-256") -
             return ed25519.Ed25519PrivateKey.generate()
         case "ED448":
             return ed448.Ed448PrivateKey.generate()
-    raise UnsupportedError(f"the key algorithm {algorithm} is not supported", hint="RSA, EC, ED25519, ED448")
+    raise UnsupportedError(f"the key algorithm {algorithm} is not supported",
+                           hint="RSA, EC, ED25519, ED448")
 
 
 def find_curve(name: str) -> type[ec.EllipticCurve]:
-    """The curve of that name, NIST's or SECG's; InputError where there is none.
+    """The curve of that name, NIST's or SECG's. Raises InputError if the name is unknown.
 
-    Capitals count in NIST's names alone (`P-256`), as in openssl.
+    Letter case counts only in NIST's names (`P-256`), as in openssl.
     """
-    found = CURVES.get(name) or next((curve for known, curve in CURVES.items()
-                                      if known.lower() == name.lower() and not known.startswith("P-")), None)
+    found = CURVES.get(name) or next(
+        (curve for known, curve in CURVES.items()
+         if known.lower() == name.lower() and not known.startswith("P-")), None)
     if found is None:
         raise InputError(f"unknown curve name ({name})", hint=", ".join(CURVES))
     return found
 
 
 def signing_key(key: PrivateKeyTypes) -> SigningKey:
-    """*key*, where it can sign a certificate; UnsupportedError where it cannot (X25519, DSA, DH)."""
+    """*key*, if it can sign a certificate. Raises UnsupportedError for X25519, DSA or DH keys."""
     if isinstance(key, SigningKey):
         return key
-    raise UnsupportedError("this kind of key cannot sign certificates here", hint="RSA, EC, Ed25519 and Ed448 can")
+    raise UnsupportedError("kpki signs no certificate with a key of this kind",
+                           hint="use an RSA, EC, Ed25519 or Ed448 key")
 
 
 def public_key_der(key: PrivateKeyTypes | PublicKeyTypes | bytes) -> bytes:
-    """The SubjectPublicKeyInfo of a key in DER, which *key* may be already; two keys are equal if these bytes are."""
+    """The SubjectPublicKeyInfo of a key in DER; *key* may be these octets already.
+
+    Two keys are equal if these octets are equal.
+    """
     if isinstance(key, bytes):
         return key
     from ..pem import dump_public_key
@@ -124,27 +138,31 @@ def public_key_der(key: PrivateKeyTypes | PublicKeyTypes | bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def key_identifier(public_key: bytes) -> bytes:
-    """The SHA-1 of the key bits of a SubjectPublicKeyInfo: openssl's `subjectKeyIdentifier = hash`."""
+    """The SHA-1 of the key bits of a SubjectPublicKeyInfo: `subjectKeyIdentifier = hash`."""
     from .der import key_bits
     return hashlib.sha1(key_bits(public_key), usedforsecurity=False).digest()
 
 
 def digest_names() -> frozenset[str]:
-    """Every name that OpenSSL 3.0 has for a digest, in lower case, whether one that signs or not."""
+    """Every name of a digest in OpenSSL 3.0, in lower case, also of digests that do not sign."""
     return frozenset((*DIGESTS, *_DIGEST_ALIASES, *_OTHER_DIGESTS))
 
 
 def find_digest(name: str) -> str:
-    """The digest that *name* stands for in openssl, case aside; InputError for one that is unknown."""
+    """The digest that openssl calls *name*, in any letter case. Raises InputError if unknown."""
     lower = name.lower()
     found = _DIGEST_ALIASES.get(lower, lower)
     if found not in DIGESTS:
-        raise InputError(f"unknown message digest {name}", hint="sha256, sha384 and sha512 are the usual ones")
+        raise InputError(f"unknown message digest {name}",
+                         hint="sha256, sha384 and sha512 are the usual ones")
     return found
 
 
 def signature_algorithm(key: SigningKey, digest: str) -> bytes:
-    """The AlgorithmIdentifier (DER) of a signature by *key* over *digest* (RFC 4055 §5, RFC 5758 §3.2, RFC 8410 §3)."""
+    """The AlgorithmIdentifier (DER) of a signature by *key* over *digest*.
+
+    The identifiers are those of RFC 4055 §5, RFC 5758 §3.2 and RFC 8410 §3.
+    """
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return _algorithm("1.3.101.112")
     if isinstance(key, ed448.Ed448PrivateKey):

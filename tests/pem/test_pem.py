@@ -166,7 +166,7 @@ def test_a_key_for_rsa_pss_alone_is_refused_by_name(files: Path, name: str) -> N
 def test_an_empty_passphrase_is_a_users_mistake(files: Path) -> None:
     """openssl takes one in some forms and not in others; kpki says that it protects nothing."""
     key = pem.load_key((files / "rsa.pem").read_bytes())
-    with pytest.raises(InputError, match="^an empty passphrase protects nothing, and kpki takes none [(]hint: "):
+    with pytest.raises(InputError, match="^an empty passphrase protects nothing, and kpki accepts none [(]hint: "):
         pem.dump_key(key, passphrase=b"")
     for name in ("nothing.pem", "locked.pem", "locked1.pem", "locked.der"):
         with pytest.raises(InputError, match="no passphrase was given: an empty passphrase is none [(]hint: "):

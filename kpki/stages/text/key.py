@@ -3,22 +3,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import der, keys, objects
 from .value import object_text
+from .. import der, keys, objects
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _RSA, _EC = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1"
-_PLAIN = {"1.3.101.110": "X25519", "1.3.101.111": "X448", "1.3.101.112": "ED25519", "1.3.101.113": "ED448"}
-_NIST = {"P-224": "secp224r1", "P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1", "P-192": "prime192v1"}
+_PLAIN = {
+    "1.3.101.110": "X25519", "1.3.101.111": "X448", "1.3.101.112": "ED25519",
+    "1.3.101.113": "ED448"}
+_NIST = {
+    "P-224": "secp224r1", "P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1",
+    "P-192": "prime192v1"}
 _ROW = 15  # octets a line
 
 
 def public_key_text(public_key: bytes, indent: int = 0) -> str | None:
-    """What `-text` prints of a SubjectPublicKeyInfo (DER), each line *indent* spaces in; None for a kind without text.
+    """The text that `-text` prints of a SubjectPublicKeyInfo (DER); None for a kind without text.
 
-    Raises InputError where the bytes are no SubjectPublicKeyInfo.
+    *indent* counts the spaces before each line. Raises InputError if *public_key* is none.
     """
     algorithm, parameters, bits = _parts(public_key)
     if algorithm == _RSA:
@@ -26,7 +30,8 @@ def public_key_text(public_key: bytes, indent: int = 0) -> str | None:
         lines = [f"Public-Key: ({modulus.bit_length()} bit)", *_number("Modulus:", modulus),
                  *_number("Exponent:", exponent)]
     elif algorithm == _EC and (curve := _curve(parameters)):
-        lines = [f"Public-Key: ({curve[1]} bit)", "pub:", *octet_lines(bits), *_curve_lines(curve[0])]
+        lines = [
+            f"Public-Key: ({curve[1]} bit)", "pub:", *octet_lines(bits), *_curve_lines(curve[0])]
     elif algorithm in _PLAIN:
         lines = [f"{_PLAIN[algorithm]} Public-Key:", "pub:", *octet_lines(bits)]
     else:
@@ -35,58 +40,63 @@ def public_key_text(public_key: bytes, indent: int = 0) -> str | None:
 
 
 def private_key_text(key: PrivateKeyTypes, public_key: bytes | None = None) -> str | None:
-    """What `pkey -text` prints of a private key; None for a kind without text (DSA, DH).
+    """The text that `pkey -text` prints of a private key; None for a kind without text (DSA, DH).
 
-    *public_key* is its SubjectPublicKeyInfo (DER) where a point in another form than the usual is to be shown.
+    *public_key* is the key's SubjectPublicKeyInfo (DER), if its point has another form than the
+    usual.
     """
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x448, x25519
     algorithm, parameters, bits = _parts(public_key or keys.public_key_der(key))
     if isinstance(key, rsa.RSAPrivateKey):
         numbers = key.private_numbers()
         lines = [f"Private-Key: ({key.key_size} bit, 2 primes)"]
-        for label, number in (("modulus:", numbers.public_numbers.n), ("publicExponent:", numbers.public_numbers.e),
-                              ("privateExponent:", numbers.d), ("prime1:", numbers.p), ("prime2:", numbers.q),
-                              ("exponent1:", numbers.dmp1), ("exponent2:", numbers.dmq1),
-                              ("coefficient:", numbers.iqmp)):
+        public = numbers.public_numbers
+        for label, number in (("modulus:", public.n), ("publicExponent:", public.e),
+                              ("privateExponent:", numbers.d), ("prime1:", numbers.p),
+                              ("prime2:", numbers.q), ("exponent1:", numbers.dmp1),
+                              ("exponent2:", numbers.dmq1), ("coefficient:", numbers.iqmp)):
             lines += _number(label, number)
     elif isinstance(key, ec.EllipticCurvePrivateKey) and (curve := _curve(parameters)):
         secret = key.private_numbers().private_value.to_bytes((curve[1] + 7) // 8, "big")
-        lines = [f"Private-Key: ({curve[1]} bit)", "priv:", *octet_lines(secret), "pub:", *octet_lines(bits),
-                 *_curve_lines(curve[0])]
+        lines = [
+            f"Private-Key: ({curve[1]} bit)", "priv:", *octet_lines(secret), "pub:",
+            *octet_lines(bits), *_curve_lines(curve[0])]
     elif isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey | x25519.X25519PrivateKey
                     | x448.X448PrivateKey):
-        lines = [f"{_PLAIN[algorithm]} Private-Key:", "priv:", *octet_lines(key.private_bytes_raw()),
-                 "pub:", *octet_lines(bits)]
+        lines = [
+            f"{_PLAIN[algorithm]} Private-Key:", "priv:", *octet_lines(key.private_bytes_raw()),
+            "pub:", *octet_lines(bits)]
     else:
         return None
     return "".join(line + "\n" for line in lines)
 
 
 def key_algorithm(public_key: bytes) -> str:
-    """The long name of a SubjectPublicKeyInfo's algorithm (DER), its OID where it has none."""
+    """The long name of a SubjectPublicKeyInfo's algorithm (DER), or its OID without a name."""
     return object_text(_parts(public_key)[0])
 
 
 def modulus(public_key: bytes) -> int | None:
-    """The modulus of an RSA SubjectPublicKeyInfo (DER), None for another kind of key (`-modulus`)."""
+    """The modulus of an RSA SubjectPublicKeyInfo (DER), None for other keys (`-modulus`)."""
     algorithm, _, bits = _parts(public_key)
     return _integers(bits)[0] if algorithm == _RSA else None
 
 
 def curve_text(name: str) -> str:
-    """What `ecparam -text` prints of a named curve; InputError for one that does not exist here."""
+    """The text that `ecparam -text` prints of a curve. Raises InputError if *name* is unknown."""
     size = keys.find_curve(name)().key_size
-    return "".join(line + "\n" for line in (f"EC-Parameters: ({size} bit)", *_curve_lines(curve_name(name))))
+    return "".join(line + "\n"
+                   for line in (f"EC-Parameters: ({size} bit)", *_curve_lines(curve_name(name))))
 
 
 def curve_name(name: str) -> str:
-    """The short name that OpenSSL's object table has for a curve (`P-256` and `secp256r1` are `prime256v1`)."""
-    same = [one for one, curve in keys.CURVES.items() if curve is keys.find_curve(name)]
-    return next(one for one in same if one in objects.by_short_name())
+    """OpenSSL's short name of a curve: `P-256` and `secp256r1` are `prime256v1`."""
+    names = [known for known, curve in keys.CURVES.items() if curve is keys.find_curve(name)]
+    return next(known for known in names if known in objects.by_short_name())
 
 
 def octet_lines(octets: bytes) -> list[str]:
-    """Octets in hexadecimal with colons, 15 a line, four spaces in."""
+    """Octets in hexadecimal with colons, 15 a line, after four spaces."""
     rows = [octets[at:at + _ROW].hex(":") for at in range(0, len(octets), _ROW)]
     return ["    " + row + (":" if place < len(rows) else "") for place, row in enumerate(rows, 1)]
 
@@ -98,19 +108,20 @@ def _number(label: str, number: int) -> list[str]:
 
 
 def _parts(public_key: bytes) -> tuple[str, bytes, bytes]:
-    """Algorithm, its parameters (DER, empty where absent) and the key's bits."""
+    """The algorithm, its parameters (DER, b"" if absent) and the key's bits."""
     algorithm, _ = der.items(der.content_of(public_key))
     oid, *parameters = der.items(der.content_of(algorithm))
     return der.oid_text(oid), b"".join(parameters), der.key_bits(public_key)
 
 
 def _integers(sequence: bytes) -> list[int]:
-    """RSA's numbers, which OpenSSL takes for positive whatever their first bit says."""
-    return [int.from_bytes(der.content_of(item), "big") for item in der.items(der.content_of(sequence))]
+    """RSA's numbers; OpenSSL reads them as positive even if their first bit is set."""
+    return [
+        int.from_bytes(der.content_of(item), "big") for item in der.items(der.content_of(sequence))]
 
 
 def _curve(parameters: bytes) -> tuple[str, int] | None:
-    """Short name and bits of a named curve."""
+    """The short name and the bits of a named curve, None for explicit parameters."""
     if parameters[:1] != bytes((der.OBJECT,)):
         return None
     known = objects.by_oid().get(der.oid_text(parameters))
@@ -119,4 +130,5 @@ def _curve(parameters: bytes) -> tuple[str, int] | None:
 
 
 def _curve_lines(name: str) -> list[str]:
-    return [f"ASN1 OID: {name}", *(f"NIST CURVE: {nist}" for nist, own in _NIST.items() if own == name)]
+    nist_names = (nist for nist, own in _NIST.items() if own == name)
+    return [f"ASN1 OID: {name}", *(f"NIST CURVE: {nist}" for nist in nist_names)]

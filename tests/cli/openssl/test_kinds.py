@@ -68,7 +68,7 @@ def test_an_empty_passphrase_is_refused(keys: Path, kpki: Run, monkeypatch: pyte
         monkeypatch.setenv("E", value)
         given = [word + value if word == "pass:" else word for word in words]
         told = kpki(given[0], "-out", "o", *["-keyout", "k"] * (given[0] == "req"), *given[1:], status=status)
-        assert ("an empty passphrase protects nothing, and kpki takes none" in told.err) == (status == 1)
+        assert ("an empty passphrase protects nothing, and kpki accepts none" in told.err) == (status == 1)
         assert Path("o").exists() == (status == 0)
 
 
