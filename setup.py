@@ -1,4 +1,4 @@
-"""Builds what a package has beside its modules: the manual pages and the shells' completion, made by the command."""
+"""Builds the manual pages and the shells' completion files, which the command itself writes."""
 import sys
 from pathlib import Path
 

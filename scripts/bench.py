@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from statistics import median
 
@@ -22,14 +22,24 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import crypto
 
-from kpki import (dump_certificate, dump_key, files, genpkey, load_csr, req_new, req_x509, verify, verify_kubernetes,
-                  x509_req)
+from kpki import (
+    dump_certificate,
+    dump_key,
+    files,
+    genpkey,
+    load_csr,
+    req_new,
+    req_x509,
+    verify,
+    verify_kubernetes,
+    x509_req,
+)
 from kpki.cluster.authority import Authority, example_authority, issue, load_authority
 from kpki.cluster.node.node import issue_node
 from kpki.kubernetes.profiles import KUBELET, identity_of
 from kpki.stages.keys import public_key_der
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 PYTHON = sys.executable
 KPKI = [PYTHON, os.path.join(os.path.dirname(PYTHON), "kpki")]
 SERVER, ADDRESS = "https://10.0.0.10:6443", "10.0.0.21"

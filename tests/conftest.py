@@ -52,7 +52,7 @@ def at_call(monkeypatch: pytest.MonkeyPatch) -> AtCall:
 
             def call(*args: object, **kwargs: object) -> object:
                 calls.append(name)
-                if len(calls) == nth or on and len(calls) > nth:
+                if len(calls) == nth or (on and len(calls) > nth):
                     return act(name, partial(real, *args, **kwargs))
                 return real(*args, **kwargs)
             return call
@@ -85,7 +85,7 @@ def killed_at(at_call: AtCall) -> Callable[[int, Callable[[], object]], bool]:
             finally:
                 os._exit(1)
         status = os.waitpid(child, 0)[1]
-        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL or status == 0
+        assert (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL) or status == 0
         return status != 0
     return run
 
@@ -182,7 +182,7 @@ def run_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple
     """Run every command of a page, in a folder of its own; the folder, and the steps with what they printed."""
     programs = tmp_path_factory.mktemp("bin")
     command = programs / "kpki"
-    command.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki \"$@\"\n")
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki "$@"\n')
     command.chmod(0o755)
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1",
                                 "PYTHONPATH": str(Path(__file__).parent.parent), "LC_ALL": "C"}

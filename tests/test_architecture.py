@@ -133,7 +133,7 @@ def edges(sources: Sources) -> Iterator[tuple[str, int, str]]:
         for line, _, module, name in imports(tree, path):
             if module.split(".")[0] == "kpki":
                 inner = f"{module}.{name}"
-                yield path, line, inner if inner in known or module == "kpki" and name in ARROWS else module
+                yield path, line, inner if inner in known or (module == "kpki" and name in ARROWS) else module
 
 
 def arrows(sources: Sources) -> list[str]:

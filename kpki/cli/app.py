@@ -9,10 +9,10 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from .. import __version__
 from . import check, flags, help, init, kubeconfig, node, plan, script, show, terminal, uses
 from .command import HELP, Group, add, example
 from .parameters import take_text_as_it_is
+from .. import __version__
 from ..errors import KpkiError
 
 _EPILOG = """Exit status: 0 done or nothing wrong, 1 the answer is no, 2 kpki could not do it.
@@ -43,7 +43,7 @@ add(app, help.help, "kpki help node issue")
 def _show_version(asked: bool) -> None:
     if asked:
         terminal.put(f"kpki {__version__}")
-        raise typer.Exit()
+        raise typer.Exit
 
 
 @app.callback()

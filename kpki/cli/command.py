@@ -102,7 +102,7 @@ class Group(TyperGroup):
         if len(args) == 2 and args[0] in ("--install-completion", "--show-completion"):
             from .shells import install, script
             (install if args[0].startswith("--install") else script)(args[1])
-            raise typer.Exit()
+            raise typer.Exit
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Context, formatter: Any) -> None:

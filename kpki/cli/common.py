@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -63,7 +63,7 @@ def moment_of(text: str | None) -> datetime:
         return utc_now()
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):     # the latter for a year 1 or 9999 that UTC puts into another
         raise InputError(f"--at: {text!r} is no time", hint="for example 2026-12-31 or 2026-12-31T23:59:59Z") from None
 
@@ -84,8 +84,8 @@ def host_name() -> str:
 
 def key_passphrase(passin: str | None, keys: Iterable[tuple[str, bytes]]) -> bytes | None:
     """The passphrase of CA keys (path, PEM): what `--passin` says, else asked for on a terminal where one wants it."""
-    from ..pem import is_encrypted
     from .openssl.streams import ask_passphrase, passphrase
+    from ..pem import is_encrypted
     said = passphrase(passin)
     if said is None and sys.stdin.isatty():
         locked = next((path for path, data in keys if is_encrypted(data)), None)

@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import completion
-from .common import (Algorithm, Ca, CaKey, Days, Explain, Json, Passin, Quiet, Server, Words, host_name, key_passphrase,
-                     put_json)
+from .common import (
+    Algorithm,
+    Ca,
+    CaKey,
+    Days,
+    Explain,
+    Json,
+    Passin,
+    Quiet,
+    Server,
+    Words,
+    host_name,
+    key_passphrase,
+    put_json,
+)
 from .terminal import note, put_document
 from ..clock import utc_now
 

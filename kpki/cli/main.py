@@ -31,7 +31,7 @@ def run() -> None:
     except OSError:             # standard error cannot be written: there is nobody left to tell
         sys.stderr = io.StringIO()
         status = 2
-    except Exception as error:  # The last door before a traceback: what comes here is a fault of kpki's own.
+    except Exception as error:  # noqa: BLE001  The last door before a traceback: what comes here is a fault of kpki's own.
         terminal.note(f"kpki: this is a fault in kpki, please report it: {type(error).__name__}: {error}")
         status = 2
     sys.exit(status)

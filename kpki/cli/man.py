@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 from typer.core import TyperGroup
 
-from .. import __version__
 from .command import LITERAL, Rows, Verb, find, records
+from .. import __version__
 
 if TYPE_CHECKING:
     from typer._click import Context

@@ -8,8 +8,25 @@ import typer
 
 from . import completion
 from .command import HELP, add, example as ending
-from .common import (Addresses, Algorithm, Ca, CaKey, Days, Dns, Explain, Json, LayoutName, Out, Passin, Quiet, Root,
-                     Server, Words, host_name, key_passphrase)
+from .common import (
+    Addresses,
+    Algorithm,
+    Ca,
+    CaKey,
+    Days,
+    Dns,
+    Explain,
+    Json,
+    LayoutName,
+    Out,
+    Passin,
+    Quiet,
+    Root,
+    Server,
+    Words,
+    host_name,
+    key_passphrase,
+)
 from ..clock import utc_now
 
 app = typer.Typer(

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json, span_of
+from .common import (
+    Explain,
+    Folder,
+    Json,
+    Passin,
+    Quiet,
+    Words,
+    host_name,
+    key_passphrase,
+    put_json,
+    span_of,
+)
 from .terminal import put
 from ..clock import utc_now
 
@@ -187,7 +198,13 @@ def _progress(hosts: int, *, quiet: bool) -> Iterator[Callable[[int, int], None]
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     stream: TextIO = sys.stderr
     # Without a thread of its own: processes are forked while it stands.
     with Progress(TextColumn("hosts"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),

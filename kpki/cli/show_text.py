@@ -70,7 +70,7 @@ def _rows(one: Shown, ca: str | None, now: datetime) -> Iterator[Row]:
         yield _owner(one)
     if one.kind in ("certificate", "kubeconfig", "request") and one.subject:
         yield "use", _use(one)
-        if one.named or one.kind != "request" and "server" in one.uses:
+        if one.named or (one.kind != "request" and "server" in one.uses):
             yield "names", ", ".join(one.names) or "none"
     if one.issuer:
         yield "signed by", _signed_by(one.issuer, one.signer, ca)

@@ -114,7 +114,7 @@ def _row(path: str, rows: dict[str, str]) -> str:
 
 def _inside(path: str, host: str | None) -> str:
     """A path relative to the host's tree, where it lies in one of several."""
-    trees, _, rest = path.partition("/")
+    _, _, rest = path.partition("/")
     return rest.removeprefix(f"{host}/") if host and rest.startswith(f"{host}/") else path
 
 

@@ -35,7 +35,7 @@ Line = str | tuple[str | Painted, ...]
 
 
 def printable(text: str) -> str:
-    """*text* on one line, with an escape (`\\x1b`, `\\n`, `\\u202e`) for each character that cannot be seen.
+    r"""*text* on one line, with an escape (`\x1b`, `\n`, `\u202e`) for each character that cannot be seen.
 
     These are control and format characters (bidirectional, zero-width), line ends, and octets that are no UTF-8.
     """

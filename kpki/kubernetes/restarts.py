@@ -43,13 +43,14 @@ def restart_lines(units: Iterable[str], pods: Iterable[str] = ()) -> Iterator[st
         folders.setdefault(posixpath.dirname(f"/{pod}"), []).append(posixpath.basename(pod))
     for folder, names in folders.items():
         above, manifests = posixpath.split(folder)
-        yield (f"cd {above} && mv {' '.join(f'{manifests}/{name}' for name in names)} . && sleep {_LONG_ENOUGH} && "
+        away = " ".join(f"{manifests}/{name}" for name in names)
+        yield (f"cd {above} && mv {away} . && sleep {_LONG_ENOUGH} && "
                f"mv {' '.join(names)} {manifests}/")
     yield from (f"systemctl restart {name}" for name in dict.fromkeys(units))
 
 
 def of_layout(components: Iterable[str], is_static: Callable[[str], bool]) -> Iterator[str]:
-    """The commands that restart *components* with the layout's names; *is_static* tells static pods."""
+    """The commands that restart *components* under the layout's names; *is_static*: static pods."""
     pods = [name for name in components if name != "kubelet" and is_static(name)]
     yield from restart_lines((name for name in components if name not in pods),
                              [f"{MANIFESTS}/{name}.yaml" for name in pods])

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 
 from kpki import files
 from kpki.cluster.desired.description import example_description, load_cluster
-from kpki.kubernetes.layouts import LAYOUT_NAMES
 from kpki.cluster.plan.plan import make_plan
+from kpki.kubernetes.layouts import LAYOUT_NAMES
 
 Run = Callable[..., Any]
 KUBEADM = """\
@@ -29,7 +29,7 @@ def trees(tmp_path: Path) -> Callable[[str], Path]:
     """The hosts' trees of the built-in cluster."""
     def make(layout: str) -> Path:
         cluster = load_cluster(example_description(layout))
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         files.replace_tree(tmp_path / layout, list(make_plan(cluster, now=now).files()), folder_mode=0o755,
                            backup=None, now=now)
         return tmp_path / layout / "nodes"

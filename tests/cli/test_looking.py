@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -171,7 +171,7 @@ def test_a_certificate_ends_in_the_second_it_names(seconds: int, status: int, fo
     given = read_options("x509", CERTIFICATE_OPTIONS, ["-checkend", str(100 + seconds)])
     text, answer = show_certificate(certificate, given, now=now)
     assert answer == status and text == f"Certificate will {'' if status else 'not '}expire\n"
-    assert show_certificate(certificate, given, now=datetime(9000, 1, 1, tzinfo=timezone.utc))[1] == 1
+    assert show_certificate(certificate, given, now=datetime(9000, 1, 1, tzinfo=UTC))[1] == 1
 
 
 @pytest.mark.parametrize("address", ["nosuch", "1.2.3", "1.2.3.4/8", ""])

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.kubernetes.verdict.keys import ec_key
 from tests.kubernetes.verdict.writer import authority, cn, extension
 
 Run = Callable[..., Any]
-START, END = datetime(2020, 1, 1, tzinfo=timezone.utc), datetime(2069, 1, 1, tzinfo=timezone.utc)
+START, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2069, 1, 1, tzinfo=UTC)
 DATES: dict[str, Any] = {"key": ec_key(9), "start": START, "end": END}
 LOOSE = {
     "a star in a PrintableString": authority(subject=cn("my*ca & co", der.PRINTABLE), **DATES).der,

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -565,7 +565,7 @@ def test_install_refuses_what_has_expired(issue: Run, kpki: Run, tmp_path: Path,
                                           monkeypatch: pytest.MonkeyPatch) -> None:
     """A certificate that is over is 1, whoever signed it."""
     issue("worker-1", "--days", "1")
-    monkeypatch.setattr("kpki.cli.node.utc_now", lambda: datetime.now(timezone.utc) + timedelta(days=2))
+    monkeypatch.setattr("kpki.cli.node.utc_now", lambda: datetime.now(UTC) + timedelta(days=2))
     told = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", root(tmp_path), status=1)
     assert "(expired-client-cert)" in told.refusal()
 

@@ -16,8 +16,8 @@ import pytest
 from kpki import pem
 from kpki.cli import plan as page
 from kpki.cluster.desired.description import example_description
-from kpki.kubernetes.layouts import LAYOUT_NAMES
 from kpki.cluster.plan.plan import Waiting
+from kpki.kubernetes.layouts import LAYOUT_NAMES
 
 Run = Callable[..., Any]
 PKI = "etc/kubernetes/pki"

@@ -9,7 +9,7 @@ import re
 import tarfile
 import unicodedata
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def made(name: str, *, dns: str = "w", group: str = "system:nodes", key: ec.Elli
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, group, _validate=False),
                          x509.NameAttribute(NameOID.COMMON_NAME, name, _validate=False)])
-    start = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
     builder = x509.CertificateBuilder(subject, subject, key.public_key(), 5, start, start + timedelta(days=36500))
     names = x509.SubjectAlternativeName([x509.DNSName._init_without_validation(dns)])
     data = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
@@ -333,7 +333,7 @@ def test_what_components_are_told(said: Run, tmp_path: Path, value: str) -> None
     unit = tmp_path / "etc/systemd/system/kubelet.service"
     unit.parent.mkdir(parents=True)
     for flag in ("tls-cert-file", "client-ca-file", "kubeconfig", "config", "hostname-override"):
-        unit.write_text(f"[Service]\nExecStart=/usr/bin/kubelet \"--{flag}=/{value}\"\n", newline="")
+        unit.write_text(f'[Service]\nExecStart=/usr/bin/kubelet "--{flag}=/{value}"\n', newline="")
         pod.write_text(json.dumps({"kind": "Pod", "spec": {"containers": [
             {"command": ["kube-apiserver", f"--{flag}=/{value}"]}]}}))
         said("check", ".", "--node", "w")

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,8 @@ def test_a_ca_whose_key_is_unread_is_not_given_up(kpki: Any, space: Path) -> Non
 @pytest.mark.parametrize(("words", "status"), [((), 2), (("--strict",), 1)])
 def test_a_warning_counts_if_asked(kpki: Any, words: tuple[str, ...], status: int) -> None:
     """expiring-soon beside an unread file: the rest is unknown, or with --strict the answer is no."""
-    from datetime import datetime, timedelta, timezone
-    late = datetime.now(timezone.utc) + timedelta(days=350)
+    from datetime import datetime, timedelta
+    late = datetime.now(UTC) + timedelta(days=350)
     out, _ = kpki("check", TREE, "--at", late.isoformat(), *words, closed=(f"{TREE}/{KEY}",), status=status)
     assert "expiring-soon" in out
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.requests import req_new
 from kpki.stages.verification.canonical import name_hash
 
-START = datetime.now(timezone.utc) - timedelta(days=2)
+START = datetime.now(UTC) - timedelta(days=2)
 LEAF = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:node.example.com,IP:192.0.2.1\n"
 
 
@@ -79,7 +79,7 @@ def errors(text: str) -> list[str]:
     """The lines in which openssl and kpki speak alike: each error with the subject before it, and the end."""
     lines = text.splitlines()
     return [line for number, line in enumerate(lines)
-            if line.startswith("error ") or lines[number + 1:number + 2] and " depth lookup: " in lines[number + 1]]
+            if line.startswith("error ") or (lines[number + 1:number + 2] and " depth lookup: " in lines[number + 1])]
 
 
 CHAIN = "-CAfile ca.pem -untrusted middle.pem"

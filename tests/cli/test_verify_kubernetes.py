@@ -14,7 +14,21 @@ from kpki.pem import armour
 from tests.cli.conftest import Outcome
 from tests.kubernetes.verdict.keys import ec_key, rsa_key
 from tests.kubernetes.verdict.writer import (
-    CA, CLIENT, END, NOON, SAN, Made, address, authority, cn, dns, leaf, named, san, usages)
+    CA,
+    CLIENT,
+    END,
+    NOON,
+    SAN,
+    Made,
+    address,
+    authority,
+    cn,
+    dns,
+    leaf,
+    named,
+    san,
+    usages,
+)
 
 Run = Callable[..., Outcome]
 AT = ("-attime", int(NOON.timestamp()))
@@ -57,7 +71,7 @@ def verify(kpki: Run, here: Path) -> Run:
 def test_what_kubernetes_takes_is_ok(verify: Run, words: str) -> None:
     """Standard output is openssl's line, and nothing else is said; what follows in the file helps."""
     answer = verify(*words.split())
-    assert (answer.out, answer.err) == (f"{words.split()[-1]}: OK\n", "")
+    assert (answer.out, answer.err) == (f"{words.rsplit(maxsplit=1)[-1]}: OK\n", "")
 
 
 @pytest.mark.parametrize(("words", "sentence", "cause"), [
@@ -75,7 +89,7 @@ def test_what_kubernetes_takes_is_ok(verify: Run, words: str) -> None:
 def test_a_refusal_is_gos_sentence_then_the_cause(verify: Run, words: str, sentence: str, cause: str) -> None:
     """Three lines on standard error, nothing on standard output, status 2."""
     answer = verify(*words.split(), status=2)
-    name = words.split()[-1]
+    name = words.rsplit(maxsplit=1)[-1]
     assert answer.out == ""
     assert answer.err.splitlines() == [sentence, f"cause {cause}: {CAUSES[cause].meaning}",
                                        f"error {name}: verification failed"]
@@ -146,7 +160,7 @@ def test_trusted_files_add_up_and_the_last_ca_file_counts(verify: Run) -> None:
 def test_what_says_nothing_to_kubernetes_is_refused_by_name(verify: Run, words: str) -> None:
     """No option is dropped in silence."""
     answer = verify(*words.split(), "server.pem", status=1)
-    assert answer.refusal() == f"verify: {words.split()[0]} says nothing to Kubernetes"
+    assert answer.refusal() == f"verify: {words.split(maxsplit=1)[0]} says nothing to Kubernetes"
 
 
 @pytest.mark.parametrize(("words", "refusal"), [

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.keys import genpkey
 from kpki.stages.requests import req_new
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CA, CERTIFICATE, KEY = (f"etc/kubernetes/ssl/{name}.pem" for name in ("ca", "worker", "worker-key"))
 KUBECONFIG = "etc/kubernetes/worker-kubeconfig.yaml"
 SUBJECT = "/O=system:nodes/CN=system:node:worker-1"

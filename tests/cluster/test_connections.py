@@ -10,7 +10,7 @@ import ipaddress
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ from kpki.stages.certificates import req_x509
 from kpki.stages.handshake import handshake
 from kpki.stages.keys import genpkey
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ENDPOINT = "api.example.internal"
 KINDS = tuple((layout, algorithm) for layout in ("kubeadm", "ssl", "hard-way")
               for algorithm in ("RSA-2048", "ECDSA-P256"))

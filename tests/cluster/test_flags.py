@@ -13,8 +13,16 @@ import yaml
 
 from kpki.cluster.desired.description import Cluster, load_cluster
 from kpki.cluster.desired.rows import Wanted
-from kpki.cluster.flags import (as_config, as_lines, as_systemd, ca_state, choose_host, component_flags, hosts_of,
-                                staying)
+from kpki.cluster.flags import (
+    as_config,
+    as_lines,
+    as_systemd,
+    ca_state,
+    choose_host,
+    component_flags,
+    hosts_of,
+    staying,
+)
 from kpki.errors import FileError, InputError
 from kpki.kubernetes.components import COMPONENT_NAMES
 

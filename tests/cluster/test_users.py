@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,20 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from kpki import pem
 from kpki.cluster.authority import Authority, example_authority, load_authority
 from kpki.cluster.desired.description import Cluster, load_cluster
-from kpki.cluster.users import (ROW_NAMES, Account, Answer, Order, cluster_server, given_kubeconfig, issued_kubeconfig,
-                                kubeconfig_of, row_account, user_account, user_kubeconfig, write_kubeconfig)
+from kpki.cluster.users import (
+    ROW_NAMES,
+    Account,
+    Answer,
+    Order,
+    cluster_server,
+    given_kubeconfig,
+    issued_kubeconfig,
+    kubeconfig_of,
+    row_account,
+    user_account,
+    user_kubeconfig,
+    write_kubeconfig,
+)
 from kpki.cluster.workspace import authority_paths
 from kpki.errors import InputError, KpkiError, RefusedError
 from kpki.kubernetes import reading
@@ -24,7 +36,7 @@ from kpki.stages.certificates import x509_req
 from kpki.stages.keys import genpkey
 from kpki.stages.requests import req_new
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 YEAR = timedelta(days=365)
 SERVER = "https://10.0.0.10:6443"
 DESCRIPTION = """
@@ -205,8 +217,8 @@ nodes: [{name: worker-1, addresses: [10.0.0.21]}]
 
 def test_the_rows_are_the_tables() -> None:
     """What has a kubeconfig in some layout is a row's name, and kubelet in all of them."""
-    assert ROW_NAMES == {"admin", "super-admin", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet",
-                         "kubelet-client"}
+    assert {"admin", "super-admin", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet",
+                         "kubelet-client"} == ROW_NAMES
 
 
 def test_people_reach_the_endpoint() -> None:

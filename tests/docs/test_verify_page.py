@@ -16,8 +16,28 @@ from kpki.stages import der
 from tests.conftest import Step
 from tests.kubernetes.verdict.keys import ec_key, rsa_key
 from tests.kubernetes.verdict.writer import (
-    BASIC, CA, END, EVERY, NOON, SAN, UNKNOWN, Made, address, authority, cn, constraints, dns, extension,
-    issuer_key_id, key_id, key_usage, leaf, named, san, usages)
+    BASIC,
+    CA,
+    END,
+    EVERY,
+    NOON,
+    SAN,
+    UNKNOWN,
+    Made,
+    address,
+    authority,
+    cn,
+    constraints,
+    dns,
+    extension,
+    issuer_key_id,
+    key_id,
+    key_usage,
+    leaf,
+    named,
+    san,
+    usages,
+)
 
 PATH = Path(__file__).parents[2] / "docs" / "verify.md"
 SECTION = PATH.read_text().partition("\n## `-kubernetes`")[2]

@@ -36,7 +36,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     cluster = getattr(item, "funcargs", {}).get("cluster")
     if report.failed and isinstance(cluster, Cluster):      # type: ignore[attr-defined]
         for host, name, log in cluster.logs():
-            report.sections.append((f"{host} {name}", "\n".join(log.splitlines()[-LINES:])))    # type: ignore
+            report.sections.append((f"{host} {name}", "\n".join(log.splitlines()[-LINES:])))    # type: ignore[attr-defined]
     return report
 
 

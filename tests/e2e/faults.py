@@ -4,8 +4,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.e2e.spoiling import (OTHER, Spoil, changed, copied, encrypted, gone, has, holds, leaf,
-                                other_ca, other_key, trusts_another)
+from tests.e2e.spoiling import (
+    OTHER,
+    Spoil,
+    changed,
+    copied,
+    encrypted,
+    gone,
+    has,
+    holds,
+    leaf,
+    other_ca,
+    other_key,
+    trusts_another,
+)
 from tests.hosts.pki import LATER, PAST
 
 Outcome = Literal["ends", "refused", "well"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.bare import Bare
-from tests.e2e.commands import run, wait_for
 from tests.e2e.cluster import Cluster, Wanted, wanted
+from tests.e2e.commands import run, wait_for
 
 pytestmark = wanted(*(Wanted(layout, algorithm) for layout in ("kubeadm", "ssl", "hard-way")
                       for algorithm in ("RSA-2048", "ECDSA-P256")))

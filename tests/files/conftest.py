@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -71,4 +71,4 @@ def give_away() -> Callable[[Path], tuple[int, int]]:
 
 @pytest.fixture
 def now() -> datetime:
-    return datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

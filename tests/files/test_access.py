@@ -4,15 +4,26 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from kpki.errors import AccessError, FileError
-from kpki.files import File, lock, look, look_at, read, replace_tree, resolve, sweep, walk, write_output
+from kpki.files import (
+    File,
+    lock,
+    look,
+    look_at,
+    read,
+    replace_tree,
+    resolve,
+    sweep,
+    walk,
+    write_output,
+)
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Dropped = Callable[[], AbstractContextManager[None]]
 
 

@@ -5,7 +5,7 @@ import gzip
 import io
 import subprocess
 import tarfile
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 from kpki.errors import InputError
 from kpki.files import LIMIT, File, pack, unpack
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 FILES = [File("etc/kubernetes/kubelet.conf", b"conf", 0o600), File("etc/kubernetes/pki/ca.crt", b"c" * 1000, 0o644),
          File("var/" + "long/" * 50 + "empty", b"", 0o600)]
 PATHS = [file.path for file in FILES]

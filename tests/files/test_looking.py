@@ -14,7 +14,6 @@ import pytest
 from kpki.errors import FileError, RefusedError
 from kpki.files import Entry, look, look_at, resolve, walk
 
-
 OPENAT2, RESOLVE_IN_ROOT = 437, 0x10  # linux/openat2.h; the number is the same on every architecture
 
 

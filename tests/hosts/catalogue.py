@@ -1,9 +1,23 @@
 """All hosts, and all that befalls them."""
 from __future__ import annotations
 
-from tests.hosts import (cloud, coreos, hard_way, k3s, kops, kubeadm, kubeasz, kubespray, like_kubeadm, managed,
+from tests.hosts import (
+                         cloud,
+                         coreos,
+                         hard_way,
+                         k3s,
+                         kops,
+                         kubeadm,
+                         kubeasz,
+                         kubespray,
+                         like_kubeadm,
+                         managed,
                          mmumshad,
-                         nixos, openshift, rke, two_cas)
+                         nixos,
+                         openshift,
+                         rke,
+                         two_cas,
+)
 
 _FAMILIES = (kubeadm, like_kubeadm, kubespray, hard_way, mmumshad, kubeasz, kops, rke, k3s, managed, cloud, openshift,
              coreos, nixos, two_cas)

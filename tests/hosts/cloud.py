@@ -1,8 +1,27 @@
 """Nodes of managed clusters: AKS (AgentBaker), EKS (amazon-eks-ami), Gardener. The control plane is elsewhere."""
 from __future__ import annotations
 
-from tests.hosts.making import (CURRENT, Fault, Host, Link, Made, by_stray, crt, empty, expired, gone, holds, joined,
-                                key, kubeconfig, kubelet_config, made_so, mode, pair, text)
+from tests.hosts.making import (
+    CURRENT,
+    Fault,
+    Host,
+    Link,
+    Made,
+    by_stray,
+    crt,
+    empty,
+    expired,
+    gone,
+    holds,
+    joined,
+    key,
+    kubeconfig,
+    kubelet_config,
+    made_so,
+    mode,
+    pair,
+    text,
+)
 from tests.hosts.pki import Row, ca
 
 STORE, UNITS = "var/lib/kubelet/pki", "etc/systemd/system"
@@ -46,22 +65,22 @@ _AKS = {
     f"{UNITS}/kubelet.service":
         "[Unit]\nDescription=Kubelet\nConditionPathExists=/opt/bin/kubelet\n\n[Service]\nRestart=always\n"
         "EnvironmentFile=/etc/default/kubelet\nSuccessExitStatus=143\n"
-        "# Ace does not recall why this is done\nExecStartPre=/bin/bash -c \"if [ $(mount | grep "
-        "\\\"/var/lib/kubelet\\\" | "
-        "wc -l) -le 0 ] ; then /bin/mount --bind /var/lib/kubelet /var/lib/kubelet ; fi\"\n"
-        "ExecStart=/opt/bin/kubelet \\\n        --enable-server \\\n        --node-labels=\"${KUBELET_NODE_LABELS}\" "
+        '# Ace does not recall why this is done\nExecStartPre=/bin/bash -c "if [ $(mount | grep '
+        '\\"/var/lib/kubelet\\" | '
+        'wc -l) -le 0 ] ; then /bin/mount --bind /var/lib/kubelet /var/lib/kubelet ; fi"\n'
+        'ExecStart=/opt/bin/kubelet \\\n        --enable-server \\\n        --node-labels="${KUBELET_NODE_LABELS}" '
         "\\\n"
         "        --v=2 \\\n        --volume-plugin-dir=/etc/kubernetes/volumeplugins \\\n"
         "        $KUBELET_TLS_BOOTSTRAP_FLAGS \\\n        $KUBELET_CONFIG_FILE_FLAGS \\\n"
         "        $KUBELET_CONTAINERD_FLAGS \\\n        $KUBELET_FLAGS\n\n[Install]\nWantedBy=multi-user.target\n",
     f"{UNITS}/kubelet.service.d/10-tlsbootstrap.conf":
-        "[Service]\nEnvironment=\"KUBELET_TLS_BOOTSTRAP_FLAGS=--kubeconfig /var/lib/kubelet/kubeconfig "
-        "--bootstrap-kubeconfig /var/lib/kubelet/bootstrap-kubeconfig\"\n",
+        '[Service]\nEnvironment="KUBELET_TLS_BOOTSTRAP_FLAGS=--kubeconfig /var/lib/kubelet/kubeconfig '
+        '--bootstrap-kubeconfig /var/lib/kubelet/bootstrap-kubeconfig"\n',
     f"{UNITS}/kubelet.service.d/10-componentconfig.conf":
-        "[Service]\nEnvironment=\"KUBELET_CONFIG_FILE_FLAGS=--config /etc/default/kubeletconfig.json\"\n",
+        '[Service]\nEnvironment="KUBELET_CONFIG_FILE_FLAGS=--config /etc/default/kubeletconfig.json"\n',
     f"{UNITS}/kubelet.service.d/10-containerd-base-flag.conf":
-        "[Service]\nEnvironment=\"KUBELET_CONTAINERD_FLAGS=--runtime-request-timeout=15m "
-        "--container-runtime-endpoint=unix:///run/containerd/containerd.sock\"\n"}
+        '[Service]\nEnvironment="KUBELET_CONTAINERD_FLAGS=--runtime-request-timeout=15m '
+        '--container-runtime-endpoint=unix:///run/containerd/containerd.sock"\n'}
 
 
 def _aks_config(*more: str) -> str:

@@ -40,7 +40,7 @@ def lay(tmp_path: Path, shelf: Shelf) -> Callable[[Host], Path]:
 def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which `kpki` is this checkout's, and nothing can be restarted."""
     programs = tmp_path_factory.mktemp("bin")
-    for name, text in (("kpki", f"exec {shlex.quote(sys.executable)} -m kpki \"$@\""), ("systemctl", ":"), ("crictl",
+    for name, text in (("kpki", f'exec {shlex.quote(sys.executable)} -m kpki "$@"'), ("systemctl", ":"), ("crictl",
                                                                                                             ":"),
                        ("docker", ":"), ("kubectl", ":")):
         (programs / name).write_text(f"#!/bin/sh\n{text}\n")

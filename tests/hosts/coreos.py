@@ -2,9 +2,32 @@
 from __future__ import annotations
 
 from tests.hosts.kubeadm import own_serving
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Files, Host, Link, Made, by_stray, crt, embedded, empty,
-                                expired, gone, holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pair,
-                                pairs, pod, public)
+from tests.hosts.making import (
+    CURRENT,
+    EXPIRED,
+    Fault,
+    Files,
+    Host,
+    Link,
+    Made,
+    by_stray,
+    crt,
+    embedded,
+    empty,
+    expired,
+    gone,
+    holds,
+    joined,
+    key,
+    kubeconfig,
+    kubelet_config,
+    made_so,
+    mode,
+    pair,
+    pairs,
+    pod,
+    public,
+)
 from tests.hosts.pki import Row, ca
 
 PKI, ETCD, UNITS, STORE = "etc/kubernetes/pki", "etc/ssl/etcd/etcd", "etc/systemd/system", "var/lib/kubelet/pki"
@@ -57,7 +80,7 @@ def _kubelet(node: str, unit: str) -> dict[str, Made]:
 
 _DERIVE = "/usr/bin/bash -c \"grep 'certificate-authority-data' /etc/kubernetes/kubeconfig | awk '{print $2}' | " \
     "base64 -d " \
-    "> /etc/kubernetes/ca.crt\""
+    '> /etc/kubernetes/ca.crt"'
 _DOCKER = f"""[Unit]
 Description=Kubelet (System Container)
 Requires=docker.service

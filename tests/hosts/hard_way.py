@@ -1,8 +1,26 @@
 """Kubernetes the Hard Way (Hightower) by year: tags 1.9.0 (2017) and 1.18.6 (2020), the text of 2023 and later."""
 from __future__ import annotations
 
-from tests.hosts.making import (EXPIRED, Fault, Files, Host, by_stray, crt, embedded, empty, expired, gone, holds, key,
-                                kubelet_config, made_so, mode, pair, proxy_config, unit)
+from tests.hosts.making import (
+    EXPIRED,
+    Fault,
+    Files,
+    Host,
+    by_stray,
+    crt,
+    embedded,
+    empty,
+    expired,
+    gone,
+    holds,
+    key,
+    kubelet_config,
+    made_so,
+    mode,
+    pair,
+    proxy_config,
+    unit,
+)
 from tests.hosts.pki import Row, ca
 
 LIB, KUBELET, UNITS = "var/lib/kubernetes", "var/lib/kubelet", "etc/systemd/system"
@@ -208,7 +226,7 @@ var/lib/kubernetes/kube-api-server.crt var/lib/kubernetes/kube-scheduler.kubecon
         f"{UNITS}/kube-proxy.service": unit("/usr/local/bin/kube-proxy",
                                             "--config=/var/lib/kube-proxy/kube-proxy-config.yaml"),
         f"{KUBELET}/kubelet-config.yaml": kubelet_config(
-            f'"/{KUBELET}/ca.crt"', "address: \"0.0.0.0\"", "registerNode: true",
+            f'"/{KUBELET}/ca.crt"', 'address: "0.0.0.0"', "registerNode: true",
             f'tlsCertFile: "/{KUBELET}/kubelet.crt"',
             f'tlsPrivateKeyFile: "/{KUBELET}/kubelet.key"'),
         f"{UNITS}/kubelet.service": unit("/usr/local/bin/kubelet", f"""--config=/{KUBELET}/kubelet-config.yaml

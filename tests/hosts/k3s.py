@@ -5,8 +5,24 @@ agent fetches its pairs anew, and a server renews what has ended: a remedy may b
 """
 from __future__ import annotations
 
-from tests.hosts.making import (EXPIRED, Fault, Host, Made, by_stray, crt, empty, expired, gone, holds, key,
-                                kubeconfig, kubelet_config, made_so, mode, pod)
+from tests.hosts.making import (
+    EXPIRED,
+    Fault,
+    Host,
+    Made,
+    by_stray,
+    crt,
+    empty,
+    expired,
+    gone,
+    holds,
+    key,
+    kubeconfig,
+    kubelet_config,
+    made_so,
+    mode,
+    pod,
+)
 from tests.hosts.pki import Row, ca
 
 K3S, RKE2 = "var/lib/rancher/k3s", "var/lib/rancher/rke2"
@@ -156,7 +172,7 @@ HOSTS = {
     "k3s server": Host(_rows("k3s"), {
         **_agent(K3S, "srv-1"), **_server(K3S),
         "etc/systemd/system/k3s.service": _unit("k3s", "server"), "etc/systemd/system/k3s.service.env": "",
-        "etc/rancher/k3s/config.yaml": "cluster-init: true\nwrite-kubeconfig-mode: \"0600\"\n"
+        "etc/rancher/k3s/config.yaml": 'cluster-init: true\nwrite-kubeconfig-mode: "0600"\n'
                                        "kube-apiserver-arg:\n  - audit-log-maxage=30\n",
         "etc/rancher/k3s/k3s.yaml": kubeconfig("default", "https://127.0.0.1:6443", crt("server-ca"), crt(
             "admin", "client-ca"), key("admin"), cluster="default", context="default")}, seen=_server_seen(K3S)),

@@ -1,8 +1,26 @@
 """kops 1.36 on AWS: nodeup/pkg/model. A node's pairs come from kops-controller, a control plane's from nodeup."""
 from __future__ import annotations
 
-from tests.hosts.making import (Fault, Host, Made, by_stray, crt, embedded, empty, expired, gone, holds, joined, key,
-                                kubelet_config, made_so, mode, pair, pod, public)
+from tests.hosts.making import (
+    Fault,
+    Host,
+    Made,
+    by_stray,
+    crt,
+    embedded,
+    empty,
+    expired,
+    gone,
+    holds,
+    joined,
+    key,
+    kubelet_config,
+    made_so,
+    mode,
+    pair,
+    pod,
+    public,
+)
 from tests.hosts.pki import Row, ca
 
 SRV, API, KCM = "srv/kubernetes", "srv/kubernetes/kube-apiserver", "srv/kubernetes/kube-controller-manager"
@@ -46,7 +64,7 @@ def _node(node: str, host: str, server: str) -> dict[str, Made]:
             '--kubeconfig=/var/lib/kubelet/kubeconfig --node-ip=172.20.40.7 --v=2"\nHOME="/root"\n',
         "lib/systemd/system/kubelet.service":
             "[Unit]\nDescription=Kubernetes Kubelet Server\nAfter=containerd.service\n\n[Service]\n"
-            "EnvironmentFile=/etc/sysconfig/kubelet\nExecStart=/opt/kubernetes/bin/kubelet \"$DAEMON_ARGS\"\n"
+            'EnvironmentFile=/etc/sysconfig/kubelet\nExecStart=/opt/kubernetes/bin/kubelet "$DAEMON_ARGS"\n'
             "Restart=always\nRestartSec=2s\nKillMode=process\n\n[Install]\nWantedBy=multi-user.target\n",
         "var/lib/kube-proxy/kubeconfig": embedded("kube-proxy", server, "ca", "kube-proxy", cluster="local",
                                                   context="service-account-context"),

@@ -4,9 +4,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Files, Host, Link, Made, by_stray, crt, cut, embedded, empty,
-                                expired, gone, holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pairs,
-                                pod, public, text)
+from tests.hosts.making import (
+    CURRENT,
+    EXPIRED,
+    Fault,
+    Files,
+    Host,
+    Link,
+    Made,
+    by_stray,
+    crt,
+    cut,
+    embedded,
+    empty,
+    expired,
+    gone,
+    holds,
+    joined,
+    key,
+    kubeconfig,
+    kubelet_config,
+    made_so,
+    mode,
+    pairs,
+    pod,
+    public,
+    text,
+)
 from tests.hosts.pki import Row, ca
 
 PKI, CONF, STORE = "etc/kubernetes/pki", "etc/kubernetes", "var/lib/kubelet/pki"
@@ -195,7 +219,7 @@ _ETCD_HOST = Host(
          "--config=/etc/systemd/system/kubelet.service.d/kubelet.conf\n"
          "Restart=always\n",
      "etc/systemd/system/kubelet.service.d/kubelet.conf":
-         "# Replace \"systemd\" with the cgroup driver of your container runtime.\n"
+         '# Replace "systemd" with the cgroup driver of your container runtime.\n'
          "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nauthentication:\n  anonymous:\n"
          "    enabled: false\n  webhook:\n    enabled: false\nauthorization:\n  mode: AlwaysAllow\n"
          "cgroupDriver: systemd\naddress: 127.0.0.1\n"

@@ -1,8 +1,26 @@
 """kubeasz 3.7 (easzlab): roles/{deploy,etcd,kube-master,kube-node}. One CA for all, SA tokens included; 50 years."""
 from __future__ import annotations
 
-from tests.hosts.making import (EXPIRED, Fault, Host, Made, by_stray, crt, embedded, empty, expired, gone, holds, key,
-                                kubelet_config, made_so, mode, pairs, proxy_config, unit)
+from tests.hosts.making import (
+    EXPIRED,
+    Fault,
+    Host,
+    Made,
+    by_stray,
+    crt,
+    embedded,
+    empty,
+    expired,
+    gone,
+    holds,
+    key,
+    kubelet_config,
+    made_so,
+    mode,
+    pairs,
+    proxy_config,
+    unit,
+)
 from tests.hosts.pki import Row, ca
 
 SSL, UNITS, CONF = "etc/kubernetes/ssl", "etc/systemd/system", "etc/kubernetes"

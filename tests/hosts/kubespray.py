@@ -2,9 +2,31 @@
 from __future__ import annotations
 
 from tests.hosts.kubeadm import SERVICE, certificates, client, manifests, own_serving
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Host, Link, Made, by_stray, crt, embedded, empty, expired,
-                                gone, holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pair, pairs, pod,
-                                public)
+from tests.hosts.making import (
+    CURRENT,
+    EXPIRED,
+    Fault,
+    Host,
+    Link,
+    Made,
+    by_stray,
+    crt,
+    embedded,
+    empty,
+    expired,
+    gone,
+    holds,
+    joined,
+    key,
+    kubeconfig,
+    kubelet_config,
+    made_so,
+    mode,
+    pair,
+    pairs,
+    pod,
+    public,
+)
 from tests.hosts.pki import Row, ca
 
 SSL, ETCD, UNITS, STORE = "etc/kubernetes/ssl", "etc/ssl/etcd/ssl", "etc/systemd/system", "var/lib/kubelet/pki"

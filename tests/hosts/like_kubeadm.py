@@ -5,8 +5,27 @@ from dataclasses import replace
 
 from tests.hosts import kubeadm
 from tests.hosts.kubeadm import BOTH, CONF, PKI, SERVICE, STORE
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Host, Made, by_stray, crt, embedded, empty, expired, gone,
-                                holds, key, kubeconfig, kubelet_config, made_so, mode, pairs, public)
+from tests.hosts.making import (
+    CURRENT,
+    EXPIRED,
+    Fault,
+    Host,
+    Made,
+    by_stray,
+    crt,
+    embedded,
+    empty,
+    expired,
+    gone,
+    holds,
+    key,
+    kubeconfig,
+    kubelet_config,
+    made_so,
+    mode,
+    pairs,
+    public,
+)
 from tests.hosts.pki import Row, ca
 
 # minikube: pkg/minikube/bootstrapper/certs.go, bsutil/ktmpl/kubelet.go. Its own generator makes administrators of all.
@@ -64,10 +83,10 @@ _KIND_UNITS = {
         kubeadm.package()["usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"],
     "etc/systemd/system/kubelet.service.d/11-kind.conf":
         "# On cgroup v1, the /kubelet cgroup is created by the entrypoint script\n[Service]\n"
-        "ExecStartPre=/bin/sh -euc \"if [ -f /sys/fs/cgroup/cgroup.controllers ]; then "
+        'ExecStartPre=/bin/sh -euc "if [ -f /sys/fs/cgroup/cgroup.controllers ]; then '
         "/kind/bin/create-kubelet-cgroup-v2; "
-        "fi\"\nExecStartPre=/bin/sh -euc \"if [ ! -f /sys/fs/cgroup/cgroup.controllers ] && [ ! -d "
-        "/sys/fs/cgroup/systemd/kubelet ]; then mkdir -p /sys/fs/cgroup/systemd/kubelet; fi\"\n"}
+        'fi"\nExecStartPre=/bin/sh -euc "if [ ! -f /sys/fs/cgroup/cgroup.controllers ] && [ ! -d '
+        '/sys/fs/cgroup/systemd/kubelet ]; then mkdir -p /sys/fs/cgroup/systemd/kubelet; fi"\n'}
 _KIND_SERVER = "https://kind-control-plane:6443"
 _KIND_ROWS = kubeadm.certificates("kind-control-plane", "172.18.0.3", extra=",DNS:localhost,IP:127.0.0.1") \
     | kubeadm.client("kind-worker") | kubeadm.own_serving("kind-worker")

@@ -167,7 +167,7 @@ def unit(program: str, flags: str = "", *lines: str) -> str:
     """A unit whose flags stand on continued lines, as guides write them; *lines* stand before ExecStart."""
     words = " \\\n  ".join((program, *flags.split()))
     before = "".join(f"{line}\n" for line in lines)
-    return f"[Unit]\nDescription={program.split()[0]}\n\n[Service]\n{before}ExecStart={words}\nRestart=on-failure\n" \
+    return f"[Unit]\nDescription={program.split(maxsplit=1)[0]}\n\n[Service]\n{before}ExecStart={words}\nRestart=on-failure\n" \
         "RestartSec=5\n\n[Install]\nWantedBy=multi-user.target\n"
 
 

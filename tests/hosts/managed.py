@@ -1,9 +1,31 @@
 """Distributions whose own program runs the components: k0s, MicroK8s, Talos."""
 from __future__ import annotations
 
-from tests.hosts.making import (CURRENT, EXPIRED, Fault, Host, Link, Made, by_stray, crt, embedded, empty, expired,
-                                gone, holds, joined, key, kubeconfig, kubelet_config, made_so, mode, pair, pairs, pod,
-                                public)
+from tests.hosts.making import (
+    CURRENT,
+    EXPIRED,
+    Fault,
+    Host,
+    Link,
+    Made,
+    by_stray,
+    crt,
+    embedded,
+    empty,
+    expired,
+    gone,
+    holds,
+    joined,
+    key,
+    kubeconfig,
+    kubelet_config,
+    made_so,
+    mode,
+    pair,
+    pairs,
+    pod,
+    public,
+)
 from tests.hosts.pki import Row, ca
 
 _BOTH = "serverAuth,clientAuth"

@@ -1,8 +1,30 @@
 """mmumshad's Kubernetes the Hard Way: docs/04 to docs/11. Its CA is signed by -signkey and has no extensions."""
 from __future__ import annotations
 
-from tests.hosts.making import (EXPIRED, Fault, Host, Link, Made, by_stray, crt, cut, empty, expired, gone, holds,
-                                joined, key, kubeconfig, kubelet_config, made_so, mode, pair, pairs, proxy_config, unit)
+from tests.hosts.making import (
+    EXPIRED,
+    Fault,
+    Host,
+    Link,
+    Made,
+    by_stray,
+    crt,
+    cut,
+    empty,
+    expired,
+    gone,
+    holds,
+    joined,
+    key,
+    kubeconfig,
+    kubelet_config,
+    made_so,
+    mode,
+    pair,
+    pairs,
+    proxy_config,
+    unit,
+)
 from tests.hosts.pki import Row, ca
 
 PKI, UNITS, KUBELET = "var/lib/kubernetes/pki", "etc/systemd/system", "var/lib/kubelet"

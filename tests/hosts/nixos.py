@@ -6,8 +6,23 @@ import json
 from collections.abc import Mapping
 from hashlib import md5
 
-from tests.hosts.making import (EXPIRED, Fault, Host, Link, Made, by_stray, crt, empty, expired, gone, holds, key,
-                                made_so, mode, pairs)
+from tests.hosts.making import (
+    EXPIRED,
+    Fault,
+    Host,
+    Link,
+    Made,
+    by_stray,
+    crt,
+    empty,
+    expired,
+    gone,
+    holds,
+    key,
+    made_so,
+    mode,
+    pairs,
+)
 from tests.hosts.pki import Row, ca
 
 SECRETS = "var/lib/kubernetes/secrets"

@@ -4,10 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tests.hosts import cloud, hard_way, k3s, kubeadm, kubeasz, kubespray, managed, mmumshad, openshift
+from tests.hosts import (
+    cloud,
+    hard_way,
+    k3s,
+    kubeadm,
+    kubeasz,
+    kubespray,
+    managed,
+    mmumshad,
+    openshift,
+)
 from tests.hosts.kubeadm import CONF, PKI, STORE
-from tests.hosts.making import (CURRENT, Change, Host, Made, crt, embedded, expired, gone, holds, joined, key,
-                                kubeconfig, made_so, pair, public, put, text)
+from tests.hosts.making import (
+    CURRENT,
+    Change,
+    Host,
+    Made,
+    crt,
+    embedded,
+    expired,
+    gone,
+    holds,
+    joined,
+    key,
+    kubeconfig,
+    made_so,
+    pair,
+    public,
+    put,
+    text,
+)
 from tests.hosts.pki import PAST, Row, ca
 
 _OLD = {"stale": Row("/O=system:nodes/CN=system:node:another", "stale-ca", "clientAuth", dates=PAST),
@@ -109,7 +136,7 @@ ODDITIES = (
     Oddity("mmumshad node01", holds(f"{mmumshad.PKI}/node01.crt", crt("node01", "ca"), "the root appended")),
     Oddity("k3s agent", holds(f"{k3s.K3S}/agent/client-kubelet.crt", crt("agent-1-kubelet"), "no root appended")),
     # words
-    Oddity("kubeadm worker", text("var/lib/kubelet/kubeadm-flags.env", "\"\n", " --node-ip=10.0.0.21 --v=2\"\n")),
+    Oddity("kubeadm worker", text("var/lib/kubelet/kubeadm-flags.env", '"\n', ' --node-ip=10.0.0.21 --v=2"\n')),
     Oddity("hard way 1.9 worker", text(f"{hard_way.UNITS}/kubelet.service", "--kubeconfig=", "--kubeconfig ")),
     Oddity("hard way 1.9 worker", text(f"{hard_way.UNITS}/kubelet.service", "--tls-cert-file=", "--tls_cert_file=")),
     Oddity("hard way 1.9 worker", text(

@@ -5,8 +5,28 @@ is theirs. Old revisions of a static pod keep their files.
 """
 from __future__ import annotations
 
-from tests.hosts.making import (CURRENT, Fault, Host, Link, Made, by_stray, crt, empty, expired, gone, holds, joined,
-                                key, kubeconfig, kubelet_config, made_so, mode, pair, public, text)
+from tests.hosts.making import (
+    CURRENT,
+    Fault,
+    Host,
+    Link,
+    Made,
+    by_stray,
+    crt,
+    empty,
+    expired,
+    gone,
+    holds,
+    joined,
+    key,
+    kubeconfig,
+    kubelet_config,
+    made_so,
+    mode,
+    pair,
+    public,
+    text,
+)
 from tests.hosts.pki import PAST, Row, ca
 
 RES, STORE, KUBECONFIG = "etc/kubernetes/static-pod-resources", "var/lib/kubelet/pki", "var/lib/kubelet/kubeconfig"

@@ -1,8 +1,23 @@
 """RKE 1.4: pki/constants.go, cluster/plan.go. Every component is a container whose flags no file tells; see A8."""
 from __future__ import annotations
 
-from tests.hosts.making import (Fault, Host, Made, by_stray, crt, empty, expired, gone, holds, key, kubeconfig,
-                                made_so, mode, pairs, text)
+from tests.hosts.making import (
+    Fault,
+    Host,
+    Made,
+    by_stray,
+    crt,
+    empty,
+    expired,
+    gone,
+    holds,
+    key,
+    kubeconfig,
+    made_so,
+    mode,
+    pairs,
+    text,
+)
 from tests.hosts.pki import Row, ca
 
 SSL = "etc/kubernetes/ssl"

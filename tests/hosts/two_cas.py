@@ -2,8 +2,26 @@
 that see their files at other paths."""
 from __future__ import annotations
 
-from tests.hosts.making import (EXPIRED, Fault, Host, Maker, by_stray, crt, empty, expired, gone, holds, key,
-                                kubeconfig, made_so, mode, pair, pairs, pod, unit)
+from tests.hosts.making import (
+    EXPIRED,
+    Fault,
+    Host,
+    Maker,
+    by_stray,
+    crt,
+    empty,
+    expired,
+    gone,
+    holds,
+    key,
+    kubeconfig,
+    made_so,
+    mode,
+    pair,
+    pairs,
+    pod,
+    unit,
+)
 from tests.hosts.pki import Row, ca
 
 TLS, SSL, UNITS = "opt/k8s/tls", "etc/kubernetes/ssl", "etc/systemd/system"

@@ -64,7 +64,7 @@ def test_what_a_container_is_given() -> None:
     ("exec kubelet --a --b=c", "--a --b=c"), ("kubelet --a \\\n  --b\n", "--a --b"), ("kubelet --a # --b", "--a"),
     ("# don't kubelet --x\nkubelet --a && echo x", "--a"),
     ("X='--a --b'\nkubelet $X ${NONE} \"--c=$Y\"", "--a --b --c=y"),
-    ("kubelet \"$@\" --z", "--one two --z"), ("mkdir -p /var/lib/kubelet; kubelet '--a b' > /dev/null", "--a b"),
+    ('kubelet "$@" --z', "--one two --z"), ("mkdir -p /var/lib/kubelet; kubelet '--a b' > /dev/null", "--a b"),
     ("(cd / && kubelet --a)", "--a"), ("if true; then kubelet --a; fi", "--a"), ("kubelet --a 'b", "")])
 def test_a_script_starts(script: str, words: str) -> None:
     """Assignments, arguments and variables of a script count; what follows an operator is another command."""

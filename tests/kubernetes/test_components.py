@@ -6,8 +6,16 @@ from dataclasses import replace
 import pytest
 
 from kpki.errors import InputError
-from kpki.kubernetes.components import (APISERVER, COMPONENT_NAMES, COMPONENTS, CONTROLLER_MANAGER, KUBELET, Component,
-                                        find_component, kubelet_flags)
+from kpki.kubernetes.components import (
+    APISERVER,
+    COMPONENT_NAMES,
+    COMPONENTS,
+    CONTROLLER_MANAGER,
+    KUBELET,
+    Component,
+    find_component,
+    kubelet_flags,
+)
 from kpki.kubernetes.layouts import CONTROL_PLANE, ETCD, HARD_WAY, KUBEADM, LAYOUTS, SSL, Layout
 from kpki.kubernetes.profiles import PROFILES
 

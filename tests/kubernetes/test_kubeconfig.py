@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from kpki.errors import InputError
-from kpki.kubernetes.kubeconfig import (Kubeconfig, Material, check_server, dump_kubeconfig,
-                                        load_kubeconfig, load_users, same_kubeconfig)
+from kpki.kubernetes.kubeconfig import (
+    Kubeconfig,
+    Material,
+    check_server,
+    dump_kubeconfig,
+    load_kubeconfig,
+    load_users,
+    same_kubeconfig,
+)
 
 WANTED = Kubeconfig(cluster_name="local", user_name="kubelet", context_name="kubelet-context",
                     server="https://10.0.0.10:6443", authority=Material("/ca.pem"), certificate=Material("/worker.pem"),

@@ -39,7 +39,7 @@ def test_the_user_of_a_container(pod: str, container: str, user: str) -> None:
 
 
 @pytest.mark.parametrize("data", [
-    b"", b"[", b"\xff", b"kind: List", b"- 1", b"kind: Pod", b"kind: Pod\nspec: []", b"{", b"{\"kind\": 1}",
+    b"", b"[", b"\xff", b"kind: List", b"- 1", b"kind: Pod", b"kind: Pod\nspec: []", b"{", b'{"kind": 1}',
     b"kind: Pod\nspec: {containers: {}, volumes: [1, {name: []}]}"])
 def test_what_is_no_pod_has_no_containers(data: bytes) -> None:
     """Nothing is raised for it."""

@@ -6,9 +6,24 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from kpki.errors import InputError
-from kpki.kubernetes.profiles import (CA, ETCD_CA, KUBELET, LONGEST_NAME, PROFILES, Identity, Profile, ca_values,
-                                      check_address, check_dns_name, check_node_name, find_profile, identity_of,
-                                      leaf_values, sans_text, subject_name)
+from kpki.kubernetes.profiles import (
+    CA,
+    ETCD_CA,
+    KUBELET,
+    LONGEST_NAME,
+    PROFILES,
+    Identity,
+    Profile,
+    ca_values,
+    check_address,
+    check_dns_name,
+    check_node_name,
+    find_profile,
+    identity_of,
+    leaf_values,
+    sans_text,
+    subject_name,
+)
 from kpki.stages.config import Setting
 from kpki.stages.der import Extension
 from kpki.stages.extensions.context import Context

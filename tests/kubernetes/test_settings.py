@@ -6,8 +6,16 @@ from typing import Any
 import pytest
 
 from kpki.kubernetes.components import COMPONENTS
-from kpki.kubernetes.settings import (FIELDS, SETTINGS, fields_of, flags_of, openshift_fields, settle, values_of,
-                                      variables_of)
+from kpki.kubernetes.settings import (
+    FIELDS,
+    SETTINGS,
+    fields_of,
+    flags_of,
+    openshift_fields,
+    settle,
+    values_of,
+    variables_of,
+)
 from kpki.kubernetes.words import Word
 
 Told = dict[str, tuple[str, ...]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from base64 import b64encode
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -18,8 +18,30 @@ from kpki.pem import armour
 from kpki.stages import der
 from tests.kubernetes.verdict.keys import ec_key, rsa_key
 from tests.kubernetes.verdict.writer import (
-    CA, CLIENT, END, NOON, SAN, START, UNKNOWN, Item, Made, address, attribute, authority, basic, cn, constraints, dns,
-    extension, key_usage, leaf, named, san, uri, usages)
+    CA,
+    CLIENT,
+    END,
+    NOON,
+    SAN,
+    START,
+    UNKNOWN,
+    Item,
+    Made,
+    address,
+    attribute,
+    authority,
+    basic,
+    cn,
+    constraints,
+    dns,
+    extension,
+    key_usage,
+    leaf,
+    named,
+    san,
+    uri,
+    usages,
+)
 
 GOOD = leaf(san(dns("api"), address("10.0.0.1")))
 SECOND = timedelta(seconds=1)
@@ -72,7 +94,7 @@ def test_both_bounds_count_in(now: datetime, cause: str | None) -> None:
 def test_without_a_moment_the_clock_is_asked() -> None:
     """What has ended for good is refused now, what lasts for good is taken."""
     assert verify_kubernetes(leaf(end=START + SECOND).der, [CA.der]).cause == "expired-server-cert"
-    lasting = leaf(end=datetime(9999, 1, 1, tzinfo=timezone.utc))
+    lasting = leaf(end=datetime(9999, 1, 1, tzinfo=UTC))
     assert verify_kubernetes(lasting.der, [lasting.der]).ok
 
 

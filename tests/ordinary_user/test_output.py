@@ -178,5 +178,5 @@ def test_a_certificate_goes_where_openssl_lets_it_go(ordinary_user: OrdinaryUser
         found = seen(folder)
         outcomes[program] = told.status, {path: one if words.startswith("x509") else one[:3]
                                           for path, one in found.items()}
-        assert program == "openssl" or (told.status == 0) == (told.err == "") and "Traceback" not in told.err, told
+        assert program == "openssl" or ((told.status == 0) == (told.err == "") and "Traceback" not in told.err), told
     assert outcomes["kpki"] == outcomes["openssl"]

@@ -1,7 +1,7 @@
 """The handshake in memory: both sides are content with right certificates, and the right one is not with wrong ones."""
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,7 +12,7 @@ from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.handshake import handshake
 from kpki.stages.requests import req_new
 
-START = datetime(2030, 1, 1, tzinfo=timezone.utc)
+START = datetime(2030, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=5)
 _EXTENSIONS = """
 basicConstraints=critical,CA:FALSE

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ... import pem
-from ...errors import InputError
 from . import explaining, streams
 from .curves import named_curve, parameters
 from .options import FILE, FORM, RANDOM, TEXT, Given, Option, begin
+from ... import pem
+from ...errors import InputError
 
 NAMED_CURVE, POINT_FORMS = "named_curve, the only one there is here", "the point: uncompressed, compressed or hybrid"
 TABLE = (

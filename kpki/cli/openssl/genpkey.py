@@ -4,12 +4,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import InputError, UnsupportedError
 from . import streams
 from .curves import named_curve, parameters
 from .explaining import call_text, code
 from .genrsa import dumping, encryption, interruptible, sealed
 from .options import FILE, FORM, TEXT, Given, Option, begin, is_number, to_number
+from ...errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from ...stages.keys import SigningKey
@@ -119,7 +119,7 @@ def key_options(texts: Sequence[str], algorithm: str) -> dict[str, str]:
             if not is_number(value) or len(value) > 7:
                 raise InputError(f"parameter setting error: -pkeyopt {text} is no number", hint=_HINT)
             value = str(to_number(value))
-        if word in ("bits", "curve") or word == "exponent" and value == "3":
+        if word in ("bits", "curve") or (word == "exponent" and value == "3"):
             options[word] = value
         elif value != _USUAL[word]:
             raise UnsupportedError(f"openssl's -pkeyopt {text} is not supported", hint=f"{name}:{_USUAL[word]}")

@@ -6,10 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ...errors import InputError, UnsupportedError
 from . import streams
 from .explaining import ASKED, call_text, code
-from .options import COUNT, FILE, RANDOM, TEXT, Given, Option, begin, is_number, to_number, typographic
+from .options import (
+    COUNT,
+    FILE,
+    RANDOM,
+    TEXT,
+    Given,
+    Option,
+    begin,
+    is_number,
+    to_number,
+    typographic,
+)
+from ...errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

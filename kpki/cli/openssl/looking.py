@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from . import streams
+from .options import NUMBER, TEXT, Given, Option
 from ... import pem
 from ...clock import utc_now
 from ...errors import InputError, UnsupportedError, about
-from . import streams
-from .options import NUMBER, TEXT, Given, Option
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateSigningRequest

@@ -4,12 +4,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ... import pem
-from ...errors import InputError, about
 from . import explaining, streams
 from .ecparam import NAMED_CURVE, POINT_FORMS, check_curve_words
 from .genrsa import dumping, encryption, sealed
 from .options import FILE, FORM, TEXT, Given, Option, begin
+from ... import pem
+from ...errors import InputError, about
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -77,7 +77,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     if writes and given.verb != "pkey":
         streams.note(f"writing {given.verb.upper()} key")
     secret = key.private is not None and (
-        writes and not _public_only(given) or given.has("text") and not _shows_public(given))
+        (writes and not _public_only(given)) or (given.has("text") and not _shows_public(given)))
     streams.write(given.get("out"), b"".join(parts[part] for part in _ORDER[given.verb]), private=secret)
     return 0
 
@@ -144,7 +144,7 @@ def _old_public_form(given: Given) -> str | None:
 
 def _shows_public(given: Given) -> bool:
     """Whether the text is of the public half; `pkey -pubout -text` is `-text_pub`, with the other verbs it is not."""
-    return given.has("text_pub", *_PUBLIC_INPUT) or given.verb == "pkey" and given.has("pubout")
+    return given.has("text_pub", *_PUBLIC_INPUT) or (given.verb == "pkey" and given.has("pubout"))
 
 
 def _text(given: Given, key: _Loaded) -> bytes:

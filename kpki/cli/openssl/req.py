@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ... import pem
-from ...errors import InputError, RefusedError, UnsupportedError, about
 from . import explaining, looking, streams
 from .curves import named_curve
 from .genpkey import key_options, make_key
 from .options import COUNT, FILE, FORM, RANDOM, TEXT, Given, Option, begin
+from ... import pem
+from ...errors import InputError, RefusedError, UnsupportedError, about
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

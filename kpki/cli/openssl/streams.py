@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
-    from ...stages.config import Config
     from .options import Given
+    from ...stages.config import Config
 
 _CONFIGURATION = re.compile(r".+\.(cnf|conf)", re.IGNORECASE | re.DOTALL)
 STANDARD_INPUT = "/dev/stdin"

@@ -7,15 +7,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ... import files, pem
-from ...errors import InputError, KpkiError, about
-from ..terminal import put, short
 from . import streams
 from .explaining import call_text, code, reading
 from .options import FILE, NUMBER, TEXT, Given, Option, begin, to_number
+from ..terminal import put, short
+from ... import files, pem
+from ...errors import InputError, KpkiError, about
 
 if TYPE_CHECKING:
     from typing import Any
@@ -67,7 +67,7 @@ TABLE = (
     Option("inhibit_map", "", "no policy is mapped to another"),
     Option("policy_print", "", "say which policies hold, where they are looked at"),
     Option("kubernetes", "", "judge as Kubernetes does, which is built with Go; -purpose is sslserver by default"),
-    Option("json", "", "print {\"ok\", \"code\", \"reason\", \"depth\"}, of several files a list"),
+    Option("json", "", 'print {"ok", "code", "reason", "depth"}, of several files a list'),
     Option("CAstore", TEXT, instead="-CAfile"), Option("CRLfile", FILE, instead=_NO_LISTS),
     Option("crl_download", "", instead=_NO_LISTS), Option("crl_check", "", instead=_NO_LISTS),
     Option("crl_check_all", "", instead=_NO_LISTS), Option("extended_crl", "", instead=_NO_LISTS),
@@ -85,7 +85,7 @@ _POLICIES = ("explicit_policy", "inhibit_any", "inhibit_map")
 _NAMES = {"default": None, "pkcs7": "smimesign", "smime_sign": "smimesign", "ssl_client": "sslclient",
           "ssl_server": "sslserver"}
 NO_EXPLICIT_POLICY = 43
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def run(verb: str, argv: Sequence[str]) -> int:

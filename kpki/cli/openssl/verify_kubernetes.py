@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ...errors import InputError, KpkiError, about
-from ..terminal import put
 from . import streams
 from .explaining import call_text, code, reading
 from .options import Given
+from ..terminal import put
+from ...errors import InputError, KpkiError, about
 
 if TYPE_CHECKING:
     from typing import Any

@@ -4,11 +4,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ... import pem
-from ...errors import FileError, InputError, RefusedError, UnsupportedError, about
 from . import explaining, looking, streams
 from .options import FILE, FORM, NUMBER, RANDOM, TEXT, Given, Option, begin
 from .req import serial_number
+from ... import pem
+from ...errors import FileError, InputError, RefusedError, UnsupportedError, about
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -98,7 +98,7 @@ def _refuse(given: Given) -> None:
              "we need a private key to sign with, use -key or -CA with a private key"),
             (toreq and not own, "must specify request signing key using -key"),
             (copy not in (None, "none", "copy", "copyall"), f"invalid extension copy option: {copy}"),
-            (given.has("clrext") and (copy in ("copy", "copyall") or toreq and copy is None),
+            (given.has("clrext") and (copy in ("copy", "copyall") or (toreq and copy is None)),
              "must not use -clrext together with -copy_extensions")):
         if refused:
             raise InputError(f"x509: {words}", hint="kpki x509 -help lists the options")

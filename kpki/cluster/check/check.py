@@ -86,7 +86,7 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
         _no_options(path, named, layout)
         if node is not None:
             read_cluster(path, host_name=host_name).host(node)
-        from .described import check_workspace      # which needs the plan, as no tree by itself does
+        from .described import check_workspace  # which needs the plan, as no tree by itself does
         findings, certificates, unread = check_workspace(path, now=now, host_name=host_name)
         return Report(os.path.normpath(path), [one for one in findings if node is None or one.host == node],
                       certificates, [one for one in unread if node is None or one.host in (None, node)])
@@ -134,7 +134,10 @@ def _mended(found: Sequence[Finding], here: Situation) -> tuple[list[Finding], t
     """The findings with their commands, and which components are to be restarted then."""
     if not found:
         return [], ()
-    from .remedies.remedy import restarts, with_remedies    # half of what check imports; a healthy host needs none
+    from .remedies.remedy import (  # half of what check imports; a healthy host needs none
+        restarts,
+        with_remedies,
+    )
     findings = with_remedies(found, here)
     return findings, tuple(restarts(findings, here))
 

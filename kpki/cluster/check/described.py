@@ -20,8 +20,8 @@ from ..observed.inventory import Found, Inventory, Unread, certificates_in
 from ..plan.of_workspace import plan_of
 from ..plan.plan import Plan, Tally
 from ..plan.roots import copies, is_for
-from ..rules.judge import judge
 from ..rules.context import WITHIN, RowContext
+from ..rules.judge import judge
 from ..workspace import looker_in, read_cluster
 from ...errors import AccessError, KpkiError
 from ...kubernetes.layouts import WORKSPACE, find_layout

@@ -15,11 +15,20 @@ from ..finding import Finding
 from ..observed.components import kubeconfig_uses
 from ..observed.contents import read_certificates, read_key
 from ..observed.defaults import layout_uses
-from ..observed.inventory import PASSED_OVER, SECRET, Found, Inventory, kubeconfig_in, look, named_path, root_of
+from ..observed.inventory import (
+    PASSED_OVER,
+    SECRET,
+    Found,
+    Inventory,
+    kubeconfig_in,
+    look,
+    named_path,
+    root_of,
+)
 from ..observed.tree import Tree
 from ..observed.use import Use
-from ..rules.host import check_node
 from ..rules.context import WITHIN
+from ..rules.host import check_node
 from ... import files, pem
 from ...errors import FileError, InputError
 from ...kubernetes import reading
@@ -179,7 +188,7 @@ def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = W
     others = {*plain.others}
     findings = [replace(one, row="") if one.path.partition("#")[0] in others else one for one in findings]
     return [one for one in dict.fromkeys(findings) if one.row or not (
-        one.cause == "encrypted-key" or hidden and one.cause in ("unknown-authority", "kubeconfig-wrong-ca"))]
+        one.cause == "encrypted-key" or (hidden and one.cause in ("unknown-authority", "kubeconfig-wrong-ca")))]
 
 
 def _other_uses(found: Mapping[str, Found], others: Sequence[str]) -> Iterator[Use]:

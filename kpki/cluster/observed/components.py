@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...errors import InputError
-from ...kubernetes.commands import Start
-from ...kubernetes.kubeconfig import Material, load_kubeconfig, load_users
-from ...kubernetes.settings import SETTINGS, Part, Said, Setting, values_of
 from .configurations import Settings
 from .starts import Started
 from .tree import Tree, inner
 from .use import Use
+from ...errors import InputError
+from ...kubernetes.commands import Start
+from ...kubernetes.kubeconfig import Material, load_kubeconfig, load_users
+from ...kubernetes.settings import SETTINGS, Part, Said, Setting, values_of
 
 
 def uses_of(tree: Tree, one: Started, settings: Settings) -> Iterator[Use]:
@@ -123,8 +123,8 @@ def _kubelet(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> I
     """
     folder = "".join(_values(settings, "cert-dir")) or "/var/lib/kubelet/pki"
     bootstraps = any(use.purpose == "kubelet-bootstrap" and tree.there(use.file) for use in uses)
-    free = {use.group for use in uses if use.purpose == "kubelet-bootstrap" or bootstraps and (
-        use.purpose == "kubelet-client")}
+    free = {use.group for use in uses if use.purpose == "kubelet-bootstrap" or (bootstraps and (
+        use.purpose == "kubelet-client"))}
     uses = [replace(use, optional=True) if use.group in free else use for use in uses]
     identity = [use for use in uses if use.purpose == "kubelet-client"]
     store = [*_store(one, folder, "kubelet-client", "kubelet-client")]
@@ -148,7 +148,7 @@ def _apiserver(tree: Tree, one: Started, settings: Settings, uses: list[Use]) ->
         yield from _default_pair(one, "apiserver-serving", f"{folder}/apiserver")
     for number, said in enumerate(settings.get("tls-sni-cert-key", ())):
         paths = said.word.text.partition(":")[0].split(",")
-        for path, part in zip(paths, _PAIR):
+        for path, part in zip(paths, _PAIR, strict=False):
             named = replace(said, word=replace(said.word, text=path))
             if use := _told(one, Setting(said.name, "apiserver-sni", part, said.name), named, f" {number + 1}"):
                 yield use

@@ -5,9 +5,9 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .tree import Tree, inner
 from ...kubernetes.commands import Start
 from ...kubernetes.settings import Said, fields_of, flags_of, openshift_fields, settle, variables_of
-from .tree import Tree, inner
 
 Settings = Mapping[str, tuple[Said, ...]]
 _OPENSHIFT = "openshift-config"

@@ -167,6 +167,7 @@ PASSED_OVER = frozenset({"backup", "expired", "tmp", "pods", "plugins", "plugins
 
 
 def passes_over(path: str) -> bool:
+    """Whether a folder or file of that name is passed over where files are searched for."""
     return posixpath.basename(path) in PASSED_OVER
 
 
@@ -249,7 +250,7 @@ def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
         try:
             there = place(folder)
             entry, data = read(f"{there}/{name}") if there and name not in ("", ".", "..") else (None, None)
-            if there is None or there and not entry:
+            if there is None or (there and not entry):
                 return Found(path, missing=True)
             if entry and data is not None:
                 return Found(path, data, S_IMODE(entry.st_mode), owner=entry.st_uid)

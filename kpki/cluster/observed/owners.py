@@ -29,7 +29,7 @@ def with_owners(inventory: Inventory) -> Inventory:
         known = {ids[user] for user in runs}
         # in a tree that is a user's copy, root owns nothing
         unread = one.owner == 0 and usual == {0} and known - {0, None} and not one.mode & 0o077
-        if one.owner is not None and (one.owner not in usual | known and None not in known or unread):
+        if one.owner is not None and ((one.owner not in usual | known and None not in known) or unread):
             found[path] = replace(one, keeper=min(runs - {ROOT}, default=ROOT))
     return replace(inventory, found={**inventory.found, **found}) if found else inventory
 

@@ -5,9 +5,9 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
+from .tree import Tree, inner
 from ...kubernetes.units import FOLDERS, Service, read_service
 from ...kubernetes.words import Word, read_environment, split_words
-from .tree import Tree, inner
 
 _NAME = re.compile(r"[\w.@\\:-]+\.service")
 _SETTING = re.compile(r"^[ \t]*DefaultEnvironment=(.*)$", re.MULTILINE)
@@ -31,7 +31,7 @@ def services(tree: Tree, worth: re.Pattern[str]) -> Iterator[tuple[str, Service,
     specifiers = _specifiers(tree)
     for name in sorted(names):
         unit = units.get(name, "")
-        if unit and _is_masked(tree, unit) or name.endswith("@.service"):
+        if (unit and _is_masked(tree, unit)) or name.endswith("@.service"):
             continue
         sources = [*([unit] if unit else []), *_drop_ins(tree, name, [name, *names[name]], listed)]
         texts = [(source, text) for source in sources if (text := tree.text(source, source)) is not None]

@@ -7,14 +7,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from .services import environment_of, services
+from .tree import Tree, inner
 from ...kubernetes.commands import PROGRAMS, Start, find_start, read_script
-from ...kubernetes.distributions import ARGUMENTS, CHILDREN, EMBEDDED_ETCD, OPENRC, SCRIPTS, STANDARDS
+from ...kubernetes.distributions import (
+    ARGUMENTS,
+    CHILDREN,
+    EMBEDDED_ETCD,
+    OPENRC,
+    SCRIPTS,
+    STANDARDS,
+)
 from ...kubernetes.manifests import read_containers
 from ...kubernetes.settings import flags_of, settle, values_of
 from ...kubernetes.units import Service, read_service
 from ...kubernetes.words import Word, read_plain_environment
-from .services import environment_of, services
-from .tree import Tree, inner
 
 _WORTH = re.compile("kube|etcd|k3s|rke2|k0s|konnectivity")
 _PARENTS = {program for program, _ in CHILDREN}

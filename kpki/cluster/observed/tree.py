@@ -7,10 +7,10 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .inventory import Found, look
 from ... import files
 from ...documents import load_first
 from ...errors import AccessError, KpkiError, RefusedError
-from .inventory import Found, look
 
 _LONGEST_SCRIPT = 65536
 

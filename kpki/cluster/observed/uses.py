@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...kubernetes.distributions import POD_FOLDERS
-from ...kubernetes.settings import SETTINGS, values_of
-from .inventory import Found, check_root
 from .components import kubeconfig_uses, uses_of
 from .configurations import Settings, configurations_of, told
+from .inventory import Found, check_root
 from .starts import Started, pods, starts
 from .tree import Tree, inner
 from .use import Running, Use
+from ...kubernetes.distributions import POD_FOLDERS
+from ...kubernetes.settings import SETTINGS, values_of
 
 # The kubeconfigs of people, of which no component is told.
 _PEOPLE = ("etc/kubernetes/admin.conf", "etc/kubernetes/super-admin.conf", "root/.kube/config")

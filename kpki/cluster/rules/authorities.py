@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from operator import eq
 from typing import TYPE_CHECKING
 
-from .judged import Judged, Look, ca_key_on_worker, exposed
 from .certificate import bundle_fault, called, fingerprint, other_authority
 from .context import RowContext
+from .judged import Judged, Look, ca_key_on_worker, exposed
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key, read_public_keys
@@ -33,7 +33,7 @@ def judge_authority(row: Row, look: Look, by: RowContext) -> Judged:
         findings += [ca_key_on_worker(*place) for place in by.forbidden
                      if (there := look(place[0])) and not there.missing and not there.unread]
     # by a certificate that is wrong nothing can be said of the key; a CA without its key is an external CA
-    if by.forbidden or not own or fault or (found := look(row.place.key)).missing and not by.exact:
+    if by.forbidden or not own or fault or ((found := look(row.place.key)).missing and not by.exact):
         return Judged(tuple(findings), chain=tuple(chain), pair_right=right)
     key, finding = read_key(found, row.name)
     finding = finding or key_of_another(found.path, row.name, key, [signer] if signer and chain else chain)

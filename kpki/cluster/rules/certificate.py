@@ -69,6 +69,7 @@ def signed_by_another(cause: str, path: str, row: str, ca: str, certificate: Cer
 
 
 def time_fault(expired: str, path: str, row: str, certificate: Certificate, now: datetime) -> Finding | None:
+    """The finding if a certificate has expired (cause *expired*) or is not valid yet."""
     if now > certificate.not_valid_after_utc:
         return Finding(expired, path, row, f"certificate expired on {day(certificate.not_valid_after_utc)}",
                        got=day(certificate.not_valid_after_utc), expected=f"after {day(now)}")
@@ -102,6 +103,7 @@ def weakness(path: str, row: str, chain: Sequence[Certificate], trusted: Sequenc
 
 
 def subject_line(user: str, groups: Sequence[str]) -> str:
+    """A subject's CN and O in openssl's short form."""
     return "/".join([f"CN={user}", *(f"O={group}" for group in groups)])
 
 

@@ -152,7 +152,7 @@ class RowContext(NamedTuple):
         trusted = self.trusted(ca)
         signer = signer_of(chain, trusted)
         # a kubelet's pair that nobody sees but those who call the kubelet: its kubeconfig has a pair of its own
-        serves = row.name == "kubelet-serving" or row.name == "kubelet" and place.kubeconfig and not place.by_path
+        serves = row.name == "kubelet-serving" or (row.name == "kubelet" and place.kubeconfig and not place.by_path)
         return Asked(
             now=self.now, within=self.within, warns=self.warns, usages=row.profile.usages, users=row.name,
             trusted=trusted, authority=(self.authority_path(ca) or pair.path, ca),

@@ -91,10 +91,10 @@ def configuration_faults(inventory: Inventory) -> Iterator[Finding]:
     for running in inventory.running:
         for path, kind in running.configurations:
             data = inventory.look(path).data
-            if data is None or not kind and not data.strip():
+            if data is None or (not kind and not data.strip()):
                 continue
             document = load_first(data)
-            if not isinstance(document, dict) or kind and document.get("kind") != kind:
+            if not isinstance(document, dict) or (kind and document.get("kind") != kind):
                 what = f"no {kind}" if isinstance(document, dict) else "no YAML or JSON document with fields"
                 yield Finding("flags-mismatch", path, "", f"file holds {what}, and {running.component} does not start "
                               "with the file", expected=f"a document of kind {kind}" if kind else "a document")
@@ -132,7 +132,7 @@ def _meant(use: Use, inventory: Inventory) -> str:
     """The file that was meant instead of one that is not there: the layout's, if no component reads that."""
     for layout in LAYOUTS:
         for component_flag in KUBELET.flags if use.component == KUBELET.name else ():
-            if f"--{component_flag.name}" != use.setting and component_flag.field != use.setting:
+            if use.setting not in (f"--{component_flag.name}", component_flag.field):
                 continue
             for place in layout.places:
                 path = getattr(place, component_flag.part)

@@ -38,7 +38,7 @@ def judge(row: Row, look: Look, by: RowContext, proved: Proved | None = None) ->
 def judge_among(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
     """The same of a row of one host among many: a leaf's key or serial number that another has too is not its own."""
     judged = judge(row, look, by, proved)       # a key under another's certificate may still be a CA's
-    if row.profile.kind != "leaf" or judged.key is None or judged.of_another_host or judged.own and not by.shared:
+    if row.profile.kind != "leaf" or judged.key is None or judged.of_another_host or (judged.own and not by.shared):
         return judged
     place, mark = row.place, _key_mark(judged)
     if mark in (by.shared if judged.own else {one for one, _ in authority_marks(by)}):

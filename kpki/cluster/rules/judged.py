@@ -34,8 +34,8 @@ class Judged(NamedTuple):
     @property
     def of_another_host(self) -> bool:
         """Whether the pair is another host's, key and all."""
-        return any(one.cause == "wrong-node-identity" or one.cause == "wrong-subject"
-                   and find_profile(one.row).common_name == "{node}" for one in self.findings)
+        return any(one.cause == "wrong-node-identity" or (one.cause == "wrong-subject"
+                   and find_profile(one.row).common_name == "{node}") for one in self.findings)
 
     @property
     def is_hosts(self) -> bool:

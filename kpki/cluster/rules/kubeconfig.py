@@ -22,8 +22,14 @@ from ..observed.inventory import Found, Inventory, named_path
 from ..observed.use import Use
 from ... import pem
 from ...errors import InputError
-from ...kubernetes.kubeconfig import (Kubeconfig, KubeconfigError, Material, dump_kubeconfig, load_kubeconfig,
-                                      same_kubeconfig)
+from ...kubernetes.kubeconfig import (
+    Kubeconfig,
+    KubeconfigError,
+    Material,
+    dump_kubeconfig,
+    load_kubeconfig,
+    same_kubeconfig,
+)
 from ...kubernetes.profiles import NODE_PREFIX
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ import ipaddress
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
-from urllib.parse import urlsplit
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from .certificate import node_fault
 from .facts import Pair, kubeconfigs_of
@@ -23,7 +23,7 @@ _BESIDE = ("kube-controller-manager", "kube-scheduler")
 _SERVICE = "kubernetes.default.svc"     # pods call the API server by one of the names of its service
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_ANYWHERE = ("", "0.0.0.0", "::")
+_ANYWHERE = ("", "0.0.0.0", "::")    # noqa: S104 (nothing is bound here)
 
 
 class Places(NamedTuple):
@@ -202,7 +202,7 @@ def _wanted(kinds: Container[str], places: Places) -> Iterator[str]:
 
 def _is_named(name: str, said: set[str]) -> bool:
     """Whether a DNS name is among those of a certificate; a wildcard stands for one label (RFC 6125 §6.4.3)."""
-    return name.lower() in said or "." in name and f"*.{name.lower().partition('.')[2]}" in said
+    return name.lower() in said or ("." in name and f"*.{name.lower().partition('.')[2]}" in said)
 
 
 def _is_hosts(names: reading.Names, places: Places) -> bool:

@@ -7,7 +7,13 @@ from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.inventory import Inventory
 from ...kubernetes import reading
-from ...kubernetes.profiles import ADMINISTRATORS, MASTERS_GROUP, NODE_PREFIX, NODES_GROUP, find_profile
+from ...kubernetes.profiles import (
+    ADMINISTRATORS,
+    MASTERS_GROUP,
+    NODE_PREFIX,
+    NODES_GROUP,
+    find_profile,
+)
 from ...kubernetes.purposes import ADMINISTRATOR_GROUPS, PURPOSES, Purpose
 
 # The users whom Kubernetes itself gives the rights of a component.

@@ -11,7 +11,15 @@ from datetime import datetime
 
 from cryptography.x509 import Certificate
 
-from .certificate import bundle_fault, ca_fault, called, fingerprint, other_authority, signed_by_another, signer_of
+from .certificate import (
+    bundle_fault,
+    ca_fault,
+    called,
+    fingerprint,
+    other_authority,
+    signed_by_another,
+    signer_of,
+)
 from .facts import Pair, TrustFile
 from ..finding import Finding
 from ..observed.use import Use
@@ -68,7 +76,7 @@ class Verifiers:
 
 def _is_own(use: Use, pair: Pair, purpose: Purpose) -> bool:
     """Whether a kubeconfig's CA belongs to the pair's kubeconfig, or to the kubelet that serves with the pair."""
-    return any(use.group == own.group or purpose.name == "kubelet-serving" and use.component == "kubelet"
+    return any(use.group == own.group or (purpose.name == "kubelet-serving" and use.component == "kubelet")
                for own in pair.uses)
 
 
@@ -131,7 +139,7 @@ def _asked(pair: Pair, by: Verifiers) -> list[TrustFile]:
     untold = by.told.isdisjoint(use.component for use in pair.uses)
     several = len({use.purpose for file in likely for use in file.uses}) > 1 and all(
         _are_same(likely[0].certificates, file.certificates) for file in likely)
-    if untold or several and not any(_fits(file, pair) for file in by.files):
+    if untold or (several and not any(_fits(file, pair) for file in by.files)):
         return sure + likely
     return sure + [file for file in likely if _has_name_of_issuer(file, pair)]
 
@@ -190,7 +198,7 @@ def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) ->
         asked = [pair for pair in pairs if file in by.sure(pair)]
         counts = any(_are_same(one.certificates, given) for one in others) or any(
             signer_of(pair.chain, given) for pair in pairs)
-        if not file.row or counts and any(_fits(file, pair) for pair in asked or pairs):
+        if not file.row or (counts and any(_fits(file, pair) for pair in asked or pairs)):
             return None
         mild = counts and not asked and not by.told.isdisjoint(use.component for use in file.uses)
         if mild and not (all(_are_same(one.certificates, given) for one in others) and all(

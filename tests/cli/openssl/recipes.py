@@ -127,7 +127,7 @@ def by_openssl(folder: Path) -> Command:
 
 def comparable(words: list[str], result: Result) -> object:
     """A result as it is compared: byte for byte, unless openssl draws something at random for such a line."""
-    new = words[0] in ("genrsa", "genpkey") and "-genparam" not in words or bool({"-genkey", "-newkey"} & set(words))
+    new = (words[0] in ("genrsa", "genpkey") and "-genparam" not in words) or bool({"-genkey", "-newkey"} & set(words))
     if not (new or "-passout" in words):
         return result
     # A file that a failed line leaves is empty, or half a key: kpki leaves none.

@@ -192,7 +192,7 @@ def _steady(der: bytes, words: list[str]) -> bytes:
     signed, algorithm, _ = items(content(der))
     if "-newkey" in words:
         return algorithm
-    if "-x509toreq" in words or words[0] == "req" and not {"-x509", "-CA"} & set(words):
+    if "-x509toreq" in words or (words[0] == "req" and not {"-x509", "-CA"} & set(words)):
         return signed + algorithm
     fields = items(content(signed))
     if "-set_serial" not in words:

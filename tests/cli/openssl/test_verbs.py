@@ -44,7 +44,7 @@ def test_a_serial_file_is_counted_on(folder: Path, text: str) -> None:
             path.write_text(text)
             assert run(" ".join([*SIGN, words])) == 0
             found.append((serial(folder / "leaf.pem"), path.read_text()))
-    assert len(set(found)) == 1 and found[0][0] == int(text.split()[0], 16) + 1
+    assert len(set(found)) == 1 and found[0][0] == int(text.split(maxsplit=1)[0], 16) + 1
 
 
 @pytest.mark.parametrize("text", ["", "zz\n", "F\n", "-05\n", " 0F\n"])
@@ -247,7 +247,7 @@ def test_a_word_too_many_is_refused(verb: str, capsys: pytest.CaptureFixture[str
     """A verb that takes no word after its options says so, before it does anything."""
     assert main([*verb.split(), "one-too-many"]) == 1
     out, err = capsys.readouterr()
-    assert (out, err) == ("", f"kpki: {verb.split()[0]}: extra arguments given: one-too-many\n")
+    assert (out, err) == ("", f"kpki: {verb.split(maxsplit=1)[0]}: extra arguments given: one-too-many\n")
 
 
 @pytest.mark.parametrize("line", [

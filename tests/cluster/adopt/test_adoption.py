@@ -7,7 +7,7 @@ import stat
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,13 @@ import pytest
 from kpki import files, pem
 from kpki.cluster.adopt.adoption import Adoption, adopt, described, from_configuration, from_tree
 from kpki.cluster.authority import Authority, example_authority, load_authority
-from kpki.cluster.desired.description import Cluster, ExternalEtcd, Host, example_description, load_cluster
+from kpki.cluster.desired.description import (
+    Cluster,
+    ExternalEtcd,
+    Host,
+    example_description,
+    load_cluster,
+)
 from kpki.cluster.observed import inventory
 from kpki.cluster.observed.inventory import Found
 from kpki.cluster.plan.plan import Plan, make_plan
@@ -26,7 +32,7 @@ from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.keys import genpkey
 from kpki.stages.requests import req_new
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STACKED, CONTROL_PLANE = frozenset({"control-plane", "etcd"}), frozenset({"control-plane"})
 HEAD = "apiVersion: kpki/v1\nkind: Cluster\n"
 NODES = """\

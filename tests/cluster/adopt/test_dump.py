@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from kpki.cluster.adopt.dump import dump_cluster
-from kpki.cluster.desired.description import (GIVEN_NAMES, Cluster, ExternalEtcd, Given, Host, example_description,
-                                              load_cluster)
+from kpki.cluster.desired.description import (
+    GIVEN_NAMES,
+    Cluster,
+    ExternalEtcd,
+    Given,
+    Host,
+    example_description,
+    load_cluster,
+)
 from kpki.cluster.desired.fields import ALGORITHM_NAMES
 from kpki.kubernetes.layouts import LAYOUT_NAMES
 

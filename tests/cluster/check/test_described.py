@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,7 +13,7 @@ from kpki.cluster.desired.rows import Row, wanted_rows
 from kpki.cluster.observed.inventory import Found
 from kpki.cluster.plan.plan import Plan, make_plan
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 YEAR = timedelta(days=365)
 PKI = "etc/kubernetes/ssl"
 CONTROL, WORKER = "nodes/cp-1", "nodes/worker-1"

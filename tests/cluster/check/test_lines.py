@@ -89,7 +89,7 @@ def folder_name(tree: Path, payload: str) -> None:
 def kubeconfig_names(tree: Path, payload: str) -> None:
     for path in (tree / "etc/kubernetes").glob("*.conf"):
         text = "\n".join(line.partition('"')[0] + text_of(payload) if "name: " in line or "user: " in line
-                         or "current-context: " in line or "cluster: \"" in line else line
+                         or "current-context: " in line or 'cluster: "' in line else line
                          for line in path.read_text().splitlines())
         path.write_text(text)
 

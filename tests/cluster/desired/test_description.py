@@ -10,11 +10,18 @@ from typing import Any
 import pytest
 
 from kpki.cluster.authority import ALGORITHMS
-from kpki.cluster.desired.description import (GIVEN_NAMES, Cluster, ExternalEtcd, Given, Host,
-                                              example_description, load_cluster)
+from kpki.cluster.desired.description import (
+    GIVEN_NAMES,
+    Cluster,
+    ExternalEtcd,
+    Given,
+    Host,
+    example_description,
+    load_cluster,
+)
 from kpki.cluster.desired.fields import ALGORITHM_NAMES
-from kpki.kubernetes.layouts import LAYOUT_NAMES
 from kpki.errors import ConfigurationError, InputError, KpkiError
+from kpki.kubernetes.layouts import LAYOUT_NAMES
 
 HEAD = "apiVersion: kpki/v1\nkind: Cluster\n"
 NODES = "nodes:\n- {name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.10]}\n"
@@ -191,7 +198,7 @@ def test_the_example_s_comments_hold(layout: str) -> None:
 
 def test_the_names_of_algorithms_are_those_that_keys_are_made_of() -> None:
     """encryptionAlgorithm takes what authority.make_key takes, no more and no less."""
-    assert ALGORITHM_NAMES == tuple(ALGORITHMS)
+    assert tuple(ALGORITHMS) == ALGORITHM_NAMES
 
 
 # Body after apiVersion and kind (so its first line is line 3) → line, message.
@@ -244,7 +251,7 @@ REFUSED: list[tuple[str, int, str]] = [
     ("certificatesDir: /etc/../pki\n" + NODES, 3, "certificatesDir: '/etc/../pki' has '..' in it"),
     ("layout: ssl\ncertificatesDir: /etc/pki\n" + NODES, 4, "certificatesDir: the layout ssl has its own folders"),
     ("localAPIEndpoint: {bindPort: 70000}\n" + NODES, 3, "localAPIEndpoint.bindPort: 70000 is not a port: 1 to 65535"),
-    ("clusterName: \"a\\nb\"\n" + NODES, 3, "clusterName: 'a\\nb' has characters that cannot be printed"),
+    ('clusterName: "a\\nb"\n' + NODES, 3, "clusterName: 'a\\nb' has characters that cannot be printed"),
     (f"clusterName: {'x' * 5000}\n" + NODES, 3, f"clusterName: '{'x' * 60}'… has 5000 characters, over 4096"),
     # types
     ("clusterName: 007\nkubeletServing: 1\n" + NODES, 3, "clusterName: 7.0 is a number, not text"),
@@ -264,7 +271,7 @@ REFUSED: list[tuple[str, int, str]] = [
     ("apiserver: {}\n" + NODES, 3, "apiserver: no such field: did you mean apiServer?"),
     (NODES + "  \n- {name: w, adresses: [10.0.0.1]}\n", 6, "nodes[1].adresses: no such field: did you mean addresses?"),
     ("etcd: {quorum: 3}\n" + NODES, 3, "etcd.quorum: no such field"),
-    ("\"a\\eb\": 3\n" + NODES, 3, "'a\\x1bb': no such field"),
+    ('"a\\eb": 3\n' + NODES, 3, "'a\\x1bb': no such field"),
     ("certificateAuthorities: {kube: {}}\n" + NODES, 3, "certificateAuthorities.kube: no such field"),
     ("certificateAuthorities:\n  etcd: {key: /k}\n" + NODES, 4, "certificateAuthorities.etcd.certificate: missing"),
     ("clusterName: x\n", 1, "nodes: missing"),
@@ -355,10 +362,10 @@ def test_the_page_has_every_field() -> None:
     """docs/description.md names each field of FULL and of etcd.external, and its example is valid."""
     names = {*re.findall(r"(\w+):", FULL), "external", "caFile", "certFile", "keyFile", "endpoints"} - {"FD00", "fd00"}
     assert {name for name in names if name not in PAGE} == set()
-    assert len(load_cluster(re.findall(r"```yaml\n(.*?)```", PAGE, re.S)[0]).hosts) == 2
+    assert len(load_cluster(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0]).hosts) == 2
 
 
 def test_the_page_s_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """The library example prints what it says it does."""
-    exec(compile(re.findall(r"```python\n(.*?)```", PAGE, re.S)[0], "docs/description.md", "exec"), {})
+    exec(compile(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0], "docs/description.md", "exec"), {})
     assert capsys.readouterr().out == "['cp-1'] ('10.0.0.21',)\n"

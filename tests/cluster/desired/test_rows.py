@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -16,7 +16,7 @@ from kpki.kubernetes.kubeconfig import load_kubeconfig
 from kpki.kubernetes.layouts import LAYOUTS, Layout, Place
 from kpki.kubernetes.profiles import PROFILES, Profile
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HEAD = "apiVersion: kpki/v1\nkind: Cluster\n"
 STACKED = """\
 nodes:

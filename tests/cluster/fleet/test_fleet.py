@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ from kpki.stages import certificates, der
 from kpki.stages.certificates import Values
 from kpki.stages.keys import public_key_der
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DAY, YEAR = timedelta(days=1), timedelta(days=365)
 WORKERS = [f"w-{number:02}" for number in range(14)]
 TEXT = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from kpki.cluster.rules.host import check_node
 from kpki.kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
 from kpki.kubernetes.layouts import KUBEADM
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(days=364)
 CURRENT, CONF = "var/lib/kubelet/pki/kubelet-client-current.pem", "etc/kubernetes/kubelet.conf"
 NAMED = Material(path=f"/{CURRENT}")

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from kpki.cluster.desired.description import example_description
 from kpki.cluster.node.orders import Order, install_order, issue_order, request_order, sign_order
 from kpki.errors import InputError, RefusedError
 
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def no_passphrase(_: Iterable[tuple[str, bytes]]) -> None:

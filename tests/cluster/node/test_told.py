@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from kpki.errors import RefusedError
 from kpki.kubernetes.kubeconfig import load_kubeconfig
 from kpki.kubernetes.layouts import find_layout
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SERVER = "https://10.0.0.10:6443"
 UNITS = "etc/systemd/system"
 

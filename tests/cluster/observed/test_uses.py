@@ -63,8 +63,8 @@ WAYS: dict[str, Files] = {
     "hyperkube": {KUBELET: unit(f"ExecStart=/hyperkube kubelet {A} {B}")},
     "nice": {KUBELET: unit(f"ExecStart=/usr/bin/nice -n 5 /usr/bin/env A=b kubelet {A} {B}")},
     "shell": {KUBELET: unit(f"ExecStart=/bin/bash -ec 'set -x; exec /usr/bin/kubelet {A} {B} 2>&1 | tee /x'")},
-    "shell with a variable": {KUBELET: unit("Environment=CA=/a", "ExecStart=/bin/sh -c \"exec kubelet "
-                                            "--client-ca-file=$CA --tls-cert-file=/b\"")},
+    "shell with a variable": {KUBELET: unit("Environment=CA=/a", 'ExecStart=/bin/sh -c "exec kubelet '
+                                            '--client-ca-file=$CA --tls-cert-file=/b"')},
     "script": {KUBELET: unit(f"ExecStart=/opt/start {B}"),
                "opt/start": f'#!/bin/sh\nARGS="{A}"\nexec kubelet $ARGS "$@"\n'},
     "docker": {KUBELET: unit("ExecStartPre=-/usr/bin/docker rm kubelet", "ExecStartPre=/usr/bin/docker run -d --name "
@@ -98,7 +98,7 @@ WAYS: dict[str, Files] = {
               CONFIG: configuration("tlsPrivateKeyFile: /c")},
     "specifiers": {KUBELET: unit("ExecStart=/usr/bin/%p --client-ca-file=%E/../a --tls-cert-file=/b")},
     "MicroK8s": {"var/snap/microk8s/current/args/kubelet": "# no\n--client-ca-file=${SNAP_DATA}/../../../../a\n\n"
-                 "--tls-cert-file \"/b\"\n"},
+                 '--tls-cert-file "/b"\n'},
     "Charmed Kubernetes": {"var/snap/kubelet/current/args": '--client-ca-file="/a"\n--tls-cert-file="/b"\n'},
     "runit": {"etc/sv/kubelet/run": f"#!/bin/sh\nexec 2>&1\nexec kubelet {A} \\\n {B}\n"},
     "OpenRC": {"etc/init.d/kubelet": "#!/sbin/openrc-run\ncommand=/usr/bin/kubelet\ndepend() {\n need net\n}\n",
@@ -254,7 +254,7 @@ FILE = ("client-transport-security: {cert-file: /s.crt, key-file: /s.key, truste
     ({"etc/etcd.env": VARIABLES}, SERVED | PEERS),
     ({ETCD: unit("EnvironmentFile=/etc/etcd.env", "ExecStart=/opt/etcd"), "etc/etcd.env": VARIABLES,
       "opt/etcd": "#!/bin/bash\n/usr/bin/docker run --rm --net=host --env-file=/etc/etcd.env "
-      "--name=etcd1 -v /etc/ssl/certs:/etc/ssl/certs:ro example.org/etcd:v3 /usr/local/bin/etcd \"$@\"\n"},
+      '--name=etcd1 -v /etc/ssl/certs:/etc/ssl/certs:ro example.org/etcd:v3 /usr/local/bin/etcd "$@"\n'},
      SERVED | PEERS),
     ({ETCD: unit("ExecStart=/usr/bin/docker run --env-file /e.env -v /etc/ssl/etcd:/certs img/etcd:v3.5"),
       "e.env": 'ETCD_CERT_FILE=/certs/etcd/s.crt\nETCD_NAME="x"\n'},

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -29,7 +29,7 @@ from kpki.kubernetes.layouts import find_layout
 from kpki.kubernetes.reading import certifies
 from kpki.stages.keys import public_key_der
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TEXT = """\
 apiVersion: kpki/v1
 kind: Cluster

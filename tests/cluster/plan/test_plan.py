@@ -5,7 +5,7 @@ import subprocess
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import pytest
@@ -24,7 +24,7 @@ from kpki.kubernetes.private_key import judge_private_key
 from kpki.kubernetes.profiles import find_profile
 from kpki.stages.keys import genpkey, public_key_der
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TEXT = """\
 apiVersion: kpki/v1
 kind: Cluster

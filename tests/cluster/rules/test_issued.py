@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.x509 import Certificate
@@ -22,7 +22,7 @@ from kpki.stages.certificates import Values, self_sign, sign_certificate
 from kpki.stages.der import Extension
 from kpki.stages.keys import genrsa, public_key_der
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 YEAR = timedelta(days=365)
 ROWS = [row for row in wanted_rows(load_cluster(example_description())) if row.profile.kind == "leaf"]
 ROW = next(row for row in ROWS if row.name == "apiserver")

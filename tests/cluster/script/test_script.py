@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,13 @@ from cryptography import x509
 
 from kpki import pem
 from kpki.cluster import workspace
-from kpki.cluster.desired.description import Cluster, ExternalEtcd, Given, example_description, load_cluster
+from kpki.cluster.desired.description import (
+    Cluster,
+    ExternalEtcd,
+    Given,
+    example_description,
+    load_cluster,
+)
 from kpki.cluster.observed.inventory import look
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.cluster.script.script import script_of
@@ -47,7 +53,7 @@ def cluster_of(layout: str, algorithm: str | None = None) -> Cluster:
 
 def clock() -> datetime:
     """openssl has no other time."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 def plan_in(folder: Path, cluster: Cluster, *, passphrase: bytes | None = None) -> Plan:

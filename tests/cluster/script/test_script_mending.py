@@ -19,8 +19,21 @@ from kpki import pem
 from kpki.cluster.desired.description import Given
 from kpki.errors import InputError, RefusedError
 from kpki.kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
-from tests.cluster.script.test_script import (ADMIN, API, KUBELET, cluster_of, fields, given_ca, made, nothing_left,
-                                              plan_in, run, snapshot, text_of, there)
+from tests.cluster.script.test_script import (
+    ADMIN,
+    API,
+    KUBELET,
+    cluster_of,
+    fields,
+    given_ca,
+    made,
+    nothing_left,
+    plan_in,
+    run,
+    snapshot,
+    text_of,
+    there,
+)
 
 __all__ = ["made", "there"]     # fixtures
 SCHEDULER = "nodes/cp-1/etc/kubernetes/scheduler.conf"

@@ -8,7 +8,17 @@ import pytest
 from kpki.kubernetes.verdict import verify_kubernetes
 from kpki.stages import der
 from tests.kubernetes.verdict.keys import ec_key
-from tests.kubernetes.verdict.writer import CA, NOON, Item, Made, authority, cn, extension, leaf, policies
+from tests.kubernetes.verdict.writer import (
+    CA,
+    NOON,
+    Item,
+    Made,
+    authority,
+    cn,
+    extension,
+    leaf,
+    policies,
+)
 
 A, B, C, ANY = "1.2.3", "1.2.4", "1.2.5", "2.5.29.32.0"
 REFUSED = "x509: no valid chains built: 1 candidate chains with invalid policies"

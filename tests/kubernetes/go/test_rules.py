@@ -7,10 +7,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kpki.kubernetes.go.constraints import Alternatives, Mailbox, Subtrees, validate_names, limits_of, parse_mailbox
+from kpki.kubernetes.go.constraints import (
+    Alternatives,
+    Mailbox,
+    Subtrees,
+    limits_of,
+    parse_mailbox,
+    validate_names,
+)
 from kpki.kubernetes.go.der import GoError, oid
-from kpki.kubernetes.go.keys import Key, algorithm_of, validate_signature, read_key
-from kpki.kubernetes.go.names import Names, validate_host, read_name
+from kpki.kubernetes.go.keys import Key, algorithm_of, read_key, validate_signature
+from kpki.kubernetes.go.names import Names, read_name, validate_host
 from kpki.stages import der
 from tests.kubernetes.verdict.keys import ALGORITHMS, ec_key, ed25519_key, rsa_key
 from tests.kubernetes.verdict.writer import attribute, cn

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import ssl
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from kpki.kubernetes.showing.signers import _openssl
 from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.requests import req_new
 
-START = datetime.now(timezone.utc) - timedelta(days=5)
+START = datetime.now(UTC) - timedelta(days=5)
 CA = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign"]
 LEAF = "subjectAltName=DNS:api.example\nextendedKeyUsage=serverAuth\n"
 
@@ -60,5 +60,5 @@ def test_the_strict_line_is_pythons(tmp_path: Path, ca: list[str], leaf: str, da
     theirs = python_says(tmp_path, files[0], files[1], files[2])
     strict = [one for one in _openssl(pem.dump_certificate(made, encoding="DER"),
                                       [pem.dump_certificate(root, encoding="DER")], [], "server", "api.example", None,
-                                      datetime.now(timezone.utc)) if one.judge == "strict"]
+                                      datetime.now(UTC)) if one.judge == "strict"]
     assert ([one.reason for one in strict], theirs) == ([reason], reason)

@@ -1,7 +1,7 @@
 """What bytes say, without a disk: certificates that one library reads and another does not, files named by path."""
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -15,7 +15,7 @@ from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.keys import genpkey, public_key_der, sign_bytes, signature_algorithm, signing_key
 from kpki.stages.requests import req_new
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BASIC, NAMES, CLIENT = "2.5.29.19", "2.5.29.17", "2.5.29.37"
 
 
@@ -92,8 +92,8 @@ def test_times_are_utc_in_either_form(key: PrivateKeyTypes) -> None:
     """UTCTime's two digits are 1950 to 2049, GeneralizedTime's four what they say."""
     shown = told(certificate(key, times=(der.tlv(der.UTC_TIME, b"500101000000Z"),
                                          der.tlv(der.GENERALIZED_TIME, b"20500101000000Z"))))
-    assert (shown.not_before, shown.not_after) == (datetime(1950, 1, 1, tzinfo=timezone.utc),
-                                                   datetime(2050, 1, 1, tzinfo=timezone.utc))
+    assert (shown.not_before, shown.not_after) == (datetime(1950, 1, 1, tzinfo=UTC),
+                                                   datetime(2050, 1, 1, tzinfo=UTC))
 
 
 def test_the_last_common_name_counts_and_every_group(key: PrivateKeyTypes) -> None:

@@ -9,8 +9,32 @@ from typing import Any, TypeVar
 from kpki.stages import der
 from tests.kubernetes.verdict.keys import ALGORITHMS, Key, ec_key, ed25519_key, rsa_key
 from tests.kubernetes.verdict.writer import (
-    CLIENT, END, EVERY, NOON, SERVER, START, UNKNOWN, Chain, Item, Made, address, basic, certificate, cn, constraints,
-    dns, email, extension, issuer_key_id, key_id, key_usage, policies, san, uri, usages)
+    CLIENT,
+    END,
+    EVERY,
+    NOON,
+    SERVER,
+    START,
+    UNKNOWN,
+    Chain,
+    Item,
+    Made,
+    address,
+    basic,
+    certificate,
+    cn,
+    constraints,
+    dns,
+    email,
+    extension,
+    issuer_key_id,
+    key_id,
+    key_usage,
+    policies,
+    san,
+    uri,
+    usages,
+)
 
 T = TypeVar("T")
 Odd = Callable[[float], bool]   # whether something of this rarity happens; never, in a chain that is calm
@@ -77,7 +101,7 @@ def extensions(chance: Random, odd: Odd, is_ca: bool) -> list[Item]:
     def often(share: float) -> bool:
         return chance.random() < share
     found = []
-    if is_ca and not odd(0.05) or not is_ca and often(0.5):
+    if (is_ca and not odd(0.05)) or (not is_ca and often(0.5)):
         depth = -1 if odd(0.03) else chance.choice((0, 1, 1, 2, 3))
         found.append(basic(is_ca != odd(0.05), *[der.integer(depth)] if is_ca and often(0.2) else []))
     if often(0.6):
@@ -216,7 +240,7 @@ def random_chain(seed: int) -> Chain:
                                       extensions(chance, odd, True)))
     pool = [*above, *others]
     chance.shuffle(pool)
-    roots = [made.der for made in pool if made is above[0] and chance.random() < 0.95 or chance.random() < 0.1]
+    roots = [made.der for made in pool if (made is above[0] and chance.random() < 0.95) or chance.random() < 0.1]
     untrusted = [made.der for made in pool if chance.random() < 0.95]
     last = leaf.der
     if chance.random() < 0.03:

@@ -3,7 +3,19 @@ from __future__ import annotations
 
 from kpki.stages import der
 from tests.kubernetes.verdict.writer import (
-    SAN, Chain, Facts, address, ask, cn, dns, email, leaf, named, san, uri)
+    SAN,
+    Chain,
+    Facts,
+    address,
+    ask,
+    cn,
+    dns,
+    email,
+    leaf,
+    named,
+    san,
+    uri,
+)
 
 
 def named_so(host: str, *names: str) -> Chain:

@@ -8,8 +8,29 @@ from typing import Any
 from kpki.stages import der
 from tests.kubernetes.verdict.keys import ec_key, ed25519_key, rsa_key
 from tests.kubernetes.verdict.writer import (
-    BASIC, CA, CLIENT, END, NOON, START, UNKNOWN, Facts, Item, Made, ask, attribute, authority, basic, cn,
-    extension, issuer_key_id, key_id, key_usage, leaf, named, usages)
+    BASIC,
+    CA,
+    CLIENT,
+    END,
+    NOON,
+    START,
+    UNKNOWN,
+    Facts,
+    Item,
+    Made,
+    ask,
+    attribute,
+    authority,
+    basic,
+    cn,
+    extension,
+    issuer_key_id,
+    key_id,
+    key_usage,
+    leaf,
+    named,
+    usages,
+)
 
 SECOND = timedelta(seconds=1)
 CRITICAL = extension(UNKNOWN, b"\5\0", True)

@@ -1,14 +1,50 @@
 """Chains whose fate is decided where a certificate is parsed: what Go refuses there, beside what comes close to it."""
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from kpki.stages import der
 from tests.kubernetes.verdict.keys import (
-    ALGORITHMS, EC, algorithm, ec_key, ed25519_key, rsa_key, rsa_spki)
+    ALGORITHMS,
+    EC,
+    algorithm,
+    ec_key,
+    ed25519_key,
+    rsa_key,
+    rsa_spki,
+)
 from tests.kubernetes.verdict.writer import (
-    AKI, BASIC, CA, CLIENT, SAN, SKI, UNKNOWN, Chain, Facts, Item, Made, Part, address, ask, authority, basic, cn,
-    constraints, dns, email, extension, issuer_key_id, key_id, key_usage, leaf, named, policies, san, uri, usages)
+    AKI,
+    BASIC,
+    CA,
+    CLIENT,
+    SAN,
+    SKI,
+    UNKNOWN,
+    Chain,
+    Facts,
+    Item,
+    Made,
+    Part,
+    address,
+    ask,
+    authority,
+    basic,
+    cn,
+    constraints,
+    dns,
+    email,
+    extension,
+    issuer_key_id,
+    key_id,
+    key_usage,
+    leaf,
+    named,
+    policies,
+    san,
+    uri,
+    usages,
+)
 
 TRUE, ODD, FALSE = (der.tlv(der.BOOLEAN, octet) for octet in (b"\xff", b"\1", b"\0"))
 MODULUS = int.from_bytes(b"\xc1" * 127 + b"\x0f")
@@ -167,7 +203,7 @@ CONTAINER: Facts = {
         "no seconds": since(der.GENERALIZED_TIME, "202601010000Z"),
         "the year 0": since(der.GENERALIZED_TIME, "00000101000000Z"),
         "a 61st second": since(der.GENERALIZED_TIME, "20260101000060Z"),
-        "until 9999": ask(leaf(end=datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc))),
+        "until 9999": ask(leaf(end=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))),
         "another kind of string": since(der.PRINTABLE, "20260101000000Z")},
 }
 

@@ -6,8 +6,36 @@ from collections.abc import Iterable
 from kpki.stages import der
 from tests.kubernetes.verdict.keys import ALGORITHMS, algorithm, ec_key, ed25519_key, rsa_key
 from tests.kubernetes.verdict.writer import (
-    CA, CLIENT, EVERY, SAN, SERVER, UNKNOWN, Chain, Facts, Item, Made, address, ask, attribute, authority, basic, cn,
-    constraints, dns, email, extension, issuer_key_id, key_id, key_usage, leaf, named, policies, san, uri, usages)
+    CA,
+    CLIENT,
+    EVERY,
+    SAN,
+    SERVER,
+    UNKNOWN,
+    Chain,
+    Facts,
+    Item,
+    Made,
+    address,
+    ask,
+    attribute,
+    authority,
+    basic,
+    cn,
+    constraints,
+    dns,
+    email,
+    extension,
+    issuer_key_id,
+    key_id,
+    key_usage,
+    leaf,
+    named,
+    policies,
+    san,
+    uri,
+    usages,
+)
 
 CODE, MS_SGC, NS_SGC = "1.3.6.1.5.5.7.3.3", "1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1"
 OTHER_KEY = authority(key=ec_key(2))

@@ -49,13 +49,13 @@ def test_chance_is_neither_tame_nor_blind(judge: Judge | None) -> None:
     assert len({verdict.reason for verdict in said}) > 20
 
 
-URI = "x509: cannot parse URI \"http://[x]\": parse \"http://[x]\": invalid host: ParseAddr(\"x\"): "
+URI = 'x509: cannot parse URI "http://[x]": parse "http://[x]": invalid host: ParseAddr("x"): '
 HELD = "x509: a root or intermediate certificate is not authorized to sign for this name: URI "
 
 
 @pytest.mark.parametrize(("one", "other", "alike"), [
     (f"{URI}unable to parse IP", f"{URI}address string too short", True),
-    (f"{URI}unable to parse IP", "x509: cannot parse URI \"http://[x]\": invalid domain", False),
+    (f"{URI}unable to parse IP", 'x509: cannot parse URI "http://[x]": invalid domain', False),
     (f'{HELD}with empty host ("a b") cannot be matched against constraints',
      f'{HELD}with empty host ("a%20b") cannot be matched against constraints', True),
     (f'{HELD}"a://b c" is not permitted by any constraint',

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
@@ -13,8 +13,8 @@ from tests.kubernetes.verdict.keys import ALGORITHMS, Key, ec_key
 Item = tuple[str, bytes]    # an extension: its dotted OID, and all of it in DER
 Part = str | bytes
 
-NOON = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
-START, END = datetime(2026, 1, 1, tzinfo=timezone.utc), datetime(2027, 1, 1, tzinfo=timezone.utc)
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 SERVER, CLIENT, EVERY = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2", "2.5.29.37.0"
 SAN, BASIC, SKI, AKI, UNKNOWN = "2.5.29.17", "2.5.29.19", "2.5.29.14", "2.5.29.35", "1.2.3.4"
 ATTRIBUTES = {"CN": "2.5.4.3", "O": "2.5.4.10", "OU": "2.5.4.11", "serialNumber": "2.5.4.5"}

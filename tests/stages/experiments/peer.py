@@ -105,7 +105,7 @@ class Bench(NamedTuple):
 def comparable(der: bytes, words: list[str]) -> bytes:
     """A request as it is (less an ECDSA signature, which is random), a certificate without dates and signature."""
     signed, algorithm, _ = items(content(der))
-    if "-x509toreq" in words or words[0] == "req" and not {"-x509", "-CA"} & set(words):
+    if "-x509toreq" in words or (words[0] == "req" and not {"-x509", "-CA"} & set(words)):
         return signed + algorithm if "ec.pem" in words else der
     fields = items(content(signed))
     if "-set_serial" not in words and "-in" not in words:  # drawn at random

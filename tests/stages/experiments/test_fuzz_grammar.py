@@ -10,8 +10,7 @@ import os
 import subprocess
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kpki.cli.main import main
 from tests.stages.experiments.peer import Bench, Row

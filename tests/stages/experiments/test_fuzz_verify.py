@@ -7,14 +7,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kpki import pem
 from kpki.cli.main import main
@@ -78,7 +77,7 @@ def key(kind: str, number: int) -> keys.SigningKey:
 
 def chain(descriptions: list[Description]) -> list[bytes]:
     """The certificates from the root down, in PEM."""
-    start = datetime.now(timezone.utc) - timedelta(days=1)
+    start = datetime.now(UTC) - timedelta(days=1)
     made = []
     issuer_name, signer, issuer = "/CN=root", None, None
     for number, (constraints, extensions, kind, digest, name) in enumerate(descriptions):

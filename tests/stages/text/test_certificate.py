@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from kpki.stages.text.certificate import certificate_text, request_text, serial_
 from kpki.stages.text.name import name_flags
 from kpki.stages.text.value import time_text
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BARE = "[req]\nprompt = no\ndistinguished_name = dn\n[dn]\nC = US\nO = a, b\nCN = x\n"
 KEYS: dict[str, SigningKey] = {
     "rsa": rsa.generate_private_key(65537, 1024), "p256": ec.generate_private_key(ec.SECP256R1()),

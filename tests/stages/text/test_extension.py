@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -14,7 +14,7 @@ from kpki.stages import der
 from kpki.stages.text.certificate import certificate_text, request_text
 from kpki.stages.text.extension import extension_text, value_text
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
 CONFIG = """[req]
 prompt=no

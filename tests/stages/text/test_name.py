@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,16 +10,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from kpki.errors import InputError
 from kpki.stages import der, keys
 from kpki.stages.names import Attribute, Name, load_name
-from kpki.stages.text.name import COMPAT, OPTIONS, flagged_name_text, lined, name_flags, name_text, slashed_name_text
+from kpki.stages.text.name import (
+    COMPAT,
+    OPTIONS,
+    flagged_name_text,
+    lined,
+    name_flags,
+    name_text,
+    slashed_name_text,
+)
 
 KEY = ec.generate_private_key(ec.SECP256R1())
-THEN = datetime(2026, 1, 1, tzinfo=timezone.utc)
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
 C, O, OU, CN, EMAIL = "2.5.4.6", "2.5.4.10", "2.5.4.11", "2.5.4.3", "1.2.840.113549.1.9.1"
 # Each is the CN between three plain attributes.
 VALUES = [
     (der.PRINTABLE, b"plain"), (der.UTF8, "é€😀".encode()), (der.T61, b"caf\xe9"), (der.BMP, "aé€".encode("utf-16-be")),
     (der.UNIVERSAL, "a😀".encode("utf-32-be")), (der.UTF8, b" lead"), (der.UTF8, b"trail "), (der.UTF8, b" "),
-    (der.UTF8, b"#hash"), (der.UTF8, b"#"), (der.UTF8, b"a,b+c\"d\\e<f>g;h"), (der.UTF8, b"a,b"),
+    (der.UTF8, b"#hash"), (der.UTF8, b"#"), (der.UTF8, b'a,b+c"d\\e<f>g;h'), (der.UTF8, b"a,b"),
     (der.UTF8, b"\x01\x7f\n\t"),
     (der.UTF8, b"*()\\"), (der.UTF8, b"/x+y/CN=z/Cn=z"), (der.UTF8, b""), (der.UTF8, b"nul\0x"), (der.IA5, b"a@b"),
     (der.BIT_STRING, b"\0ab"),

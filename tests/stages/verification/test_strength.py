@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from kpki.stages.certificates import encoded, req_x509
 from kpki.stages.names import parse_subject
 from kpki.stages.verification.verify import verify
 
-START = datetime.now(timezone.utc) - timedelta(days=1)
+START = datetime.now(UTC) - timedelta(days=1)
 
 
 @pytest.mark.parametrize(("level", "size"), [(1, 920), (2, 1963), (3, 2671), (4, 6947), (5, 13914)])

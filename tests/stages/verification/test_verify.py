@@ -6,7 +6,7 @@ import subprocess
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,10 @@ from kpki.stages.extensions.table import section_extensions
 from kpki.stages.names import parse_subject
 from kpki.stages.verification.verify import verify
 
-START = datetime(2030, 1, 1, tzinfo=timezone.utc)
+START = datetime(2030, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=5)
 DAY = timedelta(days=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 CA = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
 AKI = "authorityKeyIdentifier=keyid\n"
@@ -548,7 +548,7 @@ def test_what_is_asked_must_make_sense(worlds: Callable[[str], World]) -> None:
 
 def test_the_clock_is_the_default(bench: Bench) -> None:
     """Without *now* a certificate is judged at the present moment."""
-    present = datetime.now(timezone.utc)
+    present = datetime.now(UTC)
     for start, end, code in ((-DAY, DAY, 0), (DAY, 2 * DAY, 9), (-2 * DAY, -DAY, 10)):
         made = bench.make("root", None, CA, start=present + start, end=present + end).certificate
         assert verify(made, [made]).code == code

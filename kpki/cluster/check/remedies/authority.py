@@ -44,10 +44,10 @@ def authority_remedy(finding: Finding, place: Place, path: str, here: Situation)
         yield comment("Kubernetes takes it; the CA certificate that strict clients want is made with the CA's key")
     elif finding.cause == "key-unreadable" and place not in inventory.layout.node_places():
         yield comment(f"what lies at {here.at(path)} is no file: move it elsewhere, and check again")
-    elif finding.cause == "key-unreadable" or here.workspace and place.certificate == ca_path(inventory.layout):
+    elif finding.cause == "key-unreadable" or (here.workspace and place.certificate == ca_path(inventory.layout)):
         yield from leaf_remedy(inventory.layout.kubelet.row, here)
-    elif made := (finding.cause not in OF_THE_CA and [*_copied(place, here)]) or key and [
-            *_made_again(place, public_key_der(key), here)]:
+    elif made := (finding.cause not in OF_THE_CA and [*_copied(place, here)]) or (key and [
+            *_made_again(place, public_key_der(key), here)]):
         folder = posixpath.dirname(path)
         if folder not in {posixpath.dirname(one) for one, found in inventory.found.items() if not found.missing}:
             yield command("mkdir", "-p", here.at(folder))
@@ -75,7 +75,7 @@ def _kept(path: str, here: Situation) -> Iterator[str]:
 
 def _authority_key(finding: Finding, place: Place, here: Situation) -> Iterator[str]:
     path = here.at(place.key)
-    if finding.cause == "encrypted-key" or finding.cause in _UNLOADED and _can_be_rewritten(place, here):
+    if finding.cause == "encrypted-key" or (finding.cause in _UNLOADED and _can_be_rewritten(place, here)):
         yield command("kpki", "pkey", "-in", path, "-out", path)
     elif place.row == "ca" and here.ca_key is not None and finding.cause != "key-unreadable":
         if here.holds(place.key):

@@ -34,7 +34,7 @@ def leaf_remedy(row: str, here: Situation, finding: Finding | None = None) -> It
     kubelet = place == layout.kubelet
     profile = find_profile(find_layout(layout.name).kubelet.row if kubelet else place.row)  # what issue will make of it
     chain = next((pair.chain for pair in here.pairs if finding and finding.path == pair.path), ())
-    purposes = [one for one in PURPOSES.values() if one.row == profile.name or kubelet and one.name == "kubelet-client"]
+    purposes = [one for one in PURPOSES.values() if one.row == profile.name or (kubelet and one.name == "kubelet-client")]
     certificate, key, which_ca = signing_files(purposes, profile, here, chain)
     trees = here.trees
     if trees is not None and key is None and not here.workspace:    # kpki's own folder of trees: the CA is at hand
@@ -121,7 +121,7 @@ def signing_files(purposes: Iterable[Purpose], profile: Profile | None, here: Si
         certificate, key = named.get(row, (None, None))
         if certificate and key and (any(reading.is_same_authority(one, other) for one in certificates
                                         for other in trusted)
-                                    or not trusted and chain and signer_of(chain, certificates) is not None):
+                                    or (not trusted and chain and signer_of(chain, certificates) is not None)):
             return certificate, key, []
     for file in here.trust_files if sure or not several else ():
         beside = own_key(file.path, here)

@@ -116,7 +116,7 @@ def _certified_addresses(here: Situation) -> Iterator[str]:
     layout, services = here.inventory.layout, service_names(here).addresses
     for place in layout.places:
         profile = find_profile(place.row)
-        if profile.sans == "none" or not place.certificate or profile.sans == "apiserver" and not services:
+        if profile.sans == "none" or not place.certificate or (profile.sans == "apiserver" and not services):
             continue        # which of an API server's addresses is the services', nothing else tells
         for names in _certified(here.inventory.look(place.certificate).data or b"", profile, here.node):
             if here.node in map(str.lower, names.dns):

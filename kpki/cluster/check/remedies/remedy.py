@@ -30,7 +30,6 @@ from ....kubernetes.purposes import PURPOSES
 from ....kubernetes.restarts import restart_lines
 from ....stages.keys import public_key_der
 
-
 # What is mended without a component's knowing.
 _NO_RESTART = ("key-exposed", "ca-key-on-worker")
 # What is said of a CA file that holds another CA.
@@ -62,7 +61,7 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
         yield comment(f"put {here.at(path)} there, or let {setting} in {here.at(source)} name the right file")
     elif finding.cause == "file-missing" and here.inventory.running and not finding.row:
         yield comment(f"put {here.at(path)} there, or let what names the file name the right one")
-    elif not here.inventory.layout.name or place is None and not finding.row and finding.cause != "flags-mismatch":
+    elif not here.inventory.layout.name or (place is None and not finding.row and finding.cause != "flags-mismatch"):
         yield _elsewhere(path, here)
     elif finding.cause == "flags-mismatch":
         yield from _flags(finding, here)
@@ -101,7 +100,7 @@ def _told_pair(path: str, here: Situation) -> Pair | None:
     layout = find_layout(here.inventory.layout.name)
     pairs = [pair for pair in here.pairs if path in (pair.path, pair.key_path) and any(use.source for use in pair.uses)
              and (_is_stored(pair, here) or _is_elsewhere(pair, layout) or _is_embedded(pair, here)
-                  or _has_several(here) and pair.key_path not in ("", pair.path) and "#" not in pair.path)]
+                  or (_has_several(here) and pair.key_path not in ("", pair.path) and "#" not in pair.path))]
     # a key of several pairs: the one that its certificate is not for
     return min(pairs, key=lambda pair: (pair.path != path, pair.matches), default=None)
 
@@ -143,7 +142,7 @@ def _is_embedded(pair: Pair, here: Situation) -> bool:
               for one in file.certificates]
     sure = [file for file in here.trust_files if any(file.serves(*purpose.verifiers) for purpose in pair.purposes)]
     signs = [one for file in sure or here.trust_files for one in file.certificates
-             if sure or pair.chain and signer_of(pair.chain, [one])]
+             if sure or (pair.chain and signer_of(pair.chain, [one]))]
     return bool(trusts and signs) and not any(
         reading.is_same_authority(one, other) for one in trusts for other in signs)
 

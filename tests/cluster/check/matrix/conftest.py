@@ -15,7 +15,14 @@ from kpki import files, pem
 from kpki.cli.main import main
 from kpki.clock import utc_now
 from tests.cluster.check.matrix.mutations import Trial
-from tests.cluster.check.matrix.trees import ALGORITHMS, Healthy, Tree, beside, healthy, stray_authorities
+from tests.cluster.check.matrix.trees import (
+    ALGORITHMS,
+    Healthy,
+    Tree,
+    beside,
+    healthy,
+    stray_authorities,
+)
 
 TOP = Path(__file__).parents[4]
 Told = tuple[str, str, str | None, str]     # cause, severity, host, path
@@ -109,7 +116,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which the command `kpki` is this checkout's."""
     programs = tmp_path_factory.mktemp("bin")
     command = programs / "kpki"
-    command.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki \"$@\"\n")
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki "$@"\n')
     command.chmod(0o755)
     return os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(TOP), "LC_ALL": "C"}
 

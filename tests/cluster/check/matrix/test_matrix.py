@@ -49,7 +49,7 @@ def test_a_fault_is_named_once_and_its_remedy_mends_it(bench: Callable[[Trial], 
     whose = trial.host if trial.situation == "workspace" else None
     places = [(host or whose, path) for host, path in map(one.tree.at, fault.at.split(" "))]
     wanted = [(fault.cause, fault.severity, *place) for place in places]
-    assert sorted(found) == sorted(wanted) or fault.one and found and {*found} <= {*wanted}, \
+    assert sorted(found) == sorted(wanted) or (fault.one and found and {*found} <= {*wanted}), \
         f"found {found}, not {wanted}"
     assert status == (fault.severity == "error")
     assert all(remedies), "nothing is said about what to do"

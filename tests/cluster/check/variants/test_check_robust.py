@@ -260,7 +260,7 @@ def test_a_thing_that_is_no_file(worker: Host, make: Callable[[Path], None], pat
     os.rename(worker.path(path), worker.root / "away")
     make(worker.path(path))
     status = judge(secrets, worker.root, worker.name)
-    assert status == 1 or path == "etc/kubernetes" and status == 2
+    assert status == 1 or (path == "etc/kubernetes" and status == 2)
     judge(secrets, worker.path(path))
 
 

@@ -18,7 +18,16 @@ import pytest
 
 from kpki.kubernetes.causes import CAUSES
 from tests.cluster.check.variants import trees
-from tests.cluster.check.variants.trees import CURRENT, ETCD_SSL, KUBELET, KUBERNETES, PKI, SSL, Host, kubeconfig
+from tests.cluster.check.variants.trees import (
+    CURRENT,
+    ETCD_SSL,
+    KUBELET,
+    KUBERNETES,
+    PKI,
+    SSL,
+    Host,
+    kubeconfig,
+)
 
 CA, CERTIFICATE, KEY = (f"{SSL}/{name}.pem" for name in ("ca", "worker", "worker-key"))
 KUBECONFIG = "etc/kubernetes/worker-kubeconfig.yaml"
