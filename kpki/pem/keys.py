@@ -24,9 +24,9 @@ def load_key(data: bytes | Block, passphrase: bytes | None = None, *,
     """The first private key in PEM or DER: PKCS#1, SEC1 or PKCS#8, encrypted or not (`-key FILE`).
 
     *data* may also be a block. *encoding* (PEM or DER) refuses the other form (`-keyform`). Raises
-    InputError if there is no key, if the key is broken or longer than 16384 bits of RSA, and if the
-    passphrase is missing or wrong. Raises UnsupportedError for an RSA-PSS key, which kpki could
-    only write as a key of another kind.
+    InputError if the key is absent, broken, or an RSA key of more than 16384 bits. Raises
+    InputError also for a passphrase that is missing or wrong. Raises UnsupportedError for an
+    RSA-PSS key, which kpki could only write as a key of another kind.
 
     >>> data = kpki.dump_key(key, passphrase=b"open sesame")
     >>> kpki.load_key(data, b"open sesame").public_key() == key.public_key()

@@ -128,9 +128,9 @@ def encrypted_key(key: PrivateKeyTypes, passphrase: bytes, cipher: str = "aes256
     """A private key under *cipher* and *passphrase*, as PEM or DER (openssl pkey -aes128).
 
     *form* pkcs8 is PBES2 (RFC 8018). *form* traditional is the older PEM of PKCS#1 and SEC1, whose
-    headers name the cipher. Raises InputError for an empty passphrase, for a cipher that is unknown
-    or has no name in the form, and for a key that has no such form. Raises UnsupportedError for a
-    cipher that kpki's libraries lack.
+    headers name the cipher. Raises InputError for an empty passphrase, for an unknown cipher, and
+    for a cipher or a key that the form cannot hold. Raises UnsupportedError for a cipher that
+    kpki's libraries lack.
     """
     from ..pem import armour, dump_key
     found = find_cipher(cipher)
