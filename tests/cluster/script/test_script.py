@@ -200,7 +200,7 @@ def test_days_are_whole_and_end_with_the_ca(validity: int, ca_validity: int, lea
     script = text_of(make_plan(cluster, now=clock()))
     assert {int(days) for days in re.findall(r"openssl req -x509 .* -days (\d+)", script)} == {ca}
     assert {int(days) for days in re.findall(r"(?m)^sign .* (\d+) sha256$", script)} == {leaf}
-    assert (f"so what it signs is valid for {leaf} days" in script) == (validity >= ca_validity > 1)
+    assert (f"so its leaves are valid for {leaf} days" in script) == (validity >= ca_validity > 1)
 
 
 def test_days_end_with_the_calendar() -> None:
@@ -257,7 +257,7 @@ def test_it_is_plain_openssl(there: Callable[[str], Path]) -> None:
     folder = there("kubeadm")
     (folder / KUBELET).chmod(0o644)
     allowed = {*"set umask printf exit while do done case esac if fi shift for echo trap".split(),
-               *"openssl mkdir mv cp cat chmod sed".split(), *"away folders sign embed".split()}
+               *"openssl mkdir mv cp cat chmod sed".split(), *"away folders sign embed stop".split()}
     for script in (text_of(make_plan(cluster_of("kubeadm", "RSA-2048"), now=clock())),
                    text_of(plan_in(folder, cluster_of("kubeadm")))):
         assert "kpki" not in script

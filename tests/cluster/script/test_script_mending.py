@@ -228,7 +228,7 @@ def test_a_target_that_is_not_as_it_was_stops_it_before_the_first_change(
         gone(folder, SCHEDULER if change == "went" else f"{API}.key")
     before = snapshot(folder)
     named = {"came": f"{API}.crt", "link": f"{API}.crt", "went": SCHEDULER, "kept key went": f"{API}.key"}[change]
-    assert run(folder, script, status=1).startswith(f"{named}: is ")
+    assert run(folder, script, status=1).startswith(f"{named}: the file ")
     assert snapshot(folder) == before
 
 
@@ -282,7 +282,7 @@ def test_a_given_ca_signs_and_is_cut_to_its_end(tmp_path: Path) -> None:
     given_ca(tmp_path, days=100, curve="P-384")
     cluster = replace(cluster_of("kubeadm"), authorities={"kubernetes": Given("given.crt", "given.key")})
     script = text_of(plan_in(tmp_path, cluster))
-    assert "so what it signs is valid for 99 days" in script
+    assert "so its leaves are valid for 99 days" in script
     run(tmp_path, script)
     [leaf] = pem.load_certificates((tmp_path / f"{API}.crt").read_bytes())
     [ca] = pem.load_certificates((tmp_path / "given.crt").read_bytes())
@@ -338,7 +338,7 @@ def test_an_encrypted_ca_key_stays_where_it_is(tmp_path: Path) -> None:
                    cwd=tmp_path, check=True)
     cluster = replace(cluster_of("kubeadm"), authorities={"kubernetes": Given("given.crt", "locked.key")})
     script = text_of(plan_in(tmp_path, cluster))
-    assert "openssl asks for its passphrase" in script and "secret" not in script
+    assert "openssl asks for the passphrase" in script and "secret" not in script
     run(tmp_path, script, PASSIN="env:CA_PASS", CA_PASS="secret")
     assert not (tmp_path / "nodes/cp-1/etc/kubernetes/pki/ca.key").exists()
     assert nothing_left(tmp_path, cluster)
