@@ -1,0 +1,62 @@
+"""The results of a plan and of a check, host by host."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..finding import Finding
+from ..fleet.survey import Marks
+from ..leaf_files import Step, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row that waits for a missing file."""
+
+    host: str | None
+    """The host, None for the workspace's own row."""
+    path: str
+    """The row's first file, relative to the host's tree."""
+    row: str
+    """The row's name."""
+    needs: str
+    """The missing file: the key of the CA that signs the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """The tasks of one host, or of the workspace itself."""
+
+    host: str | None
+    """The host, None for the workspace itself."""
+    tasks: tuple[Task, ...]
+    """The tasks, signers first."""
+    waiting: tuple[Waiting, ...] = ()
+    """The rows that wait for a missing file."""
+    marks: Marks = ()
+    """The marks of keys and serial numbers that no other host may have."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps, signers first."""
+        return [step for task in self.tasks for step in task.steps]
+
+
+class Tally(NamedTuple):
+    """The counts of a check."""
+
+    certificates: int = 0
+    """The number of certificates read."""
+    unread: tuple[str, ...] = ()
+    """The files and folders of the workspace that the caller may not read."""
+
+
+class Checked(NamedTuple):
+    """The result of a check of one host, or of the workspace itself."""
+
+    host: str | None
+    """The host, None for the workspace itself."""
+    findings: tuple[Finding, ...]
+    """The findings."""
+    tally: Tally
+    """The counts of the check."""
