@@ -24,6 +24,7 @@ from .authority import (
 )
 from .desired.description import DEFAULT_NAME
 from .desired.rows import NODES_FOLDER, Row, Wanted, blank_kubeconfig, layout_of
+from .kubeconfig_order import Order as Order  # noqa: PLC0414 - exported again
 from .workspace import DESCRIPTION, authority_paths, is_there, read_cluster
 from .. import files, pem
 from ..errors import FileError, InputError, RefusedError, about
@@ -234,39 +235,6 @@ def _nameable(path: str) -> str:
 
 def _who(user: str, groups: Sequence[str]) -> str:
     return repr(user) + (f" in {', '.join(map(repr, groups))}" if groups else " in no group")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a person wants in a kubeconfig.
-
-    The workspace or the CA decides each field that is None or empty.
-    """
-
-    user: str
-    """A row of the workspace, or any user's name."""
-    groups: Sequence[str] = ()
-    """The user's groups; if there are groups, *user* is never a row."""
-    node: str | None = None
-    """The host that the row belongs to."""
-    server: str | None = None
-    """The API server's URL."""
-    ca: str | None = None
-    """The path of the CA's certificate."""
-    ca_key: str | None = None
-    """The path of the CA's key."""
-    workspace: str | None = None
-    """The folder with cluster.yaml; None is the current folder, if cluster.yaml is in it."""
-    days: int | None = None
-    """How long a new certificate is valid."""
-    algorithm: str | None = None
-    """The algorithm of a new key, a name of ALGORITHMS."""
-    certificate: str | None = None
-    """The path of a client's existing certificate."""
-    key: str | None = None
-    """The path of the existing certificate's key."""
-    embed: bool = False
-    """Whether the kubeconfig embeds the existing pair; else the kubeconfig names the files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
