@@ -324,10 +324,7 @@ def span(validity: timedelta) -> str:
 
 
 def lasting(days: int) -> timedelta:
-    """*days* as a validity; a timedelta's longest if there are more.
-
-    Raises InputError for fewer than one day.
-    """
+    """*days* as a validity. Raises InputError for fewer than one day."""
     return timedelta(days=min(validate_days(days), timedelta.max.days))
 
 

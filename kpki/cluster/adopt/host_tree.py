@@ -119,10 +119,7 @@ class HostTree:
 
 
 def read_tree(root: str, *, layout: str | None = None) -> HostTree:
-    """Read a host's tree; *layout* is a name, None: the layout found in the tree.
-
-    Raises InputError if no layout is found, FileError for a file that the caller may not read.
-    """
+    """Read a host's tree; *layout* None: found. Raises InputError or FileError if it cannot."""
     chosen = choose_layout(root, layout)
     manifest = look(root, API_SERVER)
     if manifest.unread:
@@ -366,10 +363,7 @@ def _is_local(name: str) -> bool:
 
 
 def _domain(tree: HostTree) -> str | None:
-    """The services' DNS domain in the API server's certificate: the issuer flag's domain.
-
-    Else the default or the longest domain in the certificate.
-    """
+    """The services' DNS domain in the API server's certificate, the issuer flag's if possible."""
     served = tree.names("apiserver").dns
     domains = [name.removeprefix(_SERVICE) for name in served if name.startswith(_SERVICE)]
     known = [domain for domain in domains if _read_field(plain_name, domain) == domain]
@@ -385,10 +379,7 @@ def _cluster_name(tree: HostTree) -> str | None:
 
 
 def _algorithm(tree: HostTree) -> str | None:
-    """The algorithm of the CA's key, else of the API server's or the kubelet's.
-
-    None for a key of another algorithm than ALGORITHMS.
-    """
+    """The algorithm of the CA's key, else the API server's or kubelet's; None if unknown."""
     for row in ("ca", "apiserver", tree.layout.kubelet.row):
         if certificate := tree.certificates.get(row):
             return key_algorithm(certificate.public_key())

@@ -75,10 +75,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class ExternalEtcd:
-    """The API server's files for an external etcd: absolute paths on a control-plane host.
-
-    A kubeadm configuration may leave files out (etcd without TLS).
-    """
+    """The API server's files for an external etcd; absolute paths, None if TLS is off."""
 
     ca_file: str | None
     """The CA that signed etcd's certificate."""
@@ -202,10 +199,7 @@ def load_cluster(text: str | bytes, *, host_name: str | None = None) -> Cluster:
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Let Python collect garbage rarely.
-
-    Each collection would visit the whole growing tree of 100,000 nodes.
-    """
+    """Let Python collect garbage rarely: a collection visits the whole growing tree."""
     import gc
     before = gc.get_threshold()
     gc.set_threshold(1_000_000, *before[1:])

@@ -151,10 +151,7 @@ class Plan:
 
     def of_host(self, host: Host, shared: frozenset[bytes] = frozenset(),
                 proved: Proved | None = None, *, bare: bool = False) -> HostPlan:
-        """Internal: the tasks of one host; *bare* (its tree is missing) saves reads.
-
-        *shared* are the marks that several hosts have. Calls for many hosts share one *proved*.
-        """
+        """Internal: the tasks of one host. *bare*: its tree is missing; *shared*: hosts' marks."""
         tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
         look = nothing_there if bare else _recording(self._look_at(host), unread)
         judged = self._judged(host, look, self._context_of(host, shared), proved or Proved())
@@ -164,10 +161,7 @@ class Plan:
         return HostPlan(host.name, tuple(tasks), tuple(waiting), marks_of(judged, host.name))
 
     def hosts(self, shared: frozenset[bytes] | None = None) -> Iterator[HostPlan]:
-        """Internal: the workspace's own tasks, then each host's.
-
-        *shared* are the marks that several hosts have (None: found first).
-        """
+        """Internal: the workspace's tasks, then each host's; *shared*: marks (None: found)."""
         shared, proved = self.shared() if shared is None else shared, Proved()
         yield self.of_workspace(shared, proved)
         for host in self.cluster.hosts:
@@ -306,10 +300,7 @@ class Plan:
 
     def host_findings(self, host: Host, look: Look,
                       counts: Callable[[Place], bool]) -> Iterator[Finding]:
-        """Internal: the findings of one host's tree; *look* shows a file by its path in the tree.
-
-        *counts* selects the places to check.
-        """
+        """Internal: one host's findings; *look* shows its tree, *counts* selects places."""
         for _, judged in self._judged(host, look, self._context_of(host, frozenset(), warns=True),
                                       Proved(), counts):
             yield from judged.findings
