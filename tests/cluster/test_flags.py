@@ -199,7 +199,7 @@ def test_a_host_without_the_role_is_refused() -> None:
     with pytest.raises(InputError, match="worker-1 does not run kube-apiserver, .* control-plane; .*: cp-1, cp-2") as error:
         component_flags(cluster, "kube-apiserver", cluster.host("worker-1"))
     assert error.value.hint == "--node cp-1"
-    with pytest.raises(InputError, match="2 nodes run etcd, so --node must say .*: cp-2, db-1"):
+    with pytest.raises(InputError, match="2 nodes run etcd, so --node must name a node: cp-2, db-1"):
         choose_host(cluster, "etcd", None)
     assert choose_host(cluster, "etcd", "db-1").name == "db-1"
     one = describe(nodes=APART.replace(", etcd]", "]"))
