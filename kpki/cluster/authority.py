@@ -377,7 +377,7 @@ def plain_key(data: bytes) -> PrivateKeyTypes:
     if verdict.key is None:
         pem.load_key(data, encoding="PEM")      # raises with the fact, if the data is no key at all
         raise InputError("no component can use the private key: "
-                         f"{verdict.reason or 'it has more than two primes'}",
+                         f"{verdict.reason or 'the key has more than two primes'}",
                          hint="kpki genpkey makes a key that Kubernetes can use")
     return verdict.key
 

@@ -109,8 +109,8 @@ def typographic(words: Iterable[str]) -> str | None:
 def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> Given:
     """Read a command line by the verb's table. *word* names what an unknown option is taken for (a digest, a cipher).
 
-    Options start with one dash or two, take their value as the next word or after `=`, and end at the first word
-    without a dash; kpki's own stand anywhere before a `--`. Raises InputError for a command line that openssl refuses,
+    Options start with one dash or two, and take their value as the next word or after `=`. They end at the first word
+    without a dash. kpki's own options stand anywhere before a `--`. Raises InputError for a command line that openssl refuses,
     UnsupportedError for an option that kpki has not.
     """
     known: Mapping[str, Option] = {option.name: option for option in (*OURS, *EVERYWHERE, *table)}

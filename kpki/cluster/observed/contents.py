@@ -38,7 +38,7 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
     blocks, labels = _blocks(data)
     if "CERTIFICATE" not in labels:
         if any(label.endswith("PRIVATE KEY") for label in labels):
-            return (), Finding("key-cert-mismatch", "", "", "it holds a private key, not a certificate",
+            return (), Finding("key-cert-mismatch", "", "", "the file holds a private key, not a certificate",
                                got=labels[0], expected="CERTIFICATE")
         return (), _no_pem("", "", data, "certificate")
     found = [one.der for one in blocks if one.label == "CERTIFICATE"]
@@ -69,7 +69,7 @@ def readable(found: Found, row: str) -> tuple[bytes | None, Finding | None]:
     if found.missing:
         return None, Finding("file-missing", found.path, row, "file is missing")
     if found.data is None:
-        return None, Finding("key-unreadable", found.path, row, f"it cannot be read: {found.problem}")
+        return None, Finding("key-unreadable", found.path, row, f"the file cannot be read: {found.problem}")
     return found.data, None
 
 
@@ -85,7 +85,7 @@ def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
     if not data.strip():
         what = "the file is empty"
     elif data[:1] == b"\x30":
-        what = "it looks like DER, and Kubernetes reads PEM only"
+        what = "the file looks like DER, and Kubernetes reads PEM only"
     elif b"-----BEGIN " in data:
         what = "the PEM block is cut off, broken or of another kind"
     else:
@@ -122,7 +122,7 @@ def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | 
     blocks, labels = _blocks(data)
     if not any(label in pem.KEY_LABELS for label in labels):
         if "CERTIFICATE" in labels:
-            return None, Finding("key-cert-mismatch", found.path, row, "it holds a certificate, not a private key",
+            return None, Finding("key-cert-mismatch", found.path, row, "the file holds a certificate, not a private key",
                                  got="CERTIFICATE", expected="PRIVATE KEY")
         return None, _no_pem(found.path, row, data, "private key")
     if any(pem.is_encrypted(block.armour[:200]) for block in blocks if block.label in pem.KEY_LABELS):

@@ -273,7 +273,7 @@ def look(root: str, path: str) -> Found:
         if entry.kind == "missing":
             return Found(path, missing=True, link=link)
         if entry.kind != "file":
-            return Found(path, problem=f"it is no regular file but {_KINDS[entry.kind]}", link=link)
+            return Found(path, problem=f"the path leads to no regular file but {_KINDS[entry.kind]}", link=link)
         return Found(path, files.read(real), entry.mode, link=link, owner=entry.owner)
     except AccessError as error:
         closed = os.path.relpath(os.path.dirname(error.path), top)      # no file in it can be looked at

@@ -13,10 +13,10 @@ _USERS = "etc/passwd"
 
 
 def with_owners(inventory: Inventory) -> Inventory:
-    """The inventory, where each private key that a stranger owns, or that root keeps from the user who runs its
-    component, names the *keeper* who should own the key.
+    """The inventory, with the *keeper* who should own each private key of a wrong owner.
 
-    Root is no stranger, nor is whoever owns the tree itself: then the tree is a copy that an ordinary user has made.
+    The owner is wrong if a stranger owns the key, or if root keeps the key from the component's user. Root is no
+    stranger, nor is the owner of the whole tree: then an ordinary user has copied the tree.
     """
     users = {name: {one.user or ROOT for one in inventory.running if one.component == name} or {ROOT}
              for name in COMPONENT_NAMES}

@@ -18,8 +18,8 @@ HOST_NAME = "etc/hostname"     # hostname(5)
 def owner_of(root: str, *, host_name: str, source: str = "", host: Host | None = None) -> str:
     """The name of the node whose root a folder is; "" if a file that may say so is not the caller's to read.
 
-    The first of these that exists: what its kubelet is told, for `/` this machine's *host_name*, the folder's own name
-    under `nodes/`, the tree's etc/hostname, and the name under `nodes/` of *source*, the tree that is to be installed.
+    The first of these that exists: the kubelet's `--hostname-override`; for `/` this machine's *host_name*; the
+    folder's own name under `nodes/`; the tree's etc/hostname; the name under `nodes/` of *source*, the tree to install.
     Names are in lower case, as the kubelet registers. *host* is what `read_host` gave for the tree, if that is known.
     Raises InputError if nothing tells.
     """

@@ -1,5 +1,8 @@
-"""Whether a certificate is to the byte what kpki issues: then its dates alone are left to be judged, and a fleet is
-looked through in a fraction of the time that reading every certificate takes."""
+"""Whether a certificate is, to the byte, as kpki issues it.
+
+Of such a certificate only the dates can be wrong. A fleet of them is checked in a fraction of the time that reading
+every certificate takes.
+"""
 from __future__ import annotations
 
 from functools import lru_cache

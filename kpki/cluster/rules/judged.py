@@ -20,7 +20,7 @@ class Judged(NamedTuple):
 
     *key* and *chain* are what the pair's files (or the kubeconfig that embeds it) hold, where they can be read;
     *public_key* is the key's public half (DER), where it was asked for. *pair_right* and *kubeconfig_right* say whether
-    those files can stay as they are, *own* is false for a key that the right certificate beside it is not for.
+    those files can stay as they are. *own* is false for a key whose right certificate is for another key.
     """
 
     findings: tuple[Finding, ...] = ()

@@ -185,8 +185,8 @@ def _wrong_file(file: TrustFile, pair: Pair) -> Finding:
 def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) -> Finding | None:
     """Why a CA file is none of the CA that a person gives, which may be one of several that count on this host.
 
-    A file that verifies what it should is right. Of a file for which nothing here shows what it should verify a warning
-    is due, if every other CA file, and every certificate, is of the given CA.
+    A file that verifies what it should is right. A file may have nothing to verify on this host. Then a warning is due
+    only if every other CA file, and every certificate, is of the given CA.
     """
     given = by.given.get(file.row, ())
     if not given or _are_same(file.certificates, given):

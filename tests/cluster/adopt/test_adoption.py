@@ -405,7 +405,7 @@ def test_what_may_not_be_read_is_named(tree: Callable[..., Path]) -> None:
     path = root / "etc/kubernetes/pki/apiserver.key"
     path.unlink()
     path.mkdir()
-    with pytest.raises(FileError, match=r"apiserver\.key: it is no regular file but a folder"):
+    with pytest.raises(FileError, match=r"apiserver\.key: the path leads to no regular file but a folder"):
         take(root)
     with pytest.raises(InputError, match="none of kpki's layouts is there"):
         take(root / "etc/kubernetes/pki")

@@ -67,7 +67,7 @@ def test_a_bundle_has_an_end() -> None:
      "failed to parse private key (x509: unknown elliptic curve)"),
     ("RSA's numbers belong together: 1/q", "bad-pem", "no component can use the private key: tls: failed to parse "
      "private key (crypto/rsa: invalid CRT coefficient)"),
-    ("what the file has: a certificate", "key-cert-mismatch", "it holds a certificate, not a private key"),
+    ("what the file has: a certificate", "key-cert-mismatch", "the file holds a certificate, not a private key"),
     ("what the file has: encrypted in PKCS#8", "encrypted-key", "the private key is encrypted: no component can load "
      "it"),
     ("what the file has: nothing", "bad-pem", "no private key in it: the file is empty")])

@@ -1,7 +1,7 @@
 """A finding → the shell commands that mend it here, in order.
 
 A line that begins with `#` says where the next ones are run, or what no command can do. No command takes a file away
-before what replaces it is there, so that a run that stops half way leaves the host as it was.
+before the file's replacement exists. A run that stops half way leaves the host as it was.
 """
 from __future__ import annotations
 
