@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .cluster.observed.hosts import inspect as inspect_host
     from .cluster.observed.inventory import Found, Inventory, Unread
     from .cluster.observed.use import Running, Use
-    from .cluster.plan.plan import Plan, Waiting, make_plan
+    from .cluster.plan.host_plan import Waiting
+    from .cluster.plan.plan import Plan, make_plan
     from .cluster.rules.host import check_node as check_host
     from .errors import (
         AccessError,
@@ -78,7 +79,8 @@ _ROOMS = {
     "cluster.observed.hosts": "inspect_host=inspect",
     "cluster.observed.inventory": "Found Inventory Unread",
     "cluster.observed.use": "Running Use",
-    "cluster.plan.plan": "Plan Waiting make_plan",
+    "cluster.plan.host_plan": "Waiting",
+    "cluster.plan.plan": "Plan make_plan",
     "cluster.rules.host": "check_host=check_node",
     "errors": "AccessError ConfigurationError FileError InputError KpkiError RefusedError "
               "UnsupportedError",

@@ -393,6 +393,6 @@ def read_authority(ca: str | None, ca_key: str | None, *, passphrase: Passphrase
     try:
         return load_authority(files.read(ca), key, passphrase=secret, now=now, names=(ca, ca_key))
     except InputError as error:
-        if error.hint != "give it with -passin":    # openssl's option; kpki's own has two dashes
+        if error.hint != "name the passphrase with -passin":   # openssl's, not --passin
             raise
         raise type(error)(error.message, hint=PASSPHRASE_HINT) from None

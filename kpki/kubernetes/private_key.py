@@ -6,7 +6,8 @@ refuses an RSA key without its CRT numbers.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .go import private_keys
 from .go.der import GoError
@@ -24,10 +25,11 @@ _WEAK = re.compile(
     "|keys are insecure|uses no RSA keys")
 
 
-class KeyVerdict(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KeyVerdict:
     """Whether a component can use a private key."""
 
-    key: PrivateKeyTypes | None
+    key: PrivateKeyTypes | None = field(repr=False)
     """The key; None if Go refuses it, or if kpki cannot use it (RSA of more than two primes)."""
     cause: str | None = None
     """The slug of the cause if no component can use the key, else None."""

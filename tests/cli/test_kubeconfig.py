@@ -314,7 +314,7 @@ def test_given_files_for_a_row(kpki: Run, workspace: Run, pair: tuple[str, ...],
     (workspace() / "pki/ca.key").unlink()
     told = kpki("kubeconfig", "admin", "--workspace", "w", *pair)
     assert load_kubeconfig(told.out.encode()).authority == Material(str(tmp_path / "w/pki/ca.crt"))
-    assert "it is 'alice' in 'dev', not 'kubernetes-admin' in 'kubeadm:cluster-admins'" in told.err
+    assert "the API server sees user 'alice' in 'dev', not 'kubernetes-admin' in 'kubeadm:cluster-admins'" in told.err
 
 
 # What cannot be done
@@ -333,7 +333,8 @@ LINES = [
     (("alice", "--client-key", "k"), "a pair is a certificate and its key", "--client-certificate FILE"),
     (("alice", "--client-certificate", "c", "--client-key", "k", "--days", "1"), "--days and --algorithm", "leave out"),
     (("alice", "--workspace", "gone"), "gone/cluster.yaml", "kpki init"),
-    (("kubelet", "--workspace", "w"), "whose kubelet?", "--node NAME"),
+    (("kubelet", "--workspace", "w"),
+     "the kubelet of each node has its own kubeconfig, and no node is named", "--node NAME"),
     (("kubelet", "--workspace", "w", "--node", "worker-2"), "there is no node 'worker-2'", "did you mean worker-1?"),
     (("kube-proxy", "--workspace", "w"), "layout kubeadm has no kubeconfig for kube-proxy", "--group GROUP"),
     (("admin", "--workspace", "w", "--node", "worker-1"), "worker-1 holds no kubeconfig for admin", "roles"),

@@ -406,7 +406,7 @@ def test_install_needs_a_server_only_where_nothing_tells_it(kpki: Run, pki: Path
     """Without a kubeconfig in place or in what is installed, --server must be said."""
     signed(kpki, pki)
     told = kpki("node", "install", "nodes/worker-1.pem", "--node", "worker-1", "--root", root(tmp_path), status=2)
-    assert "its kubeconfig must be made" in told.refusal() and "--server https://" in told.err
+    assert "a new kubeconfig of this node needs the API server's URL" in told.refusal() and "--server https://" in told.err
 
 
 def test_install_follows_coreos_links_into_the_backup(issue: Run, kpki: Run, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files of certificates, good and bad, of keys and of nothing."""
     top = tmp_path_factory.mktemp("verify")
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(4)]
-    ca = req_x509(keys[0], subject="/C=XX/O=Größe + Söhne/CN=ca", days=30, now=START)
+    ca = req_x509(keys[0], subject="/C=XX/O=Größe \\+ Söhne/CN=ca", days=30, now=START)
     middle = x509_req(req_new(keys[1], subject="/CN=middle"), ca, keys[0], days=30, now=START,
                       extfile="basicConstraints=critical,CA:TRUE\n")
     lax = x509_req(req_new(keys[1], subject="/CN=middle"), ca, keys[0], days=30, now=START)
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     single = req_x509(keys[3], subject="/CN=single", days=30, now=START)
     files = {"ca.pem": [ca], "middle.pem": [middle], "leaf.pem": [leaf("/CN=leaf")], "single.pem": [single],
              "expired.pem": [leaf("/CN=expired", 1)], "bundle.pem": [middle, ca], "lax.pem": [lax],
-             "odd.pem": [leaf("/O=a,b+c/OU=#x/CN=Zoë")]}
+             "odd.pem": [leaf("/O=a,b\\+c/OU=#x/CN=Zoë")]}
     for name, certificates in files.items():
         (top / name).write_bytes(b"".join(map(pem.dump_certificate, certificates)))
     (top / "leaf.der").write_bytes(pem.dump_certificate(leaf("/CN=leaf"), encoding="DER"))

@@ -56,7 +56,7 @@ def test_answers_that_end_too_early_are_refused(folder: Path, answers: str, caps
     (folder / "new.csr").unlink(missing_ok=True)
     monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
     assert main(words) == 1 and not (folder / "new.csr").exists()
-    assert "Name: no answer, and the input is at its end" in capsys.readouterr().err
+    assert "Name: no answer before the end of the input" in capsys.readouterr().err
 
 
 def test_a_certificate_has_no_attributes(folder: Path, capsys: pytest.CaptureFixture[str],

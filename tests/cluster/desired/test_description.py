@@ -315,7 +315,7 @@ def test_a_wrong_field_is_named_with_its_line(body: str, line: int, message: str
 @pytest.mark.parametrize(("body", "hint"), [
     ("encryptionAlgorithm: ECDSA-P265\n" + NODES, "did you mean ECDSA-P256?"),
     ("clusterName: 12\n" + NODES, "put the value in quotes"),
-    ("nodes: [{name: W, addresses: [10.0.0.1]}]\n", "the kubelet registers as 'w': use that"),
+    ("nodes: [{name: W, addresses: [10.0.0.1]}]\n", "use 'w', the name that the kubelet registers"),
     ("etcd: {quorum: 3}\n" + NODES, "the known fields: local, external"),
     ("certificateValidityPeriod: 365d\n" + NODES,
      "hours, minutes and seconds, like 8760h or 1h30m; a year is 8760h"),
@@ -327,7 +327,7 @@ def test_the_hint_says_what_would_be_right(body: str, hint: str) -> None:
 
 @pytest.mark.parametrize(("text", "message"), [
     ("", "the description is empty"), ("# words\n---\n", "the description is empty"),
-    ("- 1\n", "line 1: a description is a mapping: `apiVersion: kpki/v1` is its first line"),
+    ("- 1\n", "line 1: a description is a mapping, with `apiVersion: kpki/v1` as its first line"),
     (NODES, "line 1: apiVersion: missing"), ("apiVersion: ''\n", "line 1: apiVersion: missing"),
     ("apiVersion: kpki/v1\n", "line 1: kind: missing"),
     ("apiVersion: kpki/v1\nkind: 3\n", "line 2: kind: this is not text"),

@@ -32,6 +32,7 @@ from ....stages.keys import public_key_der
 
 # What is mended without a component's knowing.
 _NO_RESTART = ("key-exposed", "ca-key-on-worker")
+_LONGEST_NAME = 255     # octets of a file's name: NAME_MAX of Linux
 # What is said of a CA file that holds another CA.
 _OTHER_CA = ("unknown-authority", "kubeconfig-wrong-ca")
 
@@ -50,7 +51,9 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     path = finding.path.partition("#")[0]
     place = next((one for one in here.inventory.layout.places if path in one.files() and one.row == finding.row), None)
     kind = find_profile(place.row).kind if place else ""
-    if finding.cause in ("key-exposed", "key-unreadable") and finding.expected.startswith("owner "):
+    if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.split("/")):
+        yield comment("no file can have a name this long: let the setting that names the file name another")
+    elif finding.cause in ("key-exposed", "key-unreadable") and finding.expected.startswith("owner "):
         yield owned_by(finding.expected.removeprefix("owner "), path, here)
     elif finding.cause == "key-exposed":
         yield command("chmod", "600", here.at(path))
