@@ -259,8 +259,9 @@ def test_the_quick_tests_are_there(checkout: Path) -> None:
 
 @pytest.mark.parametrize("status", [0, 1])
 def test_the_workflows_are_linted_if_actionlint_is_there(checkout: Path, status: int) -> None:
-    """What actionlint finds fails the run."""
+    """What actionlint finds fails the run; a checkout without workflows is not asked about."""
     path = Path(without(checkout))
+    (checkout / ".github/workflows").mkdir(parents=True)
     (path / "actionlint").write_text(f"#!/bin/sh\necho actionlint; exit {status}\n")
     (path / "actionlint").chmod(0o755)
     done = call(checkout, "test", PATH=str(path))
