@@ -178,7 +178,7 @@ def check_node_name(name: str, *, longest: int = LONGEST_NODE) -> str:
         return name
     if _NODE_NAME.fullmatch(name.lower()):
         raise InputError(f"node name {name!r} is not in lower case",
-                         hint=f"use {name.lower()!r}, the name that the kubelet registers")
+                         hint=f"the kubelet registers as {name.lower()!r}: use that name")
     raise InputError(
         f"node name {name!r} is no DNS name: lower-case letters, digits, '-' and '.' only",
         hint=hint)

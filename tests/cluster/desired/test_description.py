@@ -315,7 +315,7 @@ def test_a_wrong_field_is_named_with_its_line(body: str, line: int, message: str
 @pytest.mark.parametrize(("body", "hint"), [
     ("encryptionAlgorithm: ECDSA-P265\n" + NODES, "did you mean ECDSA-P256?"),
     ("clusterName: 12\n" + NODES, "put the value in quotes"),
-    ("nodes: [{name: W, addresses: [10.0.0.1]}]\n", "use 'w', the name that the kubelet registers"),
+    ("nodes: [{name: W, addresses: [10.0.0.1]}]\n", "the kubelet registers as 'w': use that name"),
     ("etcd: {quorum: 3}\n" + NODES, "the known fields: local, external"),
     ("certificateValidityPeriod: 365d\n" + NODES,
      "hours, minutes and seconds, like 8760h or 1h30m; a year is 8760h"),
