@@ -1,7 +1,7 @@
 """The lines that kpki prints for people. No other room prints text, so nothing can be printed as an attacker wrote it.
 
-Text from outside (paths, PEM labels, names in certificates and kubeconfigs, archive members, configurations) may hold
-what a terminal obeys, or a line end and words that look like kpki's own.
+Text from outside may hold what a terminal obeys, or a line end and words that look like kpki's own. Such text is a path,
+a PEM label, a name in a certificate or kubeconfig, an archive member or a configuration.
 """
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from ..kubernetes.go.certificate import parse
 from ..kubernetes.go.der import GoError
 from ..kubernetes.private_key import judge_private_key
 from ..kubernetes.profiles import CA, KUBELET, Identity, Profile, ca_values, leaf_values, node_of
+from ..pem.keys import PASSIN_HINT
 from ..stages import keys
 
 if TYPE_CHECKING:
@@ -393,6 +394,6 @@ def read_authority(ca: str | None, ca_key: str | None, *, passphrase: Passphrase
     try:
         return load_authority(files.read(ca), key, passphrase=secret, now=now, names=(ca, ca_key))
     except InputError as error:
-        if error.hint != "name the passphrase with -passin":   # openssl's, not --passin
+        if error.hint != PASSIN_HINT:     # openssl's option; kpki's own has two dashes
             raise
         raise type(error)(error.message, hint=PASSPHRASE_HINT) from None

@@ -1,19 +1,19 @@
 """Bytes ↔ key, request, certificate and bundle, in PEM (RFC 7468) and DER; no disk."""
 from .blocks import Block, armour, blocks, only_block
 from .certificates import (
-                           CERTIFICATE_LABELS,
-                           CSR_LABELS,
-                           LARGEST,
-                           MOST,
-                           check_bundle,
-                           dump_certificate,
-                           dump_certificates,
-                           dump_csr,
-                           load_certificate,
-                           load_certificates,
-                           load_csr,
-                           load_trusted_certificate,
-                           load_trusted_certificates,
+    CERTIFICATE_LABELS,
+    CSR_LABELS,
+    LARGEST,
+    MOST,
+    check_bundle,
+    dump_certificate,
+    dump_certificates,
+    dump_csr,
+    load_certificate,
+    load_certificates,
+    load_csr,
+    load_trusted_certificate,
+    load_trusted_certificates,
 )
 from .keys import KEY_LABELS, dump_key, dump_public_key, is_encrypted, load_key, load_public_key
 

@@ -16,6 +16,7 @@ _RSA_PSS = bytes.fromhex("06092a864886f70d01010a")  # the algorithm, near the ke
 _EVP_PKEY_RSA_PSS = 912
 _UNKNOWN_CIPHER = "nknown "      # cryptography: Unknown key encryption algorithm, unknown cipher
 _NOT_GIVEN = "the private key is encrypted, and no passphrase was given"
+PASSIN_HINT = "name the passphrase with -passin"
 _EMPTY = "an empty passphrase protects nothing, and kpki accepts none"
 
 
@@ -35,10 +36,10 @@ def load_key(data: bytes | Block, passphrase: bytes | None = None, *,
     block = data if isinstance(data, Block) else _block(data, encoding)
     encrypted = block.label == "ENCRYPTED PRIVATE KEY" or is_encrypted(block.armour[:200])
     if encrypted and passphrase is None:
-        raise InputError(_NOT_GIVEN, hint="name the passphrase with -passin")
+        raise InputError(_NOT_GIVEN, hint=PASSIN_HINT)
     if encrypted and not passphrase:
         raise InputError(f"{_NOT_GIVEN}: an empty passphrase is none",
-                         hint="name the passphrase with -passin")
+                         hint=PASSIN_HINT)
     _check_size(len(block.der), _LARGEST_PRIVATE)
     key = _loaded(block, passphrase if encrypted else None)
     if _is_pss(block, passphrase if encrypted else None, key):
@@ -74,7 +75,7 @@ def _loaded(block: Block, passphrase: bytes | None) -> PrivateKeyTypes:
         return _consistent(
             load_der_private_key(block.der, None, unsafe_skip_rsa_key_validation=True))
     except TypeError:
-        raise InputError(_NOT_GIVEN, hint="name the passphrase with -passin") from None
+        raise InputError(_NOT_GIVEN, hint=PASSIN_HINT) from None
     except (ValueError, UnsupportedAlgorithm, InternalError) as error:
         if isinstance(error, InputError):
             raise

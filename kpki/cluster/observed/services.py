@@ -33,7 +33,7 @@ def services(tree: Tree, worth: re.Pattern[str]) -> Iterator[tuple[str, Service,
         unit = units.get(name, "")
         if (unit and _is_masked(tree, unit)) or name.endswith("@.service"):
             continue
-        sources = [*([unit] if unit else []), *_drop_ins(tree, name, [name, *names[name]], listed)]
+        sources = [*([unit] if unit else []), *_drop_ins(tree, [name, *names[name]], listed)]
         texts = [(source, text) for source in sources if (text := tree.text(source, source)) is not None]
         if texts and worth.search("\n".join((name, *(text for _, text in texts)))):
             stem, _, instance = name.removesuffix(".service").partition("@")
@@ -57,7 +57,7 @@ def _is_masked(tree: Tree, unit: str) -> bool:
     return tree.target(unit) == _NOTHING or tree.read(unit, unit) == b""
 
 
-def _drop_ins(tree: Tree, name: str, names: list[str], listed: Mapping[str, list[str]]) -> list[str]:
+def _drop_ins(tree: Tree, names: list[str], listed: Mapping[str, list[str]]) -> list[str]:
     """The drop-ins of a unit in systemd's order: by file name, whatever the folder; of equal names the first found."""
     tops = {top: {path.partition("/")[0] for path in paths} for top, paths in listed.items()}
     folders = [(top, folder) for one in dict.fromkeys(names) for top in tops for folder in _own_folders(one)]

@@ -103,6 +103,7 @@ def test_both_tables_have_rows() -> None:
     ("req -new -sub /CN=x", "did you mean -subj?"), ("genrsa -ou new", "did you mean -out?"),
     ("rsa -in r.pem -aes12", "did you mean -aes192 or -aes128?"),
     ("verify -CAFile r.crt r.crt", "did you mean -CAfile?"),
+    ("x509 -in r.crt -noout -nope", "kpki x509 -help lists them"),
     ("genrsa –out new", "write -out"), ("x509 —req", "write -req"),
     ("req -new -key “r.pem”", "typographic quotation"),
     ("pkey -in r.pem -explainn", "did you mean --explain?"), ("pkey -in r.pem -qqqqqq", "kpki pkey -help lists them")])

@@ -191,7 +191,8 @@ def test_no_name_becomes_a_command(healthy: Path, programs: Path, tmp_path: Path
     assert main(["check", "--node", "cp-1", "--commands", "--", root]) == 1
     told = capsys.readouterr()
     lines = [line for one in found for line in one["remedy"]] + told.out.split("\n")[:-1]
-    assert len(lines) >= 10 and all(line.isascii() and line.isprintable() for line in lines)
+    assert len(lines) >= 10 and all(one["remedy"] for one in found)
+    assert all(line.isascii() and line.isprintable() for line in lines)
     words = tmp_path / "words"
     for line in lines:
         sh(line, place, PATH=f"{programs}:{os.environ['PATH']}", WORDS=str(words))

@@ -61,7 +61,7 @@ def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
         return
     for one in (pair, *pairs):
         if embedded:
-            yield from _put_in(kubeconfig, f"client-certificate-data: $(base64 -w 0 {command(made[one.path])})", here)
+            yield from _put_in(kubeconfig, f"client-certificate-data: $(base64 -w 0 {command(made[one.path])})")
         else:
             yield from _placed(made[one.path], one.path, here)
     if anew and not embedded:
@@ -106,7 +106,7 @@ def needs_key(finding: Finding, pair: Pair) -> bool:
     return finding.cause in _OF_THE_KEY or finding.path == pair.key_path != pair.path
 
 
-def _put_in(kubeconfig: str, field: str, here: Situation) -> Iterator[str]:
+def _put_in(kubeconfig: str, field: str) -> Iterator[str]:
     """What gives a field of a kubeconfig, a line of its own, another value; a copy of the old file stays beside."""
     name = field.partition(":")[0]
     yield command("cp", "-p", kubeconfig, f"{kubeconfig}.aside")
