@@ -83,7 +83,7 @@ class Authority:
     def __post_init__(self) -> None:
         from ..stages import certificates
         check_arguments(type(self), vars(self))
-        certificates.check_pair(self.certificate, self.key)
+        certificates.validate_pair(self.certificate, self.key)
         if not self.bundle:
             object.__setattr__(self, "bundle", pem.dump_certificate(self.certificate))
 
@@ -173,7 +173,7 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
     """
     with about(names[1]):
         key = judge_private_key(key_pem).key or pem.load_key(key_pem, passphrase)
-        public_key = keys.public_key_der(keys.signing_key(key))
+        public_key = keys.public_key_der(keys.validate_signing_key(key))
     with about(names[0]):
         bundle = load_bundle(certificates_pem)
     signer = next((certificate for certificate in bundle

@@ -298,9 +298,9 @@ def _alternatives(identity: Identity) -> Extension:
 @lru_cache(maxsize=64)
 def _extension(name: str, text: str) -> Extension:
     from ..stages.config import Setting
-    from ..stages.extensions.context import Context
+    from ..stages.extensions.context import ExtensionContext
     from ..stages.extensions.table import settings_extensions
-    return settings_extensions(Context(), [Setting(name, text)])[0]
+    return settings_extensions(ExtensionContext(), [Setting(name, text)])[0]
 
 
 def sans_text(identity: Identity) -> str:

@@ -5,7 +5,6 @@ from .certificates import (
     CSR_LABELS,
     LARGEST,
     MOST,
-    check_bundle,
     dump_certificate,
     dump_certificates,
     dump_csr,
@@ -14,12 +13,13 @@ from .certificates import (
     load_csr,
     load_trusted_certificate,
     load_trusted_certificates,
+    validate_bundle,
 )
 from .keys import KEY_LABELS, dump_key, dump_public_key, is_encrypted, load_key, load_public_key
 
 __all__ = [
     "CERTIFICATE_LABELS", "CSR_LABELS", "KEY_LABELS", "LARGEST", "MOST", "Block", "armour",
-    "blocks", "check_bundle", "dump_certificate", "dump_certificates", "dump_csr", "dump_key",
-    "dump_public_key", "is_encrypted", "load_certificate", "load_certificates", "load_csr",
-    "load_key", "load_public_key", "load_trusted_certificate", "load_trusted_certificates",
-    "only_block"]
+    "blocks", "dump_certificate", "dump_certificates", "dump_csr", "dump_key", "dump_public_key",
+    "is_encrypted", "load_certificate", "load_certificates", "load_csr", "load_key",
+    "load_public_key", "load_trusted_certificate", "load_trusted_certificates", "only_block",
+    "validate_bundle"]

@@ -29,7 +29,7 @@ def load_csr(data: bytes, *, encoding: str | None = None) -> x509.CertificateSig
     """
     from cryptography.x509 import InvalidVersion, load_der_x509_csr
     der = first(data, CSR_LABELS, "certificate request", encoding)
-    check_size(len(der), "certificate request")
+    validate_size(len(der), "certificate request")
     try:
         return load_der_x509_csr(der)
     except (ValueError, InvalidVersion):
@@ -80,7 +80,7 @@ def load_trusted_certificates(data: bytes) -> list[tuple[x509.Certificate, bytes
     x509 -trustout). Raises InputError if there is no certificate.
     """
     found = [_split(block) for block in blocks(data) if block.label in CERTIFICATE_LABELS]
-    check_bundle([certificate for certificate, _ in found])
+    validate_bundle([certificate for certificate, _ in found])
     found = found or [(first(data, CERTIFICATE_LABELS, "certificate", None), b"")]
     return [(_certificate(certificate), settings) for certificate, settings in found]
 
@@ -97,7 +97,7 @@ def _split(block: Block) -> tuple[bytes, bytes]:
     return block.der[:end], block.der[end:]
 
 
-def check_bundle(certificates: Sequence[bytes]) -> None:
+def validate_bundle(certificates: Sequence[bytes]) -> None:
     """Raise InputError if the certificates (DER) of a bundle are too many or too large."""
     if len(certificates) > MOST:
         raise InputError(
@@ -107,14 +107,14 @@ def check_bundle(certificates: Sequence[bytes]) -> None:
             f"the certificates have {octets} octets: kpki reads no more than {LARGEST_BUNDLE}")
 
 
-def check_size(octets: int, noun: str) -> None:
+def validate_size(octets: int, noun: str) -> None:
     """Raise InputError if a certificate or request (*noun*) of so many *octets* is too large."""
     if octets > LARGEST:
         raise InputError(f"the {noun} has {octets} octets: kpki reads no more than {LARGEST}")
 
 
 def _certificate(der: bytes) -> x509.Certificate:
-    check_size(len(der), "certificate")
+    validate_size(len(der), "certificate")
     import warnings
 
     from cryptography.utils import CryptographyDeprecationWarning

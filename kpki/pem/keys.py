@@ -40,7 +40,7 @@ def load_key(data: bytes | Block, passphrase: bytes | None = None, *,
     if encrypted and not passphrase:
         raise InputError(f"{_NOT_GIVEN}: an empty passphrase is none",
                          hint=PASSIN_HINT)
-    _check_size(len(block.der), _LARGEST_PRIVATE)
+    _validate_size(len(block.der), _LARGEST_PRIVATE)
     key = _loaded(block, passphrase if encrypted else None)
     if _is_pss(block, passphrase if encrypted else None, key):
         raise _unsupported_pss()
@@ -100,7 +100,7 @@ def _loaded_by_openssl(key_pem: bytes, passphrase: bytes) -> PrivateKeyTypes:
             "the private key does not decrypt: wrong passphrase, or a broken file") from None
 
 
-def _check_size(octets: int, most: int) -> None:
+def _validate_size(octets: int, most: int) -> None:
     """Raise InputError for a key with more octets than any key of a usual size."""
     if octets > most:
         raise InputError(
@@ -135,7 +135,7 @@ def _consistent(key: PrivateKeyTypes) -> PrivateKeyTypes:
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     if isinstance(key, RSAPrivateKey):
-        _check_bits(key.key_size)
+        _validate_bits(key.key_size)
         own = key.private_numbers()
         p, q, d, e = own.p, own.q, own.d, own.public_numbers.e
         if not (p * q == own.public_numbers.n and min(p, q) > 1 and e > 2
@@ -145,7 +145,7 @@ def _consistent(key: PrivateKeyTypes) -> PrivateKeyTypes:
     return key
 
 
-def _check_bits(bits: int) -> None:
+def _validate_bits(bits: int) -> None:
     if bits > LONGEST_RSA:
         raise InputError(f"an RSA key of {bits} bits: kpki uses none of more than {LONGEST_RSA}",
                          hint="RSA keys have 2048 to 4096 bits, as a rule")
@@ -178,7 +178,7 @@ def load_public_key(data: bytes, *, encoding: str | None = None,
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
     der = first(data, ("PUBLIC KEY", *["RSA PUBLIC KEY"] * pkcs1), "public key", encoding)
-    _check_size(len(der), _LARGEST_PUBLIC)
+    _validate_size(len(der), _LARGEST_PUBLIC)
     if _RSA_PSS in der[:40]:
         raise _unsupported_pss()
     try:
@@ -186,7 +186,7 @@ def load_public_key(data: bytes, *, encoding: str | None = None,
     except (ValueError, UnsupportedAlgorithm, InternalError):
         raise InputError("not a readable public key") from None
     if isinstance(key, RSAPublicKey):
-        _check_bits(key.key_size)
+        _validate_bits(key.key_size)
     return key
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from . import der, keys
 from .config import Config, Setting
 from .der import Extension
-from .extensions.context import Context, Issuer
+from .extensions.context import ExtensionContext, Issuer
 from .extensions.identifiers import (
     AUTHORITY_KEY_IDENTIFIER,
     SUBJECT_ALTERNATIVE_NAME,
@@ -20,7 +20,7 @@ from .extensions.identifiers import (
 )
 from .extensions.table import extension, replace_extensions, settings_extensions
 from .names import Name
-from .requests import Ask, Form, as_config, as_name, fill_form, request_extensions, tested_section
+from .requests import Ask, Form, as_config, as_name, fill_form, request_extensions, validate_section
 from .serials import serial_or_random
 from .signatures import is_self_signed
 from ..clock import utc_now
@@ -65,7 +65,8 @@ def req_x509(key: PrivateKeyTypes, *, config: str | Config | None = None, sectio
     form = fill_form(config, section=section, subject=subject, certificate_extensions=extensions,
                      addext=addext, digest=digest, utf8=utf8, ask=ask, warnings=warnings,
                      attributes=False)
-    return self_signed(form, keys.signing_key(key), days=days, serial_number=serial_number, now=now)
+    return self_signed(form, keys.validate_signing_key(key), days=days,
+                       serial_number=serial_number, now=now)
 
 
 def self_signed(form: Form, signer: keys.SigningKey, *, days: int = 30,
@@ -121,7 +122,7 @@ def x509_req(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key
     >>> certificate.issuer == ca.subject
     True
     """
-    signer = keys.signing_key(ca_key)
+    signer = keys.validate_signing_key(ca_key)
     request = csr.public_bytes(Encoding.DER)
     if not is_self_signed(csr):
         raise RefusedError("certificate request self-signature did not match the contents")
@@ -144,7 +145,7 @@ def x509_new(subject: str | Name, public_key: PublicKeyTypes | bytes | None,
     With *public_key* None the public half of *ca_key* is certified. The other options are those of
     `x509_req`.
     """
-    signer = keys.signing_key(ca_key)
+    signer = keys.validate_signing_key(ca_key)
     return _certified(
         subject=as_name(subject).dump(),
         public_key=_der_or(public_key, keys.public_key_der(signer)), copied=(), ca_cert=ca_cert,
@@ -166,7 +167,7 @@ def x509_resign(certificate: Certificate, ca_cert: Certificate | None, ca_key: P
     """
     data = certificate.public_bytes(Encoding.DER)
     fields = der.certificate_fields(data)
-    signer = keys.signing_key(ca_key)
+    signer = keys.validate_signing_key(ca_key)
     if serial_number is None and ca_cert is None:
         serial_number = fields.serial_number
     dates = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
@@ -199,7 +200,7 @@ def _certified(*, subject: bytes, public_key: bytes, copied: Sequence[Extension]
         issuer = subject
         issue = _own_issuer(subject, serial_number, keys.key_identifier(signing_key), own=own)
     else:
-        check_pair(ca_cert, signer)
+        validate_pair(ca_cert, signer)
         issuer = subject_der(ca_cert)
         issue = _given_issuer(issuer_of(ca_cert))
     context.subject, context.key_identifier = subject, keys.key_identifier(public_key)
@@ -209,23 +210,23 @@ def _certified(*, subject: bytes, public_key: bytes, copied: Sequence[Extension]
                    version=max(version, _version(present)))
 
 
-def _subject_of(context: Context) -> bytes:
+def _subject_of(context: ExtensionContext) -> bytes:
     """The subject's own octets, unless an extension had to decode the subject."""
     return context.subject if isinstance(context.subject, bytes) else context.name().dump()
 
 
 def _extension_settings(extfile: str | Config | None,
-                        extensions: str | None) -> tuple[Context, Sequence[Setting]]:
+                        extensions: str | None) -> tuple[ExtensionContext, Sequence[Setting]]:
     """The configuration of an extfile, and the settings of the section that openssl reads.
 
     Raises ConfigurationError if the section's syntax is wrong.
     """
     if extfile is None:
-        return Context(), ()
+        return ExtensionContext(), ()
     config = as_config(extfile)
     section = extfile_section(config, extensions)
-    tested_section(Context(config, test=True), section, "extension")
-    return Context(config), config.settings(section) or ()
+    validate_section(ExtensionContext(config, test=True), section, "extension")
+    return ExtensionContext(config), config.settings(section) or ()
 
 
 def extfile_section(config: Config, extensions: str | None) -> str:
@@ -256,10 +257,11 @@ def sign_certificate(values: Values, public_key: PublicKeyTypes | bytes, ca_cert
     >>> certificate.subject.rfc4514_string()
     'CN=worker-1'
     """
-    signer, public_key = keys.signing_key(ca_key), keys.public_key_der(public_key)
-    check_pair(ca_cert, signer)
-    context = Context(subject=values.subject, key_identifier=keys.key_identifier(public_key),
-                      issuer=issuer_of(ca_cert))
+    signer, public_key = keys.validate_signing_key(ca_key), keys.public_key_der(public_key)
+    validate_pair(ca_cert, signer)
+    context = ExtensionContext(subject=values.subject,
+                               key_identifier=keys.key_identifier(public_key),
+                               issuer=issuer_of(ca_cert))
     present = _with_identifiers(values.extensions, context,
                                 self_signed=_signer(ca_cert).public_key == public_key)
     return encoded(present, subject_der(ca_cert), values.subject.dump(), public_key, signer, digest,
@@ -274,15 +276,16 @@ def self_sign(values: Values, key: PrivateKeyTypes, *, not_before: datetime, not
     Dates are UTC. SKI is added if *values* have none. AKI is not added: a root needs none (RFC 5280
     §4.2.1.1).
     """
-    signer = keys.signing_key(key)
+    signer = keys.validate_signing_key(key)
     public_key, name = keys.public_key_der(signer), values.subject.dump()
-    context = Context(subject=values.subject, key_identifier=keys.key_identifier(public_key))
+    context = ExtensionContext(subject=values.subject,
+                               key_identifier=keys.key_identifier(public_key))
     present = _with_identifiers(values.extensions, context, self_signed=True)
     return encoded(present, name, name, public_key, signer, digest, serial_or_random(serial_number),
                    not_before, not_after, version=_version(present))
 
 
-def check_pair(ca_cert: Certificate, ca_key: PrivateKeyTypes) -> None:
+def validate_pair(ca_cert: Certificate, ca_key: PrivateKeyTypes) -> None:
     """Raise RefusedError unless the certificate holds the public half of *ca_key*."""
     if _signer(ca_cert).public_key != keys.public_key_der(ca_key):
         raise RefusedError("CA certificate and CA private key do not match")
@@ -333,8 +336,8 @@ def _given_issuer(issuer: Issuer) -> Issue:
     return lambda _present: issuer
 
 
-def _read_extensions(context: Context, settings: Iterable[Setting], present: Sequence[Extension],
-                     issue: Issue) -> tuple[Extension, ...]:
+def _read_extensions(context: ExtensionContext, settings: Iterable[Setting],
+                     present: Sequence[Extension], issue: Issue) -> tuple[Extension, ...]:
     """*present* and the extensions of *settings*; of two with one OID the later remains."""
     for setting in settings:
         context.issuer = issue(present)
@@ -343,7 +346,7 @@ def _read_extensions(context: Context, settings: Iterable[Setting], present: Seq
     return tuple(present)
 
 
-def _with_identifiers(extensions: Sequence[Extension], context: Context, *,
+def _with_identifiers(extensions: Sequence[Extension], context: ExtensionContext, *,
                       self_signed: bool) -> tuple[Extension, ...]:
     """*extensions* with the SKI and AKI that openssl adds to any other extension.
 

@@ -54,7 +54,7 @@ def _place(line: int, source: str) -> str:
 
 
 @contextmanager
-def blamed(setting: Setting) -> Iterator[None]:
+def located(setting: Setting) -> Iterator[None]:
     """Give an InputError that is raised inside the block the setting's line and text.
 
     The error becomes a ConfigurationError, unless *setting* has no line. An error that has a line

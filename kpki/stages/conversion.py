@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from . import der, keys
 from .certificates import extfile_section, x509_req
 from .config import Config, Setting
-from .extensions.context import Context
+from .extensions.context import ExtensionContext
 from .names import Name, subject_name
-from .requests import Form, as_config, as_name, fill_form, req_from, sign_request, tested_section
+from .requests import Form, as_config, as_name, fill_form, req_from, sign_request, validate_section
 from .strings import StringOptions
 from ..errors import InputError
 
@@ -66,7 +66,7 @@ def _certificate_settings(form: Form) -> tuple[Setting, ...]:
 def certified_request(form: Form, key: PrivateKeyTypes) -> CertificateSigningRequest:
     """The bare request that `req -new -CA` certifies: only the form's subject and *key*."""
     return sign_request(replace(form, attributes=(), request_extensions=None, added=()),
-                        keys.signing_key(key))
+                        keys.validate_signing_key(key))
 
 
 def to_request(certificate: Certificate, key: PrivateKeyTypes, *,
@@ -84,7 +84,7 @@ def to_request(certificate: Certificate, key: PrivateKeyTypes, *,
         return request
     config = as_config(extfile)
     section = extfile_section(config, extensions)
-    tested_section(Context(config, test=True), section, "extension")
+    validate_section(ExtensionContext(config, test=True), section, "extension")
     if not config.settings(section):
         return request
     if len(request.attributes):
@@ -94,4 +94,4 @@ def to_request(certificate: Certificate, key: PrivateKeyTypes, *,
     name = subject_name(certificate) if subject is None else as_name(subject)
     form = Form(config, name, (), digest, StringOptions(), request_extensions=section,
                 certificate_extensions=None, added=())
-    return sign_request(form, keys.signing_key(key))
+    return sign_request(form, keys.validate_signing_key(key))

@@ -100,7 +100,7 @@ def cipher_names() -> frozenset[str]:
     return frozenset((*(cipher.name.lower() for cipher in _CIPHERS), *_ALIASES, *_LEGACY, *_WRAPS))
 
 
-def find_cipher(name: str) -> Cipher:
+def get_cipher(name: str) -> Cipher:
     """The cipher *name*, in any letter case (openssl: `-aes128`, `-des-ede3-cbc`).
 
     Raises InputError for an unknown name and for a cipher of the legacy provider, UnsupportedError
@@ -133,7 +133,7 @@ def encrypted_key(key: PrivateKeyTypes, passphrase: bytes, cipher: str = "aes256
     kpki's libraries lack.
     """
     from ..pem import armour, dump_key
-    found = find_cipher(cipher)
+    found = get_cipher(cipher)
     if found.name == "AES-256-CBC" or not passphrase:
         return dump_key(key, form=form, passphrase=passphrase, encoding=encoding)
     if form == "traditional":
@@ -241,11 +241,11 @@ def _by_openssl(key: PrivateKeyTypes, cipher: Cipher, passphrase: bytes) -> byte
 
     from OpenSSL import crypto
 
-    from .keys import signing_key
+    from .keys import validate_signing_key
     from ..pem import blocks
     with warnings.catch_warnings():
         # pyOpenSSL's warning advises the use of cryptography.
         warnings.simplefilter("ignore", DeprecationWarning)
-        pkey = crypto.PKey.from_cryptography_key(signing_key(key))
+        pkey = crypto.PKey.from_cryptography_key(validate_signing_key(key))
         made = crypto.dump_privatekey(crypto.FILETYPE_PEM, pkey, cipher.name, passphrase)
     return next(blocks(made)).der

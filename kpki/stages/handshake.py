@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .extensions.general_names import ip_octets
-from .keys import signing_key
+from .keys import validate_signing_key
 from .verification.hostnames import matches_host, matches_ip
 from .verification.verdicts import REASONS, UNKNOWN
 from ..clock import utc_now
@@ -116,7 +116,7 @@ def _connection(name: str, identity: tuple[Sequence[Certificate], PrivateKeyType
         if identity is not None:
             (leaf, *issuers), key = identity
             context.use_certificate(leaf)
-            context.use_privatekey(signing_key(key))
+            context.use_privatekey(validate_signing_key(key))
             for issuer in issuers:
                 context.add_extra_chain_cert(issuer)
     except (SSL.Error, KpkiError, ValueError) as error:

@@ -95,7 +95,7 @@ def genpkey(algorithm: str = "RSA", *, bits: int = 2048, curve: str = "P-256") -
         case "RSA":
             return genrsa(bits)
         case "EC":
-            return ec.generate_private_key(find_curve(curve)())
+            return ec.generate_private_key(get_curve(curve)())
         case "ED25519":
             return ed25519.Ed25519PrivateKey.generate()
         case "ED448":
@@ -104,7 +104,7 @@ def genpkey(algorithm: str = "RSA", *, bits: int = 2048, curve: str = "P-256") -
                            hint="RSA, EC, ED25519, ED448")
 
 
-def find_curve(name: str) -> type[ec.EllipticCurve]:
+def get_curve(name: str) -> type[ec.EllipticCurve]:
     """The curve of that name, NIST's or SECG's. Raises InputError if the name is unknown.
 
     Letter case counts only in NIST's names (`P-256`), as in openssl.
@@ -117,7 +117,7 @@ def find_curve(name: str) -> type[ec.EllipticCurve]:
     return found
 
 
-def signing_key(key: PrivateKeyTypes) -> SigningKey:
+def validate_signing_key(key: PrivateKeyTypes) -> SigningKey:
     """*key*, if it can sign a certificate. Raises UnsupportedError for X25519, DSA or DH keys."""
     if isinstance(key, SigningKey):
         return key
@@ -148,7 +148,7 @@ def digest_names() -> frozenset[str]:
     return frozenset((*DIGESTS, *_DIGEST_ALIASES, *_OTHER_DIGESTS))
 
 
-def find_digest(name: str) -> str:
+def get_digest(name: str) -> str:
     """The digest that openssl calls *name*, in any letter case. Raises InputError if unknown."""
     lower = name.lower()
     found = _DIGEST_ALIASES.get(lower, lower)
@@ -167,7 +167,7 @@ def signature_algorithm(key: SigningKey, digest: str) -> bytes:
         return _algorithm("1.3.101.112")
     if isinstance(key, ed448.Ed448PrivateKey):
         return _algorithm("1.3.101.113")
-    _, with_rsa, with_ecdsa = DIGESTS[find_digest(digest)]
+    _, with_rsa, with_ecdsa = DIGESTS[get_digest(digest)]
     if isinstance(key, rsa.RSAPrivateKey):
         return _algorithm(with_rsa, null=True)
     if not with_ecdsa:
@@ -193,5 +193,5 @@ def sign_bytes(key: SigningKey, digest: str, data: bytes) -> bytes:
 
 def _hash(digest: str) -> hashes.HashAlgorithm:
     from cryptography.hazmat.primitives import hashes
-    algorithm: hashes.HashAlgorithm = getattr(hashes, DIGESTS[find_digest(digest)][0])()
+    algorithm: hashes.HashAlgorithm = getattr(hashes, DIGESTS[get_digest(digest)][0])()
     return algorithm

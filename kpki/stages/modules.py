@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import objects
-from .config import DEFAULT_SECTION, Config, Setting, blamed
+from .config import DEFAULT_SECTION, Config, Setting, located
 from ..errors import ConfigurationError, InputError, UnsupportedError
 
 _HARMLESS = ("providers", "ssl_conf", "alg_section", "random", "stbl_section")
@@ -58,7 +58,7 @@ def _add(names: dict[str, str], settings: Sequence[Setting], *, long_names: bool
                                     else ("", "", setting.value))
         long_name = long_name.strip() if comma else setting.key
         dotted = objects.dotted(digits.strip())
-        with blamed(setting):
+        with located(setting):
             if dotted is None:
                 raise InputError("problem creating object: the value is not an object identifier")
             if dotted in objects.by_oid() or dotted in names.values():

@@ -189,12 +189,12 @@ def section_name(settings: Sequence[Setting], options: StringOptions = _DEFAULTS
 
     Raises InputError, with the line, for a type or value that openssl refuses.
     """
-    from .config import blamed
+    from .config import located
     joined = []
     for setting in settings:
         joins, kind = attribute_type(setting.key)
         oid = options.find_oid(kind)
-        with blamed(setting):
+        with located(setting):
             if oid is None:
                 raise InputError(f"invalid field name: name={kind}")
             joined.append((joins, attribute(oid, setting.value, options)))

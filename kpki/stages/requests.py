@@ -10,7 +10,7 @@ from . import der, keys
 from .config import Config, Setting, parse_config
 from .der import Extension
 from .dialogue import ask_attributes, ask_name
-from .extensions.context import Context
+from .extensions.context import ExtensionContext
 from .extensions.identifiers import AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER
 from .extensions.table import replace_extensions, section_extensions, settings_extensions
 from .modules import added_names
@@ -81,10 +81,11 @@ class Form:
     added: tuple[Setting, ...]
     """The settings of `-addext`."""
 
-    def context(self, public_key: bytes) -> Context:
+    def context(self, public_key: bytes) -> ExtensionContext:
         """The context of the extensions, with the key (DER) that is certified."""
-        return Context(self.config, subject=self.subject,
-                       key_identifier=keys.key_identifier(public_key), strings=self.strings)
+        return ExtensionContext(self.config, subject=self.subject,
+                                key_identifier=keys.key_identifier(public_key),
+                                strings=self.strings)
 
 
 def req_new(key: PrivateKeyTypes, *, config: str | Config | None = None, section: str = "req",
@@ -108,7 +109,7 @@ def req_new(key: PrivateKeyTypes, *, config: str | Config | None = None, section
     """
     form = fill_form(config, section=section, subject=subject, request_extensions=extensions,
                      addext=addext, digest=digest, utf8=utf8, ask=ask, warnings=warnings)
-    return sign_request(form, keys.signing_key(key))
+    return sign_request(form, keys.validate_signing_key(key))
 
 
 def fill_form(config: str | Config | None, *, section: str, subject: str | Name | None,
@@ -133,14 +134,15 @@ def fill_form(config: str | Config | None, *, section: str, subject: str | Name 
         certificate_extensions = config.get(section, "x509_extensions")
     if request_extensions is None:
         request_extensions = config.get(section, "req_extensions")
-    test = Context(config, strings=strings, test=True)
+    test = ExtensionContext(config, strings=strings, test=True)
     for name, kind in ((certificate_extensions, "x509"), (request_extensions, "request")):
         if name is not None:
-            tested_section(test, name, f"{kind} extension")
+            validate_section(test, name, f"{kind} extension")
     if added:
         lists = Config({"default": added})
-        settings_extensions(Context(config, strings=strings, test=True, lists=lists), added)
-    digest = keys.find_digest(digest)
+        test = ExtensionContext(config, strings=strings, test=True, lists=lists)
+        settings_extensions(test, added)
+    digest = keys.get_digest(digest)
     filled, pairs = _subject(config, section, subject, strings, ask, warnings, attributes)
     return Form(config, filled, pairs, digest, strings, request_extensions, certificate_extensions,
                 added)
@@ -160,7 +162,7 @@ def _added(texts: Sequence[str]) -> tuple[Setting, ...]:
     return tuple(replace(setting, line=0) for setting in settings)
 
 
-def tested_section(test: Context, name: str, kind: str) -> None:
+def validate_section(test: ExtensionContext, name: str, kind: str) -> None:
     """Read a section for its syntax alone. Raises ConfigurationError in openssl's words."""
     if test.config.settings(name) is None:
         raise ConfigurationError(f"error checking {kind} section {name}: [{name}] is absent")
@@ -269,7 +271,7 @@ def req_from(certificate: Certificate, key: PrivateKeyTypes, *, copy_extensions:
     *subject* is `-subj`.
     """
     from cryptography.hazmat.primitives.serialization import Encoding
-    signer = keys.signing_key(key)
+    signer = keys.validate_signing_key(key)
     data = certificate.public_bytes(Encoding.DER)
     extensions = [
         extension for extension in der.certificate_extensions(data)

@@ -20,10 +20,10 @@ def next_serial(text: str) -> tuple[int, str]:
         raise InputError(
             "unable to load number: a serial file holds hexadecimal digits, two a byte")
     number = int(digits[0], 16) + 1
-    return number, serial_text(number)
+    return number, serial_file_text(number)
 
 
-def serial_text(number: int) -> str:
+def serial_file_text(number: int) -> str:
     """The text of a `.srl` file: upper-case hexadecimal digits, two a byte, and a line end."""
     digits = f"{abs(number):X}"
     return ("-" if number < 0 else "") + digits.zfill(len(digits) + len(digits) % 2) + "\n"

@@ -39,7 +39,7 @@ def request_traps(config: Config, section: str, *, subject: bool, certificate: b
     used = extensions or config.get(section, key)
     found = [*repeated_keys(config)]
     if not subject:
-        found += [*_unasked(config, section, names), *left_overs(names)]
+        found += [*_unasked(config, section, names), *find_placeholders(names)]
     if certificate and used is None and (other := config.find(section, "req_extensions")):
         found.append(
             f"{other.place}req_extensions is for requests: nothing of [{other.value}] goes into "
@@ -54,7 +54,8 @@ def extension_traps(config: Config, section: str | None) -> list[str]:
                for entry in _entries(config, setting)]
     sections = {setting.value for setting in settings if "@" in setting.value}
     lists = (config.settings(section.partition("@")[2]) or () for section in sorted(sections))
-    return [*left_overs(settings), *(text for entry in lists for text in left_overs(entry)),
+    return [*find_placeholders(settings),
+            *(text for entry in lists for text in find_placeholders(entry)),
             *address_names(entries)]
 
 
@@ -101,7 +102,7 @@ def repeated_keys(config: Config) -> Iterator[str]:
                    f"line {later.line} sets {lost.key} again")
 
 
-def left_overs(settings: Iterable[Setting]) -> Iterator[str]:
+def find_placeholders(settings: Iterable[Setting]) -> Iterator[str]:
     """A warning for each value with a placeholder: `<IP>`, or a quoted `${IP}`."""
     for setting in settings:
         if match := _LEFT_OVER.search(setting.value):

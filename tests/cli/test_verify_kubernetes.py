@@ -108,7 +108,7 @@ def test_json_is_one_document(verify: Run) -> None:
     """One file is an object, several are a list; what cannot be read has a cause where the file is to blame."""
     good: dict[str, Any] = {"ok": True, "code": None, "reason": "ok", "depth": None, "cause": None, "notes": []}
     bad = good | {"ok": False, "reason": "x509: trailing data", "cause": "malformed-x509"}
-    empty = good | {"ok": False, "reason": "empty.pem: no certificate in it", "cause": "bad-pem"}
+    empty = good | {"ok": False, "reason": "empty.pem: the file has no certificate that Go reads", "cause": "bad-pem"}
     absent = good | {"ok": False, "reason": "nowhere: no such file or directory"}
     assert json.loads(verify("--json", "server.pem").out) == good
     assert json.loads(verify("-json", "broken.pem", status=2).out) == bad
@@ -166,7 +166,7 @@ def test_what_says_nothing_to_kubernetes_is_refused_by_name(verify: Run, words: 
 @pytest.mark.parametrize(("words", "refusal"), [
     ("-purpose smimesign", "invalid purpose smimesign"), ("-verify_ip api", "bad ip address: value=api"),
     ("-attime 9999999999999", "verify: -attime 9999999999999 is beyond any certificate's time"),
-    ("-untrusted empty.pem", "empty.pem: no certificate in it"),
+    ("-untrusted empty.pem", "empty.pem: the file has no certificate that Go reads"),
 ])
 def test_a_wrong_command_line_is_status_1(verify: Run, words: str, refusal: str) -> None:
     """What cannot be asked is said, and nothing is judged."""

@@ -26,7 +26,7 @@ from kpki.kubernetes.profiles import (
 )
 from kpki.stages.config import Setting
 from kpki.stages.der import Extension
-from kpki.stages.extensions.context import Context
+from kpki.stages.extensions.context import ExtensionContext
 from kpki.stages.extensions.table import settings_extensions
 
 # kubernetes.io, "PKI certificates and requirements", with kubeadm 1.34's CNs; kubelet and kube-proxy by the pages on
@@ -177,7 +177,7 @@ def test_a_ca_says_so(profile: Profile) -> None:
 
 def extensions(settings: list[tuple[str, str]]) -> tuple[Extension, ...]:
     """What lines of an openssl configuration say."""
-    return settings_extensions(Context(), [Setting(*one) for one in settings])
+    return settings_extensions(ExtensionContext(), [Setting(*one) for one in settings])
 
 
 def test_names_are_in_openssls_words() -> None:

@@ -228,8 +228,8 @@ def test_what_is_too_large_or_too_many_is_not_read(files: Path) -> None:
     with pytest.raises(InputError, match="^the file has 1001 certificates: kpki reads no more than 1000$"):
         pem.load_certificates(certificate * 1001)
     with pytest.raises(InputError, match="^the certificates have 1048577 octets: kpki reads no more than 1048576$"):
-        pem.check_bundle([bytes(1 << 18)] * 4 + [b"x"])
-    pem.check_bundle([bytes(1 << 18)] * 4)
+        pem.validate_bundle([bytes(1 << 18)] * 4 + [b"x"])
+    pem.validate_bundle([bytes(1 << 18)] * 4)
     large = der.sequence(bytes(pem.LARGEST))
     for load, noun in ((pem.load_certificate, "certificate"), (pem.load_csr, "certificate request")):
         with pytest.raises(InputError, match=f"^the {noun} has 262149 octets: kpki reads no more than 262144$"):

@@ -8,7 +8,7 @@ import pytest
 
 import kpki
 from kpki.stages.config import Config, Setting
-from kpki.stages.extensions.context import Context
+from kpki.stages.extensions.context import ExtensionContext
 from kpki.stages.extensions.table import section_extensions
 from kpki.stages.keys import SigningKey
 from kpki.stages.names import load_name, name_of
@@ -47,7 +47,7 @@ def test_a_text_becomes_sections() -> None:
 def test_values_are_frozen() -> None:
     """A configuration, a setting, a name and an extension cannot be changed."""
     config = kpki.parse_config(TEXT)
-    made = section_extensions(Context(config), "e")
+    made = section_extensions(ExtensionContext(config), "e")
     for value, field in ((config, "sections"), (config.sections["dn"][0], "value"),
                          (kpki.parse_subject("/CN=a"), "rdns"),
                          (made[0], "value")):
@@ -67,14 +67,14 @@ def test_the_environment_and_included_files_are_given() -> None:
 
 def test_a_section_becomes_ordered_extensions() -> None:
     """Each extension with its criticality, in the section's order."""
-    made = section_extensions(Context(kpki.parse_config(TEXT)), "e")
+    made = section_extensions(ExtensionContext(kpki.parse_config(TEXT)), "e")
     assert [(one.oid, one.critical) for one in made] == [("2.5.29.15", True), ("2.5.29.17", False)]
 
 
 def test_an_error_has_its_line() -> None:
     """What is wrong in a configuration is a ConfigurationError with the line, the text and openssl's words."""
     with pytest.raises(kpki.ConfigurationError, match="line 2: keyUsage = foo: unknown bit string") as raised:
-        section_extensions(Context(kpki.parse_config("[e]\nkeyUsage = foo\n")), "e")
+        section_extensions(ExtensionContext(kpki.parse_config("[e]\nkeyUsage = foo\n")), "e")
     assert raised.value.line == 2
 
 
@@ -115,7 +115,7 @@ def test_sign_gives_what_a_request_gives(key: SigningKey) -> None:
     leaf = kpki.genpkey("EC", curve="P-256")
     csr = kpki.req_new(leaf, config=TEXT)
     by_request = kpki.x509_req(csr, ca, key, copy_extensions="copy", now=NOW, serial_number=1)
-    values = kpki.Values(kpki.parse_subject("/CN=a/O=b"), section_extensions(Context(kpki.parse_config(TEXT)), "e"))
+    values = kpki.Values(kpki.parse_subject("/CN=a/O=b"), section_extensions(ExtensionContext(kpki.parse_config(TEXT)), "e"))
     public_key = kpki.dump_public_key(leaf.public_key(), encoding="DER")
     for public in (leaf.public_key(), public_key):
         by_values = kpki.sign_certificate(values, public, ca, key, not_before=NOW,

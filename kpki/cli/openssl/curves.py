@@ -9,7 +9,7 @@ from ...errors import InputError, about
 def named_curve(path: str | None, encoding: str = "PEM") -> str:
     """The short name of the curve in a file of EC PARAMETERS, standard input for None."""
     from ...stages import der, objects
-    from ...stages.keys import find_curve
+    from ...stages.keys import get_curve
     data = streams.read(path)
     with about(path or "standard input"):
         found = data if encoding == "DER" else next(
@@ -23,7 +23,7 @@ def named_curve(path: str | None, encoding: str = "PEM") -> str:
             known = None
         if known is None:
             raise InputError("no EC PARAMETERS with a named curve in it")
-        find_curve(known.short_name)
+        get_curve(known.short_name)
         return known.short_name
 
 

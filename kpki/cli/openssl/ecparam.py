@@ -34,7 +34,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     given = begin(verb, TABLE, argv)
     if given is None:
         return 0
-    check_curve_words(given)
+    validate_curve_words(given)
     name = given.get("name")
     if name is None:
         name = named_curve(given.get("in"), given.form("inform"))
@@ -53,7 +53,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     if not given.has("noout") and not (encoding == "DER" and given.has("genkey")):
         data += parameters(short, encoding)
     if given.has("genkey"):
-        key = ec.generate_private_key(keys.find_curve(name)())
+        key = ec.generate_private_key(keys.get_curve(name)())
         public = points.with_point_form(keys.public_key_der(key), point_form)
         secret = points.ec_private_key(key, public)
         data += secret if encoding == "DER" else pem.armour(secret, "EC PRIVATE KEY")
@@ -61,7 +61,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     return 0
 
 
-def check_curve_words(given: Given) -> None:
+def validate_curve_words(given: Given) -> None:
     """Refuse a form of the point that there is not, and a curve that is to be written by its numbers.
 
     RFC 5480 §2.1.1 forbids the numbers, and Go does not read them.

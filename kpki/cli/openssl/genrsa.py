@@ -85,8 +85,8 @@ def encryption(given: Given, source: str = "passout") -> tuple[bytes, str] | Non
     if given.word is None:
         streams.passphrase(given.get(source))   # which openssl reads, and refuses, in any case
         return None
-    from ...stages.encryption import find_cipher
-    find_cipher(given.word)
+    from ...stages.encryption import get_cipher
+    get_cipher(given.word)
     return streams.new_passphrase(given.get(source), "the key"), given.word
 
 

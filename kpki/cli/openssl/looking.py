@@ -193,9 +193,9 @@ def _serial(look: _Look) -> str:
 def _fingerprint(look: _Look) -> str:
     from cryptography.hazmat.primitives import hashes
 
-    from ...stages.keys import DIGESTS, find_digest
+    from ...stages.keys import DIGESTS, get_digest
     name = look.given.word or "SHA1"
-    digest = look.certificate.fingerprint(getattr(hashes, DIGESTS[find_digest(name)][0])())
+    digest = look.certificate.fingerprint(getattr(hashes, DIGESTS[get_digest(name)][0])())
     return f"{name} Fingerprint={digest.hex(':').upper()}\n"
 
 
@@ -232,17 +232,17 @@ def _extensions(look: _Look) -> str:
     from ...stages.text.extension import extensions_text
     known = objects.by_oid()
     names = [name.strip() for name in (look.given.get("ext") or "").split(",")]
-    found = [one for one in look.extensions for name in names
-             if one.oid in known and known[one.oid].short_name == name]
+    found = [extension for extension in look.extensions for name in names
+             if extension.oid in known and known[extension.oid].short_name == name]
     if not found:
         streams.note("No extensions matched in certificate" if look.extensions else "No extensions in certificate")
     return extensions_text(found)
 
 
 def _purposes(look: _Look) -> str:
-    from ...stages.verification.facts import facts_of
+    from ...stages.verification.facts import read_facts
     from ...stages.verification.purposes import PURPOSES
-    facts = facts_of(look.certificate)
+    facts = read_facts(look.certificate)
     lines = []
     for name, title in _PURPOSES.items():
         for as_ca in (False, True):
@@ -256,7 +256,8 @@ def _emails(look: _Look) -> str:
     """The addresses of the subject, then of the subjectAltName."""
     from ...stages import der
     from ...stages.names import load_name
-    entries = [one.octets for one in load_name(look.subject).attributes(_EMAIL_ADDRESS) if one.tag == der.IA5]
+    entries = [attribute.octets for attribute in load_name(look.subject).attributes(_EMAIL_ADDRESS)
+               if attribute.tag == der.IA5]
     return _texts([*entries, *(der.content_of(item) for item in _items(look, _ALTERNATIVE_NAMES)
                                if der.tag_of(item) == 0x81)])
 
@@ -274,7 +275,7 @@ def _responders(look: _Look) -> str:
 def _items(look: _Look, oid: str) -> Sequence[bytes]:
     """The items of an extension, none where it is absent, there twice or broken (X509_get_ext_d2i)."""
     from ...stages import der
-    values = [one.value for one in look.extensions if one.oid == oid]
+    values = [extension.value for extension in look.extensions if extension.oid == oid]
     try:
         return der.items(der.content_of(values[0])) if len(values) == 1 else ()
     except InputError:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import explaining, streams
-from .ecparam import NAMED_CURVE, POINT_FORMS, check_curve_words
+from .ecparam import NAMED_CURVE, POINT_FORMS, validate_curve_words
 from .genrsa import dumping, encryption, sealed
 from .options import FILE, FORM, TEXT, Given, Option, begin
 from ... import pem
@@ -62,7 +62,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     given = begin(verb, TABLES[verb], argv, word="cipher")
     if given is None:
         return 0
-    check_curve_words(given)
+    validate_curve_words(given)
     _refuse(given)
     if given.has("explain"):
         _explain(given)

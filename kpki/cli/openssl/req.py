@@ -80,7 +80,7 @@ def _config(given: Given) -> tuple[str | None, Config]:
 
 
 def _make(given: Given) -> int:
-    from ...stages.keys import signing_key
+    from ...stages.keys import validate_signing_key
     from ...stages.requests import fill_form, request_der
     certificate, section = given.has("x509", "CA"), given.get("section") or "req"
     csr = _certified(given) if _certifies(given) else None
@@ -106,7 +106,7 @@ def _make(given: Given) -> int:
             data = pem.dump_certificate(made, encoding=given.form("outform"))
             _warn_bare(given, csr, made)
         else:
-            data = request_der(form, signing_key(key))
+            data = request_der(form, validate_signing_key(key))
             shown, status = looking.show_request(pem.load_csr(data), given) if _looks(given) else ("", 0)
             if given.form("outform") == "PEM":
                 data = pem.armour(data, pem.CSR_LABELS[given.has("newhdr")])
@@ -163,8 +163,8 @@ def _certificate(given: Given, form: Form, key: PrivateKeyTypes, csr: Certificat
         streams.note("Warning: No -copy_extensions given; ignoring any extensions in the request")
     if csr is None and authority is None:
         from ...stages.certificates import self_signed
-        from ...stages.keys import signing_key
-        return self_signed(form, signing_key(key), days=days, serial_number=serial)
+        from ...stages.keys import validate_signing_key
+        return self_signed(form, validate_signing_key(key), days=days, serial_number=serial)
     from ...stages.conversion import certified_request, certify
     ca_cert, ca_key = authority or (None, key)
     return certify(form, csr or certified_request(form, key), ca_cert, ca_key, days=days, serial_number=serial,
@@ -302,7 +302,7 @@ def _explain(given: Given, path: str | None) -> None:
     reads = [given.get("in") if _certifies(given) else None, given.get("CA"), given.get("CAkey"),
              given.get("key") or new_key, path or "openssl's own defaults (built in)"]
     streams.explain(
-        "req", reads=[one for one in reads if one],
+        "req", reads=[source for source in reads if source],
         call=explaining.call_text("dump_certificate" if certificate else "dump_csr", made,
                                   encoding=code(given.form_or_none("outform"))),
         does=f"writes a certificate for the {'request' if _certifies(given) else 'key'}, signed with "

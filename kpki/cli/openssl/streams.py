@@ -99,12 +99,12 @@ def _included(name: str) -> Iterator[tuple[str, str]]:
 
     The order is the file system's own, as in openssl.
     """
-    names = [name]
+    paths = [name]
     if name and files.look_at(name).kind == "folder":
-        names = [f"{name}/{path}" for path in files.names(name) if _CONFIGURATION.fullmatch(path)]
-    for one in names:
+        paths = [f"{name}/{path}" for path in files.names(name) if _CONFIGURATION.fullmatch(path)]
+    for path in paths:
         try:
-            yield one, files.read(one, pipes=True).decode("utf-8", "surrogateescape")
+            yield path, files.read(path, pipes=True).decode("utf-8", "surrogateescape")
         except FileError:
             continue
 

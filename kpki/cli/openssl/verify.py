@@ -100,8 +100,9 @@ def run(verb: str, argv: Sequence[str]) -> int:
         return run_kubernetes(given, _moment(given))
     from ...stages.text.name import name_flags
     question, flags = _question(given), name_flags(*given.all("nameopt"))
-    trusted, untrusted = _roots(given), [one for path in given.all("untrusted") for one, _ in _bundle(path)]
-    roots, trust = [one for one, _ in trusted], _trust(trusted)
+    trusted = _roots(given)
+    roots, trust = [certificate for certificate, _ in trusted], _trust(trusted)
+    untrusted = [certificate for path in given.all("untrusted") for certificate, _ in _bundle(path)]
     if trust:
         question["trust"] = trust
     paths: Sequence[str | None] = given.rest or (None,)
@@ -201,8 +202,8 @@ def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[
 def _errors(verdict: Verdict, flags: int) -> Iterator[str]:
     for fault in verdict.faults:
         lacks_policy = fault.code == NO_EXPLICIT_POLICY      # of the whole path, so that no subject stands before it
-        for one in verdict.chain[fault.depth:fault.depth + (not lacks_policy)]:
-            yield from _subject(one, flags).split("\n")
+        for certificate in verdict.chain[fault.depth:fault.depth + (not lacks_policy)]:
+            yield from _subject(certificate, flags).split("\n")
         yield f"error {fault.code} at {fault.depth} depth lookup: {fault.reason}"
         if lacks_policy and verdict.policies is not None:
             yield from _policy_lines(verdict.policies)
@@ -225,10 +226,12 @@ def _policy_lines(answer: PolicyAnswer) -> Iterator[str]:
 def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> Iterator[str]:
     """The path from the leaf up; what stands below the first trusted certificate above it is marked."""
     known = set(roots)
-    untrusted = next((depth for depth, one in enumerate(verdict.chain) if depth and one in known), 0)
+    untrusted = next((depth for depth, certificate in enumerate(verdict.chain)
+                      if depth and certificate in known), 0)
     yield "Chain:"
-    for depth, one in enumerate(verdict.chain):
-        yield from (f"depth={depth}: {_subject(one, flags)}" + " (untrusted)" * (depth < untrusted)).split("\n")
+    for depth, certificate in enumerate(verdict.chain):
+        yield from (f"depth={depth}: {_subject(certificate, flags)}"
+                    + " (untrusted)" * (depth < untrusted)).split("\n")
 
 
 def _subject(certificate: Certificate, flags: int) -> str:
@@ -251,7 +254,7 @@ def _trust(trusted: Sequence[Trusted]) -> dict[Certificate, Any]:
 
 
 def _roots(given: Given) -> list[Trusted]:
-    roots = [one for path in given.all("trusted") for one in _bundle(path)]
+    roots = [trusted for path in given.all("trusted") for trusted in _bundle(path)]
     path, folder = given.get("CAfile"), given.get("CApath")
     if path is not None:
         roots += _bundle(path, only_pem=True)
@@ -277,8 +280,9 @@ def _folder(folder: str) -> Iterator[Trusted]:
     for start in sorted({name.partition(".")[0] for name in names}):
         number = 0
         while (name := f"{start}.{number}") in names:
-            yield from (one for one in _bundle(f"{folder}/{name}")
-                        if name_hash(subject_name(one[0]).dump()) == start)
+            yield from ((certificate, settings)
+                        for certificate, settings in _bundle(f"{folder}/{name}")
+                        if name_hash(subject_name(certificate).dump()) == start)
             number += 1
 
 

@@ -45,7 +45,7 @@ def run(given: Given, now: datetime | None) -> int:
         data = streams.read(path)
         with about(path):
             roots += authorities(data, purpose)
-    untrusted = [one for path in given.all("untrusted") for one in _certificates(path)]
+    untrusted = [der for path in given.all("untrusted") for der in _certificates(path)]
     if not trusted:
         streams.warn(given, ["nothing is trusted: kpki does not read the system's store"])
     answers = [_answer(path, roots, untrusted, question, given) for path in paths]
@@ -61,7 +61,8 @@ def _certificates(path: str | None) -> list[bytes]:
     found = [*certificates(data)] or [data][:data.startswith(b"\x30")]
     if not found:
         with about(path or "standard input"):
-            raise InputError("no certificate in it", hint="only -----BEGIN CERTIFICATE----- without headers, or DER")
+            raise InputError("the file has no certificate that Go reads",
+                             hint="only -----BEGIN CERTIFICATE----- without headers, or DER")
     return found
 
 

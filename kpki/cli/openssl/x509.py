@@ -256,7 +256,7 @@ def _serial(given: Given) -> tuple[int | None, tuple[str, str] | None]:
     ca = given.get("CA")
     if given.has("set_serial") or ca is None:
         return serial_number(given), None
-    from ...stages.serials import next_serial, serial_or_random, serial_text
+    from ...stages.serials import next_serial, serial_file_text, serial_or_random
     named = given.get("CAserial")
     path = named or (ca[:ca.rindex(".")] if "." in ca else ca) + ".srl"
     try:
@@ -264,7 +264,7 @@ def _serial(given: Given) -> tuple[int | None, tuple[str, str] | None]:
     except FileError:
         if given.has("CAcreateserial"):
             number = serial_or_random()
-            return number, (path, serial_text(number))
+            return number, (path, serial_file_text(number))
         if named is None:
             return None, None
         raise

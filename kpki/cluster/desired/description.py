@@ -14,11 +14,11 @@ from .fields import (
     FieldError,
     absolute_path,
     address,
-    blamed,
     boolean,
     duration,
     each,
     endpoint,
+    located,
     nearest,
     node_name,
     one_of,
@@ -186,7 +186,7 @@ def load_cluster(text: str | bytes, *, host_name: str | None = None) -> Cluster:
         _validate_kinds(documents)
         if own := [document for document in documents
                    if document.value["apiVersion"].startswith("kpki/")]:
-            with blamed(own[0]):
+            with located(own[0]):
                 if len(documents) > 1:
                     raise FieldError("a kpki description stands alone in its file",
                                      hint="one document, no other kinds")
@@ -216,7 +216,7 @@ def _validate_kinds(documents: Sequence[Document]) -> None:
                                  hint="docs/description.md has a small description")
     seen: set[str] = set()
     for document in documents:
-        with blamed(document):
+        with located(document):
             if not isinstance(document.value, dict):
                 raise FieldError("a description is a mapping, "
                                  "with `apiVersion: kpki/v1` as its first line")

@@ -44,7 +44,7 @@ class FieldError(InputError):
 
 
 @contextmanager
-def blamed(document: Document) -> Iterator[None]:
+def located(document: Document) -> Iterator[None]:
     """Turn a FieldError of the block into a ConfigurationError with line and path of the field."""
     try:
         yield

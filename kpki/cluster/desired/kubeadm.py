@@ -15,10 +15,10 @@ from .fields import (
     FieldError,
     absolute_path,
     advertised,
-    blamed,
     duration,
     each,
     endpoint,
+    located,
     nearest,
     node_name,
     one_of,
@@ -109,7 +109,7 @@ def read_kubeadm(documents: Sequence[Document], *, host_name: str | None) -> Con
     found: dict[str, Document] = {}
     read: dict[str, dict[str, Any]] = {}
     for document in documents:
-        with blamed(document):
+        with located(document):
             if (kind := _kind(document.value)) in KINDS:
                 read[kind], found[kind] = KINDS[kind](document.value), document
     if not found:
@@ -127,7 +127,7 @@ def read_kubeadm(documents: Sequence[Document], *, host_name: str | None) -> Con
     prefix = ("controlPlane",) if "controlPlane" in host else ()
     local = (host.get("controlPlane", {}) if prefix else host).get("localAPIEndpoint", {})
     # If the host has no document of its own, the message names the settings' document.
-    with blamed(found[kind_of_host or "ClusterConfiguration"]):
+    with located(found[kind_of_host or "ClusterConfiguration"]):
         if not worker and "advertiseAddress" not in local:
             kinds = () if kind_of_host else ("InitConfiguration",)
             raise FieldError("missing: the API server's certificate needs this address, and kpki "
@@ -170,7 +170,7 @@ def _validate_etcd(etcd: Mapping[str, Any], document: Document | None) -> None:
     """Raise for local and external etcd together, or an external etcd that lacks a file."""
     if document is None:
         return
-    with blamed(document):
+    with located(document):
         if "local" in etcd and "external" in etcd:
             raise FieldError("local and external exclude each other", path=("etcd",))
         for name, other in lacking(etcd):

@@ -43,7 +43,7 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
         return (), _no_pem("", "", data, "certificate")
     found = [one.der for one in blocks if one.label == "CERTIFICATE"]
     try:
-        pem.check_bundle(found)
+        pem.validate_bundle(found)
         for one in found:
             parse(one)
         certificates = [pem.load_certificate(one, encoding="DER") for one in found]

@@ -17,7 +17,7 @@ from ...kubernetes.layouts import Place
 from ...kubernetes.profiles import Profile, ca_values, leaf_values
 from ...stages import der, keys, signatures
 from ...stages.certificates import Values, issuer_of, subject_der
-from ...stages.extensions.context import Context
+from ...stages.extensions.context import ExtensionContext
 from ...stages.extensions.identifiers import SUBJECT_KEY_IDENTIFIER
 from ...stages.extensions.table import extension
 
@@ -119,5 +119,5 @@ def _is_written(certificate: Certificate, values: Values, public_key: bytes, sig
 
 @lru_cache(maxsize=8)
 def _signer(ca: Certificate) -> _Signer:
-    identifier = extension("authorityKeyIdentifier", "keyid, issuer", Context(issuer=issuer_of(ca)))
+    identifier = extension("authorityKeyIdentifier", "keyid, issuer", ExtensionContext(issuer=issuer_of(ca)))
     return _Signer(signatures.public_key(ca), subject_der(ca), der.extension_item(identifier))

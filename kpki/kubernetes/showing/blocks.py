@@ -63,7 +63,7 @@ def show_pem(data: bytes, *, authorities: Authorities | None = None,
     certificates = [piece.block.der for piece in pieces if piece.block
                     and piece.label in pem.CERTIFICATE_LABELS]
     try:
-        pem.check_bundle(certificates)
+        pem.validate_bundle(certificates)
     except InputError as error:
         return (Shown(kind="unknown", problem=error.message),)
     context = VerificationContext(now=now, authorities=authorities,

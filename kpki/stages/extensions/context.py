@@ -32,7 +32,7 @@ class Issuer:
 
 
 @dataclass
-class Context:
+class ExtensionContext:
     """What the extensions of a section are read for.
 
     A context is not frozen: `email:move` removes the addresses from *subject*.

@@ -4,9 +4,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .context import Context
+from .context import ExtensionContext
 from .generation import generate
-from .values import Value, blamed_value
+from .values import Value, located_value
 from .. import der
 from ..names import section_name
 from ...errors import InputError
@@ -17,16 +17,16 @@ _TEXT_TAGS = {"email": _EMAIL, "URI": _URI, "DNS": _DNS}
 _IPV4 = re.compile(r"\s*([+-]?\d+)\.\s*([+-]?\d+)\.\s*([+-]?\d+)\.\s*([+-]?\d+)(?=\s|$)", re.ASCII)
 
 
-def subject_alternative_names(values: Sequence[Value], context: Context) -> bytes:
+def subject_alternative_names(values: Sequence[Value], context: ExtensionContext) -> bytes:
     """subjectAltName: names, and `email:copy` or `email:move` for the subject's addresses."""
     items: list[bytes] = []
     for value in values:
-        with blamed_value(value):
+        with located_value(value):
             items.extend(_subject_name(value, context))
     return der.sequence(*items)
 
 
-def _subject_name(value: Value, context: Context) -> Sequence[bytes]:
+def _subject_name(value: Value, context: ExtensionContext) -> Sequence[bytes]:
     if not (_is(value.name, "email") and value.text in ("copy", "move")):
         return [general_name(value, context)]
     if context.only_tests():
@@ -38,7 +38,7 @@ def _subject_name(value: Value, context: Context) -> Sequence[bytes]:
     return [der.tlv(_EMAIL, address.octets) for address in found]
 
 
-def issuer_alternative_names(values: Sequence[Value], context: Context) -> bytes:
+def issuer_alternative_names(values: Sequence[Value], context: ExtensionContext) -> bytes:
     """issuerAltName: names, and `issuer:copy` for the issuer's subjectAltName."""
     items: list[bytes] = []
     for value in values:
@@ -54,16 +54,16 @@ def issuer_alternative_names(values: Sequence[Value], context: Context) -> bytes
     return der.sequence(*items)
 
 
-def general_names(values: Sequence[Value], context: Context) -> tuple[bytes, ...]:
+def general_names(values: Sequence[Value], context: ExtensionContext) -> tuple[bytes, ...]:
     """Each value as a GeneralName in DER."""
     items = []
     for value in values:
-        with blamed_value(value):
+        with located_value(value):
             items.append(general_name(value, context))
     return tuple(items)
 
 
-def general_name(value: Value, context: Context, *, constraint: bool = False) -> bytes:
+def general_name(value: Value, context: ExtensionContext, *, constraint: bool = False) -> bytes:
     """One `type:value` as a GeneralName in DER.
 
     With *constraint* an IP carries its mask (RFC 5280 §4.2.1.10). Raises InputError for an unknown

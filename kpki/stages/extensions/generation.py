@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from .context import Context
+from .context import ExtensionContext
 from .values import _FALSE, _TRUE, number
 from .. import der
 from ..strings import characters, encoded, fits
@@ -32,7 +32,7 @@ _WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "OCTWRAP": der.octet_string, "BITWRAP": der.bit_string}
 
 
-def generate(text: str, context: Context, depth: int = 0) -> bytes:
+def generate(text: str, context: ExtensionContext, depth: int = 0) -> bytes:
     """The DER of `[modifier,]…type[:value]`. Raises InputError for what openssl refuses."""
     if depth == _DEEPEST:
         raise InputError("illegal nested tagging: sections nest too deep")
@@ -113,7 +113,7 @@ def _tag(colon: str, argument: str) -> Tag:
     return kind, number
 
 
-def _item(kind: str, value: str | None, form: str, context: Context, depth: int) -> bytes:
+def _item(kind: str, value: str | None, form: str, context: ExtensionContext, depth: int) -> bytes:
     if kind in ("SEQ", "SEQUENCE", "SET"):
         settings = () if value is None else context.section(value)
         items = [generate(setting.value, context, depth + 1) for setting in settings]
@@ -139,14 +139,14 @@ def _item(kind: str, value: str | None, form: str, context: Context, depth: int)
     raise InputError(f"unknown tag: {kind!r}")
 
 
-def _boolean(value: str, _: Context) -> bytes:
+def _boolean(value: str, _: ExtensionContext) -> bytes:
     if value not in _TRUE + _FALSE:
         raise InputError(f"illegal boolean: {value}")
     return der.boolean(value in _TRUE)
 
 
-def _time(tag: int, pattern: str) -> Callable[[str, Context], bytes]:
-    def item(value: str, _: Context) -> bytes:
+def _time(tag: int, pattern: str) -> Callable[[str, ExtensionContext], bytes]:
+    def item(value: str, _: ExtensionContext) -> bytes:
         match = re.fullmatch(pattern + r"(?:\.\d+)?(?:Z|[+-](?:0\d|1[0-2])[0-5]\d)", value,
                              re.ASCII)
         try:
@@ -162,7 +162,7 @@ def _time(tag: int, pattern: str) -> Callable[[str, Context], bytes]:
 
 _UTC_TIME = _time(der.UTC_TIME, r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?!\.)")
 _GENERALIZED = _time(der.GENERALIZED_TIME, r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(?:(\d\d)|(?!\.))")
-_PLAIN: dict[str, Callable[[str, Context], bytes]] = {
+_PLAIN: dict[str, Callable[[str, ExtensionContext], bytes]] = {
     "BOOL": _boolean, "BOOLEAN": _boolean,
     **dict.fromkeys(("INT", "INTEGER"), lambda value, _: der.integer(number(value))),
     **dict.fromkeys(("ENUM", "ENUMERATED"), lambda value, _: der.enumerated(number(value))),

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .context import Context
+from .context import ExtensionContext
 from .generation import hex_octets
 from .values import Value, list_values, number, parse_list
 from .. import der
@@ -16,7 +16,7 @@ _INHERIT_ALL, _INDEPENDENT = "1.3.6.1.5.5.7.21.1", "1.3.6.1.5.5.7.21.2"
 _NOTICE_TAGS = {"UTF8": der.UTF8, "BMP": der.BMP, "VISIBLE": der.VISIBLE}
 
 
-def relative_name(section: str, context: Context) -> bytes:
+def relative_name(section: str, context: ExtensionContext) -> bytes:
     """A section as one RDN, a SET OF in DER (`relativename`).
 
     Raises InputError if the section makes several RDNs.
@@ -27,7 +27,7 @@ def relative_name(section: str, context: Context) -> bytes:
     return der.items(der.content_of(name.dump()))[0]
 
 
-def certificate_policies(text: str, context: Context) -> bytes:
+def certificate_policies(text: str, context: ExtensionContext) -> bytes:
     """certificatePolicies: OIDs and `@section`s.
 
     After `ia5org` the notices of the sections are IA5Strings.
@@ -45,7 +45,7 @@ def certificate_policies(text: str, context: Context) -> bytes:
     return der.sequence(*items)
 
 
-def _policy_section(settings: Sequence[Setting], context: Context, ia5: bool) -> bytes:
+def _policy_section(settings: Sequence[Setting], context: ExtensionContext, ia5: bool) -> bytes:
     policy, qualifiers = b"", []
     for setting in settings:
         if setting.key == "policyIdentifier":
@@ -92,7 +92,7 @@ def _notice(settings: Sequence[Setting], ia5: bool) -> bytes:
     return der.sequence(reference, explicit)
 
 
-def policy_constraints(values: Sequence[Value], _: Context) -> bytes:
+def policy_constraints(values: Sequence[Value], _: ExtensionContext) -> bytes:
     """policyConstraints: requireExplicitPolicy, inhibitPolicyMapping, or both."""
     tags = {"requireExplicitPolicy": 0x80, "inhibitPolicyMapping": 0x81}
     fields: dict[int, bytes] = {}
@@ -105,7 +105,7 @@ def policy_constraints(values: Sequence[Value], _: Context) -> bytes:
     return der.sequence(*(der.tlv(tag, fields[tag]) for tag in sorted(fields)))
 
 
-def policy_mappings(values: Sequence[Value], context: Context) -> bytes:
+def policy_mappings(values: Sequence[Value], context: ExtensionContext) -> bytes:
     """policyMappings: `issuerPolicy:subjectPolicy` pairs."""
     for value in values:
         if value.text is None:
@@ -115,7 +115,7 @@ def policy_mappings(values: Sequence[Value], context: Context) -> bytes:
                           for value in values))
 
 
-def proxy_certificate_information(text: str, context: Context) -> bytes:
+def proxy_certificate_information(text: str, context: ExtensionContext) -> bytes:
     """proxyCertInfo: `language`, `pathlen` and `policy` (hex:, text:), inline or by `@section`."""
     found: dict[str, str] = {}
     policy: bytes | None = None
@@ -136,7 +136,7 @@ def proxy_certificate_information(text: str, context: Context) -> bytes:
     return der.sequence(*length, der.sequence(der.oid(language), octets))
 
 
-def _proxy_values(text: str, context: Context) -> list[Value]:
+def _proxy_values(text: str, context: ExtensionContext) -> list[Value]:
     values = []
     for value in parse_list(text):
         if value.name.startswith("@") and value.text is None:

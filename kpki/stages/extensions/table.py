@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from . import policies
-from .context import Context
+from .context import ExtensionContext
 from .general_names import (
     general_name,
     general_names,
@@ -19,17 +19,17 @@ from .generation import generate, hex_octets
 from .identifiers import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
 from .values import Value, list_values, number, truth
 from .. import der, objects
-from ..config import Setting, blamed
+from ..config import Setting, located
 from ..der import Extension
 from ..strings import utf8_item
 from ...errors import InputError
 
 _NO_IDENTIFIER = 2      # octets of an issuer's identifier that counts as absent in openssl
-_ANY: tuple[tuple[str, Callable[[str, Context], bytes]], ...] = (
+_ANY: tuple[tuple[str, Callable[[str, ExtensionContext], bytes]], ...] = (
     ("DER:", lambda text, _context: hex_octets(text)), ("ASN1:", generate))
 
 
-def section_extensions(context: Context, section: str) -> tuple[Extension, ...]:
+def section_extensions(context: ExtensionContext, section: str) -> tuple[Extension, ...]:
     """The extensions of a section, in its order (openssl's `-extensions SECTION`).
 
     Raises InputError, with the line, if the section is absent and for what openssl refuses.
@@ -37,20 +37,21 @@ def section_extensions(context: Context, section: str) -> tuple[Extension, ...]:
     return settings_extensions(context, context.section(section))
 
 
-def settings_extensions(context: Context, settings: Iterable[Setting]) -> tuple[Extension, ...]:
+def settings_extensions(context: ExtensionContext,
+                        settings: Iterable[Setting]) -> tuple[Extension, ...]:
     """The extensions of these settings, in order. Raises InputError like `section_extensions`."""
     return tuple(context.settled(setting) or _read(context, setting) for setting in settings)
 
 
-def _read(context: Context, setting: Setting) -> Extension:
+def _read(context: ExtensionContext, setting: Setting) -> Extension:
     context.depends = False
-    with blamed(setting):
+    with located(setting):
         made = extension(setting.key, setting.value, context)
     context.settle(setting, made)
     return made
 
 
-def extension(name: str, text: str, context: Context) -> Extension:
+def extension(name: str, text: str, context: ExtensionContext) -> Extension:
     """One extension from its name and value.
 
     The value is `critical,` first, then the language of the kind, `ASN1:…` or `DER:…`. Raises
@@ -81,7 +82,7 @@ def replace_extensions(present: Sequence[Extension],
     return tuple(result)
 
 
-def key_identifier_item(context: Context, text: str) -> bytes:
+def key_identifier_item(context: ExtensionContext, text: str) -> bytes:
     """subjectKeyIdentifier: `hash` (SHA-1 of the key's bits), `none` (empty) or hexadecimal."""
     if text == "none":
         return der.octet_string(b"")
@@ -94,7 +95,7 @@ def key_identifier_item(context: Context, text: str) -> bytes:
     return der.octet_string(context.key_identifier)
 
 
-def authority_key_identifier_item(context: Context, values: Sequence[Value]) -> bytes:
+def authority_key_identifier_item(context: ExtensionContext, values: Sequence[Value]) -> bytes:
     """authorityKeyIdentifier: `keyid[:always]`, `issuer[:always]` or `none` (v2i_AUTHORITY_KEYID).
 
     Raises InputError for another option, and if the issuer or a required identifier is absent.
@@ -126,10 +127,10 @@ def authority_key_identifier_item(context: Context, values: Sequence[Value]) -> 
     return der.sequence(*fields)
 
 
-def _bits(names: Sequence[tuple[str, str]]) -> Callable[[Sequence[Value], Context], bytes]:
+def _bits(names: Sequence[tuple[str, str]]) -> Callable[[Sequence[Value], ExtensionContext], bytes]:
     numbers = {word: number for number, row in enumerate(names) for word in row}
 
-    def item(values: Sequence[Value], _: Context) -> bytes:
+    def item(values: Sequence[Value], _: ExtensionContext) -> bytes:
         for value in values:
             if value.name not in numbers:
                 raise InputError(f"unknown bit string argument: name={value.name}")
@@ -137,7 +138,7 @@ def _bits(names: Sequence[tuple[str, str]]) -> Callable[[Sequence[Value], Contex
     return item
 
 
-def _basic_constraints(values: Sequence[Value], _: Context) -> bytes:
+def _basic_constraints(values: Sequence[Value], _: ExtensionContext) -> bytes:
     is_ca, path_length = False, None
     for value in values:
         if value.name == "CA":
@@ -150,12 +151,12 @@ def _basic_constraints(values: Sequence[Value], _: Context) -> bytes:
                         *([der.integer(path_length)] if path_length is not None else []))
 
 
-def _extended_key_usage(values: Sequence[Value], context: Context) -> bytes:
+def _extended_key_usage(values: Sequence[Value], context: ExtensionContext) -> bytes:
     return der.sequence(*(der.oid(context.object_oid(value.text or value.name))
                           for value in values))
 
 
-def _information_access(values: Sequence[Value], context: Context) -> bytes:
+def _information_access(values: Sequence[Value], context: ExtensionContext) -> bytes:
     items = []
     for value in values:
         method, semicolon, kind = value.name.partition(";")
@@ -167,7 +168,7 @@ def _information_access(values: Sequence[Value], context: Context) -> bytes:
     return der.sequence(*items)
 
 
-def _name_constraints(values: Sequence[Value], context: Context) -> bytes:
+def _name_constraints(values: Sequence[Value], context: ExtensionContext) -> bytes:
     trees: dict[str, list[bytes]] = {"permitted": [], "excluded": []}
     for value in values:
         side, _, kind = value.name.partition(";")
@@ -180,7 +181,7 @@ def _name_constraints(values: Sequence[Value], context: Context) -> bytes:
                           if tree))
 
 
-def _point_name(value: Value, context: Context) -> bytes | None:
+def _point_name(value: Value, context: ExtensionContext) -> bytes | None:
     """The fullname or relativename of a distribution point, tagged; None for another setting."""
     if value.name == "fullname":
         return der.tlv(0xA0, *general_names(list_values(value.text or "", context.config), context))
@@ -190,11 +191,11 @@ def _point_name(value: Value, context: Context) -> bytes | None:
     return None
 
 
-def _distribution_points(values: Sequence[Value], context: Context) -> bytes:
+def _distribution_points(values: Sequence[Value], context: ExtensionContext) -> bytes:
     return der.sequence(*(_distribution_point(value, context) for value in values))
 
 
-def _distribution_point(value: Value, context: Context) -> bytes:
+def _distribution_point(value: Value, context: ExtensionContext) -> bytes:
     if value.text is not None:
         return der.sequence(der.tlv(0xA0, der.tlv(0xA0, general_name(value, context))))
     name = reasons = issuer = b""
@@ -212,12 +213,12 @@ def _distribution_point(value: Value, context: Context) -> bytes:
     return der.sequence(name, reasons, issuer)
 
 
-def _reasons(value: Value, tag: int, context: Context) -> bytes:
+def _reasons(value: Value, tag: int, context: ExtensionContext) -> bytes:
     item = _bits(REASONS)(list_values(value.text or "", context.config), context)
     return der.tlv(tag, der.content_of(item))
 
 
-def _issuing_distribution_point(values: Sequence[Value], context: Context) -> bytes:
+def _issuing_distribution_point(values: Sequence[Value], context: ExtensionContext) -> bytes:
     fields: dict[int, bytes] = {}
     flags = {"onlyuser": 1, "onlyCA": 2, "indirectCRL": 4, "onlyAA": 5}
     for value in values:
@@ -233,7 +234,7 @@ def _issuing_distribution_point(values: Sequence[Value], context: Context) -> by
     return der.sequence(*(fields[place] for place in sorted(fields)))
 
 
-def _tls_feature(values: Sequence[Value], _: Context) -> bytes:
+def _tls_feature(values: Sequence[Value], _: ExtensionContext) -> bytes:
     items = []
     for value in values:
         word = value.text or value.name
@@ -246,17 +247,18 @@ def _tls_feature(values: Sequence[Value], _: Context) -> bytes:
     return der.sequence(*items)
 
 
-def _listed(make: Callable[[Sequence[Value], Context], bytes]) -> Callable[[str, Context], bytes]:
+def _listed(make: Callable[[Sequence[Value], ExtensionContext], bytes],
+            ) -> Callable[[str, ExtensionContext], bytes]:
     return lambda text, context: make(list_values(text, context.lists or context.config), context)
 
 
-def _ia5(text: str, _: Context) -> bytes:
+def _ia5(text: str, _: ExtensionContext) -> bytes:
     return der.tlv(der.IA5, text.encode("utf-8", "surrogateescape"))
 
 
 # Short name → the function that makes the extension's DER from the text of its value; the order is
 # that of OpenSSL's standard_exts.
-KINDS: dict[str, Callable[[str, Context], bytes]] = {
+KINDS: dict[str, Callable[[str, ExtensionContext], bytes]] = {
     "nsCertType": _listed(_bits(NETSCAPE_TYPES)),
     "nsBaseUrl": _ia5, "nsRevocationUrl": _ia5, "nsCaRevocationUrl": _ia5, "nsRenewalUrl": _ia5,
     "nsCaPolicyUrl": _ia5, "nsSslServerName": _ia5, "nsComment": _ia5,

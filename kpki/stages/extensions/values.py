@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
-from ..config import Config, Setting, blamed
+from ..config import Config, Setting, located
 from ...errors import InputError
 
 _SPACE = " \t\n\v\f\r"
@@ -41,9 +41,9 @@ def list_values(text: str, config: Config) -> list[Value]:
 
 
 @contextmanager
-def blamed_value(value: Value) -> Iterator[None]:
+def located_value(value: Value) -> Iterator[None]:
     """Give an InputError that is raised inside the block the line of *value*, if it has a line."""
-    with blamed(value.setting) if value.setting is not None else nullcontext():
+    with located(value.setting) if value.setting is not None else nullcontext():
         yield
 
 

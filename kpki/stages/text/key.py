@@ -84,14 +84,14 @@ def modulus(public_key: bytes) -> int | None:
 
 def curve_text(name: str) -> str:
     """The text that `ecparam -text` prints of a curve. Raises InputError if *name* is unknown."""
-    size = keys.find_curve(name)().key_size
+    size = keys.get_curve(name)().key_size
     return "".join(line + "\n"
                    for line in (f"EC-Parameters: ({size} bit)", *_curve_lines(curve_name(name))))
 
 
 def curve_name(name: str) -> str:
     """OpenSSL's short name of a curve: `P-256` and `secp256r1` are `prime256v1`."""
-    names = [known for known, curve in keys.CURVES.items() if curve is keys.find_curve(name)]
+    names = [known for known, curve in keys.CURVES.items() if curve is keys.get_curve(name)]
     return next(known for known in names if known in objects.by_short_name())
 
 

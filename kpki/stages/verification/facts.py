@@ -61,7 +61,7 @@ _SIGNERS: dict[str, frozenset[str]] = {
     ) for end in ends}
 
 
-class Authority(NamedTuple):
+class AuthorityKeyIdentifier(NamedTuple):
     """An authorityKeyIdentifier (RFC 5280 §4.2.1.1)."""
 
     key_identifier: bytes | None
@@ -115,7 +115,7 @@ class Facts:
     netscape_type: frozenset[str] | None
     key_identifier: bytes | None
     """The content of the subjectKeyIdentifier."""
-    authority: Authority | None
+    authority: AuthorityKeyIdentifier | None
     """The authorityKeyIdentifier."""
     alternatives: int | None
     """The number of entries of the subjectAltName."""
@@ -149,7 +149,7 @@ def issues(issuer: Facts, subject: Facts) -> bool:
     return issuer.key_algorithm in _SIGNERS.get(subject.algorithm, ())
 
 
-def facts_of(certificate: Certificate) -> Facts:
+def read_facts(certificate: Certificate) -> Facts:
     """Read a certificate.
 
     Raises InputError if *certificate* is not well formed, but never for the contents of an
@@ -272,7 +272,7 @@ def _octets(value: bytes) -> bytes:
     return der.content_of(value)
 
 
-def _authority(value: bytes) -> Authority:
+def _authority(value: bytes) -> AuthorityKeyIdentifier:
     parts = {der.tag_of(item): der.content_of(item) for item in _items(value)}
     if parts.keys() - {0x80, 0xA1, 0x82}:
         raise InputError("not an AuthorityKeyIdentifier")
@@ -280,4 +280,4 @@ def _authority(value: bytes) -> Authority:
     names = (canonical_name(der.content_of(issuer)) for issuer in issuers
              if der.tag_of(issuer) == 0xA4)
     serial_number = int.from_bytes(parts[0x82], "big", signed=True) if 0x82 in parts else None
-    return Authority(parts.get(0x80), next(names, None), serial_number)
+    return AuthorityKeyIdentifier(parts.get(0x80), next(names, None), serial_number)

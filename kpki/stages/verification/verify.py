@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from .facts import Facts, facts_of, issues
+from .facts import Facts, issues, read_facts
 from .hostnames import matches_email, matches_host, matches_ip
 from .paths import Path, build_path
 from .policies import PolicyQuestion, check_policies
@@ -154,7 +154,7 @@ def _readable(certificates: Iterable[Certificate]) -> list[Facts]:
     facts = []
     for certificate in certificates:
         with suppress(InputError):
-            facts.append(facts_of(certificate))
+            facts.append(read_facts(certificate))
     return facts
 
 

@@ -167,11 +167,11 @@ def test_the_short_way_judges_the_dates(ago: timedelta, in_full: Callable[[], No
 def foreign(*extensions: der.Extension, usage: str = "critical,digitalSignature,keyEncipherment,keyCertSign",
             validity: timedelta = 10 * YEAR) -> Authority:
     """A CA that kpki would not make: kubeadm's own, as it is, or with more, or less, in it."""
-    from kpki.stages.extensions.context import Context
+    from kpki.stages.extensions.context import ExtensionContext
     from kpki.stages.extensions.identifiers import KEY_USAGE
     from kpki.stages.extensions.table import extension
     key, values = make_key("ECDSA-P256"), ca_values(CA)
-    kept = tuple(one if one.oid != KEY_USAGE else extension("keyUsage", usage, Context())
+    kept = tuple(one if one.oid != KEY_USAGE else extension("keyUsage", usage, ExtensionContext())
                  for one in values.extensions if usage or one.oid != KEY_USAGE)
     made = certificates.self_sign(Values(values.subject, kept + extensions), key, not_before=NOW,
                                   not_after=NOW + validity)

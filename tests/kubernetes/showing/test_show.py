@@ -12,7 +12,13 @@ from kpki.kubernetes.showing.show import show
 from kpki.kubernetes.showing.shown import Shown, problems
 from kpki.stages import der
 from kpki.stages.certificates import req_x509, x509_req
-from kpki.stages.keys import genpkey, public_key_der, sign_bytes, signature_algorithm, signing_key
+from kpki.stages.keys import (
+    genpkey,
+    public_key_der,
+    sign_bytes,
+    signature_algorithm,
+    validate_signing_key,
+)
 from kpki.stages.requests import req_new
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -35,7 +41,7 @@ def extension(oid: str, *middle: bytes, value: bytes) -> bytes:
 def certificate(key: PrivateKeyTypes, *extensions: bytes, subject: bytes | None = None, serial: int = 5,
                 times: tuple[bytes, bytes] | None = None, public_key: bytes | None = None) -> bytes:
     """A self-issued certificate (DER) that may say what no builder lets one say."""
-    signer = signing_key(key)
+    signer = validate_signing_key(key)
     algorithm = signature_algorithm(signer, "sha256")
     first, last = times or (der.tlv(der.UTC_TIME, b"250102030405Z"), der.tlv(der.UTC_TIME, b"270102030405Z"))
     who = name("x") if subject is None else subject

@@ -20,7 +20,7 @@ from kpki.cli.main import main
 from kpki.stages import keys
 from kpki.stages.certificates import encoded
 from kpki.stages.config import parse_config
-from kpki.stages.extensions.context import Context, Issuer
+from kpki.stages.extensions.context import ExtensionContext, Issuer
 from kpki.stages.extensions.table import section_extensions
 from kpki.stages.names import parse_subject
 
@@ -72,7 +72,7 @@ Description = tuple[str, str, str, str, str]
 def key(kind: str, number: int) -> keys.SigningKey:
     """The key of that kind that the certificate at that place has."""
     return rsa.generate_private_key(65537, int(kind[4:])) if kind.startswith("RSA-") \
-        else ec.generate_private_key(keys.find_curve(kind)())
+        else ec.generate_private_key(keys.get_curve(kind)())
 
 
 def chain(descriptions: list[Description]) -> list[bytes]:
@@ -88,8 +88,8 @@ def chain(descriptions: list[Description]) -> list[bytes]:
         identifier = keys.key_identifier(public_key)
         text = f"[x]\n{constraints}{extensions}\nsubjectKeyIdentifier=hash\n"
         text += "authorityKeyIdentifier=keyid\n" if issuer else ""
-        context = Context(parse_config(text + NOTICE), subject=parse_subject(subject), key_identifier=identifier,
-                          issuer=issuer)
+        context = ExtensionContext(parse_config(text + NOTICE), subject=parse_subject(subject), key_identifier=identifier,
+                                   issuer=issuer)
         made.append(encoded(section_extensions(context, "x"), parse_subject(issuer_name).dump(),
                             parse_subject(subject).dump(), public_key, signer or own, digest, number + 1, start,
                             start + timedelta(days=10)))

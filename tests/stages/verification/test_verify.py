@@ -21,7 +21,7 @@ from kpki.errors import InputError
 from kpki.stages import der, keys
 from kpki.stages.certificates import encoded, issuer_of
 from kpki.stages.config import parse_config
-from kpki.stages.extensions.context import Context, Issuer
+from kpki.stages.extensions.context import ExtensionContext, Issuer
 from kpki.stages.extensions.table import section_extensions
 from kpki.stages.names import parse_subject
 from kpki.stages.verification.verify import verify
@@ -81,8 +81,8 @@ class Bench:
         issued = by and issuer_of(by.certificate)
         if issued and issued.key_identifier is None:
             ext = ext.replace(AKI, "")
-        context = Context(parse_config(f"[x]\n{ext}"), subject=subject, key_identifier=identifier,
-                          issuer=issued or Issuer(issuer_der, serial, identifier, None))
+        context = ExtensionContext(parse_config(f"[x]\n{ext}"), subject=subject, key_identifier=identifier,
+                                   issuer=issued or Issuer(issuer_der, serial, identifier, None))
         signing = self.key(signer) if signer else by.key if by else own
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of serial numbers that no CA should give
