@@ -123,8 +123,10 @@ def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Find
             return None
         return finding("wrong-organisation", f"certificate belongs to {subject.user!r}, who is not in the group "
                        f"{NODES_GROUP} (O): the API server does not take it for a node")
-    answer = (f'the API server will answer: nodes "{node}" is forbidden: node "{other}" is not allowed to modify node '
-              f'"{node}" (before 1.14: node "{other}" cannot modify node "{node}")')
+    # the Node authorizer's words (AuthorizeNodeWithSelectors); those of NodeRestriction, which speaks if the former let pass
+    answer = (f"the API server will answer: node '{other}' cannot read '{node}', only its own Node object (before "
+              f'1.32: node "{other}" is not allowed to modify node "{node}"; before 1.14: node "{other}" cannot modify '
+              f'node "{node}")')
     if row == "kubelet-serving":    # which lets nobody in
         answer = "whoever calls this node wants its own name, and refuses it"
     if _first_label(other) == _first_label(node):

@@ -41,6 +41,8 @@ class Places(NamedTuple):
     """The same of this host's etcd, for its clients."""
     peers: tuple[str, ...]
     """The same for the other members of etcd."""
+    kubelet: tuple[str, ...]
+    """The address by which this host's API server calls its kubelet, if files tell that and the server looks at it."""
     etcd_is_here: bool
     """Whether the API server's etcd is the one of this host."""
 
@@ -60,7 +62,20 @@ def places_of(inventory: Inventory, node: str) -> Places:
     servers = [*_hosts(inventory, "kube-apiserver", ("etcd-servers",))]
     return Places(node, frozenset(own), addresses, tuple(dict.fromkeys(_api_names(inventory, own))),
                   tuple(dict.fromkeys([*members, *(host for host in servers if host in own)])),
-                  tuple(dict.fromkeys(peers)), not servers or any(host in own for host in servers))
+                  tuple(dict.fromkeys(peers)), tuple(_kubelet_address(inventory)),
+                  not servers or any(host in own for host in servers))
+
+
+def _kubelet_address(inventory: Inventory) -> Iterator[str]:
+    """The kubelet's --node-ip, if an API server on this host calls kubelets by their addresses, and verifies them.
+
+    Which API server calls a worker's kubelet, and by which name, no file of the worker says.
+    """
+    types = inventory.told("kube-apiserver", "kubelet-preferred-address-types")
+    if types and types[0].startswith("InternalIP") and inventory.told("kube-apiserver", "kubelet-certificate-authority"):
+        first = next(iter(inventory.told("kubelet", "node-ip")), "").partition(",")[0]
+        if is_address(first) and first not in _ANYWHERE:
+            yield str(ipaddress.ip_address(first))
 
 
 def _values(inventory: Inventory, names: Iterable[str]) -> Iterator[str]:
@@ -194,6 +209,8 @@ def wanted_names(kinds: Container[str], inventory: Inventory, node: str) -> tupl
 def _wanted(kinds: Container[str], places: Places) -> Iterator[str]:
     if "apiserver" in kinds:
         yield from places.api
+    if "kubelet" in kinds:
+        yield from places.kubelet
     if "etcd" in kinds:
         yield from places.etcd
     if "etcd-peer" in kinds:

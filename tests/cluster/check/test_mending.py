@@ -290,3 +290,25 @@ def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Che
     path.write_bytes(ended)
     finding, = check("cluster")
     assert not any("x509" in line for line in finding["remedy"])
+
+
+@pytest.mark.parametrize(("starts", "restarted"), [
+    ([], ["systemctl restart kubelet"]),
+    (["etcd.service"], []),
+    (["etcd.service", "kubelet.service"], ["systemctl restart kubelet"]),
+    (["etcd.yaml"], ["systemctl restart kubelet"])])
+def test_a_kubelet_is_restarted_on_a_host_that_has_one(starts: list[str], restarted: list[str], host: Path, check: Check,
+                                                       capsys: pytest.CaptureFixture[str]) -> None:
+    """Units that start all but the kubelet say that the host has none; static pods, or nothing, that it has one."""
+    for name in starts:
+        if name == "kubelet.service":
+            unit(host)
+        elif name == "etcd.yaml":
+            manifest(host, "etcd", *ETCD)
+        else:
+            put(host / "etc/systemd/system" / name, f"[Service]\nExecStart=/usr/bin/etcd {' '.join(ETCD)}\n")
+    (host / "etc/kubernetes/kubelet.conf").write_bytes(b"")
+    assert [one["cause"] for one in check("host", "--node", "cp-1")] == ["kubeconfig-broken"]
+    main(["check", "host", "--node", "cp-1", "--commands", "--quiet"])
+    told = capsys.readouterr().out
+    assert [line.partition(": ")[2] for line in told.splitlines() if "systemctl restart" in line] == restarted

@@ -248,12 +248,13 @@ def test_three_files_gone_are_three_findings(tree: Tree) -> None:
 
 
 def test_another_nodes_files_are_told_with_the_api_servers_answer(tree: Tree) -> None:
-    """Whose the certificate is, whose it should be, and what NodeRestriction will say stand in the finding."""
+    """Whose the certificate is, whose it should be, and what the API server will say stand in the finding."""
     finding, = tree.check("worker-3")
     assert finding.cause == "wrong-node-identity"
     assert finding.got == "CN=system:node:worker-1/O=system:nodes"
     assert finding.expected == "CN=system:node:worker-3/O=system:nodes"
-    assert 'nodes "worker-3" is forbidden: node "worker-1" is not allowed to modify node "worker-3"' in finding.message
+    assert "node 'worker-1' cannot read 'worker-3', only its own Node object" in finding.message
+    assert 'node "worker-1" is not allowed to modify node "worker-3"' in finding.message
 
 
 def test_time_wins_over_signer_and_identity_over_time(tree: Tree) -> None:

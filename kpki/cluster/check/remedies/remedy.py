@@ -158,7 +158,7 @@ def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
     """Comments that name what is to be restarted on the host once the commands of these findings have been run.
 
     It is the unit, or the static pod, that starts a component which reads a changed file; of a component that nothing
-    here starts, what has its name.
+    here starts, what has its name. A host whose units start other components, and no pods, is without that one.
     """
     changed = {one.path.partition("#")[0] for one in findings if one.cause not in _NO_RESTART
                and any(not line.startswith("#") for line in one.remedy)}
@@ -167,7 +167,8 @@ def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
     starts = [one for one in here.inventory.running if one.component in names]
     pods = dict.fromkeys(one.source for one in starts if one.static)
     units = [_unit(one.source) or one.component for one in starts if not one.static]
-    units += [name for name in names if name not in here.inventory.started]
+    if not here.inventory.running or any(one.static for one in here.inventory.running):
+        units += [name for name in names if name not in here.inventory.started]
     for line in restart_lines(units, pods):
         yield comment(f"then, on {here.node}: {line}")
 
