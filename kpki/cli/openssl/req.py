@@ -84,6 +84,8 @@ def _make(given: Given) -> int:
     from ...stages.requests import fill_form, request_der
     certificate, section = given.has("x509", "CA"), given.get("section") or "req"
     csr = _certified(given) if _certifies(given) else None
+    if given.has("verify") and certificate and csr is None:
+        raise InputError("req: -verify is for a request, and -x509 writes a certificate", hint="leave -verify out")
     path, config = _config(given)
     if given.has("explain"):
         _explain(given, path)
@@ -100,6 +102,8 @@ def _make(given: Given) -> int:
                          utf8=given.has("utf8"), ask=None if given.has("batch") else streams.ask, warnings=warnings,
                          attributes=not certificate)
         streams.note(*(f"req warning: {line}" for line in warnings))
+        if given.has("verify") and csr is not None:
+            _verify(given, csr, None if authority else key)
         if certificate:
             made = _certificate(given, form, key, csr, authority)
             shown, status = looking.show_certificate(made, given) if _looks(given) else ("", 0)
@@ -112,16 +116,21 @@ def _make(given: Given) -> int:
                 data = pem.armour(data, pem.CSR_LABELS[given.has("newhdr")])
             if given.has("verify"):
                 streams.note("Certificate request self-signature verify OK")
-    if key_file is not None:
-        streams.write(key_file[0] or None, key_file[1], private=True)
-    _write(given, shown, data)
+    _write(given, shown, data, key_file)
     return status
 
 
-def _write(given: Given, shown: str, data: bytes) -> None:
-    """What is shown, and the PEM or DER unless -noout; if that is nothing, no file."""
-    if out := shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else data):
-        streams.write(given.get("out"), out)
+def _write(given: Given, shown: str, data: bytes, key_file: tuple[str, bytes] | None = None) -> None:
+    """The key, what is shown, and the PEM or DER unless -noout; if that is nothing, no file."""
+    out = shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else data)
+    path, key_path = given.get("out"), key_file[0] if key_file else ""
+    if key_file is not None and path and os.path.normpath(path) == os.path.normpath(key_path):
+        streams.write(path, key_file[1] + out, private=True)
+        return
+    if key_file is not None:
+        streams.write(key_path or None, key_file[1], private=True)
+    if out:
+        streams.write(path, out)
 
 
 def _certifies(given: Given) -> bool:
@@ -224,20 +233,27 @@ def _look(given: Given) -> int:
                                hint="kpki req -new -key FILE -subj SUBJECT")
     if given.has("config", "section", "reqexts", "extensions", "addext"):
         _test_config(given)
+    key = streams.read_key(given.get("key"), given.get("passin"), given.form_or_none("keyform")) if given.has("key") \
+        else None
     csr = streams.read_csr(given.get("in"), given.form("inform"))
     if given.has("explain"):
         streams.explain("req", reads=[given.get("in") or "standard input"], does="shows what a request says",
                         writes=[given.get("out") or "standard output"], call=_loaded(given))
     shown, status = looking.show_request(csr, given)
     if given.has("verify"):
-        from ...stages.signatures import is_self_signed
-        with about(given.get("in") or "standard input"):
-            if not is_self_signed(csr):
-                raise RefusedError("certificate request self-signature verify failure")
-        streams.note("Certificate request self-signature verify OK")
+        _verify(given, csr, key)
     out = pem.dump_csr(csr, encoding=given.form("outform"), new_header=given.has("newhdr"))
     _write(given, shown, out)
     return status
+
+
+def _verify(given: Given, csr: CertificateSigningRequest, key: PrivateKeyTypes | None) -> None:
+    """Refuse a request that its own key has not signed, or *key*, if there is one."""
+    from ...stages.signatures import is_self_signed, is_signed_by
+    with about(given.get("in") or "standard input"):
+        if not (is_self_signed(csr) if key is None else is_signed_by(csr, key.public_key())):
+            raise RefusedError("certificate request self-signature verify failure")
+    streams.note("Certificate request self-signature verify OK")
 
 
 def _test_config(given: Given) -> None:

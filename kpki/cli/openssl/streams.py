@@ -32,11 +32,11 @@ def read(path: str | None) -> bytes:
 
 
 def write(path: str | None, data: bytes, *, private: bool = False) -> None:
-    """Write a file, or standard output for None; a private one is 0600 from its first byte.
+    """Write a file, or standard output for None and `-`; a private one is 0600 from its first byte.
 
     What the disk refuses once the file is written is told on stderr, also with --quiet: a key may lie about.
     """
-    if path is None:
+    if path in (None, "-"):
         terminal.put_document(data)
     else:
         warnings: list[str] = []
@@ -64,8 +64,8 @@ def read_certificate(path: str | None, encoding: str | None = None) -> Certifica
 
 
 def read_csr(path: str | None, encoding: str | None = None) -> CertificateSigningRequest:
-    """The first request of a file."""
-    data = read(path)
+    """The first request of a file; `-` is standard input, as openssl has it for requests and configurations alone."""
+    data = read(None if path == "-" else path)
     with about(path or "standard input"):
         return pem.load_csr(data, encoding=encoding)
 
@@ -73,7 +73,7 @@ def read_csr(path: str | None, encoding: str | None = None) -> CertificateSignin
 def read_config(path: str) -> Config:
     """A configuration file, with this process's environment as `$ENV::` and the disk behind `.include`."""
     from ...stages.config import parse_config
-    text = read(path).decode("utf-8", "surrogateescape") if path else ""
+    text = read(None if path == "-" else path).decode("utf-8", "surrogateescape") if path else ""
     with about(path):
         return parse_config(text, environment=os.environ, read=_included)
 

@@ -93,6 +93,8 @@ def _refuse(given: Given) -> None:
             (given.has("new") and given.has("in"), "the -in option cannot be used with -new"),
             (given.has("new") and given.has("req"), "the -req option cannot be used with -new"),
             (given.has("new") and not given.has("subj"), "the -new option requires a subject to be set using -subj"),
+            (given.has("new") and not (own or given.has("force_pubkey")),
+             "the -new option requires using the -key or -force_pubkey option"),
             (own and given.has("CA"), "cannot use both -key/-signkey and -CA option"),
             (given.has("req", "new") and not (own or given.has("CA")),
              "we need a private key to sign with, use -key or -CA with a private key"),

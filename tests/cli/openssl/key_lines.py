@@ -3,6 +3,7 @@ from __future__ import annotations
 
 DONE = {
     "genrsa": """\
+genrsa -out - 1024
 genrsa
 genrsa 1024
 genrsa -out new 1024
@@ -31,6 +32,7 @@ genrsa -traditional -aes128 -passout pass:abcd 1024
 genrsa -traditional -des3 -passout pass:abcd 1024
 genrsa -passout pass:abcd 1024""",
     "genpkey": """\
+genpkey -algorithm ED25519 -out -
 genpkey -algorithm RSA
 genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024
 genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out new
@@ -83,6 +85,7 @@ genpkey -paramfile pe.pem
 genpkey -paramfile p.par -paramfile q.par""",
     "ecparam": """\
 ecparam -name prime256v1
+ecparam -name prime256v1 -out -
 ecparam -name P-256 -text
 ecparam -name secp256r1
 ecparam -name PRIME256V1
@@ -115,6 +118,7 @@ ecparam -in p.par -name secp384r1
 ecparam -in nosuch -name prime256v1""",
     "rsa": """\
 rsa -in r.pem
+rsa -in r.pem -out -
 rsa -in r1.pem
 rsa -in s.pem -noout -text
 rsa -in three.pem -text
@@ -177,6 +181,7 @@ rsa -in r.pem -noout --
 rsa -in r.pem -noout -aes128 -des3""",
     "ec": """\
 ec -in e.pem
+ec -in e.pem -pubout -out -
 ec -in e8.pem
 ec -in f.pem -text
 ec -in k.pem -noout -text -check
@@ -218,6 +223,7 @@ ec -in d.pem -pubout
 ec -in d.pub -pubin""",
     "pkey": """\
 pkey -in r.pem
+pkey -in r.pem -out -
 pkey -in r1.pem -text
 pkey -in e.pem
 pkey -in e8.pem -text -noout

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from kpki import pem
 from kpki.cli.main import main
 from tests.cli.openssl.lines import make, parameters
 from tests.stages.experiments.peer import content, is_validity, items
@@ -66,7 +67,19 @@ REQUESTS = {
         "req -new -newkey rsa:x -noenc -keyout key -config good.cnf -out out",
         "req -new -newkey nope -noenc -keyout key -config good.cnf -out out", f"{NEW} -noenc -keyout key",
         f"{NEW} -keyout key -passout pass:secret", f"{SELF} -noenc -keyout key",
-        f"{NEW} -key locked.key -passin pass:secret -noenc -keyout key"],
+        f"{NEW} -key locked.key -passin pass:secret -noenc -keyout key", f"{NEW} -noenc -keyout out",
+        f"{SELF} -noenc -keyout out", "req -new -newkey ed25519 -nodes -keyout key -out key -config good.cnf",
+        "req -x509 -newkey ec -pkeyopt group:P-256 -nodes -keyout out -out out -config good.cnf",
+        "req -new -newkey ed25519 -noenc -keyout - -config good.cnf -out out",
+        "req -new -newkey ed25519 -noenc -keyout - -config good.cnf"],
+    "- is standard output": [
+        "req -in asks.csr -out -", f"{NEW} -out -", f"{SELF} -out - -set_serial 1", "x509 -in leaf.pem -out -",
+        "x509 -in - -noout", "verify -CAfile - root.pem"],
+    "the key of -key is the one that -verify asks": [
+        "req -in asks.csr -verify -key leaf.key -noout", "req -in asks.csr -verify -key root.key -noout",
+        "req -in asks.csr -key missing.key -noout", "req -in asks.csr -verify -key leaf.pub -noout",
+        "req -in rsa.csr -x509 -key root.key -verify -noout", "req -in rsa.csr -x509 -key leaf.key -verify -noout",
+        f"{SELF} -verify", f"{SELF} -verify -noout"],
     "the dialogue": [
         "req -new -key leaf.key -config asks.cnf -out out -batch",
         "req -new -key leaf.key -config asks.cnf -out out",
@@ -118,6 +131,7 @@ CERTIFICATES = {
         "x509 -in leaf.pem -x509toreq -out out", "x509 -new -subj /CN=n -key root.key -out out",
         "x509 -new -key root.key -out out",
         "x509 -new -subj /CN=n -CA root.pem -CAkey root.key -force_pubkey leaf.pub -out out",
+        "x509 -new -subj /CN=n -CA root.pem -CAkey root.key -out out",
         "x509 -new -subj /CN=n -in leaf.pem -key root.key -out out"],
     "a look": [
         "x509 -in leaf.pem -noout -text", "x509 -in root.pem -noout -text -certopt no_sigdump",
@@ -214,3 +228,23 @@ def test_a_line_does_what_openssl_does(here: Path, line: str, monkeypatch: pytes
     status = main(words)
     out = capfdbinary.readouterr().out
     assert (status, shown(out, words), written(here, words)) == (done.returncode, shown(done.stdout, words), theirs)
+
+
+@pytest.mark.parametrize(("line", "file"), [
+    ("req -in - -noout -text", "asks.csr"), ("req -new -key leaf.key -config - -noout -text", "good.cnf"),
+    ("x509 -req -in - -signkey leaf.key -set_serial 1 -noout -subject", "asks.csr"),
+    ("x509 -in - -noout -subject", "leaf.pem"), ("x509 -req -in asks.csr -signkey - -noout", "leaf.key")])
+def test_a_dash_is_standard_input_for_requests_and_configurations(
+        here: Path, line: str, file: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A certificate and a key are looked for in a file of that name, as openssl does."""
+    data = (here / file).read_bytes()
+    theirs = subprocess.run(["openssl", *line.split()], input=data, capture_output=True)
+    ours = subprocess.run([sys.executable, "-m", "kpki", *line.split()], input=data, capture_output=True)
+    shown = [(done.returncode, done.stdout.partition(b"Signature Value:")[0]) for done in (ours, theirs)]
+    assert shown[0] == shown[1]
+
+
+def test_one_file_for_key_and_certificate_keeps_both(here: Path) -> None:
+    """openssl writes the certificate over the key if the two paths of the file are not spelled alike."""
+    assert main(shlex.split("req -x509 -newkey ed25519 -nodes -keyout ./key -out key -config good.cnf")) == 0
+    assert [block.label for block in pem.blocks((here / "key").read_bytes())] == ["PRIVATE KEY", "CERTIFICATE"]

@@ -87,7 +87,7 @@ _PUBLIC_FORM = r"(?=rsa .*-RSAPublicKey_out)(?!.*-noout)"
 KNOWN = {
     "the key would be left in the clear, in DER": r"(?=.*-outform d)(?!.*-noout)(rsa|ec|genpkey) ",
     "the key would be left in the clear, under a cipher of the legacy provider":
-        f"({_OLD_FORM}|{_PUBLIC_FORM})" r".*-(bf|blowfish|cast|des(x?|-[ceo].*)|rc[24]|seed)\b",
+        f"({_OLD_FORM}|{_PUBLIC_FORM})" r".*-(bf|blowfish|cast5?|des(x?|-[ceo].*)|rc[24]|seed)\b",
     "no library has the cipher, in the older PEM":
         _OLD_FORM + r".*-(aria|\S*cfb1\b|camellia-\d+-(cfb8|ctr))",
     "key wraps and ciphertext stealing": r".*-\S*(wrap|cts)",
