@@ -86,8 +86,11 @@ def zsh_screen(folder: Path, line: str, until: str) -> str:
     """What an interactive zsh shows for a line and a Tab, until some words stand there."""
     child, terminal = pty.fork()
     if child == 0:
-        os.chdir(folder)
-        os.execvpe("zsh", ["zsh", "-f", "-i"], environment(folder))
+        try:
+            os.chdir(folder)
+            os.execvpe("zsh", ["zsh", "-f", "-i"], environment(folder))
+        finally:
+            os._exit(127)   # without zsh the child would go on as a second pytest
     shown = ""
 
     def read(mark: str) -> None:

@@ -84,9 +84,12 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     ready, tell = os.pipe()
     child = os.fork()
     if child == 0:
-        with lock(tmp_path, "l", now=NOW):
-            os.write(tell, b"x")
-            os.kill(os.getpid(), 9)
+        try:
+            with lock(tmp_path, "l", now=NOW):
+                os.write(tell, b"x")
+                os.kill(os.getpid(), 9)
+        finally:
+            os._exit(1)
     os.read(ready, 1)
     os.waitpid(child, 0)
     os.close(ready)
