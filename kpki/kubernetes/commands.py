@@ -10,7 +10,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .words import Word, is_variable
 
@@ -39,14 +39,13 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _OPERATOR = re.compile(r"[;&|()<>]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(NamedTuple):
     """The start of a component."""
 
     component: str
     words: tuple[Word, ...]
     """The component's arguments."""
-    environment: Mapping[str, Word] = field(default_factory=dict)
+    environment: Mapping[str, Word] = {}
     """The variables that the component finds."""
     environment_files: tuple[str, ...] = ()
     """The environment files of a container, as paths of the host."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from .words import Word
@@ -154,8 +153,7 @@ _FROM_THE_FOLDER = frozenset({"tlsCertFile", "tlsPrivateKeyFile",
                               "authentication.x509.clientCAFile", "staticPodPath"})
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """The value of one setting, as a flag, field or variable gives it."""
 
     name: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 BLANKS = " \t\n\r"
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " ",
@@ -25,8 +25,7 @@ _LINE = re.compile(rf"""[ \t\r\n]*(?:[#;](?:\\.|[^\\\r\n])*|([^\r\n][^=\r\n]*)=
 _ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word of a command line, or one value of a variable."""
 
     text: str

@@ -149,7 +149,7 @@ def _apiserver(tree: Tree, one: Started, settings: Settings, uses: list[Use]) ->
     for number, said in enumerate(settings.get("tls-sni-cert-key", ())):
         paths = said.word.text.partition(":")[0].split(",")
         for path, part in zip(paths, _PAIR, strict=False):
-            named = replace(said, word=replace(said.word, text=path))
+            named = said._replace(word=said.word._replace(text=path))
             if use := _told(one, Setting(said.name, "apiserver-sni", part, said.name), named, f" {number + 1}"):
                 yield use
     for name, rows in _FURTHER.items():

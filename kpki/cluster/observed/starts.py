@@ -4,7 +4,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from .services import environment_of, services
@@ -70,7 +69,7 @@ def _started(tree: Tree, service: Service, environment: Mapping[str, Word]) -> S
         if script := tree.script(inner(program)) if program.startswith("/") else "":
             start = read_script(Word(script, inner(program)), words[1:], environment, service.folder) or start
         if start:
-            return replace(start, environment={**_contained(tree, start), **start.environment})
+            return start._replace(environment={**_contained(tree, start), **start.environment})
     return None
 
 
@@ -141,4 +140,4 @@ def pods(tree: Tree, folder: str) -> Iterator[Started]:
             environment = {name: Word(value, path) for name, value in container.environment.items()}
             start = find_start([Word(word, path) for word in container.words], environment, container.folder)
             if start:
-                yield Started(replace(start, mounts=container.mounts), path, user=container.user, static=True)
+                yield Started(start._replace(mounts=container.mounts), path, user=container.user, static=True)

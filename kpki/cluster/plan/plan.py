@@ -33,9 +33,9 @@ from ..fleet.survey import Marks, survey
 from ..leaf_files import RENEWED, Step, Task, leaf_files, leaf_task, step_of
 from ..observed.inventory import Found, refusal
 from ..rules.context import RowContext
-from ..rules.issued import Proved
 from ..rules.judge import authority_marks, judge_among, marks_of
 from ..rules.judged import Judged, Look, exposed
+from ..rules.proved import Proved
 from ... import pem
 from ...clock import utc_now
 from ...errors import InputError

@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key
@@ -24,8 +23,7 @@ Loaded = tuple["PrivateKeyTypes | None", Finding | None]
 _ROWS = ("apiserver", "etcd-server", "etcd-peer", "apiserver-kubelet-client", "apiserver-etcd-client")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """A certificate that components show, and its key."""
 
     path: str
@@ -38,7 +36,7 @@ class Pair:
     """The uses of the certificate: one for each purpose and component; none of what a description asks for."""
     chain: Sequence[Certificate] = ()
     """The certificates of the file, the leaf first; empty if the file cannot be read."""
-    key: PrivateKeyTypes | None = field(default=None, repr=False)
+    key: PrivateKeyTypes | None = None
     """The private key; None if the file cannot be read."""
     faults: tuple[Finding, ...] = ()
     """What keeps the files from being read; of a host that tells what its components read, not that they are gone."""
@@ -67,8 +65,7 @@ class Pair:
         return any(use.purpose == purpose for use in self.uses)
 
 
-@dataclass(frozen=True, slots=True)
-class TrustFile:
+class TrustFile(NamedTuple):
     """A file of CA certificates by which components verify others."""
 
     path: str
@@ -100,14 +97,14 @@ def pairs_of(inventory: Inventory) -> list[Pair]:
             grouped.setdefault((use.path, keys.get(use.group, "")), []).append(use)
     pairs = [_there(inventory, *paths, row_of(uses), uses) for paths, uses in grouped.items()]
     proved = {pair.key_path for pair in pairs if pair.key and pair.chain and pair.matches}
-    return [pair if pair.matches else replace(pair, key_proved=pair.key_path in proved) for pair in pairs]
+    return [pair if pair.matches else pair._replace(key_proved=pair.key_path in proved) for pair in pairs]
 
 
 def _there(inventory: Inventory, path: str, key_path: str, row: str, uses: Sequence[Use]) -> Pair:
     """The pair that lies there; that a file is not there is said elsewhere."""
     pair = read_pair(row, found_at(inventory, path, "certificate"), found_at(inventory, key_path, "key"))
     faults = tuple(fault for fault in pair.faults if fault.cause != "file-missing")
-    return replace(pair, path=path, key_path=key_path, uses=tuple(uses), faults=faults)
+    return pair._replace(path=path, key_path=key_path, uses=tuple(uses), faults=faults)
 
 
 def read_pair(row: str, certificate: Found, key: Found, loaded: Loaded | None = None) -> Pair:

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..authority import key_fault
 from ..desired.rows import Row
-from ...kubernetes.layouts import Place
 from ...kubernetes.profiles import Profile, ca_values, leaf_values
 from ...stages import der, keys, signatures
 from ...stages.certificates import Values, issuer_of, subject_der
@@ -30,44 +29,6 @@ _EXTENSIONS = 0xA3
 _LONGEST_HEADER = 6     # tag and length of what is shorter than 4 GiB
 _DIGESTS = ("sha256", "sha384", "sha512")
 _EXPONENT = 65537
-
-
-# What leaves have in common that a CA has issued: itself, their row, the bits of their keys.
-Kind = tuple["Certificate", str, int]
-_MOST_KINDS = 1024
-# A kubeconfig of which nothing is any host's own: the row's place, the CA's path in it, the bytes.
-Named = tuple[Place, str, bytes]
-_MOST_NAMED = 16
-
-
-class Proved:
-    """What was judged in full for one host, and is right for all: the kinds of leaves, nothing of which but its dates
-    was wrong, and the kubeconfigs that name files by their paths.
-
-    Whoever looks at many hosts by one context makes one and hands it on. At most _MOST_KINDS and _MOST_NAMED are kept:
-    what is more is judged in full.
-    """
-
-    def __init__(self) -> None:
-        self._kinds = set[Kind]()
-        self._named = set[Named]()
-
-    def __contains__(self, kind: Kind) -> bool:
-        return kind in self._kinds
-
-    def add(self, kind: Kind) -> None:
-        """Remember a kind."""
-        if len(self._kinds) < _MOST_KINDS:
-            self._kinds.add(kind)
-
-    def knows(self, named: Named) -> bool:
-        """Whether that kubeconfig was judged, and nothing was wrong with it."""
-        return named in self._named
-
-    def add_named(self, named: Named) -> None:
-        """Remember a kubeconfig."""
-        if len(self._named) < _MOST_NAMED:
-            self._named.add(named)
 
 
 class _Signer(NamedTuple):

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from .authorities import judge_authority, judge_service_accounts
 from .certificate import serial_reused
 from .context import RowContext
-from .issued import Proved
 from .judged import Judged, Look
 from .kubeconfig import judge_kubeconfig
 from .leaf import judge_pair
+from .proved import Proved
 from ..desired.rows import Row
 from ..finding import Finding
 from ..fleet.survey import Marks, key_mark, serial_mark

@@ -11,10 +11,9 @@ from .authorities import stranger
 from .certificate import bundle_fault
 from .context import RowContext
 from .facts import Pair, row_of
-from .issued import Proved
 from .judged import Judged, Look, exposed
-from .leaf import judge_pair
 from .names import certified_names, led_beside
+from .proved import Proved
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, readable
@@ -118,6 +117,7 @@ def _misled(inventory: Inventory, pairs: Sequence[Pair], uses: dict[str, list[Us
 
 def judge_kubeconfig(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
     """The kubeconfig of a row: it can be read, leads to this cluster, trusts its CA, and a pair of its own is right."""
+    from .leaf import judge_pair  # with how kpki issues, which no host's tree is asked for
     path = row.place.kubeconfig
     found = look(path)
     named = row.place, by.authority_path("ca"), found.data or b""

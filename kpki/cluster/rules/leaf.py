@@ -8,9 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from .context import RowContext
 from .facts import read_pair
-from .issued import Kind, Proved, is_as_issued, is_as_made
+from .issued import is_as_issued, is_as_made
 from .judged import Judged, exposed
 from .pair import DATES, certificate_faults, date_warnings, pair_findings
+from .proved import Kind, Proved
 from ..desired.rows import Row
 from ..observed.contents import read_key
 from ..observed.inventory import SECRET, Found

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -27,20 +27,15 @@ DATES = frozenset({"expiring-soon", "outlives-ca"})
 _SAME_DAY = timedelta(days=1)       # what recipes sign just after they made the CA, for as many days
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """What is asked of a pair, by its verifiers or by a description; what is found of owner, names and signer."""
 
     now: datetime
     """The moment that counts (UTC)."""
     within: timedelta
     """What ends in that time is a warning."""
-    warns: bool = True
-    """Whether warnings are asked for."""
     usages: Sequence[str]
     """What extendedKeyUsage must allow."""
-    wishes: Sequence[str] = ()
-    """What extendedKeyUsage should allow: its users can do without."""
     users: str
     """Who shows the certificate."""
     trusted: Sequence[Certificate]
@@ -53,6 +48,10 @@ class Asked:
     """What is wrong with the certificate's owner, signer and names, in this order."""
     self_made: bool
     """Whether a kubelet has made the certificate for itself, to serve with."""
+    wishes: Sequence[str] = ()
+    """What extendedKeyUsage should allow: its users can do without."""
+    warns: bool = True
+    """Whether warnings are asked for."""
 
 
 def certificate_faults(pair: Pair, asked: Asked) -> list[Finding]:
@@ -122,7 +121,7 @@ def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) ->
 
 def _warnings(pair: Pair, asked: Asked) -> Iterator[Finding]:
     """What is not wrong yet, or for some only."""
-    from ...stages.verification.verify import verify
+    from ...stages.verification.verify import verify_strict
     leaf, key = pair.chain[0], pair.chain[0].public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < SHORTEST_RSA:
         yield Finding("weak-signature-or-key", pair.path, pair.row, f"RSA key has {key.key_size} bits, which is little",
@@ -130,8 +129,7 @@ def _warnings(pair: Pair, asked: Asked) -> Iterator[Finding]:
     yield from date_warnings(pair.path, pair.row, leaf, asked.signer, asked.now, asked.within)
     if asked.signer is None:
         return
-    verdict = verify(leaf, [asked.signer], untrusted=list(pair.chain[1:]), now=asked.now, strict=True,
-                     partial_chain=True)
+    verdict = verify_strict(leaf, asked.signer, untrusted=pair.chain[1:], now=asked.now)
     if not verdict.ok:
         at_ca = verdict.depth >= len(pair.chain)
         yield Finding("strict-refused", *(asked.authority if at_ca else (pair.path, pair.row)),

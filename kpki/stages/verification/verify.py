@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from .facts import Facts, issues, read_facts
 from .hostnames import matches_email, matches_host, matches_ip
 from .paths import Path, build_path
-from .policies import PolicyQuestion, check_policies
 from .purposes import PURPOSES, check_ca
 from .strength import LEVELS, key_bits, signature_bits
 from .trust import REJECTED, TRUSTED, Trust, check_trust
@@ -26,10 +25,12 @@ from ...clock import utc_now
 from ...errors import InputError
 from ...pem import load_certificate
 
-__all__ = ["Verdict", "verify"]
+__all__ = ["Verdict", "verify", "verify_strict"]
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+
+    from .policies import PolicyQuestion
 
 _DEPTH = 100
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME; pyOpenSSL has no name for it
@@ -120,20 +121,49 @@ def verify(certificate: Certificate, roots: Iterable[Certificate], *,
     level = min(auth_level, len(LEVELS) - 1)
     question = _Question(purpose, strict, moment, partial_chain, check_ss_sig, level,
                          ignore_critical, allow_proxy)
-    faults: list[Fault] = []
-    for fault in _faults(path, question,
-                         lambda: _identity_faults(certificate, hostname, address, email),
-                         proven=proven, trusts=lambda root: trusts(root, self_signed=False)):
-        faults.append(fault)
-        if fault.code not in TOLERATED:
-            break
+    faults = _until_the_end(_faults(
+        path, question, lambda: _identity_faults(certificate, hostname, address, email),
+        proven=proven, trusts=lambda root: trusts(root, self_signed=False)))
     if not proven:
         faults += _store_faults(answer, faults, ask)
     policy_answer = None
     if policies is not None and not (faults and faults[-1].code not in TOLERATED):
+        from .policies import check_policies
         policy_answer = check_policies(path.chain, policies)
         faults += [Fault(*policy_answer.error)] if policy_answer.error else []
     return verdict_of(faults, tuple(facts.certificate for facts in path.chain), policy_answer)
+
+
+def verify_strict(certificate: Certificate, root: Certificate, *,
+                  untrusted: Iterable[Certificate], now: datetime) -> Verdict:
+    """What `openssl verify -x509_strict -partial_chain` says of a path that is proven already.
+
+    Another verifier has proven the signatures and the name constraints from *certificate* to
+    *root*. So this function needs no store, which takes longer to load than the rest to run.
+    """
+    moment = now.astimezone(UTC).replace(microsecond=0)
+    leaf = _readable([certificate])
+    if not leaf:
+        return verdict_of([Fault(1, 0)], (certificate,))
+    path = build_path(leaf[0], _readable([root]), _readable(untrusted), partial_chain=True,
+                      depth=_DEPTH,
+                      is_valid=lambda facts: not _time_fault(facts, moment),
+                      trust=lambda facts: check_trust(facts, None, None))
+    question = _Question(purpose=None, strict=True, moment=moment, partial_chain=True,
+                         check_ss_sig=False, level=0, ignore_critical=False, allow_proxy=False)
+    faults = _until_the_end(_faults(path, question, lambda: iter(()), proven=True,
+                                    trusts=lambda _: TRUSTED))
+    return verdict_of(faults, tuple(facts.certificate for facts in path.chain))
+
+
+def _until_the_end(found: Iterable[Fault]) -> list[Fault]:
+    """The errors up to the first that ends a verification."""
+    faults: list[Fault] = []
+    for fault in found:
+        faults.append(fault)
+        if fault.code not in TOLERATED:
+            break
+    return faults
 
 
 class _Question(NamedTuple):

@@ -11,11 +11,12 @@ from kpki import pem
 from kpki.cluster.authority import Authority, issue, make_authority, make_key
 from kpki.cluster.desired.description import example_description, load_cluster
 from kpki.cluster.desired.rows import Row, wanted_rows
-from kpki.cluster.rules import issued
+from kpki.cluster.rules import proved as proved_room
 from kpki.cluster.rules.context import RowContext
 from kpki.cluster.rules.facts import Pair
-from kpki.cluster.rules.issued import Proved, is_as_issued as is_issued, is_as_made
+from kpki.cluster.rules.issued import is_as_issued as is_issued, is_as_made
 from kpki.cluster.rules.pair import certificate_faults, pair_findings
+from kpki.cluster.rules.proved import Proved
 from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
 from kpki.stages import der
 from kpki.stages.certificates import Values, self_sign, sign_certificate
@@ -124,7 +125,7 @@ def test_what_kpki_makes_has_no_fault_in_full(algorithm: str) -> None:
 
 def test_what_is_proved_is_bounded(ca: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kind that was added is known, and no other; of more than so many none is kept."""
-    monkeypatch.setattr(issued, "_MOST_KINDS", 2)
+    monkeypatch.setattr(proved_room, "_MOST_KINDS", 2)
     proved, kinds = Proved(), [(ca.certificate, "kubelet", bits) for bits in (256, 384, 2048)]
     assert kinds[0] not in proved
     for kind in kinds:
@@ -135,7 +136,7 @@ def test_what_is_proved_is_bounded(ca: Authority, monkeypatch: pytest.MonkeyPatc
 
 def test_what_is_known_of_kubeconfigs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kubeconfig that was added is known by its place, the CA's path and its bytes; of more than so many none is."""
-    monkeypatch.setattr(issued, "_MOST_NAMED", 2)
+    monkeypatch.setattr(proved_room, "_MOST_NAMED", 2)
     proved, right = Proved(), (ROW.place, "ca.pem", b"right")
     assert not proved.knows(right)
     for named in (right, (ROW.place, "ca.pem", b"other"), (ROW.place, "ca.pem", b"third")):

@@ -24,7 +24,8 @@ from kpki.stages.config import parse_config
 from kpki.stages.extensions.context import ExtensionContext, Issuer
 from kpki.stages.extensions.table import section_extensions
 from kpki.stages.names import parse_subject
-from kpki.stages.verification.verify import verify
+from kpki.stages.verification.verdicts import NAME_CONSTRAINTS
+from kpki.stages.verification.verify import verify, verify_strict
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=5)
@@ -525,6 +526,20 @@ def test_verify_is_openssl_verify(worlds: Callable[[str], World], tmp_path: Path
         errors = [(1, 0, "unspecified certificate verification error")]
     assert (found, verdict.ok) == (errors, status == 0)
     assert (verdict.code, verdict.depth, verdict.reason) == (errors or [(0, 0, "ok")])[-1]
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_a_proven_path_is_strict_without_the_store(worlds: Callable[[str], World], name: str) -> None:
+    """verify_strict is verify with strict and partial_chain, but for signatures and name constraints."""
+    leaf, roots, between = worlds(name)
+    untrusted = [made.certificate for made in between]
+    for root in roots:
+        verdict = verify(leaf, [root.certificate], untrusted=untrusted, now=NOW, strict=True, partial_chain=True)
+        proven = verify_strict(leaf, root.certificate, untrusted=untrusted, now=NOW)
+        if verdict.code in {7, *NAME_CONSTRAINTS}:      # which end the verification
+            assert proven.faults[:len(verdict.faults) - 1] == verdict.faults[:-1]
+        else:
+            assert proven.faults == verdict.faults
 
 
 def test_a_verdict_has_the_path(worlds: Callable[[str], World]) -> None:

@@ -42,7 +42,7 @@ def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Fin
     if not findings:
         return []
     wrong = {finding.path for finding in findings if finding.cause in _OTHER_CA and not finding.mild}
-    here = replace(situation, pairs=pairs_of(situation.inventory), trust_files=[
+    here = situation._replace(pairs=pairs_of(situation.inventory), trust_files=[
         file for file in trust_files_of(situation.inventory) if file.path not in wrong])
     return [replace(finding, remedy=tuple(_remedy(finding, here))) for finding in findings]
 

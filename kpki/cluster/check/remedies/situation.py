@@ -5,8 +5,8 @@ import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from cryptography.x509 import Certificate
 
@@ -17,8 +17,7 @@ from .... import files
 from ....errors import KpkiError
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """A tree, whose it is, and what a person said of its CA."""
 
     inventory: Inventory
@@ -31,9 +30,9 @@ class Situation:
     """The file of that CA's key."""
     ca_public_key: bytes | None = None
     """That key's public half (DER), None if nobody can read the key without a passphrase."""
-    given: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    given: Mapping[str, tuple[str, str | None]] = {}
     """The files of the other CAs that a person named, certificate and key, by the CA's row."""
-    authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
+    authorities: Mapping[str, Sequence[Certificate]] = {}
     """What the files of CAs that a person named hold, by the CA's row."""
     pairs: Sequence[Pair] = ()
     """The certificates that the tree's components show; `with_remedies` reads them, once for all findings."""
