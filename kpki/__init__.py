@@ -159,8 +159,8 @@ if not TYPE_CHECKING:       # with this function a type checker would accept eve
 
     def _public(function: object, name: str) -> object:
         """A function of a module under its public name, with a check of its arguments."""
-        from .arguments import checked
-        public = checked(function)
+        from .arguments import validated
+        public = validated(function)
         public.__module__, public.__name__, public.__qualname__ = __name__, name, name
         return public
 

@@ -18,19 +18,19 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
-def checked(function: Callable[Given, Result]) -> Callable[Given, Result]:
-    """*function*, which now checks every argument before the call (see `check_arguments`)."""
+def validated(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """*function*, which now checks every argument before the call (see `validate_arguments`)."""
     parameters = signature(function)
 
     @wraps(function)
     def call(*args: Given.args, **kwargs: Given.kwargs) -> Result:
-        check_arguments(function, parameters.bind(*args, **kwargs).arguments)
+        validate_arguments(function, parameters.bind(*args, **kwargs).arguments)
         return function(*args, **kwargs)
 
     return call
 
 
-def check_arguments(annotated: Callable[..., object], values: Mapping[str, object]) -> None:
+def validate_arguments(annotated: Callable[..., object], values: Mapping[str, object]) -> None:
     """Compare *values* with the annotations of a function or a class.
 
     Raises TypeError, which names the parameter, for a value of another type. Raises InputError for

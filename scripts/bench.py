@@ -36,7 +36,7 @@ from kpki import (
 )
 from kpki.cluster.authority import Authority, example_authority, issue, load_authority
 from kpki.cluster.node.node import issue_node
-from kpki.kubernetes.profiles import KUBELET, identity_of
+from kpki.kubernetes.profiles import KUBELET_PROFILE, identity_of
 from kpki.stages.keys import public_key_der
 
 NOW = datetime.now(UTC)
@@ -236,7 +236,7 @@ def verdict(kind: str, rounds: int) -> None:
     root = req_x509(ca_key, subject="/CN=kube-ca", days=3650, now=NOW)
     ca = Authority(root, ca_key, dump_certificate(root))
     names = [f"worker-{number}" for number in range(LEAVES)]
-    leaves = [(dump_certificate(issue(ca, KUBELET, identity_of(KUBELET, node=name, dns=[name], addresses=[ADDRESS]),
+    leaves = [(dump_certificate(issue(ca, KUBELET_PROFILE, identity_of(KUBELET_PROFILE, node=name, dns=[name], addresses=[ADDRESS]),
                                       key, validity=timedelta(days=365), now=NOW, warnings=[]), encoding="DER"), name)
               for name in names]
     root_der, root_key, store = dump_certificate(root, encoding="DER"), root.public_key(), crypto.X509Store()

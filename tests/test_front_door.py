@@ -26,7 +26,7 @@ def names_for_type_checkers() -> dict[str, tuple[str, str]]:
     """Name → room and name there, as the imports under TYPE_CHECKING have them."""
     return {alias.asname or alias.name: (node.module or "", alias.name)
             for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.ImportFrom)
-            if node.level for alias in node.names if alias.name not in ("import_module", "checked")}
+            if node.level for alias in node.names if alias.name not in ("import_module", "validated")}
 
 
 def test_every_name_stands_in_the_table_in_all_and_for_type_checkers() -> None:

@@ -55,7 +55,7 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
         raise InputError("--json and --commands are two forms of one answer", hint="leave out one of them")
     words, now = Words(quiet=quiet), moment_of(at)
     if path is None:
-        path = os.sep if files.look(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
+        path = os.sep if files.read_entry(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
     report = look_through(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key,
                           etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key, front_proxy_ca=front_proxy_ca,
                           front_proxy_ca_key=front_proxy_ca_key, layout=layout)
@@ -120,7 +120,7 @@ def _explained(report: Report) -> Iterator[str]:
     yield "  openssl x509 -noout -pubkey -in CERT; openssl pkey -pubout -in KEY   # the same"
     yield "  openssl verify -CAfile CA -purpose sslclient CERT; openssl verify -CAfile CA -purpose sslserver CERT"
     for cause in dict.fromkeys(finding.cause for finding in report.findings):
-        yield f"{cause}: {CAUSES[cause].meaning}; see it with: {CAUSES[cause].look}"
+        yield f"{cause}: {CAUSES[cause].meaning}; see it with: {CAUSES[cause].diagnosis}"
 
 
 def _summary(report: Report) -> str:

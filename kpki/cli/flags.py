@@ -46,8 +46,8 @@ def flags(component: Component, node: NodeName = None, form: Format = None, work
     from ..cluster import flags as components
     from ..cluster.desired.rows import layout_of
     from ..cluster.workspace import read_cluster
-    from ..kubernetes.components import find_component
-    words, known = Words(quiet=quiet), find_component(component)
+    from ..kubernetes.components import get_component
+    words, known = Words(quiet=quiet), get_component(component)
     if form not in (None, *FORMATS):
         raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
     if json and form:

@@ -52,9 +52,9 @@ def _adoption(folder: str, layout: str | None, source: str | None, node: str | N
     """What the workspace is to hold."""
     from ..cluster.adopt import adoption
     from ..cluster.desired.description import example_description
-    from ..kubernetes.layouts import KUBEADM, find_layout
+    from ..kubernetes.layouts import KUBEADM, get_layout
     if layout is not None:
-        find_layout(layout)
+        get_layout(layout)
     if source is None:
         if node is not None:
             raise InputError("--node is for --from: without it the names stand in cluster.yaml",
@@ -63,7 +63,7 @@ def _adoption(folder: str, layout: str | None, source: str | None, node: str | N
         adoption.check_free(folder, wanted)
         return wanted
     host = host_name()
-    match files.look_at(source).kind:
+    match files.read_entry_at(source).kind:
         case "missing":
             raise FileError(f"{source}: no such file or directory")
         case "file":

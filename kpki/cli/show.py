@@ -14,7 +14,7 @@ from .. import files
 from ..errors import about
 
 if TYPE_CHECKING:
-    from ..kubernetes.showing.shown import Context, Judgement, Shown
+    from ..kubernetes.showing.shown import Shown, ShownContext, UseVerdict
 
 _STANDARD_INPUT = "-"
 # What a host's tree begins with: what comes before is its root, under which the absolute paths in it are looked for.
@@ -60,7 +60,7 @@ def _read(path: str, root: str, inner: str) -> bytes:
     if path == _STANDARD_INPUT:
         return files.read("/dev/stdin", pipes=True)
     inside = files.resolve(root, inner)
-    return files.read(path if files.look_at(inside).kind == "missing" else inside)
+    return files.read(path if files.read_entry_at(inside).kind == "missing" else inside)
 
 
 def _reader(root: str, inner: str) -> Callable[[str], bytes]:
@@ -85,7 +85,7 @@ def _document(one: Shown) -> dict[str, Any]:
         "problem": one.problem or None, "notes": list(one.notes)}
 
 
-def _context_document(one: Context) -> dict[str, Any]:
+def _context_document(one: ShownContext) -> dict[str, Any]:
     return {
         "name": one.name, "current": one.current, "cluster": one.cluster, "server": one.server,
         "namespace": one.namespace or None, "user_name": one.user_name, "login": one.login,
@@ -94,8 +94,8 @@ def _context_document(one: Context) -> dict[str, Any]:
         "problem": one.problem or None, "notes": list(one.notes)}
 
 
-def _verdict_document(one: Judgement) -> dict[str, Any]:
-    return {"judge": one.judge, "use": one.use, "ok": one.ok, "reason": one.reason, "notes": list(one.notes)}
+def _verdict_document(one: UseVerdict) -> dict[str, Any]:
+    return {"judge": one.verifier, "use": one.use, "ok": one.ok, "reason": one.reason, "notes": list(one.notes)}
 
 
 def _stamp(moment: datetime | None) -> str | None:

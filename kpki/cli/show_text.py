@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .terminal import short
 
 if TYPE_CHECKING:
-    from ..kubernetes.showing.shown import Context, Judgement, Shown, Signer
+    from ..kubernetes.showing.shown import Shown, ShownContext, Signer, UseVerdict
 
 _WIDTH = 11
 _JUDGES = {"openssl": "openssl verify", "strict": "strict (Python >= 3.13)",
@@ -45,7 +45,7 @@ def _kubeconfig(one: Shown, ca: str | None, now: datetime) -> Iterator[str]:
         yield from _aligned(_context(context, ca, now), "    ")
 
 
-def _context(context: Context, ca: str | None, now: datetime) -> Iterator[Row]:
+def _context(context: ShownContext, ca: str | None, now: datetime) -> Iterator[Row]:
     if context.problem:
         yield "problem", context.problem
     if context.cluster or context.server:
@@ -122,17 +122,17 @@ def _signed_by(issuer: str, signer: Signer | None, ca: str | None) -> str:
     return f"{issuer}, not by {where[signer.where]}"
 
 
-def _verdicts(verdicts: Sequence[Judgement]) -> Iterator[Row]:
+def _verdicts(verdicts: Sequence[UseVerdict]) -> Iterator[Row]:
     """Where the judges differ, one line each; else Kubernetes' word alone. What is said of every use is said once."""
     by_use = [(use, [*group]) for use, group in groupby(verdicts, lambda one: one.use)]
-    same = len({tuple((one.judge, one.ok, one.reason) for one in group) for _, group in by_use}) == 1
+    same = len({tuple((one.verifier, one.ok, one.reason) for one in group) for _, group in by_use}) == 1
     for use, group in by_use[:1] if same else by_use:
         label = "verdict" if use is None or same else f"as {use}"
         if len({one.ok for one in group}) == 1:
-            group = [one for one in group if one.judge == "kubernetes"]
+            group = [one for one in group if one.verifier == "kubernetes"]
             words = ["Kubernetes takes it" if one.ok else f"Kubernetes refuses it: {one.reason}" for one in group]
         else:
-            words = [f"{_JUDGES[one.judge]}: {'OK' if one.ok else one.reason}" for one in group]
+            words = [f"{_JUDGES[one.verifier]}: {'OK' if one.ok else one.reason}" for one in group]
         for number, text in enumerate(words):
             yield "" if number else label, text
 

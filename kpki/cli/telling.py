@@ -14,7 +14,7 @@ from .. import files
 from ..cluster.node.node import REQUEST_ALGORITHM
 from ..kubernetes.components import row_flags
 from ..kubernetes.layouts import Layout
-from ..kubernetes.profiles import KUBELET, Identity, leaf_extensions, sans_text
+from ..kubernetes.profiles import KUBELET_PROFILE, Identity, leaf_extensions, sans_text
 from ..kubernetes.restarts import components_of, of_layout
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _result(written: Written, layout: Layout | None, host: str | None, *, as_jso
 
 
 def _row(path: str, rows: dict[str, str]) -> str:
-    return next((row for end, row in rows.items() if path.endswith(end)), KUBELET.name)
+    return next((row for end, row in rows.items() if path.endswith(end)), KUBELET_PROFILE.name)
 
 
 def _inside(path: str, host: str | None) -> str:
@@ -137,7 +137,7 @@ def issue_steps(done: Done, algorithm: str | None) -> list[str]:
     steps = ["kpki node issue makes a key, a request and a certificate, and says which files the kubelet must name:",
              *_key_steps(algorithm), *_request_steps(row.identity),
              *_sign_steps(done, "worker.csr", rsa=algorithm.startswith("RSA"))]
-    if row.profile != KUBELET:
+    if row.profile != KUBELET_PROFILE:
         return [line.replace("worker", row.name).replace("the kubelet must", "must") for line in steps]
     return [*steps,
             "The certificate is for client and server at once: the API server knows the node by its subject, and",

@@ -10,14 +10,22 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .. import files, pem
-from ..arguments import check_arguments, checked
+from ..arguments import validate_arguments, validated
 from ..clock import utc_now
 from ..errors import InputError, RefusedError, about
 from ..kubernetes import reading
 from ..kubernetes.go.certificate import parse
 from ..kubernetes.go.der import GoError
-from ..kubernetes.private_key import judge_private_key
-from ..kubernetes.profiles import CA, KUBELET, Identity, Profile, ca_values, leaf_values, node_of
+from ..kubernetes.private_key import verify_private_key
+from ..kubernetes.profiles import (
+    CA,
+    KUBELET_PROFILE,
+    Identity,
+    Profile,
+    ca_values,
+    leaf_values,
+    node_of,
+)
 from ..pem.keys import PASSIN_HINT
 from ..stages import keys
 
@@ -82,13 +90,13 @@ class Authority:
 
     def __post_init__(self) -> None:
         from ..stages import certificates
-        check_arguments(type(self), vars(self))
+        validate_arguments(type(self), vars(self))
         certificates.validate_pair(self.certificate, self.key)
         if not self.bundle:
             object.__setattr__(self, "bundle", pem.dump_certificate(self.certificate))
 
     @classmethod
-    @checked
+    @validated
     def create(cls, name: str = CA.common_name, *, algorithm: str = "ECDSA-P256",
                days: int = CA_DAYS, now: datetime | None = None) -> Authority:
         """Make a self-signed CA with a new key: subject CN=*name*, the extensions of kubeadm's CAs.
@@ -106,7 +114,7 @@ class Authority:
         return make_authority(replace(CA, common_name=name), make_key(algorithm),
                               validity=lasting(days), now=now or utc_now())
 
-    @checked
+    @validated
     def issue_node(self, name: str, *, addresses: Sequence[str], dns: Sequence[str] = (),
                    days: int = DAYS, algorithm: str | None = None,
                    key: PrivateKeyTypes | None = None, now: datetime | None = None,
@@ -132,8 +140,8 @@ class Authority:
         validate_ca(self.certificate)
         validate_ca_validity([self.certificate], moment)
         key = key or make_key(algorithm or self.algorithm)
-        certificate = issue(self, KUBELET, node.identity, key, validity=lasting(days), now=moment,
-                            warnings=[] if warnings is None else warnings)
+        certificate = issue(self, KUBELET_PROFILE, node.identity, key, validity=lasting(days),
+                            now=moment, warnings=[] if warnings is None else warnings)
         return Issued(certificate, key, self.bundle)
 
     @property
@@ -172,12 +180,12 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
     'ECDSA-P256'
     """
     with about(names[1]):
-        key = judge_private_key(key_pem).key or pem.load_key(key_pem, passphrase)
+        key = verify_private_key(key_pem).key or pem.load_key(key_pem, passphrase)
         public_key = keys.public_key_der(keys.validate_signing_key(key))
     with about(names[0]):
         bundle = load_bundle(certificates_pem)
     signer = next((certificate for certificate in bundle
-                   if reading.certifies(certificate, public_key)), None)
+                   if reading.has_public_key(certificate, public_key)), None)
     if signer is None:
         raise RefusedError(f"{names[0]} and {names[1]} do not match: the key is not the "
                            "certificate's",
@@ -203,7 +211,7 @@ def load_bundle(data: bytes) -> list[Certificate]:
         except GoError as error:
             raise RefusedError("no component can read a certificate of this file: "
                                f"{error.sentence}", hint=_GO_HINT) from None
-        if part := reading.unreadable(certificate):
+        if part := reading.find_unreadable_part(certificate):
             raise InputError(f"the {part} of a certificate cannot be read")
     return bundle
 
@@ -214,7 +222,7 @@ def trusted_bundle(data: bytes) -> list[Certificate]:
     Raises InputError if none is a CA.
     """
     bundle = load_bundle(data)
-    faults = [reading.ca_fault(certificate) for certificate in bundle]
+    faults = [reading.find_ca_fault(certificate) for certificate in bundle]
     if all(faults):
         raise InputError(f"the certificate is not a CA: {faults[0]}", hint=_CA_HINT)
     return bundle
@@ -222,9 +230,9 @@ def trusted_bundle(data: bytes) -> list[Certificate]:
 
 def validate_ca(certificate: Certificate) -> None:
     """Raise RefusedError for a certificate that is no CA, or whose leaves Kubernetes refuses."""
-    if fault := reading.ca_fault(certificate):
+    if fault := reading.find_ca_fault(certificate):
         raise RefusedError(f"the certificate is not a CA: {fault}", hint=_CA_HINT)
-    if weakness := reading.weakness(certificate):
+    if weakness := reading.find_weakness(certificate):
         raise RefusedError(f"Kubernetes refuses every certificate of this CA: {weakness}",
                            hint=_GO_HINT)
 
@@ -350,7 +358,7 @@ def example_authority(now: datetime) -> tuple[bytes, bytes]:
 
 def sound_key(data: bytes) -> PrivateKeyTypes | None:
     """The key in *data*, None if no component can load the key or the key is weak."""
-    key = judge_private_key(data).key
+    key = verify_private_key(data).key
     return key if key is not None and key_fault(key.public_key()) is None else None
 
 
@@ -374,7 +382,7 @@ def plain_key(data: bytes) -> PrivateKeyTypes:
     if pem.is_encrypted(data):
         raise InputError("the private key is encrypted, and no component has a passphrase to give",
                          hint="decrypt it first: kpki pkey -in KEY -out PLAIN-KEY")
-    verdict = judge_private_key(data)
+    verdict = verify_private_key(data)
     if verdict.key is None:
         pem.load_key(data, encoding="PEM")      # raises with the fact, if the data is no key at all
         raise InputError("no component can use the private key: "

@@ -10,9 +10,9 @@ from .desired.rows import Wanted, layout_of
 from .workspace import authority_paths, is_there
 from .. import files
 from ..errors import InputError, about
-from ..kubernetes.components import Component, Flag, find_component
-from ..kubernetes.layouts import find_layout
-from ..kubernetes.profiles import check_node_name
+from ..kubernetes.components import Component, Flag, get_component
+from ..kubernetes.layouts import get_layout
+from ..kubernetes.profiles import validate_node_name
 from ..pem import is_encrypted, load_certificates
 
 _MOST_NAMED = 5     # hosts in a message
@@ -27,7 +27,7 @@ def component_flags(cluster: Cluster, component: str, host: Host, *, ca_key: boo
     signs nothing). *bundled*: the CA's file holds several certificates. `ca_state` gives both.
     Raises InputError for an unknown component, or a component that does not run on this host.
     """
-    known = find_component(component)
+    known = get_component(component)
     if host not in (runners := hosts_of(cluster, component)):
         raise InputError(f"{host.name} does not run {component}, for {host.name} lacks the role "
                          f"{known.role}; hosts with the role: {_listed(runners)}",
@@ -54,10 +54,10 @@ def kubelet_alone(component: str, layout: str, node: str) -> Cluster:
         raise InputError(f"the flags of {component} depend on the cluster, and only a description "
                          "describes a cluster",
                          hint="kpki init writes a description; leave out --layout then")
-    find_layout(layout)
+    get_layout(layout)
     return load_cluster("apiVersion: kpki/v1\nkind: Cluster\ncontrolPlaneEndpoint: none\n"
                         f"layout: {layout}\n"
-                        f"nodes: [{{name: {check_node_name(node)}}}]\n")
+                        f"nodes: [{{name: {validate_node_name(node)}}}]\n")
 
 
 def hosts_of(cluster: Cluster, component: str) -> tuple[Host, ...]:
@@ -66,7 +66,7 @@ def hosts_of(cluster: Cluster, component: str) -> tuple[Host, ...]:
     Raises InputError for an unknown component, or a component that no host runs or that names no
     file.
     """
-    known, layout = find_component(component), layout_of(cluster)
+    known, layout = get_component(component), layout_of(cluster)
     if not known.is_in(layout):
         raise InputError(f"under layout {layout.name} {component} has no file to name: "
                          f"{known.otherwise}")
@@ -133,7 +133,7 @@ def as_systemd(cluster: Cluster, component: str, flags: Mapping[str, str]) -> st
     with `%` specifiers (systemd.syntax(7)). Then ExecStart splits the value at blanks
     (systemd.service(5), COMMAND LINES).
     """
-    variable = find_component(component).variable(layout_of(cluster))
+    variable = get_component(component).variable(layout_of(cluster))
     value = " ".join(_quoted(f"--{name}={value}") for name, value in flags.items())
     assignment = _escaped(f"{variable}={value}").replace("%", "%%")
     return (f"# /etc/systemd/system/{component}.service.d/20-certificates.conf; then: systemctl "
@@ -154,7 +154,7 @@ def _quoted(word: str) -> str:
 
 def staying(component: str, flags: Mapping[str, str]) -> dict[str, str]:
     """The flags that have no field in the component's configuration file."""
-    known = find_component(component)
+    known = get_component(component)
     return {name: value for name, value in flags.items() if not known.flag(name).field}
 
 
@@ -165,7 +165,7 @@ def as_config(component: str, flags: Mapping[str, str]) -> str:
     file.
     """
     import yaml
-    known = find_component(component)
+    known = get_component(component)
     if known.settings is None:
         raise InputError(f"{component} has no configuration file that names its certificates",
                          hint="--format flags, or systemd")

@@ -32,9 +32,9 @@ from ..kubernetes import reading
 from ..kubernetes.kubeconfig import (
     Kubeconfig,
     Material,
-    check_server,
     dump_kubeconfig,
     load_kubeconfig,
+    validate_server,
 )
 from ..kubernetes.layouts import KUBEADM, LAYOUTS
 from ..kubernetes.profiles import MASTERS_GROUP, Identity, Profile
@@ -94,7 +94,7 @@ def user_account(user: str, groups: Sequence[str] = (), *, server: str,
     profile = Profile(name=user, signer="ca", common_name=user, organizations=identity.groups,
                       usages=("clientAuth",), source=_SOURCE)
     return Account(profile=profile, identity=identity,
-                   names=blank_kubeconfig(KUBEADM, cluster_name, user, check_server(server)))
+                   names=blank_kubeconfig(KUBEADM, cluster_name, user, validate_server(server)))
 
 
 def _valid_name(name: str, noun: str, field: str) -> str:
@@ -192,12 +192,12 @@ def given_kubeconfig(account: Account, *, ca: GivenFile, certificate: GivenFile,
         leaf = load_bundle(certificate[1])[0]
     with about(key[0]):
         public_key = keys.public_key_der(_plain_key(key[1]))
-    if not reading.certifies(leaf, public_key):
+    if not reading.has_public_key(leaf, public_key):
         raise RefusedError(f"{certificate[0]} and {key[0]} are no pair: the certificate is for "
                            "another key")
     with about(certificate[0]):
-        if not any(reading.ca_fault(authority) is None and reading.signed_by(leaf, authority)
-                   for authority in authorities):
+        if not any(reading.find_ca_fault(authority) is None
+                   and reading.is_signed_by(leaf, authority) for authority in authorities):
             raise RefusedError(f"not signed by the CA in {ca[0]}",
                                hint="the API server accepts clients of its own CA only")
         if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
@@ -298,7 +298,7 @@ def write_kubeconfig(path: str, document: bytes, *, warnings: list[str]) -> Acti
 
     Raises InputError for an existing other file.
     """
-    entry = files.look_at(path)
+    entry = files.read_entry_at(path)
     present = files.read(path) if entry.kind == "file" else b""
     if present and present != document:
         raise InputError(f"{path}: a file with other content exists, and is not overwritten",
@@ -326,7 +326,7 @@ def _given_pair(order: Order) -> tuple[str, ...]:
 def _workspace(folder: str | None, host_name: str) -> tuple[str, Cluster | None]:
     """The named workspace with its cluster, else the current folder, if it is a workspace."""
     chosen = folder if folder is not None else os.curdir
-    if folder is None and files.look(chosen, DESCRIPTION).kind == "missing":
+    if folder is None and files.read_entry(chosen, DESCRIPTION).kind == "missing":
         return "", None
     return "" if chosen == os.curdir else chosen, read_cluster(chosen, host_name=host_name)
 
@@ -339,7 +339,7 @@ def _account(order: Order, cluster: Cluster | None) -> Account:
         account = row_account(cluster, user, order.node)
         if server is None:
             return account
-        return replace(account, names=replace(account.names, server=check_server(server)))
+        return replace(account, names=replace(account.names, server=validate_server(server)))
     if is_row:
         raise InputError(f"{user} is a row of a workspace, and there is no cluster.yaml to "
                          "describe the row",
@@ -360,7 +360,7 @@ def _find_present(folder: str, path: str) -> bytes | None:
 
     Raises InputError for a broken kubeconfig.
     """
-    if not path or files.look(folder or os.curdir, path).kind == "missing":
+    if not path or files.read_entry(folder or os.curdir, path).kind == "missing":
         return None
     place = os.path.join(folder, path)
     data = files.read(place)

@@ -16,7 +16,7 @@ from .desired.rows import NODES_FOLDER, Wanted
 from .. import files
 from ..errors import FileError, about
 from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, WORKSPACE
-from ..kubernetes.profiles import find_profile
+from ..kubernetes.profiles import get_profile
 
 if TYPE_CHECKING:
     from .desired.description import Cluster
@@ -34,8 +34,8 @@ def description_path(folder: str) -> str:
     Raises FileError if there is no description.
     """
     path = os.path.join("" if folder == os.curdir else folder, DESCRIPTION)
-    if files.look(folder, DESCRIPTION).kind == "missing":
-        if files.look_at(folder).kind == "file":
+    if files.read_entry(folder, DESCRIPTION).kind == "missing":
+        if files.read_entry_at(folder).kind == "file":
             raise FileError(f"{folder}: this is a file, and a workspace is a folder",
                             hint=f"name the folder that holds {DESCRIPTION}")
         raise FileError(f"{path}: there is no such file, so nothing describes the cluster",
@@ -104,7 +104,7 @@ def find_defaults(folder: str, name: str, *, signer: str = "ca",
 
     None for a workspace without a description.
     """
-    if files.look(folder, DESCRIPTION).kind == "missing":
+    if files.read_entry(folder, DESCRIPTION).kind == "missing":
         return None
     cluster = read_cluster(folder, host_name=host_name)
     certificate, key = authority_paths(cluster, folder, signer)
@@ -131,14 +131,14 @@ def authority_paths(cluster: Cluster, folder: str, row: str = "ca") -> tuple[str
 def ca_keys(folder: str, cluster: Cluster) -> list[str]:
     """The existing private keys of CAs: those in the description, and the workspace's own."""
     given = [authority.key for authority in cluster.authorities.values()]
-    own = [place.key for place in WORKSPACE.places if find_profile(place.row).kind == "ca"]
+    own = [place.key for place in WORKSPACE.places if get_profile(place.row).kind == "ca"]
     return [os.path.join(folder, path) for path in (*given, *own)
             if path and is_there(os.path.join(folder, path))]
 
 
 def is_there(path: str) -> bool:
     """Whether a path exists."""
-    return files.look("/", os.path.abspath(path).lstrip("/")).kind != "missing"
+    return files.read_entry("/", os.path.abspath(path).lstrip("/")).kind != "missing"
 
 
 def ensure_example_description(folder: str, now: datetime,
@@ -149,7 +149,7 @@ def ensure_example_description(folder: str, now: datetime,
     """
     from .desired.description import example_description
     text = example_description().encode()
-    if files.look(folder, DESCRIPTION).kind == "missing":
+    if files.read_entry(folder, DESCRIPTION).kind == "missing":
         write(folder, [files.File(DESCRIPTION, text, CERTIFICATE_MODE)], trees=NODES_FOLDER,
               now=now, warnings=warnings)
     elif files.read(path := os.path.join(folder, DESCRIPTION)) != text:

@@ -79,7 +79,7 @@ def _link(path: str) -> str | None:
             raise
 
 
-def look(root: Path, relative: str) -> Entry:
+def read_entry(root: Path, relative: str) -> Entry:
     """The entry at *relative* under *root*; links on the way are followed, the last name is not.
 
     Raises FileError as `resolve` does.
@@ -102,12 +102,15 @@ def look(root: Path, relative: str) -> Entry:
                  mode=stat.S_IMODE(found.st_mode), target=target, owner=found.st_uid)
 
 
-def look_at(path: Path) -> Entry:
-    """The entry at a path of this machine, with every symbolic link followed; raises as `look`."""
-    return look(os.sep, resolve(os.sep, os.path.abspath(os.fspath(path))))
+def read_entry_at(path: Path) -> Entry:
+    """The entry at a path of this machine, with every symbolic link followed.
+
+    Raises FileError as `resolve` does.
+    """
+    return read_entry(os.sep, resolve(os.sep, os.path.abspath(os.fspath(path))))
 
 
-def names(root: Path) -> list[str]:
+def list_names(root: Path) -> list[str]:
     """The names in a folder, in the file system's order; raises FileError if that fails."""
     with disk(os.fspath(root)):
         return os.listdir(root)

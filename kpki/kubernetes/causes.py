@@ -14,7 +14,7 @@ class Cause(NamedTuple):
     severity: Severity
     meaning: str
     """The fault in one sentence."""
-    look: str
+    diagnosis: str
     """The command that shows the fault, with placeholders in capitals."""
     remedy: str
     """The commands that repair the fault, with placeholders in capitals, or words if none does."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from .layouts import CONTROL_PLANE, ETCD, SIGNER, Layout, Place
-from .profiles import SERVICE_ACCOUNTS, find_profile
+from .profiles import SERVICE_ACCOUNTS, get_profile
 from ..errors import InputError
 
 Part = Literal["certificate", "key", "kubeconfig"]
@@ -136,7 +136,7 @@ APISERVER = Component(name="kube-apiserver", role=CONTROL_PLANE, flags=(
     *_pair("apiserver-etcd-client", "etcd-certfile", "etcd-keyfile",
            "the client certificate for etcd", external=True),
     _FRONT_PROXY_CA,
-    Flag(name="requestheader-allowed-names", value=find_profile("front-proxy-client").common_name,
+    Flag(name="requestheader-allowed-names", value=get_profile("front-proxy-client").common_name,
          meaning="the CN that the front proxy's certificate must have; without it, any CN"),
     Flag(name="requestheader-username-headers", value="X-Remote-User",
          meaning="the header with the user"),
@@ -180,7 +180,7 @@ SCHEDULER = Component(
               ("kind", "KubeSchedulerConfiguration")))
 
 _SERVING = ("kubelet", "kubelet-serving")
-KUBELET = Component(
+KUBELET_COMPONENT = Component(
     name="kubelet", flags=(
         Flag(name="client-ca-file", rows=("ca",), prefer="every host's",
              field="authentication.x509.clientCAFile",
@@ -226,11 +226,11 @@ def _etcd() -> Component:
                "the other members'")))
 
 
-COMPONENTS = (APISERVER, CONTROLLER_MANAGER, SCHEDULER, KUBELET, PROXY, _etcd())
+COMPONENTS = (APISERVER, CONTROLLER_MANAGER, SCHEDULER, KUBELET_COMPONENT, PROXY, _etcd())
 COMPONENT_NAMES = tuple(component.name for component in COMPONENTS)
 
 
-def find_component(name: str) -> Component:
+def get_component(name: str) -> Component:
     """The component of that name; raises InputError if there is none."""
     for component in COMPONENTS:
         if component.name == name:
@@ -241,7 +241,8 @@ def find_component(name: str) -> Component:
 def kubelet_flags(layout: Layout) -> tuple[str, ...]:
     """The kubelet's flags, `--name=/path` each, for the files that a layout always has."""
     held = _every_place(layout)
-    return tuple(f"--{flag.name}={path}" for flag in KUBELET.flags if (path := flag.path(held)))
+    return tuple(f"--{flag.name}={path}" for flag in KUBELET_COMPONENT.flags
+                 if (path := flag.path(held)))
 
 
 def row_flags(layout: Layout, place: Place) -> tuple[str, ...]:

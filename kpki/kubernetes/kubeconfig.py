@@ -202,7 +202,7 @@ def _inside(where: str) -> Iterator[None]:
         raise KubeconfigError(error.message, where=where, hint=error.hint) from None
 
 
-def check_server(url: str) -> str:
+def validate_server(url: str) -> str:
     """*url*, if it can be an API server's: https, a host, and a port or none; else InputError."""
     from urllib.parse import urlsplit
     if url == NO_SERVER:

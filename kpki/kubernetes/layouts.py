@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .profiles import SERVICE_ACCOUNTS, find_profile
+from .profiles import SERVICE_ACCOUNTS, get_profile
 from ..errors import InputError
 
 CERTIFICATE_MODE, KEY_MODE, FOLDER_MODE = 0o644, 0o600, 0o755
@@ -89,7 +89,7 @@ class Layout:
     def authority_keys(self) -> tuple[tuple[str, str], ...]:
         """Internal: (file, row) of each CA's private key."""
         return tuple((place.key, place.row) for place in self.places
-                     if place.key and find_profile(place.row).kind == "ca")
+                     if place.key and get_profile(place.row).kind == "ca")
 
     def mode(self, place: Place, path: str) -> int:
         """Internal: the mode of a place's file."""
@@ -268,7 +268,7 @@ WORKSPACE = Layout(
             Place(row="admin", kubeconfig="users/admin.conf")))
 
 
-def find_layout(name: str) -> Layout:
+def get_layout(name: str) -> Layout:
     """The layout of that name; raises InputError if there is none."""
     for layout in LAYOUTS:
         if layout.name == name:

@@ -54,7 +54,7 @@ _WRITTEN = {size: (next(curve for curve in CURVES.values() if curve.name == name
                                        ("P384", "1.3.132.0.34", 48))}
 
 
-def written_key(data: bytes) -> PrivateKeyTypes | None:
+def find_canonical_key(data: bytes) -> PrivateKeyTypes | None:
     """The EC key of a file that is byte for byte as Go and openssl write it; None for others.
 
     Go accepts every such file and ignores its point, so the fields need not be parsed.
@@ -72,7 +72,7 @@ def written_key(data: bytes) -> PrivateKeyTypes | None:
     return None
 
 
-def judge_private_key(data: bytes, *, tokens: bool = False) -> KeyVerdict:
+def verify_private_key(data: bytes, *, tokens: bool = False) -> KeyVerdict:
     """Whether a component accepts a file (PEM) as its private key (tls.X509KeyPair, Go 1.26).
 
     A key size that Go refuses to sign with is reported for the certificate, which has the same key.

@@ -61,7 +61,7 @@ class Profile:
     source: str
     """The page of Kubernetes' documentation."""
 
-    def was_called(self, user: str) -> bool:
+    def has_former_name(self, user: str) -> bool:
         """Internal: whether *user* is a common name of other tools or versions for this row."""
         return any(fnmatchcase(user, pattern) for pattern in self.former)
 
@@ -79,9 +79,9 @@ FRONT_PROXY_CA = Profile(name="front-proxy-ca", kind="ca", common_name="front-pr
                          source=_CAS)
 # One pair for two purposes, as in the hand-made layouts: the client certificate by which the API
 # server authenticates the node, and the kubelet's serving certificate (--tls-cert-file).
-KUBELET = Profile(name="kubelet", signer="ca", common_name=NODE_PREFIX + "{node}",
-                  organizations=(NODES_GROUP,),
-                  usages=_SERVER + _CLIENT, sans="node", per="node", source=_NODE)
+KUBELET_PROFILE = Profile(name="kubelet", signer="ca", common_name=NODE_PREFIX + "{node}",
+                          organizations=(NODES_GROUP,),
+                          usages=_SERVER + _CLIENT, sans="node", per="node", source=_NODE)
 
 PROFILES = (
     CA, ETCD_CA, FRONT_PROXY_CA,
@@ -118,7 +118,7 @@ PROFILES = (
             per="control-plane", source=_USERS),
     Profile(name="kube-scheduler", signer="ca", common_name="system:kube-scheduler", usages=_CLIENT,
             per="control-plane", source=_USERS),
-    KUBELET,
+    KUBELET_PROFILE,
     Profile(name="kubelet-client", signer="ca", common_name=NODE_PREFIX + "{node}",
             organizations=(NODES_GROUP,), usages=_CLIENT, per="node", source=_USERS),
     Profile(name="kubelet-serving", signer="ca", common_name=NODE_PREFIX + "{node}",
@@ -130,7 +130,7 @@ PROFILES = (
 )
 
 
-def find_profile(name: str) -> Profile:
+def get_profile(name: str) -> Profile:
     """The row of that name; raises InputError if there is none."""
     for profile in PROFILES:
         if profile.name == name:
@@ -163,7 +163,7 @@ def identity_of(profile: Profile, *, node: str = "", administrators: str = "",
                     tuple(addresses))
 
 
-def check_node_name(name: str, *, longest: int = LONGEST_NODE) -> str:
+def validate_node_name(name: str, *, longest: int = LONGEST_NODE) -> str:
     """*name*, if it is an RFC 1123 subdomain of at most *longest* characters; else InputError.
 
     LONGEST_NODE is the longest name that fits into a certificate, LONGEST_NAME Kubernetes' own
@@ -184,14 +184,14 @@ def check_node_name(name: str, *, longest: int = LONGEST_NODE) -> str:
         hint=hint)
 
 
-def check_dns_name(name: str) -> str:
+def validate_dns_name(name: str) -> str:
     """*name*, if it is an RFC 1123 subdomain, with or without `*.` before it; else InputError."""
     if _NODE_NAME.fullmatch(name.removeprefix("*.")) and len(name) <= LONGEST_NAME:
         return name
     raise InputError(f"{name!r} is no DNS name: lower-case letters, digits, '-' and '.' only")
 
 
-def check_address(text: str) -> str:
+def validate_address(text: str) -> str:
     """*text* as an IP address in its shortest form; raises InputError for other text."""
     try:
         return str(ipaddress.ip_address(text))
@@ -219,13 +219,14 @@ class Node(NamedTuple):
     @property
     def identity(self) -> Identity:
         """The identity of the kubelet's certificate."""
-        return identity_of(KUBELET, node=self.name, dns=self.names, addresses=self.addresses)
+        return identity_of(KUBELET_PROFILE, node=self.name, dns=self.names,
+                           addresses=self.addresses)
 
 
 def node_of(name: str, addresses: Sequence[str] = (), dns: Sequence[str] = ()) -> Node:
     """A node from unchecked names and addresses; raises InputError for an invalid one."""
-    return Node(check_node_name(name), tuple(dict.fromkeys(map(check_address, addresses))),
-                tuple(dict.fromkeys(map(check_dns_name, dns))))
+    return Node(validate_node_name(name), tuple(dict.fromkeys(map(validate_address, addresses))),
+                tuple(dict.fromkeys(map(validate_dns_name, dns))))
 
 
 def subject_name(identity: Identity) -> Name:

@@ -105,7 +105,7 @@ def is_same_authority(ca: Certificate, other: Certificate) -> bool:
     if ca == other:
         return True
     other_key = der.whole(_fields(other).subject_public_key_info)
-    return subject_der(ca) == subject_der(other) and certifies(ca, other_key)
+    return subject_der(ca) == subject_der(other) and has_public_key(ca, other_key)
 
 
 @lru_cache(maxsize=_FEW)
@@ -175,7 +175,7 @@ def _usages(certificate: Certificate) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=_FEW)
-def unreadable(certificate: Certificate) -> str | None:
+def find_unreadable_part(certificate: Certificate) -> str | None:
     """The first unreadable part of a well-formed certificate; None if every part is readable."""
     from cryptography.exceptions import UnsupportedAlgorithm
     parts: dict[str, Callable[[], object]] = {
@@ -186,7 +186,7 @@ def unreadable(certificate: Certificate) -> str | None:
         "issuer": lambda: issuer_text(certificate),
         "subjectAltName": lambda: names_of(extensions_of(certificate)),
         "extendedKeyUsage": lambda: usable_for(certificate, "clientAuth"),
-        "basicConstraints": lambda: ca_fault(certificate)}
+        "basicConstraints": lambda: find_ca_fault(certificate)}
     for part, read in parts.items():
         try:
             read()
@@ -196,7 +196,7 @@ def unreadable(certificate: Certificate) -> str | None:
 
 
 @lru_cache(maxsize=_FEW)
-def ca_fault(certificate: Certificate) -> str | None:
+def find_ca_fault(certificate: Certificate) -> str | None:
     """Why a certificate may not sign others as a root, by Go's rule; None if it may.
 
     A root without extensions (version 1) may sign.
@@ -215,7 +215,7 @@ def ca_fault(certificate: Certificate) -> str | None:
 
 
 @lru_cache(maxsize=_FEW)
-def weakness(certificate: Certificate) -> str | None:
+def find_weakness(certificate: Certificate) -> str | None:
     """Why Go verifies no signature with a certificate's key, in Go's words; None if Go does."""
     try:
         key = parse(certificate.public_bytes(Encoding.DER)).key
@@ -227,18 +227,18 @@ def weakness(certificate: Certificate) -> str | None:
     return None
 
 
-def limits_names(ca: Certificate) -> bool:
+def has_name_constraints(ca: Certificate) -> bool:
     """Whether a CA has name constraints (RFC 5280 §4.2.1.10)."""
     return _value(extensions_of(ca), _NAME_CONSTRAINTS) is not None
 
 
-def signed_by(certificate: Certificate, ca: Certificate) -> bool:
+def is_signed_by(certificate: Certificate, ca: Certificate) -> bool:
     """Whether *ca* signed *certificate*: equal names byte for byte, and a valid signature."""
     return (is_named_issuer(ca, certificate)
             and signatures.is_signed_by(certificate, _public_key(ca)))
 
 
-def has_signed(key: bytes, certificate: Certificate) -> bool:
+def is_signed_by_key(key: bytes, certificate: Certificate) -> bool:
     """Whether the owner of the public key *key* (DER) signed *certificate*, whatever the names."""
     from cryptography.hazmat.primitives.serialization import load_der_public_key
     return signatures.is_signed_by(certificate, load_der_public_key(key))
@@ -247,7 +247,7 @@ def has_signed(key: bytes, certificate: Certificate) -> bool:
 _public_key = lru_cache(maxsize=_FEW)(signatures.public_key)
 
 
-def certifies(certificate: Certificate, public_key: bytes) -> bool:
+def has_public_key(certificate: Certificate, public_key: bytes) -> bool:
     """Whether *certificate* has the public key *public_key* (DER)."""
     fields = _fields(certificate)
     return der.whole(fields.subject_public_key_info) == public_key \

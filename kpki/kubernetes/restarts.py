@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from .components import COMPONENTS, Component
 from .layouts import Layout, Place
 from .manifests import MANIFESTS
-from .profiles import find_profile
+from .profiles import get_profile
 
 _LONG_ENOUGH = 25   # seconds
 
@@ -32,7 +32,7 @@ def _reads(place: Place, named: str, paths: Container[str]) -> bool:
 def own_files(layout: Layout, component: Component) -> set[str]:
     """The files that only hosts with the component need: the leaves that its flags name."""
     rows = {row for flag in component.flags for row in flag.rows
-            if find_profile(row).kind == "leaf"}
+            if get_profile(row).kind == "leaf"}
     return {path for place in layout.places if place.row in rows for path in place.files()}
 
 

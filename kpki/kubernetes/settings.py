@@ -153,7 +153,7 @@ _FROM_THE_FOLDER = frozenset({"tlsCertFile", "tlsPrivateKeyFile",
                               "authentication.x509.clientCAFile", "staticPodPath"})
 
 
-class Said(NamedTuple):
+class SettingValue(NamedTuple):
     """The value of one setting, as a flag, field or variable gives it."""
 
     name: str
@@ -171,7 +171,7 @@ class Said(NamedTuple):
         return posixpath.join(self.folder, self.word.text)
 
 
-def flags_of(component: str, words: Sequence[Word]) -> Iterator[Said]:
+def flags_of(component: str, words: Sequence[Word]) -> Iterator[SettingValue]:
     """The flags among a component's arguments, in order: `--name=value`, `--name value`.
 
     `_` in a name is read as `-`. A flag of etcd may have one dash (Go's flag package). Without `=`
@@ -194,10 +194,11 @@ def flags_of(component: str, words: Sequence[Word]) -> Iterator[Said]:
                 value, source, place = following.text, following.source, place + 1
             else:
                 value = "true"
-        yield Said(name, Word(value, source), written)
+        yield SettingValue(name, Word(value, source), written)
 
 
-def fields_of(component: str, configuration: Any, source: str, folder: str = "") -> Iterator[Said]:
+def fields_of(component: str, configuration: Any, source: str,
+              folder: str = "") -> Iterator[SettingValue]:
     """The settings in a component's configuration file; relative paths count from *folder*.
 
     A null unsets the value of an earlier file (JSON merge patch, RFC 7386), also in place of a
@@ -211,8 +212,8 @@ def fields_of(component: str, configuration: Any, source: str, folder: str = "")
             elif value is not None:
                 value = _ABSENT
         if value is not _ABSENT:
-            yield Said(name, Word(_text(value), source), field,
-                       folder if field in _FROM_THE_FOLDER else "")
+            yield SettingValue(name, Word(_text(value), source), field,
+                               folder if field in _FROM_THE_FOLDER else "")
 
 
 _ABSENT = object()      # the value of a field that is not in the file
@@ -227,33 +228,33 @@ def _text(value: Any) -> str:
     return ",".join(map(_text, value)) if isinstance(value, list) else str(value)
 
 
-def settle(given: Sequence[Said]) -> dict[str, tuple[Said, ...]]:
+def effective_values(given: Sequence[SettingValue]) -> dict[str, tuple[SettingValue, ...]]:
     """The effective values of each setting, given all values in the order of rising precedence.
 
     The last value counts; for flags that add up, all values count.
     """
-    found: dict[str, tuple[Said, ...]] = {}
+    found: dict[str, tuple[SettingValue, ...]] = {}
     for value in given:
         before = found.get(value.name, ()) if value.name in _ADD_UP else ()
         found[value.name] = (*before, value) if value.word.text else before
     return {name: values for name, values in found.items() if values}
 
 
-def values_of(name: str, settled: Sequence[Said]) -> tuple[str, ...]:
+def values_of(name: str, settled: Sequence[SettingValue]) -> tuple[str, ...]:
     """The texts of a setting's effective values; a list is split at its commas."""
     texts = [value.word.text for value in settled]
     return tuple(part for text in texts
                  for part in (text.split(",") if name in _LISTS else [text]) if part)
 
 
-def variables_of(environment: Mapping[str, Word]) -> Iterator[Said]:
+def variables_of(environment: Mapping[str, Word]) -> Iterator[SettingValue]:
     """The settings in etcd's variables (ETCD_CERT_FILE: cert-file); ETCDCTL_… are etcdctl's."""
     for name, word in environment.items():
         if name.startswith("ETCD_"):
-            yield Said(name.removeprefix("ETCD_").lower().replace("_", "-"), word, name)
+            yield SettingValue(name.removeprefix("ETCD_").lower().replace("_", "-"), word, name)
 
 
-def openshift_fields(configuration: Any, source: str) -> Iterator[Said]:
+def openshift_fields(configuration: Any, source: str) -> Iterator[SettingValue]:
     """The settings in OpenShift's configuration of an API server or controller manager.
 
     They stand in lists of arguments and in servingInfo.
@@ -263,14 +264,15 @@ def openshift_fields(configuration: Any, source: str) -> Iterator[Said]:
     for field, name in (("certFile", "tls-cert-file"), ("keyFile", "tls-private-key-file"),
                         ("clientCA", "client-ca-file")):
         if isinstance(serving, dict) and isinstance(serving.get(field), str):
-            yield Said(name, Word(serving[field], source), f"servingInfo.{field}")
+            yield SettingValue(name, Word(serving[field], source), f"servingInfo.{field}")
     names = serving.get("namedCertificates") if isinstance(serving, dict) else None
     for named in names if isinstance(names, list) else ():
         if isinstance(named, dict):
             pair = f"{named.get('certFile')},{named.get('keyFile')}"
-            yield Said("tls-sni-cert-key", Word(pair, source), "servingInfo.namedCertificates")
+            yield SettingValue("tls-sni-cert-key", Word(pair, source),
+                               "servingInfo.namedCertificates")
     for section in ("apiServerArguments", "extendedArguments"):
         arguments = document.get(section)
         for name, values in arguments.items() if isinstance(arguments, dict) else ():
             for value in values if isinstance(values, list) else [values]:
-                yield Said(str(name), Word(_text(value), source), f"{section}.{name}")
+                yield SettingValue(str(name), Word(_text(value), source), f"{section}.{name}")

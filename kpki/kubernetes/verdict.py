@@ -75,7 +75,7 @@ def verify_kubernetes(certificate: Loaded | bytes, roots: Iterable[Loaded | byte
     >>> verdict.cause, verdict.reason
     ('missing-san-dns', 'x509: certificate is valid for worker-1, not worker-2')
     """
-    check_purpose(purpose)
+    validate_purpose(purpose)
     if ip is not None and parse_ip(ip) is None:
         raise InputError(f"bad ip address: value={ip}")
     notes: tuple[str | None, ...] = ()
@@ -103,7 +103,7 @@ def authorities(data: bytes, purpose: str) -> tuple[bytes, ...]:
     Raises InputError, in their words, if no certificate is left or the file is refused, and for an
     unknown purpose.
     """
-    check_purpose(purpose)
+    validate_purpose(purpose)
     found, first = [], None
     for der in pem.certificates(data):
         try:
@@ -136,7 +136,7 @@ def _client_go_says(data: bytes, first: str | None) -> str:
     return f"unable to load root certificates: {why}"
 
 
-def check_purpose(purpose: str) -> None:
+def validate_purpose(purpose: str) -> None:
     """Raise InputError unless *purpose* is a purpose of `verify_kubernetes`."""
     if purpose not in USAGES:
         raise InputError(f"invalid purpose {purpose}", hint=f"one of {', '.join(USAGES)}")

@@ -64,11 +64,11 @@ def test_the_table_has_every_cause_in_order() -> None:
 
 @pytest.mark.parametrize("cause", ROWS, ids=lambda row: row.slug)
 def test_a_row_is_the_programs(cause: Cause) -> None:
-    """Severity, meaning, look and remedy to the letter; the mark says that it does not show on disk."""
+    """Severity, meaning, diagnosis and remedy to the letter; the mark says that it does not show on disk."""
     (mark, cells), = [(mark, cells) for slug, mark, cells in _ROW.findall(CAUSES_TEXT) if slug == cause.slug]
-    severity, means, look, remedy = (
+    severity, means, diagnosis, remedy = (
         _WORDS.get(cell, cell).replace("`", "").replace(r"\|", "|") for cell in re.split(r"(?<!\\) \| ", cells))
-    assert (severity, means, look, remedy) == (cause.severity, cause.meaning, cause.look, cause.remedy)
+    assert (severity, means, diagnosis, remedy) == (cause.severity, cause.meaning, cause.diagnosis, cause.remedy)
     assert (mark == "") == (cause.slug in ON_DISK)
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from kpki.cluster.desired.description import example_description, load_cluster
 from kpki.cluster.flags import component_flags
-from kpki.kubernetes.components import COMPONENTS, KUBELET
+from kpki.kubernetes.components import COMPONENTS, KUBELET_COMPONENT
 from kpki.kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig
 
 Kpki = Callable[..., Any]
@@ -164,7 +164,7 @@ def test_openssl_shows_the_files_that_are_explained(kpki: Kpki, describe: Callab
         authority=Material(data=certificate), certificate=Material(data=certificate), key=Material(data=key)))
     for line in told.out.splitlines():
         name, path = line.removeprefix("--").split("=")
-        part = KUBELET.flag(name).part
+        part = KUBELET_COMPONENT.flag(name).part
         (tmp_path / path[1:]).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path[1:]).write_bytes({"certificate": certificate, "key": key, "kubeconfig": document}[part])
     assert len(commands) == 4

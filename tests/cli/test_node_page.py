@@ -10,7 +10,7 @@ import pytest
 
 from kpki.kubernetes.components import kubelet_flags
 from kpki.kubernetes.layouts import LAYOUT_NAMES, LAYOUTS, SSL
-from kpki.kubernetes.profiles import find_profile
+from kpki.kubernetes.profiles import get_profile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "node.md").read_text()
 OPTION = re.compile(r"--[a-z][a-z-]*")
@@ -47,5 +47,5 @@ def test_each_row_that_can_be_issued_is_on_the_page() -> None:
     """`--row` takes every leaf of the layouts but the kubelet's own, which is what it makes without it."""
     told = PAGE.partition("## The host's other certificates")[2].partition("\n## ")[0]
     leaves = {place.row for layout in LAYOUTS for place in layout.places
-              if find_profile(place.row).kind == "leaf" and place != layout.kubelet}
+              if get_profile(place.row).kind == "leaf" and place != layout.kubelet}
     assert {*re.findall(r"`([a-z-]+)`", told)} - {"install", "request", "sign"} == leaves

@@ -356,12 +356,12 @@ def test_a_broken_kubeconfig_is_an_answer(kpki: Run, made: Path, tmp_path: Path,
 @pytest.mark.parametrize("layout", ["kubeadm", "ssl", "hard-way"])
 def test_every_file_of_a_trees_own_is_shown(kpki: Run, tmp_path: Path, layout: str) -> None:
     """All that kpki writes for three hosts, in each layout: 0, its row is one it could be, no key in the output."""
-    from kpki.kubernetes.layouts import find_layout
+    from kpki.kubernetes.layouts import get_layout
     kpki("init", "--layout", layout)
     kpki("apply", "--quiet")
     seen = set()
     for host in sorted((tmp_path / "nodes").iterdir()):
-        for place in find_layout(layout).places:
+        for place in get_layout(layout).places:
             for path in filter(None, (place.certificate, place.kubeconfig, place.key)):
                 if (host / path).exists():
                     told = kpki("show", host / path, "--json")

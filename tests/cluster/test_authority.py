@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from kpki import pem
 from kpki.cluster import authority
 from kpki.errors import InputError, RefusedError
-from kpki.kubernetes.profiles import KUBELET, Identity
+from kpki.kubernetes.profiles import KUBELET_PROFILE, Identity
 from kpki.stages.certificates import req_x509
 from kpki.stages.keys import genpkey, genrsa
 from kpki.stages.verification.verify import verify
@@ -48,7 +48,7 @@ def test_the_hash_follows_the_cas_key(curve: str, digest: str, tree: Any) -> Non
     key = genpkey("EC", curve=curve)
     certificate = req_x509(key, subject="/CN=ca", days=365, now=tree.now)
     ca = authority.load_authority(pem.dump_certificate(certificate), pem.dump_key(key), now=tree.now)
-    leaf = authority.issue(ca, KUBELET, W, genpkey("EC", curve="P-256"), validity=timedelta(days=1), now=tree.now,
+    leaf = authority.issue(ca, KUBELET_PROFILE, W, genpkey("EC", curve="P-256"), validity=timedelta(days=1), now=tree.now,
                            warnings=[])
     assert leaf.signature_hash_algorithm and leaf.signature_hash_algorithm.name == digest
     assert verify(leaf, [certificate], now=tree.now).ok
@@ -60,7 +60,7 @@ def test_a_certificate_lasts_as_said_and_no_longer_than_its_ca(authorities: Any,
     key = genpkey("EC", curve="P-256")
 
     def issue(days: int) -> Any:
-        return authority.issue(ca, KUBELET, W, key, validity=authority.lasting(days), now=tree.now, warnings=warnings)
+        return authority.issue(ca, KUBELET_PROFILE, W, key, validity=authority.lasting(days), now=tree.now, warnings=warnings)
 
     leaf = issue(10)
     assert (leaf.not_valid_before_utc, leaf.not_valid_after_utc) \

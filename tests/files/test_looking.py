@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kpki.errors import FileError, RefusedError
-from kpki.files import Entry, look, look_at, resolve, walk
+from kpki.files import Entry, read_entry, read_entry_at, resolve, walk
 
 OPENAT2, RESOLVE_IN_ROOT = 437, 0x10  # linux/openat2.h; the number is the same on every architecture
 
@@ -83,20 +83,20 @@ def test_each_kind_is_told(root: Path, give_away: Callable[[Path], tuple[int, in
     """File, link, folder, other, missing; with mode, owner and target."""
     os.mkfifo(root / "fifo")
     owner, _ = give_away(root / "etc/kubernetes/pki/ca.crt")
-    assert look(root, "etc/absolute/ca.crt") == Entry(
+    assert read_entry(root, "etc/absolute/ca.crt") == Entry(
         path="etc/absolute/ca.crt", kind="file", mode=0o640, owner=owner)
-    assert look(root, "etc/absolute").owner == os.getuid()
-    assert look(root, "etc/absolute").target == "/etc/kubernetes/pki" and look(root, "etc/absolute").kind == "link"
-    assert [look(root, path).kind for path in ("etc", "", "..", "fifo")] == ["folder", "folder", "folder", "other"]
+    assert read_entry(root, "etc/absolute").owner == os.getuid()
+    assert read_entry(root, "etc/absolute").target == "/etc/kubernetes/pki" and read_entry(root, "etc/absolute").kind == "link"
+    assert [read_entry(root, path).kind for path in ("etc", "", "..", "fifo")] == ["folder", "folder", "folder", "other"]
     for path in ("etc/gone", "gone/x", "etc/kubernetes/pki/ca.crt/x", "etc/dangling/x"):
-        assert look(root, path) == Entry(path=path, kind="missing")
+        assert read_entry(root, path) == Entry(path=path, kind="missing")
 
 
 def test_a_look_through_a_loop_is_a_no(root: Path) -> None:
     """But a look at the loop's own link is not."""
-    assert look(root, "etc/loop").kind == "link"
+    assert read_entry(root, "etc/loop").kind == "link"
     with pytest.raises(FileError, match="too many levels"):
-        look(root, "etc/loop/x")
+        read_entry(root, "etc/loop/x")
 
 
 def test_a_walk_is_sorted_and_follows_nothing(root: Path) -> None:
@@ -167,9 +167,9 @@ def test_what_lies_at_a_path_is_seen_through_links(root: Path, monkeypatch: pyte
     (root / "there").symlink_to("etc/kubernetes/pki")
     (root / "dangling").symlink_to("nowhere")
     monkeypatch.chdir(root)
-    assert look_at(root / "there").kind == look_at("there").kind == "folder"
-    assert look_at("there/ca.crt").kind == "file"
-    assert look_at("dangling").kind == look_at("nowhere").kind == "missing"
+    assert read_entry_at(root / "there").kind == read_entry_at("there").kind == "folder"
+    assert read_entry_at("there/ca.crt").kind == "file"
+    assert read_entry_at("dangling").kind == read_entry_at("nowhere").kind == "missing"
 
 
 def test_a_folder_that_goes_away_meanwhile_is_passed_over(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

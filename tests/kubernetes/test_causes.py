@@ -14,7 +14,7 @@ def test_a_row_says_what_it_means_in_one_line(row: Cause) -> None:
     mend it."""
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", row.slug)
     assert row.meaning and not row.meaning.endswith(".") and "\n" not in row.meaning
-    assert row.look and row.remedy
+    assert row.diagnosis and row.remedy
 
 
 def test_slugs_are_there_once() -> None:

@@ -11,9 +11,9 @@ from kpki.kubernetes.components import (
     COMPONENT_NAMES,
     COMPONENTS,
     CONTROLLER_MANAGER,
-    KUBELET,
+    KUBELET_COMPONENT,
     Component,
-    find_component,
+    get_component,
     kubelet_flags,
 )
 from kpki.kubernetes.layouts import CONTROL_PLANE, ETCD, HARD_WAY, KUBEADM, LAYOUTS, SSL, Layout
@@ -64,7 +64,7 @@ def test_a_new_layout_is_a_new_row_and_nothing_else() -> None:
         replace(place, **{part: getattr(place, part).replace("etc/kubernetes", "srv/k8s")
                           for part in ("certificate", "key", "kubeconfig")}) for place in SSL.places))
     assert [*kubelet_flags(moved)] == [flag.replace("/etc/kubernetes", "/srv/k8s") for flag in kubelet_flags(SSL)]
-    assert KUBELET.variable(moved) == "KUBELET_CERT_ARGS"
+    assert KUBELET_COMPONENT.variable(moved) == "KUBELET_CERT_ARGS"
 
 
 def test_a_key_that_the_host_does_not_get_is_not_named() -> None:
@@ -81,20 +81,20 @@ def test_of_several_places_the_preferred_one_counts() -> None:
     """The one that signs for the signer, the one on every host for the kubelet, the first for all others."""
     held = [(place, True) for place in HARD_WAY.places]
     assert CONTROLLER_MANAGER.flag("cluster-signing-cert-file").path(held) == "/var/lib/kubernetes/ca-signer.crt"
-    assert KUBELET.flag("client-ca-file").path(held) == "/var/lib/kubelet/ca.crt"
+    assert KUBELET_COMPONENT.flag("client-ca-file").path(held) == "/var/lib/kubelet/ca.crt"
     assert APISERVER.flag("client-ca-file").path(held) == "/var/lib/kubernetes/ca.crt"
 
 
 def test_the_variable_is_the_layouts_or_the_components() -> None:
     """kubeadm's unit of the kubelet has room in KUBELET_EXTRA_ARGS; elsewhere the name is made of the component's."""
-    assert KUBELET.variable(KUBEADM) == "KUBELET_EXTRA_ARGS"
-    assert KUBELET.variable(SSL) == "KUBELET_CERT_ARGS"
+    assert KUBELET_COMPONENT.variable(KUBEADM) == "KUBELET_EXTRA_ARGS"
+    assert KUBELET_COMPONENT.variable(SSL) == "KUBELET_CERT_ARGS"
     assert APISERVER.variable(KUBEADM) == "KUBE_APISERVER_CERT_ARGS"
 
 
 def test_a_component_is_found_by_its_name() -> None:
     """A name that is none is refused, and the hint says which there are."""
-    assert [find_component(name) for name in COMPONENT_NAMES] == [*COMPONENTS]
+    assert [get_component(name) for name in COMPONENT_NAMES] == [*COMPONENTS]
     with pytest.raises(InputError, match="unknown component 'apiserver'") as refused:
-        find_component("apiserver")
+        get_component("apiserver")
     assert "kube-apiserver" in str(refused.value.hint)

@@ -14,11 +14,11 @@ from kpki.errors import InputError
 from kpki.kubernetes.kubeconfig import (
     Kubeconfig,
     Material,
-    check_server,
     dump_kubeconfig,
     load_kubeconfig,
     load_users,
     same_kubeconfig,
+    validate_server,
 )
 
 WANTED = Kubeconfig(cluster_name="local", user_name="kubelet", context_name="kubelet-context",
@@ -171,7 +171,7 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
                                  "https://api.example.com/k8s/clusters/c-1"])
 def test_a_server_is_a_url(url: str) -> None:
     """https and a host, with a port, a path or neither."""
-    assert check_server(url) == url
+    assert validate_server(url) == url
 
 
 @pytest.mark.parametrize("url", [
@@ -181,7 +181,7 @@ def test_a_server_is_a_url(url: str) -> None:
 def test_what_is_no_server_is_refused(url: str) -> None:
     """Another scheme, no host, a port that is none, more than a place."""
     with pytest.raises(InputError, match="is no API server's URL"):
-        check_server(url)
+        validate_server(url)
 
 
 # The fast way

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from kpki.errors import InputError
-from kpki.kubernetes.layouts import LAYOUTS, WORKSPACE, Layout, find_layout
+from kpki.kubernetes.layouts import LAYOUTS, WORKSPACE, Layout, get_layout
 from kpki.kubernetes.profiles import PROFILES, SERVICE_ACCOUNTS
 
 
@@ -35,14 +35,14 @@ def test_a_kubelet_finds_its_ca_and_its_pair(layout: Layout) -> None:
 
 def test_a_layout_is_found_by_its_name() -> None:
     """A name that is none is refused, and the hint says which there are."""
-    assert find_layout("ssl").place("kubelet").certificate == "etc/kubernetes/ssl/worker.pem"
+    assert get_layout("ssl").place("kubelet").certificate == "etc/kubernetes/ssl/worker.pem"
     with pytest.raises(InputError, match="unknown layout 'x'") as refused:
-        find_layout("x")
+        get_layout("x")
     assert "ssl" in str(refused.value.hint)
 
 
 def test_a_row_that_a_layout_has_not_is_refused() -> None:
     """kubeadm gives kube-proxy no certificate; the hand-made layouts do."""
-    assert find_layout("hard-way").place("kube-proxy").kubeconfig == "var/lib/kube-proxy/kubeconfig"
+    assert get_layout("hard-way").place("kube-proxy").kubeconfig == "var/lib/kube-proxy/kubeconfig"
     with pytest.raises(InputError, match="layout kubeadm has no kube-proxy"):
-        find_layout("kubeadm").place("kube-proxy")
+        get_layout("kubeadm").place("kube-proxy")

@@ -9,7 +9,7 @@ from kpki.errors import KpkiError
 from kpki.kubernetes.go import private_keys
 from kpki.kubernetes.go.der import GoError
 from kpki.kubernetes.go.keys import CURVES
-from kpki.kubernetes.private_key import judge_private_key, written_key
+from kpki.kubernetes.private_key import find_canonical_key, verify_private_key
 from kpki.stages.keys import genpkey, genrsa, public_key_der
 from tests.kubernetes.verdict.private_keys import KEYS, as_any, pkcs8
 
@@ -20,7 +20,7 @@ ED25519, X25519 = "other kinds: Ed25519", "other kinds: X25519"
 @pytest.mark.parametrize("name", KEYS)
 def test_a_key_is_used_if_go_loads_it(name: str) -> None:
     """With Go's sentence if it does not; what cryptography loads too is the same key."""
-    verdict, why = judge_private_key(KEYS[name]), ""
+    verdict, why = verify_private_key(KEYS[name]), ""
     try:
         private_keys.load_pair_key(KEYS[name])
     except GoError as error:
@@ -43,18 +43,18 @@ def test_a_key_is_used_if_go_loads_it(name: str) -> None:
     ("EC in its own form: P-256", None), ("RSA in its own form: 512 bits", None)])
 def test_the_cause_tells_a_broken_key_from_one_of_another_kind(name: str, cause: str | None) -> None:
     """A curve or kind that Go does not use is weak, what it cannot read is broken; a short key is the certificate's."""
-    assert judge_private_key(KEYS[name]).cause == cause
+    assert verify_private_key(KEYS[name]).cause == cause
 
 
 def test_a_key_that_go_alone_loads_can_be_used() -> None:
     """Zeros left out of an EC key, RSA without hints: a key that signs what its public half verifies."""
-    short = judge_private_key(KEYS["EC in its own form: zeros left out"]).key
-    bare = judge_private_key(KEYS["RSA's numbers belong together: no hints"]).key
+    short = verify_private_key(KEYS["EC in its own form: zeros left out"]).key
+    bare = verify_private_key(KEYS["RSA's numbers belong together: no hints"]).key
     assert isinstance(short, ec.EllipticCurvePrivateKey) and short.private_numbers().private_value == 5
     whole = pem.load_key(KEYS["RSA in its own form: 1024 bits"])
     assert isinstance(bare, rsa.RSAPrivateKey) and isinstance(whole, rsa.RSAPrivateKey)
     assert bare.private_numbers() == whole.private_numbers()
-    seed = judge_private_key(KEYS[ED25519]).key
+    seed = verify_private_key(KEYS[ED25519]).key
     assert isinstance(seed, ed25519.Ed25519PrivateKey) and seed.private_bytes_raw() == bytes(range(32))
 
 
@@ -67,25 +67,25 @@ def test_a_key_that_go_alone_loads_can_be_used() -> None:
 def test_a_key_signs_tokens_or_not(key: ec.EllipticCurvePrivateKey, reason: str) -> None:
     """RSA, and three curves (kubernetes/pkg/serviceaccount/jwt.go); as a pair's key each of these is fine."""
     data = pem.dump_key(key)
-    verdict = judge_private_key(data, tokens=True)
+    verdict = verify_private_key(data, tokens=True)
     assert (verdict.reason, verdict.cause) == (reason, WEAK if reason else None)
-    assert judge_private_key(data).cause is None
+    assert verify_private_key(data).cause is None
 
 
 def test_a_label_that_is_another_forms_counts_for_tokens() -> None:
     """keyutil reads a block by its label alone, crypto/tls by what is in it."""
     data = KEYS["EC in its own form: under the label of any"]
-    assert judge_private_key(data).cause is None
-    assert judge_private_key(data, tokens=True).reason == "data does not contain a valid RSA or ECDSA private key"
-    assert judge_private_key(KEYS[X25519], tokens=True).reason.startswith("unknown private key type *ecdh.PrivateKey")
-    assert judge_private_key(KEYS["RSA in its own form: 512 bits"], tokens=True).cause == WEAK
+    assert verify_private_key(data).cause is None
+    assert verify_private_key(data, tokens=True).reason == "data does not contain a valid RSA or ECDSA private key"
+    assert verify_private_key(KEYS[X25519], tokens=True).reason.startswith("unknown private key type *ecdh.PrivateKey")
+    assert verify_private_key(KEYS["RSA in its own form: 512 bits"], tokens=True).cause == WEAK
 
 
 def test_no_secret_is_shown() -> None:
     """Neither repr has the key in it."""
     data = KEYS["EC in its own form: P-256"]
     assert repr(private_keys.load_pair_key(data)) == "PrivateKey('ECDSA')"
-    assert "key" not in repr(judge_private_key(data)).replace("KeyVerdict", "").lower()
+    assert "key" not in repr(verify_private_key(data)).replace("KeyVerdict", "").lower()
 
 
 def test_numbers_without_bound_are_not_reckoned_with() -> None:
@@ -93,7 +93,7 @@ def test_numbers_without_bound_are_not_reckoned_with() -> None:
     from kpki.stages import der
     long = der.sequence(*map(der.integer, (0, 1 << 5_000_000 | 1, 65537, *[1 << 2_500_000 | 1] * 6)))
     for data in (pem.armour(long, "RSA PRIVATE KEY"), as_any(pkcs8("1.2.840.113549.1.1.1", long, der.NULL_ITEM))):
-        verdict = judge_private_key(data)
+        verdict = verify_private_key(data)
         assert verdict.cause == WEAK and "uses no RSA keys of more than 16384 bits" in verdict.reason
 
 
@@ -103,17 +103,17 @@ def test_a_key_as_go_and_openssl_write_it_is_read_at_once(name: str, read: bool,
     """It is the key that Go loads; of another curve, kind or form, and with one octet changed, nothing is said."""
     key = genpkey("EC", curve=name)
     data = pem.dump_key(key, form="traditional")
-    found = written_key(data)
+    found = find_canonical_key(data)
     assert (found is not None) == read
     if found is not None:
-        loaded = judge_private_key(data).key
+        loaded = verify_private_key(data).key
         assert loaded is not None and public_key_der(found) == public_key_der(loaded) == public_key_der(key)
     der = next(pem.blocks(data)).der
     others = [pem.dump_key(key), pem.dump_key(genrsa(), form="traditional"), data + b"\n", b"\n" + data,
               data.replace(b"\n", b"\r\n"), pem.armour(der, "PRIVATE KEY")]
     others += [pem.armour(der[:place] + bytes((der[place] ^ 1,)) + der[place + 1:], "EC PRIVATE KEY")
                for place in (0, 1, 4, 6, der.index(bytes.fromhex(oid)))]
-    assert [written_key(one) for one in others] == [None] * len(others)
+    assert [find_canonical_key(one) for one in others] == [None] * len(others)
 
 
 @pytest.mark.parametrize(("name", "above"), [("P-256", 0), ("P-256", 1), ("P-384", 0)])
@@ -127,4 +127,4 @@ def test_a_secret_that_the_curve_has_not_is_no_key(name: str, above: int) -> Non
     secret = key.private_numbers().private_value.to_bytes(size)
     for number in (0, curve.order + above):
         data = pem.armour(der.replace(secret, number.to_bytes(size)), "EC PRIVATE KEY")
-        assert written_key(data) is None and judge_private_key(data).cause == "bad-pem"
+        assert find_canonical_key(data) is None and verify_private_key(data).cause == "bad-pem"

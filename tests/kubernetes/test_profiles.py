@@ -9,20 +9,20 @@ from kpki.errors import InputError
 from kpki.kubernetes.profiles import (
     CA,
     ETCD_CA,
-    KUBELET,
+    KUBELET_PROFILE,
     LONGEST_NAME,
     PROFILES,
     Identity,
     Profile,
     ca_values,
-    check_address,
-    check_dns_name,
-    check_node_name,
-    find_profile,
+    get_profile,
     identity_of,
     leaf_values,
     sans_text,
     subject_name,
+    validate_address,
+    validate_dns_name,
+    validate_node_name,
 )
 from kpki.stages.config import Setting
 from kpki.stages.der import Extension
@@ -63,12 +63,12 @@ def test_the_rows_are_the_pages() -> None:
 
 def test_a_row_is_found_by_its_name_and_cannot_be_changed() -> None:
     """find_profile gives the row itself, names the rows there are for another name; a row is frozen."""
-    assert [find_profile(row.name) for row in PROFILES] == [*PROFILES]
+    assert [get_profile(row.name) for row in PROFILES] == [*PROFILES]
     with pytest.raises(InputError, match="unknown row 'kube'") as refused:
-        find_profile("kube")
+        get_profile("kube")
     assert "kube-proxy" in str(refused.value.hint)
     with pytest.raises(FrozenInstanceError):
-        setattr(find_profile("ca"), "common_name", "other")
+        setattr(get_profile("ca"), "common_name", "other")
 
 
 def test_signers_come_before_what_they_sign() -> None:
@@ -82,7 +82,7 @@ def test_signers_come_before_what_they_sign() -> None:
 @pytest.mark.parametrize("name", ["worker-1", "w", "10.0.0.21", "ip-10-0-0-1.eu.compute.internal", "a" * 52])
 def test_a_node_has_an_rfc_1123_name(name: str) -> None:
     """Lower-case labels of letters, digits and dashes, 52 characters in all, so that the CN holds 64."""
-    assert check_node_name(name) == name
+    assert validate_node_name(name) == name
     assert len("system:node:" + "a" * 52) == 64
 
 
@@ -90,49 +90,49 @@ def test_a_node_has_an_rfc_1123_name(name: str) -> None:
 def test_nothing_else_is_a_node(name: str) -> None:
     """Anything else is refused before it gets into a path or a subject."""
     with pytest.raises(InputError):
-        check_node_name(name)
+        validate_node_name(name)
 
 
 def test_a_name_that_is_too_long_for_a_certificate_may_be_a_nodes_all_the_same() -> None:
     """To look at, a node's name may have the 253 characters of any DNS name, and not one more."""
     for name in ("a" * 53, "a" * 253):
-        assert check_node_name(name, longest=LONGEST_NAME) == name
+        assert validate_node_name(name, longest=LONGEST_NAME) == name
     with pytest.raises(InputError, match="has 254 characters, over the 253 that a DNS name has"):
-        check_node_name("a" * 254, longest=LONGEST_NAME)
+        validate_node_name("a" * 254, longest=LONGEST_NAME)
     with pytest.raises(InputError, match="over the 52 that fit into a certificate's CN"):
-        check_node_name("a" * 254)
+        validate_node_name("a" * 254)
 
 
 def test_upper_case_is_told_the_name_that_counts() -> None:
     """The kubelet registers in lower case, and the hint says that name."""
     with pytest.raises(InputError) as refused:
-        check_node_name("Worker-1")
+        validate_node_name("Worker-1")
     assert "'worker-1'" in str(refused.value.hint)
 
 
 def test_addresses_are_in_their_shortest_form() -> None:
     """IPv4 and IPv6 are taken, prefixes, ports and names are not."""
-    assert [check_address(text) for text in ("10.0.0.1", "FD00:0::1")] == ["10.0.0.1", "fd00::1"]
+    assert [validate_address(text) for text in ("10.0.0.1", "FD00:0::1")] == ["10.0.0.1", "fd00::1"]
     for text in ("10.0.0.1/24", "10.0.0.1:80", "010.0.0.1", "w", "", "fe80::1%eth0/64"):
         with pytest.raises(InputError, match="is not an IP address"):
-            check_address(text)
+            validate_address(text)
 
 
 def test_dns_names_may_begin_with_a_star() -> None:
     """A wildcard label may come first and nowhere else."""
-    assert check_dns_name("*.example.com") == "*.example.com"
+    assert validate_dns_name("*.example.com") == "*.example.com"
     for text in ("a.*.com", "*", "a b", "a" * 254):
         with pytest.raises(InputError, match="is no DNS name"):
-            check_dns_name(text)
+            validate_dns_name(text)
 
 
 def test_a_row_says_who_for_one_host() -> None:
     """The node's name and the layout's group stand where the row has a place for them."""
-    assert identity_of(KUBELET, node="worker-1", dns=["worker-1"], addresses=["10.0.0.21"]) == Identity(
+    assert identity_of(KUBELET_PROFILE, node="worker-1", dns=["worker-1"], addresses=["10.0.0.21"]) == Identity(
         "system:node:worker-1", ("system:nodes",), ("worker-1",), ("10.0.0.21",))
-    assert identity_of(find_profile("admin"), administrators="system:masters") == Identity(
+    assert identity_of(get_profile("admin"), administrators="system:masters") == Identity(
         "kubernetes-admin", ("system:masters",))
-    assert identity_of(find_profile("etcd-peer"), node="cp-1", administrators="g") == Identity("cp-1")
+    assert identity_of(get_profile("etcd-peer"), node="cp-1", administrators="g") == Identity("cp-1")
 
 
 @pytest.mark.parametrize(("identity", "words"), [
@@ -143,7 +143,7 @@ def test_the_subject_has_o_before_cn(identity: Identity, words: list[tuple[str, 
     """O before CN, each by itself, several O in their order; no O where there is no group."""
     found = subject_name(identity)
     assert [[(one.oid, one.octets) for one in rdn] for rdn in found.rdns] == [[word] for word in words]
-    assert leaf_values(KUBELET, identity, rsa=True).subject == found
+    assert leaf_values(KUBELET_PROFILE, identity, rsa=True).subject == found
 
 
 NAMED = Identity("system:node:w", ("system:nodes",), ("w", "w.example.com"), ("10.0.0.1", "fd00::1"))
@@ -161,8 +161,8 @@ NAMED = Identity("system:node:w", ("system:nodes",), ("w", "w.example.com"), ("1
 def test_a_leaf_says_what_strict_verification_asks_for(row: str, rsa: bool, identity: Identity,
                                                        wanted: list[tuple[str, str]]) -> None:
     """A leaf's extensions by the words of openssl, keyEncipherment for RSA alone, a SAN only where there are names."""
-    assert leaf_values(find_profile(row), identity, rsa=rsa).extensions == extensions(wanted)
-    assert leaf_values(find_profile(row), identity, rsa=not rsa).extensions != extensions(wanted)
+    assert leaf_values(get_profile(row), identity, rsa=rsa).extensions == extensions(wanted)
+    assert leaf_values(get_profile(row), identity, rsa=not rsa).extensions != extensions(wanted)
 
 
 @pytest.mark.parametrize("profile", [CA, ETCD_CA], ids=lambda profile: str(profile.name))

@@ -67,16 +67,16 @@ def test_no_usage_is_every_usage(make: Make, extension: str, client: bool, serve
     (("basicConstraints = CA:TRUE", "keyUsage = DER:0000"), "keyUsage lacks keyCertSign")])
 def test_who_may_sign(make: Make, extensions: tuple[str, ...], fault: str | None) -> None:
     """A CA has CA:TRUE and, where keyUsage is there, keyCertSign; a version 1 root has nothing, and may."""
-    assert reading.ca_fault(make("/CN=x", *extensions)) == fault
+    assert reading.find_ca_fault(make("/CN=x", *extensions)) == fault
 
 
 def test_a_signature_is_looked_at(make: Make) -> None:
     """A certificate that names an issuer is that issuer's only where the signature says so too."""
     one, other = make("/CN=x"), make("/CN=y")
-    assert reading.signed_by(one, one)
-    assert not reading.signed_by(one, other)
-    assert reading.certifies(one, public_key_der(other.public_key()))
-    assert not reading.certifies(one, b"another key")
+    assert reading.is_signed_by(one, one)
+    assert not reading.is_signed_by(one, other)
+    assert reading.has_public_key(one, public_key_der(other.public_key()))
+    assert not reading.has_public_key(one, b"another key")
 
 
 @pytest.mark.parametrize(("extension", "part"), [
@@ -84,8 +84,8 @@ def test_a_signature_is_looked_at(make: Make) -> None:
     ("basicConstraints = DER:04:01:00", "basicConstraints")])
 def test_what_cannot_be_read_is_named(make: Make, extension: str, part: str) -> None:
     """An extension that is no DER of its kind is named; a sound certificate has none."""
-    assert reading.unreadable(make("/CN=x", extension)) == part
-    assert reading.unreadable(make("/CN=x", "basicConstraints = CA:TRUE")) is None
+    assert reading.find_unreadable_part(make("/CN=x", extension)) == part
+    assert reading.find_unreadable_part(make("/CN=x", "basicConstraints = CA:TRUE")) is None
 
 
 def test_issuer_and_serial_number_have_one_short_name(make: Make) -> None:
@@ -99,5 +99,5 @@ def test_issuer_and_serial_number_have_one_short_name(make: Make) -> None:
 
 def test_a_ca_may_be_limited_to_names(make: Make) -> None:
     """nameConstraints limit the names that a CA may sign for; nothing else does."""
-    assert reading.limits_names(make("/CN=x", "nameConstraints = permitted;DNS:example"))
-    assert not reading.limits_names(make("/CN=x", "basicConstraints = CA:TRUE"))
+    assert reading.has_name_constraints(make("/CN=x", "nameConstraints = permitted;DNS:example"))
+    assert not reading.has_name_constraints(make("/CN=x", "basicConstraints = CA:TRUE"))

@@ -9,10 +9,10 @@ from kpki.kubernetes.components import COMPONENTS
 from kpki.kubernetes.settings import (
     FIELDS,
     SETTINGS,
+    effective_values,
     fields_of,
     flags_of,
     openshift_fields,
-    settle,
     values_of,
     variables_of,
 )
@@ -23,7 +23,7 @@ Told = dict[str, tuple[str, ...]]
 
 def flags(component: str, line: str) -> Told:
     """What counts of a command line."""
-    said = settle([*flags_of(component, [Word(word, "s") for word in line.split()])])
+    said = effective_values([*flags_of(component, [Word(word, "s") for word in line.split()])])
     return {name: values_of(name, ones) for name, ones in said.items()}
 
 

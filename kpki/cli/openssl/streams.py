@@ -100,8 +100,8 @@ def _included(name: str) -> Iterator[tuple[str, str]]:
     The order is the file system's own, as in openssl.
     """
     paths = [name]
-    if name and files.look_at(name).kind == "folder":
-        paths = [f"{name}/{path}" for path in files.names(name) if _CONFIGURATION.fullmatch(path)]
+    if name and files.read_entry_at(name).kind == "folder":
+        paths = [f"{name}/{path}" for path in files.list_names(name) if _CONFIGURATION.fullmatch(path)]
     for path in paths:
         try:
             yield path, files.read(path, pipes=True).decode("utf-8", "surrogateescape")

@@ -28,12 +28,12 @@ def run(given: Given, now: datetime | None) -> int:
     A file's first certificate is judged, the others in it help, as a server sends the whole file. Raises InputError
     for an option that Go knows nothing of, and where Kubernetes could not load the trusted certificates.
     """
-    from ...kubernetes.verdict import authorities, check_purpose
+    from ...kubernetes.verdict import authorities, validate_purpose
     for name, _ in given.order:
         if name not in _TAKEN:
             raise InputError(f"verify: -{name} says nothing to Kubernetes", hint="leave out that or -kubernetes")
     purpose = given.get("purpose") or "sslserver"
-    check_purpose(purpose)
+    validate_purpose(purpose)
     trusted = given.all("trusted") or given.all("CAfile")[-1:]
     paths: Sequence[str | None] = given.rest or (None,)
     question: dict[str, Any] = {"purpose": purpose, "hostname": given.get("verify_hostname"),

@@ -19,7 +19,7 @@ from ... import files
 from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes.kubeconfig import Material, dump_kubeconfig
 from ...kubernetes.layouts import CERTIFICATE_MODE, CONTROL_PLANE, KEY_MODE, WORKSPACE
-from ...kubernetes.profiles import find_profile
+from ...kubernetes.profiles import get_profile
 
 Content = tuple[bytes, int]     # data and mode
 
@@ -110,7 +110,7 @@ def _own(tree: HostTree, cluster: Cluster) -> Iterator[Adopted]:
     for place in WORKSPACE.places:
         if place.row not in wanted:
             continue
-        if find_profile(place.row).kind == "leaf":
+        if get_profile(place.row).kind == "leaf":
             contents = [(place.kubeconfig, _kubeconfig(tree, place.row))]
         else:
             certificates = [*_held(tree, place.row, "certificate"), *_trusted(tree, place.row)]
@@ -178,7 +178,7 @@ def _host(tree: HostTree, name: str) -> Iterator[Adopted]:
 
 def _with_links(root: str, path: str) -> Iterator[files.File]:
     """A file; for a symbolic link the link and its target. Links of folders are followed."""
-    while (entry := files.look(root, path)).kind == "link" and entry.target \
+    while (entry := files.read_entry(root, path)).kind == "link" and entry.target \
             and _is_straight(root, path):
         yield files.File(path, os.fsencode(entry.target), 0o777, link=True)
         path = posixpath.normpath(posixpath.join("/", posixpath.dirname(path),
@@ -211,16 +211,17 @@ def adopt(folder: str, adoption: Adoption, *, now: datetime, warnings: list[str]
 
 def check_free(folder: str, adoption: Adoption) -> None:
     """Raise FileError if *folder* holds a file that adopting would overwrite, or mix with."""
-    if files.look(folder, DESCRIPTION).kind != "missing":
+    if files.read_entry(folder, DESCRIPTION).kind != "missing":
         raise FileError(f"{os.path.join(folder, DESCRIPTION)}: the description exists already, and "
                         "kpki never overwrites a description",
                         hint=f"edit {DESCRIPTION}, or name another folder")
     wanted = {item.file.path: item for item in adoption.adopted}
     existing = [path for path in wanted if path != DESCRIPTION
-                and files.look(folder, path).kind != "missing"]
+                and files.read_entry(folder, path).kind != "missing"]
     tops = {f"{NODES_FOLDER}/{item.host}" for item in adoption.adopted if item.host}
     for top in sorted(tops | {"pki"}) if adoption.root else ():
-        if files.look(folder, top).kind == "folder" and not _is_same(folder, top, adoption.root):
+        if files.read_entry(folder, top).kind == "folder" \
+                and not _is_same(folder, top, adoption.root):
             existing += [f"{top}/{path}"
                          for path, _ in files.walk(os.path.join(folder, top), skip=lambda _: False)]
     for path in existing:
@@ -237,7 +238,7 @@ def _is_same(folder: str, top: str, root: str) -> bool:
 
 def _holds(folder: str, file: files.File) -> bool:
     """Whether a folder holds a file with the same content and mode."""
-    entry = files.look(folder, file.path)
+    entry = files.read_entry(folder, file.path)
     if file.link:
         return entry.kind == "link" and os.fsencode(entry.target or "") == file.data
     return entry.kind == "file" and entry.mode == file.mode \

@@ -43,7 +43,7 @@ from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
 from ...kubernetes.layouts import CONTROL_PLANE, ETCD, KUBEADM, Layout, Place, Server
 from ...kubernetes.manifests import API_SERVER
-from ...kubernetes.profiles import NODE_PREFIX, find_profile
+from ...kubernetes.profiles import NODE_PREFIX, get_profile
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -110,12 +110,12 @@ class HostTree:
     @property
     def serving(self) -> Place:
         """The place of the kubelet's serving certificate."""
-        return next(place for place in self.layout.places if find_profile(place.row).sans == "node")
+        return next(place for place in self.layout.places if get_profile(place.row).sans == "node")
 
     def signed(self, row: str) -> bool:
         """Whether the tree's CA signed a row's certificate."""
         leaf, ca = self.certificates.get(row), self.certificates.get("ca")
-        return leaf is not None and ca is not None and reading.signed_by(leaf, ca)
+        return leaf is not None and ca is not None and reading.is_signed_by(leaf, ca)
 
 
 def read_tree(root: str, *, layout: str | None = None) -> HostTree:
@@ -151,7 +151,7 @@ def _certificates(tree: HostTree) -> Iterator[tuple[str, Certificate]]:
             data = tree.found[place.certificate].data
         elif place.row in tree.kubeconfigs:
             data = tree.embedded(place, "certificate")
-        if data is not None and find_profile(place.row).kind != "key":
+        if data is not None and get_profile(place.row).kind != "key":
             for certificate in read_certificates(Found(place.certificate, data), place.row)[0][:1]:
                 yield place.row, certificate
 
@@ -242,7 +242,7 @@ def _roles_found(tree: HostTree) -> dict[str, bool]:
     """Role → whether the tree has files that only a host of that role has."""
     found = {CONTROL_PLANE: False, ETCD: False}
     for place in filter(tree.has, tree.layout.places):
-        profile = find_profile(place.row)
+        profile = get_profile(place.row)
         # not counted: a person's kubeconfig, which any host may have, and pairs of other CAs
         found[CONTROL_PLANE] |= (profile.per == "control-plane" and profile.signer == "ca"
                                  and profile.name != "admin")

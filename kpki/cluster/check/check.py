@@ -26,8 +26,8 @@ from ... import files
 from ...clock import utc_now
 from ...errors import AccessError, FileError, InputError, KpkiError, about
 from ...kubernetes.distributions import MARKS
-from ...kubernetes.profiles import LONGEST_NAME, check_node_name
-from ...kubernetes.reading import certifies
+from ...kubernetes.profiles import LONGEST_NAME, validate_node_name
+from ...kubernetes.reading import has_public_key
 from ...stages.keys import public_key_der
 
 
@@ -99,17 +99,17 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     authorities = {row: certificates for row, (certificates, _) in given.items()}
     ca_public_key = given["ca"][1] if "ca" in given else None
     others = {row: (certificate or "", key) for row, (certificate, key) in named.items() if row != "ca"}
-    host = read_host(path) if path != "" and files.look_at(path).kind == "folder" else None
+    host = read_host(path) if path != "" and files.read_entry_at(path).kind == "folder" else None
     if host is None or not _is_tree(path, layout, host):
         from .plain import check_plain, inspect_plain
-        owner = "" if node is None else check_node_name(node, longest=LONGEST_NAME)
+        owner = "" if node is None else validate_node_name(node, longest=LONGEST_NAME)
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
         here = Situation(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, others, now=now)
         return Report(os.path.normpath(path), _mended(found, here)[0], plain.inventory.certificates(),
                       _unread(plain.inventory))
     notes = list[str]()
-    owner = check_node_name(node, longest=LONGEST_NAME) if node is not None else _owner(
+    owner = validate_node_name(node, longest=LONGEST_NAME) if node is not None else _owner(
         path, host, host_name, layout, notes)
     inventory = with_owners(inventory_of(path, host, layout=layout, node=owner))
     described = None
@@ -170,7 +170,7 @@ def _owner(root: str, host: Host, host_name: str, layout: str | None, notes: lis
             raise
         notes.append(f"{root}: nothing tells whose tree it is, so nobody checked that the kubelet's certificate is "
                      "the node's; say --node NAME")
-    return check_node_name(name, longest=LONGEST_NAME) if name else ""
+    return validate_node_name(name, longest=LONGEST_NAME) if name else ""
 
 
 def _unread(inventory: Inventory) -> list[Unread]:
@@ -197,7 +197,7 @@ def _is_tree(folder: str, layout: str | None, host: Host) -> bool:
 
 
 def _is_there(folder: str, path: str) -> bool:
-    return files.look_at(folder).kind == "folder" and files.look(folder, path).kind != "missing"
+    return files.read_entry_at(folder).kind == "folder" and files.read_entry(folder, path).kind != "missing"
 
 
 def _workspace_of(path: str) -> tuple[str | None, str]:
@@ -229,7 +229,7 @@ def _given(row: str, ca: str | None, ca_key: str | None) -> tuple[Sequence[Certi
         certificates = trusted_bundle(data)
     key = None if ca_key is None else sound_key(files.read(ca_key))
     public_key = None if key is None else public_key_der(key)
-    if public_key and not any(certifies(one, public_key) for one in certificates):
+    if public_key and not any(has_public_key(one, public_key) for one in certificates):
         raise InputError(f"{ca_key}: not the key of {ca}",
                          hint=f"{option} CERT {option}-key KEY: the two halves of one CA")
     return certificates, public_key

@@ -24,8 +24,8 @@ from ..rules.context import WITHIN, RowContext
 from ..rules.judge import judge
 from ..workspace import looker_in, read_cluster
 from ...errors import AccessError, KpkiError
-from ...kubernetes.layouts import WORKSPACE, find_layout
-from ...kubernetes.profiles import find_profile
+from ...kubernetes.layouts import WORKSPACE, get_layout
+from ...kubernetes.profiles import get_profile
 
 
 def check_workspace(folder: str, *, now: datetime, host_name: str | None = None, only: str | None = None,
@@ -104,7 +104,7 @@ def _mended(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
     elif finding.cause == "ca-key-on-worker" and not plan.holds_key(finding.row):
         yield comment(f"neither the workspace nor a control-plane host's tree holds this key: copy {finding.path} to "
                       f"{WORKSPACE.place(finding.row).key} first")
-    elif finding.severity == "warning" and find_profile(finding.row).kind == "ca":
+    elif finding.severity == "warning" and get_profile(finding.row).kind == "ca":
         yield from _renewed_authority(finding, folder, plan)
     elif finding.cause in RENEWED and finding.severity == "warning":
         yield command(*apply, "--renew-before", f"{WITHIN.days}d")
@@ -139,7 +139,7 @@ def check_described(folder: str, inventory: Inventory, name: str, *, now: dateti
     host = next((one for one in cluster.hosts if one.name == name), None)
     if host is None or cluster.layout != inventory.layout.name:
         return None
-    planned, kubelets = plan_of(folder, now=now, cluster=cluster), find_layout(cluster.layout).node_places()
+    planned, kubelets = plan_of(folder, now=now, cluster=cluster), get_layout(cluster.layout).node_places()
     return [*dict.fromkeys(planned.host_findings(host, inventory.look, lambda place: place in kubelets or any(
         inventory.look(path).there for path in place.files())))]
 

@@ -58,7 +58,7 @@ def inspect_plain(path: str) -> Plain:
     Raises FileError for what cannot be listed or is not there, InputError for a folder with nothing to check.
     """
     closed = list[str]()
-    entry = files.look_at(path) if path else files.Entry(path=path, kind="missing")
+    entry = files.read_entry_at(path) if path else files.Entry(path=path, kind="missing")
     if entry.kind == "missing":
         raise FileError(f"{path or repr(path)}: no such file or folder")
     if entry.kind == "folder":
@@ -223,7 +223,7 @@ def _use(group: str, path: str, purpose: str, part: Part) -> Use:
 
 def _is_authority(certificate: Certificate) -> bool:
     """Whether a certificate is meant to sign others."""
-    return reading.ca_fault(certificate) is None and (
+    return reading.find_ca_fault(certificate) is None and (
         certificate.version is Version.v3 or reading.is_named_issuer(certificate, certificate))
 
 

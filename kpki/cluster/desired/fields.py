@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ...documents import Document, Path, path_text
 from ...errors import ConfigurationError, InputError
-from ...kubernetes.profiles import check_address, check_dns_name, check_node_name
+from ...kubernetes.profiles import validate_address, validate_dns_name, validate_node_name
 
 T = TypeVar("T")
 Reader = Callable[[Any], T]
@@ -110,7 +110,7 @@ def address(value: Any) -> str:
     if "%" in given:
         raise FieldError(f"{shorten(given)} has a zone, and a certificate holds no zone",
                          hint="an address like fd00::21, reachable from other hosts")
-    return check_address(given)
+    return validate_address(given)
 
 
 def advertised(value: Any) -> str:
@@ -128,8 +128,8 @@ def dns_name(value: Any) -> str:
     given = text(value)
     if _DOTTED.fullmatch(given):
         # RFC 1123, section 2.1: four numbers are an address, never a host's name.
-        return check_address(given)
-    return check_dns_name(given)
+        return validate_address(given)
+    return validate_dns_name(given)
 
 
 def plain_name(value: Any) -> str:
@@ -149,7 +149,7 @@ def other_name(value: Any) -> str:
 
 def node_name(value: Any) -> str:
     """A node's name."""
-    return check_node_name(text(value))
+    return validate_node_name(text(value))
 
 
 def san(value: Any) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...kubernetes.kubeconfig import Kubeconfig, Material
-from ...kubernetes.layouts import CONTROL_PLANE, SIGNER, WORKSPACE, Layout, Place, find_layout
-from ...kubernetes.profiles import Identity, Profile, find_profile, identity_of
+from ...kubernetes.layouts import CONTROL_PLANE, SIGNER, WORKSPACE, Layout, Place, get_layout
+from ...kubernetes.profiles import Identity, Profile, get_profile, identity_of
 
 if TYPE_CHECKING:
     from .description import Cluster, Host
@@ -46,7 +46,7 @@ class Row:
 def layout_of(cluster: Cluster) -> Layout:
     """The cluster's layout, with the description's certificatesDir applied to kubeadm's files."""
     from .description import DEFAULT_CERTIFICATES_DIR
-    layout = find_layout(cluster.layout)
+    layout = get_layout(cluster.layout)
     if cluster.certificates_dir == DEFAULT_CERTIFICATES_DIR:
         return layout
     default, folder = (f"{path.strip('/')}/"
@@ -91,7 +91,7 @@ class Wanted:
                   for place, _, _ in self._table(host)}
         found = []
         for place in WORKSPACE.places:
-            profile = find_profile(place.row)
+            profile = get_profile(place.row)
             if place.row in needed:
                 identity = identity_of(profile, administrators=self.layout.administrators)
                 found.append(Row(host=None, place=place, profile=profile, identity=identity,
@@ -114,7 +114,7 @@ class Wanted:
         wishes = {"": True, "kubelet-serving": self.cluster.kubelet_serving, SIGNER: self.bundled}
         held = {"": True, "node": True, "first control-plane": first, **dict.fromkeys(roles, True)}
         for place in self.layout.places:
-            profile = find_profile(place.row)
+            profile = get_profile(place.row)
             if self.cluster.external_etcd is not None \
                     and "etcd-ca" in (profile.name, profile.signer):
                 continue
@@ -172,7 +172,7 @@ class Wanted:
 
     def api_servers(self) -> frozenset[str]:
         """Every name and address of the cluster's API servers."""
-        profile = find_profile("apiserver")
+        profile = get_profile("apiserver")
         found = {self.cluster.endpoint[0]} if self.cluster.endpoint else set[str]()
         for host in self.cluster.with_role(CONTROL_PLANE):
             found.update(*self._sans(profile, host))

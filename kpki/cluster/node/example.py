@@ -21,7 +21,7 @@ def ensure_example(folder: str, now: datetime,
     """
     certificate_path, key_path = _EXAMPLE_CA
     with locked(folder, now):
-        if any(files.look(folder, path).kind == "missing" for path in _EXAMPLE_CA):
+        if any(files.read_entry(folder, path).kind == "missing" for path in _EXAMPLE_CA):
             certificate, key = example_authority(now)
             write(folder, [files.File(certificate_path, certificate, CERTIFICATE_MODE),
                            files.File(key_path, key, KEY_MODE)], trees=NODES_FOLDER, now=now,

@@ -28,7 +28,7 @@ from ..rules.host import check_node
 from ... import files, pem
 from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes import reading
-from ...kubernetes.components import COMPONENTS, KUBELET
+from ...kubernetes.components import COMPONENTS, KUBELET_COMPONENT
 from ...kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
 from ...kubernetes.layouts import (
     CERTIFICATE_MODE,
@@ -41,7 +41,7 @@ from ...kubernetes.layouts import (
     Place,
 )
 from ...kubernetes.manifests import MANIFESTS
-from ...kubernetes.profiles import NODE_PREFIX, find_profile
+from ...kubernetes.profiles import NODE_PREFIX, get_profile
 from ...kubernetes.restarts import own_files
 
 BACKUP = "var/lib/kpki/backup"
@@ -157,7 +157,7 @@ def _unpacked(data: bytes, layout: Layout) -> tuple[Layout, tuple[files.File, ..
 
 def _kind(path: str) -> str:
     """The kind of entry at a path, with symbolic links followed; "missing" for an empty path."""
-    return files.look_at(path).kind if path else "missing"
+    return files.read_entry_at(path).kind if path else "missing"
 
 
 def _validate_root(root: str) -> None:
@@ -179,7 +179,7 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
     own = inventory.layout
     given = _at_own_places(source, layout, inventory)
     leaves = [place for place in own.places
-              if find_profile(place.row).kind == "leaf" and given.keys() & {*place.files()}]
+              if get_profile(place.row).kind == "leaf" and given.keys() & {*place.files()}]
     for place in leaves or [own.kubelet]:
         if not place.kubeconfig or (not place.by_path and server is None
                                     and place.kubeconfig not in given and place != own.kubelet):
@@ -193,8 +193,10 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
     wanted = tuple(given.values())
     _validate_files(wanted, inventory, leaves or [own.kubelet], node, now)
     wanted = tuple(_with_kubelet_pair(wanted, inventory, now))
-    running = frozenset(component.name for component in COMPONENTS if component == KUBELET or any(
-        path in given or not inventory.look(path).missing for path in own_files(own, component)))
+    running = frozenset(
+        component.name for component in COMPONENTS if component == KUBELET_COMPONENT or any(
+            path in given or not inventory.look(path).missing
+            for path in own_files(own, component)))
     static = frozenset(name for name in running
                        if layout.static_pods or not look(root, f"{MANIFESTS}/{name}.yaml").missing)
     return Installation(wanted, _former(inventory, node) if own.kubelet in leaves else None, own,
@@ -249,7 +251,7 @@ def _at_own_places(source: Sequence[files.File], layout: Layout,
              for path, moved in ((old.certificate, new.certificate), (old.key, new.key),
                                  (old.kubeconfig, new.kubeconfig)) if path and moved}
     for place in layout.places if own != layout else ():
-        if find_profile(place.row).kind == "ca":
+        if get_profile(place.row).kind == "ca":
             used = [other.certificate for other in own.places if other.row == place.row
                     and other.certificate in read]
             first = [path for path in names[place.certificate]
@@ -300,7 +302,7 @@ def _installed_kubeconfig(server: str | None, given: files.File | None, inventor
 def _ca_warnings(inventory: Inventory, wanted: Sequence[files.File]) -> Iterator[str]:
     """A warning for each CA on the host that the installed files replace by another CA."""
     own = {place.certificate for place in inventory.layout.places
-           if find_profile(place.row).kind == "ca"}
+           if get_profile(place.row).kind == "ca"}
     for file in wanted:
         if file.path in own:
             with suppress(InputError):
@@ -323,7 +325,7 @@ def _validate_files(source: Sequence[files.File], inventory: Inventory, leaves: 
             for path in place.files()} | given
     after = inspect(inventory.root, layout=layout.name, node=node, given=over)
     after = replace(after, uses=(*after.uses, *_layout_uses_of(after, layout, given)))
-    signers = {find_profile(place.row).signer for place in leaves}
+    signers = {get_profile(place.row).signer for place in leaves}
     ours = {*over, *(use.file for use in after.uses if use.source in given),
             *(place.certificate for place in layout.places if place.row in signers)}
     errors = [finding for finding in check_node(after, node=node, now=now)

@@ -28,11 +28,11 @@ from ..rules.judged import Judged
 from ... import files, pem
 from ...clock import utc_now
 from ...errors import InputError
-from ...kubernetes.kubeconfig import check_server
-from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, Layout, Place, find_layout
+from ...kubernetes.kubeconfig import validate_server
+from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, Layout, Place, get_layout
 from ...kubernetes.profiles import (
     Node as Node,  # noqa: PLC0414 - exported again
-    find_profile,
+    get_profile,
     identity_of,
     node_of as node_of,  # noqa: PLC0414 - exported again
     sans_text,
@@ -68,7 +68,7 @@ def host_row(layout: Layout, node: Node, name: str | None = None, server: str | 
     Raises InputError for a row that the layout lacks, or that is no leaf.
     """
     place = layout.kubelet if name is None else layout.place(name)
-    profile = find_profile(place.row)
+    profile = get_profile(place.row)
     if profile.kind != "leaf":
         raise InputError(f"{place.row} is no certificate that a CA signs",
                          hint="--row names a leaf, like apiserver")
@@ -128,8 +128,8 @@ def issue_node(ca: Authority, name: str, *, addresses: Sequence[str], dns: Seque
     0600 var/lib/kubelet/kubelet.key
     0600 var/lib/kubelet/kubeconfig
     """
-    node, chosen = node_of(name, addresses, dns), find_layout(layout)
-    row = host_row(chosen, node, server=check_server(server))
+    node, chosen = node_of(name, addresses, dns), get_layout(layout)
+    row = host_row(chosen, node, server=validate_server(server))
     key = key or make_key(algorithm or ca.algorithm)
     certificate = issue(ca, row.profile, row.identity, key, validity=lasting(days),
                         now=now or utc_now(), warnings=[] if warnings is None else warnings)
@@ -149,7 +149,7 @@ def validate_wishes(*, days: int | None = None, algorithm: str | None = None,
     if algorithm is not None:
         validate_algorithm(algorithm)
     if server is not None:
-        check_server(server)
+        validate_server(server)
 
 
 def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, server: str | None,
@@ -232,7 +232,7 @@ def named_kubeconfig(inventory: Inventory, place: Place, server: str | None) -> 
     authority, *pair = (material.path and named_path(place.kubeconfig, material.path)
                         for material in materials)
     signers = [other.certificate for other in inventory.layout.places
-               if other.row == find_profile(place.row).signer]
+               if other.row == get_profile(place.row).signer]
     if found.data is None or pair != [place.certificate, place.key] or authority not in signers:
         return None
     # the document holds no secret: its owner may choose the mode
@@ -264,7 +264,7 @@ def request_node(root: str, node: Node, *, algorithm: str | None, layout: str,
     A sound key in the tree stays. *present* is the present request; it stays if its key and fields
     are the same.
     """
-    inventory = require(inspect_layout(root, layout, also=[request_key(find_layout(layout))]))
+    inventory = require(inspect_layout(root, layout, also=[request_key(get_layout(layout))]))
     path = request_key(inventory.layout)
     data = inventory.look(path).data
     key = sound_key(data) if data else None
@@ -293,7 +293,7 @@ def sign_node(csr: CertificateSigningRequest, ca: Authority, node: Node, *, layo
     RefusedError for a request against policy (`policy.validate_request`), InputError for a node
     without an address.
     """
-    row = host_row(find_layout(layout), node)
+    row = host_row(get_layout(layout), node)
     validate_addressed(node, row)
     public_key = validate_request(csr, node=node.name, dns=node.dns, addresses=node.addresses)
     certificate = issue(ca, row.profile, row.identity, public_key, validity=validity, now=now,

@@ -17,8 +17,8 @@ from ..observed.inventory import layout_there
 from ..observed.whose import owner_of
 from ... import files, pem
 from ...errors import InputError, about
-from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SSL, Layout, find_layout
-from ...kubernetes.profiles import KUBELET, check_node_name, find_profile
+from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SSL, Layout, get_layout
+from ...kubernetes.profiles import KUBELET_PROFILE, get_profile, validate_node_name
 
 if TYPE_CHECKING:
     from cryptography.x509 import CertificateSigningRequest
@@ -97,7 +97,7 @@ def issue_order(order: Order, *, row: str | None = None, renew: bool = False, ar
         order = replace(order, out=f"{_EXAMPLE}/{NODES_FOLDER}",
                         addresses=order.addresses or [_EXAMPLE_ADDRESS],
                         server=order.server or _EXAMPLE_SERVER)
-    signer = find_profile(row or KUBELET.name).signer or "ca"
+    signer = get_profile(row or KUBELET_PROFILE.name).signer or "ca"
     defaults = None if example else workspace.find_defaults(os.curdir, order.name, signer=signer,
                                                             host_name=host_name)
     order = _completed(order, defaults)
@@ -133,7 +133,7 @@ def request_order(order: Order, *, now: datetime, host_name: str, warnings: list
     folder, trees = _place(order.out)
     path = f"{trees}/{node.name}.csr"
     with workspace.locked(folder, now):
-        exists = files.look(folder, path).kind == "file"
+        exists = files.read_entry(folder, path).kind == "file"
         key, csr = nodes.request_node(
             os.path.join(order.out, node.name), node, algorithm=order.algorithm, layout=layout.name,
             present=files.read(os.path.join(order.out, f"{node.name}.csr")) if exists else None)
@@ -196,9 +196,9 @@ def install_order(source: str, *, root: str, node: str | None = None, key: str |
     key for a signed certificate. Raises RefusedError for wrong files, InputError if nothing names
     the node.
     """
-    name = check_node_name(_owner(root, source, host_name) if node is None else node)
+    name = validate_node_name(_owner(root, source, host_name) if node is None else node)
     nodes.validate_wishes(server=server)
-    named = None if layout is None else find_layout(layout)
+    named = None if layout is None else get_layout(layout)
     chosen, given = read_source(source, named, root=root, key=key, node=name, server=server)
     with about(source):
         plan = plan_install(given, root, name, layout=chosen, server=server, now=now)
@@ -243,9 +243,9 @@ def _validity(order: Order, defaults: workspace.Defaults | None) -> timedelta:
 def _layout(order: Order, defaults: workspace.Defaults | None) -> Layout:
     """The order's layout, else the description's, else the layout found in the tree, else ssl."""
     if order.layout is not None:
-        return find_layout(order.layout)
+        return get_layout(order.layout)
     if defaults:
-        return find_layout(defaults.cluster.layout)
+        return get_layout(defaults.cluster.layout)
     return layout_there(os.path.join(order.out, order.name)) or SSL
 
 

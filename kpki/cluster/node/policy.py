@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..authority import key_fault
 from ...errors import InputError, RefusedError
 from ...kubernetes import reading
-from ...kubernetes.profiles import KUBELET, NODE_PREFIX, NODES_GROUP
+from ...kubernetes.profiles import KUBELET_PROFILE, NODE_PREFIX, NODES_GROUP
 from ...stages import der, objects
 from ...stages.extensions.identifiers import (
     BASIC_CONSTRAINTS,
@@ -144,7 +144,7 @@ def _usages_beyond(value: bytes) -> str:
 
 def _purposes_beyond(value: bytes) -> str:
     """The extended key usages of a request that a node's certificate lacks, "" for none."""
-    granted = {reading.USAGE_OIDS[usage] for usage in KUBELET.usages}
+    granted = {reading.USAGE_OIDS[usage] for usage in KUBELET_PROFILE.usages}
     beyond = [_oid_name(oid) for oid in map(der.oid_text, der.items(_sequence(value)))
               if oid not in granted]
     return f"extendedKeyUsage {', '.join(beyond)}, which a node's certificate has not" \

@@ -13,7 +13,7 @@ from .use import Use
 from ...errors import InputError
 from ...kubernetes.commands import Start
 from ...kubernetes.kubeconfig import Material, load_kubeconfig, load_users
-from ...kubernetes.settings import SETTINGS, Part, Said, Setting, values_of
+from ...kubernetes.settings import SETTINGS, Part, Setting, SettingValue, values_of
 
 
 def uses_of(tree: Tree, one: Started, settings: Settings) -> Iterator[Use]:
@@ -46,7 +46,7 @@ def _is_on(settings: Settings, name: str) -> bool:
     return _values(settings, name) in (("true",), ("1",))
 
 
-def _told(one: Started, setting: Setting, said: Said, which: str = "") -> Use | None:
+def _told(one: Started, setting: Setting, said: SettingValue, which: str = "") -> Use | None:
     """The use that a setting says; None where it names no file of the host."""
     place = one.start.on_host(said.path)
     return Use(component=one.start.component, setting=said.written, source=said.word.source, path=inner(place),

@@ -7,9 +7,16 @@ from typing import Any
 
 from .tree import Tree, inner
 from ...kubernetes.commands import Start
-from ...kubernetes.settings import Said, fields_of, flags_of, openshift_fields, settle, variables_of
+from ...kubernetes.settings import (
+    SettingValue,
+    effective_values,
+    fields_of,
+    flags_of,
+    openshift_fields,
+    variables_of,
+)
 
-Settings = Mapping[str, tuple[Said, ...]]
+Settings = Mapping[str, tuple[SettingValue, ...]]
 _OPENSHIFT = "openshift-config"
 # Component → the flag that names its configuration file.
 _CONFIGURATION: Mapping[str, str] = {"kubelet": "config", "kube-proxy": "config", "kube-scheduler": "config",
@@ -28,20 +35,20 @@ def told(tree: Tree, start: Start) -> Settings:
     component = start.component
     flags = [*flags_of(component, start.words)]
     variables = [*variables_of(start.environment)] if component == "etcd" else []
-    named = settle([*variables, *flags])
+    named = effective_values([*variables, *flags])
     fields, folder = _fields(tree, start, named.get(_CONFIGURATION.get(component, "")))
     if component == "kubelet":      # the file < its drop-ins < flags (cmd/kubelet/app/server.go)
-        return settle([*fields, *_drop_ins(tree, start, named.get("config-dir")), *flags])
+        return effective_values([*fields, *_drop_ins(tree, start, named.get("config-dir")), *flags])
     if folder and component == "etcd":      # with a file nothing else counts (server/etcdmain/config.go)
-        return settle([*fields, *named["config-file"]])
+        return effective_values([*fields, *named["config-file"]])
     if folder and component == "kube-proxy":
-        return settle([*fields, *(flag for flag in flags if flag.name in _BESIDE)])
+        return effective_values([*fields, *(flag for flag in flags if flag.name in _BESIDE)])
     if folder and component == "kube-scheduler":    # cmd/kube-scheduler/app/options: --kubeconfig does not count
-        return settle([*(flag for flag in flags if flag.name != "kubeconfig"), *fields])
-    return settle([*variables, *fields, *flags])
+        return effective_values([*(flag for flag in flags if flag.name != "kubeconfig"), *fields])
+    return effective_values([*variables, *fields, *flags])
 
 
-def _fields(tree: Tree, start: Start, named: Sequence[Said] | None) -> tuple[list[Said], str]:
+def _fields(tree: Tree, start: Start, named: Sequence[SettingValue] | None) -> tuple[list[SettingValue], str]:
     """What the configuration file says, and its folder as the component sees it; "" where it is told of none."""
     if not named:
         return [], ""
@@ -59,7 +66,7 @@ def _document(tree: Tree, start: Start, path: str, source: str) -> tuple[Any, st
     return (tree.document(inner(place), source), inner(place)) if place else (None, "")
 
 
-def _drop_ins(tree: Tree, start: Start, named: Sequence[Said] | None) -> Iterator[Said]:
+def _drop_ins(tree: Tree, start: Start, named: Sequence[SettingValue] | None) -> Iterator[SettingValue]:
     """The kubelet's --config-dir: all *.conf below it by path, each with apiVersion and kind; relative paths in them
     count from the working directory (pkg/kubelet/kubeletconfig)."""
     folder = inner(start.on_host(named[-1].path)) if named else ""

@@ -15,7 +15,7 @@ from ...kubernetes import reading
 from ...kubernetes.go.certificate import parse
 from ...kubernetes.go.der import GoError
 from ...kubernetes.go.keys import UNSUPPORTED_CURVE
-from ...kubernetes.private_key import judge_private_key, written_key
+from ...kubernetes.private_key import find_canonical_key, verify_private_key
 from ...kubernetes.profiles import SERVICE_ACCOUNTS
 from ...stages.keys import public_key_der
 
@@ -53,7 +53,7 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
                            got=error.sentence)
     except InputError as error:
         return (), Finding("malformed-x509", "", "", error.message)
-    part = next(filter(None, map(reading.unreadable, certificates)), None)
+    part = next(filter(None, map(reading.find_unreadable_part, certificates)), None)
     if part == reading.PUBLIC_KEY:
         return (), Finding("weak-signature-or-key", "", "", "no component can use the public key of a certificate of "
                            "this file: an unknown kind, or numbers that are no RSA key's", got=part)
@@ -117,7 +117,7 @@ def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | 
     data, finding = readable(found, row)
     if data is None:
         return None, finding
-    if (key := written_key(data)) is not None:
+    if (key := find_canonical_key(data)) is not None:
         return key, None
     blocks, labels = _blocks(data)
     if not any(label in pem.KEY_LABELS for label in labels):
@@ -127,7 +127,7 @@ def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | 
         return None, _no_pem(found.path, row, data, "private key")
     if any(pem.is_encrypted(block.armour[:200]) for block in blocks if block.label in pem.KEY_LABELS):
         return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no component can load it")
-    verdict = judge_private_key(data, tokens=row == SERVICE_ACCOUNTS)
+    verdict = verify_private_key(data, tokens=row == SERVICE_ACCOUNTS)
     if verdict.cause:
         return None, Finding(verdict.cause, found.path, row, f"no component can use the private key: {verdict.reason}",
                              got=verdict.reason)
@@ -141,6 +141,6 @@ def private_key_in(found: Found) -> PrivateKeyTypes | None:
     """The private key of a file, also of one that no component can use; None if nobody can without a passphrase."""
     data = found.data or b""
     try:
-        return judge_private_key(data).key or pem.load_key(data)
+        return verify_private_key(data).key or pem.load_key(data)
     except (InputError, UnsupportedError):
         return None

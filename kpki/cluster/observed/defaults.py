@@ -6,9 +6,9 @@ from collections.abc import Container, Iterator, Sequence
 from .components import kubeconfig_uses
 from .tree import Tree
 from .use import Use
-from ...kubernetes.components import APISERVER, COMPONENTS, KUBELET, Component, Flag
+from ...kubernetes.components import APISERVER, COMPONENTS, KUBELET_COMPONENT, Component, Flag
 from ...kubernetes.layouts import KUBELET_CURRENT, Layout, Place
-from ...kubernetes.profiles import CA, find_profile
+from ...kubernetes.profiles import CA, get_profile
 from ...kubernetes.purposes import PURPOSES
 from ...kubernetes.restarts import own_files
 from ...kubernetes.settings import SETTINGS, Part
@@ -26,11 +26,11 @@ def layout_uses(tree: Tree, layout: Layout, told: Container[str], read: Containe
     runs = [component for component in COMPONENTS if component.name not in told and any(
         map(tree.there, _marks(layout, component)))]
     if not runs and not any(component.name in told for component in COMPONENTS):
-        runs = [KUBELET]
+        runs = [KUBELET_COMPONENT]
     for component in runs:
         uses = [use for flag in component.flags for use in _uses(tree, layout, component, flag)]
-        yield from (use for use in uses if component == KUBELET or _is_wanted(use, uses, tree, layout))
-    if KUBELET in runs and KUBELET_CURRENT not in read and tree.there(KUBELET_CURRENT):
+        yield from (use for use in uses if component == KUBELET_COMPONENT or _is_wanted(use, uses, tree, layout))
+    if KUBELET_COMPONENT in runs and KUBELET_CURRENT not in read and tree.there(KUBELET_CURRENT):
         yield from (_use("kubelet", "--cert-dir", KUBELET_CURRENT, "kubelet-client", part, optional=True)
                     for part in _PAIR)
     for place in layout.places:
@@ -50,9 +50,9 @@ def _is_wanted(use: Use, uses: Sequence[Use], tree: Tree, layout: Layout) -> boo
     """Whether a component beside a kubelet needs a file: half of what is there, or the CA of a certificate that is."""
     group = {one.file for one in uses if one.group == use.group}
     if use.part == "authority" and not any(map(tree.there, group)):
-        row = find_profile(PURPOSES[use.purpose].row)
+        row = get_profile(PURPOSES[use.purpose].row)
         return row != CA and any(tree.there(path) for place in layout.places for path in place.files()
-                                 if find_profile(place.row).signer == row.name)
+                                 if get_profile(place.row).signer == row.name)
     return any(map(tree.there, group)) or use.path.startswith(tuple(f"{one}#" for one in group))
 
 
@@ -92,7 +92,7 @@ def _of_people(tree: Tree, place: Place) -> Iterator[Use]:
         if place.certificate:
             yield from (_use("people", part, getattr(place, part), purpose, part, group=place.certificate)
                         for part in _PAIR)
-    if find_profile(place.row).kind == "ca" and place.key and tree.there(place.key):
+    if get_profile(place.row).kind == "ca" and place.key and tree.there(place.key):
         yield _use("kubeadm", "key", place.key, "authority-key", "key", group=place.certificate, optional=True)
 
 

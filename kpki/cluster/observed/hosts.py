@@ -15,8 +15,8 @@ from .uses import Host, read_host
 from .whose import HOST_NAME
 from ... import files
 from ...kubernetes.components import COMPONENT_NAMES
-from ...kubernetes.layouts import BOOTSTRAP, SSL, Layout, Place, find_layout
-from ...kubernetes.profiles import find_profile
+from ...kubernetes.layouts import BOOTSTRAP, SSL, Layout, Place, get_layout
+from ...kubernetes.profiles import get_profile
 from ...kubernetes.purposes import PURPOSES
 
 _SECRETS = re.compile(r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
@@ -47,7 +47,7 @@ def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str 
                  given: Mapping[str, Found] | None = None) -> Inventory:
     """`inspect` for a tree of which `read_host` gave *host*."""
     tree = Tree(root, given, host.found)
-    chosen = find_layout(layout) if layout else layout_there(root) or SSL
+    chosen = get_layout(layout) if layout else layout_there(root) or SSL
     chosen = chosen.as_found(node, tree.there)
     told = {one.component for one in host.running}
     uses = [*host.uses, *layout_uses(tree, chosen, told, {use.file for use in host.uses})]
@@ -83,7 +83,7 @@ def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:
                  for part, found in paths.items()}
         places[number] = place = _at(place, first)
         for part, found in paths.items():
-            for path in found if part == "kubeconfig" or find_profile(place.row).kind == "ca" else ():
+            for path in found if part == "kubeconfig" or get_profile(place.row).kind == "ca" else ():
                 if not any(path in {*one.files()} for one in places):
                     places.append(_at(place, {part: path}))
     return replace(layout, places=tuple(places)) if places != [*layout.places] else layout

@@ -13,7 +13,7 @@ from .use import Running, Use
 from ... import files
 from ...errors import AccessError, InputError, KpkiError
 from ...kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
-from ...kubernetes.layouts import LAYOUTS, Layout, Place, find_layout
+from ...kubernetes.layouts import LAYOUTS, Layout, Place, get_layout
 
 SECRET = b"PRIVATE KEY-----"     # in every file with a private key
 _EMBEDDED = re.compile(rb"^ +(?:client-certificate|certificate-authority)-data:", re.MULTILINE)
@@ -127,7 +127,7 @@ def refusal(root: str, path: str) -> AccessError:
 
 def choose_layout(root: str, name: str | None) -> Layout:
     """The layout of that *name*, None: the one whose files or folders are there. Raises as `inspect`."""
-    return _found_layout(root) if name is None else find_layout(name)
+    return _found_layout(root) if name is None else get_layout(name)
 
 
 def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inventory:
@@ -237,7 +237,7 @@ def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
         if folder not in folders:
             above, _, name = folder.rpartition("/")
             there = place(above)
-            kind = files.look(there, name).kind if there else "link" if there == "" else "missing"
+            kind = files.read_entry(there, name).kind if there else "link" if there == "" else "missing"
             if kind == "missing":
                 return None
             if len(folders) > _MOST_FOLDERS:
@@ -269,7 +269,7 @@ def look(root: str, path: str) -> Found:
     try:
         real = files.resolve(top, path)
         link = real != os.path.join(top, path)
-        entry = files.look(os.path.dirname(real), os.path.basename(real))
+        entry = files.read_entry(os.path.dirname(real), os.path.basename(real))
         if entry.kind == "missing":
             return Found(path, missing=True, link=link)
         if entry.kind != "file":
@@ -300,7 +300,7 @@ def _found_layout(root: str) -> Layout:
 def layout_there(root: str) -> Layout | None:
     """The layout whose kubelet's kubeconfig is there, else one of its kubelet's files, else its CA's folder."""
     def there(path: str) -> bool:
-        return files.look(root, path).kind != "missing"
+        return files.read_entry(root, path).kind != "missing"
 
     clues: tuple[Callable[[Layout], list[str]], ...] = (
         lambda layout: [layout.kubelet.kubeconfig],

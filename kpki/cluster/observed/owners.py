@@ -21,7 +21,7 @@ def with_owners(inventory: Inventory) -> Inventory:
     users = {name: {one.user or ROOT for one in inventory.running if one.component == name} or {ROOT}
              for name in COMPONENT_NAMES}
     ids = {user: user_id(user, inventory.root) for names in users.values() for user in names}
-    usual = {0, files.look_at(inventory.root).owner}
+    usual = {0, files.read_entry_at(inventory.root).owner}
     found = dict[str, Found]()
     for path, readers in _secrets(inventory):
         one = inventory.look(path)

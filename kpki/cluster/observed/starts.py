@@ -18,7 +18,7 @@ from ...kubernetes.distributions import (
     STANDARDS,
 )
 from ...kubernetes.manifests import read_containers
-from ...kubernetes.settings import flags_of, settle, values_of
+from ...kubernetes.settings import effective_values, flags_of, values_of
 from ...kubernetes.units import Service, read_service
 from ...kubernetes.words import Word, read_plain_environment
 
@@ -83,7 +83,7 @@ def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
     """The components that a program starts as its children: with its own flags, and with those that it is told."""
     verb = next((word.text for word in start.words if not word.text.startswith("-")), "server")
     folder, lines = CHILDREN.get((start.component, verb), ("", ()))
-    own = {name: values_of(name, said) for name, said in settle([*flags_of(start.component, start.words)]).items()}
+    own = {name: values_of(name, said) for name, said in effective_values([*flags_of(start.component, start.words)]).items()}
     path = f"etc/rancher/{start.component}/config.yaml"     # of k0s, which has another, there is none
     told: dict[str, Any] = {}
     for file in (path, *(f"{path}.d/{name}" for name in tree.names(f"{path}.d") if name.endswith(".yaml"))):

@@ -52,7 +52,7 @@ class Tree:
             above, _, name = folder.rpartition("/")
             place = self._place(above)
             if place is not None:
-                kind = files.look(place, name).kind
+                kind = files.read_entry(place, name).kind
                 place = (f"{place}/{name}" if kind == "folder" else
                          files.resolve(self.root, folder, refuse_escape=True) if kind == "link" else None)
             self._folders[folder] = place
@@ -88,7 +88,7 @@ class Tree:
         folder, _, name = path.rpartition("/")
         try:
             place = self._place(folder)
-            return "missing" if place is None else files.look(place, name).kind
+            return "missing" if place is None else files.read_entry(place, name).kind
         except AccessError:
             self.closed[look(self.root, path).unread or path] = None
             return "hidden"
@@ -112,7 +112,7 @@ class Tree:
         folder, _, name = path.rpartition("/")
         try:
             place = self._place(folder)
-            return (files.look(place, name).target or "") if place else ""
+            return (files.read_entry(place, name).target or "") if place else ""
         except KpkiError:
             return ""
 

@@ -8,8 +8,8 @@ from .uses import Host, read_host
 from ..desired.rows import NODES_FOLDER
 from ...errors import AccessError, FileError, InputError
 from ...kubernetes import reading
-from ...kubernetes.components import KUBELET
-from ...kubernetes.profiles import LONGEST_NAME, NODE_PREFIX, check_node_name
+from ...kubernetes.components import KUBELET_COMPONENT
+from ...kubernetes.profiles import LONGEST_NAME, NODE_PREFIX, validate_node_name
 from ...pem import load_certificate
 
 HOST_NAME = "etc/hostname"     # hostname(5)
@@ -53,7 +53,7 @@ def certified_owner(inventory: Inventory) -> str:
                 certificate = load_certificate(found_at(inventory, use.path, use.part).data or b"")
                 prefix, found, name = reading.certificate_subject(certificate).user.partition(NODE_PREFIX)
                 if found and not prefix:
-                    return check_node_name(name, longest=LONGEST_NAME)
+                    return validate_node_name(name, longest=LONGEST_NAME)
             except InputError:
                 continue
     return ""
@@ -72,8 +72,8 @@ def hostname_override(root: str, host: Host | None = None) -> tuple[str, bool]:
         return "", True     # there is no such folder
     used = {use.file for use in host.uses}
     sure = not host.closed and not any(found.unread for path, found in host.found.items() if path not in used)
-    said = next((value for running in host.of(KUBELET.name) if (value := running.value("hostname-override"))), "")
+    said = next((value for running in host.of(KUBELET_COMPONENT.name) if (value := running.value("hostname-override"))), "")
     try:
-        return check_node_name(said.strip().lower(), longest=LONGEST_NAME) if said else "", sure
+        return validate_node_name(said.strip().lower(), longest=LONGEST_NAME) if said else "", sure
     except InputError:
         return "", sure

@@ -153,7 +153,7 @@ class _Work(NamedTuple):
 
     def _is_there(self, path: str) -> bool:
         above, _, name = path.rstrip("/").rpartition("/")
-        return files.look(os.path.join(self.folder, above), name).kind != "missing"
+        return files.read_entry(os.path.join(self.folder, above), name).kind != "missing"
 
 
 def _steps_of(report: _Report, waiting: list[Waiting], warnings: list[str]) -> Iterator[Step]:

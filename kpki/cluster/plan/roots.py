@@ -34,7 +34,7 @@ from ... import pem
 from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes import reading
 from ...kubernetes.layouts import CONTROL_PLANE, ETCD
-from ...kubernetes.private_key import judge_private_key
+from ...kubernetes.private_key import verify_private_key
 from ...stages import keys
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class ServiceAccounts:
     def public_key(self) -> bytes | None:
         """The public key (DER), None for a pair that is still to be made."""
         if self.key_pem is not None:
-            key = judge_private_key(self.key_pem, tokens=True).key
+            key = verify_private_key(self.key_pem, tokens=True).key
             return keys.public_key_der(key) if key is not None else None
         return next(iter(_public_keys(self.public_pem)), None)
 
@@ -224,7 +224,7 @@ def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[tuple[str, str]]:
 
 def is_for(key: PrivateKeyTypes | None, certificates: Sequence[Certificate]) -> bool:
     """Whether a certificate of *certificates* certifies *key*."""
-    return key is not None and any(reading.certifies(certificate, keys.public_key_der(key))
+    return key is not None and any(reading.has_public_key(certificate, keys.public_key_der(key))
                                    for certificate in certificates)
 
 
@@ -236,7 +236,7 @@ def _find_key(certificate: Found, look: Look, places: Iterator[tuple[str, str]])
         found = look(path)
         if found.data is not None and (key := sound_key(found.data)) is not None:
             public_key = keys.public_key_der(key)
-            if any(reading.certifies(certificate, public_key) for certificate in bundle):
+            if any(reading.has_public_key(certificate, public_key) for certificate in bundle):
                 return found
     return None
 
@@ -334,7 +334,7 @@ def _token_key(path: str, data: bytes) -> tuple[PrivateKeyTypes, bytes] | None:
         raise RefusedError(f"{path}: the service accounts' key is encrypted, and no component has "
                            "a passphrase to give",
                            hint=f"decrypt it first: kpki pkey -in {path} -out PLAIN-KEY")
-    verdict = judge_private_key(data, tokens=True)
+    verdict = verify_private_key(data, tokens=True)
     if verdict.key is None and verdict.cause is None:
         raise RefusedError(f"{path}: the service accounts' key has more than two primes, and kpki "
                            "can use no such key",
@@ -346,7 +346,7 @@ def _token_key(path: str, data: bytes) -> tuple[PrivateKeyTypes, bytes] | None:
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         return None
     anew = pem.dump_key(key, form="traditional")
-    return (key, anew) if judge_private_key(anew, tokens=True).cause is None else None
+    return (key, anew) if verify_private_key(anew, tokens=True).cause is None else None
 
 
 def make_service_accounts(pair: ServiceAccounts, *, algorithm: str,

@@ -44,7 +44,7 @@ def judge_authority(row: Row, look: Look, by: RowContext) -> Judged:
 def key_of_another(path: str, row: str, key: PrivateKeyTypes | None,
                    certificates: Sequence[Certificate]) -> Finding | None:
     """The finding for a CA's private key that none of the CA's certificates is for."""
-    if key is None or not certificates or any(reading.certifies(one, public_key_der(key)) for one in certificates):
+    if key is None or not certificates or any(reading.has_public_key(one, public_key_der(key)) for one in certificates):
         return None
     return Finding("key-cert-mismatch", path, row, "private key is not the CA certificate's")
 

@@ -23,10 +23,10 @@ _PURPOSES = {"clientAuth": "sslclient", "serverAuth": "sslserver"}
 
 def ca_fault(path: str, row: str, certificate: Certificate, now: datetime) -> Finding | None:
     """Why a certificate cannot be a CA, None where it can."""
-    why = reading.ca_fault(certificate)
+    why = reading.find_ca_fault(certificate)
     if why:
         return Finding("ca-not-a-ca", path, row, f"certificate cannot be a CA: {why}", got=why, expected="CA:TRUE")
-    if why := reading.weakness(certificate):
+    if why := reading.find_weakness(certificate):
         return Finding("weak-signature-or-key", path, row, f"Kubernetes refuses whatever the CA signs: {why}", got=why)
     return time_fault("expired-ca", path, row, certificate, now)
 
@@ -97,7 +97,7 @@ def weakness(path: str, row: str, chain: Sequence[Certificate], trusted: Sequenc
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SHORTEST_GO:
             return weak(f"RSA key has {key.key_size} bits, which Go refuses", str(key.key_size),
                         f"{SHORTEST_RSA} or more")
-        if why := reading.weakness(certificate):
+        if why := reading.find_weakness(certificate):
             return weak(f"Go cannot use the certificate's key: {why}", why)
     return None
 
@@ -144,9 +144,9 @@ def signer_of(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> C
     certificate, rest = chain[0], list(chain[1:])
     while True:
         for ca in trusted:
-            if reading.signed_by(certificate, ca):
+            if reading.is_signed_by(certificate, ca):
                 return ca
-        above = next((one for one in rest if reading.signed_by(certificate, one)), None)
+        above = next((one for one in rest if reading.is_signed_by(certificate, one)), None)
         if above is None:
             return None
         rest.remove(above)

@@ -15,7 +15,7 @@ from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.inventory import Inventory
 from ...kubernetes import reading
-from ...kubernetes.components import KUBELET
+from ...kubernetes.components import KUBELET_COMPONENT
 from ...stages.keys import public_key_der
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TreeContext(NamedTuple):
     def from_tree(cls, inventory: Inventory, *, node: str, now: datetime, within: timedelta = WITHIN,
                   given: Mapping[str, Sequence[Certificate]] = {}) -> TreeContext:
         """The context of a host that no description speaks of; *given* are CAs that a person names, by row."""
-        registered = next(iter(inventory.told(KUBELET.name, "hostname-override")), node).lower()
+        registered = next(iter(inventory.told(KUBELET_COMPONENT.name, "hostname-override")), node).lower()
         pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory, registered)
         signing = signing_pairs_of(inventory)
         trust = judge_trust(Verifiers(
@@ -86,7 +86,7 @@ class TreeContext(NamedTuple):
         """Whether the kubelet renews the certificate itself."""
         return pair.path.endswith(STORE) and any(
             running.is_on("rotate-certificates") or running.is_on("rotate-server-certificates")
-            for running in self.inventory.running if running.component == KUBELET.name)
+            for running in self.inventory.running if running.component == KUBELET_COMPONENT.name)
 
 
 def _given(given: Mapping[str, Sequence[Certificate]], files: Sequence[TrustFile],

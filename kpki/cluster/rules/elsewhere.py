@@ -7,7 +7,7 @@ from .host import missing_files
 from ..finding import Finding
 from ..observed.inventory import Inventory
 from ..observed.use import Use
-from ...kubernetes.layouts import Layout, find_layout
+from ...kubernetes.layouts import Layout, get_layout
 from ...kubernetes.purposes import PURPOSES
 
 
@@ -17,7 +17,7 @@ def told_elsewhere(inventory: Inventory, known: Sequence[Finding]) -> Iterator[F
 
     Nothing is said of a component that a file which the caller may not read may tell otherwise.
     """
-    layout, done = find_layout(inventory.layout.name), {(one.cause, one.path) for one in known}
+    layout, done = get_layout(inventory.layout.name), {(one.cause, one.path) for one in known}
     told = {use.file for use in inventory.uses if use.source and not use.default}
     findings = [finding for use in inventory.uses for finding in _mismatch(use, inventory, layout)]
     findings += (one for one in missing_files(inventory) if one.path in told)

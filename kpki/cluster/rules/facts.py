@@ -48,7 +48,7 @@ class Pair(NamedTuple):
     @property
     def matches(self) -> bool:
         """Whether nothing shows that the key is not the one that the certificate is for."""
-        return self.key is None or not self.chain or reading.certifies(self.chain[0], public_key_der(self.key))
+        return self.key is None or not self.chain or reading.has_public_key(self.chain[0], public_key_der(self.key))
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:

@@ -18,7 +18,7 @@ from ..observed.inventory import Inventory
 from ..observed.use import Use
 from ...clock import utc_now
 from ...documents import load_first
-from ...kubernetes.components import COMPONENT_NAMES, KUBELET
+from ...kubernetes.components import COMPONENT_NAMES, KUBELET_COMPONENT
 from ...kubernetes.layouts import LAYOUTS
 from ...kubernetes.profiles import NODE_PREFIX
 
@@ -131,7 +131,7 @@ def _order(uses: Sequence[Use]) -> tuple[bool, int]:
 def _meant(use: Use, inventory: Inventory) -> str:
     """The file that was meant instead of one that is not there: the layout's, if no component reads that."""
     for layout in LAYOUTS:
-        for component_flag in KUBELET.flags if use.component == KUBELET.name else ():
+        for component_flag in KUBELET_COMPONENT.flags if use.component == KUBELET_COMPONENT.name else ():
             if use.setting not in (f"--{component_flag.name}", component_flag.field):
                 continue
             for place in layout.places:
@@ -165,7 +165,7 @@ def _reused_serials(context: TreeContext) -> Iterator[Finding]:
 def _contradictions(context: TreeContext) -> Iterator[Finding]:
     """A kubelet that is told another node's name than the one that is asked for."""
     for running in context.inventory.running:
-        name = running.value("hostname-override").lower() if running.component == KUBELET.name else ""
+        name = running.value("hostname-override").lower() if running.component == KUBELET_COMPONENT.name else ""
         if name and context.node and name != context.node:
             setting, source = running.said["hostname-override"]
             yield Finding("flags-mismatch", source, "", f"{setting} calls this node {name}, expected {context.node}",

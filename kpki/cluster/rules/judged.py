@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..finding import Finding
 from ..observed.inventory import Found
-from ...kubernetes.profiles import find_profile
+from ...kubernetes.profiles import get_profile
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -35,7 +35,7 @@ class Judged(NamedTuple):
     def of_another_host(self) -> bool:
         """Whether the pair is another host's, key and all."""
         return any(one.cause == "wrong-node-identity" or (one.cause == "wrong-subject"
-                   and find_profile(one.row).common_name == "{node}") for one in self.findings)
+                   and get_profile(one.row).common_name == "{node}") for one in self.findings)
 
     @property
     def is_hosts(self) -> bool:

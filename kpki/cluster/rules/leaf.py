@@ -17,7 +17,7 @@ from ..observed.contents import read_key
 from ..observed.inventory import SECRET, Found
 from ... import pem
 from ...kubernetes import reading
-from ...kubernetes.profiles import find_profile
+from ...kubernetes.profiles import get_profile
 from ...stages import keys
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def judge_pair(row: Row, certificate: Found, key: Found, by: RowContext, proved:
     right = not any(fault.severity == "error" and fault.cause != "key-exposed" for fault in findings) \
         and not (asked and asked.self_made)
     if issued and asked and asked.signer == issued.signer and {fault.cause for fault in findings} <= _PASSING \
-            and not reading.limits_names(issued.signer):
+            and not reading.has_name_constraints(issued.signer):
         proved.add(issued.kind)
     return Judged(tuple(findings), key=pair.key, chain=tuple(pair.chain), pair_right=right,
                   own=pair.matches or bool(faults))
@@ -64,7 +64,7 @@ class _Issued(NamedTuple):
 
 def _is_own(signer: Certificate, row: Row, by: RowContext) -> bool:
     """Whether the CA of a row is one that kpki has made, and in its time: then nothing else can be wrong with it."""
-    return (by.trusted(row.profile.signer)[0] == signer and is_as_made(signer, find_profile(row.profile.signer or ""))
+    return (by.trusted(row.profile.signer)[0] == signer and is_as_made(signer, get_profile(row.profile.signer or ""))
             and signer.not_valid_before_utc <= by.now <= signer.not_valid_after_utc)
 
 

@@ -38,7 +38,7 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
             key = private_key_in(found)
             if worker and path in places:
                 yield ca_key_on_worker(path, places[path])
-            elif worker and key is not None and any(reading.certifies(one, public_key_der(key)) for one in authorities):
+            elif worker and key is not None and any(reading.has_public_key(one, public_key_der(key)) for one in authorities):
                 yield ca_key_on_worker(path, "ca")
             elif key is not None:       # in a file without a readable key there is nothing to read
                 yield from exposed(found, row)

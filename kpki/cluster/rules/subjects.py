@@ -12,12 +12,12 @@ from ...kubernetes.profiles import (
     MASTERS_GROUP,
     NODE_PREFIX,
     NODES_GROUP,
-    find_profile,
+    get_profile,
 )
 from ...kubernetes.purposes import ADMINISTRATOR_GROUPS, PURPOSES, Purpose
 
 # The users whom Kubernetes itself gives the rights of a component.
-_BOUND = frozenset(find_profile(purpose.row).common_name for purpose in PURPOSES.values() if purpose.subject == "bound")
+_BOUND = frozenset(get_profile(purpose.row).common_name for purpose in PURPOSES.values() if purpose.subject == "bound")
 # A node's certificate that all nodes share: RBAC may bind its group.
 _EVERY_NODE = NODE_PREFIX.removesuffix(":")
 
@@ -34,7 +34,7 @@ def subject_fault(pair: Pair, inventory: Inventory, node: str) -> Finding | None
             case "administrator" if _decides(inventory):
                 fault = _administrator(pair, subject, "only RBAC objects can give its owner rights")
             # kubeadm's own name has no rights but by its group; any other name may be bound
-            case "kubelet-client" if _decides(inventory) and subject.user == find_profile(purpose.row).common_name:
+            case "kubelet-client" if _decides(inventory) and subject.user == get_profile(purpose.row).common_name:
                 fault = _administrator(pair, subject, "kubelets will let the API server read no logs")
             case "front-proxy":
                 fault = _named(pair, subject, inventory, "requestheader-allowed-names")
@@ -68,7 +68,7 @@ def _node(pair: Pair, subject: reading.Subject, node: str, inventory: Inventory)
 def _bound(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | None:
     """A user of the bootstrap bindings: rights go to the user, whatever the groups. RBAC objects may bind a name of
     one's own, which is worth a warning."""
-    wanted = find_profile(purpose.row).common_name
+    wanted = get_profile(purpose.row).common_name
     if subject.user == wanted or MASTERS_GROUP in subject.groups:
         return None
     return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {subject.user!r}, and Kubernetes "
@@ -102,7 +102,7 @@ def described_subject(pair: Pair, row: Row) -> Finding | None:
     if identity.user.startswith(NODE_PREFIX):
         return node_fault(pair.path, pair.row, subject, row.host or "")
     administers = ADMINISTRATORS in profile.organizations and MASTERS_GROUP in subject.groups
-    named = subject.user == identity.user or profile.was_called(subject.user)
+    named = subject.user == identity.user or profile.has_former_name(subject.user)
     if named and (administers or {*identity.groups} <= {*subject.groups}):
         return None
     got, expected = subject_line(subject.user, subject.groups), subject_line(identity.user, identity.groups)

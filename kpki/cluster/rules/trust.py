@@ -24,7 +24,7 @@ from .facts import Pair, TrustFile
 from ..finding import Finding
 from ..observed.use import Use
 from ...kubernetes import reading
-from ...kubernetes.profiles import find_profile
+from ...kubernetes.profiles import get_profile
 from ...kubernetes.purposes import Purpose
 
 Certificates = Sequence[Certificate]
@@ -164,9 +164,9 @@ def _is_at_fault(file: TrustFile, pairs: Sequence[Pair], good: Sequence[TrustFil
     if file.row in by.given:
         return not _are_same(file.certificates, by.given[file.row])
     key = by.keys.get(file.path)
-    if key is not None and any(reading.certifies(one, key) for one in file.certificates):
+    if key is not None and any(reading.has_public_key(one, key) for one in file.certificates):
         return False
-    if key is not None and any(reading.has_signed(key, pair.chain[0]) for pair in pairs):
+    if key is not None and any(reading.is_signed_by_key(key, pair.chain[0]) for pair in pairs):
         return True
     if any(_fits(file, pair) for pair in readable):
         return False
@@ -224,7 +224,7 @@ def _by_given(pair: Pair, by: Verifiers) -> Finding | None:
 
 def signer_row(pair: Pair) -> str:
     """The row of the CA that signs such a pair, "" if nothing tells it."""
-    return next((signer for use in pair.purposes if use.row and (signer := find_profile(use.row).signer)), "")
+    return next((signer for use in pair.purposes if use.row and (signer := get_profile(use.row).signer)), "")
 
 
 def stranger(pair: Pair, expected: Certificates, row: str) -> Finding:

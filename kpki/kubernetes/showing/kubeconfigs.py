@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .blocks import is_pem, show_pem
-from .shown import Context, Shown
+from .shown import Shown, ShownContext
 from .signers import Authorities
 from ..kubeconfig import load_kubeconfig
 from ...errors import AccessError, ConfigurationError, InputError, KpkiError
@@ -43,7 +43,7 @@ def show_kubeconfig(data: bytes, *, read: Read, authorities: Authorities | None 
                    problem=_problem(document, data, contexts))
 
 
-def _problem(document: Fields, data: bytes, contexts: tuple[Context, ...]) -> str:
+def _problem(document: Fields, data: bytes, contexts: tuple[ShownContext, ...]) -> str:
     """Why client-go refuses the kubeconfig; "" if the current context already has a problem."""
     if not all(isinstance(document.get(field), str | None) for field in ("apiVersion", "kind")):
         return "apiVersion or kind is no text"
@@ -56,11 +56,11 @@ def _problem(document: Fields, data: bytes, contexts: tuple[Context, ...]) -> st
 
 
 def _contexts(document: Fields, read: Read, authorities: Authorities | None,
-              now: datetime) -> Iterator[Context]:
+              now: datetime) -> Iterator[ShownContext]:
     users, clusters = _rows(document, "users", "user"), _rows(document, "clusters", "cluster")
     current = document.get("current-context")
     # many contexts may differ by their namespace alone
-    seen: dict[tuple[str, str], Context] = {}
+    seen: dict[tuple[str, str], ShownContext] = {}
     for name, fields in _rows(document, "contexts", "context").items():
         key = cluster_name, user_name = _text(fields, "cluster"), _text(fields, "user")
         if key not in seen:
@@ -78,7 +78,7 @@ def _contexts(document: Fields, read: Read, authorities: Authorities | None,
 
 
 def _context(cluster: Fields | None, user: Fields | None, read: Read,
-             authorities: Authorities | None, now: datetime) -> Context:
+             authorities: Authorities | None, now: datetime) -> ShownContext:
     """A context with what is known of its cluster and user."""
     cluster, user, problems = cluster or {}, user or {}, list[str]()
 
@@ -111,10 +111,10 @@ def _context(cluster: Fields | None, user: Fields | None, read: Read,
     owned = {certificate.public_key, ""} if certificate else None
     notes += ["client-key is not the certificate's key" for thing in things(key, "client-key")
               if thing.kind == "private key" and owned and thing.public_key not in owned]
-    return Context(name="", server=_server(_text(cluster, "server")), login=_login(user),
-                   certificate=certificate,
-                   source=source, authorities=shown_authorities, authority_source=ca_source,
-                   problem=" and ".join(problems), notes=tuple(notes))
+    return ShownContext(name="", server=_server(_text(cluster, "server")), login=_login(user),
+                        certificate=certificate,
+                        source=source, authorities=shown_authorities, authority_source=ca_source,
+                        problem=" and ".join(problems), notes=tuple(notes))
 
 
 def _certificates(data: bytes) -> tuple[bytes, ...]:

@@ -12,7 +12,7 @@ from ..profiles import (
     NODE_PREFIX,
     PROFILES,
     Profile,
-    check_node_name,
+    validate_node_name,
 )
 from ..reading import Names, Subject
 from ...errors import InputError
@@ -55,7 +55,7 @@ def _leaves(subject: Subject, names: Names, uses: Collection[Use]) -> Iterator[s
 
 
 def _is_user(profile: Profile, user: str) -> bool:
-    if profile.was_called(user):
+    if profile.has_former_name(user):
         return True
     if profile.common_name == NODE_PREFIX + _NODE:
         return user.startswith(NODE_PREFIX) and user != NODE_PREFIX
@@ -66,7 +66,7 @@ def _is_user(profile: Profile, user: str) -> bool:
 
 def _is_host(user: str) -> bool:
     try:
-        return bool(check_node_name(user, longest=LONGEST_NAME))
+        return bool(validate_node_name(user, longest=LONGEST_NAME))
     except InputError:
         return False
 

@@ -9,7 +9,7 @@ from typing import Literal
 Kind = Literal["certificate", "request", "private key", "public key", "kubeconfig", "unknown"]
 Use = Literal["client", "server", "sign"]
 Where = Literal["itself", "ca", "file", "kubeconfig"]
-Judge = Literal["openssl", "strict", "kubernetes"]
+Verifier = Literal["openssl", "strict", "kubernetes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class UseVerdict:
     """The verdict of one verifier on a certificate."""
 
-    judge: Judge
+    verifier: Verifier
     """The verifier."""
     use: Use | None
     """The use of the certificate; None for any use."""
@@ -82,13 +82,13 @@ class Shown:
     rows: tuple[str, ...] = ()
     """The rows of the profiles table that the certificate matches."""
     signer: Signer | None = None
-    verdicts: tuple[Judgement, ...] = ()
-    contexts: tuple[Context, ...] = ()
+    verdicts: tuple[UseVerdict, ...] = ()
+    contexts: tuple[ShownContext, ...] = ()
     """The contexts of a kubeconfig."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class ShownContext:
     """One context of a kubeconfig."""
 
     name: str

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .shown import Judge, Judgement, Shown, Signer, Use, Where
+from .shown import Shown, Signer, Use, UseVerdict, Verifier, Where
 from .things import BROKEN
 from .. import reading
 from ... import pem
@@ -68,7 +68,7 @@ def with_verdicts(shown: Shown, data: bytes, context: VerificationContext) -> Sh
         roots: Sequence[bytes] = context.authorities.certificates
     else:
         roots = [top] if _is_self_issued(top) else []
-    readable = certificate is not None and not reading.unreadable(certificate)
+    readable = certificate is not None and not reading.find_unreadable_part(certificate)
     signer = _signer(data, chain, context.authorities) if readable else None
     verdicts = tuple(_verdicts(shown, data, roots, chain, context.now))
     return replace(shown, signer=signer, verdicts=verdicts)
@@ -101,7 +101,7 @@ def _is_self_issued(data: bytes) -> bool:
 def _signed(data: bytes, by: bytes) -> bool:
     """Whether the certificate *by* signed *data*; False if either cannot be loaded."""
     certificate, ca = load(data), load(by)
-    return certificate is not None and ca is not None and reading.signed_by(certificate, ca)
+    return certificate is not None and ca is not None and reading.is_signed_by(certificate, ca)
 
 
 def _chain(data: bytes, others: Mapping[bytes, Sequence[bytes]]) -> Iterator[bytes]:
@@ -141,13 +141,13 @@ def _subject(data: bytes) -> str:
 
 
 def _verdicts(shown: Shown, data: bytes, roots: Sequence[bytes], chain: Sequence[bytes],
-              now: datetime) -> Iterator[Judgement]:
+              now: datetime) -> Iterator[UseVerdict]:
     """The verdict of each verifier for each use; without a root, only whether Go can read it."""
     from ..verdict import verify_kubernetes
     if not roots:
         go = verify_kubernetes(data, [data], purpose="any", now=now)
         if go.cause == "malformed-x509":
-            yield Judgement("kubernetes", None, False, go.reason, go.notes)
+            yield UseVerdict("kubernetes", None, False, go.reason, go.notes)
         return
     uses: list[Use | None] = [use for use in shown.uses
                               if use != "sign"] if "sign" not in shown.uses else []
@@ -156,12 +156,12 @@ def _verdicts(shown: Shown, data: bytes, roots: Sequence[bytes], chain: Sequence
         yield from _openssl(data, roots, chain, use, hostname, ip, now)
         go = verify_kubernetes(data, roots, untrusted=chain, purpose=_PURPOSES.get(use, "any"),
                                hostname=hostname, ip=ip, now=now)
-        yield Judgement("kubernetes", use, go.ok, go.reason, go.notes)
+        yield UseVerdict("kubernetes", use, go.ok, go.reason, go.notes)
 
 
 def _openssl(data: bytes, roots: Sequence[bytes], chain: Sequence[bytes], use: Use | None,
              hostname: str | None,
-             ip: str | None, now: datetime) -> Iterator[Judgement]:
+             ip: str | None, now: datetime) -> Iterator[UseVerdict]:
     """openssl's two verdicts.
 
     The strict verdict is that of Python's SSLContext: the trusted CA need not be self-signed, and
@@ -173,13 +173,13 @@ def _openssl(data: bytes, roots: Sequence[bytes], chain: Sequence[bytes], use: U
         return
     trusted, untrusted = ([loaded for loaded in map(load, some) if loaded]
                           for some in (roots, chain))
-    verifiers: tuple[Judge, ...] = ("openssl", "strict")
+    verifiers: tuple[Verifier, ...] = ("openssl", "strict")
     for verifier in verifiers:
         strict = verifier == "strict"
         verdict = verify(certificate, trusted, untrusted=untrusted, purpose=_PURPOSES.get(use),
                          hostname=hostname, ip=ip, now=now, strict=strict, partial_chain=strict)
         reason = verdict.faults[0].reason if strict and verdict.faults else verdict.reason
-        yield Judgement(verifier, use, verdict.ok, reason)
+        yield UseVerdict(verifier, use, verdict.ok, reason)
 
 
 def _asked(shown: Shown) -> tuple[str | None, str | None]:

@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from .rows import rows_of
 from .shown import Kind, Shown, Use
-from ..private_key import judge_private_key
+from ..private_key import verify_private_key
 from ..profiles import NODE_PREFIX, NODES_GROUP
 from ..reading import Names, Subject, names_of, subject_of
 from ... import pem
@@ -85,7 +85,7 @@ def show_private_key(block: bytes, *, encoding: str | None = None) -> Shown:
         shown = _key("private key", public_key_der(pem.load_key(block, encoding=encoding)))
     except KpkiError as error:
         return Shown(kind="private key", problem=error.message)
-    reason = None if encoding == "DER" else judge_private_key(block).reason
+    reason = None if encoding == "DER" else verify_private_key(block).reason
     if not reason:
         return shown
     return replace(shown, notes=(f"no component of Kubernetes can use the key: {reason}",))

@@ -27,7 +27,7 @@ from kpki.cluster.observed.inventory import Found
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.errors import ConfigurationError, FileError, InputError
 from kpki.kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
-from kpki.kubernetes.layouts import find_layout
+from kpki.kubernetes.layouts import get_layout
 from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.keys import genpkey
 from kpki.stages.requests import req_new
@@ -153,7 +153,7 @@ def test_what_was_found_is_copied_byte_for_byte(layout: str, host: str, tree: Ca
                                                 tmp_path: Path) -> None:
     """And mode for mode; the CAs and the administrator's kubeconfig lie under the workspace's names besides."""
     root, workspace = tree(f"layout: {layout}\n{NODES}", host), tmp_path / "w"
-    place = find_layout(layout).node_places()[0]
+    place = get_layout(layout).node_places()[0]
     (root / place.certificate).chmod(0o444)
     before = snapshot(root)
     (root / "etc").mkdir(exist_ok=True)

@@ -12,12 +12,12 @@ from kpki.cluster.finding import Finding
 from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.observed.inventory import Inventory
 from kpki.kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig
-from kpki.kubernetes.layouts import find_layout
+from kpki.kubernetes.layouts import get_layout
 
 NO_ADDRESS = "# ADDRESS is the node's own, as `kubectl get nodes -o wide` shows it"
 NO_SERVER = "# https://API-SERVER:6443 is where another host's kubeconfig leads"
 KEY, CERTIFICATE = "etc/kubernetes/ssl/worker-key.pem", "etc/kubernetes/ssl/worker.pem"
-SSL = find_layout("ssl")
+SSL = get_layout("ssl")
 
 
 def remedy(cause: str, situation: Situation, path: str = KEY, row: str = "kubelet") -> tuple[str, ...]:

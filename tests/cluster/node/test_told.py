@@ -16,7 +16,7 @@ from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.rules.host import check_node
 from kpki.errors import RefusedError
 from kpki.kubernetes.kubeconfig import load_kubeconfig
-from kpki.kubernetes.layouts import find_layout
+from kpki.kubernetes.layouts import get_layout
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SERVER = "https://10.0.0.10:6443"
@@ -107,7 +107,7 @@ def test_files_go_where_the_host_is_told(authority: Authority, tmp_path: Path, c
     """Of each component, by each way of being told; afterwards nothing is wrong with what the row needs."""
     row, layout, told, wanted = TOLD[case]
     source, root = issued(authority, tmp_path / "tree", row, layout), planted(tmp_path / "root", told)
-    plan = plan_install(source, str(root), "w", layout=find_layout(layout), server=None, now=NOW)
+    plan = plan_install(source, str(root), "w", layout=get_layout(layout), server=None, now=NOW)
     assert {one.path for one in plan.files} == wanted
     install(plan, str(root), now=NOW)
     found = check_node(inspect(str(root), node="w"), node="w", now=NOW)
@@ -118,7 +118,7 @@ def test_a_combined_file_holds_both_halves(authority: Authority, tmp_path: Path)
     """Certificate and key, for its owner alone; the kubeconfig names it twice."""
     row, layout, told, _ = TOLD["kubelet-in-one-file"]
     root = planted(tmp_path / "root", told)
-    plan = plan_install(issued(authority, tmp_path / "tree", row, layout), str(root), "w", layout=find_layout(layout),
+    plan = plan_install(issued(authority, tmp_path / "tree", row, layout), str(root), "w", layout=get_layout(layout),
                         server=None, now=NOW)
     pair = next(one for one in plan.files if one.path == "srv/w.pem")
     assert pem.load_certificate(pair.data) and pem.load_key(pair.data) and pair.mode == 0o600
@@ -131,7 +131,7 @@ def test_another_component_that_is_broken_keeps_nothing_out(authority: Authority
     told = {**TOLD["api-server-without-a-kubelet"][2],
             **unit("etcd", "--cert-file=/srv/e.crt", "--key-file=/srv/e.key")}
     source, root = issued(authority, tmp_path / "tree", "apiserver", "ssl"), planted(tmp_path / "root", told)
-    layout = find_layout("ssl")
+    layout = get_layout("ssl")
     assert plan_install(source, str(root), "w", layout=layout, server=None, now=NOW).files
     with pytest.raises(RefusedError, match="expired"):
         plan_install(source, str(root), "w", layout=layout, server=None, now=NOW.replace(year=2036))
@@ -142,7 +142,7 @@ def test_what_nobody_is_told_to_read_is_judged_all_the_same(authority: Authority
     """A file that no component of the host reads goes where the layout has it, if it is fit."""
     told = unit("kube-apiserver", "--client-ca-file=/etc/kubernetes/ssl/ca.pem")
     source, root = issued(authority, tmp_path / "tree", row, "ssl"), planted(tmp_path / "root", told)
-    layout = find_layout("ssl")
+    layout = get_layout("ssl")
     assert f"etc/kubernetes/ssl/{row}.pem" in {
         one.path for one in plan_install(source, str(root), "w", layout=layout, server=None, now=NOW).files}
     with pytest.raises(RefusedError, match="expired"):

@@ -25,8 +25,8 @@ from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.rules.host import check_node
 from kpki.errors import FileError, KpkiError
 from kpki.kubernetes.kubeconfig import load_kubeconfig
-from kpki.kubernetes.layouts import find_layout
-from kpki.kubernetes.reading import certifies
+from kpki.kubernetes.layouts import get_layout
+from kpki.kubernetes.reading import has_public_key
 from kpki.stages.keys import public_key_der
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -100,10 +100,10 @@ def installing(tmp_path_factory: pytest.TempPathFactory, authorities: tuple[Auth
     made = [issue_node(ca, name, addresses=["10.0.0.21"], server="https://10.0.0.10:6443", now=NOW)
             for ca, name in zip(authorities, ("w-1", "w-9"))]
     root = tmp_path_factory.mktemp("installing")
-    install(Installation(tuple(made[1][:-1]), None, find_layout("ssl")), str(root), now=NOW)
+    install(Installation(tuple(made[1][:-1]), None, get_layout("ssl")), str(root), now=NOW)
 
     def run(folder: Path, now: datetime) -> object:
-        return install(Installation(tuple(made[0]), None, find_layout("ssl")), str(folder), now=now)
+        return install(Installation(tuple(made[0]), None, get_layout("ssl")), str(folder), now=now)
     return Work(run, lambda folder: check_node(inspect(str(folder)), node="w-1", now=NOW), root,
                 "var/lib/kpki/backup")
 
@@ -226,6 +226,6 @@ def read_pairs(folder: Path) -> int:
                 certificate, key = ((place / f"{row}{end}").read_bytes() for end in (".pem", "-key.pem"))
             except FileNotFoundError:
                 continue
-            assert certifies(pem.load_certificate(certificate), public_key_der(pem.load_key(key)))
+            assert has_public_key(pem.load_certificate(certificate), public_key_der(pem.load_key(key)))
             found += 1
     return found

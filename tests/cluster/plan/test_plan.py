@@ -20,8 +20,8 @@ from kpki.cluster.observed.inventory import Found
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.errors import FileError, InputError, KpkiError, RefusedError
 from kpki.files import File
-from kpki.kubernetes.private_key import judge_private_key
-from kpki.kubernetes.profiles import find_profile
+from kpki.kubernetes.private_key import verify_private_key
+from kpki.kubernetes.profiles import get_profile
 from kpki.stages.keys import genpkey, public_key_der
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -252,7 +252,7 @@ def test_another_nodes_key_is_not_kept(disk: Disk) -> None:
 def given_ca(algorithm: str = "ECDSA-P256", *, passphrase: bytes | None = None) -> dict[str, bytes]:
     """A CA as somebody else made it."""
     key = make_key(algorithm)
-    authority = make_authority(replace(find_profile("ca"), common_name="company"), key, validity=timedelta(days=900),
+    authority = make_authority(replace(get_profile("ca"), common_name="company"), key, validity=timedelta(days=900),
                                now=NOW - timedelta(days=9))
     return {"/ca/ca.crt": authority.bundle, "/ca/ca.key": pem.dump_key(key, passphrase=passphrase)}
 
@@ -547,7 +547,7 @@ def test_a_service_accounts_key_is_not_lost_for_its_form(disk: Disk) -> None:
     disk.apply(disk.plan())
     assert {public_key_der(pem.load_key(disk.files[path].data)) for path in paths} == {
         public_key_der(pem.load_key(before))}
-    assert {judge_private_key(disk.files[path].data, tokens=True).cause for path in paths} == {None}
+    assert {verify_private_key(disk.files[path].data, tokens=True).cause for path in paths} == {None}
     assert steps(disk.plan()) == []
 
 

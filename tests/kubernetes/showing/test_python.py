@@ -60,5 +60,5 @@ def test_the_strict_line_is_pythons(tmp_path: Path, ca: list[str], leaf: str, da
     theirs = python_says(tmp_path, files[0], files[1], files[2])
     strict = [one for one in _openssl(pem.dump_certificate(made, encoding="DER"),
                                       [pem.dump_certificate(root, encoding="DER")], [], "server", "api.example", None,
-                                      datetime.now(UTC)) if one.judge == "strict"]
+                                      datetime.now(UTC)) if one.verifier == "strict"]
     assert ([one.reason for one in strict], theirs) == ([reason], reason)

@@ -17,8 +17,8 @@ from ...observed.inventory import Found, kubeconfig_of
 from ...rules.certificate import ca_fault, signer_of
 from ...rules.facts import Pair
 from ....kubernetes import reading
-from ....kubernetes.layouts import Place, find_layout
-from ....kubernetes.profiles import find_profile
+from ....kubernetes.layouts import Place, get_layout
+from ....kubernetes.profiles import get_profile
 from ....stages.der import UTF8
 from ....stages.keys import public_key_der
 from ....stages.names import load_name
@@ -54,7 +54,7 @@ def authority_remedy(finding: Finding, place: Place, path: str, here: Situation)
         yield from _kept(path, here)
         yield from made
     elif place in inventory.layout.node_places() and (
-            _untold(path, here) or place in find_layout(inventory.layout.name).node_places()):
+            _untold(path, here) or place in get_layout(inventory.layout.name).node_places()):
         yield from leaf_remedy(inventory.layout.kubelet.row, here)
     elif asked := [pair for pair in _asked(path, place, here) if not _untold(path, here)]:
         issuer = reading.issuer_text(asked[0].chain[-1])
@@ -121,7 +121,7 @@ def _proved_key(place: Place, here: Situation) -> str | None:
     own = read_key(here.inventory.look(_key_path(place, here)), place.row)[0]
     keys = {here.ca_key: here.ca_public_key, here.at(_key_path(place, here)): own and public_key_der(own)}
     return next((path for path, public_key in keys.items() if path and public_key and any(
-        reading.certifies(one, public_key) for one in certificates)), None)
+        reading.has_public_key(one, public_key) for one in certificates)), None)
 
 
 def _untold(path: str, here: Situation) -> bool:
@@ -147,7 +147,7 @@ def _asked(path: str, place: Place, here: Situation) -> list[Pair]:
              and not reading.is_named_issuer(pair.chain[-1], pair.chain[-1])]    # a kubelet's own is of no CA
     sure = [pair for pair in pairs if any(uses & {*purpose.verifiers} for purpose in pair.purposes)]
     if not uses or _untold(path, here):
-        return [pair for pair in pairs if pair.row and find_profile(pair.row).signer == place.row]
+        return [pair for pair in pairs if pair.row and get_profile(pair.row).signer == place.row]
     return sure or [pair for pair in pairs if any(uses & {*purpose.likely} for purpose in pair.purposes)]
 
 
@@ -183,9 +183,9 @@ def _made_again(place: Place, public_key: bytes, here: Situation) -> Iterator[st
     """A CA's certificate made of its key: under the name that the leaves have for their issuer, byte for byte. Nothing
     where no leaf proves that this is their CA's key."""
     leaves = [*(one for pair in here.pairs for one in pair.chain), *(
-        one for other in here.inventory.layout.places if find_profile(other.row).signer == place.row
+        one for other in here.inventory.layout.places if get_profile(other.row).signer == place.row
         for one in read_certificates(here.inventory.look(other.certificate), other.row)[0])]
-    leaf = next((one for one in leaves if reading.has_signed(public_key, one)), None)
+    leaf = next((one for one in leaves if reading.is_signed_by_key(public_key, one)), None)
     if leaf is None:
         return
     name = load_name(reading.issuer_der(leaf))

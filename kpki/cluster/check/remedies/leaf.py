@@ -15,8 +15,8 @@ from ...leaf_files import RENEWED
 from ...observed.contents import read_certificates, read_key
 from ...rules.certificate import signer_of
 from ....kubernetes import reading
-from ....kubernetes.layouts import find_layout
-from ....kubernetes.profiles import Profile, find_profile
+from ....kubernetes.layouts import get_layout
+from ....kubernetes.profiles import Profile, get_profile
 from ....kubernetes.purposes import PURPOSES, Purpose
 from ....stages import keys
 
@@ -32,7 +32,7 @@ def leaf_remedy(row: str, here: Situation, finding: Finding | None = None) -> It
     layout, node = here.inventory.layout, here.node
     place = next((one for one in layout.places if one.row == row), layout.kubelet)
     kubelet = place == layout.kubelet
-    profile = find_profile(find_layout(layout.name).kubelet.row if kubelet else place.row)  # what issue will make of it
+    profile = get_profile(get_layout(layout.name).kubelet.row if kubelet else place.row)  # what issue will make of it
     chain = next((pair.chain for pair in here.pairs if finding and finding.path == pair.path), ())
     purposes = [one for one in PURPOSES.values() if one.row == profile.name or (kubelet and one.name == "kubelet-client")]
     certificate, key, which_ca = signing_files(purposes, profile, here, chain)
@@ -94,7 +94,7 @@ def authority_files(profile: Profile, here: Situation) -> tuple[str, str | None]
         key = read_key(look(place.key), place.row)[0]
         found = read_certificates(look(place.certificate), place.row)[0]
         # a certificate that is not there any more, or another's, is brought back before
-        if key and (not found or any(reading.certifies(one, keys.public_key_der(key)) for one in found)):
+        if key and (not found or any(reading.has_public_key(one, keys.public_key_der(key)) for one in found)):
             return here.at(place.certificate), here.at(place.key)
     return (f"/{places[0].certificate}" if places else _CA), None
 
@@ -126,7 +126,7 @@ def signing_files(purposes: Iterable[Purpose], profile: Profile | None, here: Si
     for file in here.trust_files if sure or not several else ():
         beside = own_key(file.path, here)
         own = read_key(here.inventory.look(beside), file.row)[0] if beside else None
-        if own and any(one in trusted and reading.certifies(one, keys.public_key_der(own))
+        if own and any(one in trusted and reading.has_public_key(one, keys.public_key_der(own))
                        for one in file.certificates):
             return here.at(file.path), here.at(beside), []
     every = [one for file in here.trust_files if file.row in {file.row for file in files} for one in file.certificates]

@@ -14,9 +14,9 @@ from ...observed.inventory import HOSTS, kubeconfig_of
 from ...rules.names import certified_names, is_address, led_beside, wanted_names
 from ....errors import InputError
 from ....kubernetes import reading
-from ....kubernetes.kubeconfig import NO_SERVER, check_server
+from ....kubernetes.kubeconfig import NO_SERVER, validate_server
 from ....kubernetes.layouts import Place
-from ....kubernetes.profiles import Profile, check_address, check_dns_name, find_profile
+from ....kubernetes.profiles import Profile, get_profile, validate_address, validate_dns_name
 from ....pem import load_certificate
 
 _NO_ADDRESS = "ADDRESS"
@@ -47,9 +47,9 @@ def missing_names(finding: Finding | None) -> reading.Names:
         kind, _, name = word.partition(":")
         with suppress(InputError):
             if kind == "IP":
-                addresses.append(check_address(name))
+                addresses.append(validate_address(name))
             elif kind == "DNS":
-                dns.append(check_dns_name(name))
+                dns.append(validate_dns_name(name))
     return reading.Names(tuple(dns), tuple(addresses))
 
 
@@ -97,7 +97,7 @@ def _addresses(words: Iterable[str]) -> Iterator[str]:
     """Those of some words that are addresses by which other hosts reach this one."""
     for word in words:
         with suppress(InputError):
-            address = ipaddress.ip_address(check_address(word))
+            address = ipaddress.ip_address(validate_address(word))
             if not (address.is_loopback or address.is_unspecified):
                 yield str(address)
 
@@ -115,7 +115,7 @@ def _certified_addresses(here: Situation) -> Iterator[str]:
     """What certificates of the host's other servers name, where they name the host as well."""
     layout, services = here.inventory.layout, service_names(here).addresses
     for place in layout.places:
-        profile = find_profile(place.row)
+        profile = get_profile(place.row)
         if profile.sans == "none" or not place.certificate or (profile.sans == "apiserver" and not services):
             continue        # which of an API server's addresses is the services', nothing else tells
         for names in _certified(here.inventory.look(place.certificate).data or b"", profile, here.node):
@@ -150,7 +150,7 @@ def _listed_addresses(here: Situation) -> Iterator[str]:
 def services_told(here: Situation) -> bool:
     """Whether a file of the tree tells how services reach the API server: its flags, or its certificate as it is."""
     place = here.inventory.layout.place("apiserver")
-    profile = find_profile(place.row)
+    profile = get_profile(place.row)
     certified = [*_certified(here.inventory.look(place.certificate).data or b"", profile, here.node)]
     return any(service_names(here).addresses) or any(one.addresses for one in certified)
 
@@ -177,7 +177,7 @@ def _certified(data: bytes, profile: Profile, node: str) -> Iterator[reading.Nam
     except InputError:
         return
     own = profile.common_name.replace("{node}", node)
-    if names and (user == own or profile.was_called(user)):
+    if names and (user == own or profile.has_former_name(user)):
         yield reading.Names(tuple(one for one in names.dns if re.fullmatch(r"[a-z0-9.*-]+", one)), names.addresses)
 
 
@@ -195,7 +195,7 @@ def server_url(place: Place, here: Situation) -> str:
     data = here.inventory.look(place.kubeconfig).data or b"" if place.kubeconfig else b""
     for server in _SERVER.findall(data):        # of a kubeconfig that is broken elsewhere
         with suppress(InputError):
-            return check_server(server.decode())
+            return validate_server(server.decode())
     return NO_SERVER
 
 

@@ -23,7 +23,7 @@ from ...rules.names import wanted_names
 from ...rules.subjects import subject_fault
 from .... import files
 from ....kubernetes import reading
-from ....kubernetes.profiles import find_profile, identity_of, subject_name
+from ....kubernetes.profiles import get_profile, identity_of, subject_name
 from ....kubernetes.purposes import Purpose
 from ....stages.names import load_name
 
@@ -78,7 +78,7 @@ def _stem(path: str) -> str:
 
 def _certified(finding: Finding, pair: Pair, key: str, made: str, here: Situation) -> Iterator[str]:
     """The commands that make a certificate for a key: a request, which the CA signs."""
-    profile = find_profile(pair.row) if pair.row else None
+    profile = get_profile(pair.row) if pair.row else None
     authority, authority_key, which_ca = signing_files(pair.purposes, profile, here, pair.chain)
     request = f"{made.removesuffix('.new.crt')}.csr"
     names = _names(finding, pair, here)
@@ -116,7 +116,7 @@ def _put_in(kubeconfig: str, field: str) -> Iterator[str]:
 def _placed(new: str, path: str, here: Situation) -> Iterator[str]:
     """What puts a new file in place; a copy of the old one stays beside."""
     place, folder = here.at(path), posixpath.dirname(path)
-    if files.look(here.root, folder).kind == "missing":
+    if files.read_entry(here.root, folder).kind == "missing":
         yield command("mkdir", "-p", here.at(folder))
     if here.holds(path):
         yield command("cp", "-p", place, f"{place}.aside")
@@ -184,7 +184,7 @@ def _subject(finding: Finding, pair: Pair, names: Sequence[str], here: Situation
         allowed = [name.partition(":")[2] for name in names] or [pair.uses[0].component]
     if allowed:
         return f"/CN={allowed[0]}"
-    return subject_option(subject_name(identity_of(find_profile(pair.row), node=here.node,
+    return subject_option(subject_name(identity_of(get_profile(pair.row), node=here.node,
                                                    administrators=here.inventory.layout.administrators)))
 
 

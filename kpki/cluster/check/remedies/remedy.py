@@ -23,9 +23,9 @@ from ...rules.certificate import signer_of
 from ...rules.facts import Pair, pairs_of, trust_files_of
 from .... import files
 from ....kubernetes import reading
-from ....kubernetes.components import COMPONENTS, KUBELET
-from ....kubernetes.layouts import KUBELET_CURRENT, Layout, Place, find_layout
-from ....kubernetes.profiles import SERVICE_ACCOUNTS, find_profile
+from ....kubernetes.components import COMPONENTS, KUBELET_COMPONENT
+from ....kubernetes.layouts import KUBELET_CURRENT, Layout, Place, get_layout
+from ....kubernetes.profiles import SERVICE_ACCOUNTS, get_profile
 from ....kubernetes.purposes import PURPOSES
 from ....kubernetes.restarts import restart_lines
 from ....stages.keys import public_key_der
@@ -50,7 +50,7 @@ def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Fin
 def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     path = finding.path.partition("#")[0]
     place = next((one for one in here.inventory.layout.places if path in one.files() and one.row == finding.row), None)
-    kind = find_profile(place.row).kind if place else ""
+    kind = get_profile(place.row).kind if place else ""
     if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.split("/")):
         yield comment("no file can have a name this long: let the setting that names the file name another")
     elif finding.cause in ("key-exposed", "key-unreadable") and finding.expected.startswith("owner "):
@@ -100,7 +100,7 @@ def _told_pair(path: str, here: Situation) -> Pair | None:
     """The pair of a finding, if a component reads the pair where kpki's layout has none, or for several rows."""
     if here.workspace or not here.inventory.layout.name:
         return None
-    layout = find_layout(here.inventory.layout.name)
+    layout = get_layout(here.inventory.layout.name)
     pairs = [pair for pair in here.pairs if path in (pair.path, pair.key_path) and any(use.source for use in pair.uses)
              and (_is_stored(pair, here) or _is_elsewhere(pair, layout) or _is_embedded(pair, here)
                   or (_has_several(here) and pair.key_path not in ("", pair.path) and "#" not in pair.path))]
@@ -111,7 +111,7 @@ def _told_pair(path: str, here: Situation) -> Pair | None:
 def _is_stored(pair: Pair, here: Situation) -> bool:
     """Whether certificate and key are one file. In the kubelet's own store the client's has another way if the kubelet
     reads the kubeconfig of kubeadm, which is made anew with it; and what has no key is not asked of the API server."""
-    kubeadm = find_layout("kubeadm").kubelet.kubeconfig
+    kubeadm = get_layout("kubeadm").kubelet.kubeconfig
     return pair.key_path == pair.path and "#" not in pair.path and (
         not pair.path.endswith("-current.pem")
         or (not any(use.path == kubeadm and use.part == "kubeconfig" for use in here.inventory.uses)
@@ -182,7 +182,7 @@ def _unit(source: str) -> str:
 def _told(path: str, here: Situation, row: str) -> tuple[str, str] | None:
     """The setting that names a file, and where it stands; None for a file of a *row* that the kubelet alone reads."""
     return next(((use.setting, use.source) for use in here.inventory.uses if use.source and use.path == path
-                 and not (row and use.component == KUBELET.name)), None)
+                 and not (row and use.component == KUBELET_COMPONENT.name)), None)
 
 
 def _elsewhere(path: str, here: Situation) -> str:
