@@ -34,7 +34,8 @@ from kpki import (
     verify_kubernetes,
     x509_req,
 )
-from kpki.cluster.authority import Authority, example_authority, issue, load_authority
+from kpki.cluster.authority import Authority, issue, load_authority
+from kpki.cluster.node.example import example_authority
 from kpki.cluster.node.node import issue_node
 from kpki.kubernetes.profiles import KUBELET_PROFILE, identity_of
 from kpki.stages.keys import public_key_der

@@ -68,7 +68,7 @@ def flags(component: Component, node: NodeName = None, form: Format = None, work
                      else components.as_lines(found))
     if known.signs and not ca_key:
         words.warn([_UNSIGNED])
-    if form == "config" and (rest := components.staying(component, found)):
+    if form == "config" and (rest := components.flags_without_field(component, found)):
         words.say(f"kpki: {component} takes the rest as flags beside the file: "
                   + " ".join(quote(f"--{name}={value}") for name, value in rest.items()))
     if explain:

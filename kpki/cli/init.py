@@ -60,7 +60,7 @@ def _adoption(folder: str, layout: str | None, source: str | None, node: str | N
             raise InputError("--node is for --from: without it the names stand in cluster.yaml",
                              hint="leave it out, and edit nodes: in cluster.yaml")
         wanted = adoption.described(example_description(layout or KUBEADM.name))
-        adoption.check_free(folder, wanted)
+        adoption.validate_free(folder, wanted)
         return wanted
     host = host_name()
     match files.read_entry_at(source).kind:

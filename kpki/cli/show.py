@@ -32,7 +32,7 @@ def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False, expl
     (also what has expired); 1: something in the file cannot be read; 2: there is no such file.
     """
     from .show_text import lines_of
-    from ..cluster.authority import trusted_bundle
+    from ..cluster.authority import load_trusted_bundle
     from ..cluster.observed.inventory import root_of
     from ..kubernetes.showing.show import show as show_bytes
     from ..kubernetes.showing.shown import problems
@@ -41,7 +41,7 @@ def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False, expl
     if ca is not None:
         data = files.read(ca)
         with about(ca):
-            authorities = [dump_certificate(one, encoding="DER") for one in trusted_bundle(data)]
+            authorities = [dump_certificate(one, encoding="DER") for one in load_trusted_bundle(data)]
     root, inner = root_of(path)
     shown = show_bytes(_read(path, root, inner), authorities=authorities, now=now, read=_reader(root, inner))
     if json:

@@ -135,7 +135,7 @@ class Authority:
         node, moment = node_of(name, addresses, dns), now or utc_now()
         if not node.addresses:
             raise InputError(f"{name}: no address is given, and clients need a node's address")
-        if key is not None and (fault := key_fault(key.public_key())):
+        if key is not None and (fault := find_key_fault(key.public_key())):
             raise InputError(f"{name}: {fault}")
         validate_ca(self.certificate)
         validate_ca_validity([self.certificate], moment)
@@ -199,10 +199,8 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
 def load_bundle(data: bytes) -> list[Certificate]:
     """The certificates of a CA file.
 
-    Go refuses the whole file for one certificate that Go cannot read.
-
     Raises InputError for data without certificates, RefusedError for a certificate that Go cannot
-    read.
+    read: Go then refuses the whole file.
     """
     bundle = pem.load_certificates(data)
     for certificate in bundle:
@@ -216,7 +214,7 @@ def load_bundle(data: bytes) -> list[Certificate]:
     return bundle
 
 
-def trusted_bundle(data: bytes) -> list[Certificate]:
+def load_trusted_bundle(data: bytes) -> list[Certificate]:
     """The certificates of a CA file that others are checked against.
 
     Raises InputError if none is a CA.
@@ -350,19 +348,13 @@ def _is_rsa(key: PrivateKeyTypes | bytes) -> bool:
                       rsa.RSAPublicKey | rsa.RSAPrivateKey)
 
 
-def example_authority(now: datetime) -> tuple[bytes, bytes]:
-    """A throw-away CA (P-256, ten years): its certificate and its key, in PEM."""
-    ca = make_authority(CA, make_key("ECDSA-P256"), validity=timedelta(days=3650), now=now)
-    return ca.bundle, pem.dump_key(ca.key, form="traditional")
-
-
-def sound_key(data: bytes) -> PrivateKeyTypes | None:
+def find_sound_key(data: bytes) -> PrivateKeyTypes | None:
     """The key in *data*, None if no component can load the key or the key is weak."""
     key = verify_private_key(data).key
-    return key if key is not None and key_fault(key.public_key()) is None else None
+    return key if key is not None and find_key_fault(key.public_key()) is None else None
 
 
-def key_fault(key: PublicKeyTypes) -> str | None:
+def find_key_fault(key: PublicKeyTypes) -> str | None:
     """Why a CA refuses a node's key; None for RSA of 2048 bits or more, or one of Go's curves."""
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA key has {key.key_size} bits, under {SHORTEST_RSA}" \
@@ -374,7 +366,7 @@ def key_fault(key: PublicKeyTypes) -> str | None:
     return "key is neither RSA nor ECDSA, and Kubernetes reads no other"
 
 
-def plain_key(data: bytes) -> PrivateKeyTypes:
+def load_plain_key(data: bytes) -> PrivateKeyTypes:
     """The key in *data*.
 
     Raises InputError if a component cannot load the key, or needs a passphrase.

@@ -152,7 +152,7 @@ def _quoted(word: str) -> str:
     return f'"{_escaped(word)}"' if re.search(r"[\s\"'\\]", word) else word
 
 
-def staying(component: str, flags: Mapping[str, str]) -> dict[str, str]:
+def flags_without_field(component: str, flags: Mapping[str, str]) -> dict[str, str]:
     """The flags that have no field in the component's configuration file."""
     known = get_component(component)
     return {name: value for name, value in flags.items() if not known.flag(name).field}
@@ -177,7 +177,7 @@ def as_config(component: str, flags: Mapping[str, str]) -> str:
             inner = inner.setdefault(section, {})
         inner[last] = value
     comments = [f"# stays a flag: --{name}={value}\n"
-                for name, value in staying(component, flags).items()]
+                for name, value in flags_without_field(component, flags).items()]
     # lines of any length: YAML would fold a path at its blanks, and nobody could read the path
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10**6)
     return "".join(comments) + text

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from .authority import key_fault
+from .authority import find_key_fault
 from .desired.rows import Row
 from .finding import Finding
 from .rules.judged import Judged, Look
@@ -124,7 +124,7 @@ def leaf_task(row: Row, judged: Judged, look: Look, *, renew: bool = False) -> T
     With *renew* a right certificate is replaced by a new certificate for its key.
     """
     place, key = row.place, judged.key
-    if key is not None and (key_fault(key.public_key()) or not judged.is_hosts):
+    if key is not None and (find_key_fault(key.public_key()) or not judged.is_hosts):
         key = None
     chain = tuple(judged.chain) if judged.pair_right and key is not None and not renew else ()
     exposed_paths = {finding.path for finding in judged.findings if finding.cause == "key-exposed"}

@@ -12,14 +12,14 @@ from .authority import (
     Authority,
     Passphrase,
     day,
+    find_key_fault,
     issue,
-    key_fault,
     lasting,
     load_bundle,
+    load_plain_key,
+    load_trusted_bundle,
     make_key,
-    plain_key,
     read_authority,
-    trusted_bundle,
     validate_algorithm,
 )
 from .desired.description import DEFAULT_NAME
@@ -187,11 +187,11 @@ def given_kubeconfig(account: Account, *, ca: GivenFile, certificate: GivenFile,
     a server's.
     """
     with about(ca[0]):
-        authorities = trusted_bundle(ca[1])
+        authorities = load_trusted_bundle(ca[1])
     with about(certificate[0]):
         leaf = load_bundle(certificate[1])[0]
     with about(key[0]):
-        public_key = keys.public_key_der(_plain_key(key[1]))
+        public_key = keys.public_key_der(_load_plain_key(key[1]))
     if not reading.has_public_key(leaf, public_key):
         raise RefusedError(f"{certificate[0]} and {key[0]} are no pair: the certificate is for "
                            "another key")
@@ -218,10 +218,10 @@ def given_kubeconfig(account: Account, *, ca: GivenFile, certificate: GivenFile,
     return _with(account, authority, leaf_material, key_material)
 
 
-def _plain_key(data: bytes) -> PrivateKeyTypes:
+def _load_plain_key(data: bytes) -> PrivateKeyTypes:
     """A key that client-go can use: without a passphrase, RSA or on one of three curves."""
-    key = plain_key(data)
-    if fault := key_fault(key.public_key()):
+    key = load_plain_key(data)
+    if fault := find_key_fault(key.public_key()):
         raise RefusedError(fault)
     return key
 

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509 import Certificate
 
 from kpki import files, pem
-from kpki.cluster.authority import Authority, example_authority, load_authority
+from kpki.cluster.authority import Authority, load_authority
 from kpki.cluster.finding import Finding
+from kpki.cluster.node.example import example_authority
 from kpki.cluster.node.node import issue_node
 from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.rules.host import check_node

@@ -103,17 +103,17 @@ def test_a_sound_key_is_one_that_the_kubelet_can_use() -> None:
     good = [genrsa(2048), genpkey("EC", curve="P-256"), genpkey("EC", curve="P-521")]
     bad = [genrsa(1024), genpkey("EC", curve="P-224"), ec.generate_private_key(ec.SECP256K1()),
            ed25519.Ed25519PrivateKey.generate()]
-    assert all(authority.sound_key(pem.dump_key(key)) for key in good)
-    assert not any(authority.sound_key(pem.dump_key(key)) for key in bad)
+    assert all(authority.find_sound_key(pem.dump_key(key)) for key in good)
+    assert not any(authority.find_sound_key(pem.dump_key(key)) for key in bad)
     for data in (b"", b"x", pem.dump_key(good[1], encoding="DER"), pem.dump_key(good[1], passphrase=b"secret")):
-        assert authority.sound_key(data) is None
+        assert authority.find_sound_key(data) is None
 
 
 def test_an_encrypted_key_is_no_plain_key() -> None:
     """What wants a passphrase is refused with the way to decrypt it."""
     key = genpkey("EC", curve="P-256")
-    assert authority.plain_key(pem.dump_key(key))
+    assert authority.load_plain_key(pem.dump_key(key))
     for form in ("pkcs8", "traditional"):
         with pytest.raises(InputError, match="encrypted") as refused:
-            authority.plain_key(pem.dump_key(key, form=form, passphrase=b"secret"))
+            authority.load_plain_key(pem.dump_key(key, form=form, passphrase=b"secret"))
         assert "kpki pkey" in str(refused.value.hint)

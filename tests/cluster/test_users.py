@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kpki import pem
-from kpki.cluster.authority import Authority, example_authority, load_authority
+from kpki.cluster.authority import Authority, load_authority
 from kpki.cluster.desired.description import Cluster, load_cluster
+from kpki.cluster.node.example import example_authority
 from kpki.cluster.users import (
     ROW_NAMES,
     Account,

@@ -201,15 +201,15 @@ def adopt(folder: str, adoption: Adoption, *, now: datetime, warnings: list[str]
     overwritten. Raises FileError for an existing description, and for a file under `pki` or in the
     host's tree that differs from the adopted files.
     """
-    check_free(folder, adoption)
+    validate_free(folder, adoption)
     with locked(folder, now):
-        check_free(folder, adoption)
+        validate_free(folder, adoption)
         written = write(folder, [item.file for item in adoption.adopted], trees=NODES_FOLDER,
                         now=now, warnings=warnings)
     return [(item, action) for item, (_, action) in zip(adoption.adopted, written, strict=True)]
 
 
-def check_free(folder: str, adoption: Adoption) -> None:
+def validate_free(folder: str, adoption: Adoption) -> None:
     """Raise FileError if *folder* holds a file that adopting would overwrite, or mix with."""
     if files.read_entry(folder, DESCRIPTION).kind != "missing":
         raise FileError(f"{os.path.join(folder, DESCRIPTION)}: the description exists already, and "

@@ -11,7 +11,7 @@ from cryptography.x509 import Certificate
 
 from .remedies.lines import command, each_once
 from .remedies.situation import Situation
-from ..authority import sound_key, trusted_bundle
+from ..authority import find_sound_key, load_trusted_bundle
 from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
 from ..observed.hosts import inventory_of
@@ -226,8 +226,8 @@ def _given(row: str, ca: str | None, ca_key: str | None) -> tuple[Sequence[Certi
                          hint=f"{option} CERT {option}-key KEY: the two halves of one CA")
     data = files.read(ca)
     with about(ca):
-        certificates = trusted_bundle(data)
-    key = None if ca_key is None else sound_key(files.read(ca_key))
+        certificates = load_trusted_bundle(data)
+    key = None if ca_key is None else find_sound_key(files.read(ca_key))
     public_key = None if key is None else public_key_der(key)
     if public_key and not any(has_public_key(one, public_key) for one in certificates):
         raise InputError(f"{ca_key}: not the key of {ca}",

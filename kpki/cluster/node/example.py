@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from ..authority import example_authority
+from ..authority import CA_DAYS, make_authority, make_key
 from ..desired.rows import NODES_FOLDER
 from ..workspace import locked, write
-from ... import files
+from ... import files, pem
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE
+from ...kubernetes.profiles import CA
 
 _EXAMPLE_CA = ("pki/ca.crt", "pki/ca.key")
 
@@ -27,3 +28,9 @@ def ensure_example(folder: str, now: datetime,
                            files.File(key_path, key, KEY_MODE)], trees=NODES_FOLDER, now=now,
                   warnings=warnings)
     return os.path.join(folder, certificate_path), os.path.join(folder, key_path)
+
+
+def example_authority(now: datetime) -> tuple[bytes, bytes]:
+    """A throw-away CA (P-256, ten years): its certificate and its key, in PEM."""
+    ca = make_authority(CA, make_key("ECDSA-P256"), validity=timedelta(days=CA_DAYS), now=now)
+    return ca.bundle, pem.dump_key(ca.key, form="traditional")

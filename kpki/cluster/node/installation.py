@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .node import host_row, named_kubeconfig, no_server, node_of, request_key
-from ..authority import load_bundle, plain_key
+from ..authority import load_bundle, load_plain_key
 from ..finding import Finding
 from ..leaf_files import ca_path, leaf_files, path_kubeconfig
 from ..observed.defaults import layout_uses
@@ -133,7 +133,7 @@ def read_source(path: str, layout: Layout | None, *, root: str, key: str | None,
                              hint="kpki node request made the key; name the file: --key FILE")
     key_data = files.read(key_path)
     with about(key_path):
-        plain = pem.dump_key(plain_key(key_data), form="traditional")
+        plain = pem.dump_key(load_plain_key(key_data), form="traditional")
     present = kubeconfig_of(require(inspect_layout(root, chosen.name)).found, chosen.kubelet)
     known = server or (present.server if present and not chosen.kubelet.certificate else None)
     with about(path):

@@ -10,12 +10,12 @@ from .policy import validate_request
 from ..authority import (
     DAYS,
     Authority,
+    find_sound_key,
     issue,
     key_algorithm,
     lasting,
     load_bundle,
     make_key,
-    sound_key,
     validate_algorithm,
     validate_days,
 )
@@ -171,8 +171,8 @@ def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, 
     wanted = host_row(inventory.layout, node, row, url, cluster.name if cluster else None)
     if cluster and row:
         wanted = _find_described(cluster, node, row, url) or wanted
-    judged = judge_host(inventory, wanted, now=now, authorities=load_bundle(ca.bundle),
-                        server=server)
+    judged = check_host_row(inventory, wanted, now=now, authorities=load_bundle(ca.bundle),
+                            server=server)
     if judged.key is not None and algorithm is not None and key_algorithm(judged.key) != algorithm:
         judged = judged._replace(key=None)
     task = leaf_task(wanted, judged, inventory.look, renew=renew)
@@ -206,8 +206,8 @@ def _present(inventory: Inventory, wanted: files.File) -> files.File:
     return files.File(found.path, found.data or b"", found.mode)
 
 
-def judge_host(inventory: Inventory, row: Row, *, now: datetime, authorities: Sequence[Certificate],
-               server: str | None) -> Judged:
+def check_host_row(inventory: Inventory, row: Row, *, now: datetime,
+                   authorities: Sequence[Certificate], server: str | None) -> Judged:
     """Check the files of a host's row: the host's own, and with *server* (None: any server).
 
     *authorities* are the certificates of the CA that signs the row; empty if the CA is unknown.
@@ -267,7 +267,7 @@ def request_node(root: str, node: Node, *, algorithm: str | None, layout: str,
     inventory = require(inspect_layout(root, layout, also=[request_key(get_layout(layout))]))
     path = request_key(inventory.layout)
     data = inventory.look(path).data
-    key = sound_key(data) if data else None
+    key = find_sound_key(data) if data else None
     if key is None or (algorithm is not None and key_algorithm(key) != algorithm):
         key = make_key(algorithm or REQUEST_ALGORITHM)
         data = pem.dump_key(key, form="traditional")

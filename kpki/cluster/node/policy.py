@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..authority import key_fault
+from ..authority import find_key_fault
 from ...errors import InputError, RefusedError
 from ...kubernetes import reading
 from ...kubernetes.profiles import KUBELET_PROFILE, NODE_PREFIX, NODES_GROUP
@@ -58,7 +58,7 @@ def validate_request(csr: CertificateSigningRequest, *, node: str, dns: Collecti
     except InputError as error:
         raise RefusedError(f"the request's extensions cannot be read: {error.message}",
                            hint=_HINT) from None
-    if fault := key_fault(key):
+    if fault := find_key_fault(key):
         raise RefusedError(f"the request's {fault}", hint=_HINT)
     return der.whole(fields.subject_public_key_info)
 

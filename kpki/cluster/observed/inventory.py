@@ -282,13 +282,13 @@ def look(root: str, path: str) -> Found:
         return Found(path, problem=error.message)
 
 
-def check_root(root: str) -> None:
+def validate_root(root: str) -> None:
     """Raise FileError unless *root* is a folder that can be listed."""
     next(files.walk(root, skip=lambda _: True), None)
 
 
 def _found_layout(root: str) -> Layout:
-    check_root(root)
+    validate_root(root)
     layout = layout_there(root)
     if layout is None:
         names = ", ".join(layout.name for layout in LAYOUTS)

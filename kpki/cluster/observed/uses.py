@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .components import kubeconfig_uses, uses_of
 from .configurations import Settings, configurations_of, told
-from .inventory import Found, check_root
+from .inventory import Found, validate_root
 from .starts import Started, pods, starts
 from .tree import Tree, inner
 from .use import Running, Use
@@ -46,7 +46,7 @@ def read_host(root: str, given: Mapping[str, Found] | None = None) -> Host:
 
     FileError where *root* cannot be listed.
     """
-    check_root(root)
+    validate_root(root)
     tree = Tree(root, given)
     started = [(one, told(tree, one.start)) for one in starts(tree)]
     started += [(one, told(tree, one.start)) for folder in _pod_folders(tree, started) for one in pods(tree, folder)]

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from ..authority import (
     PASSPHRASE_HINT,
     Authority,
+    find_sound_key,
     load_authority,
     load_bundle,
     make_authority,
-    sound_key,
     validate_ca,
     validate_ca_validity,
 )
@@ -211,11 +211,11 @@ def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[tuple[str, str]]:
     """Each wrong file of a workspace's CA, and the path of a right copy in a host's tree."""
     place = row.place
     (_, own_key), *others = _places(row, wanted)
-    key = sound_key(look(own_key).data or b"")
+    key = find_sound_key(look(own_key).data or b"")
     certificates = read_certificates(look(place.certificate), row.name)[0]
     for certificate_path, key_path in others:
         copy = read_certificates(look(certificate_path), row.name)[0]
-        copied = sound_key(look(key_path).data or b"")
+        copied = find_sound_key(look(key_path).data or b"")
         if copy and copy != certificates and (key is None or is_for(key, copy)):
             yield place.certificate, certificate_path
         elif not is_for(key, certificates) and is_for(copied, certificates):
@@ -234,7 +234,7 @@ def _find_key(certificate: Found, look: Look, places: Iterator[tuple[str, str]])
         bundle = load_bundle(certificate.data or b"")
     for _, path in places:
         found = look(path)
-        if found.data is not None and (key := sound_key(found.data)) is not None:
+        if found.data is not None and (key := find_sound_key(found.data)) is not None:
             public_key = keys.public_key_der(key)
             if any(reading.has_public_key(certificate, public_key) for certificate in bundle):
                 return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..authority import key_fault
+from ..authority import find_key_fault
 from ..desired.rows import Row
 from ...kubernetes.profiles import Profile, ca_values, leaf_values
 from ...stages import der, keys, signatures
@@ -46,7 +46,7 @@ def is_as_issued(certificate: Certificate, row: Row, key: PublicKeyTypes, public
     *public_key* is the key in DER, which who asks for several signers has at hand.
     Serial number (above 0) and dates are whatever they are. False where anything else differs, right or wrong.
     """
-    return not key_fault(key) and _is_written(certificate, leaf_values(
+    return not find_key_fault(key) and _is_written(certificate, leaf_values(
         row.profile, row.identity, rsa=isinstance(key, rsa.RSAPublicKey)), public_key, _signer(signer))
 
 
@@ -55,7 +55,7 @@ def is_as_made(ca: Certificate, profile: Profile) -> bool:
     """Whether a CA is what `authority.make_authority` writes for a profile, likewise: nothing but its dates can be
     wrong with it, for Go or for strict verification, and it may sign for every name."""
     key, values = ca.public_key(), ca_values(profile)
-    return not key_fault(key) and not (isinstance(key, rsa.RSAPublicKey) and key.public_numbers().e != _EXPONENT) \
+    return not find_key_fault(key) and not (isinstance(key, rsa.RSAPublicKey) and key.public_numbers().e != _EXPONENT) \
         and _is_written(ca, values, keys.public_key_der(key), _Signer(key, values.subject.dump(), b""))
 
 

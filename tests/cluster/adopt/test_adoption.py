@@ -14,7 +14,7 @@ import pytest
 
 from kpki import files, pem
 from kpki.cluster.adopt.adoption import Adoption, adopt, described, from_configuration, from_tree
-from kpki.cluster.authority import Authority, example_authority, load_authority
+from kpki.cluster.authority import Authority, load_authority
 from kpki.cluster.desired.description import (
     Cluster,
     ExternalEtcd,
@@ -22,6 +22,7 @@ from kpki.cluster.desired.description import (
     example_description,
     load_cluster,
 )
+from kpki.cluster.node.example import example_authority
 from kpki.cluster.observed import inventory
 from kpki.cluster.observed.inventory import Found
 from kpki.cluster.plan.plan import Plan, make_plan

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from kpki import files, pem
-from kpki.cluster.authority import Authority, example_authority, load_authority
+from kpki.cluster.authority import Authority, load_authority
+from kpki.cluster.node.example import example_authority
 from kpki.cluster.node.installation import install, plan_install
 from kpki.cluster.node.node import issue_into, node_of
 from kpki.cluster.observed.hosts import inspect

@@ -9,7 +9,7 @@ from .leaf import leaf_remedy, own_key
 from .lines import command, comment
 from .situation import Situation, no_option
 from .subject import subject_option
-from ...authority import key_fault
+from ...authority import find_key_fault
 from ...finding import Finding
 from ...leaf_files import ca_path
 from ...observed.contents import private_key_in, read_certificates, read_key
@@ -90,7 +90,7 @@ def _authority_key(finding: Finding, place: Place, here: Situation) -> Iterator[
 def _can_be_rewritten(place: Place, here: Situation) -> bool:
     """Whether a key that no component loads is only written as none reads it, as with a curve's parameters in full."""
     key = private_key_in(here.inventory.look(place.key))
-    return key is not None and key_fault(key.public_key()) is None
+    return key is not None and find_key_fault(key.public_key()) is None
 
 
 def _renewed(place: Place, here: Situation) -> Iterator[str]:
