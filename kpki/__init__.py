@@ -14,13 +14,19 @@ TYPE_CHECKING = False  # type checkers know the name; importing typing costs som
 if TYPE_CHECKING:
     from .cluster.authority import Authority, Issued, load_authority
     from .cluster.check.check import Report, check as check_path
-    from .cluster.desired.description import Cluster, ExternalEtcd, Given, Host, load_cluster
+    from .cluster.desired.description import (
+        Cluster,
+        ExternalEtcd,
+        GivenAuthority,
+        Host,
+        load_cluster,
+    )
     from .cluster.desired.rows import Row, wanted_rows
     from .cluster.finding import Finding
     from .cluster.leaf_files import Step
     from .cluster.node.node import issue_node as issue_node_files
     from .cluster.observed.hosts import inspect as inspect_host
-    from .cluster.observed.inventory import Found, Inventory, Unread
+    from .cluster.observed.inventory import Inventory, ObservedFile, Unread
     from .cluster.observed.use import Running, Use
     from .cluster.plan.host_plan import Waiting
     from .cluster.plan.plan import Plan, make_plan
@@ -64,6 +70,7 @@ if TYPE_CHECKING:
     from .stages.verification.verify import verify
     check, inspect, sign, check_node, issue_node = (
         check_path, inspect_host, sign_certificate, check_host, issue_node_files)
+    Found, Given = ObservedFile, GivenAuthority
 
 __version__ = "0.1.0"
 
@@ -71,13 +78,13 @@ __version__ = "0.1.0"
 _ROOMS = {
     "cluster.authority": "Authority Issued load_authority",
     "cluster.check.check": "Report check_path=check",
-    "cluster.desired.description": "Cluster ExternalEtcd Given Host load_cluster",
+    "cluster.desired.description": "Cluster ExternalEtcd GivenAuthority Host load_cluster",
     "cluster.desired.rows": "Row wanted_rows",
     "cluster.finding": "Finding",
     "cluster.leaf_files": "Step",
     "cluster.node.node": "issue_node_files=issue_node",
     "cluster.observed.hosts": "inspect_host=inspect",
-    "cluster.observed.inventory": "Found Inventory Unread",
+    "cluster.observed.inventory": "Inventory ObservedFile Unread",
     "cluster.observed.use": "Running Use",
     "cluster.plan.host_plan": "Waiting",
     "cluster.plan.plan": "Plan make_plan",
@@ -111,7 +118,10 @@ _ROOM_OF = {name.partition("=")[0]: (room, name.rpartition("=")[2])
             for room, names in _ROOMS.items() for name in names.split()}
 # The names of 0.1 → their present names; version 0.3 drops the old names.
 _RENAMED = {"check": "check_path", "inspect": "inspect_host", "sign": "sign_certificate",
-            "check_node": "check_host", "issue_node": "issue_node_files"}
+            "check_node": "check_host", "issue_node": "issue_node_files", "Found": "ObservedFile",
+            "Given": "GivenAuthority"}
+# Function → the old names of its parameters → the present names.
+_RENAMED_PARAMETERS = {"make_plan": {"look": "observe"}}
 
 # Each group is a noun, so the names are not in the order of the alphabet.
 # ruff: noqa: RUF022
@@ -119,11 +129,11 @@ __all__ = [
     # a certificate authority, and what it issues
     "Authority", "File", "Issued", "issue_node_files", "load_authority",
     # a host and its faults
-    "Finding", "Found", "Inventory", "Report", "Running", "Unread", "Use", "check_host",
+    "Finding", "Inventory", "ObservedFile", "Report", "Running", "Unread", "Use", "check_host",
     "check_path", "inspect_host",
     # a cluster and its plan
-    "Cluster", "ExternalEtcd", "Given", "Host", "Identity", "Kubeconfig", "Layout", "Material",
-    "Place", "Plan", "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan",
+    "Cluster", "ExternalEtcd", "GivenAuthority", "Host", "Identity", "Kubeconfig", "Layout",
+    "Material", "Place", "Plan", "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan",
     "wanted_rows",
     # verdicts on a certificate
     "Fault", "Handshake", "KubernetesVerdict", "Policy", "PolicyAnswer", "PolicyQuestion", "Side",
@@ -159,8 +169,10 @@ if not TYPE_CHECKING:       # with this function a type checker would accept eve
 
     def _public(function: object, name: str) -> object:
         """A function of a module under its public name, with a check of its arguments."""
-        from .arguments import validated
+        from .arguments import renamed, validated
         public = validated(function)
+        if name in _RENAMED_PARAMETERS:
+            public = renamed(public, _RENAMED_PARAMETERS[name])
         public.__module__, public.__name__, public.__qualname__ = __name__, name, name
         return public
 

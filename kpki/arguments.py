@@ -5,6 +5,7 @@ Public functions and methods check their arguments; the package's own modules tr
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, wraps
@@ -14,17 +15,31 @@ from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from .errors import InputError
 
-Given = ParamSpec("Given")
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-def validated(function: Callable[Given, Result]) -> Callable[Given, Result]:
+def validated(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """*function*, which now checks every argument before the call (see `validate_arguments`)."""
     parameters = signature(function)
 
     @wraps(function)
-    def call(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         validate_arguments(function, parameters.bind(*args, **kwargs).arguments)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def renamed(function: Callable[Parameters, Result],
+            names: Mapping[str, str]) -> Callable[Parameters, Result]:
+    """*function*, which accepts the old names of parameters too (old → present), with a warning."""
+    @wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        for old, present in names.items():
+            if old in kwargs:
+                warnings.warn(f"{old} is called {present} now", DeprecationWarning, stacklevel=2)
+                kwargs[present] = kwargs.pop(old)
         return function(*args, **kwargs)
 
     return call

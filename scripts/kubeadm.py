@@ -23,7 +23,7 @@ from kpki import files, pem
 from kpki.clock import utc_now
 from kpki.cluster.authority import key_algorithm
 from kpki.cluster.desired.description import load_cluster
-from kpki.cluster.observed.inventory import Found
+from kpki.cluster.observed.inventory import ObservedFile
 from kpki.cluster.plan.plan import make_plan
 from kpki.files import File
 
@@ -182,11 +182,11 @@ def mended(document: str, theirs: Mapping[str, File]) -> list[str]:
     cluster = load_cluster(document)
     prefix = f"nodes/{cluster.hosts[0].name}/"
 
-    def look(path: str) -> Found:
+    def observe(path: str) -> ObservedFile:
         file = theirs.get(path.removeprefix(prefix)) if path.startswith(prefix) else None
-        return Found(path, missing=True) if file is None else Found(path, file.data, file.mode)
+        return ObservedFile(path, missing=True) if file is None else ObservedFile(path, file.data, file.mode)
 
-    return [f"{step.action} {step.path}: {', '.join(step.causes)}" for step in make_plan(cluster, look=look).steps()
+    return [f"{step.action} {step.path}: {', '.join(step.causes)}" for step in make_plan(cluster, observe=observe).steps()
             if step.host]
 
 

@@ -26,7 +26,7 @@ def names_for_type_checkers() -> dict[str, tuple[str, str]]:
     """Name → room and name there, as the imports under TYPE_CHECKING have them."""
     return {alias.asname or alias.name: (node.module or "", alias.name)
             for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.ImportFrom)
-            if node.level for alias in node.names if alias.name not in ("import_module", "validated")}
+            if node.level for alias in node.names if alias.name not in ("import_module", "renamed", "validated")}
 
 
 def test_every_name_stands_in_the_table_in_all_and_for_type_checkers() -> None:
@@ -71,6 +71,20 @@ def test_a_former_name_warns(former: str, name: str) -> None:
         assert getattr(kpki, former) is getattr(kpki, name)
     assert told[0].filename == __file__
     assert former not in kpki.__all__
+
+
+def test_a_former_parameter_or_method_warns() -> None:
+    """`make_plan(look=)` is `observe=`, and `Inventory.look` is `Inventory.file`, each with a warning."""
+    def observe(path: str) -> kpki.ObservedFile:
+        return kpki.ObservedFile(path, missing=True)
+
+    with pytest.warns(DeprecationWarning, match="look is called observe now") as seen:
+        plan = kpki.make_plan(PLAN.cluster, look=observe)   # type: ignore[call-arg]
+    assert (plan.observe, seen[0].filename) == (observe, __file__)
+    inventory = kpki.Inventory("/", PLAN.wanted.layout, {"k": kpki.ObservedFile("k", b"")})
+    with pytest.warns(DeprecationWarning, match="Inventory.look is called Inventory.file now") as seen:
+        assert inventory.look("k") == inventory.file("k") == kpki.ObservedFile("k", b"")
+    assert seen[0].filename == __file__
 
 
 def test_importing_kpki_loads_no_room() -> None:
@@ -218,8 +232,8 @@ ISSUED = AUTHORITY.issue_node("w", addresses=["10.0.0.1"], key=KEY, now=NOW)
 
 
 @pytest.mark.parametrize("value", [
-    AUTHORITY, ISSUED, kpki.File("k", kpki.dump_key(KEY), 0o600), kpki.Found("k", kpki.dump_key(KEY)),
-    kpki.Inventory("/", PLAN.wanted.layout, {"k": kpki.Found("k", kpki.dump_key(KEY))}), PLAN.with_roots(),
+    AUTHORITY, ISSUED, kpki.File("k", kpki.dump_key(KEY), 0o600), kpki.ObservedFile("k", kpki.dump_key(KEY)),
+    kpki.Inventory("/", PLAN.wanted.layout, {"k": kpki.ObservedFile("k", kpki.dump_key(KEY))}), PLAN.with_roots(),
     kpki.Material(data=kpki.dump_key(KEY)),
 ])
 def test_a_repr_shows_no_secret(value: object) -> None:

@@ -25,7 +25,7 @@ def uses(root: Root = os.sep, json: Json = False, explain: Explain = False, quie
     """
     from ..cluster.observed.hosts import inspect
     words, host = Words(quiet=quiet), inspect(root)
-    told = [use for use in host.uses if use.source or host.look(use.file).there]    # of the layout's what is there
+    told = [use for use in host.uses if use.source or host.file(use.file).there]    # of the layout's what is there
     if json:
         put_json({"host": None, "uses": [
             {"component": use.component, "setting": use.setting, "source": use.source, "path": use.path,

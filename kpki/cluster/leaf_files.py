@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from .authority import find_key_fault
 from .desired.rows import Row
 from .finding import Finding
-from .rules.judged import Judged, Look
+from .rules.judged import CheckedRow, Observe
 from .. import pem
 from ..files import File
 from ..kubernetes.kubeconfig import Material, dump_kubeconfig
@@ -109,16 +109,16 @@ def ca_path(layout: Layout) -> str:
     return layout.node_places()[0].certificate
 
 
-def step_of(row: Row, path: str, look: Look, findings: Sequence[Finding]) -> Step:
+def step_of(row: Row, path: str, observe: Observe, findings: Sequence[Finding]) -> Step:
     """The step that writes a file, with the causes of its findings, else of the row's errors."""
     own = [finding.cause for finding in findings if finding.path.partition("#")[0] == path]
     causes = own or [finding.cause for finding in findings
                      if finding.severity == "error"] or ["file-missing"]
-    return Step("create" if look(path).missing else "replace", row.host, path, row.name,
+    return Step("create" if observe(path).missing else "replace", row.host, path, row.name,
                 tuple(dict.fromkeys(causes)))
 
 
-def leaf_task(row: Row, judged: Judged, look: Look, *, renew: bool = False) -> Task:
+def leaf_task(row: Row, judged: CheckedRow, observe: Observe, *, renew: bool = False) -> Task:
     """The task of a leaf: its sound key, right certificate and right kubeconfig stay.
 
     With *renew* a right certificate is replaced by a new certificate for its key.
@@ -136,4 +136,5 @@ def leaf_task(row: Row, judged: Judged, look: Look, *, renew: bool = False) -> T
     if place.kubeconfig and (not judged.kubeconfig_right or (embeds and not chain)
                              or place.kubeconfig in exposed_paths):
         paths.append(place.kubeconfig)
-    return Task(row, tuple(step_of(row, path, look, judged.findings) for path in paths), key, chain)
+    steps = tuple(step_of(row, path, observe, judged.findings) for path in paths)
+    return Task(row, steps, key, chain)

@@ -20,7 +20,7 @@ from ..kubernetes.profiles import get_profile
 
 if TYPE_CHECKING:
     from .desired.description import Cluster
-    from .observed.inventory import Found
+    from .observed.inventory import ObservedFile
     from ..files.tree import Action
 
 DESCRIPTION = "cluster.yaml"
@@ -58,27 +58,27 @@ def read_cluster(folder: str, *, host_name: str | None = None) -> Cluster:
         return load_cluster(data, host_name=host_name)
 
 
-def look_in(folder: str, path: str) -> Found:
+def observe_workspace_file(folder: str, path: str) -> ObservedFile:
     """A file of a workspace.
 
     In a host's tree an absolute symbolic link starts at the tree, as on that host.
     """
-    from .observed.inventory import look
+    from .observed.inventory import observe_file
     trees, _, rest = path.partition("/")
     host, _, inner = rest.partition("/")
     if trees != NODES_FOLDER or not inner:
-        found = look("/", os.path.abspath(os.path.join(folder, path)).lstrip("/"))
+        found = observe_file("/", os.path.abspath(os.path.join(folder, path)).lstrip("/"))
         unread = found.unread and os.path.relpath(f"/{found.unread}", os.path.abspath(folder))
     else:
-        found = look(os.path.join(folder, trees, host), inner)
+        found = observe_file(os.path.join(folder, trees, host), inner)
         unread = found.unread and os.path.normpath(f"{trees}/{host}/{found.unread}")
     return replace(found, path=path, unread=unread)
 
 
-def looker_in(folder: str) -> Callable[[str], Found]:
-    """A *look* function for the files of a workspace, for `make_plan`."""
-    from .observed.inventory import looker
-    return looker(folder, partial(look_in, folder))
+def workspace_observer(folder: str) -> Callable[[str], ObservedFile]:
+    """An *observe* function for the files of a workspace, for `make_plan`."""
+    from .observed.inventory import tree_observer
+    return tree_observer(folder, partial(observe_workspace_file, folder))
 
 
 class Defaults(NamedTuple):

@@ -11,7 +11,7 @@ from kpki.clock import utc_now
 from kpki.cluster.authority import load_authority
 from kpki.cluster.desired.description import example_description, load_cluster
 from kpki.cluster.node.example import ensure_example
-from kpki.cluster.workspace import look_in, read_cluster, write
+from kpki.cluster.workspace import observe_workspace_file, read_cluster, write
 from kpki.errors import ConfigurationError, FileError
 
 
@@ -33,8 +33,8 @@ def test_a_link_out_of_a_workspace_is_read_and_never_written_through(tmp_path: P
     (folder / "pki").symlink_to(outside)
     (folder / "one.crt").symlink_to(outside / "ca.crt")
     for path in ("pki/ca.crt", "one.crt"):
-        assert look_in(str(folder), path).data == b"ca"
-    assert look_in(str(folder), "pki/ca.key").missing
+        assert observe_workspace_file(str(folder), path).data == b"ca"
+    assert observe_workspace_file(str(folder), "pki/ca.key").missing
     (folder / "nodes").mkdir()
     (folder / "nodes/a").symlink_to(outside)
     for path in ("pki/ca.key", "nodes/a/etc/x"):
@@ -56,7 +56,7 @@ def test_a_link_inside_is_written_through_where_it_leads(tmp_path: Path) -> None
     for path in ("nodes/a/etc/pki/x", "pki/x"):
         with pytest.raises(FileError, match="a symbolic link in this path leads out of"):
             write(str(tmp_path), [files.File(path, b"y", 0o600)], trees="nodes", now=utc_now())
-    assert look_in(str(tmp_path), "nodes/a/etc/pki/x").data == b"x"
+    assert observe_workspace_file(str(tmp_path), "nodes/a/etc/pki/x").data == b"x"
     assert not (tmp_path / "srv").exists()
 
 

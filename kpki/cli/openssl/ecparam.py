@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from . import explaining, streams
 from .curves import named_curve, parameters
-from .options import FILE, FORM, RANDOM, TEXT, Given, Option, begin
+from .options import FILE, FORM, RANDOM, TEXT, GivenOptions, Option, begin
 from ... import pem
 from ...errors import InputError
 
@@ -61,7 +61,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     return 0
 
 
-def validate_curve_words(given: Given) -> None:
+def validate_curve_words(given: GivenOptions) -> None:
     """Refuse a form of the point that there is not, and a curve that is to be written by its numbers.
 
     RFC 5480 §2.1.1 forbids the numbers, and Go does not read them.

@@ -8,7 +8,7 @@ from . import streams
 from .curves import named_curve, parameters
 from .explaining import call_text, code
 from .genrsa import dumping, encryption, interruptible, sealed
-from .options import FILE, FORM, TEXT, Given, Option, begin, is_number, to_number
+from .options import FILE, FORM, TEXT, GivenOptions, Option, begin, is_number, to_number
 from ...errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     return 0
 
 
-def _wanted(given: Given) -> tuple[str, dict[str, str]]:
+def _wanted(given: GivenOptions) -> tuple[str, dict[str, str]]:
     """The kind of key, and the options of kpki.genpkey for it."""
     algorithm, path = given.get("algorithm"), given.get("paramfile")
     options = key_options(given.all("pkeyopt"), "EC" if path is not None else algorithm or "RSA")
@@ -79,7 +79,7 @@ def _wanted(given: Given) -> tuple[str, dict[str, str]]:
     return "EC", {"curve": named_curve(path)}
 
 
-def _parameters(given: Given, algorithm: str, options: Mapping[str, str]) -> int:
+def _parameters(given: GivenOptions, algorithm: str, options: Mapping[str, str]) -> int:
     if algorithm.upper() != "EC" or given.has("paramfile"):
         raise InputError(f"genpkey: keys of the kind {algorithm} have no parameters to make", hint="-algorithm EC")
     if given.word is not None:

@@ -13,7 +13,7 @@ from .options import (
     FILE,
     RANDOM,
     TEXT,
-    Given,
+    GivenOptions,
     Option,
     begin,
     is_number,
@@ -55,7 +55,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     return 0
 
 
-def write_key(given: Given, bits: int, exponent: int, form: str) -> None:
+def write_key(given: GivenOptions, bits: int, exponent: int, form: str) -> None:
     """Make and write an RSA key."""
     from ...stages.keys import genrsa
     secret = encryption(given)
@@ -80,7 +80,7 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
 
 
-def encryption(given: Given, source: str = "passout") -> tuple[bytes, str] | None:
+def encryption(given: GivenOptions, source: str = "passout") -> tuple[bytes, str] | None:
     """The passphrase and the cipher that a key is to be encrypted with, None where no cipher was named."""
     if given.word is None:
         streams.passphrase(given.get(source))   # which openssl reads, and refuses, in any case

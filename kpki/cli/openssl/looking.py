@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import streams
-from .options import NUMBER, TEXT, Given, Option
+from .options import NUMBER, TEXT, GivenOptions, Option
 from ... import pem
 from ...clock import utc_now
 from ...errors import InputError, UnsupportedError, about
@@ -63,7 +63,7 @@ class _Look(NamedTuple):
     """A certificate with what its lines are made of: DER of the whole, of names and of key, and the options given."""
 
     certificate: Certificate
-    given: Given
+    given: GivenOptions
     whole: bytes
     issuer: bytes
     subject: bytes
@@ -71,7 +71,7 @@ class _Look(NamedTuple):
     extensions: tuple[Extension, ...]
 
 
-def show_certificate(certificate: Certificate, given: Given, *, now: datetime | None = None) -> tuple[str, int]:
+def show_certificate(certificate: Certificate, given: GivenOptions, *, now: datetime | None = None) -> tuple[str, int]:
     """What the display options print of a certificate, and the exit status; *now* (None: the clock) is for -checkend.
 
     Of `req -x509` the four options that `req` has are shown, in its order. Raises InputError for a value of an option
@@ -91,7 +91,7 @@ def show_certificate(certificate: Certificate, given: Given, *, now: datetime | 
     return text + _matches(look), 0
 
 
-def show_request(csr: CertificateSigningRequest, given: Given) -> tuple[str, int]:
+def show_request(csr: CertificateSigningRequest, given: GivenOptions) -> tuple[str, int]:
     """What the display options print of a request, and the exit status. Raises as `show_certificate` does."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -109,7 +109,7 @@ def show_request(csr: CertificateSigningRequest, given: Given) -> tuple[str, int
     return "".join(shown[name]() for name in _REQUEST_ORDER if given.has(name)), 0
 
 
-def _look(certificate: Certificate, given: Given) -> _Look:
+def _look(certificate: Certificate, given: GivenOptions) -> _Look:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from ...stages import der
@@ -119,7 +119,7 @@ def _look(certificate: Certificate, given: Given) -> _Look:
                  der.whole(fields.subject_public_key_info), der.certificate_extensions(whole))
 
 
-def _in_order(given: Given) -> Iterable[str]:
+def _in_order(given: GivenOptions) -> Iterable[str]:
     """The items asked for; of one asked for twice the last place counts."""
     places: dict[str, None] = {}
     for name, _ in given.order:
@@ -130,12 +130,12 @@ def _in_order(given: Given) -> Iterable[str]:
     return places
 
 
-def _name_flags(given: Given) -> int:
+def _name_flags(given: GivenOptions) -> int:
     from ...stages.text.name import name_flags
     return name_flags(*given.all("nameopt"))
 
 
-def _text_options(given: Given, option: str) -> tuple[frozenset[str], str]:
+def _text_options(given: GivenOptions, option: str) -> tuple[frozenset[str], str]:
     """The parts of -text to leave out, and how an unknown extension is shown (`-certopt`, `-reqopt`)."""
     from ...stages.text.name import option_words
     without: set[str] = set()

@@ -43,7 +43,7 @@ _ANYWHERE = ("explain", "quiet", "json", "kubernetes")     # kpki's own, which a
 _DASHES, _QUOTES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 
-class Given(NamedTuple):
+class GivenOptions(NamedTuple):
     """A command line as it was read: (name, value) in order, what came after, and the one word that is no option."""
 
     verb: str
@@ -82,7 +82,7 @@ class Given(NamedTuple):
         return value and {"P": "PEM", "D": "DER"}[value[0].upper()]
 
 
-def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> Given | None:
+def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> GivenOptions | None:
     """A verb's command line, read; None if it asked for the help page, which is printed then."""
     given = read_options(verb, table, argv, word=word)
     if given.has("help", "h"):
@@ -106,7 +106,7 @@ def typographic(words: Iterable[str]) -> str | None:
     return None
 
 
-def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> Given:
+def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> GivenOptions:
     """Read a command line by the verb's table. *word* names what an unknown option is taken for (a digest, a cipher).
 
     Options start with one dash or two, and take their value as the next word or after `=`. They end at the first word
@@ -148,9 +148,9 @@ def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, wor
 
 
 def _read(verb: str, known: Mapping[str, Option], order: Sequence[tuple[str, str]], rest: Sequence[str],
-          unknown: str | None, word: str | None) -> Given:
+          unknown: str | None, word: str | None) -> GivenOptions:
     """The line as it was read; InputError if the one option that is not in the table is no *word* either."""
-    given = Given(verb, tuple(order), tuple(rest), unknown)
+    given = GivenOptions(verb, tuple(order), tuple(rest), unknown)
     if unknown is not None and not given.has("help", "h"):
         if word == "digest":
             from ...stages.keys import digest_names

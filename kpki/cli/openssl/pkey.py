@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import explaining, streams
 from .ecparam import NAMED_CURVE, POINT_FORMS, validate_curve_words
 from .genrsa import dumping, encryption, sealed
-from .options import FILE, FORM, TEXT, Given, Option, begin
+from .options import FILE, FORM, TEXT, GivenOptions, Option, begin
 from ... import pem
 from ...errors import InputError, about
 
@@ -82,7 +82,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     return 0
 
 
-def _refuse(given: Given) -> None:
+def _refuse(given: GivenOptions) -> None:
     if given.verb == "rsa" and given.has(*_PUBLIC_INPUT) and given.has("check"):
         raise InputError("rsa: only private keys can be checked")
     to_der, writes = given.form("outform") == "DER", not given.has("noout")
@@ -98,7 +98,7 @@ def _refuse(given: Given) -> None:
         streams.note("Warning: The -text option is ignored with -text_pub")
 
 
-def _load(given: Given) -> _Loaded:
+def _load(given: GivenOptions) -> _Loaded:
     from ...stages.keys import public_key_der
     private: PrivateKeyTypes | None = None
     name, encoding = given.get("in") or "standard input", given.form_or_none("inform")
@@ -121,7 +121,7 @@ def _load(given: Given) -> _Loaded:
     return _Loaded(private, with_point_form(public, form), reshaped=form != "uncompressed")
 
 
-def _wrong_kind(given: Given, wanted: str, public: bytes, name: str) -> None:
+def _wrong_kind(given: GivenOptions, wanted: str, public: bytes, name: str) -> None:
     """Refuse a key that is not of the kind *wanted*; `ec` works on any kind, as openssl's does, and kpki says so."""
     from ...stages.text.key import key_algorithm
     fact, hint = f"not an {wanted} key but {key_algorithm(public)}", "kpki pkey takes any kind"
@@ -132,22 +132,22 @@ def _wrong_kind(given: Given, wanted: str, public: bytes, name: str) -> None:
     streams.warn(given, [fact], name)
 
 
-def _public_only(given: Given) -> bool:
+def _public_only(given: GivenOptions) -> bool:
     return given.has(*_PUBLIC_INPUT, "pubout", "RSAPublicKey_out", "param_out")
 
 
-def _old_public_form(given: Given) -> str | None:
+def _old_public_form(given: GivenOptions) -> str | None:
     """RSAPublicKey_out or param_out, if that is what is written: of the two forms of an RSA key the last one counts."""
     return "param_out" if given.has("param_out") else \
         "RSAPublicKey_out" if given.last("pubout", "RSAPublicKey_out") == "RSAPublicKey_out" else None
 
 
-def _shows_public(given: Given) -> bool:
+def _shows_public(given: GivenOptions) -> bool:
     """Whether the text is of the public half; `pkey -pubout -text` is `-text_pub`, with the other verbs it is not."""
     return given.has("text_pub", *_PUBLIC_INPUT) or (given.verb == "pkey" and given.has("pubout"))
 
 
-def _text(given: Given, key: _Loaded) -> bytes:
+def _text(given: GivenOptions, key: _Loaded) -> bytes:
     if not given.has("text", "text_pub"):
         return b""
     from ...stages.text.key import private_key_text, public_key_text
@@ -164,7 +164,7 @@ def _modulus(key: _Loaded) -> bytes:
     return f"Modulus={hexadecimal(modulus(key.public) or 0)}\n".encode()
 
 
-def _check(given: Given) -> bytes:
+def _check(given: GivenOptions) -> bytes:
     """A key that is not consistent does not load, so what comes here is; `ec` says so on stderr."""
     if not given.has("check", "pubcheck"):
         return b""
@@ -173,7 +173,7 @@ def _check(given: Given) -> bytes:
     return {"rsa": b"RSA key ok\n", "ec": b"", "pkey": b"Key is valid\n"}[given.verb]
 
 
-def _written(given: Given, key: _Loaded) -> bytes:
+def _written(given: GivenOptions, key: _Loaded) -> bytes:
     encoding = given.form("outform")
     old_form = _old_public_form(given)
     if old_form is not None:
@@ -188,7 +188,7 @@ def _written(given: Given, key: _Loaded) -> bytes:
     return _private(given, key.private, key, encoding)
 
 
-def _private(given: Given, private: PrivateKeyTypes, key: _Loaded, encoding: str) -> bytes:
+def _private(given: GivenOptions, private: PrivateKeyTypes, key: _Loaded, encoding: str) -> bytes:
     """A private key as the verb writes it: `ec` in SEC1, the others in PKCS#8, but `pkey` in DER in SEC1 or PKCS#1."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -210,7 +210,7 @@ def _encoded(data: bytes, label: str, encoding: str) -> bytes:
     return data if encoding == "DER" else pem.armour(data, label)
 
 
-def _explain(given: Given) -> None:
+def _explain(given: GivenOptions) -> None:
     reads, public = given.get("in"), _public_only(given)
     key = explaining.reading("load_public_key", reads, *["pkcs1=True"] * given.has("RSAPublicKey_in")) \
         if given.has(*_PUBLIC_INPUT) \

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import explaining, looking, streams
 from .curves import named_curve
 from .genpkey import key_options, make_key
-from .options import COUNT, FILE, FORM, RANDOM, TEXT, Given, Option, begin
+from .options import COUNT, FILE, FORM, RANDOM, TEXT, GivenOptions, Option, begin
 from ... import pem
 from ...errors import InputError, RefusedError, UnsupportedError, about
 
@@ -71,7 +71,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     return _look(given)
 
 
-def _config(given: Given) -> tuple[str | None, Config]:
+def _config(given: GivenOptions) -> tuple[str | None, Config]:
     """The configuration's file, None for openssl's own defaults, and what it says."""
     from ...stages.requests import default_config
     path = given.get("config")
@@ -79,7 +79,7 @@ def _config(given: Given) -> tuple[str | None, Config]:
     return path, default_config() if path is None else streams.read_config(path)
 
 
-def _make(given: Given) -> int:
+def _make(given: GivenOptions) -> int:
     from ...stages.keys import validate_signing_key
     from ...stages.requests import fill_form, request_der
     certificate, section = given.has("x509", "CA"), given.get("section") or "req"
@@ -120,7 +120,7 @@ def _make(given: Given) -> int:
     return status
 
 
-def _write(given: Given, shown: str, data: bytes, key_file: tuple[str, bytes] | None = None) -> None:
+def _write(given: GivenOptions, shown: str, data: bytes, key_file: tuple[str, bytes] | None = None) -> None:
     """The key, what is shown, and the PEM or DER unless -noout; if that is nothing, no file."""
     out = shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else data)
     path, key_path = given.get("out"), key_file[0] if key_file else ""
@@ -133,12 +133,12 @@ def _write(given: Given, shown: str, data: bytes, key_file: tuple[str, bytes] | 
         streams.write(path, out)
 
 
-def _certifies(given: Given) -> bool:
+def _certifies(given: GivenOptions) -> bool:
     """Whether the request that is certified comes from -in, and is not made first."""
     return given.has("x509", "CA") and given.has("in") and not given.has("new", "newkey")
 
 
-def _certified(given: Given) -> CertificateSigningRequest:
+def _certified(given: GivenOptions) -> CertificateSigningRequest:
     """The request of -in, where it is to be certified."""
     if not given.has("key", "CA"):
         raise InputError("req: no key to sign the certificate with", hint="-key FILE, or -CA FILE -CAkey FILE")
@@ -149,7 +149,7 @@ def _certified(given: Given) -> CertificateSigningRequest:
     return streams.read_csr(given.get("in"), given.form("inform"))
 
 
-def _authority(given: Given) -> tuple[Certificate, PrivateKeyTypes] | None:
+def _authority(given: GivenOptions) -> tuple[Certificate, PrivateKeyTypes] | None:
     """The CA of -CA and its key."""
     if not given.has("CA"):
         if given.has("CAkey"):
@@ -159,12 +159,12 @@ def _authority(given: Given) -> tuple[Certificate, PrivateKeyTypes] | None:
     return ca_cert, streams.read_key(given.get("CAkey") or given.get("CA"), given.get("passin"))
 
 
-def _subject(given: Given, csr: CertificateSigningRequest | None) -> str | Name | None:
+def _subject(given: GivenOptions, csr: CertificateSigningRequest | None) -> str | Name | None:
     from ...stages.names import subject_name
     return subject_name(csr) if csr is not None and not given.has("subj") else given.get("subj")
 
 
-def _certificate(given: Given, form: Form, key: PrivateKeyTypes, csr: CertificateSigningRequest | None,
+def _certificate(given: GivenOptions, form: Form, key: PrivateKeyTypes, csr: CertificateSigningRequest | None,
                  authority: tuple[Certificate, PrivateKeyTypes] | None) -> Certificate:
     """The certificate that -x509 writes: of *csr*, or where there is none of *key*; by a CA or by *key* itself."""
     days, serial = given.number("days", 30), serial_number(given)
@@ -180,12 +180,12 @@ def _certificate(given: Given, form: Form, key: PrivateKeyTypes, csr: Certificat
                    copy_extensions=given.get("copy_extensions") or "none")
 
 
-def _looks(given: Given) -> bool:
+def _looks(given: GivenOptions) -> bool:
     """Whether anything is to be shown: what shows it takes its time to load."""
     return given.has(*(option.name for option in looking.REQUEST_OPTIONS))
 
 
-def _key(given: Given, config: Config) -> tuple[PrivateKeyTypes, tuple[str, bytes] | None]:
+def _key(given: GivenOptions, config: Config) -> tuple[PrivateKeyTypes, tuple[str, bytes] | None]:
     """The key that signs; of a new one, or with -keyout, also the file for it ("": standard output) and its bytes."""
     def setting(name: str) -> str | None:
         return config.get(given.get("section") or "req", name)
@@ -198,7 +198,7 @@ def _key(given: Given, config: Config) -> tuple[PrivateKeyTypes, tuple[str, byte
     return made, _key_file(given, setting, made, given.get("keyout") or setting("default_keyfile"))
 
 
-def _key_file(given: Given, setting: Callable[[str], str | None], key: PrivateKeyTypes,
+def _key_file(given: GivenOptions, setting: Callable[[str], str | None], key: PrivateKeyTypes,
               path: str | None) -> tuple[str, bytes]:
     """The file that a key belongs in, and its bytes: encrypted, unless it is said not to be."""
     secret = None
@@ -227,7 +227,7 @@ def _new_key(text: str, default_bits: str | None, texts: Sequence[str]) -> tuple
     return kind, options
 
 
-def _look(given: Given) -> int:
+def _look(given: GivenOptions) -> int:
     if given.has("subj"):
         raise UnsupportedError("req: -subj changes a request, and nothing signs it",
                                hint="kpki req -new -key FILE -subj SUBJECT")
@@ -247,7 +247,7 @@ def _look(given: Given) -> int:
     return status
 
 
-def _verify(given: Given, csr: CertificateSigningRequest, key: PrivateKeyTypes | None) -> None:
+def _verify(given: GivenOptions, csr: CertificateSigningRequest, key: PrivateKeyTypes | None) -> None:
     """Refuse a request that its own key has not signed, or *key*, if there is one."""
     from ...stages.signatures import is_self_signed, is_signed_by
     with about(given.get("in") or "standard input"):
@@ -256,7 +256,7 @@ def _verify(given: Given, csr: CertificateSigningRequest, key: PrivateKeyTypes |
     streams.note("Certificate request self-signature verify OK")
 
 
-def _test_config(given: Given) -> None:
+def _test_config(given: GivenOptions) -> None:
     """Refuse a configuration that a request could not be made with: openssl reads it before it looks at one."""
     from ...stages.names import Name
     from ...stages.requests import fill_form
@@ -266,7 +266,7 @@ def _test_config(given: Given) -> None:
                   request_extensions=given.get("reqexts"), certificate_extensions=given.get("extensions"))
 
 
-def serial_number(given: Given) -> int | None:
+def serial_number(given: GivenOptions) -> int | None:
     """The `-set_serial` value: decimal, or hexadecimal after 0x, a minus sign before either; None without one."""
     from ...stages.extensions.values import number
     texts = given.all("set_serial")
@@ -279,7 +279,7 @@ def serial_number(given: Given) -> int | None:
                          hint="decimal digits, or 0x and hexadecimal ones") from None
 
 
-def _warn(given: Given, config: Config, section: str, path: str) -> None:
+def _warn(given: GivenOptions, config: Config, section: str, path: str) -> None:
     from ...stages.traps import request_traps
     certificate = given.has("x509", "CA")
     extensions = given.get("extensions" if certificate else "reqexts")
@@ -287,14 +287,14 @@ def _warn(given: Given, config: Config, section: str, path: str) -> None:
                                       certificate=certificate, extensions=extensions), path)
 
 
-def _warn_bare(given: Given, csr: CertificateSigningRequest | None, made: Certificate) -> None:
+def _warn_bare(given: GivenOptions, csr: CertificateSigningRequest | None, made: Certificate) -> None:
     from ...stages.traps import dropped_names, no_extension
     if csr is not None:
         streams.warn(given, dropped_names(csr, made), given.get("in"))
     streams.warn(given, no_extension(made))
 
 
-def _explain(given: Given, path: str | None) -> None:
+def _explain(given: GivenOptions, path: str | None) -> None:
     certificate, code = given.has("x509", "CA"), explaining.code
     key = explaining.key_reading(given.get("key"), given.get("passin")) if given.has("key") else "kpki.genrsa()"
     words = {"config": explaining.config_reading(path), "section": code(given.get("section")),
@@ -328,5 +328,5 @@ def _explain(given: Given, path: str | None) -> None:
         writes=[given.get("out") or "standard output", *given.all("keyout")])
 
 
-def _loaded(given: Given) -> str:
+def _loaded(given: GivenOptions) -> str:
     return explaining.reading("load_csr", given.get("in"))

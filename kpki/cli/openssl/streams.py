@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
-    from .options import Given
+    from .options import GivenOptions
     from ...stages.config import Config
 
 _CONFIGURATION = re.compile(r".+\.(cnf|conf)", re.IGNORECASE | re.DOTALL)
@@ -88,7 +88,7 @@ def blaming(path: str | None) -> Iterator[None]:
         raise
 
 
-def warn(given: Given, lines: Iterable[str], path: str | None = None) -> None:
+def warn(given: GivenOptions, lines: Iterable[str], path: str | None = None) -> None:
     """Warnings of kpki's own, one line each, with the name of the file they are about; none with --quiet."""
     if not given.has("quiet"):
         note(*(f"kpki: warning: {path + ': ' if path else ''}{line}" for line in lines))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import streams
 from .explaining import call_text, code, reading
-from .options import FILE, NUMBER, TEXT, Given, Option, begin, to_number
+from .options import FILE, NUMBER, TEXT, GivenOptions, Option, begin, to_number
 from ..terminal import put, short
 from ... import files, pem
 from ...errors import InputError, KpkiError, about
@@ -117,7 +117,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     return 0 if all(answer["ok"] for answer in answers) else 2
 
 
-def _question(given: Given) -> dict[str, Any]:
+def _question(given: GivenOptions) -> dict[str, Any]:
     """The options as verify()'s arguments, refused where openssl refuses the command line."""
     from ...stages.extensions.general_names import ip_octets
     from ...stages.verification.purposes import PURPOSES
@@ -145,7 +145,7 @@ def _question(given: Given) -> dict[str, Any]:
     return question
 
 
-def _purpose(given: Given) -> str | None:
+def _purpose(given: GivenOptions) -> str | None:
     """The purpose: of -purpose and -verify_name the later counts."""
     purpose = None
     for name, value in given.order:
@@ -158,7 +158,7 @@ def _purpose(given: Given) -> str | None:
     return purpose
 
 
-def _policies(given: Given) -> tuple[str, ...]:
+def _policies(given: GivenOptions) -> tuple[str, ...]:
     """The OIDs of -policy, whether they will be looked at or not."""
     from ...stages import objects
     oids = []
@@ -170,7 +170,7 @@ def _policies(given: Given) -> tuple[str, ...]:
     return tuple(oids)
 
 
-def _moment(given: Given) -> datetime | None:
+def _moment(given: GivenOptions) -> datetime | None:
     """The moment of -attime, None where it was not given."""
     text = given.get("attime")
     try:
@@ -180,7 +180,7 @@ def _moment(given: Given) -> datetime | None:
 
 
 def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[Certificate], question: dict[str, Any],
-            flags: int, given: Given) -> dict[str, Any]:
+            flags: int, given: GivenOptions) -> dict[str, Any]:
     """Verify one file and say so; what --json shows of it (code and depth are null for a file that cannot be read)."""
     from ...stages.verification.verify import verify
     name = "stdin" if path is None else path
@@ -253,7 +253,7 @@ def _trust(trusted: Sequence[Trusted]) -> dict[Certificate, Any]:
     return {certificate: trust for certificate, trust in read.items() if trust != Trust()}
 
 
-def _roots(given: Given) -> list[Trusted]:
+def _roots(given: GivenOptions) -> list[Trusted]:
     roots = [trusted for path in given.all("trusted") for trusted in _bundle(path)]
     path, folder = given.get("CAfile"), given.get("CApath")
     if path is not None:
@@ -286,7 +286,7 @@ def _folder(folder: str) -> Iterator[Trusted]:
             number += 1
 
 
-def _explain(given: Given, question: dict[str, Any], paths: Sequence[str | None]) -> None:
+def _explain(given: GivenOptions, question: dict[str, Any], paths: Sequence[str | None]) -> None:
     trusted = given.all("trusted") or [path for path in (given.get("CAfile"),) if path]
     between = given.all("untrusted")
     words = {word: code(value) for word, value in question.items()

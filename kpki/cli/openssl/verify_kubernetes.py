@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import streams
 from .explaining import call_text, code, reading
-from .options import Given
+from .options import GivenOptions
 from ..terminal import put
 from ...errors import InputError, KpkiError, about
 
@@ -22,7 +22,7 @@ _TAKEN = ("kubernetes", "CAfile", "trusted", "untrusted", "purpose", "verify_hos
           "explain", "quiet", "verbose", "no-CAfile", "no-CApath", "no-CAstore", "trusted_first", "issuer_checks")
 
 
-def run(given: Given, now: datetime | None) -> int:
+def run(given: GivenOptions, now: datetime | None) -> int:
     """Judge each file, standard input where none is named: 0 all hold, 2 one is refused or cannot be read.
 
     A file's first certificate is judged, the others in it help, as a server sends the whole file. Raises InputError
@@ -67,7 +67,7 @@ def _certificates(path: str | None) -> list[bytes]:
 
 
 def _answer(path: str | None, roots: Sequence[bytes], untrusted: Sequence[bytes], question: dict[str, Any],
-            given: Given) -> dict[str, Any]:
+            given: GivenOptions) -> dict[str, Any]:
     """Judge one file and say so; what --json shows of it."""
     from ...kubernetes.verdict import KubernetesVerdict, verify_kubernetes
     name = "stdin" if path is None else path
@@ -97,7 +97,7 @@ def _words(verdict: KubernetesVerdict) -> Iterator[str]:
     yield f"cause {verdict.cause}" + (f": {cause.meaning}" if cause else "")
 
 
-def _explain(given: Given, trusted: Sequence[str], question: dict[str, Any], paths: Sequence[str | None]) -> None:
+def _explain(given: GivenOptions, trusted: Sequence[str], question: dict[str, Any], paths: Sequence[str | None]) -> None:
     between = given.all("untrusted")
     whole, *helping = (reading("load_certificates", path) for path in (paths[0], *between))
     words = {word: code(value) for word, value in question.items() if word != "now"}

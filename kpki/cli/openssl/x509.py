@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import explaining, looking, streams
-from .options import FILE, FORM, NUMBER, RANDOM, TEXT, Given, Option, begin
+from .options import FILE, FORM, NUMBER, RANDOM, TEXT, GivenOptions, Option, begin
 from .req import serial_number
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, UnsupportedError, about
@@ -80,11 +80,11 @@ def run(verb: str, argv: Sequence[str]) -> int:
     return status
 
 
-def _signs(given: Given) -> bool:
+def _signs(given: GivenOptions) -> bool:
     return given.has("req", "new", "CA", "signkey", "key")
 
 
-def _refuse(given: Given) -> None:
+def _refuse(given: GivenOptions) -> None:
     own, toreq = given.has("signkey", "key"), given.has("x509toreq")
     copy = given.get("copy_extensions")
     for refused, words in (
@@ -114,11 +114,11 @@ def _refuse(given: Given) -> None:
                                hint="-key FILE names the key that the request is for")
 
 
-def _read(given: Given) -> Certificate:
+def _read(given: GivenOptions) -> Certificate:
     return streams.read_certificate(given.get("in"), given.form_or_none("inform"))
 
 
-def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
+def _signed(given: GivenOptions) -> tuple[Certificate, tuple[str, str] | None]:
     """The certificate that a request, a certificate or a bare subject gives, signed; the serial file and its text."""
     from ...stages import certificates
     serial, counted = _serial(given)
@@ -155,7 +155,7 @@ def _signed(given: Given) -> tuple[Certificate, tuple[str, str] | None]:
     return made, counted
 
 
-def _subject(given: Given) -> Name | None:
+def _subject(given: GivenOptions) -> Name | None:
     """What -subj says; openssl skips an attribute that openssl does not know, with a warning."""
     from ...stages.names import parse_subject
     warnings = list[str]()
@@ -165,7 +165,7 @@ def _subject(given: Given) -> Name | None:
     return subject
 
 
-def _refuse_issued(certificate: Certificate, given: Given) -> None:
+def _refuse_issued(certificate: Certificate, given: GivenOptions) -> None:
     """Refuse a certificate that has not signed itself, or does not hold: openssl lets a CA certify no other."""
     from ...stages.verification.verify import verify
     faults = verify(certificate, ()).faults
@@ -175,7 +175,7 @@ def _refuse_issued(certificate: Certificate, given: Given) -> None:
                                hint="-x509toreq makes a request of it, and -req signs that")
 
 
-def _request(given: Given) -> CertificateSigningRequest:
+def _request(given: GivenOptions) -> CertificateSigningRequest:
     """The request to sign, once its signature holds."""
     from ...stages.names import subject_name
     from ...stages.signatures import is_self_signed
@@ -191,13 +191,13 @@ def _request(given: Given) -> CertificateSigningRequest:
     return csr
 
 
-def _warn(given: Given, csr: CertificateSigningRequest, made: Certificate) -> None:
+def _warn(given: GivenOptions, csr: CertificateSigningRequest, made: Certificate) -> None:
     from ...stages.traps import dropped_names, no_extension
     streams.warn(given, dropped_names(csr, made), given.get("in"))
     streams.warn(given, no_extension(made))
 
 
-def _warn_extfile(given: Given, extfile: Config, path: str | None) -> None:
+def _warn_extfile(given: GivenOptions, extfile: Config, path: str | None) -> None:
     from ...stages.certificates import extfile_section
     from ...stages.traps import extension_traps, repeated_keys, unused_section
     section = extfile_section(extfile, given.get("extensions"))
@@ -205,7 +205,7 @@ def _warn_extfile(given: Given, extfile: Config, path: str | None) -> None:
                          *unused_section(extfile, section)], path)
 
 
-def _to_request(given: Given) -> int:
+def _to_request(given: GivenOptions) -> int:
     from ...stages.conversion import to_request
     key = streams.read_key(given.get("signkey", "key"), given.get("passin"), given.form_or_none("keyform"))
     path = given.get("extfile")
@@ -224,7 +224,7 @@ def _to_request(given: Given) -> int:
     return status
 
 
-def _to_turn(given: Given, key: PrivateKeyTypes, subject: Name | None) -> Certificate:
+def _to_turn(given: GivenOptions, key: PrivateKeyTypes, subject: Name | None) -> Certificate:
     """The certificate that -x509toreq makes a request of: the input, or what a request or -new gives."""
     from ...stages.certificates import x509_new, x509_req
     if given.has("req"):
@@ -232,7 +232,7 @@ def _to_turn(given: Given, key: PrivateKeyTypes, subject: Name | None) -> Certif
     return x509_new(subject or "/", None, None, key) if given.has("new") else _read(given)
 
 
-def _signer(given: Given) -> tuple[Certificate | None, PrivateKeyTypes]:
+def _signer(given: GivenOptions) -> tuple[Certificate | None, PrivateKeyTypes]:
     if not given.has("CA"):
         own = given.get("signkey", "key")
         return None, streams.read_key(own, given.get("passin"), given.form_or_none("keyform"))
@@ -241,7 +241,7 @@ def _signer(given: Given) -> tuple[Certificate | None, PrivateKeyTypes]:
     return ca_cert, streams.read_key(path, given.get("passin"), given.form_or_none("CAkeyform"))
 
 
-def _forced_key(given: Given) -> bytes | None:
+def _forced_key(given: GivenOptions) -> bytes | None:
     path = given.get("force_pubkey")
     if path is None:
         return None
@@ -250,7 +250,7 @@ def _forced_key(given: Given) -> bytes | None:
         return pem.dump_public_key(pem.load_public_key(data), encoding="DER")
 
 
-def _serial(given: Given) -> tuple[int | None, tuple[str, str] | None]:
+def _serial(given: GivenOptions) -> tuple[int | None, tuple[str, str] | None]:
     """The number of -set_serial; else, with a CA, the next of its serial file, and that file's new text; None: random.
 
     The file is written when all else is done, so that a refusal counts nothing.
@@ -275,7 +275,7 @@ def _serial(given: Given) -> tuple[int | None, tuple[str, str] | None]:
     return number, (path, text)
 
 
-def _explain(given: Given) -> None:
+def _explain(given: GivenOptions) -> None:
     code = explaining.code
     signs = _signs(given) and not given.has("x509toreq")
     call = explaining.reading("load_certificate", given.get("in"))

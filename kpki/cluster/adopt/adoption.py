@@ -13,7 +13,7 @@ from ..authority import load_bundle
 from ..desired.description import Cluster, load_cluster
 from ..desired.fields import node_name
 from ..desired.rows import NODES_FOLDER, Wanted
-from ..observed.inventory import look, named_path
+from ..observed.inventory import named_path, observe_file
 from ..workspace import DESCRIPTION, locked, write
 from ... import files
 from ...errors import FileError, InputError, RefusedError, about
@@ -183,7 +183,7 @@ def _with_links(root: str, path: str) -> Iterator[files.File]:
         yield files.File(path, os.fsencode(entry.target), 0o777, link=True)
         path = posixpath.normpath(posixpath.join("/", posixpath.dirname(path),
                                                  entry.target)).lstrip("/")
-    found = look(root, path)
+    found = observe_file(root, path)
     yield files.File(path, found.data or b"", found.mode & 0o777)
 
 

@@ -27,11 +27,11 @@ from ..desired.fields import (
 from ..desired.rows import Wanted, layout_of
 from ..observed.contents import read_certificates
 from ..observed.inventory import (
-    Found,
+    ObservedFile,
     choose_layout,
     kubeconfig_of,
-    look,
     named_path,
+    observe_file,
     read_layout,
     refusal,
     require,
@@ -69,7 +69,7 @@ class HostTree:
     """The tree's layout, with kubeadm's certificatesDir applied."""
     blank: Cluster
     """A cluster with this layout and the defaults of every other field."""
-    found: Mapping[str, Found]
+    found: Mapping[str, ObservedFile]
     """Every file of the layout, by its path."""
     certificates: Mapping[str, Certificate]
     """The certificates of CAs and leaves that can be read, by their rows."""
@@ -121,7 +121,7 @@ class HostTree:
 def read_tree(root: str, *, layout: str | None = None) -> HostTree:
     """Read a host's tree; *layout* None: found. Raises InputError or FileError if it cannot."""
     chosen = choose_layout(root, layout)
-    manifest = look(root, API_SERVER)
+    manifest = observe_file(root, API_SERVER)
     if manifest.unread:
         raise refusal(root, manifest.unread)
     servers = read_host(root).of("kube-apiserver")
@@ -152,7 +152,8 @@ def _certificates(tree: HostTree) -> Iterator[tuple[str, Certificate]]:
         elif place.row in tree.kubeconfigs:
             data = tree.embedded(place, "certificate")
         if data is not None and get_profile(place.row).kind != "key":
-            for certificate in read_certificates(Found(place.certificate, data), place.row)[0][:1]:
+            file = ObservedFile(place.certificate, data)
+            for certificate in read_certificates(file, place.row)[0][:1]:
                 yield place.row, certificate
 
 

@@ -15,7 +15,7 @@ from ..authority import find_sound_key, load_trusted_bundle
 from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
 from ..observed.hosts import inventory_of
-from ..observed.inventory import TOPS, Inventory, Unread, layout_there, look
+from ..observed.inventory import TOPS, Inventory, Unread, layout_there, observe_file
 from ..observed.owners import with_owners
 from ..observed.use import Use
 from ..observed.uses import Host, read_host
@@ -76,7 +76,7 @@ def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_nam
         if closed.startswith(os.pardir):
             raise
         # without it nothing can be judged
-        return Report(os.path.normpath(path), (), 0, [Unread(None, look(path, closed).unread or closed)])
+        return Report(os.path.normpath(path), (), 0, [Unread(None, observe_file(path, closed).unread or closed)])
 
 
 def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout: str | None,

@@ -16,13 +16,13 @@ from ..finding import Finding
 from ..fleet.survey import processes_for
 from ..leaf_files import RENEWED
 from ..observed.contents import read_certificates, read_key
-from ..observed.inventory import Found, Inventory, Unread, certificates_in
+from ..observed.inventory import Inventory, ObservedFile, Unread, certificates_in
 from ..plan.of_workspace import plan_of
 from ..plan.plan import Plan, Tally
 from ..plan.roots import copies, is_for
 from ..rules.context import WITHIN, RowContext
-from ..rules.judge import judge
-from ..workspace import looker_in, read_cluster
+from ..rules.judge import check_row
+from ..workspace import read_cluster, workspace_observer
 from ...errors import AccessError, KpkiError
 from ...kubernetes.layouts import WORKSPACE, get_layout
 from ...kubernetes.profiles import get_profile
@@ -38,10 +38,10 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
     say: by it all the others are judged. *processes* is how many there may be (None: one a processor). Raises
     KpkiError for a description, or a CA that it names, which cannot be taken.
     """
-    counts, refused, look = dict[str, int](), dict[str, None](), looker_in(folder)
+    counts, refused, observe = dict[str, int](), dict[str, None](), workspace_observer(folder)
 
-    def counted(path: str) -> Found:
-        found = look(path)
+    def counted(path: str) -> ObservedFile:
+        found = observe(path)
         counts[path] = certificates_in(found.data or b"")
         if found.unread:
             refused[found.unread] = None
@@ -56,7 +56,7 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
 
     cluster = read_cluster(folder, host_name=host_name)
     try:
-        planned = plan_of(folder, now=now, cluster=cluster, look=counted)
+        planned = plan_of(folder, now=now, cluster=cluster, observe=counted)
     except AccessError:
         if not refused:
             raise
@@ -140,37 +140,37 @@ def check_described(folder: str, inventory: Inventory, name: str, *, now: dateti
     if host is None or cluster.layout != inventory.layout.name:
         return None
     planned, kubelets = plan_of(folder, now=now, cluster=cluster), get_layout(cluster.layout).node_places()
-    return [*dict.fromkeys(planned.host_findings(host, inventory.look, lambda place: place in kubelets or any(
-        inventory.look(path).there for path in place.files())))]
+    return [*dict.fromkeys(planned.host_findings(host, inventory.file, lambda place: place in kubelets or any(
+        inventory.file(path).there for path in place.files())))]
 
 
-def _broken_authorities(cluster: Cluster, folder: str, look: Callable[[str], Found],
+def _broken_authorities(cluster: Cluster, folder: str, observe: Callable[[str], ObservedFile],
                         now: datetime) -> Iterator[Finding]:
     """What is wrong with the files of the workspace's own CAs that keeps a plan from being made."""
     wanted = Wanted(cluster)
     for row in wanted.of_workspace():
         if row.profile.kind == "ca" and GIVEN_NAMES[row.name] not in cluster.authorities:
-            faults = judge(row, look, RowContext(now=now)).findings
+            faults = check_row(row, observe, RowContext(now=now)).findings
             broken = [one for one in faults if one.cause not in ("file-missing", "encrypted-key")]
             for one in broken[:1]:
-                path, copy = next(copies(row, look, wanted), ("", ""))
-                remedy = _put_back(path or one.path, copy, folder, look)
-                if one.cause == "expired-ca" and _is_pair(row, look):
+                path, copy = next(copies(row, observe, wanted), ("", ""))
+                remedy = _put_back(path or one.path, copy, folder, observe)
+                if one.cause == "expired-ca" and _is_pair(row, observe):
                     remedy = chain(renewal(*(_plain(os.path.join(folder, half)) for half in row.paths())),
                                    [command("kpki", "apply", _plain(folder))])
                 yield replace(one, path=path or one.path, remedy=tuple(remedy))
 
 
-def _is_pair(row: Row, look: Callable[[str], Found]) -> bool:
+def _is_pair(row: Row, observe: Callable[[str], ObservedFile]) -> bool:
     """Whether a CA's file holds one certificate, and the key beside it is that one's."""
-    certificates = read_certificates(look(row.place.certificate), row.name)[0]
-    return len(certificates) == 1 and is_for(read_key(look(row.place.key), row.name)[0], certificates)
+    certificates = read_certificates(observe(row.place.certificate), row.name)[0]
+    return len(certificates) == 1 and is_for(read_key(observe(row.place.key), row.name)[0], certificates)
 
 
-def _put_back(path: str, copy: str, folder: str, look: Callable[[str], Found]) -> Iterator[str]:
+def _put_back(path: str, copy: str, folder: str, observe: Callable[[str], ObservedFile]) -> Iterator[str]:
     """The commands that bring back a file of a workspace's CA from where the tree of a host has the right one still."""
     broken, sound = (_plain(os.path.join(folder, one)) for one in (path, copy))
-    if look(path).problem:
+    if observe(path).problem:
         yield comment(f"what lies at {broken} is no file: move it elsewhere; a CA is never replaced")
     elif not copy:
         yield comment(f"a CA is never replaced: put the cluster's own back as {path}")

@@ -18,11 +18,11 @@ from ..observed.defaults import layout_uses
 from ..observed.inventory import (
     PASSED_OVER,
     SECRET,
-    Found,
     Inventory,
+    ObservedFile,
     kubeconfig_in,
-    look,
     named_path,
+    observe_file,
     root_of,
 )
 from ..observed.tree import Tree
@@ -64,11 +64,11 @@ def inspect_plain(path: str) -> Plain:
     if entry.kind == "folder":
         listed = files.walk(path, skip=_is_aside, closed=closed)
         root, names = path, [name for name, _ in listed if _may_matter(name)]
-        found = {name: one for name in names if _matters(one := _look(root, name))}
+        found = {name: one for name in names if _matters(one := _observe_file(root, name))}
     else:
         root, name = os.path.split(path)
         root = root or os.curdir
-        found = {name: _look(root, name)}
+        found = {name: _observe_file(root, name)}
     if not found and not closed:
         raise InputError(f"{path}: no certificate, key or kubeconfig is in it, and none of kpki's layouts",
                          hint="is it a host's root, with etc/kubernetes in it? Otherwise say --layout")
@@ -84,19 +84,19 @@ def inspect_plain(path: str) -> Plain:
     return Plain(Inventory(root, layout, found, uses=tuple(uses), unread=tuple(unread)), others)
 
 
-def _look(root: str, name: str) -> Found:
+def _observe_file(root: str, name: str) -> ObservedFile:
     """One file of a folder; links are followed as on the host whose tree it lies in, else on this one."""
     return _looked(root, name, *root_of(os.path.join(root, name)))
 
 
-def _looked(root: str, name: str, top: str, inner: str) -> Found:
+def _looked(root: str, name: str, top: str, inner: str) -> ObservedFile:
     """A file *inner* of the tree *top*, as the file *name* of the folder *root*."""
-    found = look(top, inner)
+    found = observe_file(top, inner)
     return replace(found, path=name, unread=found.unread and (
         name if found.unread == inner else os.path.relpath(os.path.join(top, found.unread), root)))
 
 
-def _in_pem(found: Found) -> Found:
+def _in_pem(found: ObservedFile) -> ObservedFile:
     """A file in DER as PEM, as others read it as well; any other as it is."""
     data = found.data or b""
     if data[:1] != b"\x30":
@@ -119,7 +119,7 @@ def _may_matter(name: str) -> bool:
     return ending in ("", ".conf", ".config", ".kubeconfig", ".yaml", ".yml", ".json", ".key", ".pub", *_CERTIFICATES)
 
 
-def _matters(found: Found) -> bool:
+def _matters(found: ObservedFile) -> bool:
     """Whether a file is one of these, by its content; what its name alone says is believed of what cannot be read."""
     if found.unread or found.path.endswith((*_CERTIFICATES, *_KEYS)):
         return True
@@ -132,7 +132,7 @@ def _is_kubeconfig(data: bytes) -> bool:
     return b"\0" not in data[:_MOST] and bool(_KUBECONFIG.search(data[:_MOST]) or _JSON.search(data[:_MOST]))
 
 
-def _layout_by_names(root: str, found: Mapping[str, Found]) -> Layout:
+def _layout_by_names(root: str, found: Mapping[str, ObservedFile]) -> Layout:
     """The layout that a folder is a part of, by the names in it, with the places that are in that part."""
     best, most = Layout(name="", places=(), administrators="", source=""), 0
     top = os.path.abspath(root)
@@ -147,7 +147,7 @@ def _layout_by_names(root: str, found: Mapping[str, Found]) -> Layout:
     return best
 
 
-def _part(layout: Layout, folder: str, found: Mapping[str, Found]) -> Iterator[Place]:
+def _part(layout: Layout, folder: str, found: Mapping[str, ObservedFile]) -> Iterator[Place]:
     """The places of a layout that have a file in one of its folders, by their names there."""
     for place in layout.places:
         certificate, key, kubeconfig = (
@@ -160,7 +160,7 @@ def _part(layout: Layout, folder: str, found: Mapping[str, Found]) -> Iterator[P
                           kubeconfig=kubeconfig if kubeconfig in found else "")
 
 
-def _named_by(root: str, found: Mapping[str, Found]) -> Iterator[tuple[str, Found]]:
+def _named_by(root: str, found: Mapping[str, ObservedFile]) -> Iterator[tuple[str, ObservedFile]]:
     """The files that kubeconfigs name: from their own folder, or from the root of the tree that they lie in."""
     for path, one in found.items():
         kubeconfig = kubeconfig_in(one.data)
@@ -178,12 +178,12 @@ def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = W
     *node* is the node whose kubelet's they are ("": any), *authorities* the CAs that signed them, by row;
     without any: those that are there.
     """
-    inventory, alone = plain.inventory, [path for path in plain.others if _kind(plain.inventory.look(path)) == "key"]
+    inventory, alone = plain.inventory, [path for path in plain.others if _kind(plain.inventory.file(path)) == "key"]
     paired = {use.file for use in inventory.uses}
     every = {"": [one for certificates in authorities.values() for one in certificates]} if authorities else {}
     findings = check_node(inventory, node=node, now=now, within=within, authorities={**authorities, **every})
-    findings += (fault for path in alone if path not in paired and (fault := read_key(inventory.look(path), "")[1]))
-    hidden = not authorities and any(inventory.look(path).unread and _kind(inventory.look(path)) == "certificate"
+    findings += (fault for path in alone if path not in paired and (fault := read_key(inventory.file(path), "")[1]))
+    hidden = not authorities and any(inventory.file(path).unread and _kind(inventory.file(path)) == "certificate"
                                      for path in plain.others)     # which may be any CA
     others = {*plain.others}
     findings = [replace(one, row="") if one.path.partition("#")[0] in others else one for one in findings]
@@ -191,7 +191,7 @@ def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = W
         one.cause == "encrypted-key" or (hidden and one.cause in ("unknown-authority", "kubeconfig-wrong-ca")))]
 
 
-def _other_uses(found: Mapping[str, Found], others: Sequence[str]) -> Iterator[Use]:
+def _other_uses(found: Mapping[str, ObservedFile], others: Sequence[str]) -> Iterator[Use]:
     """What the files are for that no layout has a place for: pairs by their names, of which little is known."""
     tree, done, names = Tree(None, found), set[str](), {*others}
     for path in sorted(others, key=lambda one: (_kind(found[one]) != "certificate", one)):
@@ -233,7 +233,7 @@ def _keys_of(path: str) -> Iterator[str]:
     return (stem + ending for ending in _KEYS)
 
 
-def _kind(found: Found) -> str:
+def _kind(found: ObservedFile) -> str:
     """What a file is: by its content, else by its name; "" for what there is nothing to say about."""
     data, name = found.data or b"", found.path
     if _is_kubeconfig(data):

@@ -64,7 +64,7 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenAuthority:
     """An existing CA, with its paths in the description."""
 
     certificate: str
@@ -113,7 +113,7 @@ class Cluster:
     """The validity of new leaves."""
     ca_validity: timedelta
     """The validity of new CAs."""
-    authorities: Mapping[str, Given]
+    authorities: Mapping[str, GivenAuthority]
     """The existing CAs by their names in the description (the values of GIVEN_NAMES)."""
     kubelet_serving: bool
     """Whether each kubelet gets a CA-signed serving pair."""
@@ -323,7 +323,7 @@ def _cluster(settings: Mapping[str, Any], *, port: int | None, hosts: tuple[Host
         algorithm=settings.get("encryptionAlgorithm"),
         validity=settings.get("certificateValidityPeriod", DEFAULT_VALIDITY),
         ca_validity=settings.get("caCertificateValidityPeriod", DEFAULT_CA_VALIDITY),
-        authorities={name: Given(paths["certificate"], paths.get("key"))
+        authorities={name: GivenAuthority(paths["certificate"], paths.get("key"))
                      for name, paths in settings.get("certificateAuthorities", {}).items()},
         kubelet_serving=settings.get("kubeletServing", False),
         external_etcd=None if files is None

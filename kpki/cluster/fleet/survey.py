@@ -41,18 +41,18 @@ def batches(hosts: Sequence[int], processes: int, most: int = 0) -> list[Sequenc
     return [hosts[start:start + size] for start in range(0, len(hosts), size)]
 
 
-def survey(look: Callable[[int], tuple[Seen, Marks]], hosts: Sequence[int], others: Marks,
+def survey(examine: Callable[[int], tuple[Seen, Marks]], hosts: Sequence[int], others: Marks,
            processes: int) -> tuple[list[Seen], frozenset[bytes], list[int]]:
-    """The results of *look* for these hosts, the shared marks, and the hosts with such a mark.
+    """The results of *examine* for these hosts, the shared marks, and the hosts with such a mark.
 
     A mark is shared if several hosts have the mark, or a host and *others*. Raises the errors of
     `in_turn`.
     """
-    def look_at(batch: Sequence[int]) -> list[tuple[Seen, Marks]]:
-        return [look(host) for host in batch]
+    def examine_batch(batch: Sequence[int]) -> list[tuple[Seen, Marks]]:
+        return [examine(host) for host in batch]
 
     seen, marks = list[Seen](), list[Marks]()
-    for batch in in_turn(look_at, batches(hosts, processes), processes):
+    for batch in in_turn(examine_batch, batches(hosts, processes), processes):
         for result, own in batch:
             seen.append(result)
             marks.append(own)

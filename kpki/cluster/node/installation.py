@@ -14,12 +14,12 @@ from ..leaf_files import ca_path, leaf_files, path_kubeconfig
 from ..observed.defaults import layout_uses
 from ..observed.hosts import inspect
 from ..observed.inventory import (
-    Found,
     Inventory,
+    ObservedFile,
     inspect_layout,
     kubeconfig_of,
     layout_there,
-    look,
+    observe_file,
     require,
 )
 from ..observed.tree import Tree
@@ -195,10 +195,10 @@ def plan_install(source: Sequence[files.File], root: str, node: str, *, layout: 
     wanted = tuple(_with_kubelet_pair(wanted, inventory, now))
     running = frozenset(
         component.name for component in COMPONENTS if component == KUBELET_COMPONENT or any(
-            path in given or not inventory.look(path).missing
+            path in given or not inventory.file(path).missing
             for path in own_files(own, component)))
-    static = frozenset(name for name in running
-                       if layout.static_pods or not look(root, f"{MANIFESTS}/{name}.yaml").missing)
+    static = frozenset(name for name in running if layout.static_pods
+                       or not observe_file(root, f"{MANIFESTS}/{name}.yaml").missing)
     return Installation(wanted, _former(inventory, node) if own.kubelet in leaves else None, own,
                         tuple(leaves), running, static, tuple(_ca_warnings(inventory, wanted)))
 
@@ -210,7 +210,7 @@ def _with_kubelet_pair(wanted: Sequence[files.File], inventory: Inventory,
     The kubelet's kubeconfig then names a link, which leads to the newest file with certificate and
     key (pkg/kubelet/certificate, util/certificate).
     """
-    place, current = inventory.layout.kubelet, inventory.look(KUBELET_CURRENT)
+    place, current = inventory.layout.kubelet, inventory.file(KUBELET_CURRENT)
     old, named = kubeconfig_of(inventory.found, place), Material(path=f"/{KUBELET_CURRENT}")
     is_kept = not current.missing or current.link or (old is not None and old.certificate == named)
     pair = b""
@@ -226,8 +226,8 @@ def _with_kubelet_pair(wanted: Sequence[files.File], inventory: Inventory,
             led = replace(new, certificate=named, key=named)
             if old is not None and (old.server, old.authority, old.certificate, old.key) == (
                     led.server, led.authority, named, named):
-                yield replace(file, data=inventory.look(file.path).data or b"",
-                              mode=inventory.look(file.path).mode)
+                yield replace(file, data=inventory.file(file.path).data or b"",
+                              mode=inventory.file(file.path).mode)
             else:
                 yield replace(file, data=dump_kubeconfig(led))
     if pair and (current.data != pair or not current.link):
@@ -257,7 +257,7 @@ def _at_own_places(source: Sequence[files.File], layout: Layout,
             first = [path for path in names[place.certificate]
                      if path in read] or used[:1] or names[place.certificate]
             names[place.certificate] = [*first,
-                                        *(path for path in used if inventory.look(path).missing)]
+                                        *(path for path in used if inventory.file(path).missing)]
     combined = {place.key for place in own.places if place.key == place.certificate}
     given = dict[str, files.File]()
     for file in source:
@@ -306,7 +306,7 @@ def _ca_warnings(inventory: Inventory, wanted: Sequence[files.File]) -> Iterator
     for file in wanted:
         if file.path in own:
             with suppress(InputError):
-                old, new = pem.load_certificates(inventory.look(file.path).data
+                old, new = pem.load_certificates(inventory.file(file.path).data
                                                  or b""), pem.load_certificates(file.data)
                 if not any(certificate in new for certificate in old):
                     yield (f"{file.path}: another CA than before; if the new CA is not the "
@@ -319,9 +319,9 @@ def _validate_files(source: Sequence[files.File], inventory: Inventory, leaves: 
 
     Other errors of the host are ignored.
     """
-    layout, given = inventory.layout, {file.path: Found(file.path, file.data, file.mode)
+    layout, given = inventory.layout, {file.path: ObservedFile(file.path, file.data, file.mode)
                                        for file in source}
-    over = {path: given.get(path) or Found(path, missing=True) for place in leaves
+    over = {path: given.get(path) or ObservedFile(path, missing=True) for place in leaves
             for path in place.files()} | given
     after = inspect(inventory.root, layout=layout.name, node=node, given=over)
     after = replace(after, uses=(*after.uses, *_layout_uses_of(after, layout, given)))
@@ -354,7 +354,7 @@ def _sentence(finding: Finding) -> str:
 def _former(inventory: Inventory, node: str) -> str | None:
     """The node in the host's present certificate, None for *node* itself or no certificate."""
     kubeconfig = kubeconfig_of(inventory.found, inventory.layout.kubelet)
-    data = inventory.look(inventory.layout.kubelet.certificate).data \
+    data = inventory.file(inventory.layout.kubelet.certificate).data \
         or (kubeconfig and kubeconfig.certificate.data) or b""
     try:
         user = reading.certificate_subject(pem.load_certificate(data)).user

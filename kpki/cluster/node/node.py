@@ -23,8 +23,8 @@ from ..desired.rows import Row, Wanted, blank_kubeconfig
 from ..leaf_files import leaf_files, leaf_task, signer_path
 from ..observed.inventory import Inventory, inspect_layout, kubeconfig_of, named_path, require
 from ..rules.context import RowContext
-from ..rules.judge import judge
-from ..rules.judged import Judged
+from ..rules.judge import check_row
+from ..rules.judged import CheckedRow
 from ... import files, pem
 from ...clock import utc_now
 from ...errors import InputError
@@ -175,7 +175,7 @@ def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, 
                             server=server)
     if judged.key is not None and algorithm is not None and key_algorithm(judged.key) != algorithm:
         judged = judged._replace(key=None)
-    task = leaf_task(wanted, judged, inventory.look, renew=renew)
+    task = leaf_task(wanted, judged, inventory.file, renew=renew)
     if task.changes(wanted.place.kubeconfig) and wanted.kubeconfig \
             and wanted.kubeconfig.server == _NO_SERVER:
         raise no_server(node.name)
@@ -202,18 +202,18 @@ def no_server(node: str) -> InputError:
 
 def _present(inventory: Inventory, wanted: files.File) -> files.File:
     """The present file of a tree at the path of the *wanted* file."""
-    found = inventory.look(wanted.path)
+    found = inventory.file(wanted.path)
     return files.File(found.path, found.data or b"", found.mode)
 
 
 def check_host_row(inventory: Inventory, row: Row, *, now: datetime,
-                   authorities: Sequence[Certificate], server: str | None) -> Judged:
+                   authorities: Sequence[Certificate], server: str | None) -> CheckedRow:
     """Check the files of a host's row: the host's own, and with *server* (None: any server).
 
     *authorities* are the certificates of the CA that signs the row; empty if the CA is unknown.
     """
     signer = row.profile.signer or ""
-    judged = judge(row, inventory.look, RowContext(
+    judged = check_row(row, inventory.file, RowContext(
         now=now, authorities={signer: authorities} if authorities else {}, warns=False,
         authority_paths={signer_path(row, inventory.layout): signer}))
     kubeconfig = kubeconfig_of(inventory.found, row.place)
@@ -227,7 +227,7 @@ def named_kubeconfig(inventory: Inventory, place: Place, server: str | None) -> 
     kubeconfig = kubeconfig_of(inventory.found, place)
     if not place.by_path or kubeconfig is None or server not in (None, kubeconfig.server):
         return None
-    found = inventory.look(place.kubeconfig)
+    found = inventory.file(place.kubeconfig)
     materials = (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key)
     authority, *pair = (material.path and named_path(place.kubeconfig, material.path)
                         for material in materials)
@@ -266,7 +266,7 @@ def request_node(root: str, node: Node, *, algorithm: str | None, layout: str,
     """
     inventory = require(inspect_layout(root, layout, also=[request_key(get_layout(layout))]))
     path = request_key(inventory.layout)
-    data = inventory.look(path).data
+    data = inventory.file(path).data
     key = find_sound_key(data) if data else None
     if key is None or (algorithm is not None and key_algorithm(key) != algorithm):
         key = make_key(algorithm or REQUEST_ALGORITHM)

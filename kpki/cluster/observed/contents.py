@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .inventory import Found
+from .inventory import ObservedFile
 from ..finding import Finding
 from ... import pem
 from ...errors import InputError, UnsupportedError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def read_certificates(found: Found, row: str) -> tuple[list[Certificate], Finding | None]:
+def read_certificates(found: ObservedFile, row: str) -> tuple[list[Certificate], Finding | None]:
     """The certificates of a file, or why there are none."""
     data, finding = readable(found, row)
     if data is None:
@@ -62,7 +62,7 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
     return certificates, None
 
 
-def readable(found: Found, row: str) -> tuple[bytes | None, Finding | None]:
+def readable(found: ObservedFile, row: str) -> tuple[bytes | None, Finding | None]:
     """The bytes of a file, or why there are none: neither for a file that the caller may not read."""
     if found.unread:
         return None, None
@@ -94,7 +94,7 @@ def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
                    expected=f"a {noun} in PEM")
 
 
-def read_public_keys(found: Found, row: str) -> tuple[list[bytes], Finding | None]:
+def read_public_keys(found: ObservedFile, row: str) -> tuple[list[bytes], Finding | None]:
     """The public keys (DER) of a file, or why there is none: of every block, a certificate or the private key is as
     good, and what is none is passed over, as kube-apiserver does (client-go, util/keyutil: ParsePublicKeysPEM)."""
     data, finding = readable(found, row)
@@ -112,7 +112,7 @@ def read_public_keys(found: Found, row: str) -> tuple[list[bytes], Finding | Non
     return public_keys, None if public_keys else _no_pem(found.path, row, data, "public key")
 
 
-def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | None]:
+def read_key(found: ObservedFile, row: str) -> tuple[PrivateKeyTypes | None, Finding | None]:
     """The private key of a file as a component loads it, or why there is none; one that is encrypted is of no use."""
     data, finding = readable(found, row)
     if data is None:
@@ -137,7 +137,7 @@ def read_key(found: Found, row: str) -> tuple[PrivateKeyTypes | None, Finding | 
     return verdict.key, None
 
 
-def private_key_in(found: Found) -> PrivateKeyTypes | None:
+def private_key_in(found: ObservedFile) -> PrivateKeyTypes | None:
     """The private key of a file, also of one that no component can use; None if nobody can without a passphrase."""
     data = found.data or b""
     try:

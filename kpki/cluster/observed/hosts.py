@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .defaults import layout_uses
-from .inventory import HOSTS, Found, Inventory, layout_there, passes_over, walk
+from .inventory import HOSTS, Inventory, ObservedFile, layout_there, passes_over, walk
 from .tree import Tree
 from .use import Use
 from .uses import Host, read_host
@@ -28,7 +28,7 @@ _SHALLOWEST = 2     # folders from the root: what lies higher up is no folder of
 
 
 def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: str = "",
-            given: Mapping[str, Found] | None = None) -> Inventory:
+            given: Mapping[str, ObservedFile] | None = None) -> Inventory:
     """A host's tree: what its components are told to read, and where the layout has files, what they would read.
 
     *layout* is a name, None: the one whose marks are there; *node* whose tree it is; the
@@ -36,7 +36,7 @@ def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: st
     read.
 
     >>> inventory = kpki.inspect_host(host)
-    >>> inventory.look("etc/kubernetes/pki/ca.crt").missing
+    >>> inventory.file("etc/kubernetes/pki/ca.crt").missing
     False
     """
     root = os.fspath(root)
@@ -44,7 +44,7 @@ def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: st
 
 
 def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str = "",
-                 given: Mapping[str, Found] | None = None) -> Inventory:
+                 given: Mapping[str, ObservedFile] | None = None) -> Inventory:
     """`inspect` for a tree of which `read_host` gave *host*."""
     tree = Tree(root, given, host.found)
     chosen = get_layout(layout) if layout else layout_there(root) or SSL
@@ -54,7 +54,7 @@ def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str 
     closed = list[str]()
     for path in [*TELLING, *(use.file for use in uses), *(path for path, _ in chosen.files()), BOOTSTRAP, HOSTS,
                  HOST_NAME, *_other_keys(tree, chosen, host, closed)]:
-        tree.look(path, "")
+        tree.file(path, "")
     found = {**host.found, **tree.found}
     unread = tuple(dict.fromkeys([*(one.unread for one in found.values() if one.unread), *closed, *host.closed]))
     files_of = {use.file for use in uses}

@@ -24,7 +24,7 @@ _MOST_FOLDERS = 1000    # that are kept in mind
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ObservedFile:
     """One file as it was found: what is in it, or why nothing of it was read."""
 
     path: str               # relative to the root
@@ -42,10 +42,10 @@ class Found:
         """Whether something is known to lie there; of what a closed folder hides nobody knows."""
         return not self.missing and self.unread in ("", self.path)
 
-    def at(self, path: str) -> Found:
+    def at(self, path: str) -> ObservedFile:
         """Internal: the same, found at another path."""      # not by replace, which takes several times as long
-        return Found(path, self.data, self.mode, self.problem, self.missing, self.link, self.owner, self.keeper,
-                     self.unread)
+        return ObservedFile(path, self.data, self.mode, self.problem, self.missing, self.link, self.owner, self.keeper,
+                            self.unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Inventory:
 
     root: str
     layout: Layout
-    found: Mapping[str, Found]
+    found: Mapping[str, ObservedFile]
     unread: tuple[str, ...] = ()                # the files and folders that the caller may not read, each once
     untold: frozenset[str] = frozenset()        # Internal: the components that an unread file may tell something else
     uses: tuple[Use, ...] = ()
@@ -72,9 +72,15 @@ class Inventory:
     outside: tuple[tuple[str, str], ...] = ()
     """The file that names it, and the path, of each path that leaves the root."""
 
-    def look(self, path: str) -> Found:
+    def file(self, path: str) -> ObservedFile:
         """One file; what is neither the layout's nor named by a kubeconfig was not looked for."""
-        return self.found.get(path) or Found(path, missing=True)
+        return self.found.get(path) or ObservedFile(path, missing=True)
+
+    def look(self, path: str) -> ObservedFile:
+        """Internal: the former name of `file`."""
+        import warnings
+        warnings.warn("Inventory.look is called Inventory.file now", DeprecationWarning, stacklevel=2)
+        return self.file(path)
 
     @property
     def started(self) -> frozenset[str]:
@@ -132,14 +138,14 @@ def choose_layout(root: str, name: str | None) -> Layout:
 
 def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inventory:
     """Read the files of a layout, those that its kubeconfigs name, and *also* these."""
-    found = {path: look(root, path) for path in (*(path for path, _ in layout.files()), *also)}
+    found = {path: observe_file(root, path) for path in (*(path for path, _ in layout.files()), *also)}
     for place in layout.places:
         kubeconfig = kubeconfig_of(found, place)
         if kubeconfig is not None:
             for material in (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key):
                 if material.path:
                     path = named_path(place.kubeconfig, material.path)
-                    found.setdefault(path, look(root, path))
+                    found.setdefault(path, observe_file(root, path))
     return Inventory(root, layout, found, unread=tuple({one.unread: None for one in found.values() if one.unread}))
 
 
@@ -155,7 +161,7 @@ def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool],
                                   staged=staged):
             yield path
     except AccessError:
-        closed.append(look(root, folder).unread or folder)
+        closed.append(observe_file(root, folder).unread or folder)
     except KpkiError:
         pass        # nothing is there, or no folder
     closed += [f"{folder}/{one}" for one in inner]
@@ -171,7 +177,7 @@ def passes_over(path: str) -> bool:
     return posixpath.basename(path) in PASSED_OVER
 
 
-def kubeconfig_of(found: Mapping[str, Found], place: Place) -> Kubeconfig | None:
+def kubeconfig_of(found: Mapping[str, ObservedFile], place: Place) -> Kubeconfig | None:
     """The kubeconfig of a place, where it is there and can be read."""
     there = found.get(place.kubeconfig)
     return kubeconfig_in(there.data if there else None)
@@ -185,10 +191,10 @@ def kubeconfig_in(data: bytes | None) -> Kubeconfig | None:
         return None
 
 
-def found_at(inventory: Inventory, path: str, part: str) -> Found:
+def found_at(inventory: Inventory, path: str, part: str) -> ObservedFile:
     """What a use reads: the file, or what a kubeconfig embeds as that *part*."""
     file, _, entry = path.partition("#")
-    there = inventory.look(file)
+    there = inventory.file(file)
     try:    # the server does not matter here: the component may be told another
         kubeconfig = _loaded(there.data or b"", server="https://kubernetes.invalid") if entry else None
     except InputError:
@@ -196,7 +202,7 @@ def found_at(inventory: Inventory, path: str, part: str) -> Found:
     if kubeconfig is None:
         return there
     material = {"authority": kubeconfig.authority, "certificate": kubeconfig.certificate, "key": kubeconfig.key}[part]
-    return Found(path, material.data or b"", 0)
+    return ObservedFile(path, material.data or b"", 0)
 
 
 _loaded = lru_cache(maxsize=16)(load_kubeconfig)       # a host has a few, and each is asked for many times
@@ -222,7 +228,7 @@ def root_of(path: str) -> tuple[str, str]:
     return os.sep, inner
 
 
-def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
+def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[[str], ObservedFile]:
     """A look at one file after another of a tree: where its folders are is found out once, while they are there.
 
     *linked* looks where a symbolic link is on the way.
@@ -245,25 +251,25 @@ def looker(root: str, linked: Callable[[str], Found]) -> Callable[[str], Found]:
             folders[folder] = "" if kind == "link" else f"{there}/{name}"
         return folders[folder]
 
-    def look_at(path: str) -> Found:
+    def observe(path: str) -> ObservedFile:
         folder, _, name = path.rpartition("/")
         try:
             there = place(folder)
             entry, data = read(f"{there}/{name}") if there and name not in ("", ".", "..") else (None, None)
             if there is None or (there and not entry):
-                return Found(path, missing=True)
+                return ObservedFile(path, missing=True)
             if entry and data is not None:
-                return Found(path, data, S_IMODE(entry.st_mode), owner=entry.st_uid)
+                return ObservedFile(path, data, S_IMODE(entry.st_mode), owner=entry.st_uid)
         except AccessError:
             return linked(path)     # which finds out what is closed
         except KpkiError as error:
-            return Found(path, problem=error.message)
+            return ObservedFile(path, problem=error.message)
         return linked(path)
 
-    return look_at
+    return observe
 
 
-def look(root: str, path: str) -> Found:
+def observe_file(root: str, path: str) -> ObservedFile:
     """One file of a tree, symbolic links read as on the host whose tree it is."""
     top, link, real = os.path.abspath(root), False, ""
     try:
@@ -271,15 +277,15 @@ def look(root: str, path: str) -> Found:
         link = real != os.path.join(top, path)
         entry = files.read_entry(os.path.dirname(real), os.path.basename(real))
         if entry.kind == "missing":
-            return Found(path, missing=True, link=link)
+            return ObservedFile(path, missing=True, link=link)
         if entry.kind != "file":
-            return Found(path, problem=f"the path leads to no regular file but {_KINDS[entry.kind]}", link=link)
-        return Found(path, files.read(real), entry.mode, link=link, owner=entry.owner)
+            return ObservedFile(path, problem=f"the path leads to no regular file but {_KINDS[entry.kind]}", link=link)
+        return ObservedFile(path, files.read(real), entry.mode, link=link, owner=entry.owner)
     except AccessError as error:
         closed = os.path.relpath(os.path.dirname(error.path), top)      # no file in it can be looked at
-        return Found(path, link=link, unread=path if error.path == real else closed)
+        return ObservedFile(path, link=link, unread=path if error.path == real else closed)
     except KpkiError as error:
-        return Found(path, problem=error.message)
+        return ObservedFile(path, problem=error.message)
 
 
 def validate_root(root: str) -> None:

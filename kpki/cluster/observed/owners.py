@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .inventory import Found, Inventory, look
+from .inventory import Inventory, ObservedFile, observe_file
 from ... import files
 from ...kubernetes.components import COMPONENT_NAMES
 
@@ -22,9 +22,9 @@ def with_owners(inventory: Inventory) -> Inventory:
              for name in COMPONENT_NAMES}
     ids = {user: user_id(user, inventory.root) for names in users.values() for user in names}
     usual = {0, files.read_entry_at(inventory.root).owner}
-    found = dict[str, Found]()
+    found = dict[str, ObservedFile]()
     for path, readers in _secrets(inventory):
-        one = inventory.look(path)
+        one = inventory.file(path)
         runs = {user for name in readers for user in users[name]}
         known = {ids[user] for user in runs}
         # in a tree that is a user's copy, root owns nothing
@@ -47,7 +47,7 @@ def user_id(user: str, root: str) -> int | None:
     """The number of a user of the tree; None if the tree does not say."""
     if user == ROOT or user.isdecimal():
         return 0 if user == ROOT else int(user)
-    for line in (look(root, _USERS).data or b"").decode("utf-8", "replace").splitlines():
+    for line in (observe_file(root, _USERS).data or b"").decode("utf-8", "replace").splitlines():
         name, _, rest = line.partition(":")
         fields = rest.split(":")
         if name == user and len(fields) > 1 and fields[1].isdecimal():

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .inventory import Found, look
+from .inventory import ObservedFile, observe_file
 from ... import files
 from ...documents import load_first
 from ...errors import AccessError, KpkiError, RefusedError
@@ -27,23 +27,23 @@ class Tree:
     absolute one begins at the root. Where a folder is is found out once; what was *found* before is not read again.
     """
 
-    def __init__(self, root: str | None, given: Mapping[str, Found] | None = None,
-                 found: Mapping[str, Found] | None = None) -> None:
+    def __init__(self, root: str | None, given: Mapping[str, ObservedFile] | None = None,
+                 found: Mapping[str, ObservedFile] | None = None) -> None:
         top = None if root is None else os.path.abspath(root)
         self.root = top or ""
         self.given = given or {}
-        self.found: dict[str, Found] = {**(found or {}), **self.given}
+        self.found: dict[str, ObservedFile] = {**(found or {}), **self.given}
         self.outside: dict[tuple[str, str], None] = {}
         self.closed: dict[str, None] = {}
         self._folders: dict[str, str | None] = {"": top}
 
-    def look(self, path: str, source: str) -> Found:
+    def file(self, path: str, source: str) -> ObservedFile:
         """One file, which *source* names; a file out of the root is as good as missing."""
         if path not in self.found:
-            self.found[path] = Found(path, missing=True) if self.kind(path) == "missing" else look(self.root, path)
+            self.found[path] = ObservedFile(path, missing=True) if self.kind(path) == "missing" else observe_file(self.root, path)
         if path not in self.given and self.found[path].link and self._leaves(path):
             self.outside[source, path] = None
-            self.found[path] = Found(path, missing=True, link=True)
+            self.found[path] = ObservedFile(path, missing=True, link=True)
         return self.found[path]
 
     def _place(self, folder: str) -> str | None:
@@ -69,7 +69,7 @@ class Tree:
 
     def read(self, path: str, source: str) -> bytes | None:
         """What is in a file; None where it is not there or cannot be read."""
-        return self.look(path, source).data
+        return self.file(path, source).data
 
     def text(self, path: str, source: str) -> str | None:
         """The same as text; what is no UTF-8 stands as a sign for that."""
@@ -90,7 +90,7 @@ class Tree:
             place = self._place(folder)
             return "missing" if place is None else files.read_entry(place, name).kind
         except AccessError:
-            self.closed[look(self.root, path).unread or path] = None
+            self.closed[observe_file(self.root, path).unread or path] = None
             return "hidden"
         except KpkiError:
             return "other"
@@ -122,7 +122,7 @@ class Tree:
             place = self._place(folder)
             return [path for path, _ in files.walk(place, skip=lambda path: not deep and "/" in path)] if place else []
         except AccessError:
-            self.closed[look(self.root, f"{folder}/.").unread or folder] = None
+            self.closed[observe_file(self.root, f"{folder}/.").unread or folder] = None
             return []
         except KpkiError:
             return []

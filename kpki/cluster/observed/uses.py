@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .components import kubeconfig_uses, uses_of
 from .configurations import Settings, configurations_of, told
-from .inventory import Found, validate_root
+from .inventory import ObservedFile, validate_root
 from .starts import Started, pods, starts
 from .tree import Tree, inner
 from .use import Running, Use
@@ -32,7 +32,7 @@ class Host:
     uses: tuple[Use, ...]
     running: tuple[Running, ...]
     outside: tuple[tuple[str, str], ...] = ()
-    found: Mapping[str, Found] = field(default_factory=dict, repr=False)
+    found: Mapping[str, ObservedFile] = field(default_factory=dict, repr=False)
     closed: tuple[str, ...] = ()
     """The files and folders that the caller may not read, list or search."""
 
@@ -41,7 +41,7 @@ class Host:
         return tuple(one for one in self.running if one.component == component)
 
 
-def read_host(root: str, given: Mapping[str, Found] | None = None) -> Host:
+def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Host:
     """What the components of the host under *root* are told, if the *given* files lie over those that are there.
 
     FileError where *root* cannot be listed.
@@ -55,7 +55,7 @@ def read_host(root: str, given: Mapping[str, Found] | None = None) -> Host:
     uses = list(dict.fromkeys(use for one, settings in started for use in uses_of(tree, one, settings)))
     uses += _of_people(tree, uses)
     for use in uses:
-        tree.look(use.file, use.source)
+        tree.file(use.file, use.source)
     return Host(root=root, uses=tuple(uses), running=tuple(_running(tree, *pair) for pair in started),
                 outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import posixpath
 
-from .inventory import Inventory, found_at, look
+from .inventory import Inventory, found_at, observe_file
 from .uses import Host, read_host
 from ..desired.rows import NODES_FOLDER
 from ...errors import AccessError, FileError, InputError
@@ -30,7 +30,7 @@ def owner_of(root: str, *, host_name: str, source: str = "", host: Host | None =
         return host_name.lower()
     if name := _folder_name(root):
         return name
-    found = look(root, HOST_NAME)
+    found = observe_file(root, HOST_NAME)
     lines = [line.strip() for line in (found.data or b"").decode("utf-8", "replace").splitlines()]
     name = next((line.lower() for line in lines if line and not line.startswith("#")), "")
     if name or found.unread or (name := _folder_name(source)):

@@ -100,11 +100,11 @@ class _Work(NamedTuple):
         everyone = range(len(self.plan.cluster.hosts))
         if not self._is_there(NODES_FOLDER):
             return frozenset(), everyone
-        waits, shared, touched = survey(self.look, everyone, authority_marks(self.plan.context),
+        waits, shared, touched = survey(self.examine, everyone, authority_marks(self.plan.context),
                                         processes)
         return shared, sorted({*touched, *(number for number in everyone if waits[number])})
 
-    def look(self, number: int) -> tuple[bool, Marks]:
+    def examine(self, number: int) -> tuple[bool, Marks]:
         """Whether a host has something to do, and its marks.
 
         Removes what an interrupted run left beside its files.

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from .plan import Plan, make_plan
 from ..authority import Passphrase
 from ..desired.description import Cluster
-from ..observed.inventory import Found
+from ..observed.inventory import ObservedFile
 from ..workspace import (
     ca_keys,
     description_path,
     ensure_example_description,
     locked,
-    looker_in,
     read_cluster,
+    workspace_observer,
 )
 from ... import files
 from ...kubernetes.components import COMPONENTS
@@ -25,16 +25,16 @@ from ...kubernetes.restarts import components_of
 
 def plan_of(folder: str, *, now: datetime, cluster: Cluster | None = None,
             passphrase: bytes | None = None, host_name: str | None = None,
-            look: Callable[[str], Found] | None = None,
+            observe: Callable[[str], ObservedFile] | None = None,
             renew_before: timedelta | None = None) -> Plan:
-    """The plan for a workspace: its description (or *cluster*), and its files (or *look*'s).
+    """The plan for a workspace: its description (or *cluster*), and its files (or *observe*'s).
 
     *host_name* is as for `read_cluster`, *renew_before* as for `make_plan`.
     """
     if cluster is None:
         cluster = read_cluster(folder, host_name=host_name)
-    return make_plan(cluster, look=look or looker_in(folder), now=now, passphrase=passphrase,
-                     renew_before=renew_before,
+    return make_plan(cluster, observe=observe or workspace_observer(folder), now=now,
+                     passphrase=passphrase, renew_before=renew_before,
                      read=lambda path: files.read(os.path.join(folder, path)))
 
 

@@ -1,6 +1,6 @@
 """The plan: findings → ordered steps, and the content of the files.
 
-No disk: a *look* function shows each file.
+No disk: a *observe* function shows each file.
 """
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
 from ..fleet.survey import Marks, survey
 from ..leaf_files import RENEWED, Step, Task, leaf_files, leaf_task, step_of
-from ..observed.inventory import Found, refusal
+from ..observed.inventory import ObservedFile, refusal
 from ..rules.context import RowContext
-from ..rules.judge import authority_marks, judge_among, marks_of
-from ..rules.judged import Judged, Look, exposed
+from ..rules.judge import authority_marks, check_row_among, marks_of
+from ..rules.judged import CheckedRow, Observe, exposed
 from ..rules.proved import Proved
 from ... import pem
 from ...clock import utc_now
@@ -45,29 +45,29 @@ from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SIGNER, Place
 DEFAULT_ALGORITHM = "ECDSA-P256"
 
 
-def nothing_there(path: str) -> Found:
-    """A *look* function for a workspace without files: every file is missing."""
-    return Found(path, missing=True)
+def nothing_there(path: str) -> ObservedFile:
+    """An *observe* function for a workspace without files: every file is missing."""
+    return ObservedFile(path, missing=True)
 
 
-def make_plan(cluster: Cluster, *, look: Look = nothing_there, read: Read | None = None,
+def make_plan(cluster: Cluster, *, observe: Observe = nothing_there, read: Read | None = None,
               passphrase: bytes | None = None, now: datetime | None = None,
               renew_before: timedelta | None = None) -> Plan:
     """Make the plan for a cluster: the steps from the observed files to the desired files.
 
-    *look* shows a file of the workspace by its path (default: every file is missing). *read* reads
-    the CAs that the description names, *passphrase* opens their keys, *now* (UTC, None: the clock)
-    is the moment. With *renew_before* a plan also renews, for its key, a right certificate that
-    expires within this time or has a warning. Raises InputError, FileError or RefusedError for an
-    existing CA that cannot be used: a plan never replaces a CA. The steps of a plan raise
-    AccessError for a file that *look* may not read.
+    *observe* returns a file of the workspace by its path (default: every file is missing). *read*
+    reads the CAs that the description names, *passphrase* opens their keys, *now* (UTC, None: the
+    clock) is the moment. With *renew_before* a plan also renews, for its key, a right certificate
+    that expires within this time or has a warning. Raises InputError, FileError or RefusedError for
+    an existing CA that cannot be used: a plan never replaces a CA. The steps of a plan raise
+    AccessError for a file that *observe* may not read.
 
     >>> plan = kpki.make_plan(cluster)
     >>> [step.path for step in plan.steps() if step.host == "worker-1"]
     ['etc/kubernetes/pki/ca.crt', 'etc/kubernetes/kubelet.conf']
     """
     moment, wanted, unread = now or utc_now(), Wanted(cluster), dict[str, None]()
-    rows, seen = tuple(wanted.of_workspace()), _recording(look, unread)
+    rows, seen = tuple(wanted.of_workspace()), _recording(observe, unread)
     roots = {row.name: load_root(row, seen, wanted=wanted, read=read or _unread,
                                  passphrase=passphrase, now=moment)
              for row in rows if row.profile.kind == "ca"}
@@ -84,8 +84,8 @@ def make_plan(cluster: Cluster, *, look: Look = nothing_there, read: Read | None
         servers=wanted.api_servers(),
         unmade=frozenset(name for name, ca in roots.items() if ca.bundle is None),
         service_accounts=pair.public_key if pair else None)
-    return Plan(cluster, look, moment, wanted, rows, roots, pair, context, renew_before is not None,
-                tuple(unread))
+    return Plan(cluster, observe, moment, wanted, rows, roots, pair, context,
+                renew_before is not None, tuple(unread))
 
 
 def _unread(path: str) -> bytes:
@@ -93,10 +93,10 @@ def _unread(path: str) -> bytes:
                      "read the CA", hint="pass read= to make_plan")
 
 
-def _recording(look: Look, unread: dict[str, None]) -> Look:
-    """*look*, but the paths that the caller may not read are added to *unread*."""
-    def recording(path: str) -> Found:
-        found = look(path)
+def _recording(observe: Observe, unread: dict[str, None]) -> Observe:
+    """*observe*, but the paths that the caller may not read are added to *unread*."""
+    def recording(path: str) -> ObservedFile:
+        found = observe(path)
         if found.unread:
             unread[found.unread] = None
         return found
@@ -109,7 +109,7 @@ class Plan:
 
     cluster: Cluster
     """The description."""
-    look: Look
+    observe: Observe
     """Internal: shows a file of the workspace."""
     now: datetime
     """The moment (UTC)."""
@@ -138,13 +138,14 @@ class Plan:
                      proved: Proved | None = None) -> HostPlan:
         """Internal: the tasks of the workspace: CAs, pair, people's kubeconfigs."""
         tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
-        look, proved = _recording(self.look, unread), proved or Proved()
+        observe, proved = _recording(self.observe, unread), proved or Proved()
         context = self.context._replace(shared=shared)
         for row in self.rows:
             if row.profile.kind == "leaf":
-                self._add(row, judge_among(row, look, context, proved), look, tasks, waiting)
-            elif found := [*self._own_findings(row, look)]:
-                tasks.append(Task(row, tuple(step_of(row, finding.path, look, found)
+                checked = check_row_among(row, observe, context, proved)
+                self._add(row, checked, observe, tasks, waiting)
+            elif found := [*self._own_findings(row, observe)]:
+                tasks.append(Task(row, tuple(step_of(row, finding.path, observe, found)
                                              for finding in found)))
         _require(unread)
         return HostPlan(None, tuple(tasks), tuple(waiting))
@@ -153,10 +154,10 @@ class Plan:
                 proved: Proved | None = None, *, bare: bool = False) -> HostPlan:
         """Internal: the tasks of one host. *bare*: its tree is missing; *shared*: hosts' marks."""
         tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
-        look = nothing_there if bare else _recording(self._look_at(host), unread)
-        judged = self._judged(host, look, self._context_of(host, shared), proved or Proved())
+        observe = nothing_there if bare else _recording(self._observer_of(host), unread)
+        judged = self._judged(host, observe, self._context_of(host, shared), proved or Proved())
         for row, result in judged:
-            self._add(row, result, look, tasks, waiting)
+            self._add(row, result, observe, tasks, waiting)
         _require(unread)
         return HostPlan(host.name, tuple(tasks), tuple(waiting), marks_of(judged, host.name))
 
@@ -171,10 +172,10 @@ class Plan:
         """Internal: the marks of keys and serial numbers on several hosts; reads every host."""
         hosts, proved = self.cluster.hosts, Proved()
 
-        def look(number: int) -> tuple[None, Marks]:
+        def examine(number: int) -> tuple[None, Marks]:
             return None, self.of_host(hosts[number], proved=proved).marks
 
-        return survey(look, range(len(hosts)), authority_marks(self.context), 1)[1]
+        return survey(examine, range(len(hosts)), authority_marks(self.context), 1)[1]
 
     def steps(self) -> Iterator[Step]:
         """Every step, in order."""
@@ -204,12 +205,12 @@ class Plan:
         return self.context._replace(shared=shared, warns=warns or self.renews,
                        forbidden=() if host.roles else self.wanted.layout.authority_keys())
 
-    def _add(self, row: Row, judged: Judged, look: Look, tasks: list[Task],
+    def _add(self, row: Row, judged: CheckedRow, observe: Observe, tasks: list[Task],
              waiting: list[Waiting]) -> None:
         if row.profile.kind == "leaf":
-            task = leaf_task(row, judged, look, renew=self._is_renewed(row, judged))
+            task = leaf_task(row, judged, observe, renew=self._is_renewed(row, judged))
         else:
-            task = self._copy_task(row, judged, look)
+            task = self._copy_task(row, judged, observe)
         if not task.steps:
             return
         root = self.roots.get(row.profile.signer or "")
@@ -219,7 +220,7 @@ class Plan:
         else:
             tasks.append(task)
 
-    def _is_renewed(self, row: Row, judged: Judged) -> bool:
+    def _is_renewed(self, row: Row, judged: CheckedRow) -> bool:
         """Whether a right certificate is renewed, because renewal repairs its warnings."""
         causes = {finding.cause for finding in judged.findings if finding.row == row.name} & RENEWED
         if not self.renews or not causes or not judged.chain:
@@ -229,13 +230,13 @@ class Plan:
         return causes != {"expiring-soon"} or signer is None \
             or judged.chain[0].not_valid_after_utc < signer.not_valid_after_utc
 
-    def _copy_task(self, row: Row, judged: Judged, look: Look) -> Task:
+    def _copy_task(self, row: Row, judged: CheckedRow, observe: Observe) -> Task:
         """The task of a host's CA or pair: replace files that differ from the workspace's."""
         context = self.context
         unmade = row.name in context.unmade \
             or (row.profile.kind == "key" and context.service_accounts is None)
         wrong = {finding.path for finding in judged.findings}
-        steps = [step_of(row, path, look, judged.findings) for path in row.paths()
+        steps = [step_of(row, path, observe, judged.findings) for path in row.paths()
                  if unmade or path in wrong]
         steps += [Step("remove", row.host, finding.path, finding.row, (finding.cause,))
                   for finding in judged.findings
@@ -248,12 +249,12 @@ class Plan:
 
     # The findings
 
-    def _own_findings(self, row: Row, look: Look) -> Iterator[Finding]:
+    def _own_findings(self, row: Row, observe: Observe) -> Iterator[Finding]:
         """The findings of the workspace's own CA or pair: missing or exposed files."""
         signer = self.roots[row.name] if row.profile.kind == "ca" else self.service_accounts
         assert signer is not None
         for path in row.paths():
-            found, is_key = look(path), path == row.place.key
+            found, is_key = observe(path), path == row.place.key
             if (is_key and not signer.keeps_key) or found.unread:
                 continue
             if found.missing:
@@ -275,48 +276,48 @@ class Plan:
         """
         hosts, proved = self.cluster.hosts, Proved()
 
-        def look(number: int, shared: frozenset[bytes] = frozenset()) -> tuple[Checked, Marks]:
+        def examine(number: int, shared: frozenset[bytes] = frozenset()) -> tuple[Checked, Marks]:
             host = hosts[number]
-            judged = self._judged(host, self._look_at(host),
+            judged = self._judged(host, self._observer_of(host),
                                   self._context_of(host, shared, warns=True), proved)
             findings = dict.fromkeys(replace(finding, host=host.name)
                                      for _, result in judged for finding in result.findings)
             return Checked(host.name, tuple(findings), tally()), marks_of(judged, host.name)
 
         if processes > 1:
-            look(0)     # the children inherit the first host's proofs and imports
+            examine(0)     # the children inherit the first host's proofs and imports
         tally()
-        seen, shared, again = survey(look, range(len(hosts)), authority_marks(self.context),
+        seen, shared, again = survey(examine, range(len(hosts)), authority_marks(self.context),
                                      processes)
-        results = survey(partial(look, shared=shared), again, (), processes)[0]
+        results = survey(partial(examine, shared=shared), again, (), processes)[0]
         for number, result in zip(again, results, strict=True):
             seen[number] = result
         context = self.context._replace(shared=shared, warns=True)
         own = [finding for row in self.rows for finding in (
-            judge_among(row, self.look, context, proved).findings if row.profile.kind == "leaf"
-            else self._own_findings(row, self.look))]
+            check_row_among(row, self.observe, context, proved).findings
+            if row.profile.kind == "leaf" else self._own_findings(row, self.observe))]
         yield Checked(None, tuple(dict.fromkeys(own)), tally())
         yield from seen
 
-    def host_findings(self, host: Host, look: Look,
+    def host_findings(self, host: Host, observe: Observe,
                       counts: Callable[[Place], bool]) -> Iterator[Finding]:
-        """Internal: one host's findings; *look* shows its tree, *counts* selects places."""
-        for _, judged in self._judged(host, look, self._context_of(host, frozenset(), warns=True),
-                                      Proved(), counts):
+        """Internal: one host's findings; *observe* shows its tree, *counts* selects places."""
+        context = self._context_of(host, frozenset(), warns=True)
+        for _, judged in self._judged(host, observe, context, Proved(), counts):
             yield from judged.findings
 
-    def _judged(self, host: Host, look: Look, context: RowContext, proved: Proved,
-                counts: Callable[[Place], bool] = lambda _: True) -> list[tuple[Row, Judged]]:
+    def _judged(self, host: Host, observe: Observe, context: RowContext, proved: Proved,
+                counts: Callable[[Place], bool] = lambda _: True) -> list[tuple[Row, CheckedRow]]:
         """The rows of a host, each with the result of its check."""
         rows = [row for row in map(self._held, self.wanted.of_host(host)) if counts(row.place)]
         context = context._replace(authority_paths={
             row.place.certificate: row.name for row in rows if row.profile.kind == "ca"})
-        return [(row, judge_among(row, look, context, proved)) for row in rows]
+        return [(row, check_row_among(row, observe, context, proved)) for row in rows]
 
-    def _look_at(self, host: Host) -> Look:
-        """A *look* function for one host's tree."""
+    def _observer_of(self, host: Host) -> Observe:
+        """An *observe* function for one host's tree."""
         tree = f"{NODES_FOLDER}/{host.name}/"
-        return lambda path: self.look(tree + path).at(path)
+        return lambda path: self.observe(tree + path).at(path)
 
     # The files
 

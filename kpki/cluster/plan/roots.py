@@ -28,8 +28,8 @@ from ..observed.contents import (
     read_public_keys,
     readable,
 )
-from ..observed.inventory import Found, refusal
-from ..rules.judged import Look
+from ..observed.inventory import ObservedFile, refusal
+from ..rules.judged import Observe
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes import reading
@@ -137,7 +137,7 @@ class ServiceAccounts:
         """Whether the workspace must hold the private key."""
         return self.can_sign
 
-    def fault(self, path: str, found: Found) -> Finding | None:
+    def fault(self, path: str, found: ObservedFile) -> Finding | None:
         """The fault of an existing file of the pair, None for a right file."""
         row = self.row.name
         if path == self.row.place.key:
@@ -155,7 +155,7 @@ class ServiceAccounts:
                        f"{self.row.place.key}")
 
 
-def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: bytes | None,
+def load_root(row: Row, observe: Observe, *, wanted: Wanted, read: Read, passphrase: bytes | None,
               now: datetime) -> Root:
     """Load a CA from the description's files, the workspace or a host's tree; else one to make.
 
@@ -166,23 +166,23 @@ def load_root(row: Row, look: Look, *, wanted: Wanted, read: Read, passphrase: b
         data, key = read(given.certificate), read(given.key) if given.key else None
         root = replace(_loaded(row, data, key, given.certificate, given.key or "", passphrase, now),
                        given=True)
-        present = look(row.place.certificate).data
+        present = observe(row.place.certificate).data
         if present is not None and not _same(present, root.certificates):
             raise InputError(f"{row.place.certificate}: another CA than {given.certificate}, which "
                              "the description names, and kpki never replaces a CA",
                              hint="move away the file that is not the cluster's CA")
         return root
-    own_key = _present(look(row.place.key))
+    own_key = _present(observe(row.place.key))
     for certificate_path, key_path in _places(row, wanted):
-        if hidden := look(certificate_path).unread:
+        if hidden := observe(certificate_path).unread:
             raise refusal("", hidden)       # without the CA kpki can check no file
-        if (certificate := _present(look(certificate_path))) is not None:
-            found = own_key or _present(look(key_path)) \
-                or _find_key(certificate, look, _places(row, wanted))
+        if (certificate := _present(observe(certificate_path))) is not None:
+            found = own_key or _present(observe(key_path)) \
+                or _find_key(certificate, observe, _places(row, wanted))
             return _loaded(row, certificate.data or b"", found.data if found else None,
                            certificate_path, found.path if found else row.place.key, passphrase,
                            now)
-    key_file = look(row.place.key)
+    key_file = observe(row.place.key)
     return Root(row, certificate_path=row.place.certificate, key_path=row.place.key,
                 kept=_load_key(key_file, passphrase),
                 encrypted=pem.is_encrypted(key_file.data or b""))
@@ -207,15 +207,15 @@ def _places(row: Row, wanted: Wanted) -> Iterator[tuple[str, str]]:
                     yield f"{tree}/{own.place.certificate}", f"{tree}/{own.place.key}"
 
 
-def copies(row: Row, look: Look, wanted: Wanted) -> Iterator[tuple[str, str]]:
+def copies(row: Row, observe: Observe, wanted: Wanted) -> Iterator[tuple[str, str]]:
     """Each wrong file of a workspace's CA, and the path of a right copy in a host's tree."""
     place = row.place
     (_, own_key), *others = _places(row, wanted)
-    key = find_sound_key(look(own_key).data or b"")
-    certificates = read_certificates(look(place.certificate), row.name)[0]
+    key = find_sound_key(observe(own_key).data or b"")
+    certificates = read_certificates(observe(place.certificate), row.name)[0]
     for certificate_path, key_path in others:
-        copy = read_certificates(look(certificate_path), row.name)[0]
-        copied = find_sound_key(look(key_path).data or b"")
+        copy = read_certificates(observe(certificate_path), row.name)[0]
+        copied = find_sound_key(observe(key_path).data or b"")
         if copy and copy != certificates and (key is None or is_for(key, copy)):
             yield place.certificate, certificate_path
         elif not is_for(key, certificates) and is_for(copied, certificates):
@@ -228,12 +228,13 @@ def is_for(key: PrivateKeyTypes | None, certificates: Sequence[Certificate]) -> 
                                    for certificate in certificates)
 
 
-def _find_key(certificate: Found, look: Look, places: Iterator[tuple[str, str]]) -> Found | None:
+def _find_key(certificate: ObservedFile, observe: Observe,
+              places: Iterator[tuple[str, str]]) -> ObservedFile | None:
     """The file among these places with the key of a CA's certificate, None if there is none."""
     with about(certificate.path):
         bundle = load_bundle(certificate.data or b"")
     for _, path in places:
-        found = look(path)
+        found = observe(path)
         if found.data is not None and (key := find_sound_key(found.data)) is not None:
             public_key = keys.public_key_der(key)
             if any(reading.has_public_key(certificate, public_key) for certificate in bundle):
@@ -241,7 +242,7 @@ def _find_key(certificate: Found, look: Look, places: Iterator[tuple[str, str]])
     return None
 
 
-def _present(found: Found) -> Found | None:
+def _present(found: ObservedFile) -> ObservedFile | None:
     """The file, None if it is missing or the caller may not read it.
 
     Raises FileError if nobody can read the file.
@@ -268,7 +269,7 @@ def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key
                 encrypted=encrypted, authority=authority, certificates=tuple(certificates))
 
 
-def _load_key(found: Found, passphrase: bytes | None) -> PrivateKeyTypes | None:
+def _load_key(found: ObservedFile, passphrase: bytes | None) -> PrivateKeyTypes | None:
     """The key of a CA whose certificate is missing.
 
     The CA's leaves stay valid under a new certificate for the key.
@@ -293,7 +294,7 @@ def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime,
                    authority=authority, certificates=(authority.certificate,))
 
 
-def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAccounts:
+def load_service_accounts(row: Row, observe: Observe, *, wanted: Wanted) -> ServiceAccounts:
     """Load the pair from the workspace, else from a host's tree; else a pair to make.
 
     A key that Kubernetes cannot read is replaced. Raises RefusedError for an encrypted key,
@@ -302,7 +303,7 @@ def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAcc
     alone: ServiceAccounts | None = None
     broken = False
     for public_path, key_path in _places(row, wanted):
-        key, public = _present(look(key_path)), _present(look(public_path))
+        key, public = _present(observe(key_path)), _present(observe(public_path))
         if key is not None and (loaded := _token_key(key_path, key.data or b"")) is not None:
             half = pem.dump_public_key(loaded[0].public_key())
             holds_half = public and {*_public_keys(half)} <= {*_public_keys(public.data)}
@@ -321,7 +322,7 @@ def load_service_accounts(row: Row, look: Look, *, wanted: Wanted) -> ServiceAcc
 
 
 def _public_keys(data: bytes | None) -> list[bytes]:
-    return read_public_keys(Found("", data), "")[0]
+    return read_public_keys(ObservedFile("", data), "")[0]
 
 
 def _token_key(path: str, data: bytes) -> tuple[PrivateKeyTypes, bytes] | None:
@@ -342,7 +343,7 @@ def _token_key(path: str, data: bytes) -> tuple[PrivateKeyTypes, bytes] | None:
     if verdict.key is not None and (verdict.cause is None
                                     or isinstance(verdict.key, rsa.RSAPrivateKey)):
         return verdict.key, data
-    key = private_key_in(Found(path, data))
+    key = private_key_in(ObservedFile(path, data))
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         return None
     anew = pem.dump_key(key, form="traditional")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from .certificate import bundle_fault, called, fingerprint, other_authority
 from .context import RowContext
-from .judged import Judged, Look, ca_key_on_worker, exposed
+from .judged import CheckedRow, Observe, ca_key_on_worker, exposed
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key, read_public_keys
-from ..observed.inventory import SECRET, Found
+from ..observed.inventory import SECRET, ObservedFile
 from ...kubernetes import reading
 from ...kubernetes.layouts import SIGNER
 from ...kubernetes.profiles import SERVICE_ACCOUNTS
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def judge_authority(row: Row, look: Look, by: RowContext) -> Judged:
+def check_authority(row: Row, observe: Observe, by: RowContext) -> CheckedRow:
     """A CA's file on a host: the CA that counts is in it, and where the host has its key, that is the CA's."""
     path, signer = row.place.certificate, by.signers.get(row.name)
-    chain, finding = read_certificates(look(path), row.name)
+    chain, finding = read_certificates(observe(path), row.name)
     fault = _authority_fault(path, row, chain, by) if chain else None
     findings = [*filter(None, (finding, fault))]
     right, own = not findings, row.with_key and row.place.key
     if by.forbidden and row.name == "ca":
         findings += [ca_key_on_worker(*place) for place in by.forbidden
-                     if (there := look(place[0])) and not there.missing and not there.unread]
+                     if (there := observe(place[0])) and not there.missing and not there.unread]
     # by a certificate that is wrong nothing can be said of the key; a CA without its key is an external CA
-    if by.forbidden or not own or fault or ((found := look(row.place.key)).missing and not by.exact):
-        return Judged(tuple(findings), chain=tuple(chain), pair_right=right)
+    if by.forbidden or not own or fault or ((found := observe(row.place.key)).missing and not by.exact):
+        return CheckedRow(tuple(findings), chain=tuple(chain), pair_right=right)
     key, finding = read_key(found, row.name)
     finding = finding or key_of_another(found.path, row.name, key, [signer] if signer and chain else chain)
     findings += [*filter(None, [finding]), *exposed(found, row.name)]
-    return Judged(tuple(findings), key=key, chain=tuple(chain), pair_right=not findings)
+    return CheckedRow(tuple(findings), key=key, chain=tuple(chain), pair_right=not findings)
 
 
 def key_of_another(path: str, row: str, key: PrivateKeyTypes | None,
@@ -76,12 +76,12 @@ def stranger(path: str, row: str, ca: str, certificates: Sequence[Certificate], 
                            fingerprint(expected[there.index(False)]))
 
 
-def judge_service_accounts(row: Row, look: Look, by: RowContext) -> Judged:
+def check_service_accounts(row: Row, observe: Observe, by: RowContext) -> CheckedRow:
     """The pair that signs service-account tokens: the public key is the private key's, and the cluster's."""
-    public_keys, findings = known_keys(look(row.place.certificate))
+    public_keys, findings = known_keys(observe(row.place.certificate))
     key = None
     if row.with_key:
-        found = look(row.place.key)
+        found = observe(row.place.key)
         key, finding = read_key(found, row.name)
         findings += [finding] if finding else exposed(found, row.name)
     private = [public_key_der(key)] if key is not None else []
@@ -89,13 +89,13 @@ def judge_service_accounts(row: Row, look: Look, by: RowContext) -> Judged:
     findings += [Finding("sa-key-mismatch", path, row.name, OTHER_KEY)
                  for path, known in ((row.place.certificate, public_keys), (row.place.key, private))
                  if known and own is not None and own not in known]
-    return Judged(tuple(findings), key=key, pair_right=not findings)
+    return CheckedRow(tuple(findings), key=key, pair_right=not findings)
 
 
 OTHER_KEY = "file does not hold the key that signs the service accounts' tokens: every token is refused"
 
 
-def known_keys(found: Found) -> tuple[list[bytes], list[Finding]]:
+def known_keys(found: ObservedFile) -> tuple[list[bytes], list[Finding]]:
     """The public keys (DER) by which tokens are verified, and what is wrong with their file."""
     keys, finding = read_public_keys(found, SERVICE_ACCOUNTS)
     secret = SECRET in (found.data or b"")

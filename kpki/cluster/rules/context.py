@@ -10,7 +10,7 @@ from .facts import Pair, TrustFile, pairs_of, signing_pairs_of, trust_files_of
 from .names import STORE, Places, missing_names, names_fault, places_of
 from .pair import Asked
 from .subjects import described_subject, subject_fault
-from .trust import Trust, Verifiers, judge_trust
+from .trust import Trust, Verifiers, check_trust
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.inventory import Inventory
@@ -56,7 +56,7 @@ class TreeContext(NamedTuple):
         registered = next(iter(inventory.told(KUBELET_COMPONENT.name, "hostname-override")), node).lower()
         pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory, registered)
         signing = signing_pairs_of(inventory)
-        trust = judge_trust(Verifiers(
+        trust = check_trust(Verifiers(
             keys={pair.path: public_key_der(pair.key) for pair in signing if pair.key is not None},
             files=files, pairs=pairs, told=inventory.started,
             etcd_is_here=places.etcd_is_here, given=_given(given, files), now=now))

@@ -32,8 +32,8 @@ def _mismatch(use: Use, inventory: Inventory, layout: Layout) -> Iterator[Findin
     own = [path for place in layout.places if place.row in rows and (path := getattr(place, part))]
     if not use.source or use.default or "/" in use.setting or use.path in own or use.component in inventory.untold:
         return
-    there = [path for path in own if inventory.look(path).there]
-    if there and all(inventory.look(path).data != inventory.look(use.path).data for path in there):
+    there = [path for path in own if inventory.file(path).there]
+    if there and all(inventory.file(path).data != inventory.file(use.path).data for path in there):
         yield Finding("flags-mismatch", use.source, row, f"{use.setting} of {use.component} names /{use.path}, and the "
                       f"description has the file at /{there[0]}", got=f"/{use.path}", expected=f"/{there[0]}")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key
-from ..observed.inventory import Found, Inventory, found_at, kubeconfig_in
+from ..observed.inventory import Inventory, ObservedFile, found_at, kubeconfig_in
 from ..observed.use import Use
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
@@ -107,7 +107,7 @@ def _there(inventory: Inventory, path: str, key_path: str, row: str, uses: Seque
     return pair._replace(path=path, key_path=key_path, uses=tuple(uses), faults=faults)
 
 
-def read_pair(row: str, certificate: Found, key: Found, loaded: Loaded | None = None) -> Pair:
+def read_pair(row: str, certificate: ObservedFile, key: ObservedFile, loaded: Loaded | None = None) -> Pair:
     """The pair of a row as its files hold it; *loaded* is the key, where it has been read."""
     chain, fault = read_certificates(certificate, row)
     private_key, key_fault = loaded or read_key(key, row)
@@ -162,4 +162,4 @@ def kubeconfigs_of(inventory: Inventory) -> Mapping[str, Kubeconfig]:
     """The kubeconfigs that lead to an API server, by path; those that cannot be read are not among them."""
     paths = dict.fromkeys(use.path for use in inventory.uses
                           if use.part == "kubeconfig" and use.purpose not in ("webhook-client", "kubelet-bootstrap"))
-    return {path: found for path in paths if (found := kubeconfig_in(inventory.look(path).data)) is not None}
+    return {path: found for path in paths if (found := kubeconfig_in(inventory.file(path).data)) is not None}

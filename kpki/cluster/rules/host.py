@@ -60,13 +60,13 @@ def missing_files(inventory: Inventory) -> Iterator[Finding]:
     """Files that a component does not start without, and that are not there: each once, with all who want it."""
     wanted: dict[str, list[Use]] = {}
     for use in inventory.uses:
-        if inventory.look(use.file).missing and use.component not in inventory.untold and (
+        if inventory.file(use.file).missing and use.component not in inventory.untold and (
                 not use.optional or _is_half(use, inventory) or _dangles(use, inventory)):
             wanted.setdefault(use.file, []).append(use)
     for running in inventory.running:
         for path, _ in running.configurations:
             told = [name for name in ("config", "config-file") if name in running.said]
-            if told and inventory.look(path).missing and path in inventory.found and not running.static:
+            if told and inventory.file(path).missing and path in inventory.found and not running.static:
                 setting, source = running.said[told[0]]
                 yield Finding("file-missing", path, "", f"file is missing, and {running.component} ({setting} in "
                               f"{source}) reads the file")
@@ -77,7 +77,7 @@ def missing_files(inventory: Inventory) -> Iterator[Finding]:
             yield Finding("flags-mismatch", first.source, row, f"{first.setting} of {first.component} names /{path}, "
                           f"which is not there; /{other} is", got=f"/{path}", expected=f"/{other}")
             continue
-        broken = inventory.look(path).link and path.endswith("-current.pem")
+        broken = inventory.file(path).link and path.endswith("-current.pem")
         if broken:
             yield Finding("kubelet-client-current-broken", path, row, "link to the kubelet's own client certificate "
                           "leads nowhere")
@@ -90,7 +90,7 @@ def configuration_faults(inventory: Inventory) -> Iterator[Finding]:
     wrong only if the component asks for a kind."""
     for running in inventory.running:
         for path, kind in running.configurations:
-            data = inventory.look(path).data
+            data = inventory.file(path).data
             if data is None or (not kind and not data.strip()):
                 continue
             document = load_first(data)
@@ -112,14 +112,14 @@ def _readers(uses: Sequence[Use]) -> str:
 def _is_half(use: Use, inventory: Inventory) -> bool:
     """Whether the other half of the pair is there; a pair that a component makes for itself is made again."""
     return use.part in ("certificate", "key") and use.purpose not in ("kubelet-serving", "apiserver-serving") and any(
-        not inventory.look(one.file).missing for one in inventory.uses
+        not inventory.file(one.file).missing for one in inventory.uses
         if one.group == use.group and one.part in ("certificate", "key"))
 
 
 def _dangles(use: Use, inventory: Inventory) -> bool:
     """Whether a link of the kubelet's store leads nowhere, and no bootstrap kubeconfig gets a new certificate."""
-    return use.purpose == "kubelet-client" and inventory.look(use.file).link and not any(
-        one.purpose == "kubelet-bootstrap" and not inventory.look(one.file).missing for one in inventory.uses)
+    return use.purpose == "kubelet-client" and inventory.file(use.file).link and not any(
+        one.purpose == "kubelet-bootstrap" and not inventory.file(one.file).missing for one in inventory.uses)
 
 
 def _order(uses: Sequence[Use]) -> tuple[bool, int]:
@@ -137,7 +137,7 @@ def _meant(use: Use, inventory: Inventory) -> str:
             for place in layout.places:
                 path = getattr(place, component_flag.part)
                 if place.row in component_flag.rows and path \
-                        and not inventory.look(path).missing:
+                        and not inventory.file(path).missing:
                     return str(path)
     return ""
 

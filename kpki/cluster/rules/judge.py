@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .authorities import judge_authority, judge_service_accounts
+from .authorities import check_authority, check_service_accounts
 from .certificate import serial_reused
 from .context import RowContext
-from .judged import Judged, Look
-from .kubeconfig import judge_kubeconfig
-from .leaf import judge_pair
+from .judged import CheckedRow, Observe
+from .kubeconfig import check_kubeconfig
+from .leaf import check_pair
 from .proved import Proved
 from ..desired.rows import Row
 from ..finding import Finding
@@ -16,28 +16,28 @@ from ..fleet.survey import Marks, key_mark, serial_mark
 from ...stages.keys import public_key_der
 
 
-def judge(row: Row, look: Look, by: RowContext, proved: Proved | None = None) -> Judged:
+def check_row(row: Row, observe: Observe, by: RowContext, proved: Proved | None = None) -> CheckedRow:
     """Hold what is found of a row against what is wanted of it. Raises nothing for what is in the tree.
 
     *proved* saves time on the leaves of many hosts.
     """
     if row.profile.kind == "ca":
-        return judge_authority(row, look, by)
+        return check_authority(row, observe, by)
     if row.profile.kind == "key":
-        return judge_service_accounts(row, look, by)
-    place, pair, proved = row.place, Judged(), proved or Proved()
+        return check_service_accounts(row, observe, by)
+    place, pair, proved = row.place, CheckedRow(), proved or Proved()
     if place.certificate:
-        pair = judge_pair(row, look(place.certificate), look(place.key), by, proved)
+        pair = check_pair(row, observe(place.certificate), observe(place.key), by, proved)
     if not place.kubeconfig:
         return pair
-    config = judge_kubeconfig(row, look, by, proved)
+    config = check_kubeconfig(row, observe, by, proved)
     findings = tuple(dict.fromkeys(pair.findings + config.findings))
     return (pair if place.certificate else config)._replace(findings=findings, kubeconfig_right=config.kubeconfig_right)
 
 
-def judge_among(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
+def check_row_among(row: Row, observe: Observe, by: RowContext, proved: Proved) -> CheckedRow:
     """The same of a row of one host among many: a leaf's key or serial number that another has too is not its own."""
-    judged = judge(row, look, by, proved)       # a key under another's certificate may still be a CA's
+    judged = check_row(row, observe, by, proved)       # a key under another's certificate may still be a CA's
     if row.profile.kind != "leaf" or judged.key is None or judged.of_another_host or (judged.own and not by.shared):
         return judged
     place, mark = row.place, _key_mark(judged)
@@ -57,13 +57,13 @@ def authority_marks(by: RowContext) -> Marks:
                  for certificates in by.authorities.values() for certificate in certificates)
 
 
-def marks_of(judged: Iterable[tuple[Row, Judged]], host: str) -> Marks:
+def marks_of(judged: Iterable[tuple[Row, CheckedRow]], host: str) -> Marks:
     """What of a host's leaves no other may have."""
     own = [one for row, one in judged if row.profile.kind == "leaf" and one.key is not None and one.is_hosts]
     return (*((_key_mark(one), host.encode()) for one in own),
             *(serial_mark(one.chain[0]) for one in own if one.chain))
 
 
-def _key_mark(judged: Judged) -> bytes:
+def _key_mark(judged: CheckedRow) -> bytes:
     assert judged.key is not None
     return key_mark(judged.public_key or public_key_der(judged.key))

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..finding import Finding
-from ..observed.inventory import Found
+from ..observed.inventory import ObservedFile
 from ...kubernetes.profiles import get_profile
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
-Look = Callable[[str], Found]
+Observe = Callable[[str], ObservedFile]
 
 
-class Judged(NamedTuple):
+class CheckedRow(NamedTuple):
     """What was found of a row, and what is wrong with it.
 
     *key* and *chain* are what the pair's files (or the kubeconfig that embeds it) hold, where they can be read;
@@ -49,7 +49,7 @@ def ca_key_on_worker(path: str, row: str) -> Finding:
                    "a worker signs nothing, and whoever reads this key can be anybody in the cluster")
 
 
-def exposed(found: Found, row: str, what: str = "the private key") -> list[Finding]:
+def exposed(found: ObservedFile, row: str, what: str = "the private key") -> list[Finding]:
     """The finding for a secret that others than its owner can read, or that a stranger owns; none if neither is so."""
     if found.data and found.keeper and not found.mode & 0o077 and not found.owner:
         return [Finding("key-unreadable", found.path, row, f"root owns the file, and user {found.keeper}, who runs its "

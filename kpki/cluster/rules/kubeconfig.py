@@ -11,13 +11,13 @@ from .authorities import stranger
 from .certificate import bundle_fault
 from .context import RowContext
 from .facts import Pair, row_of
-from .judged import Judged, Look, exposed
+from .judged import CheckedRow, Observe, exposed
 from .names import certified_names, led_beside
 from .proved import Proved
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, readable
-from ..observed.inventory import Found, Inventory, named_path
+from ..observed.inventory import Inventory, ObservedFile, named_path
 from ..observed.use import Use
 from ... import pem
 from ...errors import InputError
@@ -42,7 +42,7 @@ def kubeconfig_faults(inventory: Inventory, pairs: Sequence[Pair]) -> Iterator[F
     """What is wrong with the kubeconfigs that components read, but for the *pairs* and CAs in them."""
     uses: dict[str, list[Use]] = {}
     for use in inventory.uses:
-        if use.part == "kubeconfig" and not inventory.look(use.path).missing:
+        if use.part == "kubeconfig" and not inventory.file(use.path).missing:
             uses.setdefault(use.path, []).append(use)
     for path, readers in uses.items():
         yield from _faults(inventory, path, readers)
@@ -50,7 +50,7 @@ def kubeconfig_faults(inventory: Inventory, pairs: Sequence[Pair]) -> Iterator[F
 
 
 def _faults(inventory: Inventory, path: str, readers: Collection[Use]) -> Iterator[Finding]:
-    found, row, components = inventory.look(path), row_of([*readers]), {use.component for use in readers}
+    found, row, components = inventory.file(path), row_of([*readers]), {use.component for use in readers}
     if any(use.purpose == "webhook-client" for use in readers):     # it may lack a context
         finding = readable(found, row)[1]
         yield from [finding] if finding else []
@@ -67,7 +67,7 @@ def _faults(inventory: Inventory, path: str, readers: Collection[Use]) -> Iterat
     yield from _astray(kubeconfig, path, row, None)
 
 
-def _read(found: Found, row: str, server: str = "") -> tuple[Kubeconfig | None, Finding | None]:
+def _read(found: ObservedFile, row: str, server: str = "") -> tuple[Kubeconfig | None, Finding | None]:
     """The kubeconfig of a file, or why there is none; neither for a file that the caller may not read."""
     data, finding = readable(found, row)
     if data is None:
@@ -115,32 +115,32 @@ def _misled(inventory: Inventory, pairs: Sequence[Pair], uses: dict[str, list[Us
                     for path, found, host in led if host not in certified)
 
 
-def judge_kubeconfig(row: Row, look: Look, by: RowContext, proved: Proved) -> Judged:
+def check_kubeconfig(row: Row, observe: Observe, by: RowContext, proved: Proved) -> CheckedRow:
     """The kubeconfig of a row: it can be read, leads to this cluster, trusts its CA, and a pair of its own is right."""
-    from .leaf import judge_pair  # with how kpki issues, which no host's tree is asked for
+    from .leaf import check_pair  # with how kpki issues, which no host's tree is asked for
     path = row.place.kubeconfig
-    found = look(path)
+    found = observe(path)
     named = row.place, by.authority_path("ca"), found.data or b""
     if proved.knows(named):
-        return Judged(pair_right=True, kubeconfig_right=True)
+        return CheckedRow(pair_right=True, kubeconfig_right=True)
     written = _as_written(found.data or b"", row, by)
     kubeconfig, finding = (written, None) if written else _read(found, row.name)
     if kubeconfig is None:
-        return Judged((finding,) if finding else ())
+        return CheckedRow((finding,) if finding else ())
     user, cluster = f"{path}#users/{kubeconfig.user_name}", f"{path}#clusters/{kubeconfig.cluster_name}"
     other_means = kubeconfig.other_means and not row.identity.user.startswith(NODE_PREFIX)
     lacking = next(_lacking(kubeconfig, path, row.name, (_AUTHORITY, *[_CERTIFICATE, _KEY] * (not other_means))), None)
     if lacking:
-        return Judged((lacking,))
+        return CheckedRow((lacking,))
 
-    def taken(material: Material, where: str) -> Found:
+    def taken(material: Material, where: str) -> ObservedFile:
         """What a component would load: the data itself, or the file that is named."""
-        return look(named_path(path, material.path or "")) if material.data is None else Found(where, material.data, 0)
+        return observe(named_path(path, material.path or "")) if material.data is None else ObservedFile(where, material.data, 0)
 
-    judged, pair = Judged(pair_right=True), (kubeconfig.certificate, kubeconfig.key)
+    judged, pair = CheckedRow(pair_right=True), (kubeconfig.certificate, kubeconfig.key)
     paths = {named_path(path, material.path) if material.path else user for material in pair}
     if kubeconfig.certificate != _NOTHING and paths - {row.place.certificate, row.place.key}:
-        judged = judge_pair(row, taken(pair[0], user), taken(pair[1], user), by, proved)
+        judged = check_pair(row, taken(pair[0], user), taken(pair[1], user), by, proved)
     authority = taken(kubeconfig.authority, cluster)
     findings = [*judged.findings, *_astray(kubeconfig, path, row.name, by.servers,
                                            row.kubeconfig.server if row.kubeconfig else "")]
@@ -174,7 +174,7 @@ def _bundle(certificates: tuple[Certificate, ...]) -> bytes:
     return pem.dump_certificates(certificates)
 
 
-def _authority_faults(found: Found, where: str, row: Row, by: RowContext) -> Iterable[Finding]:
+def _authority_faults(found: ObservedFile, where: str, row: Row, by: RowContext) -> Iterable[Finding]:
     """Why a kubeconfig's CA is not the cluster's, or not good."""
     certificates, finding = read_certificates(found, row.name)
     if certificates:        # else nothing is known of a file that the caller may not read

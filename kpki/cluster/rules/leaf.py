@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from .context import RowContext
 from .facts import read_pair
 from .issued import is_as_issued, is_as_made
-from .judged import Judged, exposed
+from .judged import CheckedRow, exposed
 from .pair import DATES, certificate_faults, date_warnings, pair_findings
 from .proved import Kind, Proved
 from ..desired.rows import Row
 from ..observed.contents import read_key
-from ..observed.inventory import SECRET, Found
+from ..observed.inventory import SECRET, ObservedFile
 from ... import pem
 from ...kubernetes import reading
 from ...kubernetes.profiles import get_profile
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def judge_pair(row: Row, certificate: Found, key: Found, by: RowContext, proved: Proved) -> Judged:
+def check_pair(row: Row, certificate: ObservedFile, key: ObservedFile, by: RowContext, proved: Proved) -> CheckedRow:
     """What is wrong with a leaf and its key, each at its own path.
 
     The leaf's kind is added to *proved* if nothing that the next leaf may have too is wrong with this one.
@@ -36,8 +36,8 @@ def judge_pair(row: Row, certificate: Found, key: Found, by: RowContext, proved:
         findings = exposed(key, row.name)
         if by.warns:
             findings += date_warnings(certificate.path, row.name, issued.leaf, issued.signer, by.now, by.within)
-        return Judged(tuple(findings), key=loaded[0], public_key=issued.public_key, chain=(issued.leaf,),
-                      pair_right=True)
+        return CheckedRow(tuple(findings), key=loaded[0], public_key=issued.public_key, chain=(issued.leaf,),
+                          pair_right=True)
     pair = read_pair(row.name, certificate, key, loaded)
     asked = by.asked(pair, row) if pair.chain else None
     faults = certificate_faults(pair, asked) if asked else []
@@ -49,8 +49,8 @@ def judge_pair(row: Row, certificate: Found, key: Found, by: RowContext, proved:
     if issued and asked and asked.signer == issued.signer and {fault.cause for fault in findings} <= _PASSING \
             and not reading.has_name_constraints(issued.signer):
         proved.add(issued.kind)
-    return Judged(tuple(findings), key=pair.key, chain=tuple(pair.chain), pair_right=right,
-                  own=pair.matches or bool(faults))
+    return CheckedRow(tuple(findings), key=pair.key, chain=tuple(pair.chain), pair_right=right,
+                      own=pair.matches or bool(faults))
 
 
 class _Issued(NamedTuple):
@@ -72,7 +72,7 @@ def _is_own(signer: Certificate, row: Row, by: RowContext) -> bool:
 _PASSING = DATES | {"key-exposed"}
 
 
-def _as_issued(found: Found, key: PrivateKeyTypes, row: Row, by: RowContext) -> _Issued | None:
+def _as_issued(found: ObservedFile, key: PrivateKeyTypes, row: Row, by: RowContext) -> _Issued | None:
     """The certificate of a file, where it is just what kpki issues for that key, and in its time; else None."""
     if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
         return None

@@ -56,7 +56,7 @@ def places_of(inventory: Inventory, node: str) -> Places:
     members = [*_hosts(inventory, "etcd", etcd_urls)]
     # what nothing tells of peers is this host's address: etcd holds the caller's against the names (checkCertSAN)
     peers = [*_hosts(inventory, "etcd", peer_urls)] or [*_hosts(inventory, "etcd", etcd_urls[1:])]
-    host_name = (inventory.look("etc/hostname").data or b"").decode("utf-8", "replace").strip().lower()
+    host_name = (inventory.file("etc/hostname").data or b"").decode("utf-8", "replace").strip().lower()
     own = {*_LOOPBACK, *addresses, *members, *peers, *filter(None, (node, host_name))}
     own |= _called_so(inventory, own - {*_LOOPBACK})
     servers = [*_hosts(inventory, "kube-apiserver", ("etcd-servers",))]
@@ -107,7 +107,7 @@ def host_of(url: str) -> str:
 def _called_so(inventory: Inventory, known: Iterable[str]) -> set[str]:
     """The names that the host's own /etc/hosts gives its addresses, and the addresses that it gives its names."""
     wanted, found = {*known}, set[str]()
-    for line in (inventory.look(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
+    for line in (inventory.file(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
         words = line.partition("#")[0].split()
         if wanted & {*words}:
             found |= {*words}

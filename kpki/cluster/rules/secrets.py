@@ -50,7 +50,7 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
 
 def is_worker(inventory: Inventory) -> bool:
     """Whether a host is a worker: no component of a control plane or of etcd runs there, and no key signs tokens."""
-    signs = any(inventory.look(path).there for place in inventory.layout.places if place.row == SERVICE_ACCOUNTS
+    signs = any(inventory.file(path).there for place in inventory.layout.places if place.row == SERVICE_ACCOUNTS
                 for path in place.files())
     return not inventory.untold and not signs and inventory.layout.name != "" and not any(
         use.component in _CONTROL for use in inventory.uses)

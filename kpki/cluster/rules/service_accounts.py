@@ -19,7 +19,7 @@ def service_account_faults(inventory: Inventory) -> Iterator[Finding]:
     known: dict[str, list[bytes]] = {}
     signing: dict[str, bytes] = {}
     for use in inventory.uses:
-        found = inventory.look(use.path)
+        found = inventory.file(use.path)
         if found.missing or use.path in known or use.path in signing:
             continue
         if use.purpose == "service-account-verify":

@@ -94,7 +94,7 @@ class Trust:
     """The CA files that are not at fault."""
 
 
-def judge_trust(by: Verifiers) -> Trust:
+def check_trust(by: Verifiers) -> Trust:
     """Hold every pair against the CA files that verify it."""
     findings = {file.path: fault for file in by.files if (fault := _file_fault(file, by))}
     good = [file for file in by.files if any(not ca_fault("", "", one, by.now) for one in file.certificates)]

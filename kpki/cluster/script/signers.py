@@ -43,7 +43,7 @@ class Signer:
     @cached_property
     def _data(self) -> bytes | None:
         """The content of the workspace's own certificate file, None if the file is missing."""
-        return self.plan.look(self.root.row.place.certificate).data
+        return self.plan.observe(self.root.row.place.certificate).data
 
     @property
     def made(self) -> bool:
@@ -170,7 +170,7 @@ class Signer:
     def copy_key(self, target: str) -> str:
         """The command that copies the CA's key to *target*, in the traditional form."""
         key = self.root.kept or (self.root.authority.key if self.root.authority else None)
-        raw = self.root.key_pem or self.plan.look(self.root.row.place.key).data
+        raw = self.root.key_pem or self.plan.observe(self.root.row.place.key).data
         if key is None:
             return f"cp {self.key} {target}\n"
         return copy_command(raw or b"", key, self.key, target)

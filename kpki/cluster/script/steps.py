@@ -15,7 +15,7 @@ from .signers import Signer
 from ..authority import ALGORITHMS
 from ..desired.rows import NODES_FOLDER, Row
 from ..leaf_files import Task, path_kubeconfig
-from ..observed.inventory import Found, named_path
+from ..observed.inventory import ObservedFile, named_path
 from ..plan.plan import HostPlan, Plan, Waiting
 from ..workspace import PRIVATE_FOLDER
 from ...kubernetes.causes import CAUSES
@@ -85,9 +85,9 @@ class Steps:
         """The prefix of the host's paths in the workspace."""
         return f"{NODES_FOLDER}/{self.host.host}/" if self.host.host else ""
 
-    def look(self, path: str) -> Found:
+    def file(self, path: str) -> ObservedFile:
         """A file of the host's tree, by its path in the tree."""
-        return self.plan.look(self.tree + path)
+        return self.plan.observe(self.tree + path)
 
     def word(self, path: str) -> str:
         """The word for a file of the host's tree."""
@@ -99,7 +99,7 @@ class Steps:
 
     def mode(self, task: Task, path: str) -> int:
         """The mode of a new file: the layout's, without the bits that the replaced file lacks."""
-        mode, found = self.plan.wanted.layout.mode(task.row.place, path), self.look(path)
+        mode, found = self.plan.wanted.layout.mode(task.row.place, path), self.file(path)
         return mode & found.mode if found.data is not None else mode
 
     # The checks before the first change
@@ -214,7 +214,7 @@ class Steps:
             yield (f"openssl req -x509 -new -config {_CONFIGURATION} -key {key} -days "
                    f"{signer.own_days} -{signer.hash} -out {certificate}\n")
         else:
-            data = b"" if root.given else self.plan.look(root.certificate_path).data
+            data = b"" if root.given else self.plan.observe(root.certificate_path).data
             yield copy_command(data or b"", [*root.certificates], signer.source, certificate)
         yield from self._chmod(task, place.certificate)
 
@@ -262,18 +262,18 @@ class Steps:
         """The word for a file of the workspace; an existing file is checked at the start."""
         if self.host.host is None and task.changes(path):
             return self.old_word(task, path)
-        if not self.plan.look(path).missing:
+        if not self.plan.observe(path).missing:
             self.reads.append(path)
         return quote(path)
 
     def _pair_path(self, path: str, data: bytes | None, row: str) -> str:
         """The file with the service accounts' key or public half: in the workspace or a tree."""
-        if self.plan.look(path).data == data:
+        if self.plan.observe(path).data == data:
             return path
         for host in self.plan.cluster.hosts:
             for own in self.plan.wanted.of_host(host) if host.roles else ():
                 for name in own.paths() if own.name == row else ():
-                    if self.plan.look(copy := f"{NODES_FOLDER}/{host.name}/{name}").data == data:
+                    if self.plan.observe(copy := f"{NODES_FOLDER}/{host.name}/{name}").data == data:
                         return copy
         raise AssertionError(f"{path}: no file holds the key")
 
@@ -309,7 +309,7 @@ class Steps:
             yield self._key(self._algorithm(task.row), key)
             yield from self._chmod(task, place.key)
         elif task.changes(place.key):
-            yield copy_command(self.look(place.key).data or b"", task.key,
+            yield copy_command(self.file(place.key).data or b"", task.key,
                                self.old_word(task, place.key), key)
             yield f"chmod {self.mode(task, place.key):o} {key}\n"
         elif not task.chain:
@@ -326,7 +326,7 @@ class Steps:
             if not content or task.changes(path):
                 continue
             self.reads.append(self.tree + path)
-            if (data := self.look(path).data or b"") != dump(content):
+            if (data := self.file(path).data or b"") != dump(content):
                 yield copy_command(data, content, words[number], target)
                 words[number] = target
 
@@ -348,7 +348,7 @@ class Steps:
     def _extract(self, task: Task, field: str, content: Content, target: str) -> str | None:
         """The command that extracts a field's data, embedded or named; None if no command can."""
         path = task.row.place.kubeconfig
-        data = self.look(path).data or b""
+        data = self.file(path).data or b""
         read = load_kubeconfig(data)
         material = read.key if field == KEY else read.certificate
         if material.data is not None:
@@ -356,7 +356,7 @@ class Steps:
                                    target)
         named = named_path(path, material.path or "")
         self.reads.append(self.tree + named)
-        return copy_command(self.look(named).data or b"", content, self.word(named), target)
+        return copy_command(self.file(named).data or b"", content, self.word(named), target)
 
     def _algorithm(self, row: Row) -> str:
         return self.plan.cluster.algorithm or self.signers[row.profile.signer or ""].algorithm

@@ -24,7 +24,7 @@ from kpki.cluster.desired.description import (
 )
 from kpki.cluster.node.example import example_authority
 from kpki.cluster.observed import inventory
-from kpki.cluster.observed.inventory import Found
+from kpki.cluster.observed.inventory import ObservedFile
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.errors import ConfigurationError, FileError, InputError
 from kpki.kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
@@ -94,11 +94,11 @@ def cluster_of(adoption: Adoption) -> Cluster:
 
 def plan_of(workspace: Path) -> Plan:
     """The plan for a workspace on disk, each host's links read as on that host."""
-    def look(path: str) -> Found:
+    def observe(path: str) -> ObservedFile:
         parts = path.split("/", 2)
         root = workspace / "nodes" / parts[1] if parts[0] == "nodes" else workspace
-        return replace(inventory.look(str(root), parts[2] if parts[0] == "nodes" else path), path=path)
-    return make_plan(load_cluster((workspace / "cluster.yaml").read_bytes()), look=look, now=NOW)
+        return replace(inventory.observe_file(str(root), parts[2] if parts[0] == "nodes" else path), path=path)
+    return make_plan(load_cluster((workspace / "cluster.yaml").read_bytes()), observe=observe, now=NOW)
 
 
 def steps(workspace: Path) -> list[tuple[str, str, tuple[str, ...]]]:

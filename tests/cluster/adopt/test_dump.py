@@ -12,7 +12,7 @@ from kpki.cluster.desired.description import (
     GIVEN_NAMES,
     Cluster,
     ExternalEtcd,
-    Given,
+    GivenAuthority,
     Host,
     example_description,
     load_cluster,
@@ -61,7 +61,7 @@ def clusters(draw: st.DrawFn) -> Cluster:
         etcd_server_sans=() if external else draw(SANS), etcd_peer_sans=() if external else draw(SANS),
         algorithm=draw(st.none() | st.sampled_from(ALGORITHM_NAMES)), validity=draw(SPANS), ca_validity=draw(SPANS),
         authorities=draw(st.dictionaries(st.sampled_from([*GIVEN_NAMES.values()]),
-                                         st.builds(Given, TEXT, st.none() | TEXT))),
+                                         st.builds(GivenAuthority, TEXT, st.none() | TEXT))),
         kubelet_serving=draw(st.booleans()), external_etcd=external,
         certificates_dir=draw(PATHS) if layout == "kubeadm" else "/etc/kubernetes/pki", hosts=tuple(hosts),
         from_kubeadm=False)

@@ -10,7 +10,7 @@ from kpki import pem
 from kpki.cluster.authority import issue, make_key
 from kpki.cluster.desired.description import Cluster, example_description, load_cluster
 from kpki.cluster.desired.rows import Row, wanted_rows
-from kpki.cluster.observed.inventory import Found
+from kpki.cluster.observed.inventory import ObservedFile
 from kpki.cluster.plan.plan import Plan, make_plan
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -25,19 +25,19 @@ class Workspace:
     def __init__(self) -> None:
         self.cluster: Cluster = load_cluster(example_description("ssl"))
         self.made = make_plan(self.cluster, now=NOW).with_roots()
-        self.found = {one.path: Found(one.path, one.data, one.mode) for one in self.made.files()}
+        self.found = {one.path: ObservedFile(one.path, one.data, one.mode) for one in self.made.files()}
 
-    def look(self, path: str) -> Found:
-        return self.found.get(path, Found(path, missing=True))
+    def observe(self, path: str) -> ObservedFile:
+        return self.found.get(path, ObservedFile(path, missing=True))
 
     def put(self, path: str, data: bytes, mode: int = 0o600) -> None:
-        self.found[path] = Found(path, data, mode)
+        self.found[path] = ObservedFile(path, data, mode)
 
     def copy(self, name: str, source: str, target: str) -> None:
         self.put(f"{target}/{name}", self.found[f"{source}/{name}"].data or b"")
 
     def plan(self) -> Plan:
-        return make_plan(self.cluster, look=self.look, now=NOW)
+        return make_plan(self.cluster, observe=self.observe, now=NOW)
 
     def faults(self) -> list[tuple[str, str | None, str]]:
         return [(one.cause, one.host, one.path) for one in self.plan().findings()]

@@ -14,7 +14,7 @@ from kpki.cluster.desired.description import (
     GIVEN_NAMES,
     Cluster,
     ExternalEtcd,
-    Given,
+    GivenAuthority,
     Host,
     example_description,
     load_cluster,
@@ -70,7 +70,7 @@ def test_every_field_comes_through() -> None:
         api_sans=("api.example.internal", "*.blue.internal", "192.0.2.1", "fd00::9"),
         etcd_server_sans=("etcd.blue",), etcd_peer_sans=("192.0.2.7",), algorithm="ECDSA-P384",
         validity=timedelta(minutes=90), ca_validity=timedelta(days=1825),
-        authorities={"kubernetes": Given("/ca/k.crt", "/ca/k.key"), "etcd": Given("etcd.crt")},
+        authorities={"kubernetes": GivenAuthority("/ca/k.crt", "/ca/k.key"), "etcd": GivenAuthority("etcd.crt")},
         kubelet_serving=True, external_etcd=None, certificates_dir="/etc/k8s/pki", from_kubeadm=False,
         hosts=(Host("cp-1", frozenset({"control-plane"}), ("10.0.0.10", "fd00::a"), ("cp-1.blue",)),
                Host("etcd-1", frozenset({"etcd"}), ("10.0.0.11",)), Host("worker-1", frozenset(), ("10.0.0.21",))))
@@ -193,7 +193,7 @@ def test_the_example_s_comments_hold(layout: str) -> None:
     lines.insert(lines.index("certificateAuthorities:") + 1, given)
     found = load_cluster("\n".join(lines))
     assert found.endpoint == ("api.example.internal", 6443)
-    assert found.authorities == {"kubernetes": Given("/path/ca.crt", "/path/ca.key")}
+    assert found.authorities == {"kubernetes": GivenAuthority("/path/ca.crt", "/path/ca.key")}
 
 
 def test_the_names_of_algorithms_are_those_that_keys_are_made_of() -> None:
@@ -352,7 +352,7 @@ def test_authorities_have_the_names_of_the_three_cas() -> None:
     """Each of the three can be given, no other."""
     given = ", ".join(f"{name}: {{certificate: /{name}}}" for name in GIVEN_NAMES.values())
     body = f"certificateAuthorities: {{{given}}}\n"
-    assert load(body + NODES).authorities == {name: Given(f"/{name}") for name in ("kubernetes", "etcd", "front-proxy")}
+    assert load(body + NODES).authorities == {name: GivenAuthority(f"/{name}") for name in ("kubernetes", "etcd", "front-proxy")}
 
 
 PAGE = (Path(__file__).parents[3] / "docs" / "description.md").read_text()

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from kpki.cluster.desired.description import Cluster, load_cluster
 from kpki.cluster.desired.rows import Row, Wanted, layout_of, wanted_rows
-from kpki.cluster.observed.inventory import Found
+from kpki.cluster.observed.inventory import ObservedFile
 from kpki.cluster.plan.plan import make_plan
 from kpki.kubernetes import layouts, profiles
 from kpki.kubernetes.kubeconfig import load_kubeconfig
@@ -218,11 +218,11 @@ def test_a_new_row_and_a_new_layout_need_nothing_else(monkeypatch: pytest.Monkey
     assert config.server == "https://10.0.0.11:6443"
     assert config.certificate.data == made["nodes/cp-2/opt/konnectivity.pem"].data
 
-    def look(path: str) -> Found:
-        return Found(path, made[path].data, made[path].mode) if path in made else Found(path, missing=True)
+    def observe(path: str) -> ObservedFile:
+        return ObservedFile(path, made[path].data, made[path].mode) if path in made else ObservedFile(path, missing=True)
 
-    assert [*make_plan(cluster, look=look, now=NOW).steps()] == []
+    assert [*make_plan(cluster, observe=observe, now=NOW).steps()] == []
     made.pop("nodes/cp-1/opt/konnectivity-key.pem")
-    assert [(step.action, step.path) for step in make_plan(cluster, look=look, now=NOW).steps()] == [
+    assert [(step.action, step.path) for step in make_plan(cluster, observe=observe, now=NOW).steps()] == [
         ("replace", "opt/konnectivity.pem"), ("create", "opt/konnectivity-key.pem"),
         ("replace", "opt/konnectivity.conf")]

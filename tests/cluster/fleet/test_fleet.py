@@ -18,7 +18,7 @@ from kpki.cluster.desired.description import Cluster, load_cluster
 from kpki.cluster.desired.rows import Wanted, wanted_rows
 from kpki.cluster.finding import Finding
 from kpki.cluster.fleet import survey as fleet
-from kpki.cluster.observed.inventory import Found
+from kpki.cluster.observed.inventory import ObservedFile
 from kpki.cluster.plan.apply import apply
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.plan.plan import Plan, make_plan
@@ -53,19 +53,19 @@ class Fleet:
     def __init__(self, layout: str = "ssl", ca: Authority | None = None) -> None:
         self.cluster: Cluster = load_cluster(describe(layout))
         self.certificate, self.key, self.kubeconfig = PLACES[layout]
-        self.found: dict[str, Found] = {}
+        self.found: dict[str, ObservedFile] = {}
         if ca is not None:
             self.put("pki/ca.crt", ca.bundle, 0o644)
             self.put("pki/ca.key", pem.dump_key(ca.key, form="traditional"))
-        self.made = make_plan(self.cluster, look=self.look, now=NOW).with_roots()
+        self.made = make_plan(self.cluster, observe=self.observe, now=NOW).with_roots()
         for one in self.made.files():
             self.put(one.path, one.data, one.mode)
 
-    def look(self, path: str) -> Found:
-        return self.found.get(path, Found(path, missing=True))
+    def observe(self, path: str) -> ObservedFile:
+        return self.found.get(path, ObservedFile(path, missing=True))
 
     def put(self, path: str, data: bytes, mode: int = 0o600) -> None:
-        self.found[path] = Found(path, data, mode)
+        self.found[path] = ObservedFile(path, data, mode)
 
     def data(self, host: str, path: str) -> bytes:
         return self.found[f"nodes/{host}/{path}"].data or b""
@@ -86,7 +86,7 @@ class Fleet:
         self.put(f"nodes/{host}/{self.certificate}", pem.dump_certificate(made), 0o644)
 
     def plan(self, now: datetime = NOW) -> Plan:
-        return make_plan(self.cluster, look=self.look, now=now)
+        return make_plan(self.cluster, observe=self.observe, now=now)
 
     def findings(self, now: datetime = NOW, processes: int = 1) -> list[Finding]:
         return [finding for one in self.plan(now).check(processes) for finding in one.findings]

@@ -5,7 +5,7 @@ import pytest
 
 from kpki import pem
 from kpki.cluster.observed.contents import read_certificates, read_key
-from kpki.cluster.observed.inventory import Found
+from kpki.cluster.observed.inventory import ObservedFile
 from kpki.kubernetes.profiles import SERVICE_ACCOUNTS
 from kpki.stages import der
 from kpki.stages.keys import genpkey, public_key_der
@@ -16,7 +16,7 @@ from tests.kubernetes.verdict.writer import authority, cn, extension
 
 def certificates(data: bytes) -> tuple[int, str | None, str]:
     """How many certificates a file holds, and the cause and words of what is wrong with it."""
-    found, finding = read_certificates(Found("a.pem", data), "row")
+    found, finding = read_certificates(ObservedFile("a.pem", data), "row")
     assert finding is None or (finding.path, finding.row) == ("a.pem", "row")
     return len(found), finding.cause if finding else None, finding.message if finding else ""
 
@@ -73,14 +73,14 @@ def test_a_bundle_has_an_end() -> None:
     ("what the file has: nothing", "bad-pem", "no private key in it: the file is empty")])
 def test_a_private_key_is_read_as_go_loads_it(name: str, cause: str | None, words: str) -> None:
     """The key, or one finding at its path."""
-    key, finding = read_key(Found("a.key", KEYS[name]), "row")
+    key, finding = read_key(ObservedFile("a.key", KEYS[name]), "row")
     assert (key is None, finding and finding.cause) == (cause is not None, cause)
     assert (finding.message if finding else "") == words
 
 
 def test_a_key_of_many_primes_is_a_warning() -> None:
     """Go loads it: nothing is wrong with the host, but kpki can do nothing with it."""
-    key, finding = read_key(Found("a.key", KEYS["RSA of many primes: three"]), "row")
+    key, finding = read_key(ObservedFile("a.key", KEYS["RSA of many primes: three"]), "row")
     assert key is None and finding is not None and (finding.cause, finding.severity) == (
         "weak-signature-or-key", "warning")
 
@@ -89,9 +89,9 @@ def test_the_service_accounts_key_is_read_as_keyutil_does() -> None:
     """Ed25519 signs no token, and the label counts; a pair's key may be both."""
     plain = genpkey("ED25519")
     for data in (pem.dump_key(plain), KEYS["EC in its own form: under the label of any"]):
-        key, finding = read_key(Found("sa.key", data), SERVICE_ACCOUNTS)
+        key, finding = read_key(ObservedFile("sa.key", data), SERVICE_ACCOUNTS)
         assert key is None and finding is not None and finding.severity == "error"
-        key, finding = read_key(Found("a.key", data), "row")
+        key, finding = read_key(ObservedFile("a.key", data), "row")
         assert key is not None and finding is None
-    key, finding = read_key(Found("sa.key", pem.dump_key(genpkey("EC", curve="P-384"))), SERVICE_ACCOUNTS)
+    key, finding = read_key(ObservedFile("sa.key", pem.dump_key(genpkey("EC", curve="P-384"))), SERVICE_ACCOUNTS)
     assert key is not None and finding is None and public_key_der(key)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kpki.cluster.observed.hosts import inspect
-from kpki.cluster.observed.inventory import inspect_layout, look, named_path
+from kpki.cluster.observed.inventory import inspect_layout, named_path, observe_file
 from kpki.cluster.observed.whose import owner_of
 from kpki.errors import FileError, InputError
 
@@ -33,7 +33,7 @@ def test_links_stay_in_the_tree(tree: Any, tmp_path: Path) -> None:
     for target in ("/target", "../../../target", "../../../../../../target"):
         tree.path(CERTIFICATE).unlink()
         tree.path(CERTIFICATE).symlink_to(target)
-        assert look(str(tree.root), CERTIFICATE).data == b"in the tree"
+        assert observe_file(str(tree.root), CERTIFICATE).data == b"in the tree"
 
 
 @pytest.mark.parametrize(("make", "words"), [
@@ -43,7 +43,7 @@ def test_links_stay_in_the_tree(tree: Any, tmp_path: Path) -> None:
 def test_what_is_no_file_is_a_problem(tree: Any, make: Callable[[str], None], words: str) -> None:
     """A folder, a FIFO or a loop of links is told by its name, and is not waited for."""
     make(str(tree.root / "x"))
-    assert look(str(tree.root), "x").problem.endswith(words)
+    assert observe_file(str(tree.root), "x").problem.endswith(words)
 
 
 def test_paths_of_a_kubeconfig_are_read_as_client_go_does() -> None:

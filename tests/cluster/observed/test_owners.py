@@ -28,8 +28,8 @@ def faults(tree: Any, files: dict[str, str], owner: int) -> list[tuple[str, str,
         tree.path(path).parent.mkdir(parents=True, exist_ok=True)
         tree.put(path, text)
     seen = inspect(str(tree.root), node="worker-1")
-    assert seen.look(KEY).owner == os.getuid()
-    seen = with_owners(replace(seen, found={**seen.found, KEY: replace(seen.look(KEY), owner=owner)}))
+    assert seen.file(KEY).owner == os.getuid()
+    seen = with_owners(replace(seen, found={**seen.found, KEY: replace(seen.file(KEY), owner=owner)}))
     found = with_remedies(check_node(seen, node="worker-1", now=tree.now), Situation(seen, "worker-1", now=tree.now))
     return [(one.cause, one.got, one.expected, one.remedy) for one in found]
 

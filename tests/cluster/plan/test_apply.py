@@ -353,7 +353,7 @@ def test_a_process_that_dies_is_an_error(space: Space, monkeypatch: pytest.Monke
     def die(work: object, batch: object) -> None:
         assert os.getpid() != parent
         os.kill(os.getpid(), signal.SIGKILL)
-    monkeypatch.setattr(room._Work, "look", die)
+    monkeypatch.setattr(room._Work, "examine", die)
     with pytest.raises(FileError, match=r"ended early \(Killed\)"):
         space.run(processes=2)
 

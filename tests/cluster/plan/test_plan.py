@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from kpki import pem
 from kpki.cluster.authority import key_algorithm, make_authority, make_key
 from kpki.cluster.desired.description import Cluster, example_description, load_cluster
-from kpki.cluster.observed.inventory import Found
+from kpki.cluster.observed.inventory import ObservedFile
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.errors import FileError, InputError, KpkiError, RefusedError
 from kpki.files import File
@@ -46,13 +46,13 @@ class Disk:
     cluster: Cluster
     files: dict[str, File] = field(default_factory=dict)
 
-    def look(self, path: str) -> Found:
+    def observe(self, path: str) -> ObservedFile:
         file = self.files.get(path)
-        return Found(path, missing=True) if file is None else Found(path, file.data, file.mode)
+        return ObservedFile(path, missing=True) if file is None else ObservedFile(path, file.data, file.mode)
 
     def plan(self, *, now: datetime = NOW, passphrase: bytes | None = None,
              given: dict[str, bytes] | None = None) -> Plan:
-        return make_plan(self.cluster, look=self.look, now=now, passphrase=passphrase,
+        return make_plan(self.cluster, observe=self.observe, now=now, passphrase=passphrase,
                          read=None if given is None else given.__getitem__)
 
     def apply(self, plan: Plan) -> list[str]:
@@ -396,13 +396,13 @@ def test_a_ca_past_its_end_is_refused(disk: Disk) -> None:
 
 def test_a_ca_that_cannot_be_read_is_not_taken_for_missing(disk: Disk) -> None:
     """A file that the disk does not give is an error with its name."""
-    look = disk.look
+    observe = disk.observe
 
-    def broken(path: str) -> Found:
-        return Found(path, problem="permission denied") if path == "pki/ca.crt" else look(path)
+    def broken(path: str) -> ObservedFile:
+        return ObservedFile(path, problem="permission denied") if path == "pki/ca.crt" else observe(path)
 
     with pytest.raises(FileError, match="pki/ca.crt: permission denied"):
-        make_plan(disk.cluster, look=broken, now=NOW)
+        make_plan(disk.cluster, observe=broken, now=NOW)
 
 
 def test_a_bundle_goes_to_every_host_and_its_signer_alone_to_control_planes() -> None:

@@ -22,11 +22,11 @@ from kpki.cluster import workspace
 from kpki.cluster.desired.description import (
     Cluster,
     ExternalEtcd,
-    Given,
+    GivenAuthority,
     example_description,
     load_cluster,
 )
-from kpki.cluster.observed.inventory import look
+from kpki.cluster.observed.inventory import observe_file
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.cluster.script.script import script_of
 from kpki.files import File
@@ -57,7 +57,7 @@ def clock() -> datetime:
 
 
 def plan_in(folder: Path, cluster: Cluster, *, passphrase: bytes | None = None) -> Plan:
-    return make_plan(cluster, look=lambda path: look(str(folder), path), now=clock(), passphrase=passphrase,
+    return make_plan(cluster, observe=lambda path: observe_file(str(folder), path), now=clock(), passphrase=passphrase,
                      read=lambda path: (folder / path).read_bytes())
 
 
@@ -225,7 +225,7 @@ def test_odd_names_stay_names(tmp_path: Path) -> None:
     (tmp_path / "$(touch pwned)' x.crt").write_bytes((tmp_path / "given.crt").read_bytes())
     (tmp_path / "-in $HOME.key").write_bytes((tmp_path / "given.key").read_bytes())
     cluster = replace(cluster_of("kubeadm"), name=odd, certificates_dir="/etc/$(touch pwned) 'pki",
-                      authorities={"kubernetes": Given("$(touch pwned)' x.crt", "-in $HOME.key")})
+                      authorities={"kubernetes": GivenAuthority("$(touch pwned)' x.crt", "-in $HOME.key")})
     run(tmp_path, text_of(plan_in(tmp_path, cluster)))
     assert not [*tmp_path.rglob("pwned")]
     assert load_kubeconfig((tmp_path / ADMIN).read_bytes()).cluster_name == odd

@@ -16,7 +16,7 @@ import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kpki import pem
-from kpki.cluster.desired.description import Given
+from kpki.cluster.desired.description import GivenAuthority
 from kpki.errors import InputError, RefusedError
 from kpki.kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
 from tests.cluster.script.test_script import (
@@ -280,7 +280,7 @@ def test_a_replaced_file_keeps_the_stricter_mode(there: Callable[[str], Path]) -
 def test_a_given_ca_signs_and_is_cut_to_its_end(tmp_path: Path) -> None:
     """The description's CA is used where it lies; nothing it signs outlives it; its key's hash is taken."""
     given_ca(tmp_path, days=100, curve="P-384")
-    cluster = replace(cluster_of("kubeadm"), authorities={"kubernetes": Given("given.crt", "given.key")})
+    cluster = replace(cluster_of("kubeadm"), authorities={"kubernetes": GivenAuthority("given.crt", "given.key")})
     script = text_of(plan_in(tmp_path, cluster))
     assert "so its leaves are valid for 99 days" in script
     run(tmp_path, script)
@@ -295,7 +295,7 @@ def test_a_given_ca_signs_and_is_cut_to_its_end(tmp_path: Path) -> None:
 def test_an_old_script_does_not_sign_past_the_cas_end(tmp_path: Path) -> None:
     """Days were counted when the script was written: it stops where the CA ends before them by now."""
     given_ca(tmp_path, days=100)
-    cluster = replace(cluster_of("ssl"), authorities={"kubernetes": Given("given.crt", "given.key")})
+    cluster = replace(cluster_of("ssl"), authorities={"kubernetes": GivenAuthority("given.crt", "given.key")})
     script = text_of(plan_in(tmp_path, cluster))
     given_ca(tmp_path, days=98)
     said = run(tmp_path, script, status=1)
@@ -306,7 +306,7 @@ def test_an_old_script_does_not_sign_past_the_cas_end(tmp_path: Path) -> None:
 def test_a_ca_that_ends_today_is_refused(tmp_path: Path) -> None:
     """openssl's shortest certificate is a day; a CA that has less is named, and apply with it."""
     given_ca(tmp_path, days=1)
-    cluster = replace(cluster_of("ssl"), authorities={"kubernetes": Given("given.crt", "given.key")})
+    cluster = replace(cluster_of("ssl"), authorities={"kubernetes": GivenAuthority("given.crt", "given.key")})
     with pytest.raises(RefusedError, match=r"^given\.crt: the CA expires on .*; openssl counts whole days [(]hint: "):
         text_of(plan_in(tmp_path, cluster))
 
@@ -336,7 +336,7 @@ def test_an_encrypted_ca_key_stays_where_it_is(tmp_path: Path) -> None:
     given_ca(tmp_path)
     subprocess.run(["openssl", "pkcs8", "-topk8", "-in", "given.key", "-passout", "pass:secret", "-out", "locked.key"],
                    cwd=tmp_path, check=True)
-    cluster = replace(cluster_of("kubeadm"), authorities={"kubernetes": Given("given.crt", "locked.key")})
+    cluster = replace(cluster_of("kubeadm"), authorities={"kubernetes": GivenAuthority("given.crt", "locked.key")})
     script = text_of(plan_in(tmp_path, cluster))
     assert "openssl asks for the passphrase" in script and "secret" not in script
     run(tmp_path, script, PASSIN="env:CA_PASS", CA_PASS="secret")
@@ -353,7 +353,7 @@ def test_an_encrypted_ca_key_stays_where_it_is(tmp_path: Path) -> None:
 def test_what_waits_for_a_ca_stands_in_a_comment(tmp_path: Path) -> None:
     """A CA without its key: the rest is made, and each row that must wait is named with what it needs."""
     given_ca(tmp_path)
-    cluster = replace(cluster_of("hard-way"), authorities={"kubernetes": Given("given.crt")})
+    cluster = replace(cluster_of("hard-way"), authorities={"kubernetes": GivenAuthority("given.crt")})
     script = text_of(plan_in(tmp_path, cluster))
     assert "# nodes/worker-1/var/lib/kubelet/kubelet.crt (kubelet) waits for" in script
     run(tmp_path, script)

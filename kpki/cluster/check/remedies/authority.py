@@ -13,7 +13,7 @@ from ...authority import find_key_fault
 from ...finding import Finding
 from ...leaf_files import ca_path
 from ...observed.contents import private_key_in, read_certificates, read_key
-from ...observed.inventory import Found, kubeconfig_of
+from ...observed.inventory import ObservedFile, kubeconfig_of
 from ...rules.certificate import ca_fault, signer_of
 from ...rules.facts import Pair
 from ....kubernetes import reading
@@ -33,7 +33,7 @@ _MAY_SIGN = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,digitalSign
 def authority_remedy(finding: Finding, place: Place, path: str, here: Situation) -> Iterator[str]:
     """What brings a CA's certificate back: a copy that is there, its own key; its key itself nothing can bring back."""
     inventory = here.inventory
-    key = read_key(inventory.look(_key_path(place, here)), place.row)[0]
+    key = read_key(inventory.file(_key_path(place, here)), place.row)[0]
     if finding.mild and finding.cause not in (*OF_THE_CA, "expiring-soon"):
         yield comment(f"if the clients of {here.at(path)} are of another CA, put that there; nothing here tells")
     elif path == place.key:
@@ -89,14 +89,14 @@ def _authority_key(finding: Finding, place: Place, here: Situation) -> Iterator[
 
 def _can_be_rewritten(place: Place, here: Situation) -> bool:
     """Whether a key that no component loads is only written as none reads it, as with a curve's parameters in full."""
-    key = private_key_in(here.inventory.look(place.key))
+    key = private_key_in(here.inventory.file(place.key))
     return key is not None and find_key_fault(key.public_key()) is None
 
 
 def _renewed(place: Place, here: Situation) -> Iterator[str]:
     """A CA's certificate with new dates: the same name and key, so that what it signed stays good."""
     certificate, key = here.at(place.certificate), _proved_key(place, here)
-    old = read_certificates(here.inventory.look(place.certificate), place.row)[0]
+    old = read_certificates(here.inventory.file(place.certificate), place.row)[0]
     if key is None or len(old) != 1:
         yield comment(f"at the CA: kpki x509 -in CA -signkey CA-KEY -days {_CA_DAYS} -out CA renews it; then copy it "
                       f"to {place.certificate} on every host")
@@ -105,7 +105,7 @@ def _renewed(place: Place, here: Situation) -> Iterator[str]:
     for other in here.inventory.layout.places:
         kubeconfig = kubeconfig_of(here.inventory.found, other)
         embedded = kubeconfig and kubeconfig.authority.data
-        if embedded and any(one in old for one in read_certificates(Found("", embedded), "ca")[0]):
+        if embedded and any(one in old for one in read_certificates(ObservedFile("", embedded), "ca")[0]):
             yield from leaf_remedy(other.row, here)
 
 
@@ -117,8 +117,8 @@ def renewal(certificate: str, key: str) -> Iterator[str]:
 
 def _proved_key(place: Place, here: Situation) -> str | None:
     """The file of the key that a CA's certificate is for, None where no file at hand is proved to hold it."""
-    certificates = read_certificates(here.inventory.look(place.certificate), place.row)[0]
-    own = read_key(here.inventory.look(_key_path(place, here)), place.row)[0]
+    certificates = read_certificates(here.inventory.file(place.certificate), place.row)[0]
+    own = read_key(here.inventory.file(_key_path(place, here)), place.row)[0]
     keys = {here.ca_key: here.ca_public_key, here.at(_key_path(place, here)): own and public_key_der(own)}
     return next((path for path, public_key in keys.items() if path and public_key and any(
         reading.has_public_key(one, public_key) for one in certificates)), None)
@@ -137,7 +137,7 @@ def _readers(path: str, here: Situation) -> str:
 def _key_path(place: Place, here: Situation) -> str:
     """Where the key of a CA lies: as a component is told, else as the layout has it."""
     beside = own_key(place.certificate, here)
-    return beside if here.inventory.look(beside).there else place.key
+    return beside if here.inventory.file(beside).there else place.key
 
 
 def _asked(path: str, place: Place, here: Situation) -> list[Pair]:
@@ -163,7 +163,7 @@ def _copied(place: Place, here: Situation) -> Iterator[str]:
              for row, certificates in here.authorities.items() if row == place.row or asked]
     for file in here.trust_files:
         source, _, entry = file.path.partition("#")
-        data = here.inventory.look(source).data or b""
+        data = here.inventory.file(source).data or b""
         if file.path == path or not (file.row == place.row or asked):
             continue
         if not entry:
@@ -184,7 +184,7 @@ def _made_again(place: Place, public_key: bytes, here: Situation) -> Iterator[st
     where no leaf proves that this is their CA's key."""
     leaves = [*(one for pair in here.pairs for one in pair.chain), *(
         one for other in here.inventory.layout.places if get_profile(other.row).signer == place.row
-        for one in read_certificates(here.inventory.look(other.certificate), other.row)[0])]
+        for one in read_certificates(here.inventory.file(other.certificate), other.row)[0])]
     leaf = next((one for one in leaves if reading.is_signed_by_key(public_key, one)), None)
     if leaf is None:
         return

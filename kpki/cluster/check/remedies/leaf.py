@@ -88,11 +88,11 @@ def authority_files(profile: Profile, here: Situation) -> tuple[str, str | None]
         return here.ca, here.ca_key
     if named := here.given.get(profile.signer or ""):
         return named
-    layout, look = here.inventory.layout, here.inventory.look
+    layout, observe = here.inventory.layout, here.inventory.file
     places = [place for place in layout.places if place.row == profile.signer and place.key]
     for place in places:
-        key = read_key(look(place.key), place.row)[0]
-        found = read_certificates(look(place.certificate), place.row)[0]
+        key = read_key(observe(place.key), place.row)[0]
+        found = read_certificates(observe(place.certificate), place.row)[0]
         # a certificate that is not there any more, or another's, is brought back before
         if key and (not found or any(reading.has_public_key(one, keys.public_key_der(key)) for one in found)):
             return here.at(place.certificate), here.at(place.key)
@@ -125,7 +125,7 @@ def signing_files(purposes: Iterable[Purpose], profile: Profile | None, here: Si
             return certificate, key, []
     for file in here.trust_files if sure or not several else ():
         beside = own_key(file.path, here)
-        own = read_key(here.inventory.look(beside), file.row)[0] if beside else None
+        own = read_key(here.inventory.file(beside), file.row)[0] if beside else None
         if own and any(one in trusted and reading.has_public_key(one, keys.public_key_der(own))
                        for one in file.certificates):
             return here.at(file.path), here.at(beside), []

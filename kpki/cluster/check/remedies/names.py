@@ -57,7 +57,7 @@ def _found_names(place: Place, profile: Profile, here: Situation, missing: readi
     """What the certificate that is there says, where it is this row's own, and what the tree's other files add."""
     inventory, dns, addresses = here.inventory, list[str](), list[str]()
     kubeconfig = kubeconfig_of(inventory.found, place)
-    data = inventory.look(place.certificate).data if place.certificate else kubeconfig and kubeconfig.certificate.data
+    data = inventory.file(place.certificate).data if place.certificate else kubeconfig and kubeconfig.certificate.data
     for names in _certified(data or b"", profile, here.node):
         dns, addresses = [*names.dns], [*names.addresses]
     wanted = _wanted_names(profile, here)
@@ -118,7 +118,7 @@ def _certified_addresses(here: Situation) -> Iterator[str]:
         profile = get_profile(place.row)
         if profile.sans == "none" or not place.certificate or (profile.sans == "apiserver" and not services):
             continue        # which of an API server's addresses is the services', nothing else tells
-        for names in _certified(here.inventory.look(place.certificate).data or b"", profile, here.node):
+        for names in _certified(here.inventory.file(place.certificate).data or b"", profile, here.node):
             if here.node in map(str.lower, names.dns):
                 yield from (one for one in names.addresses if one not in services)
     for pair in here.pairs:     # wherever they lie; what serves as an API server's as well, see above
@@ -141,7 +141,7 @@ def _led_addresses(here: Situation) -> Iterator[str]:
 
 def _listed_addresses(here: Situation) -> Iterator[str]:
     """What the host's table of hosts says of its name."""
-    for line in (here.inventory.look(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
+    for line in (here.inventory.file(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
         address, *names = line.partition("#")[0].split() or [""]
         if here.node in names:
             yield address
@@ -151,7 +151,7 @@ def services_told(here: Situation) -> bool:
     """Whether a file of the tree tells how services reach the API server: its flags, or its certificate as it is."""
     place = here.inventory.layout.place("apiserver")
     profile = get_profile(place.row)
-    certified = [*_certified(here.inventory.look(place.certificate).data or b"", profile, here.node)]
+    certified = [*_certified(here.inventory.file(place.certificate).data or b"", profile, here.node)]
     return any(service_names(here).addresses) or any(one.addresses for one in certified)
 
 
@@ -192,7 +192,7 @@ def server_url(place: Place, here: Situation) -> str:
                 and (host := _host(kubeconfig.server)) and (
                     one.server != "local" or not certified or host in certified):
             return kubeconfig.server
-    data = here.inventory.look(place.kubeconfig).data or b"" if place.kubeconfig else b""
+    data = here.inventory.file(place.kubeconfig).data or b"" if place.kubeconfig else b""
     for server in _SERVER.findall(data):        # of a kubeconfig that is broken elsewhere
         with suppress(InputError):
             return validate_server(server.decode())

@@ -65,7 +65,7 @@ def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
         else:
             yield from _placed(made[one.path], one.path, here)
     if anew and not embedded:
-        if not here.inventory.look(pair.key_path).missing:
+        if not here.inventory.file(pair.key_path).missing:
             yield command("chmod", "600", here.at(pair.key_path))   # `cp` leaves the mode, and the owner, as they are
         yield from _placed(key, pair.key_path, here)
         yield from _owned(pair, here)

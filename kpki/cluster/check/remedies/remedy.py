@@ -74,7 +74,7 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
                       f"--cluster-signing-cert-file of kube-controller-manager name /{signer}")
     elif finding.cause == "ca-key-on-worker":
         yield _away(path, here)
-    elif kind in ("ca", "key") and place and any(here.inventory.look(one).unread for one in place.files()):
+    elif kind in ("ca", "key") and place and any(here.inventory.file(one).unread for one in place.files()):
         yield comment("what mends it depends on a file that this user may not read: kpki check as root tells")
     elif kind == "key" and place:
         yield from _service_accounts(finding, place, here)
@@ -136,7 +136,7 @@ def _has_several(here: Situation) -> bool:
 def _is_embedded(pair: Pair, here: Situation) -> bool:
     """Whether a kubeconfig embeds a sound key, a field a line, and trusts another CA than the one that signs its pair:
     what kpki issues would trust that."""
-    data = here.inventory.look(pair.path.partition("#")[0]).data or b""
+    data = here.inventory.file(pair.path.partition("#")[0]).data or b""
     if "#" not in pair.path or pair.key is None or any(
             len(_fields(name, data)) != 1 for name in (b"client-certificate-data", b"client-key-data")):
         return False
@@ -197,7 +197,7 @@ def _elsewhere(path: str, here: Situation) -> str:
 
 def _away(path: str, here: Situation) -> str:
     """What takes a CA's key from a worker: nothing before it is known that whoever signs holds it."""
-    key = read_key(here.inventory.look(path), "ca")[0]
+    key = read_key(here.inventory.file(path), "ca")[0]
     if key is not None and public_key_der(key) == here.ca_public_key and not _is_same(here.ca_key or "", here.at(path)):
         return command("rm", here.at(path))
     return comment(f"take {here.at(path)} away once a control-plane host, or a place that is locked away, holds it; "
@@ -216,7 +216,7 @@ def _flags(finding: Finding, here: Situation) -> Iterator[str]:
     """
     source = here.at(finding.path)
     written = re.compile(re.escape(finding.got) + r"(?![\w./-])")
-    data = (here.inventory.look(finding.path).data or b"").decode("utf-8", "replace")
+    data = (here.inventory.file(finding.path).data or b"").decode("utf-8", "replace")
     if not finding.got.startswith("/") or not written.search(data) or not finding.expected.startswith("/"):
         yield comment(f"in {source}: {finding.expected or 'what is wrong'}")
         return
@@ -229,7 +229,7 @@ def _flags(finding: Finding, here: Situation) -> Iterator[str]:
 
 
 def _service_accounts(finding: Finding, place: Place, here: Situation) -> Iterator[str]:
-    key, fault = read_key(here.inventory.look(place.key), SERVICE_ACCOUNTS) if place.key else (None, None)
+    key, fault = read_key(here.inventory.file(place.key), SERVICE_ACCOUNTS) if place.key else (None, None)
     if key is None or fault is not None or not place.certificate:
         yield comment(f"no command makes this key again: copy {place.key} from another control-plane host; if it is "
                       "lost on all of them, a new pair makes every service account's token void")

@@ -50,11 +50,11 @@ class Situation(NamedTuple):
 
     def at(self, path: str) -> str:
         """Where a file of the tree lies from here: links are followed as on the host, and no path leaves the root."""
-        return posixpath.join(self.root, inside(self.inventory.root, path) if self.inventory.look(path).link else path)
+        return posixpath.join(self.root, inside(self.inventory.root, path) if self.inventory.file(path).link else path)
 
     def holds(self, path: str) -> bool:
         """Whether a file with something in it lies there."""
-        return bool(self.inventory.look(path).data)
+        return bool(self.inventory.file(path).data)
 
     @property
     def trees(self) -> str | None:
