@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -70,8 +69,7 @@ class AuthorityKeyIdentifier(NamedTuple):
     serial_number: int | None
 
 
-@dataclass(frozen=True, eq=False)
-class Facts:
+class Facts(NamedTuple):
     """One certificate as its verifier reads it; the value of an absent extension is None."""
 
     certificate: Certificate
