@@ -24,9 +24,10 @@ _INTERRUPTED = 130
 
 app = typer.Typer(
     name="kpki", cls=Group, context_settings=HELP, no_args_is_help=True, rich_markup_mode=None,
-    pretty_exceptions_enable=False, epilog=_EPILOG + example("kpki check /", "kpki node issue worker-1 --example"),
-    help="Makes, checks and repairs the certificates of a Kubernetes cluster, one openssl step at a time. "
-         "Not for public web certificates, ACME, or running an online CA.")
+    pretty_exceptions_enable=False,
+    epilog=_EPILOG + example("kpki check /", "kpki node issue worker-1 --example"),
+    help="Makes, checks and repairs the certificates of a Kubernetes cluster, one openssl step at "
+         "a time. Not for public web certificates, ACME, or running an online CA.")
 add(app, init.init, "kpki init --from / cluster")
 add(app, check.check, "kpki check / --node worker-1")
 add(app, uses.uses, "kpki uses /")
@@ -48,17 +49,20 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def _options(version: Annotated[bool, typer.Option(
-        "--version", callback=_show_version, is_eager=True, help="Show the version.")] = False) -> None:
+        "--version", callback=_show_version, is_eager=True,
+        help="Show the version.")] = False) -> None:
     """The options of kpki itself."""
 
 
 def _asked(argv: Sequence[str]) -> typer.Typer:
-    """The application with the command alone that a line begins with: typer builds each anew, which takes a while.
+    """The application with the command alone that a line begins with: typer builds each anew, which
+    takes a while.
 
     With all of them for a line that begins otherwise, and for `help`, which tells of all.
     """
     name, asked = argv[0] if argv else "", copy(app)
-    asked.registered_commands = [one for one in app.registered_commands if one.name == name != "help"]
+    asked.registered_commands = [one for one in app.registered_commands
+                                 if one.name == name != "help"]
     asked.registered_groups = [one for one in app.registered_groups if one.name == name]
     return asked if asked.registered_commands or asked.registered_groups else app
 
@@ -83,7 +87,9 @@ def run_app(argv: Sequence[str]) -> int:
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """The files that a package has beside its modules: below its prefix, the manual pages and the shells' scripts."""
+    """The files that a package has beside its modules: below its prefix, the manual pages and the
+    shells' scripts.
+    """
     from .man import manuals
     from .shells import PLACES, script_of
     root = typer.main.get_command(app)

@@ -20,53 +20,67 @@ if TYPE_CHECKING:
     from ..cluster.observed.inventory import Unread
 
 Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
-    "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else /)."))]
-NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
-    "Whose tree it is (the kubelet's --hostname-override; for / the host name; the folder's name under nodes/; "
-    "etc/hostname in it)."))]
-CaFile = Annotated[str | None, typer.Option("--ca", metavar="CERT", help="The CA that counts (the tree's own).")]
+    "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else "
+    "/)."))]
+NodeName = Annotated[str | None,
+                     typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
+    "Whose tree it is (the kubelet's --hostname-override; for / the host name; the folder's name "
+    "under nodes/; etc/hostname in it)."))]
+CaFile = Annotated[str | None,
+                   typer.Option("--ca", metavar="CERT",
+                                help="The CA that counts (the tree's own).")]
 CaKeyFile = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help=(
     "That CA's key, which the commands are to name."))]
 EtcdCa = Annotated[str | None, typer.Option("--etcd-ca", metavar="CERT", help="The same of etcd.")]
-EtcdCaKey = Annotated[str | None, typer.Option("--etcd-ca-key", metavar="KEY", help="The key of etcd's CA.")]
+EtcdCaKey = Annotated[str | None,
+                      typer.Option("--etcd-ca-key", metavar="KEY", help="The key of etcd's CA.")]
 FrontProxyCa = Annotated[str | None, typer.Option("--front-proxy-ca", metavar="CERT", help=(
     "The same of the front proxy."))]
 FrontProxyCaKey = Annotated[str | None, typer.Option("--front-proxy-ca-key", metavar="KEY", help=(
     "The key of the front proxy's CA."))]
-LayoutThere = Annotated[str | None, typer.Option("--layout", metavar="L", autocompletion=completion.layouts, help=(
+LayoutThere = Annotated[str | None,
+                        typer.Option("--layout", metavar="L", autocompletion=completion.layouts,
+                                     help=(
     "Where the files lie: kubeadm, ssl or hard-way (the one that is there)."))]
-Commands = Annotated[bool, typer.Option("--commands", help="The commands that mend, alone, each once: for `sh -e`.")]
+Commands = Annotated[bool,
+                     typer.Option("--commands",
+                                  help="The commands that mend, alone, each once: for `sh -e`.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]
 
 
 def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: CaKeyFile = None,
-          etcd_ca: EtcdCa = None, etcd_ca_key: EtcdCaKey = None, front_proxy_ca: FrontProxyCa = None,
+          etcd_ca: EtcdCa = None, etcd_ca_key: EtcdCaKey = None,
+          front_proxy_ca: FrontProxyCa = None,
           front_proxy_ca_key: FrontProxyCaKey = None, at: At = None, strict: Strict = False,
           layout: LayoutThere = None, commands: Commands = False, json: Json = False,
           explain: Explain = False, quiet: Quiet = False) -> None:
     """Say what is wrong with a host's files, and how to mend it.
 
-    Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check, or else no error
-    was found and a file is there that this user may not read.
+    Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check,
+    or else no error was found and a file is there that this user may not read.
     """
     from ..cluster.check.check import check as look_through
     from ..cluster.workspace import DESCRIPTION
     if json and commands:
-        raise InputError("--json and --commands are two forms of one answer", hint="leave out one of them")
+        raise InputError("--json and --commands are two forms of one answer",
+                         hint="leave out one of them")
     words, now = Words(quiet=quiet), moment_of(at)
     if path is None:
         path = os.sep if files.read_entry(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
     report = look_through(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key,
                           etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key, front_proxy_ca=front_proxy_ca,
                           front_proxy_ca_key=front_proxy_ca_key, layout=layout)
-    raise typer.Exit(_tell(report, words, strict=strict, commands=commands, json=json, explain=explain))
+    raise typer.Exit(_tell(report, words, strict=strict, commands=commands, json=json,
+                           explain=explain))
 
 
-def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: bool, explain: bool) -> int:
+def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: bool,
+          explain: bool) -> int:
     """Say what was found, and give the exit status."""
     findings = report.findings
     if json:
-        put_json({"findings": [_document(one) for one in findings], "certificates": report.certificates,
+        put_json({"findings": [_document(one) for one in findings],
+                  "certificates": report.certificates,
                   "unread": [{"host": one.host, "path": one.path} for one in report.unread]})
     elif commands:
         put(*report.commands())
@@ -83,16 +97,20 @@ def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: b
 
 
 def _tell_unread(unread: Sequence[Unread]) -> None:
-    """What was not checked is said even to those who want no words: without it nothing may be wrong."""
-    note(*(f"kpki: {f'{one.host}: ' if one.host else ''}{one.path}: permission denied, not checked" for one in unread))
+    """What was not checked is said even to those who want no words: without it nothing may be
+    wrong.
+    """
+    note(*(f"kpki: {f'{one.host}: ' if one.host else ''}{one.path}: permission denied, not checked"
+           for one in unread))
     if unread:
         note("kpki: hint: run kpki check as root")
 
 
 def _document(finding: Finding) -> dict[str, object]:
-    return {"cause": finding.cause, "severity": finding.severity, "host": finding.host, "path": finding.path,
-            "row": finding.row or None, "message": finding.message, "got": finding.got, "expected": finding.expected,
-            "remedy": list(finding.remedy)}
+    return {"cause": finding.cause, "severity": finding.severity, "host": finding.host,
+            "path": finding.path,
+            "row": finding.row or None, "message": finding.message, "got": finding.got,
+            "expected": finding.expected, "remedy": list(finding.remedy)}
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[Line]:
@@ -105,7 +123,8 @@ def _lines(findings: Sequence[Finding]) -> Iterator[Line]:
         if finding.remedy in told:
             yield "         (the same commands)"
         else:
-            yield from (f"         {line}" if line.startswith("#") else ("         ", Painted(f"$ {line}", "command"))
+            yield from (f"         {line}" if line.startswith("#")
+                        else ("         ", Painted(f"$ {line}", "command"))
                         for line in finding.remedy)
             told |= {finding.remedy} - {()}
 
@@ -127,9 +146,11 @@ def _summary(report: Report) -> str:
     errors = sum(one.severity == "error" for one in report.findings)
     warnings = len(report.findings) - errors
     fine = "nothing wrong in what could be read" if report.unread else "nothing wrong"
-    counts = [_counted(count, noun) for count, noun in ((errors, "error"), (warnings, "warning")) if count]
+    counts = [_counted(count, noun) for count, noun in ((errors, "error"), (warnings, "warning"))
+              if count]
     count = f"({_counted(report.certificates, 'certificate')} read)"
-    whose = f"{short(report.whose)} (looks like {report.distribution})" if report.distribution else short(report.whose)
+    whose = f"{short(report.whose)} (looks like {report.distribution})" if report.distribution \
+        else short(report.whose)
     return f"kpki: {whose}: {', '.join(counts) or fine} {count}"
 
 

@@ -1,4 +1,6 @@
-"""typer's commands as kpki has them: an error is a message and a status, and openssl's verbs are commands too."""
+"""typer's commands as kpki has them: an error is a message and a status, and openssl's verbs are
+commands too.
+"""
 from __future__ import annotations
 
 import sys
@@ -26,7 +28,8 @@ _OPENSSL = "openssl's verbs, with openssl's options"
 
 @contextmanager
 def _refusing(status: int) -> Iterator[None]:
-    """Let typer hear what stops a command: the message goes to stderr here, the status is raised."""
+    """Let typer hear what stops a command: the message goes to stderr here, the status is raised.
+    """
     try:
         yield
     except (KpkiError, OSError) as error:
@@ -34,7 +37,9 @@ def _refusing(status: int) -> Iterator[None]:
 
 
 class Command(TyperCommand):
-    """A command: what kpki refuses is a message on stderr, and status 1 for an answer, 2 for a line or a file."""
+    """A command: what kpki refuses is a message on stderr, and status 1 for an answer, 2 for a line
+    or a file.
+    """
 
     def invoke(self, ctx: Context) -> Any:
         with _refusing(2):
@@ -70,7 +75,9 @@ class Verb(TyperCommand):
         return notes
 
     def shell_complete(self, ctx: Context, incomplete: str) -> list[Any]:
-        """The verb's options, or the forms if the word before wants one; the shell itself names the files."""
+        """The verb's options, or the forms if the word before wants one; the shell itself names the
+        files.
+        """
         from typer._click.shell_completion import CompletionItem
         rows = {term.partition(" ")[0]: (term.partition(" ")[2], means)
                 for _, section in self.sections() for term, means in section}
@@ -81,7 +88,8 @@ class Verb(TyperCommand):
             words = {f"--{name.lstrip('-')}": means for name, (_, means) in rows.items()}
         else:
             words = {name: means for name, (_, means) in rows.items()} if incomplete else {}
-        return [CompletionItem(word, help=means) for word, means in words.items() if word.startswith(incomplete)]
+        return [CompletionItem(word, help=means) for word, means in words.items()
+                if word.startswith(incomplete)]
 
 
 def _options() -> Any:
@@ -95,10 +103,13 @@ class Group(TyperGroup):
     def __init__(self, **words: Any) -> None:
         super().__init__(**words)
         for name, verb in VERBS.items():
-            self.add_command(Verb(name, help=verb.does, epilog=example(verb.example), rich_markup_mode=None))
+            self.add_command(Verb(name, help=verb.does, epilog=example(verb.example),
+                                  rich_markup_mode=None))
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Let `--install-completion` and `--show-completion` name a shell; without a name typer asks which runs."""
+        """Let `--install-completion` and `--show-completion` name a shell; without a name typer
+        asks which runs.
+        """
         if len(args) == 2 and args[0] in ("--install-completion", "--show-completion"):
             from .shells import install, script
             (install if args[0].startswith("--install") else script)(args[1])
@@ -114,7 +125,8 @@ class Group(TyperGroup):
 def commands(group: TyperGroup) -> Iterator[tuple[str, Rows]]:
     """The commands of a group by heading, each with what it does."""
     for heading, kind in (("Commands", False), (_OPENSSL, True)):
-        rows = [(name, command.get_short_help_str(_WIDTH)) for name, command in group.commands.items()
+        rows = [(name, command.get_short_help_str(_WIDTH)) for name,
+                command in group.commands.items()
                 if isinstance(command, Verb) == kind]
         if rows:
             yield heading, rows
@@ -126,7 +138,8 @@ def records(page: Context) -> Iterator[tuple[str, Rows]]:
         yield from page.command.sections()
         return
     for kind in ("argument", "option"):
-        rows = [record for parameter in page.command.get_params(page) if parameter.param_type_name == kind
+        rows = [record for parameter in page.command.get_params(page)
+                if parameter.param_type_name == kind
                 and (record := parameter.get_help_record(page))]
         if rows:
             yield f"{kind.capitalize()}s", rows
@@ -145,7 +158,10 @@ def example(*lines: str) -> str:
 
 
 def find(group: Context | None, words: Sequence[str]) -> Context:
-    """The command that *words* name below a group, as the context of its page. Raises UsageError for an unknown one."""
+    """The command that *words* name below a group, as the context of its page.
+
+    Raises UsageError for an unknown one.
+    """
     assert group is not None    # a command is always run by a group
     found = group
     for word in words:

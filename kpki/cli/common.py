@@ -13,24 +13,43 @@ from ..clock import utc_now
 from ..errors import InputError
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
-Explain = Annotated[bool, typer.Option("--explain", help="Say what happens and why, with the openssl commands.")]
+Explain = Annotated[bool,
+                    typer.Option("--explain",
+                                 help="Say what happens and why, with the openssl commands.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No words beside the result and errors.")]
-At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="Judge at this time (now): 2026-12-31T23:59:59Z.")]
-Ca = Annotated[str | None, typer.Option("--ca", metavar="CERT", help="The cluster's CA certificate, or a bundle.")]
+At = Annotated[str | None,
+               typer.Option("--at", metavar="TIME",
+                            help="Judge at this time (now): 2026-12-31T23:59:59Z.")]
+Ca = Annotated[str | None,
+               typer.Option("--ca", metavar="CERT",
+                            help="The cluster's CA certificate, or a bundle.")]
 CaKey = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help="The CA's private key.")]
 Passin = Annotated[str | None, typer.Option("--passin", metavar="SRC", help=(
     "Passphrase of the CA key: pass:TEXT, env:NAME, file:PATH, fd:N or stdin."))]
-Addresses = Annotated[list[str], typer.Option("--address", metavar="IP", help="An address of the node; repeatable.")]
-Dns = Annotated[list[str], typer.Option("--dns", metavar="NAME", help="A further DNS name of the node; repeatable.")]
-Server = Annotated[str | None, typer.Option("--server", metavar="URL", help="The API server, for the kubeconfig.")]
+Addresses = Annotated[list[str],
+                      typer.Option("--address", metavar="IP",
+                                   help="An address of the node; repeatable.")]
+Dns = Annotated[list[str],
+                typer.Option("--dns", metavar="NAME",
+                             help="A further DNS name of the node; repeatable.")]
+Server = Annotated[str | None,
+                   typer.Option("--server", metavar="URL",
+                                help="The API server, for the kubeconfig.")]
 Days = Annotated[int | None, typer.Option("--days", metavar="N", help=(
     "How long the certificate is valid (as the description has it, else 365)."))]
-Algorithm = Annotated[str | None, typer.Option("--algorithm", metavar="A", autocompletion=completion.algorithms, help=(
+Algorithm = Annotated[str | None,
+                      typer.Option("--algorithm", metavar="A", autocompletion=completion.algorithms,
+                                   help=(
     "The key's: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384."))]
-LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", autocompletion=completion.layouts, help=(
-    "Where the files lie: kubeadm, ssl or hard-way (the description's, the one that is there, else ssl)."))]
+LayoutName = Annotated[str | None,
+                       typer.Option("--layout", metavar="L", autocompletion=completion.layouts,
+                                    help=(
+    "Where the files lie: kubeadm, ssl or hard-way (the description's, the one that is there, else "
+    "ssl)."))]
 Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Where the nodes' trees are made.")]
-Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
+Folder = Annotated[str,
+                   typer.Argument(metavar="DIR",
+                                  help="The workspace: the folder with cluster.yaml.")]
 Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
 
 
@@ -64,15 +83,18 @@ def moment_of(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):     # the latter for a year 1 or 9999 that UTC puts into another
-        raise InputError(f"--at: {text!r} is no time", hint="for example 2026-12-31 or 2026-12-31T23:59:59Z") from None
+    # the latter for a year 1 or 9999 that UTC puts into another
+    except (ValueError, OverflowError):
+        raise InputError(f"--at: {text!r} is no time",
+                         hint="for example 2026-12-31 or 2026-12-31T23:59:59Z") from None
 
 
 def span_of(option: str, text: str) -> timedelta:
     """A span of days (`30d`) or hours (`12h`). Raises InputError, which names the *option*."""
     number, unit = text[:-1], text[-1:]
     if not (number.isascii() and number.isdecimal() and len(number) < 7 and unit in ("d", "h")):
-        raise InputError(f"{option}: {text!r} is no time span", hint="days or hours, for example 30d or 12h")
+        raise InputError(f"{option}: {text!r} is no time span",
+                         hint="days or hours, for example 30d or 12h")
     return timedelta(days=int(number)) if unit == "d" else timedelta(hours=int(number))
 
 
@@ -83,7 +105,9 @@ def host_name() -> str:
 
 
 def key_passphrase(passin: str | None, keys: Iterable[tuple[str, bytes]]) -> bytes | None:
-    """The passphrase of CA keys (path, PEM): what `--passin` says, else asked for on a terminal where one wants it."""
+    """The passphrase of CA keys (path, PEM): what `--passin` says, else asked for on a terminal
+    where one wants it.
+    """
     from .openssl.streams import ask_passphrase, passphrase
     from ..pem import is_encrypted
     said = passphrase(passin)

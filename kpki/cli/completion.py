@@ -1,4 +1,6 @@
-"""What the shells complete: each function gives the words that may stand in one place, for typer to choose from."""
+"""What the shells complete: each function gives the words that may stand in one place, for typer to
+choose from.
+"""
 from __future__ import annotations
 
 import os
@@ -41,9 +43,12 @@ def users() -> list[str]:
 
 
 def nodes(ctx: typer.Context) -> list[str]:
-    """The nodes of the workspace that the line names, else of this folder; none if it is no workspace."""
+    """The nodes of the workspace that the line names, else of this folder; none if it is no
+    workspace.
+    """
     from ..cluster.workspace import read_cluster
-    folder = next((ctx.params[name] for name in ("workspace", "folder") if ctx.params.get(name)), os.curdir)
+    folder = next((ctx.params[name] for name in ("workspace", "folder") if ctx.params.get(name)),
+                  os.curdir)
     try:
         return [host.name for host in read_cluster(folder).hosts]
     except KpkiError:
@@ -53,4 +58,5 @@ def nodes(ctx: typer.Context) -> list[str]:
 def commands(ctx: typer.Context) -> list[tuple[str, str]]:
     """The commands of kpki, below those that the line names already."""
     group: Any = find(ctx.parent, ctx.params.get("command") or []).command
-    return [(name, command.get_short_help_str()) for name, command in getattr(group, "commands", {}).items()]
+    return [(name, command.get_short_help_str()) for name,
+            command in getattr(group, "commands", {}).items()]

@@ -17,26 +17,40 @@ if TYPE_CHECKING:
     from ..kubernetes.layouts import Layout
 
 FORMATS = ("flags", "systemd", "config")
-_UNSIGNED = ("no host gets the CA's key, which is encrypted or kept elsewhere, so --cluster-signing-cert-file and "
-             "--cluster-signing-key-file are left out: nothing in the cluster signs CertificateSigningRequests")
+_UNSIGNED = (
+    "no host gets the CA's key, which is encrypted or kept elsewhere, so "
+    "--cluster-signing-cert-file and "
+             "--cluster-signing-key-file are left out: nothing in the cluster signs "
+             "CertificateSigningRequests")
 _LOOKS = {
     "certificate": "openssl x509 -noout -text -in {}", "key": "openssl pkey -noout -check -in {}",
     "public key": "openssl pkey -pubin -noout -text -in {}",
-    "kubeconfig": "sed -n 's/^ *client-certificate-data: //p' {} | openssl base64 -d -A | openssl x509 -noout -text"}
+    "kubeconfig": "sed -n 's/^ *client-certificate-data: //p' {} | openssl base64 -d -A | openssl "
+                  "x509 -noout -text"}
 
-Component = Annotated[str, typer.Argument(metavar="COMPONENT", autocompletion=completion.components, help=(
+Component = Annotated[str,
+                      typer.Argument(metavar="COMPONENT", autocompletion=completion.components,
+                                     help=(
     "kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy or etcd."))]
-NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
+NodeName = Annotated[str | None,
+                     typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
     "On which node (the one that runs it)."))]
-Format = Annotated[str | None, typer.Option("--format", metavar="F", autocompletion=lambda: FORMATS, help=(
+Format = Annotated[str | None,
+                   typer.Option("--format", metavar="F", autocompletion=lambda: FORMATS, help=(
     "flags: one a line; systemd: a drop-in of the unit; config: the configuration file."))]
-LayoutName = Annotated[str | None, typer.Option("--layout", metavar="L", autocompletion=completion.layouts, help=(
+LayoutName = Annotated[str | None,
+                       typer.Option("--layout", metavar="L", autocompletion=completion.layouts,
+                                    help=(
     "The kubelet's under this layout, without a workspace: kubeadm, ssl or hard-way."))]
-Workspace = Annotated[str, typer.Option("--workspace", metavar="DIR", help="The folder with cluster.yaml.")]
+Workspace = Annotated[str,
+                      typer.Option("--workspace", metavar="DIR",
+                                   help="The folder with cluster.yaml.")]
 
 
-def flags(component: Component, node: NodeName = None, form: Format = None, workspace: Workspace = os.curdir,
-          layout: LayoutName = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
+def flags(component: Component, node: NodeName = None, form: Format = None,
+          workspace: Workspace = os.curdir,
+          layout: LayoutName = None, json: Json = False, explain: Explain = False,
+          quiet: Quiet = False) -> None:
     """Print a component's start flags.
 
     Those that name its files and say who is who; addresses, networks and tuning are not among them.
@@ -72,7 +86,9 @@ def flags(component: Component, node: NodeName = None, form: Format = None, work
         words.say(f"kpki: {component} takes the rest as flags beside the file: "
                   + " ".join(quote(f"--{name}={value}") for name, value in rest.items()))
     if explain:
-        words.say(f"kpki flags names the files of {host.name} (layout {cluster.layout}) as {component} wants them:")
+        words.say(
+            f"kpki flags names the files of {host.name} (layout {cluster.layout}) as {component} "
+            "wants them:")
         for name, value in found.items():
             words.say(*_explained(known.flag(name), value, layout_of(cluster)))
 
@@ -85,7 +101,9 @@ def _explained(flag: Flag, value: str, layout: Layout) -> Iterator[str]:
     yield f"--{flag.name}: {flag.meaning}"
     if not value.startswith("/"):
         return
-    kind = "public key" if flag.part == "certificate" and flag.rows == (SERVICE_ACCOUNTS,) else str(flag.part)
-    if kind == "kubeconfig" and (place := next(one for one in layout.places if f"/{one.kubeconfig}" == value)).by_path:
+    kind = "public key" if flag.part == "certificate" and flag.rows == (SERVICE_ACCOUNTS,) \
+        else str(flag.part)
+    if kind == "kubeconfig" \
+        and (place := next(one for one in layout.places if f"/{one.kubeconfig}" == value)).by_path:
         kind, value = "certificate", f"/{place.certificate}"
     yield f"  {_LOOKS[kind].format(quote(value))}"

@@ -30,37 +30,47 @@ if TYPE_CHECKING:
     from ..cluster.users import Answer
 
 User = Annotated[str, typer.Argument(metavar="USER", autocompletion=completion.users, help=(
-    "A row of the workspace (admin, super-admin, kube-controller-manager, kube-scheduler, kube-proxy, kubelet), "
-    "or any user's name."))]
+    "A row of the workspace (admin, super-admin, kube-controller-manager, kube-scheduler, "
+    "kube-proxy, kubelet), or any user's name."))]
 Groups = Annotated[list[str], typer.Option("--group", metavar="G", help=(
     "A group of the user; repeatable. With it USER is a user's name, never a row."))]
-NodeName = Annotated[str | None, typer.Option("--node", metavar="N", autocompletion=completion.nodes, help=(
+NodeName = Annotated[str | None,
+                     typer.Option("--node", metavar="N", autocompletion=completion.nodes, help=(
     "The host whose row it is."))]
 OutFile = Annotated[str | None, typer.Option("--out", metavar="FILE", help=(
     "Write it there, mode 0600 (standard output)."))]
 Workspace = Annotated[str | None, typer.Option("--workspace", metavar="DIR", help=(
     "The folder with cluster.yaml (this one, where it has one)."))]
-ClientCertificate = Annotated[str | None, typer.Option("--client-certificate", metavar="FILE", help=(
+ClientCertificate = Annotated[str | None,
+                              typer.Option("--client-certificate", metavar="FILE", help=(
     "Issue no pair, take this certificate."))]
-ClientKey = Annotated[str | None, typer.Option("--client-key", metavar="FILE", help="The key that goes with it.")]
-EmbedCerts = Annotated[bool, typer.Option("--embed-certs", help="Put those files in, not their paths.")]
+ClientKey = Annotated[str | None,
+                      typer.Option("--client-key", metavar="FILE",
+                                   help="The key that goes with it.")]
+EmbedCerts = Annotated[bool,
+                       typer.Option("--embed-certs", help="Put those files in, not their paths.")]
 
 
-def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Server = None, out: OutFile = None,
-               ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, workspace: Workspace = None,
-               days: Days = None, algorithm: Algorithm = None, client_certificate: ClientCertificate = None,
+def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Server = None,
+               out: OutFile = None,
+               ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
+               workspace: Workspace = None,
+               days: Days = None, algorithm: Algorithm = None,
+               client_certificate: ClientCertificate = None,
                client_key: ClientKey = None, embed_certs: EmbedCerts = False, json: Json = False,
                explain: Explain = False, quiet: Quiet = False) -> None:
     """Print a kubeconfig of the workspace, or a new one.
 
-    A row's says what the description says. With --client-certificate and --client-key no pair is made: those files are
-    named, or with --embed-certs put in. A FILE that is there already is not overwritten.
+    A row's says what the description says. With --client-certificate and --client-key no pair is
+    made: those files are named, or with --embed-certs put in. A FILE that is there already is not
+    overwritten.
     """
     from . import kubeconfig_steps as telling
     from ..cluster import users
     words, warnings = Words(quiet=quiet), list[str]()
     order = users.Order(
-        user=user, groups=group, node=node, server=server, ca=ca, ca_key=ca_key, workspace=workspace, days=days,
+        user=user, groups=group, node=node, server=server, ca=ca, ca_key=ca_key,
+        workspace=workspace, days=days,
         algorithm=algorithm, certificate=client_certificate, key=client_key, embed=embed_certs)
     answer = users.kubeconfig_of(order, passphrase=partial(key_passphrase, passin), now=utc_now(),
                                  host_name=host_name(), here=os.getcwd(), warnings=warnings)
@@ -88,7 +98,8 @@ def _put(answer: Answer, out: str | None, *, as_json: bool, words: Words) -> Non
         note(*(f"kpki: warning: {line}" for line in warnings))
     if as_json:
         row = answer.account.profile.name if answer.account.path else None
-        put_json({"written": [{"host": None, "path": out, "row": row, "action": action}], "waiting": []})
+        put_json({"written": [{"host": None, "path": out, "row": row, "action": action}],
+                  "waiting": []})
         return
     words.say(f"  {'right already' if action == 'keep' else 'made':<13}  0600  {out}", "",
               f"next: kubectl --kubeconfig {quote(out)} version")

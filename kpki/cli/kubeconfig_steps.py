@@ -1,4 +1,6 @@
-"""What `kpki kubeconfig --explain` says: the openssl and kubectl commands that a document stands for."""
+"""What `kpki kubeconfig --explain` says: the openssl and kubectl commands that a document stands
+for.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -17,7 +19,8 @@ def steps(answer: Answer, *, embed: bool, out: str | None) -> Iterator[str]:
     """The commands that an answer stands for."""
     account, paths = answer.account, answer.paths
     if answer.authority is not None:
-        yield from _issue_steps(account, answer.authority, answer.algorithm, paths[0], paths[1], answer.validity)
+        yield from _issue_steps(account, answer.authority, answer.algorithm, paths[0], paths[1],
+                                answer.validity)
         yield from _kubectl_steps(account, paths[0], "user.crt", "user.key", embed=True, out=out)
     elif len(paths) > 1:
         yield from _given_steps(*paths)
@@ -39,7 +42,8 @@ def _issue_steps(account: Account, authority: Authority, algorithm: str, ca: str
         extensions.append(f"subjectAltName={names}")
     yield "kpki kubeconfig makes a pair for a client, CN the user and O its groups, and puts it in a document:"
     yield (f"  openssl genrsa -out user.key {size}" if kind == "RSA" else
-           f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} -out user.key")
+           f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} "
+           "-out user.key")
     yield f"  openssl req -new -key user.key -subj {quote(''.join(parts))} -out user.csr"
     yield f"  printf '%s\\n' {' '.join(map(quote, extensions))} > user.ext"
     yield (f"  openssl x509 -req -in user.csr -CA {quote(ca)} -CAkey {quote(ca_key)} "
@@ -60,13 +64,15 @@ def _given_steps(ca: str, certificate: str, key: str) -> Iterator[str]:
 
 def _kubectl_steps(account: Account, ca: str, certificate: str, key: str, *, embed: bool,
                    out: str | None) -> Iterator[str]:
-    """The four steps of the documentation's page (setup/best-practices/certificates, user accounts)."""
+    """The four steps of the documentation's page (setup/best-practices/certificates, user
+    accounts).
+    """
     names, ending = account.names, f" --kubeconfig={quote(out or 'user.conf')}"
     embedded = " --embed-certs=true" if embed else ""
-    yield (f"  kubectl config set-cluster {quote(names.cluster_name)} --server={quote(names.server)} "
-           f"--certificate-authority={quote(ca)}{embedded}{ending}")
-    yield (f"  kubectl config set-credentials {quote(names.user_name)} --client-certificate={quote(certificate)} "
-           f"--client-key={quote(key)}{embedded}{ending}")
-    yield (f"  kubectl config set-context {quote(names.context_name)} --cluster={quote(names.cluster_name)} "
-           f"--user={quote(names.user_name)}{ending}")
+    yield (f"  kubectl config set-cluster {quote(names.cluster_name)} "
+           f"--server={quote(names.server)} --certificate-authority={quote(ca)}{embedded}{ending}")
+    yield (f"  kubectl config set-credentials {quote(names.user_name)} "
+           f"--client-certificate={quote(certificate)} --client-key={quote(key)}{embedded}{ending}")
+    yield (f"  kubectl config set-context {quote(names.context_name)} "
+           f"--cluster={quote(names.cluster_name)} --user={quote(names.user_name)}{ending}")
     yield f"  kubectl config use-context {quote(names.context_name)}{ending}"

@@ -1,4 +1,5 @@
-"""The entry: a first word that is openssl's goes to that verb's own module, everything else to the typer application.
+"""The entry: a first word that is openssl's goes to that verb's own module, everything else to the
+typer application.
 
 Typer costs more to import than most verbs take, so nothing here imports it.
 """
@@ -15,15 +16,16 @@ from .openssl.verbs import VERBS, run_verb
 from .refusal import refused
 from ..errors import KpkiError, UnsupportedError
 
-# New objects between two looks for garbage: what imports and a description make stays, and looking takes a fifth of a
-# short run.
+# New objects between two looks for garbage: what imports and a description make stays, and looking
+# takes a fifth of a short run.
 _RARELY = 100_000
 
 
 def run() -> None:
     """Run the command line of this process and end it with the exit status."""
     gc.set_threshold(_RARELY)
-    if None in (sys.stdin, sys.stdout, sys.stderr):     # Python's way to say that one was closed before the start
+    # Python's way to say that one was closed before the start
+    if None in (sys.stdin, sys.stdout, sys.stderr):
         from ..files import stand_in_streams
         sys.stdin, sys.stdout, sys.stderr = stand_in_streams(sys.stdin, sys.stdout, sys.stderr)
     try:
@@ -32,14 +34,18 @@ def run() -> None:
         sys.stderr = io.StringIO()
         status = 2
     except Exception as error:  # noqa: BLE001  The last door before a traceback: what comes here is a fault of kpki's own.
-        terminal.note(f"kpki: this is a fault in kpki, please report it: {type(error).__name__}: {error}")
+        terminal.note(
+            f"kpki: this is a fault in kpki, please report it: {type(error).__name__}: {error}")
         status = 2
     gc.freeze()     # the process ends: Python's last look for garbage takes a tenth of a short run
     sys.exit(status)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command line (without the program's name); the exit status. Never raises for what a user can do."""
+    """Run one command line (without the program's name); the exit status.
+
+    Never raises for what a user can do.
+    """
     first = argv[0] if argv else ""
     try:
         status = _dispatch(argv)

@@ -14,11 +14,13 @@ from .. import __version__
 if TYPE_CHECKING:
     from typer._click import Context
 
-_SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\[aq]", "`": r"\[ga]", "^": r"\[ha]", "~": r"\[ti]", '"': r"\[dq]"}
+_SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\[aq]", "`": r"\[ga]", "^": r"\[ha]", "~": r"\[ti]",
+            '"': r"\[dq]"}
 
 
 def manuals(root: TyperGroup) -> dict[str, str]:
-    """The manual pages of a group and of all its commands, by the file's name (kpki-node-issue.1)."""
+    """The manual pages of a group and of all its commands, by the file's name (kpki-node-issue.1).
+    """
     return dict(_pages(typer.Context(root, info_name=root.name, **root.context_settings)))
 
 
@@ -38,7 +40,8 @@ def _lines(page: Context) -> Iterator[str]:
     command, name = page.command, _name(page)
     summary, *paragraphs = _paragraphs(command.help)
     yield f'.TH {_escaped(name.upper())} 1 "" "kpki {_escaped(__version__)}" "kpki"'
-    yield from (".SH NAME", rf"{_escaped(name)} \- {_escaped(summary.removesuffix('.'))}", ".SH SYNOPSIS")
+    yield from (".SH NAME", rf"{_escaped(name)} \- {_escaped(summary.removesuffix('.'))}",
+                ".SH SYNOPSIS")
     yield rf"\fB{_escaped(page.command_path)}\fR {_escaped(' '.join(command.collect_usage_pieces(page)))}"
     yield from (".SH DESCRIPTION", _escaped(summary))
     ends = _paragraphs(command.epilog)
@@ -69,7 +72,8 @@ def _paragraphs(text: str | None) -> list[str]:
 
 def _escaped(text: str) -> str:
     """A line of text for roff: no character of it is a command, and all are ASCII."""
-    escaped = "".join(_SPECIAL.get(character, character if character.isascii() else rf"\[u{ord(character):04X}]")
+    escaped = "".join(_SPECIAL.get(character, character if character.isascii()
+                                   else rf"\[u{ord(character):04X}]")
                       for character in text)
     return rf"\&{escaped}" if text.startswith((".", "'")) else escaped
 

@@ -39,28 +39,38 @@ _NODES = "nodes"
 Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.nodes, help=(
     "The node's name, as `kubectl get nodes` shows it."))]
 Archive = Annotated[bool, typer.Option("--archive", help="Also pack the tree into DIR/NAME.tar.")]
-Example = Annotated[bool, typer.Option("--example", help="Try it with a throw-away CA, in the folder example/.")]
+Example = Annotated[bool,
+                    typer.Option("--example",
+                                 help="Try it with a throw-away CA, in the folder example/.")]
 Csr = Annotated[str, typer.Argument(metavar="CSR", help="The request that `node request` made.")]
 For = Annotated[str, typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
     "The node that asks."))]
 Source = Annotated[str, typer.Argument(metavar="TREE|ARCHIVE|PEM", help=(
     "A node's tree or its archive (node issue), or the signed certificate (node sign)."))]
-Mine = Annotated[str | None, typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
+Mine = Annotated[str | None,
+                 typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
     "This node's name (as check has it, else the folder's name under nodes/ of the TREE)."))]
-Row = Annotated[str | None, typer.Option("--row", metavar="ROW", autocompletion=completion.rows, help=(
+Row = Annotated[str | None,
+                typer.Option("--row", metavar="ROW", autocompletion=completion.rows, help=(
     "Which certificate of the host, as apiserver or admin (its kubelet's)."))]
-Renew = Annotated[bool, typer.Option("--renew", help="A new certificate for one that is right, with its key.")]
-Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The request's key, for a PEM.")]
+Renew = Annotated[bool,
+                  typer.Option("--renew",
+                               help="A new certificate for one that is right, with its key.")]
+Key = Annotated[str | None,
+                typer.Option("--key", metavar="FILE", help="The request's key, for a PEM.")]
 
 
-def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None, address: Addresses = [],
+def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
+          address: Addresses = [],
           dns: Dns = [], server: Server = None, days: Days = None, algorithm: Algorithm = None,
-          layout: LayoutName = None, row: Row = None, renew: Renew = False, out: Out = _NODES, archive: Archive = False,
-          example: Example = False, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
+          layout: LayoutName = None, row: Row = None, renew: Renew = False, out: Out = _NODES,
+          archive: Archive = False,
+          example: Example = False, json: Json = False, explain: Explain = False,
+          quiet: Quiet = False) -> None:
     """At the CA: make a node's key, certificate and kubeconfig.
 
-    They lie in DIR/NAME as they belong on the node. What is right already stays. Prints the kubelet's flags that must
-    name the files.
+    They lie in DIR/NAME as they belong on the node. What is right already stays. Prints the
+    kubelet's flags that must name the files.
     """
     from . import telling
     from ..cluster.node.orders import Order, issue_order
@@ -68,7 +78,8 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     done = issue_order(
         Order(name=name, addresses=address, dns=dns, server=server, ca=ca, ca_key=ca_key, days=days,
               algorithm=algorithm, layout=layout, out=out),
-        row=row, renew=renew, archive=archive, example=example, passphrase=partial(key_passphrase, passin),
+        row=row, renew=renew, archive=archive, example=example,
+        passphrase=partial(key_passphrase, passin),
         now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
@@ -77,13 +88,14 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
 
 
 def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
-            layout: LayoutName = None, out: Out = _NODES, json: Json = False, explain: Explain = False,
-            quiet: Quiet = False) -> None:
+            layout: LayoutName = None, out: Out = _NODES, json: Json = False,
+            explain: Explain = False, quiet: Quiet = False) -> None:
     """On the node: make a key, which stays, and a request for the CA."""
     from . import telling
     from ..cluster.node.orders import Order, request_order
     words, warnings = Words(quiet=quiet), list[str]()
-    done = request_order(Order(name=name, addresses=address, dns=dns, algorithm=algorithm, layout=layout, out=out),
+    done = request_order(Order(name=name, addresses=address, dns=dns, algorithm=algorithm,
+                               layout=layout, out=out),
                          now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
@@ -92,7 +104,8 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
 
 
 def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
-         address: Addresses = [], dns: Dns = [], days: Days = None, layout: LayoutName = None, out: Out = _NODES,
+         address: Addresses = [], dns: Dns = [], days: Days = None, layout: LayoutName = None,
+         out: Out = _NODES,
          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """At the CA: answer a node's request. Writes DIR/NAME.pem, the certificate and then the CA's.
 
@@ -102,16 +115,20 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
     from ..cluster.node.orders import Order, sign_order
     words, warnings = Words(quiet=quiet), list[str]()
     done = sign_order(
-        Order(name=node, addresses=address, dns=dns, ca=ca, ca_key=ca_key, days=days, layout=layout, out=out), csr,
-        passphrase=partial(key_passphrase, passin), now=utc_now(), host_name=host_name(), warnings=warnings)
+        Order(name=node, addresses=address, dns=dns, ca=ca, ca_key=ca_key, days=days, layout=layout,
+              out=out), csr,
+        passphrase=partial(key_passphrase, passin), now=utc_now(), host_name=host_name(),
+        warnings=warnings)
     words.warn(warnings)
     if explain:
         words.say(*telling.sign_steps(done, csr))
     telling.signed(done, as_json=json, words=words)
 
 
-def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None, server: Server = None,
-            layout: LayoutName = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
+def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None,
+            server: Server = None,
+            layout: LayoutName = None, json: Json = False, explain: Explain = False,
+            quiet: Quiet = False) -> None:
     """On the node: check all files, then put them in place at once.
 
     What is replaced is kept under var/lib/kpki/backup. A kubeconfig that is there and right stays.
@@ -119,8 +136,8 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
     from . import telling
     from ..cluster.node.orders import install_order
     words, warnings = Words(quiet=quiet), list[str]()
-    done = install_order(source, root=root, node=node, key=key, server=server, layout=layout, now=utc_now(),
-                         host_name=host_name(), warnings=warnings)
+    done = install_order(source, root=root, node=node, key=key, server=server, layout=layout,
+                         now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
         words.say(*telling.install_steps(done.plan, root))

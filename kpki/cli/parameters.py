@@ -1,5 +1,6 @@
-"""Parameters without a conversion: typer asks pydantic to make text of text, and to import pydantic takes longer than
-most commands take to run."""
+"""Parameters without a conversion: typer asks pydantic to make text of text, and to import pydantic
+takes longer than most commands take to run.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +9,9 @@ from typing import Any, NamedTuple
 
 
 def take_text_as_it_is(command: Any) -> None:
-    """Leave to typer only what is there to be converted, in a command and in all commands of a group."""
+    """Leave to typer only what is there to be converted, in a command and in all commands of a
+    group.
+    """
     command.get_params = partial(_parameters, command.get_params)
     for inner in getattr(command, "commands", {}).values():
         take_text_as_it_is(inner)
@@ -24,7 +27,9 @@ def _parameters(of_command: Callable[[Any], list[Any]], context: Any) -> list[An
 
 
 class _Conversion(NamedTuple):
-    """How a parameter's value is converted, if nothing or ASCII text is given as it is; else by typer's own."""
+    """How a parameter's value is converted, if nothing or ASCII text is given as it is; else by
+    typer's own.
+    """
 
     typers: Callable[[], Any]
 
@@ -33,7 +38,8 @@ class _Conversion(NamedTuple):
         kind, many = param.type_descriptor.annotation, param.multiple or param.nargs == -1
         if value is None:
             return () if many else None
-        texts = value if kind == list[str] and isinstance(value, list | tuple) else [value] if kind is str else [None]
+        texts = value if kind == list[str] and isinstance(value, list | tuple) else [value] \
+            if kind is str else [None]
         if all(isinstance(text, str) and text.isascii() for text in texts):
             return value
         return self.typers().coerce(value, param=param, ctx=ctx)

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from ..cluster.leaf_files import Step
     from ..cluster.plan.plan import HostPlan, Plan, Waiting
 
-Example = Annotated[bool, typer.Option("--example", help="Write the built-in cluster.yaml first: three hosts.")]
+Example = Annotated[bool,
+                    typer.Option("--example",
+                                 help="Write the built-in cluster.yaml first: three hosts.")]
 
 RenewBefore = Annotated[str | None, typer.Option("--renew-before", metavar="SPAN", help=(
     "Renew also what ends within that time (30d), or what check warns of."))]
@@ -41,7 +43,8 @@ Changed = dict[str | None, set[str]]        # host → which
 _MOST_HOSTS = 40        # lines of the closing table; a fleet's hosts are told in one line
 
 
-def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
+def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = False,
+         quiet: Quiet = False) -> None:
     """Show what apply would do, and why.
 
     Exit status 0: nothing to do; 1: something to do, or something waits.
@@ -67,7 +70,8 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
 
 
 def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin = None,
-          renew_before: RenewBefore = None, json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
+          renew_before: RenewBefore = None, json: Json = False, explain: Explain = False,
+          quiet: Quiet = False) -> None:
     """Make what is missing, mend what is wrong, keep the rest.
 
     What is replaced is kept under backup/. Exit status 0: done; 1: something waits for a CA's key.
@@ -78,12 +82,14 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
     from ..cluster.plan.plan import Waiting
     words, now, waiting, warnings = Words(quiet=quiet), utc_now(), list[Waiting](), list[str]()
     before = None if renew_before is None else span_of("--renew-before", renew_before)
-    with held_plan(folder, example=example, renew_before=before, passphrase=partial(key_passphrase, passin), now=now,
+    with held_plan(folder, example=example, renew_before=before,
+                   passphrase=partial(key_passphrase, passin), now=now,
                    host_name=host_name(), warnings=warnings) as planned:
         if explain:
             _explain(planned, words)
         with _progress(len(planned.cluster.hosts), quiet=quiet) as done:
-            steps = carry_out(planned, folder, now=now, done=done, waiting=waiting, warnings=warnings)
+            steps = carry_out(planned, folder, now=now, done=done, waiting=waiting,
+                              warnings=warnings)
             written, made, changed = list[Step](), Made(), Changed()
             for step in steps:
                 made.setdefault(step.host, Counter())[step.action] += 1
@@ -92,8 +98,9 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
                     written.append(step)
     words.warn(warnings)
     if json:
-        put_json({"written": [{"host": one.host, "path": one.path, "row": one.row, "action": one.action}
-                              for one in written], "waiting": [_waiting(one) for one in waiting]})
+        put_json(
+            {"written": [{"host": one.host, "path": one.path, "row": one.row, "action": one.action}
+                         for one in written], "waiting": [_waiting(one) for one in waiting]})
     else:
         put(*_made(made))
         words.say(*_next(made, waiting, folder), *_restarts(changed, planned))
@@ -102,7 +109,8 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
 
 
 def _step(step: Step) -> dict[str, object]:
-    return {"action": step.action, "host": step.host, "path": step.path, "row": step.row, "causes": list(step.causes)}
+    return {"action": step.action, "host": step.host, "path": step.path, "row": step.row,
+            "causes": list(step.causes)}
 
 
 def _waiting(one: Waiting) -> dict[str, object]:
@@ -115,7 +123,8 @@ def _lines(host: HostPlan) -> Iterator[str]:
     if not steps and not host.waiting:
         return
     yield host.host or "(workspace)"
-    width = max(len(path) for path in [step.path for step in steps] + [one.path for one in host.waiting])
+    width = max(len(path)
+                for path in [step.path for step in steps] + [one.path for one in host.waiting])
     for step in steps:
         yield f"  {step.action:<8} {step.path:<{width}}  {', '.join(step.causes)}"
     for one in host.waiting:
@@ -123,10 +132,12 @@ def _lines(host: HostPlan) -> Iterator[str]:
 
 
 def _summary(todo: Counter[str], folder: str) -> str:
-    counts = ", ".join(f"{count} to {action}" for action, count in todo.items() if count and action != "wait")
+    counts = ", ".join(f"{count} to {action}" for action, count in todo.items() if count
+                       and action != "wait")
     waits = f"{todo['wait']} waiting for a CA's key" if todo["wait"] else ""
     told = ", ".join(filter(None, (counts, waits)))
-    return f"kpki: {folder}: {told or 'nothing to do'}" + (f"; {_command('apply', folder)} does it" if counts else "")
+    return f"kpki: {folder}: {told or 'nothing to do'}" + (f"; {_command('apply', folder)} does it"
+                                                           if counts else "")
 
 
 def _command(name: str, folder: str) -> str:
@@ -137,8 +148,11 @@ def _command(name: str, folder: str) -> str:
 
 def _explain(planned: Plan, words: Words) -> None:
     from ..cluster.script.script import script_of
-    words.say("kpki compares what the description wants with what is there. The same by hand, as kpki script has it:",
-              *(line for piece in script_of(planned) for line in piece.removesuffix("\n").split("\n")))
+    words.say(
+        "kpki compares what the description wants with what is there. The same by hand, as kpki "
+        "script has it:",
+              *(line for piece in script_of(planned)
+                for line in piece.removesuffix("\n").split("\n")))
 
 
 def _restarts(changed: Changed, planned: Plan) -> Iterator[str]:
@@ -177,10 +191,12 @@ def _waits(waiting: list[Waiting]) -> dict[tuple[str, str], list[str | None]]:
 
 def _next(made: Made, waiting: list[Waiting], folder: str) -> Iterator[str]:
     for (path, needs), hosts in _waits(waiting).items():
-        names = [f"{len(hosts)} hosts"] if len(hosts) > _MOST_HOSTS else [host or "workspace" for host in hosts]
+        names = [f"{len(hosts)} hosts"] if len(hosts) > _MOST_HOSTS \
+            else [host or "workspace" for host in hosts]
         yield from (f"kpki: {name}: {path} waits for {needs}" for name in names)
     if not made:
-        yield f"kpki: {folder}: everything was right already" if not waiting else f"kpki: {folder}: nothing else to do"
+        yield f"kpki: {folder}: everything was right already" if not waiting \
+            else f"kpki: {folder}: nothing else to do"
         return
     from shlex import quote
     host = next((host for host in made if host), None)
@@ -207,8 +223,10 @@ def _progress(hosts: int, *, quiet: bool) -> Iterator[Callable[[int, int], None]
     )
     stream: TextIO = sys.stderr
     # Without a thread of its own: processes are forked while it stands.
-    with Progress(TextColumn("hosts"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-                  TimeRemainingColumn(), console=Console(file=stream), auto_refresh=False, transient=True) as bar:
+    with Progress(TextColumn("hosts"), BarColumn(), MofNCompleteColumn(),
+                  TextColumn("{task.fields[rate]}"),
+                  TimeRemainingColumn(), console=Console(file=stream), auto_refresh=False,
+                  transient=True) as bar:
         task = bar.add_task("hosts", total=hosts, rate="")
 
         def done(count: int, total: int) -> None:

@@ -9,12 +9,16 @@ from ..errors import KpkiError, RefusedError
 
 
 def refused(error: KpkiError | OSError, *, status: int) -> int:
-    """Say on stderr what stopped a command; its exit status: 1 for an answer, *status* for the rest."""
+    """Say on stderr what stopped a command; its exit status: 1 for an answer, *status* for the
+    rest.
+    """
     if isinstance(error, KpkiError):
         terminal.say_error(error)
         return 1 if isinstance(error, RefusedError) else status
-    if isinstance(error, FileNotFoundError):    # the files room names a path; the current folder alone is asked for
-        terminal.say_error(KpkiError("the current folder does not exist any more", hint="go to another folder: cd /"))
+    # the files room names a path; the current folder alone is asked for
+    if isinstance(error, FileNotFoundError):
+        terminal.say_error(KpkiError("the current folder does not exist any more",
+                                     hint="go to another folder: cd /"))
         return status
     # Python would try to write the rest once more at its end, and end with a status of its own.
     sys.stdout = io.StringIO()

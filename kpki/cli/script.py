@@ -8,8 +8,8 @@ from .terminal import put_document
 from ..clock import utc_now
 
 
-def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False, explain: Explain = False,
-           quiet: Quiet = False) -> None:
+def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False,
+           explain: Explain = False, quiet: Quiet = False) -> None:
     """Print the plan as a shell script of openssl commands.
 
     Nothing is changed before somebody runs it. What it replaces it keeps under backup/.
@@ -19,7 +19,8 @@ def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False
     from ..cluster.plan.of_workspace import plan_of
     from ..cluster.script.script import script_of
     words = Words(quiet=quiet)
-    planned = plan_of(folder, now=utc_now(), passphrase=key_passphrase(passin, ()), host_name=host_name())
+    planned = plan_of(folder, now=utc_now(), passphrase=key_passphrase(passin, ()),
+                      host_name=host_name())
     if json:
         put_json({"script": "".join(script_of(planned))})
     else:
@@ -34,11 +35,13 @@ def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False
 
 
 _EXPLAINED = (
-    "kpki compares what the description wants with what is there, as kpki plan does, and writes each step as the",
+    "kpki compares what the description wants with what is there, as kpki plan does, and writes "
+    "each step as the",
     "commands that the Kubernetes documentation makes certificates with:",
     "  openssl genrsa, openssl ecparam -genkey      a key",
     "  openssl req -new -config CONF -key KEY       a request: the owner's names and the public key",
     "  openssl x509 -req -CA CA -CAkey CA-KEY ...   the CA's answer, with the extensions of CONF",
     "  openssl base64 -A -in FILE                   a file's bytes inside a kubeconfig",
-    "Dates are the one difference from kpki apply: openssl counts whole days from the moment at which it signs.",
+    "Dates are the one difference from kpki apply: openssl counts whole days from the moment at "
+    "which it signs.",
 )

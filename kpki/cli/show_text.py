@@ -15,13 +15,15 @@ _WIDTH = 11
 _JUDGES = {"openssl": "openssl verify", "strict": "strict (Python >= 3.13)",
            "kubernetes": "Kubernetes (Go 1.26)"}
 _USES: dict[str, str] = {"client": "client", "server": "server", "sign": "signing others (a CA)"}
-_SPANS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)),
-          ("second", timedelta(seconds=1)))
+_SPANS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)),
+          ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))
 Row = tuple[str, str]
 
 
 def lines_of(shown: Sequence[Shown], *, ca: str | None, now: datetime) -> Iterator[str]:
-    """Everything in a file, a blank line between two things; *ca* is the name of the CA's file, *now* the moment."""
+    """Everything in a file, a blank line between two things; *ca* is the name of the CA's file,
+    *now* the moment.
+    """
     for number, one in enumerate(shown):
         if number:
             yield ""
@@ -97,7 +99,8 @@ def _owner(one: Shown) -> Row:
         return "subject", one.subject
     groups = f", group{'s' * (len(one.groups) > 1)} {', '.join(one.groups)}" if one.groups else ""
     user = f"user {one.user}{groups}"
-    return "asks for" if one.kind == "request" else "you are", f"node {one.node} ({user})" if one.node else user
+    return "asks for" if one.kind == "request" else "you are", f"node {one.node} ({user})" \
+        if one.node else user
 
 
 def _use(one: Shown) -> str:
@@ -110,11 +113,13 @@ def _use(one: Shown) -> str:
 
 
 def _signed_by(issuer: str, signer: Signer | None, ca: str | None) -> str:
-    where = {"ca": ca or "the CA", "file": "the next certificate here", "kubeconfig": "the kubeconfig's CA"}
+    where = {"ca": ca or "the CA", "file": "the next certificate here",
+             "kubeconfig": "the kubeconfig's CA"}
     if signer is None:
         return f"{issuer} (unproven{'' if ca else ': say --ca CERT'})"
     if signer.where == "itself":
-        return "itself" if signer.proven else f"{issuer}: it says itself, but its key did not make the signature"
+        return "itself" if signer.proven \
+            else f"{issuer}: it says itself, but its key did not make the signature"
     if signer.proven:
         return f"{issuer}: proven with {where[signer.where]}"
     if signer.subject:
@@ -123,14 +128,19 @@ def _signed_by(issuer: str, signer: Signer | None, ca: str | None) -> str:
 
 
 def _verdicts(verdicts: Sequence[UseVerdict]) -> Iterator[Row]:
-    """Where the judges differ, one line each; else Kubernetes' word alone. What is said of every use is said once."""
+    """Where the judges differ, one line each; else Kubernetes' word alone.
+
+    What is said of every use is said once.
+    """
     by_use = [(use, [*group]) for use, group in groupby(verdicts, lambda one: one.use)]
-    same = len({tuple((one.verifier, one.ok, one.reason) for one in group) for _, group in by_use}) == 1
+    same = len({tuple((one.verifier, one.ok, one.reason) for one in group) for _,
+                group in by_use}) == 1
     for use, group in by_use[:1] if same else by_use:
         label = "verdict" if use is None or same else f"as {use}"
         if len({one.ok for one in group}) == 1:
             group = [one for one in group if one.verifier == "kubernetes"]
-            words = ["Kubernetes takes it" if one.ok else f"Kubernetes refuses it: {one.reason}" for one in group]
+            words = ["Kubernetes takes it" if one.ok else f"Kubernetes refuses it: {one.reason}"
+                     for one in group]
         else:
             words = [f"{_JUDGES[one.verifier]}: {'OK' if one.ok else one.reason}" for one in group]
         for number, text in enumerate(words):

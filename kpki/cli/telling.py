@@ -1,4 +1,6 @@
-"""What the node commands tell a person: what lies where, what comes next, and the openssl steps that they stand for."""
+"""What the node commands tell a person: what lies where, what comes next, and the openssl steps
+that they stand for.
+"""
 from __future__ import annotations
 
 import os
@@ -49,30 +51,36 @@ def issued(done: Done, *, archive: bool, as_json: bool, words: Words) -> None:
 def requested(done: Done, *, as_json: bool, words: Words) -> None:
     """After `node request`: the request's path on stdout."""
     written, layout, node, out = done.written, done.layout, done.node, done.out
-    _result(written, layout, node.name, as_json=as_json, lines=[os.path.join(out, f"{node.name}.csr")])
+    _result(written, layout, node.name, as_json=as_json,
+            lines=[os.path.join(out, f"{node.name}.csr")])
     if as_json:
         return
     addresses = "".join(f" --address {one}" for one in node.addresses)
     names = "".join(f" --dns {one}" for one in node.dns)
-    words.say(*_made(written, out), "", f"look: kpki req -noout -text -in {quote(os.path.join(out, node.name))}.csr",
+    words.say(*_made(written, out), "",
+              f"look: kpki req -noout -text -in {quote(os.path.join(out, node.name))}.csr",
               f"next: copy {node.name}.csr to the CA, and there:",
-              f"      kpki node sign {node.name}.csr --node {node.name} --ca CA.pem --ca-key CA-KEY.pem"
-              f"{addresses}{names}")
+              f"      kpki node sign {node.name}.csr --node {node.name} --ca CA.pem --ca-key "
+              f"CA-KEY.pem{addresses}{names}")
 
 
 def signed(done: Done, *, as_json: bool, words: Words) -> None:
     """After `node sign`: the answer's path on stdout."""
     written, node, out = done.written, done.node, done.out
-    _result(written, None, node.name, as_json=as_json, lines=[os.path.join(out, f"{node.name}.pem")])
+    _result(written, None, node.name, as_json=as_json,
+            lines=[os.path.join(out, f"{node.name}.pem")])
     if as_json:
         return
-    words.say(*_made(written, out), "", f"look: kpki x509 -noout -text -in {quote(os.path.join(out, node.name))}.pem",
+    words.say(*_made(written, out), "",
+              f"look: kpki x509 -noout -text -in {quote(os.path.join(out, node.name))}.pem",
               f"next: copy {node.name}.pem to {node.name}, and there:",
               f"      kpki node install {node.name}.pem --node {node.name}")
 
 
 def installed(done: Installed, *, root: str, as_json: bool, words: Words) -> None:
-    """After `node install`: the flags on stdout, what to restart, what another node's pair has left behind."""
+    """After `node install`: the flags on stdout, what to restart, what another node's pair has left
+    behind.
+    """
     written, plan, layout, node = done.written, done.plan, done.layout, done.node
     places = [layout.kubelet] if layout.kubelet in plan.places else plan.places
     flags = [flag for place in places for flag in row_flags(layout, place)]
@@ -86,17 +94,21 @@ def installed(done: Installed, *, root: str, as_json: bool, words: Words) -> Non
     changed = {file.path for file, action in written if action != "keep"}
     components = components_of(plan.layout, changed, plan.running)
     if components:
-        whose = "the kubelet has" if layout.kubelet in places else f"{' and '.join(components)} " + (
+        whose = "the kubelet has" if layout.kubelet in places \
+            else f"{' and '.join(components)} " + (
             "has" if len(components) == 1 else "have")
         words.say(f"next: see that {whose} the flags on standard output, then",
                   *(f"      {line}" for line in of_layout(components, plan.static.__contains__)))
     if plan.former:
-        words.say(f"The old pair was {short(plan.former)}'s. What hangs on {node} since then goes with:",
+        words.say(
+            f"The old pair was {short(plan.former)}'s. What hangs on {node} since then goes with:",
                   f"      kubectl get pods -A --field-selector spec.nodeName={node}",
-                  "      kubectl delete pod -n NAMESPACE POD --force --grace-period=0   # mirror pods in Terminating")
+                  "      kubectl delete pod -n NAMESPACE POD --force --grace-period=0   # mirror "
+                  "pods in Terminating")
 
 
-def _result(written: Written, layout: Layout | None, host: str | None, *, as_json: bool, lines: Iterable[str]) -> None:
+def _result(written: Written, layout: Layout | None, host: str | None, *, as_json: bool,
+            lines: Iterable[str]) -> None:
     """The result on stdout: its lines, or one JSON document, which needs no words beside it."""
     if not as_json:
         put(*lines)
@@ -104,7 +116,8 @@ def _result(written: Written, layout: Layout | None, host: str | None, *, as_jso
     rows = {path: place.row for place in (layout.places if layout else ())
             for path in (place.certificate, place.key, place.kubeconfig) if path}
     put_json({"written": [
-        {"host": host, "path": _inside(file.path, host), "row": _row(file.path, rows), "action": action}
+        {"host": host, "path": _inside(file.path, host), "row": _row(file.path, rows),
+         "action": action}
         for file, action in written], "waiting": []})
 
 
@@ -120,7 +133,8 @@ def _inside(path: str, host: str | None) -> str:
 
 def _made(written: Written, out: str) -> Iterator[str]:
     """A line per file of a workspace, whose paths begin with the last part of *out*."""
-    return _list(out, [(file.path.partition("/")[2], file.mode, action) for file, action in written])
+    return _list(out,
+                 [(file.path.partition("/")[2], file.mode, action) for file, action in written])
 
 
 def _list(folder: str, rows: Iterable[tuple[str, int, str]]) -> Iterator[str]:
@@ -134,14 +148,19 @@ def issue_steps(done: Done, algorithm: str | None) -> list[str]:
     row, authority = done.row, done.authority
     assert authority is not None    # what was issued has a signer
     algorithm = algorithm or authority.algorithm
-    steps = ["kpki node issue makes a key, a request and a certificate, and says which files the kubelet must name:",
+    steps = [
+        "kpki node issue makes a key, a request and a certificate, and says which files the "
+        "kubelet must name:",
              *_key_steps(algorithm), *_request_steps(row.identity),
              *_sign_steps(done, "worker.csr", rsa=algorithm.startswith("RSA"))]
     if row.profile != KUBELET_PROFILE:
-        return [line.replace("worker", row.name).replace("the kubelet must", "must") for line in steps]
+        return [line.replace("worker", row.name).replace("the kubelet must", "must")
+                for line in steps]
     return [*steps,
-            "The certificate is for client and server at once: the API server knows the node by its subject, and",
-            "reaches the kubelet under its names and addresses. The kubeconfig names the files by their paths."]
+            "The certificate is for client and server at once: the API server knows the node by "
+            "its subject, and",
+            "reaches the kubelet under its names and addresses. The kubeconfig names the files by "
+            "their paths."]
 
 
 def request_steps(node: Node, algorithm: str | None) -> list[str]:
@@ -153,7 +172,8 @@ def request_steps(node: Node, algorithm: str | None) -> list[str]:
 def sign_steps(done: Done, path: str) -> list[str]:
     """The openssl commands that `node sign` stands for."""
     assert done.csr is not None     # what was signed is a request
-    return ["kpki node sign looks at the request, and issues what a node may have, whatever the request says:",
+    return ["kpki node sign looks at the request, and issues what a node may have, whatever the "
+            "request says:",
             f"  openssl req -noout -text -verify -in {quote(path)}",
             *_sign_steps(done, path, rsa=isinstance(done.csr.public_key(), RSAPublicKey))]
 
@@ -162,16 +182,21 @@ def install_steps(plan: Installation, root: str) -> list[str]:
     """The openssl commands that `node install` stands for."""
     base = root.rstrip("/")
     paths = [f"{base}/{file.path}" for file in plan.files]
-    return ["kpki node install checks the pair, its signer, its subject and its dates, then replaces all at once:",
-            "  openssl x509 -noout -subject -dates -in worker.pem", "  openssl verify -CAfile ca.pem worker.pem",
-            "  openssl x509 -noout -pubkey -in worker.pem; openssl pkey -pubout -in worker-key.pem   # the same",
-            *(f"  install -m {file.mode:04o} FILE {quote(path)}" for file, path in zip(plan.files, paths, strict=True))]
+    return ["kpki node install checks the pair, its signer, its subject and its dates, then "
+            "replaces all at once:",
+            "  openssl x509 -noout -subject -dates -in worker.pem",
+            "  openssl verify -CAfile ca.pem worker.pem",
+            "  openssl x509 -noout -pubkey -in worker.pem; openssl pkey -pubout -in worker-key.pem "
+            "  # the same",
+            *(f"  install -m {file.mode:04o} FILE {quote(path)}" for file,
+              path in zip(plan.files, paths, strict=True))]
 
 
 def _key_steps(algorithm: str) -> list[str]:
     kind, _, size = algorithm.partition("-")
     return [f"  openssl genrsa -out worker-key.pem {size}" if kind == "RSA" else
-            f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} -out worker-key.pem"]
+            f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} "
+            "-out worker-key.pem"]
 
 
 def _request_steps(identity: Identity) -> list[str]:
@@ -183,8 +208,10 @@ def _request_steps(identity: Identity) -> list[str]:
 
 def _sign_steps(done: Done, csr: str, *, rsa: bool) -> list[str]:
     first, second, *rest = (quote(f"{name}={value}") if "'" in value else f"'{name}={value}'"
-                            for name, value in leaf_extensions(done.row.profile, done.row.identity, rsa=rsa))
+                            for name,
+                            value in leaf_extensions(done.row.profile, done.row.identity, rsa=rsa))
     assert done.authority is not None
     return [f"  printf '%s\\n' {first} {second} \\", f"      {' '.join(rest)} > worker.ext",
-            f"  openssl x509 -req -in {quote(csr)} -CA {quote(done.ca)} -CAkey {quote(done.ca_key)} "
-            f"-days {done.days} -{done.authority.digest} \\", "      -extfile worker.ext -out worker.pem"]
+            f"  openssl x509 -req -in {quote(csr)} -CA {quote(done.ca)} -CAkey "
+            f"{quote(done.ca_key)} -days {done.days} -{done.authority.digest} \\",
+            "      -extfile worker.ext -out worker.pem"]

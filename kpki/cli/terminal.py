@@ -1,7 +1,10 @@
-"""The lines that kpki prints for people. No other room prints text, so nothing can be printed as an attacker wrote it.
+"""The lines that kpki prints for people.
 
-Text from outside may hold what a terminal obeys, or a line end and words that look like kpki's own. Such text is a path,
-a PEM label, a name in a certificate or kubeconfig, an archive member or a configuration.
+No other room prints text, so nothing can be printed as an attacker wrote it.
+
+Text from outside may hold what a terminal obeys, or a line end and words that look like kpki's own.
+Such text is a path, a PEM label, a name in a certificate or kubeconfig, an archive member or a
+configuration.
 """
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ LONGEST = 200       # characters of a value
 _SENTENCE = 2000    # characters of a sentence: what is longer holds a value with spaces and commas
 _WORDS = re.compile("( )")
 _CLAUSES = re.compile("(, |: |; )")
-# Letters and marks that no terminal shows (Unicode's Default_Ignorable_Code_Point), though Python calls them printable.
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+# Letters and marks that no terminal shows (Unicode's Default_Ignorable_Code_Point), though Python
+# calls them printable.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
 class Painted(NamedTuple):
@@ -35,24 +40,31 @@ Line = str | tuple[str | Painted, ...]
 
 
 def printable(text: str) -> str:
-    r"""*text* on one line, with an escape (`\x1b`, `\n`, `\u202e`) for each character that cannot be seen.
+    r"""*text* on one line, with an escape (`\x1b`, `\n`, `\u202e`) for each character that cannot be
+    seen.
 
-    These are control and format characters (bidirectional, zero-width), line ends, and octets that are no UTF-8.
+    These are control and format characters (bidirectional, zero-width), line ends, and octets that
+    are no UTF-8.
     """
     if text.isprintable() and not _INVISIBLE.search(text):
         return text
-    return "".join(one if one.isprintable() and not _INVISIBLE.match(one) else one.encode("unicode_escape").decode()
+    return "".join(one if one.isprintable() and not _INVISIBLE.match(one)
+                   else one.encode("unicode_escape").decode()
                    for one in text)
 
 
 def short(text: str) -> str:
-    """A value or a sentence as `printable` has it, each value in it cut to LONGEST characters; not for a command."""
+    """A value or a sentence as `printable` has it, each value in it cut to LONGEST characters; not
+    for a command.
+    """
     text = printable(text[:_SENTENCE]) + "..." * (len(text) > _SENTENCE)
-    return _cut(_cut(text, _WORDS, LONGEST), _CLAUSES, 2 * LONGEST)     # a clause of kpki's own is shorter than LONGEST
+    # a clause of kpki's own is shorter than LONGEST
+    return _cut(_cut(text, _WORDS, LONGEST), _CLAUSES, 2 * LONGEST)
 
 
 def _cut(text: str, between: re.Pattern[str], longest: int) -> str:
-    return "".join(one if len(one) <= longest else f"{one[:LONGEST]}..." for one in between.split(text))
+    return "".join(one if len(one) <= longest else f"{one[:LONGEST]}..."
+                   for one in between.split(text))
 
 
 def _write(stream: TextIO, *texts: str) -> None:
@@ -62,12 +74,16 @@ def _write(stream: TextIO, *texts: str) -> None:
 
 
 def _shown(stream: TextIO, line: Line) -> str:
-    """A line as the stream gets it: escaped, and coloured if the stream is a terminal and nobody objects."""
+    """A line as the stream gets it: escaped, and coloured if the stream is a terminal and nobody
+    objects.
+    """
     if isinstance(line, str):
         return f"{printable(line)}\n"
-    colours = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    colours = stream.isatty() and not os.environ.get("NO_COLOR") \
+        and os.environ.get("TERM") != "dumb"
     parts = (part if isinstance(part, Painted) else Painted(part, "") for part in line)
-    return "".join(f"{_COLOURS[colour]}{printable(text)}{_PLAIN}" if colour and colours else printable(text)
+    return "".join(f"{_COLOURS[colour]}{printable(text)}{_PLAIN}" if colour and colours
+                   else printable(text)
                    for text, colour in parts) + "\n"
 
 
@@ -79,7 +95,8 @@ def put(*lines: Line) -> None:
 def put_document(document: str | bytes) -> None:
     """A document for another program, on standard output as it is."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(document.encode("utf-8", "surrogateescape") if isinstance(document, str) else document)
+    sys.stdout.buffer.write(document.encode("utf-8", "surrogateescape") if isinstance(document, str)
+                            else document)
 
 
 def say(*lines: Line) -> None:

@@ -1,4 +1,6 @@
-"""The first words that are OpenSSL 3.0's and not kpki's, and what to use for each (`openssl help` lists them)."""
+"""The first words that are OpenSSL 3.0's and not kpki's, and what to use for each (`openssl help`
+lists them).
+"""
 from __future__ import annotations
 
 _COMMANDS = """\
@@ -21,8 +23,10 @@ seed seed-cbc seed-cfb seed-ecb seed-ofb sm4-cbc sm4-cfb sm4-ctr sm4-ecb sm4-ofb
 
 # Command → what does the work.
 ABSENT = dict.fromkeys(_COMMANDS.split(), "openssl itself does it")
-ABSENT |= dict.fromkeys(_DIGESTS.split(), "kpki x509 -fingerprint gives a certificate's digest, openssl dgst a file's")
-ABSENT |= dict.fromkeys(_CIPHERS.split(), "kpki pkey -aes256 encrypts a private key, openssl enc any other file")
+ABSENT |= dict.fromkeys(_DIGESTS.split(),
+                        "kpki x509 -fingerprint gives a certificate's digest, openssl dgst a file's")
+ABSENT |= dict.fromkeys(_CIPHERS.split(),
+                        "kpki pkey -aes256 encrypts a private key, openssl enc any other file")
 ABSENT |= {
     "asn1parse": "kpki x509 -text and kpki req -text show what is inside",
     "base64": "the command base64 does it",

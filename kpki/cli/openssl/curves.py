@@ -1,4 +1,6 @@
-"""EC PARAMETERS: a curve by its name, as `ecparam` and `genpkey -genparam` write it and `-paramfile` reads it."""
+"""EC PARAMETERS: a curve by its name, as `ecparam` and `genpkey -genparam` write it and
+`-paramfile` reads it.
+"""
 from __future__ import annotations
 
 from . import streams

@@ -12,14 +12,16 @@ from ...errors import InputError
 NAMED_CURVE, POINT_FORMS = "named_curve, the only one there is here", "the point: uncompressed, compressed or hybrid"
 TABLE = (
     Option("name", TEXT, "the curve: prime256v1, secp384r1, P-256 …"),
-    Option("in", FILE, "else a file of EC PARAMETERS (standard input)"), Option("inform", FORM, "its form"),
-    Option("genkey", "", "make a key on the curve"),
+    Option("in", FILE, "else a file of EC PARAMETERS (standard input)"),
+    Option("inform", FORM, "its form"), Option("genkey", "", "make a key on the curve"),
     Option("out", FILE, "where both go (standard output)"), Option("outform", FORM, "their form"),
     Option("noout", "", "do not write the parameters"), Option("text", "", "the curve in words"),
-    Option("check", "", "check the curve, which is a named one"), Option("check_named", "", "the same"),
+    Option("check", "", "check the curve, which is a named one"),
+    Option("check_named", "", "the same"),
     Option("param_enc", TEXT, NAMED_CURVE), Option("conv_form", TEXT, POINT_FORMS),
     Option("no_seed", "", "nothing: a named curve shows none"),
-    Option("list_curves", "", instead="kpki genpkey -algorithm EC, whose error for an unknown curve lists them"),
+    Option("list_curves", "",
+           instead="kpki genpkey -algorithm EC, whose error for an unknown curve lists them"),
     *RANDOM,
 )
 TABLES = {"ecparam": TABLE}
@@ -38,14 +40,17 @@ def run(verb: str, argv: Sequence[str]) -> int:
     name = given.get("name")
     if name is None:
         name = named_curve(given.get("in"), given.form("inform"))
-    short, encoding, point_form = curve_name(name), given.form("outform"), given.get("conv_form") or "uncompressed"
+    short, encoding, point_form = curve_name(name), given.form("outform"), given.get("conv_form") \
+        or "uncompressed"
     if name.lower() in ("secp192r1", "secp256r1"):
         streams.note(f"using curve name {short} instead of {name}")
     if given.has("explain"):
-        streams.explain("ecparam", reads=given.all("in"), writes=[given.get("out") or "standard output"],
-                        does=f"makes a key on the curve {short}" if given.has("genkey") else f"names the curve {short}",
-                        call=explaining.call_text(
-                            "dump_key", explaining.call_text("genpkey", repr("EC"), curve=repr(name)),
+        streams.explain("ecparam", reads=given.all("in"),
+                        writes=[given.get("out") or "standard output"],
+                        does=f"makes a key on the curve {short}" if given.has("genkey")
+                        else f"names the curve {short}", call=explaining.call_text(
+                            "dump_key",
+                            explaining.call_text("genpkey", repr("EC"), curve=repr(name)),
                             form=repr("traditional")))
     if given.has("check", "check_named"):
         streams.note("checking elliptic curve parameters: ok")
@@ -62,7 +67,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
 
 
 def validate_curve_words(given: GivenOptions) -> None:
-    """Refuse a form of the point that there is not, and a curve that is to be written by its numbers.
+    """Refuse a form of the point that there is not, and a curve that is to be written by its
+    numbers.
 
     RFC 5480 §2.1.1 forbids the numbers, and Go does not read them.
     """

@@ -1,4 +1,5 @@
-"""For `--explain`: the library call that gives the same bytes as a verb, as an expression that runs.
+"""For `--explain`: the library call that gives the same bytes as a verb, as an expression that
+runs.
 
 What it takes: `import kpki`, and the room, `os` and `getpass` where it names them.
 """

@@ -1,4 +1,5 @@
-"""`kpki genpkey`: a key of any kind, or the parameters of a curve, as `openssl genpkey` makes them."""
+"""`kpki genpkey`: a key of any kind, or the parameters of a curve, as `openssl genpkey` makes them.
+"""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,8 @@ TABLE = (
     Option("pkeyopt", TEXT, "rsa_keygen_bits:N, ec_paramgen_curve:NAME, group:NAME"),
     Option("paramfile", FILE, "the curve, in place of -algorithm: EC PARAMETERS"),
     Option("genparam", "", "write the parameters of the curve, no key"),
-    Option("out", FILE, "where the key goes (standard output)"), Option("outform", FORM, "the key's form"),
+    Option("out", FILE, "where the key goes (standard output)"),
+    Option("outform", FORM, "the key's form"),
     Option("pass", TEXT, "passphrase source of an encrypted key"),
     Option("text", "", "the key in words as well"),
     Option("quiet", "", "print no progress; kpki never does"),
@@ -32,8 +34,10 @@ _OPTIONS = {
     "rsa_keygen_pubexp": ("exponent", "RSA"), "e": ("exponent", "RSA"),
     "rsa_keygen_primes": ("primes", "RSA"), "primes": ("primes", "RSA"),
     "ec_paramgen_curve": ("curve", "EC"), "group": ("curve", "EC"),
-    "ec_param_enc": ("encoding", "EC"), "encoding": ("encoding", "EC"), "point-format": ("point", "EC")}
-# The values that are taken of those that are no argument of kpki.genpkey, all of them openssl's defaults.
+    "ec_param_enc": ("encoding", "EC"), "encoding": ("encoding", "EC"),
+    "point-format": ("point", "EC")}
+# The values that are taken of those that are no argument of kpki.genpkey, all of them openssl's
+# defaults.
 _USUAL = {"exponent": "65537", "primes": "2", "encoding": "named_curve", "point": "uncompressed"}
 _HINT = "rsa_keygen_bits:N, ec_paramgen_curve:NAME"
 
@@ -51,7 +55,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
         raise InputError("genpkey: a key in DER is not encrypted", hint="-outform PEM")
     form = "traditional" if der and algorithm.upper() in ("RSA", "EC") else "pkcs8"
     if given.has("explain"):
-        made = call_text("genpkey", repr(algorithm), bits=options.get("bits"), curve=code(options.get("curve")))
+        made = call_text("genpkey", repr(algorithm), bits=options.get("bits"),
+                         curve=code(options.get("curve")))
         streams.explain(verb, reads=given.all("paramfile"), does=f"makes a key: {algorithm}",
                         writes=[given.get("out") or "standard output"],
                         call=dumping(made, given.word, form, given.form("outform")))
@@ -75,20 +80,23 @@ def _wanted(given: GivenOptions) -> tuple[str, dict[str, str]]:
                              hint="for example: -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
         return algorithm, options
     if algorithm is not None:
-        raise InputError("genpkey: algorithm already set", hint="-paramfile FILE, or -algorithm A with -pkeyopt")
+        raise InputError("genpkey: algorithm already set",
+                         hint="-paramfile FILE, or -algorithm A with -pkeyopt")
     return "EC", {"curve": named_curve(path)}
 
 
 def _parameters(given: GivenOptions, algorithm: str, options: Mapping[str, str]) -> int:
     if algorithm.upper() != "EC" or given.has("paramfile"):
-        raise InputError(f"genpkey: keys of the kind {algorithm} have no parameters to make", hint="-algorithm EC")
+        raise InputError(f"genpkey: keys of the kind {algorithm} have no parameters to make",
+                         hint="-algorithm EC")
     if given.word is not None:
         raise InputError("genpkey: parameters are not encrypted", hint=f"leave -{given.word} out")
     if "curve" not in options:
         raise _no_curve()
     from ...stages.text.key import curve_text
     data = parameters(options["curve"])     # in PEM whatever -outform says, as openssl has it
-    streams.write(given.get("out"), data + (curve_text(options["curve"]).encode() if given.has("text") else b""))
+    streams.write(given.get("out"),
+                  data + (curve_text(options["curve"]).encode() if given.has("text") else b""))
     return 0
 
 
@@ -100,7 +108,8 @@ def make_key(algorithm: str, options: Mapping[str, str]) -> SigningKey:
     with interruptible():
         if options.get("exponent") == "3":
             return genrsa(int(options.get("bits", "2048")), exponent=3)
-        return genpkey(algorithm, bits=int(options.get("bits", "2048")), curve=options.get("curve", "P-256"))
+        return genpkey(algorithm, bits=int(options.get("bits", "2048")),
+                       curve=options.get("curve", "P-256"))
 
 
 def _no_curve() -> InputError:
@@ -117,10 +126,12 @@ def key_options(texts: Sequence[str], algorithm: str) -> dict[str, str]:
             raise InputError(f"parameter setting error: -pkeyopt {text}", hint=_HINT)
         if kind == "RSA":
             if not is_number(value) or len(value) > 7:
-                raise InputError(f"parameter setting error: -pkeyopt {text} is no number", hint=_HINT)
+                raise InputError(f"parameter setting error: -pkeyopt {text} is no number",
+                                 hint=_HINT)
             value = str(to_number(value))
         if word in ("bits", "curve") or (word == "exponent" and value == "3"):
             options[word] = value
         elif value != _USUAL[word]:
-            raise UnsupportedError(f"openssl's -pkeyopt {text} is not supported", hint=f"{name}:{_USUAL[word]}")
+            raise UnsupportedError(f"openssl's -pkeyopt {text} is not supported",
+                                   hint=f"{name}:{_USUAL[word]}")
     return options

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 TABLE = (
-    Option("3", "", "exponent 3"), Option("F4", "", "exponent 65537, the default"), Option("f4", "", "the same"),
-    Option("out", FILE, "where the key goes (standard output)"),
+    Option("3", "", "exponent 3"), Option("F4", "", "exponent 65537, the default"),
+    Option("f4", "", "the same"), Option("out", FILE, "where the key goes (standard output)"),
     Option("passout", TEXT, "passphrase source of an encrypted key"),
     Option("primes", COUNT, "how many primes: 2"),
-    Option("verbose", "", "say what is made, on stderr"), Option("traditional", "", "PKCS#1 instead of PKCS#8"),
+    Option("verbose", "", "say what is made, on stderr"),
+    Option("traditional", "", "PKCS#1 instead of PKCS#8"),
     *RANDOM,
 )
 TABLES = {"genrsa": TABLE}
@@ -44,11 +45,14 @@ def run(verb: str, argv: Sequence[str]) -> int:
     bits, exponent = _bits(given.rest), 3 if given.last("3", "F4", "f4") == "3" else 65537
     form = "traditional" if given.has("traditional") else "pkcs8"
     if (primes := given.number("primes", 2)) != 2:
-        raise UnsupportedError(f"openssl's -primes {primes} is not supported", hint="an RSA key has two primes here")
+        raise UnsupportedError(f"openssl's -primes {primes} is not supported",
+                               hint="an RSA key has two primes here")
     if given.has("explain"):
         made = call_text("genrsa", str(bits), exponent="3" if exponent == 3 else None)
-        streams.explain(verb, reads=[], does=f"makes an RSA key of {bits} bits: two random primes and their product",
-                        writes=[given.get("out") or "standard output"], call=dumping(made, given.word, form))
+        streams.explain(verb, reads=[],
+                        does=f"makes an RSA key of {bits} bits: two random primes and their product",
+                        writes=[given.get("out") or "standard output"],
+                        call=dumping(made, given.word, form))
     if given.has("verbose"):
         streams.note(f"Generating RSA key with {bits} bits")
     write_key(given, bits, exponent, form)
@@ -68,9 +72,12 @@ def write_key(given: GivenOptions, bits: int, exponent: int, form: str) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Control-C end the process at once, by the signal itself: Python would hear of it once the key is made."""
+    """Let Control-C end the process at once, by the signal itself: Python would hear of it once the
+    key is made.
+    """
     handler = signal.getsignal(signal.SIGINT)
-    if handler is not signal.default_int_handler:   # whoever started the command ignores it, or has plans of its own
+    # whoever started the command ignores it, or has plans of its own
+    if handler is not signal.default_int_handler:
         yield
         return
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -81,7 +88,9 @@ def interruptible() -> Iterator[None]:
 
 
 def encryption(given: GivenOptions, source: str = "passout") -> tuple[bytes, str] | None:
-    """The passphrase and the cipher that a key is to be encrypted with, None where no cipher was named."""
+    """The passphrase and the cipher that a key is to be encrypted with, None where no cipher was
+    named.
+    """
     if given.word is None:
         streams.passphrase(given.get(source))   # which openssl reads, and refuses, in any case
         return None
@@ -102,7 +111,8 @@ def sealed(key: PrivateKeyTypes, secret: tuple[bytes, str] | None, *, form: str 
 
 def dumping(key: str, cipher: str | None, form: str = "pkcs8", encoding: str = "PEM") -> str:
     """For --explain, the call that `sealed` is; *key* is code."""
-    words = {"form": code(form) if form != "pkcs8" else None, "encoding": code(encoding) if encoding != "PEM" else None}
+    words = {"form": code(form) if form != "pkcs8" else None, "encoding": code(encoding)
+             if encoding != "PEM" else None}
     if cipher is None:
         return call_text("dump_key", key, **words)
     return call_text("stages.encryption.encrypted_key", key, ASKED, repr(cipher), **words)
@@ -110,7 +120,8 @@ def dumping(key: str, cipher: str | None, form: str = "pkcs8", encoding: str = "
 
 def _bits(rest: Sequence[str]) -> int:
     if len(rest) > 1:
-        raise InputError(f"genrsa: extra arguments given: {' '.join(rest[1:])}", hint=typographic(rest))
+        raise InputError(f"genrsa: extra arguments given: {' '.join(rest[1:])}",
+                         hint=typographic(rest))
     if not rest:
         return 2048
     if not is_number(rest[0]) or len(rest[0]) > 6:

@@ -1,6 +1,8 @@
-"""Looking at certificates and requests: the display options that `x509` and `req` share, and what each prints.
+"""Looking at certificates and requests: the display options that `x509` and `req` share, and what
+each prints.
 
-`x509` prints in the order in which the options stand on the command line, `req` always in its own (openssl 3.0).
+`x509` prints in the order in which the options stand on the command line, `req` always in its own
+(openssl 3.0).
 """
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ _COMMON = (
     Option("text", "", "everything in words"),
     Option("subject", "", "the subject"), Option("modulus", "", "the modulus of an RSA key"),
     Option("pubkey", "", "the public key, as PEM"),
-    Option("nameopt", TEXT, "how names are shown: RFC2253, oneline, multiline, compat, esc_…, sep_…"),
+    Option("nameopt", TEXT,
+           "how names are shown: RFC2253, oneline, multiline, compat, esc_…, sep_…"),
 )
 REQUEST_OPTIONS = (
     *_COMMON, Option("verify", "", "check that the request is signed by its own key"),
@@ -34,33 +37,44 @@ REQUEST_OPTIONS = (
 CERTIFICATE_OPTIONS = (
     *_COMMON, Option("nocert", "", "the same as -noout"),
     Option("issuer", "", "the issuer"), Option("serial", "", "the serial number"),
-    Option("dates", "", "both dates"), Option("startdate", "", "notBefore"), Option("enddate", "", "notAfter"),
+    Option("dates", "", "both dates"), Option("startdate", "", "notBefore"),
+    Option("enddate", "", "notAfter"),
     Option("fingerprint", "", "the digest of the certificate (-sha1; -sha256 and so on)"),
     Option("ext", TEXT, "these extensions: subjectAltName,keyUsage,…"),
     Option("purpose", "", "what the certificate may be used for"),
     Option("checkend", NUMBER, "exit 1 where it ends within so many seconds"),
-    Option("checkhost", TEXT, "whether it is for this host"), Option("checkip", TEXT, "for this address"),
-    Option("checkemail", TEXT, "for this e-mail address"), Option("email", "", "its e-mail addresses"),
+    Option("checkhost", TEXT, "whether it is for this host"),
+    Option("checkip", TEXT, "for this address"),
+    Option("checkemail", TEXT, "for this e-mail address"),
+    Option("email", "", "its e-mail addresses"),
     Option("hash", "", "the hash of the subject"), Option("subject_hash", "", "the same"),
-    Option("issuer_hash", "", "the hash of the issuer"), Option("subject_hash_old", "", "as before OpenSSL 1.0"),
-    Option("issuer_hash_old", "", "likewise"), Option("ocsp_uri", "", "the addresses of OCSP responders"),
-    Option("ocspid", "", "the hashes that OCSP names it by"), Option("alias", "", "the alias, which there never is"),
+    Option("issuer_hash", "", "the hash of the issuer"),
+    Option("subject_hash_old", "", "as before OpenSSL 1.0"),
+    Option("issuer_hash_old", "", "likewise"),
+    Option("ocsp_uri", "", "the addresses of OCSP responders"),
+    Option("ocspid", "", "the hashes that OCSP names it by"),
+    Option("alias", "", "the alias, which there never is"),
     Option("certopt", TEXT, "parts of -text to leave out: no_header, no_pubkey, no_sigdump …"),
     Option("dateopt", TEXT, "rfc_822 or iso_8601"),
 )
 
-_PARTS = ("header", "version", "serial", "signame", "issuer", "validity", "subject", "pubkey", "extensions", "sigdump",
-          "attributes", "aux")
+_PARTS = ("header", "version", "serial", "signame", "issuer", "validity", "subject", "pubkey",
+          "extensions", "sigdump", "attributes", "aux")
 _CA_DEFAULT = frozenset(("header", "version", "issuer", "pubkey"))
-_PURPOSES = {"sslclient": "SSL client", "sslserver": "SSL server", "nssslserver": "Netscape SSL server",
-             "smimesign": "S/MIME signing", "smimeencrypt": "S/MIME encryption", "crlsign": "CRL signing",
-             "any": "Any Purpose", "ocsphelper": "OCSP helper", "timestampsign": "Time Stamp signing"}
+_PURPOSES = {"sslclient": "SSL client", "sslserver": "SSL server",
+             "nssslserver": "Netscape SSL server",
+             "smimesign": "S/MIME signing", "smimeencrypt": "S/MIME encryption",
+             "crlsign": "CRL signing",
+             "any": "Any Purpose", "ocsphelper": "OCSP helper",
+             "timestampsign": "Time Stamp signing"}
 _EMAIL_ADDRESS, _ALTERNATIVE_NAMES = "1.2.840.113549.1.9.1", "2.5.29.17"
 _INFORMATION_ACCESS, _OCSP = "1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.48.1"
 
 
 class _Look(NamedTuple):
-    """A certificate with what its lines are made of: DER of the whole, of names and of key, and the options given."""
+    """A certificate with what its lines are made of: DER of the whole, of names and of key, and the
+    options given.
+    """
 
     certificate: Certificate
     given: GivenOptions
@@ -71,11 +85,13 @@ class _Look(NamedTuple):
     extensions: tuple[Extension, ...]
 
 
-def show_certificate(certificate: Certificate, given: GivenOptions, *, now: datetime | None = None) -> tuple[str, int]:
-    """What the display options print of a certificate, and the exit status; *now* (None: the clock) is for -checkend.
+def show_certificate(certificate: Certificate, given: GivenOptions, *,
+                     now: datetime | None = None) -> tuple[str, int]:
+    """What the display options print of a certificate, and the exit status; *now* (None: the clock)
+    is for -checkend.
 
-    Of `req -x509` the four options that `req` has are shown, in its order. Raises InputError for a value of an option
-    that openssl refuses, UnsupportedError for one that kpki does not have.
+    Of `req -x509` the four options that `req` has are shown, in its order. Raises InputError for a
+    value of an option that openssl refuses, UnsupportedError for one that kpki does not have.
     """
     look = _look(certificate, given)
     if given.verb == "req":
@@ -92,7 +108,10 @@ def show_certificate(certificate: Certificate, given: GivenOptions, *, now: date
 
 
 def show_request(csr: CertificateSigningRequest, given: GivenOptions) -> tuple[str, int]:
-    """What the display options print of a request, and the exit status. Raises as `show_certificate` does."""
+    """What the display options print of a request, and the exit status.
+
+    Raises as `show_certificate` does.
+    """
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from ...stages import der
@@ -136,7 +155,9 @@ def _name_flags(given: GivenOptions) -> int:
 
 
 def _text_options(given: GivenOptions, option: str) -> tuple[frozenset[str], str]:
-    """The parts of -text to leave out, and how an unknown extension is shown (`-certopt`, `-reqopt`)."""
+    """The parts of -text to leave out, and how an unknown extension is shown (`-certopt`,
+    `-reqopt`).
+    """
     from ...stages.text.name import option_words
     without: set[str] = set()
     unknown = "default"
@@ -150,12 +171,14 @@ def _text_options(given: GivenOptions, option: str) -> tuple[frozenset[str], str
         elif kind == "no" and rest in _PARTS:
             (without.discard if taken_back else without.add)(rest)
         elif name == "ext_parse":
-            raise UnsupportedError(f"openssl's -{option} {word} is not supported", hint="ext_dump shows the octets")
+            raise UnsupportedError(f"openssl's -{option} {word} is not supported",
+                                   hint="ext_dump shows the octets")
         elif kind == "ext" and rest in ("default", "error", "dump"):
             unknown = "default" if taken_back else rest
         else:
             raise InputError(f"unknown -{option} {word!r}", hint=", ".join((
-                "compatible", "ca_default", "ext_default", "ext_error", "ext_dump", *map("no_{}".format, _PARTS))))
+                "compatible", "ca_default", "ext_default", "ext_error", "ext_dump",
+                *map("no_{}".format, _PARTS))))
     return frozenset(without), unknown
 
 
@@ -171,8 +194,10 @@ def _named(title: str, name: bytes, flags: int) -> str:
 
 def _text(look: _Look) -> str:
     from ...stages.text.certificate import certificate_text
-    without, unknown = _text_options(look.given, "reqopt" if look.given.verb == "req" else "certopt")
-    return certificate_text(look.certificate, name_option=_name_flags(look.given), without=without, unknown=unknown)
+    without, unknown = _text_options(look.given, "reqopt" if look.given.verb == "req"
+                                     else "certopt")
+    return certificate_text(look.certificate, name_option=_name_flags(look.given), without=without,
+                            unknown=unknown)
 
 
 def _date(title: str, place: int) -> Callable[[_Look], str]:
@@ -235,7 +260,8 @@ def _extensions(look: _Look) -> str:
     found = [extension for extension in look.extensions for name in names
              if extension.oid in known and known[extension.oid].short_name == name]
     if not found:
-        streams.note("No extensions matched in certificate" if look.extensions else "No extensions in certificate")
+        streams.note("No extensions matched in certificate" if look.extensions
+                     else "No extensions in certificate")
     return extensions_text(found)
 
 
@@ -273,7 +299,8 @@ def _responders(look: _Look) -> str:
 
 
 def _items(look: _Look, oid: str) -> Sequence[bytes]:
-    """The items of an extension, none where it is absent, there twice or broken (X509_get_ext_d2i)."""
+    """The items of an extension, none where it is absent, there twice or broken (X509_get_ext_d2i).
+    """
     from ...stages import der
     values = [extension.value for extension in look.extensions if extension.oid == oid]
     try:
@@ -283,7 +310,10 @@ def _items(look: _Look, oid: str) -> Sequence[bytes]:
 
 
 def _texts(entries: Iterable[bytes]) -> str:
-    """A line for each text, none twice. OpenSSL sorts what it has before it looks for the next, and so its output."""
+    """A line for each text, none twice.
+
+    OpenSSL sorts what it has before it looks for the next, and so its output.
+    """
     lines: list[bytes] = []
     for entry in entries:
         if entry and b"\0" not in entry:
@@ -302,7 +332,8 @@ def _matches(look: _Look) -> str:
         return matches_ip(certificate, ip_octets(wanted))
 
     text = ""
-    for option, noun, matches in (("checkhost", "Hostname", matches_host), ("checkemail", "Email", matches_email),
+    for option, noun, matches in (("checkhost", "Hostname", matches_host),
+                                  ("checkemail", "Email", matches_email),
                                   ("checkip", "IP", matches_address)):
         wanted = look.given.get(option)
         if wanted is not None:
@@ -321,8 +352,10 @@ _ITEMS: dict[str, Callable[[_Look], str]] = {
     "serial": _serial, "startdate": _date("notBefore", 0), "enddate": _date("notAfter", 1),
     "fingerprint": _fingerprint, "pubkey": lambda look: _pubkey(look.public_key),
     "modulus": lambda look: _modulus(look.public_key, "No modulus for this public key type"),
-    "ext": _extensions, "purpose": _purposes, "email": _emails, "ocsp_uri": _responders, "ocspid": _ocsp_hashes,
-    "alias": lambda look: "<No Alias>\n",
-    "subject_hash": lambda look: _hash(look.subject), "issuer_hash": lambda look: _hash(look.issuer),
-    "subject_hash_old": lambda look: _old_hash(look.subject), "issuer_hash_old": lambda look: _old_hash(look.issuer),
+    "ext": _extensions, "purpose": _purposes, "email": _emails, "ocsp_uri": _responders,
+    "ocspid": _ocsp_hashes, "alias": lambda look: "<No Alias>\n",
+    "subject_hash": lambda look: _hash(look.subject),
+    "issuer_hash": lambda look: _hash(look.issuer),
+    "subject_hash_old": lambda look: _old_hash(look.subject),
+    "issuer_hash_old": lambda look: _old_hash(look.issuer),
 }

@@ -1,4 +1,6 @@
-"""openssl's option grammar (apps/lib/opt.c), driven by a table per verb; the table also makes the verb's help page."""
+"""openssl's option grammar (apps/lib/opt.c), driven by a table per verb; the table also makes the
+verb's help page.
+"""
 from __future__ import annotations
 
 import re
@@ -14,7 +16,9 @@ _WIDTH, _COLUMN = 80, 27     # of a help page: its width, and the column at whic
 
 
 class Option(NamedTuple):
-    """One option: its *name*, what it *takes* ("" for nothing), what it *means*; *instead* where kpki lacks it."""
+    """One option: its *name*, what it *takes* ("" for nothing), what it *means*; *instead* where
+    kpki lacks it.
+    """
 
     name: str
     takes: str = ""
@@ -35,16 +39,21 @@ RANDOM = (
     Option("writerand", FILE, instead="the system's random numbers, which are always used"),
 )
 OURS = (
-    Option("explain", "", "say on stderr what the step reads, does and writes, and the library call it equals"),
+    Option("explain", "",
+           "say on stderr what the step reads, does and writes, and the library call it equals"),
     Option("quiet", "", "no warning of kpki's"),
 )
-_ANYWHERE = ("explain", "quiet", "json", "kubernetes")     # kpki's own, which also stand behind the last option
-# What word processors and web pages make of a dash and of quotation marks; no option and no value begins with one.
+# kpki's own, which also stand behind the last option
+_ANYWHERE = ("explain", "quiet", "json", "kubernetes")
+# What word processors and web pages make of a dash and of quotation marks; no option and no value
+# begins with one.
 _DASHES, _QUOTES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 
 class GivenOptions(NamedTuple):
-    """A command line as it was read: (name, value) in order, what came after, and the one word that is no option."""
+    """A command line as it was read: (name, value) in order, what came after, and the one word that
+    is no option.
+    """
 
     verb: str
     order: tuple[tuple[str, str], ...]
@@ -82,7 +91,8 @@ class GivenOptions(NamedTuple):
         return value and {"P": "PEM", "D": "DER"}[value[0].upper()]
 
 
-def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> GivenOptions | None:
+def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *,
+          word: str | None = None) -> GivenOptions | None:
     """A verb's command line, read; None if it asked for the help page, which is printed then."""
     given = read_options(verb, table, argv, word=word)
     if given.has("help", "h"):
@@ -97,7 +107,9 @@ def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str 
 
 
 def typographic(words: Iterable[str]) -> str | None:
-    """What is wrong with a word that begins with a dash or a quotation mark of typography, None if none does."""
+    """What is wrong with a word that begins with a dash or a quotation mark of typography, None if
+    none does.
+    """
     for text in words:
         if text.startswith(tuple(_DASHES)):
             return f"{text} begins with a typographic dash: write -{text.lstrip(_DASHES)}"
@@ -106,12 +118,16 @@ def typographic(words: Iterable[str]) -> str | None:
     return None
 
 
-def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, word: str | None = None) -> GivenOptions:
-    """Read a command line by the verb's table. *word* names what an unknown option is taken for (a digest, a cipher).
+def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *,
+                 word: str | None = None) -> GivenOptions:
+    """Read a command line by the verb's table.
 
-    Options start with one dash or two, and take their value as the next word or after `=`. They end at the first word
-    without a dash. kpki's own options stand anywhere before a `--`. Raises InputError for a command line that openssl refuses,
-    UnsupportedError for an option that kpki has not.
+    *word* names what an unknown option is taken for (a digest, a cipher).
+
+    Options start with one dash or two, and take their value as the next word or after `=`. They end
+    at the first word without a dash. kpki's own options stand anywhere before a `--`. Raises
+    InputError for a command line that openssl refuses, UnsupportedError for an option that kpki has
+    not.
     """
     known: Mapping[str, Option] = {option.name: option for option in (*OURS, *EVERYWHERE, *table)}
     order: list[tuple[str, str]] = []
@@ -137,7 +153,8 @@ def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, wor
         if equals and not option.takes:
             raise InputError(f"{verb}: option -{name} does not take a value")
         if option.instead is not None:
-            raise UnsupportedError(f"openssl's -{name} is not supported", hint=f"instead: {option.instead}")
+            raise UnsupportedError(f"openssl's -{name} is not supported",
+                                   hint=f"instead: {option.instead}")
         _check(verb, option, value)
         order.append((name, value))
     ours = {f"--{name}": name for name in _ANYWHERE if name in known}
@@ -147,9 +164,11 @@ def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *, wor
     return _read(verb, known, order, rest, unknown, word)
 
 
-def _read(verb: str, known: Mapping[str, Option], order: Sequence[tuple[str, str]], rest: Sequence[str],
-          unknown: str | None, word: str | None) -> GivenOptions:
-    """The line as it was read; InputError if the one option that is not in the table is no *word* either."""
+def _read(verb: str, known: Mapping[str, Option], order: Sequence[tuple[str, str]],
+          rest: Sequence[str], unknown: str | None, word: str | None) -> GivenOptions:
+    """The line as it was read; InputError if the one option that is not in the table is no *word*
+    either.
+    """
     given = GivenOptions(verb, tuple(order), tuple(rest), unknown)
     if unknown is not None and not given.has("help", "h"):
         if word == "digest":
@@ -197,7 +216,8 @@ def _check(verb: str, option: Option, value: str) -> None:
         if option.takes == COUNT and to_number(value) <= 0:
             raise InputError(f"{verb}: non-positive number {value!r} for option -{option.name}")
     if option.takes == FORM and value.upper() not in ("PEM", "P", "DER", "D"):
-        raise InputError(f"{verb}: invalid format {value!r} for option -{option.name}", hint="PEM or DER")
+        raise InputError(f"{verb}: invalid format {value!r} for option -{option.name}",
+                         hint="PEM or DER")
 
 
 def usage(verb: str) -> str:
@@ -206,14 +226,20 @@ def usage(verb: str) -> str:
 
 
 def sections(table: Sequence[Option]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """A verb's options by heading, each with what it means: openssl's that kpki has, and kpki's own."""
+    """A verb's options by heading, each with what it means: openssl's that kpki has, and kpki's
+    own.
+    """
     rows = [option for option in (*table, *EVERYWHERE) if option.instead is None]
-    for heading, dash, options in (("Options, with one dash or two", "-", rows), ("kpki's own options", "--", OURS)):
-        yield heading, [(f"{dash}{option.name} {option.takes}".rstrip(), option.means) for option in options]
+    for heading, dash, options in (("Options, with one dash or two", "-", rows),
+                                   ("kpki's own options", "--", OURS)):
+        yield heading, [(f"{dash}{option.name} {option.takes}".rstrip(), option.means)
+                        for option in options]
 
 
 def notes(verb: str, table: Sequence[Option]) -> list[str]:
-    """What a verb's page says after the options: which of openssl's kpki has not, and the verb's own note."""
+    """What a verb's page says after the options: which of openssl's kpki has not, and the verb's
+    own note.
+    """
     missing = [f"-{option.name}" for option in (*table, *EVERYWHERE) if option.instead is not None]
     return [f"Not supported: {', '.join(missing)}", *filter(None, [VERBS[verb].note])]
 

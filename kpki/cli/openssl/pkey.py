@@ -15,39 +15,50 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _COMMON = (
-    Option("in", FILE, "the key (standard input)"), Option("inform", FORM, "its form (found out by itself)"),
-    Option("passin", TEXT, "passphrase source of the key"), Option("pubin", "", "the input is a public key"),
-    Option("out", FILE, "where the key goes (standard output)"), Option("outform", FORM, "its form"),
+    Option("in", FILE, "the key (standard input)"),
+    Option("inform", FORM, "its form (found out by itself)"),
+    Option("passin", TEXT, "passphrase source of the key"),
+    Option("pubin", "", "the input is a public key"),
+    Option("out", FILE, "where the key goes (standard output)"),
+    Option("outform", FORM, "its form"),
     Option("passout", TEXT, "passphrase source of the key that is written"),
     Option("pubout", "", "write the public key"), Option("noout", "", "write no key"),
     Option("text", "", "the key in words"), Option("check", "", "check that the key is consistent"),
 )
 _PUBLIC_INPUT = ("pubin", "RSAPublicKey_in")
-# The object identifier, in DER, that a key of the verb's kind begins with: rsaEncryption, id-ecPublicKey.
-_ALGORITHMS = {"rsa": bytes.fromhex("06092a864886f70d010101"), "ec": bytes.fromhex("06072a8648ce3d0201")}
+# The object identifier, in DER, that a key of the verb's kind begins with: rsaEncryption,
+# id-ecPublicKey.
+_ALGORITHMS = {"rsa": bytes.fromhex("06092a864886f70d010101"),
+               "ec": bytes.fromhex("06072a8648ce3d0201")}
 TABLES: dict[str, tuple[Option, ...]] = {
     "rsa": (
-        *_COMMON, Option("modulus", "", "the modulus"), Option("traditional", "", "PKCS#1 instead of PKCS#8"),
+        *_COMMON, Option("modulus", "", "the modulus"),
+        Option("traditional", "", "PKCS#1 instead of PKCS#8"),
         Option("RSAPublicKey_out", "", "write the public key as PKCS#1"),
         Option("RSAPublicKey_in", "", "the input is a public key, PKCS#1 or not"),
-        *(Option(name, "", instead="PEM or DER") for name in ("pvk-strong", "pvk-weak", "pvk-none"))),
+        *(Option(name, "", instead="PEM or DER")
+          for name in ("pvk-strong", "pvk-weak", "pvk-none"))),
     "ec": (
         *_COMMON, Option("param_out", "", "write the curve's name alone"),
         Option("no_public", "", "leave the public half out of the private key"),
         Option("conv_form", TEXT, POINT_FORMS),
         Option("param_enc", TEXT, NAMED_CURVE)),
     "pkey": (
-        *_COMMON, Option("pubcheck", "", "check the public half"), Option("text_pub", "", "the public half in words"),
+        *_COMMON, Option("pubcheck", "", "check the public half"),
+        Option("text_pub", "", "the public half in words"),
         Option("traditional", "", "PKCS#1 or SEC1 instead of PKCS#8"),
         Option("ec_conv_form", TEXT, POINT_FORMS),
         Option("ec_param_enc", TEXT, NAMED_CURVE)),
 }
 # The order in which each verb puts out what it is asked for.
-_ORDER = {"rsa": ("text", "modulus", "check", "key"), "ec": ("text", "check", "key"), "pkey": ("check", "key", "text")}
+_ORDER = {"rsa": ("text", "modulus", "check", "key"), "ec": ("text", "check", "key"),
+          "pkey": ("check", "key", "text")}
 
 
 class _Loaded(NamedTuple):
-    """A key that was read: *private* None where it is a public one; *public* its SubjectPublicKeyInfo in DER."""
+    """A key that was read: *private* None where it is a public one; *public* its
+    SubjectPublicKeyInfo in DER.
+    """
 
     private: PrivateKeyTypes | None
     public: bytes
@@ -78,7 +89,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
         streams.note(f"writing {given.verb.upper()} key")
     secret = key.private is not None and (
         (writes and not _public_only(given)) or (given.has("text") and not _shows_public(given)))
-    streams.write(given.get("out"), b"".join(parts[part] for part in _ORDER[given.verb]), private=secret)
+    streams.write(given.get("out"), b"".join(parts[part] for part in _ORDER[given.verb]),
+                  private=secret)
     return 0
 
 
@@ -87,9 +99,11 @@ def _refuse(given: GivenOptions) -> None:
         raise InputError("rsa: only private keys can be checked")
     to_der, writes = given.form("outform") == "DER", not given.has("noout")
     if given.word is not None and (given.verb == "pkey" and (to_der or not writes)):
-        raise InputError("pkey: a cipher is for a key that is written in PEM", hint=f"leave -{given.word} out")
+        raise InputError("pkey: a cipher is for a key that is written in PEM",
+                         hint=f"leave -{given.word} out")
     if given.word is not None and writes and not to_der and _old_public_form(given):
-        raise InputError(f"{given.verb}: what is public is not encrypted", hint=f"leave -{given.word} out")
+        raise InputError(f"{given.verb}: what is public is not encrypted",
+                         hint=f"leave -{given.word} out")
     if given.verb == "pkey" and to_der and writes and given.has("text", "text_pub"):
         raise InputError("pkey: text output cannot be combined with DER output")
     if given.verb == "pkey" and given.has("traditional") and (to_der or not writes):
@@ -106,7 +120,8 @@ def _load(given: GivenOptions) -> _Loaded:
         streams.passphrase(given.get("passin"))
         data = streams.read(given.get("in"))
         with about(name):
-            public = pem.dump_public_key(pem.load_public_key(data, encoding=encoding, pkcs1=True), encoding="DER")
+            public = pem.dump_public_key(pem.load_public_key(data, encoding=encoding, pkcs1=True),
+                                         encoding="DER")
     else:
         private = streams.read_key(given.get("in"), given.get("passin"), encoding)
         public = public_key_der(private)
@@ -122,11 +137,14 @@ def _load(given: GivenOptions) -> _Loaded:
 
 
 def _wrong_kind(given: GivenOptions, wanted: str, public: bytes, name: str) -> None:
-    """Refuse a key that is not of the kind *wanted*; `ec` works on any kind, as openssl's does, and kpki says so."""
+    """Refuse a key that is not of the kind *wanted*; `ec` works on any kind, as openssl's does, and
+    kpki says so.
+    """
     from ...stages.text.key import key_algorithm
     fact, hint = f"not an {wanted} key but {key_algorithm(public)}", "kpki pkey takes any kind"
     if given.verb != "ec":
-        raise InputError(fact, hint=hint if given.verb == "rsa" else "leave -ec_conv_form and -ec_param_enc out")
+        raise InputError(fact, hint=hint if given.verb == "rsa"
+                         else "leave -ec_conv_form and -ec_param_enc out")
     if given.has("param_out") and not given.has("noout"):
         raise InputError(f"{fact}, which has no parameters", hint=hint)
     streams.warn(given, [fact], name)
@@ -137,13 +155,18 @@ def _public_only(given: GivenOptions) -> bool:
 
 
 def _old_public_form(given: GivenOptions) -> str | None:
-    """RSAPublicKey_out or param_out, if that is what is written: of the two forms of an RSA key the last one counts."""
+    """RSAPublicKey_out or param_out, if that is what is written: of the two forms of an RSA key the
+    last one counts.
+    """
     return "param_out" if given.has("param_out") else \
-        "RSAPublicKey_out" if given.last("pubout", "RSAPublicKey_out") == "RSAPublicKey_out" else None
+        "RSAPublicKey_out" if given.last("pubout", "RSAPublicKey_out") == "RSAPublicKey_out" \
+            else None
 
 
 def _shows_public(given: GivenOptions) -> bool:
-    """Whether the text is of the public half; `pkey -pubout -text` is `-text_pub`, with the other verbs it is not."""
+    """Whether the text is of the public half; `pkey -pubout -text` is `-text_pub`, with the other
+    verbs it is not.
+    """
     return given.has("text_pub", *_PUBLIC_INPUT) or (given.verb == "pkey" and given.has("pubout"))
 
 
@@ -189,21 +212,28 @@ def _written(given: GivenOptions, key: _Loaded) -> bytes:
 
 
 def _private(given: GivenOptions, private: PrivateKeyTypes, key: _Loaded, encoding: str) -> bytes:
-    """A private key as the verb writes it: `ec` in SEC1, the others in PKCS#8, but `pkey` in DER in SEC1 or PKCS#1."""
+    """A private key as the verb writes it: `ec` in SEC1, the others in PKCS#8, but `pkey` in DER in
+    SEC1 or PKCS#1.
+    """
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     traditional = given.verb == "ec" or given.has("traditional")
     if given.verb == "pkey" and encoding == "DER":
         traditional = isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
-    if given.word is not None and encoding == "DER" and traditional:   # openssl writes such a key in the clear
-        raise InputError(f"{given.verb}: SEC1 and PKCS#1 in DER cannot be encrypted", hint="-outform PEM")
+    # openssl writes such a key in the clear
+    if given.word is not None and encoding == "DER" and traditional:
+        raise InputError(f"{given.verb}: SEC1 and PKCS#1 in DER cannot be encrypted",
+                         hint="-outform PEM")
     if isinstance(private, ec.EllipticCurvePrivateKey) and (key.reshaped or given.has("no_public")):
         if given.word is not None:
-            raise InputError(f"{given.verb}: an encrypted key keeps its public half, in uncompressed form")
+            raise InputError(
+                f"{given.verb}: an encrypted key keeps its public half, in uncompressed form")
         from ...stages.points import ec_private_key
-        data = ec_private_key(private, key.public, pkcs8=not traditional, without_public=given.has("no_public"))
+        data = ec_private_key(private, key.public, pkcs8=not traditional,
+                              without_public=given.has("no_public"))
         return _encoded(data, "EC PRIVATE KEY" if traditional else "PRIVATE KEY", encoding)
-    return sealed(private, encryption(given), form="traditional" if traditional else "pkcs8", encoding=encoding)
+    return sealed(private, encryption(given), form="traditional" if traditional else "pkcs8",
+                  encoding=encoding)
 
 
 def _encoded(data: bytes, label: str, encoding: str) -> bytes:
@@ -212,16 +242,21 @@ def _encoded(data: bytes, label: str, encoding: str) -> bytes:
 
 def _explain(given: GivenOptions) -> None:
     reads, public = given.get("in"), _public_only(given)
-    key = explaining.reading("load_public_key", reads, *["pkcs1=True"] * given.has("RSAPublicKey_in")) \
+    key = explaining.reading("load_public_key", reads,
+                             *["pkcs1=True"] * given.has("RSAPublicKey_in")) \
         if given.has(*_PUBLIC_INPUT) \
         else explaining.key_reading(reads, given.get("passin"))
-    form, encoding = "traditional" if given.verb == "ec" or given.has("traditional") else "pkcs8", given.form("outform")
+    form, encoding = "traditional" if given.verb == "ec" or given.has("traditional") \
+        else "pkcs8", given.form("outform")
     if not public:
         call = dumping(key, given.word, form, encoding)
     else:
-        call = explaining.call_text("dump_public_key", key if given.has(*_PUBLIC_INPUT) else f"{key}.public_key()",
+        call = explaining.call_text("dump_public_key", key if given.has(*_PUBLIC_INPUT)
+                                    else f"{key}.public_key()",
                                     encoding=explaining.code(given.form_or_none("outform")))
     streams.explain(
         given.verb, reads=[reads or "standard input"], call=call,
-        writes=[] if given.has("noout") and not given.has("text") else [given.get("out") or "standard output"],
-        does="reads a key" + (f" and writes {'its public half' if public else 'it'} anew" * (not given.has("noout"))))
+        writes=[] if given.has("noout") and not given.has("text")
+        else [given.get("out") or "standard output"],
+        does="reads a key"
+        + (f" and writes {'its public half' if public else 'it'} anew" * (not given.has("noout"))))

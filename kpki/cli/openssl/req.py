@@ -1,4 +1,6 @@
-"""`kpki req`: requests and self-signed certificates, as `openssl req` makes them, and a look at a request."""
+"""`kpki req`: requests and self-signed certificates, as `openssl req` makes them, and a look at a
+request.
+"""
 from __future__ import annotations
 
 import os
@@ -22,21 +24,25 @@ if TYPE_CHECKING:
     from ...stages.requests import Form
 
 TABLE = (
-    Option("new", "", "write a request"), Option("x509", "", "write a self-signed certificate instead"),
+    Option("new", "", "write a request"),
+    Option("x509", "", "write a self-signed certificate instead"),
     Option("in", FILE, "the request to look at or, with -x509, to certify (standard input)"),
     Option("inform", FORM, "its form"),
-    Option("out", FILE, "where the result goes (standard output)"), Option("outform", FORM, "its form"),
-    Option("key", FILE, "the key that signs and is certified"),
+    Option("out", FILE, "where the result goes (standard output)"),
+    Option("outform", FORM, "its form"), Option("key", FILE, "the key that signs and is certified"),
     Option("keyform", FORM, "its form (found out by itself)"),
     Option("passin", TEXT, "passphrase source of the key"),
     Option("newkey", TEXT, "make a key: rsa:2048, rsa, ec (with -pkeyopt), ec:PARAMETERS, ed25519"),
     Option("pkeyopt", TEXT, "an option of the new key: ec_paramgen_curve:P-256"),
-    Option("keyout", FILE, "where the key goes (of a new key: default_keyfile, else standard output)"),
+    Option("keyout", FILE,
+           "where the key goes (of a new key: default_keyfile, else standard output)"),
     Option("passout", TEXT, "passphrase source of the new key"),
-    Option("noenc", "", "do not encrypt the new key"), Option("nodes", "", "the same, in the words of older posts"),
+    Option("noenc", "", "do not encrypt the new key"),
+    Option("nodes", "", "the same, in the words of older posts"),
     Option("config", FILE, "the configuration (else $OPENSSL_CONF, else openssl's own defaults)"),
     Option("section", TEXT, "the section that stands for [req]"),
-    Option("subj", TEXT, "the subject, /CN=…/O=…"), Option("multivalue-rdn", "", "nothing: + always joins"),
+    Option("subj", TEXT, "the subject, /CN=…/O=…"),
+    Option("multivalue-rdn", "", "nothing: + always joins"),
     Option("utf8", "", "the configuration and -subj are UTF-8"),
     Option("reqexts", TEXT, "the section of a request's extensions"),
     Option("extensions", TEXT, "the section of a certificate's extensions"),
@@ -45,7 +51,8 @@ TABLE = (
     Option("set_serial", TEXT, "the certificate's serial number, decimal or 0x…"),
     Option("CA", FILE, "the CA certificate that signs; implies -x509"),
     Option("CAkey", FILE, "its key (in the same file as -CA)"),
-    Option("copy_extensions", TEXT, "none, copy or copyall: take the extensions of the request of -in over"),
+    Option("copy_extensions", TEXT,
+           "none, copy or copyall: take the extensions of the request of -in over"),
     Option("batch", "", "ask nothing, take every default"), Option("verbose", "", "say more"),
     Option("newhdr", "", "write NEW CERTIFICATE REQUEST"),
     *looking.REQUEST_OPTIONS,
@@ -65,7 +72,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
         return 0
     copy = given.get("copy_extensions")
     if copy not in (None, "none", "copy", "copyall"):
-        raise InputError(f"req: invalid extension copy option: {copy}", hint="none, copy or copyall")
+        raise InputError(f"req: invalid extension copy option: {copy}",
+                         hint="none, copy or copyall")
     if given.has("new", "x509", "newkey", "CA"):
         return _make(given)
     return _look(given)
@@ -85,7 +93,8 @@ def _make(given: GivenOptions) -> int:
     certificate, section = given.has("x509", "CA"), given.get("section") or "req"
     csr = _certified(given) if _certifies(given) else None
     if given.has("verify") and certificate and csr is None:
-        raise InputError("req: -verify is for a request, and -x509 writes a certificate", hint="leave -verify out")
+        raise InputError("req: -verify is for a request, and -x509 writes a certificate",
+                         hint="leave -verify out")
     path, config = _config(given)
     if given.has("explain"):
         _explain(given, path)
@@ -96,11 +105,14 @@ def _make(given: GivenOptions) -> int:
     authority = _authority(given)
     warnings: list[str] = []
     with streams.blaming(path):
-        key, key_file = (authority[1], None) if csr is not None and authority else _key(given, config)
-        form = fill_form(config, section=section, subject=_subject(given, csr), request_extensions=given.get("reqexts"),
-                         certificate_extensions=given.get("extensions"), addext=given.all("addext"), digest=given.word,
-                         utf8=given.has("utf8"), ask=None if given.has("batch") else streams.ask, warnings=warnings,
-                         attributes=not certificate)
+        key, key_file = (authority[1], None) if csr is not None and authority \
+            else _key(given, config)
+        form = fill_form(config, section=section, subject=_subject(given, csr),
+                         request_extensions=given.get("reqexts"),
+                         certificate_extensions=given.get("extensions"), addext=given.all("addext"),
+                         digest=given.word,
+                         utf8=given.has("utf8"), ask=None if given.has("batch") else streams.ask,
+                         warnings=warnings, attributes=not certificate)
         streams.note(*(f"req warning: {line}" for line in warnings))
         if given.has("verify") and csr is not None:
             _verify(given, csr, None if authority else key)
@@ -111,7 +123,8 @@ def _make(given: GivenOptions) -> int:
             _warn_bare(given, csr, made)
         else:
             data = request_der(form, validate_signing_key(key))
-            shown, status = looking.show_request(pem.load_csr(data), given) if _looks(given) else ("", 0)
+            shown, status = looking.show_request(pem.load_csr(data), given) if _looks(given) \
+                else ("", 0)
             if given.form("outform") == "PEM":
                 data = pem.armour(data, pem.CSR_LABELS[given.has("newhdr")])
             if given.has("verify"):
@@ -120,7 +133,8 @@ def _make(given: GivenOptions) -> int:
     return status
 
 
-def _write(given: GivenOptions, shown: str, data: bytes, key_file: tuple[str, bytes] | None = None) -> None:
+def _write(given: GivenOptions, shown: str, data: bytes,
+           key_file: tuple[str, bytes] | None = None) -> None:
     """The key, what is shown, and the PEM or DER unless -noout; if that is nothing, no file."""
     out = shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else data)
     path, key_path = given.get("out"), key_file[0] if key_file else ""
@@ -141,7 +155,8 @@ def _certifies(given: GivenOptions) -> bool:
 def _certified(given: GivenOptions) -> CertificateSigningRequest:
     """The request of -in, where it is to be certified."""
     if not given.has("key", "CA"):
-        raise InputError("req: no key to sign the certificate with", hint="-key FILE, or -CA FILE -CAkey FILE")
+        raise InputError("req: no key to sign the certificate with",
+                         hint="-key FILE, or -CA FILE -CAkey FILE")
     if given.has("subj") and not given.has("CA"):
         # openssl leaves the old subject in the certificate as its issuer.
         raise UnsupportedError("openssl's req -x509 -in with -subj is not supported",
@@ -164,9 +179,12 @@ def _subject(given: GivenOptions, csr: CertificateSigningRequest | None) -> str 
     return subject_name(csr) if csr is not None and not given.has("subj") else given.get("subj")
 
 
-def _certificate(given: GivenOptions, form: Form, key: PrivateKeyTypes, csr: CertificateSigningRequest | None,
+def _certificate(given: GivenOptions, form: Form, key: PrivateKeyTypes,
+                 csr: CertificateSigningRequest | None,
                  authority: tuple[Certificate, PrivateKeyTypes] | None) -> Certificate:
-    """The certificate that -x509 writes: of *csr*, or where there is none of *key*; by a CA or by *key* itself."""
+    """The certificate that -x509 writes: of *csr*, or where there is none of *key*; by a CA or by
+    *key* itself.
+    """
     days, serial = given.number("days", 30), serial_number(given)
     if given.has("in") and not given.has("copy_extensions"):
         streams.note("Warning: No -copy_extensions given; ignoring any extensions in the request")
@@ -176,8 +194,8 @@ def _certificate(given: GivenOptions, form: Form, key: PrivateKeyTypes, csr: Cer
         return self_signed(form, validate_signing_key(key), days=days, serial_number=serial)
     from ...stages.conversion import certified_request, certify
     ca_cert, ca_key = authority or (None, key)
-    return certify(form, csr or certified_request(form, key), ca_cert, ca_key, days=days, serial_number=serial,
-                   copy_extensions=given.get("copy_extensions") or "none")
+    return certify(form, csr or certified_request(form, key), ca_cert, ca_key, days=days,
+                   serial_number=serial, copy_extensions=given.get("copy_extensions") or "none")
 
 
 def _looks(given: GivenOptions) -> bool:
@@ -186,15 +204,19 @@ def _looks(given: GivenOptions) -> bool:
 
 
 def _key(given: GivenOptions, config: Config) -> tuple[PrivateKeyTypes, tuple[str, bytes] | None]:
-    """The key that signs; of a new one, or with -keyout, also the file for it ("": standard output) and its bytes."""
+    """The key that signs; of a new one, or with -keyout, also the file for it ("": standard output)
+    and its bytes.
+    """
     def setting(name: str) -> str | None:
         return config.get(given.get("section") or "req", name)
 
     if given.has("key"):
         source = given.get("passin") or _source(setting("input_password"))
         key = streams.read_key(given.get("key"), source, given.form_or_none("keyform"))
-        return key, _key_file(given, setting, key, given.get("keyout")) if given.has("keyout") else None
-    made = make_key(*_new_key(given.get("newkey") or "rsa", setting("default_bits"), given.all("pkeyopt")))
+        return key, _key_file(given, setting, key, given.get("keyout")) if given.has("keyout") \
+            else None
+    made = make_key(*_new_key(given.get("newkey") or "rsa", setting("default_bits"),
+                              given.all("pkeyopt")))
     return made, _key_file(given, setting, made, given.get("keyout") or setting("default_keyfile"))
 
 
@@ -202,8 +224,10 @@ def _key_file(given: GivenOptions, setting: Callable[[str], str | None], key: Pr
               path: str | None) -> tuple[str, bytes]:
     """The file that a key belongs in, and its bytes: encrypted, unless it is said not to be."""
     secret = None
-    if not given.has("noenc", "nodes") and setting("encrypt_key") != "no" and setting("encrypt_rsa_key") != "no":
-        secret = streams.new_passphrase(given.get("passout") or _source(setting("output_password")), "the key")
+    if not given.has("noenc", "nodes") and setting("encrypt_key") != "no" \
+        and setting("encrypt_rsa_key") != "no":
+        secret = streams.new_passphrase(given.get("passout") or _source(setting("output_password")),
+                                        "the key")
     return path or "", pem.dump_key(key, passphrase=secret)
 
 
@@ -211,19 +235,25 @@ def _source(text: str | None) -> str | None:
     return None if text is None else f"pass:{text}"
 
 
-def _new_key(text: str, default_bits: str | None, texts: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """The kind of the key of -newkey and the options to make it with: [rsa:]BITS, KIND, ec:FILE or param:FILE."""
-    kind, colon, size = f"rsa:{text}".partition(":") if text[:1].isdecimal() else text.partition(":")
+def _new_key(text: str, default_bits: str | None, texts: Sequence[str]) -> tuple[str,
+                                                                                 dict[str, str]]:
+    """The kind of the key of -newkey and the options to make it with: [rsa:]BITS, KIND, ec:FILE or
+    param:FILE.
+    """
+    kind, colon, size = f"rsa:{text}".partition(":") if text[:1].isdecimal() \
+        else text.partition(":")
     if kind in ("param", "ec") and colon:
         return "ec", key_options(texts, "ec") | {"curve": named_curve(size)}
     options = key_options(texts, kind)
     if kind.lower() == "rsa":
-        digits = re.match(r"[0-9]{1,6}(?![0-9])", size if colon else options.get("bits") or default_bits or "2048")
+        digits = re.match(r"[0-9]{1,6}(?![0-9])", size if colon else options.get("bits")
+                          or default_bits or "2048")
         if digits is None:
             raise InputError(f"req: {size or default_bits!r} is no number of bits")
         options["bits"] = digits[0]
     elif colon:
-        raise InputError(f"req: -newkey {text} names no key", hint="rsa:2048, ec, ec:PARAMETERS or ed25519")
+        raise InputError(f"req: -newkey {text} names no key",
+                         hint="rsa:2048, ec, ec:PARAMETERS or ed25519")
     return kind, options
 
 
@@ -233,11 +263,13 @@ def _look(given: GivenOptions) -> int:
                                hint="kpki req -new -key FILE -subj SUBJECT")
     if given.has("config", "section", "reqexts", "extensions", "addext"):
         _test_config(given)
-    key = streams.read_key(given.get("key"), given.get("passin"), given.form_or_none("keyform")) if given.has("key") \
+    key = streams.read_key(given.get("key"), given.get("passin"), given.form_or_none("keyform")) \
+        if given.has("key") \
         else None
     csr = streams.read_csr(given.get("in"), given.form("inform"))
     if given.has("explain"):
-        streams.explain("req", reads=[given.get("in") or "standard input"], does="shows what a request says",
+        streams.explain("req", reads=[given.get("in") or "standard input"],
+                        does="shows what a request says",
                         writes=[given.get("out") or "standard output"], call=_loaded(given))
     shown, status = looking.show_request(csr, given)
     if given.has("verify"):
@@ -247,7 +279,8 @@ def _look(given: GivenOptions) -> int:
     return status
 
 
-def _verify(given: GivenOptions, csr: CertificateSigningRequest, key: PrivateKeyTypes | None) -> None:
+def _verify(given: GivenOptions, csr: CertificateSigningRequest,
+            key: PrivateKeyTypes | None) -> None:
     """Refuse a request that its own key has not signed, or *key*, if there is one."""
     from ...stages.signatures import is_self_signed, is_signed_by
     with about(given.get("in") or "standard input"):
@@ -257,17 +290,23 @@ def _verify(given: GivenOptions, csr: CertificateSigningRequest, key: PrivateKey
 
 
 def _test_config(given: GivenOptions) -> None:
-    """Refuse a configuration that a request could not be made with: openssl reads it before it looks at one."""
+    """Refuse a configuration that a request could not be made with: openssl reads it before it
+    looks at one.
+    """
     from ...stages.names import Name
     from ...stages.requests import fill_form
     path, config = _config(given)
     with streams.blaming(path):
-        fill_form(config, section=given.get("section") or "req", subject=Name(), addext=given.all("addext"),
-                  request_extensions=given.get("reqexts"), certificate_extensions=given.get("extensions"))
+        fill_form(config, section=given.get("section") or "req", subject=Name(),
+                  addext=given.all("addext"),
+                  request_extensions=given.get("reqexts"),
+                  certificate_extensions=given.get("extensions"))
 
 
 def serial_number(given: GivenOptions) -> int | None:
-    """The `-set_serial` value: decimal, or hexadecimal after 0x, a minus sign before either; None without one."""
+    """The `-set_serial` value: decimal, or hexadecimal after 0x, a minus sign before either; None
+    without one.
+    """
     from ...stages.extensions.values import number
     texts = given.all("set_serial")
     if len(texts) > 1:
@@ -283,11 +322,13 @@ def _warn(given: GivenOptions, config: Config, section: str, path: str) -> None:
     from ...stages.traps import request_traps
     certificate = given.has("x509", "CA")
     extensions = given.get("extensions" if certificate else "reqexts")
-    streams.warn(given, request_traps(config, section, subject=given.has("subj") or _certifies(given),
-                                      certificate=certificate, extensions=extensions), path)
+    streams.warn(given,
+                 request_traps(config, section, subject=given.has("subj") or _certifies(given),
+                               certificate=certificate, extensions=extensions), path)
 
 
-def _warn_bare(given: GivenOptions, csr: CertificateSigningRequest | None, made: Certificate) -> None:
+def _warn_bare(given: GivenOptions, csr: CertificateSigningRequest | None,
+               made: Certificate) -> None:
     from ...stages.traps import dropped_names, no_extension
     if csr is not None:
         streams.warn(given, dropped_names(csr, made), given.get("in"))
@@ -296,24 +337,28 @@ def _warn_bare(given: GivenOptions, csr: CertificateSigningRequest | None, made:
 
 def _explain(given: GivenOptions, path: str | None) -> None:
     certificate, code = given.has("x509", "CA"), explaining.code
-    key = explaining.key_reading(given.get("key"), given.get("passin")) if given.has("key") else "kpki.genrsa()"
+    key = explaining.key_reading(given.get("key"), given.get("passin")) if given.has("key") \
+        else "kpki.genrsa()"
     words = {"config": explaining.config_reading(path), "section": code(given.get("section")),
-             "subject": code(given.get("subj")), "digest": code(given.word), "utf8": code(given.has("utf8"))}
+             "subject": code(given.get("subj")), "digest": code(given.word),
+             "utf8": code(given.has("utf8"))}
     asks = "input" if not given.has("subj", "batch") else None
     added = {"extensions": code(given.get("extensions" if certificate else "reqexts")),
              "addext": code(given.all("addext"))}
     dates = {"days": given.get("days") and str(given.number("days", 30)),
              "serial_number": code(serial_number(given))} if certificate else {}
     if given.has("CA") or _certifies(given):
-        csr = explaining.reading("load_csr", given.get("in")) if _certifies(given) else explaining.call_text(
+        csr = explaining.reading("load_csr", given.get("in")) if _certifies(given) \
+            else explaining.call_text(
             "req_new", key, **{**words, "digest": None}, ask=asks)
         signer = (explaining.reading("load_certificate", given.get("CA")),
                   explaining.key_reading(given.get("CAkey") or given.get("CA"), given.get("passin"))
                   ) if given.has("CA") else ("None", key)
-        made = explaining.call_text("stages.conversion.req_x509_in", csr, *signer, **words, **added, **dates,
-                                    copy_extensions=code(given.get("copy_extensions")))
+        made = explaining.call_text("stages.conversion.req_x509_in", csr, *signer, **words, **added,
+                                    **dates, copy_extensions=code(given.get("copy_extensions")))
     else:
-        made = explaining.call_text("req_x509" if certificate else "req_new", key, **words, **added, **dates, ask=asks)
+        made = explaining.call_text("req_x509" if certificate else "req_new", key, **words, **added,
+                                    **dates, ask=asks)
     new_key = None if _certifies(given) else "no key: a new one is made"
     reads = [given.get("in") if _certifies(given) else None, given.get("CA"), given.get("CAkey"),
              given.get("key") or new_key, path or "openssl's own defaults (built in)"]
@@ -321,7 +366,8 @@ def _explain(given: GivenOptions, path: str | None) -> None:
         "req", reads=[source for source in reads if source],
         call=explaining.call_text("dump_certificate" if certificate else "dump_csr", made,
                                   encoding=code(given.form_or_none("outform"))),
-        does=f"writes a certificate for the {'request' if _certifies(given) else 'key'}, signed with "
+        does=f"writes a certificate for the {'request' if _certifies(given) else 'key'}, signed "
+             "with "
         f"{'the key of the CA' if given.has('CA') else 'the key of -key' if _certifies(given) else 'the key itself'}"
         if certificate else
         "writes a request: who wants a certificate, for which key and names, signed with that key",

@@ -1,4 +1,5 @@
-"""What the verbs read and write: files or standard input and output, passphrases, configurations."""
+"""What the verbs read and write: files or standard input and output, passphrases, configurations.
+"""
 from __future__ import annotations
 
 import os
@@ -26,7 +27,9 @@ _MARK = b"\xef\xbb\xbf"
 
 
 def read(path: str | None) -> bytes:
-    """A file's bytes, standard input's for None; of PEM without a byte order mark before it, as openssl reads it."""
+    """A file's bytes, standard input's for None; of PEM without a byte order mark before it, as
+    openssl reads it.
+    """
     data = files.read(STANDARD_INPUT if path is None else path, pipes=True)
     return data.removeprefix(_MARK) if data.startswith(_MARK + b"-----BEGIN ") else data
 
@@ -34,7 +37,8 @@ def read(path: str | None) -> bytes:
 def write(path: str | None, data: bytes, *, private: bool = False) -> None:
     """Write a file, or standard output for None and `-`; a private one is 0600 from its first byte.
 
-    What the disk refuses once the file is written is told on stderr, also with --quiet: a key may lie about.
+    What the disk refuses once the file is written is told on stderr, also with --quiet: a key may
+    lie about.
     """
     if path in (None, "-"):
         terminal.put_document(data)
@@ -46,8 +50,11 @@ def write(path: str | None, data: bytes, *, private: bool = False) -> None:
             note(*(f"kpki: warning: {line}" for line in warnings))
 
 
-def read_key(path: str | None, passin: str | None = None, encoding: str | None = None) -> PrivateKeyTypes:
-    """A private key from a file, with the passphrase of a `-passin` source, or asked for on a terminal."""
+def read_key(path: str | None, passin: str | None = None,
+             encoding: str | None = None) -> PrivateKeyTypes:
+    """A private key from a file, with the passphrase of a `-passin` source, or asked for on a
+    terminal.
+    """
     data = read(path)
     with about(path or "standard input"):
         source = passphrase(passin)
@@ -64,14 +71,18 @@ def read_certificate(path: str | None, encoding: str | None = None) -> Certifica
 
 
 def read_csr(path: str | None, encoding: str | None = None) -> CertificateSigningRequest:
-    """The first request of a file; `-` is standard input, as openssl has it for requests and configurations alone."""
+    """The first request of a file; `-` is standard input, as openssl has it for requests and
+    configurations alone.
+    """
     data = read(None if path == "-" else path)
     with about(path or "standard input"):
         return pem.load_csr(data, encoding=encoding)
 
 
 def read_config(path: str) -> Config:
-    """A configuration file, with this process's environment as `$ENV::` and the disk behind `.include`."""
+    """A configuration file, with this process's environment as `$ENV::` and the disk behind
+    `.include`.
+    """
     from ...stages.config import parse_config
     text = read(None if path == "-" else path).decode("utf-8", "surrogateescape") if path else ""
     with about(path):
@@ -89,19 +100,23 @@ def blaming(path: str | None) -> Iterator[None]:
 
 
 def warn(given: GivenOptions, lines: Iterable[str], path: str | None = None) -> None:
-    """Warnings of kpki's own, one line each, with the name of the file they are about; none with --quiet."""
+    """Warnings of kpki's own, one line each, with the name of the file they are about; none with
+    --quiet.
+    """
     if not given.has("quiet"):
         note(*(f"kpki: warning: {path + ': ' if path else ''}{line}" for line in lines))
 
 
 def _included(name: str) -> Iterator[tuple[str, str]]:
-    """The files that an `.include` stands for: the file itself, or the *.cnf and *.conf of a folder; none is fine.
+    """The files that an `.include` stands for: the file itself, or the *.cnf and *.conf of a
+    folder; none is fine.
 
     The order is the file system's own, as in openssl.
     """
     paths = [name]
     if name and files.read_entry_at(name).kind == "folder":
-        paths = [f"{name}/{path}" for path in files.list_names(name) if _CONFIGURATION.fullmatch(path)]
+        paths = [f"{name}/{path}" for path in files.list_names(name)
+                 if _CONFIGURATION.fullmatch(path)]
     for path in paths:
         try:
             yield path, files.read(path, pipes=True).decode("utf-8", "surrogateescape")
@@ -126,7 +141,9 @@ def ask_passphrase(prompt: str) -> bytes:
 
 
 def new_passphrase(source: str | None, what: str) -> bytes:
-    """The passphrase that a new key is encrypted with: of a `-passout` source, else asked for twice."""
+    """The passphrase that a new key is encrypted with: of a `-passout` source, else asked for
+    twice.
+    """
     given = passphrase(source)
     if given is not None:
         return given
@@ -142,9 +159,11 @@ def new_passphrase(source: str | None, what: str) -> bytes:
 
 
 def passphrase(source: str | None) -> bytes | None:
-    """The passphrase of a source: pass:TEXT, env:NAME, file:PATH, fd:N or stdin (openssl-passphrase-options(1)).
+    """The passphrase of a source: pass:TEXT, env:NAME, file:PATH, fd:N or stdin
+    (openssl-passphrase-options(1)).
 
-    Only the first line counts. Raises InputError or FileError where the source gives none; never shows it.
+    Only the first line counts. Raises InputError or FileError where the source gives none; never
+    shows it.
     """
     if source is None:
         return None
@@ -168,7 +187,8 @@ def _first_line(data: bytes) -> bytes:
     return data.partition(b"\n")[0].rstrip(b"\r")
 
 
-def explain(verb: str, *, reads: Iterable[str], does: str, writes: Iterable[str], call: str) -> None:
+def explain(verb: str, *, reads: Iterable[str], does: str, writes: Iterable[str],
+            call: str) -> None:
     """The lines of `--explain`; *call* is an expression that runs, see explaining.py."""
     terminal.say(f"kpki {verb}: {does}", f"  reads:   {', '.join(reads) or 'nothing'}",
                  f"  writes:  {', '.join(writes) or 'nothing'}", f"  library: {call}",

@@ -13,7 +13,9 @@ _DIGEST = "The name of a digest (-sha256) is the hash of the signature."
 
 
 class Verb(NamedTuple):
-    """One verb: its *module*, what it *does*, an *example*, the *words* after its options, the page's last *note*."""
+    """One verb: its *module*, what it *does*, an *example*, the *words* after its options, the
+    page's last *note*.
+    """
 
     module: str
     does: str
@@ -23,22 +25,25 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "genrsa": Verb("genrsa", "Make an RSA key.", "kpki genrsa -out ca.key 2048", "[numbits]", _CIPHER),
+    "genrsa": Verb("genrsa", "Make an RSA key.", "kpki genrsa -out ca.key 2048", "[numbits]",
+                   _CIPHER),
     "genpkey": Verb("genpkey", "Make a key of any algorithm.",
-                    "kpki genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key", note=_CIPHER),
+                    "kpki genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key",
+                    note=_CIPHER),
     "ecparam": Verb("ecparam", "Make a key on an elliptic curve, or show the curve.",
                     "kpki ecparam -name prime256v1 -genkey -noout -out ca.key"),
-    "rsa": Verb("pkey", "Read, show and convert an RSA key.", "kpki rsa -in sa.key -pubout -out sa.pub", note=_CIPHER),
-    "ec": Verb("pkey", "Read, show and convert a key on an elliptic curve.", "kpki ec -in ca.key -noout -text",
-               note=_CIPHER),
-    "pkey": Verb("pkey", "Read, show and convert a key of any algorithm.", "kpki pkey -in worker-key.pem -pubout",
-                 note=_CIPHER),
+    "rsa": Verb("pkey", "Read, show and convert an RSA key.",
+                "kpki rsa -in sa.key -pubout -out sa.pub", note=_CIPHER),
+    "ec": Verb("pkey", "Read, show and convert a key on an elliptic curve.",
+               "kpki ec -in ca.key -noout -text", note=_CIPHER),
+    "pkey": Verb("pkey", "Read, show and convert a key of any algorithm.",
+                 "kpki pkey -in worker-key.pem -pubout", note=_CIPHER),
     "req": Verb("req", "Make, sign or show a certificate request.",
                 "kpki req -new -key server.key -subj /CN=server -out server.csr", note=_DIGEST),
     "x509": Verb("x509", "Show a certificate, or sign a request.",
                  "kpki x509 -in worker.pem -noout -subject -enddate", note=_DIGEST),
-    "verify": Verb("verify", "Verify the chain of a certificate.", "kpki verify -CAfile ca.pem worker.pem",
-                   "[cert...]"),
+    "verify": Verb("verify", "Verify the chain of a certificate.",
+                   "kpki verify -CAfile ca.pem worker.pem", "[cert...]"),
 }
 
 

@@ -1,6 +1,8 @@
-"""`kpki verify`: whether certificates hold, in the words and with the exit status of `openssl verify`.
+"""`kpki verify`: whether certificates hold, in the words and with the exit status of `openssl
+verify`.
 
-Unlike openssl, which falls back on the system's store, kpki trusts nothing but what -CAfile, -CApath or -trusted names.
+Unlike openssl, which falls back on the system's store, kpki trusts nothing but what -CAfile,
+-CApath or -trusted names.
 """
 from __future__ import annotations
 
@@ -31,15 +33,18 @@ _NO_SUITE_B = "-auth_level: Suite B is historic (RFC 8423)"
 
 TABLE = (
     Option("verbose", "", "nothing more: every error is printed anyhow"),
-    Option("nameopt", TEXT, "how names are shown: RFC2253, oneline, multiline, compat, esc_…, sep_…"),
+    Option("nameopt", TEXT,
+           "how names are shown: RFC2253, oneline, multiline, compat, esc_…, sep_…"),
     Option("trusted", FILE, "trusted certificates (may come again; not with -CAfile, -CApath)"),
     Option("CAfile", FILE, "trusted certificates, PEM"),
-    Option("CApath", "DIR", "a folder of trusted certificates, each called after its subject's hash (HASH.0)"),
+    Option("CApath", "DIR",
+           "a folder of trusted certificates, each called after its subject's hash (HASH.0)"),
     Option("untrusted", FILE, "certificates that may stand between (may come again)"),
     Option("show_chain", "", "print the path of a certificate that holds"),
     Option("no-CAfile", "", "nothing: the system's trusted file is never read"),
     Option("no-CApath", "", "nothing, likewise"), Option("no-CAstore", "", "nothing, likewise"),
-    Option("purpose", TEXT, "what it must be good for: sslclient, sslserver, smimesign, crlsign, any …"),
+    Option("purpose", TEXT,
+           "what it must be good for: sslclient, sslserver, smimesign, crlsign, any …"),
     Option("verify_depth", NUMBER, "the most CAs between leaf and root (100)"),
     Option("attime", NUMBER, "the moment it must hold at, in seconds since 1970"),
     Option("verify_hostname", TEXT, "the host it must be for"),
@@ -54,25 +59,29 @@ TABLE = (
     Option("no_alt_chains", "", "nothing, likewise"),
     Option("auth_level", NUMBER, "how strong keys and digests must be, 0 (the default) to 5"),
     Option("ignore_critical", "", "unknown critical extensions may stand"),
-    Option("CAstore", TEXT, instead="-CAfile FILE or -CApath DIR: a store is a loader of OpenSSL's providers"),
+    Option("CAstore", TEXT,
+           instead="-CAfile FILE or -CApath DIR: a store is a loader of OpenSSL's providers"),
     Option("CRLfile", FILE, instead=_NO_LISTS), Option("crl_download", "", instead=_NO_LISTS),
     Option("crl_check", "", instead=_NO_LISTS), Option("crl_check_all", "", instead=_NO_LISTS),
     Option("extended_crl", "", instead=_NO_LISTS), Option("use_deltas", "", instead=_NO_LISTS),
     Option("allow_proxy_certs", "", "proxy certificates (RFC 3820) may stand below a leaf"),
-    Option("verify_name", TEXT, "a purpose by OpenSSL's names: default, pkcs7, smime_sign, ssl_client, ssl_server"),
+    Option("verify_name", TEXT,
+           "a purpose by OpenSSL's names: default, pkcs7, smime_sign, ssl_client, ssl_server"),
     Option("policy_check", "", "hold the path to RFC 5280's rules for certificate policies"),
     Option("policy", TEXT, "an acceptable policy: an OID or its name (may come again)"),
     Option("explicit_policy", "", "an acceptable policy must hold for the whole path"),
     Option("inhibit_any", "", "anyPolicy stands for no policy"),
     Option("inhibit_map", "", "no policy is mapped to another"),
     Option("policy_print", "", "say which policies hold, where they are looked at"),
-    Option("kubernetes", "", "judge as Kubernetes does, which is built with Go; -purpose is sslserver by default"),
+    Option("kubernetes", "",
+           "judge as Kubernetes does, which is built with Go; -purpose is sslserver by default"),
     Option("json", "", 'print {"ok", "code", "reason", "depth"}, of several files a list'),
     Option("CAstore", TEXT, instead="-CAfile"), Option("CRLfile", FILE, instead=_NO_LISTS),
     Option("crl_download", "", instead=_NO_LISTS), Option("crl_check", "", instead=_NO_LISTS),
     Option("crl_check_all", "", instead=_NO_LISTS), Option("extended_crl", "", instead=_NO_LISTS),
     Option("use_deltas", "", instead=_NO_LISTS),
-    Option("suiteB_128_only", "", instead=_NO_SUITE_B), Option("suiteB_128", "", instead=_NO_SUITE_B),
+    Option("suiteB_128_only", "", instead=_NO_SUITE_B),
+    Option("suiteB_128", "", instead=_NO_SUITE_B),
     Option("suiteB_192", "", instead=_NO_SUITE_B),
     Option("vfyopt", TEXT, instead="nothing: the signatures that kpki verifies take no options"),
 )
@@ -82,14 +91,16 @@ _WORDS = {"verify_hostname": "hostname", "verify_ip": "ip", "verify_email": "ema
 _FLAGS = {"x509_strict": "strict", "partial_chain": "partial_chain", "check_ss_sig": "check_ss_sig",
           "ignore_critical": "ignore_critical", "allow_proxy_certs": "allow_proxy"}
 _POLICIES = ("explicit_policy", "inhibit_any", "inhibit_map")
-_NAMES = {"default": None, "pkcs7": "smimesign", "smime_sign": "smimesign", "ssl_client": "sslclient",
-          "ssl_server": "sslserver"}
+_NAMES = {"default": None, "pkcs7": "smimesign", "smime_sign": "smimesign",
+          "ssl_client": "sslclient", "ssl_server": "sslserver"}
 NO_EXPLICIT_POLICY = 43
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def run(verb: str, argv: Sequence[str]) -> int:
-    """Verify each file, standard input where none is named: 0 all hold, 2 one is refused or cannot be read."""
+    """Verify each file, standard input where none is named: 0 all hold, 2 one is refused or cannot
+    be read.
+    """
     given = begin(verb, TABLE, argv)
     if given is None:
         return 0
@@ -113,7 +124,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
                      "kpki: hint: name the CA with -CAfile FILE")
     answers = [_answer(path, roots, untrusted, question, flags, given) for path in paths]
     if given.has("json"):
-        streams.write(None, json.dumps(answers if len(answers) > 1 else answers[0]).encode() + b"\n")
+        streams.write(None,
+                      json.dumps(answers if len(answers) > 1 else answers[0]).encode() + b"\n")
     return 0 if all(answer["ok"] for answer in answers) else 2
 
 
@@ -121,7 +133,8 @@ def _question(given: GivenOptions) -> dict[str, Any]:
     """The options as verify()'s arguments, refused where openssl refuses the command line."""
     from ...stages.extensions.general_names import ip_octets
     from ...stages.verification.purposes import PURPOSES
-    question: dict[str, Any] = {word: given.get(name) for name, word in _WORDS.items() if given.has(name)}
+    question: dict[str, Any] = {word: given.get(name) for name, word in _WORDS.items()
+                                if given.has(name)}
     question |= {word: True for name, word in _FLAGS.items() if given.has(name)}
     if (purpose := _purpose(given)) is not None:
         question["purpose"] = purpose
@@ -132,7 +145,8 @@ def _question(given: GivenOptions) -> dict[str, Any]:
         from ...stages.verification.policies import PolicyQuestion
         question["policies"] = PolicyQuestion(wanted, *(given.has(name) for name in _POLICIES))
     if question.get("purpose", "any") not in PURPOSES:
-        raise InputError(f"verify: invalid purpose {question['purpose']}", hint=f"one of {', '.join(PURPOSES)}")
+        raise InputError(f"verify: invalid purpose {question['purpose']}",
+                         hint=f"one of {', '.join(PURPOSES)}")
     if "ip" in question:
         ip_octets(question["ip"])
     if (depth := given.number("verify_depth", -1)) >= 0:
@@ -153,7 +167,8 @@ def _purpose(given: GivenOptions) -> str | None:
             purpose = value
         elif name == "verify_name":
             if value not in _NAMES:
-                raise InputError(f"verify: invalid verify name {value}", hint=f"one of {', '.join(_NAMES)}")
+                raise InputError(f"verify: invalid verify name {value}",
+                                 hint=f"one of {', '.join(_NAMES)}")
             purpose = _NAMES[value] or purpose
     return purpose
 
@@ -165,7 +180,8 @@ def _policies(given: GivenOptions) -> tuple[str, ...]:
     for text in given.all("policy"):
         oid = objects.find_oid(text)
         if oid is None:
-            raise InputError(f"verify: invalid policy {text}", hint="an OID, or the name of a known object")
+            raise InputError(f"verify: invalid policy {text}",
+                             hint="an OID, or the name of a known object")
         oids.append(oid)
     return tuple(oids)
 
@@ -179,9 +195,11 @@ def _moment(given: GivenOptions) -> datetime | None:
         raise InputError(f"verify: -attime {text} is beyond any certificate's time") from None
 
 
-def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[Certificate], question: dict[str, Any],
-            flags: int, given: GivenOptions) -> dict[str, Any]:
-    """Verify one file and say so; what --json shows of it (code and depth are null for a file that cannot be read)."""
+def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[Certificate],
+            question: dict[str, Any], flags: int, given: GivenOptions) -> dict[str, Any]:
+    """Verify one file and say so; what --json shows of it (code and depth are null for a file that
+    cannot be read).
+    """
     from ...stages.verification.verify import verify
     name = "stdin" if path is None else path
     try:
@@ -195,13 +213,16 @@ def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[
     if not verdict.ok:
         streams.note(*_errors(verdict, flags), f"error {name}: verification failed")
     elif not given.has("json"):
-        put(f"{name}: OK", *map(short, _chain(verdict, roots, flags) if given.has("show_chain") else ()))
-    return {"ok": verdict.ok, "code": verdict.code, "reason": verdict.reason, "depth": verdict.depth}
+        put(f"{name}: OK",
+            *map(short, _chain(verdict, roots, flags) if given.has("show_chain") else ()))
+    return {"ok": verdict.ok, "code": verdict.code, "reason": verdict.reason,
+            "depth": verdict.depth}
 
 
 def _errors(verdict: Verdict, flags: int) -> Iterator[str]:
     for fault in verdict.faults:
-        lacks_policy = fault.code == NO_EXPLICIT_POLICY      # of the whole path, so that no subject stands before it
+        # of the whole path, so that no subject stands before it
+        lacks_policy = fault.code == NO_EXPLICIT_POLICY
         for certificate in verdict.chain[fault.depth:fault.depth + (not lacks_policy)]:
             yield from _subject(certificate, flags).split("\n")
         yield f"error {fault.code} at {fault.depth} depth lookup: {fault.reason}"
@@ -224,7 +245,9 @@ def _policy_lines(answer: PolicyAnswer) -> Iterator[str]:
 
 
 def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> Iterator[str]:
-    """The path from the leaf up; what stands below the first trusted certificate above it is marked."""
+    """The path from the leaf up; what stands below the first trusted certificate above it is
+    marked.
+    """
     known = set(roots)
     untrusted = next((depth for depth, certificate in enumerate(verdict.chain)
                       if depth and certificate in known), 0)
@@ -235,7 +258,9 @@ def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> Iterat
 
 
 def _subject(certificate: Certificate, flags: int) -> str:
-    """The subject, on several lines if the display has one a RDN; a line end in a value begins none."""
+    """The subject, on several lines if the display has one a RDN; a line end in a value begins
+    none.
+    """
     from ...stages.names import subject_name
     from ...stages.text.name import OPTIONS, flagged_name_text, lined
     if lined(flags):
@@ -244,12 +269,15 @@ def _subject(certificate: Certificate, flags: int) -> str:
 
 
 def _trust(trusted: Sequence[Trusted]) -> dict[Certificate, Any]:
-    """The trust settings of each certificate that has some; of a certificate twice the first counts, as in a store."""
+    """The trust settings of each certificate that has some; of a certificate twice the first
+    counts, as in a store.
+    """
     from ...stages.verification.trust import Trust, read_trust
     found: dict[Certificate, bytes] = {}
     for certificate, settings in trusted:
         found.setdefault(certificate, settings)
-    read = {certificate: read_trust(settings) for certificate, settings in found.items() if settings}
+    read = {certificate: read_trust(settings) for certificate, settings in found.items()
+            if settings}
     return {certificate: trust for certificate, trust in read.items() if trust != Trust()}
 
 
@@ -273,10 +301,13 @@ def _bundle(path: str, *, only_pem: bool = False) -> list[Trusted]:
 
 
 def _folder(folder: str) -> Iterator[Trusted]:
-    """The certificates that openssl finds in a folder: by the hash of the subject, numbered from 0 without a gap."""
+    """The certificates that openssl finds in a folder: by the hash of the subject, numbered from 0
+    without a gap.
+    """
     from ...stages.names import subject_name
     from ...stages.verification.canonical import name_hash
-    names = {path for path, _ in files.walk(folder, skip=lambda path: not re.fullmatch(r"[0-9a-f]{8}\.\d+", path))}
+    names = {path for path,
+             _ in files.walk(folder, skip=lambda path: not re.fullmatch(r"[0-9a-f]{8}\.\d+", path))}
     for start in sorted({name.partition(".")[0] for name in names}):
         number = 0
         while (name := f"{start}.{number}") in names:
@@ -300,8 +331,9 @@ def _explain(given: GivenOptions, question: dict[str, Any], paths: Sequence[str 
     does = "builds the path from each certificate to a trusted one, then checks extensions, names, signatures and times"
     call = call_text("verify", reading("load_certificate", paths[0]), _reading_all(trusted) or "[]",
                      untrusted=_reading_all(between), **words)
-    streams.explain("verify", reads=[*(path or "standard input" for path in paths), *trusted, *between,
-                                     *given.all("CApath")[-1:]], does=does, writes=[], call=call)
+    streams.explain("verify",
+                    reads=[*(path or "standard input" for path in paths), *trusted, *between,
+                           *given.all("CApath")[-1:]], does=does, writes=[], call=call)
 
 
 def _reading_all(paths: Sequence[str]) -> str | None:

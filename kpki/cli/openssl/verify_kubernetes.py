@@ -1,4 +1,6 @@
-"""`kpki verify -kubernetes`: whether Kubernetes takes a certificate, in Go's words and with verify's exit status."""
+"""`kpki verify -kubernetes`: whether Kubernetes takes a certificate, in Go's words and with
+verify's exit status.
+"""
 from __future__ import annotations
 
 import json
@@ -17,21 +19,27 @@ if TYPE_CHECKING:
 
     from ...kubernetes.verdict import KubernetesVerdict
 
-# What asks Go for nothing: those of openssl's that change nothing in kpki either pass, all others are refused.
-_TAKEN = ("kubernetes", "CAfile", "trusted", "untrusted", "purpose", "verify_hostname", "verify_ip", "attime", "json",
-          "explain", "quiet", "verbose", "no-CAfile", "no-CApath", "no-CAstore", "trusted_first", "issuer_checks")
+# What asks Go for nothing: those of openssl's that change nothing in kpki either pass, all others
+# are refused.
+_TAKEN = ("kubernetes", "CAfile", "trusted", "untrusted", "purpose", "verify_hostname", "verify_ip",
+          "attime", "json",
+          "explain", "quiet", "verbose", "no-CAfile", "no-CApath", "no-CAstore", "trusted_first",
+          "issuer_checks")
 
 
 def run(given: GivenOptions, now: datetime | None) -> int:
-    """Judge each file, standard input where none is named: 0 all hold, 2 one is refused or cannot be read.
+    """Judge each file, standard input where none is named: 0 all hold, 2 one is refused or cannot
+    be read.
 
-    A file's first certificate is judged, the others in it help, as a server sends the whole file. Raises InputError
-    for an option that Go knows nothing of, and where Kubernetes could not load the trusted certificates.
+    A file's first certificate is judged, the others in it help, as a server sends the whole file.
+    Raises InputError for an option that Go knows nothing of, and where Kubernetes could not load
+    the trusted certificates.
     """
     from ...kubernetes.verdict import authorities, validate_purpose
     for name, _ in given.order:
         if name not in _TAKEN:
-            raise InputError(f"verify: -{name} says nothing to Kubernetes", hint="leave out that or -kubernetes")
+            raise InputError(f"verify: -{name} says nothing to Kubernetes",
+                             hint="leave out that or -kubernetes")
     purpose = given.get("purpose") or "sslserver"
     validate_purpose(purpose)
     trusted = given.all("trusted") or given.all("CAfile")[-1:]
@@ -50,12 +58,15 @@ def run(given: GivenOptions, now: datetime | None) -> int:
         streams.warn(given, ["nothing is trusted: kpki does not read the system's store"])
     answers = [_answer(path, roots, untrusted, question, given) for path in paths]
     if given.has("json"):
-        streams.write(None, json.dumps(answers if len(answers) > 1 else answers[0]).encode() + b"\n")
+        streams.write(None,
+                      json.dumps(answers if len(answers) > 1 else answers[0]).encode() + b"\n")
     return 0 if all(answer["ok"] for answer in answers) else 2
 
 
 def _certificates(path: str | None) -> list[bytes]:
-    """The certificates of a file (DER), at least one: those that count of a PEM file, or the whole of a DER file."""
+    """The certificates of a file (DER), at least one: those that count of a PEM file, or the whole
+    of a DER file.
+    """
     from ...kubernetes.go.pem import certificates
     data = streams.read(path)
     found = [*certificates(data)] or [data][:data.startswith(b"\x30")]
@@ -66,8 +77,8 @@ def _certificates(path: str | None) -> list[bytes]:
     return found
 
 
-def _answer(path: str | None, roots: Sequence[bytes], untrusted: Sequence[bytes], question: dict[str, Any],
-            given: GivenOptions) -> dict[str, Any]:
+def _answer(path: str | None, roots: Sequence[bytes], untrusted: Sequence[bytes],
+            question: dict[str, Any], given: GivenOptions) -> dict[str, Any]:
     """Judge one file and say so; what --json shows of it."""
     from ...kubernetes.verdict import KubernetesVerdict, verify_kubernetes
     name = "stdin" if path is None else path
@@ -76,7 +87,8 @@ def _answer(path: str | None, roots: Sequence[bytes], untrusted: Sequence[bytes]
     except KpkiError as error:
         cause = "bad-pem" if isinstance(error, InputError) else None
         verdict, words = KubernetesVerdict(False, error.message, cause), [f"kpki: {error.message}",
-                                                                          "Unable to load certificate file"]
+                                                                          "Unable to load "
+                                                                          "certificate file"]
     else:
         verdict = verify_kubernetes(leaf, roots, untrusted=[*sent, *untrusted], **question)
         words = [] if verdict.ok else [*_words(verdict), f"error {name}: verification failed"]
@@ -85,8 +97,8 @@ def _answer(path: str | None, roots: Sequence[bytes], untrusted: Sequence[bytes]
         streams.note(*(f"kpki: note: {line}" for line in verdict.notes))
     if verdict.ok and not given.has("json"):
         put(f"{name}: OK")
-    return {"ok": verdict.ok, "code": None, "reason": verdict.reason, "depth": None, "cause": verdict.cause,
-            "notes": [*verdict.notes]}
+    return {"ok": verdict.ok, "code": None, "reason": verdict.reason, "depth": None,
+            "cause": verdict.cause, "notes": [*verdict.notes]}
 
 
 def _words(verdict: KubernetesVerdict) -> Iterator[str]:
@@ -97,16 +109,19 @@ def _words(verdict: KubernetesVerdict) -> Iterator[str]:
     yield f"cause {verdict.cause}" + (f": {cause.meaning}" if cause else "")
 
 
-def _explain(given: GivenOptions, trusted: Sequence[str], question: dict[str, Any], paths: Sequence[str | None]) -> None:
+def _explain(given: GivenOptions, trusted: Sequence[str], question: dict[str, Any],
+             paths: Sequence[str | None]) -> None:
     between = given.all("untrusted")
     whole, *helping = (reading("load_certificates", path) for path in (paths[0], *between))
     words = {word: code(value) for word, value in question.items() if word != "now"}
     if question["now"] is not None:
         words["now"] = f"__import__('datetime').datetime.fromisoformat({question['now'].isoformat()!r})"
     roots = " + ".join(reading("load_certificates", path) for path in trusted) or "[]"
-    call = call_text("verify_kubernetes", f"{whole}[0]", roots, untrusted=" + ".join([f"{whole}[1:]", *helping]),
+    call = call_text("verify_kubernetes", f"{whole}[0]", roots,
+                     untrusted=" + ".join([f"{whole}[1:]", *helping]),
                      **words)
     reads = ", ".join([*(path or "standard input" for path in paths), *trusted, *between])
-    streams.note("kpki verify: builds the chain as Go's crypto/x509 does, which Kubernetes verifies with",
+    streams.note(
+        "kpki verify: builds the chain as Go's crypto/x509 does, which Kubernetes verifies with",
                  f"  reads:   {reads}", "  writes:  nothing", f"  library: {call}",
                  "  openssl: none; `openssl verify` goes by other rules")

@@ -1,4 +1,6 @@
-"""`kpki x509`: signing a request or a certificate with a CA, as `openssl x509` does, and a look at a certificate."""
+"""`kpki x509`: signing a request or a certificate with a CA, as `openssl x509` does, and a look at
+a certificate.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,28 +23,38 @@ TABLE = (
     Option("in", FILE, "the certificate, or with -req the request (standard input)"),
     Option("inform", FORM, "its form (PEM; of a certificate found out)"),
     Option("req", "", "the input is a request: sign it"),
-    Option("out", FILE, "where the result goes (standard output)"), Option("outform", FORM, "its form"),
-    Option("CA", FILE, "the CA certificate that signs"), Option("CAkey", FILE, "its key (in the same file as -CA)"),
+    Option("out", FILE, "where the result goes (standard output)"),
+    Option("outform", FORM, "its form"),
+    Option("CA", FILE, "the CA certificate that signs"),
+    Option("CAkey", FILE, "its key (in the same file as -CA)"),
     Option("CAform", FORM, "the form of -CA (found out by itself)"),
     Option("CAkeyform", FORM, "the form of -CAkey (likewise)"),
     Option("CAserial", FILE, "the file that counts serial numbers"),
     Option("CAcreateserial", "", "make that file where it is not there"),
     Option("signkey", FILE, "sign with this key itself"), Option("key", FILE, "the same"),
-    Option("keyform", FORM, "its form (likewise)"), Option("passin", TEXT, "passphrase source of the key"),
+    Option("keyform", FORM, "its form (likewise)"),
+    Option("passin", TEXT, "passphrase source of the key"),
     Option("days", NUMBER, "how long the certificate is valid (30)"),
     Option("preserve_dates", "", "keep the dates of a certificate that is signed anew"),
     Option("set_serial", TEXT, "the serial number, decimal or 0x…"),
     Option("extfile", FILE, "the configuration with the extensions"),
-    Option("extensions", TEXT, "its section (extensions = of its default section, else that section)"),
+    Option("extensions", TEXT,
+           "its section (extensions = of its default section, else that section)"),
     Option("copy_extensions", TEXT, "none, copy or copyall: take the request's extensions over"),
-    Option("clrext", "", "drop the extensions of the input"), Option("subj", TEXT, "another subject"),
-    Option("force_pubkey", FILE, "another public key"), Option("x509toreq", "", "write a request from a certificate"),
+    Option("clrext", "", "drop the extensions of the input"),
+    Option("subj", TEXT, "another subject"),
+    Option("force_pubkey", FILE, "another public key"),
+    Option("x509toreq", "", "write a request from a certificate"),
     Option("new", "", "no input: a certificate from -subj and the keys"),
     *looking.CERTIFICATE_OPTIONS,
-    Option("trustout", "", instead="a plain certificate"), Option("setalias", TEXT, instead="a plain certificate"),
-    Option("clrtrust", "", instead="a plain certificate"), Option("addtrust", TEXT, instead="a plain certificate"),
-    Option("clrreject", "", instead="a plain certificate"), Option("addreject", TEXT, instead="a plain certificate"),
-    Option("badsig", "", instead="another CA's signature"), Option("next_serial", "", instead="-CAserial"),
+    Option("trustout", "", instead="a plain certificate"),
+    Option("setalias", TEXT, instead="a plain certificate"),
+    Option("clrtrust", "", instead="a plain certificate"),
+    Option("addtrust", TEXT, instead="a plain certificate"),
+    Option("clrreject", "", instead="a plain certificate"),
+    Option("addreject", TEXT, instead="a plain certificate"),
+    Option("badsig", "", instead="another CA's signature"),
+    Option("next_serial", "", instead="-CAserial"),
     Option("sigopt", TEXT, instead="RSA PKCS#1 v1.5, ECDSA and EdDSA signatures"),
     Option("vfyopt", TEXT, instead="nothing: a signature has no options here"),
     *RANDOM,
@@ -52,7 +64,8 @@ TABLES = {"x509": TABLE}
 
 _SELF_SIGNED = 18   # the error of a certificate that has signed itself and is trusted by nobody
 # An option that says nothing without another: openssl warns and goes on.
-_IDLE = (("CA", ("CAkey", "CAkeyform", "CAform", "CAserial", "CAcreateserial"), "since -CA option is not given"),
+_IDLE = (("CA", ("CAkey", "CAkeyform", "CAform", "CAserial", "CAcreateserial"),
+          "since -CA option is not given"),
          ("extfile", ("extensions",), "without -extfile"))
 
 
@@ -66,7 +79,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
         _explain(given)
     for needed, options, why in _IDLE:
         if not given.has(needed):
-            streams.note(*(f"Warning: ignoring -{name} option {why}" for name in options if given.has(name)))
+            streams.note(*(f"Warning: ignoring -{name} option {why}" for name in options
+                           if given.has(name)))
     if given.has("x509toreq"):
         return _to_request(given)
     made, counted = _signed(given) if _signs(given) else (_read(given), None)
@@ -89,22 +103,26 @@ def _refuse(given: GivenOptions) -> None:
     copy = given.get("copy_extensions")
     for refused, words in (
             (given.number("days", 30) < -1, "-days parameter arg must be >= -1"),
-            (given.has("days") and given.has("preserve_dates"), "cannot use -preserve_dates with -days option"),
+            (given.has("days") and given.has("preserve_dates"),
+             "cannot use -preserve_dates with -days option"),
             (given.has("new") and given.has("in"), "the -in option cannot be used with -new"),
             (given.has("new") and given.has("req"), "the -req option cannot be used with -new"),
-            (given.has("new") and not given.has("subj"), "the -new option requires a subject to be set using -subj"),
+            (given.has("new") and not given.has("subj"),
+             "the -new option requires a subject to be set using -subj"),
             (given.has("new") and not (own or given.has("force_pubkey")),
              "the -new option requires using the -key or -force_pubkey option"),
             (own and given.has("CA"), "cannot use both -key/-signkey and -CA option"),
             (given.has("req", "new") and not (own or given.has("CA")),
              "we need a private key to sign with, use -key or -CA with a private key"),
             (toreq and not own, "must specify request signing key using -key"),
-            (copy not in (None, "none", "copy", "copyall"), f"invalid extension copy option: {copy}"),
+            (copy not in (None, "none", "copy", "copyall"),
+             f"invalid extension copy option: {copy}"),
             (given.has("clrext") and (copy in ("copy", "copyall") or (toreq and copy is None)),
              "must not use -clrext together with -copy_extensions")):
         if refused:
             raise InputError(f"x509: {words}", hint="kpki x509 -help lists the options")
-    idle = [name for name in ("extfile", "subj", "force_pubkey", "clrext", "set_serial") if given.has(name)]
+    idle = [name for name in ("extfile", "subj", "force_pubkey", "clrext", "set_serial")
+            if given.has(name)]
     if idle and not (_signs(given) or toreq):
         raise UnsupportedError(f"x509: -{idle[0]} changes a certificate, and nothing signs it",
                                hint="add -CA FILE -CAkey FILE, or -signkey FILE")
@@ -119,7 +137,9 @@ def _read(given: GivenOptions) -> Certificate:
 
 
 def _signed(given: GivenOptions) -> tuple[Certificate, tuple[str, str] | None]:
-    """The certificate that a request, a certificate or a bare subject gives, signed; the serial file and its text."""
+    """The certificate that a request, a certificate or a bare subject gives, signed; the serial
+    file and its text.
+    """
     from ...stages import certificates
     serial, counted = _serial(given)
     path, days = given.get("extfile"), given.number("days", 30)
@@ -131,8 +151,8 @@ def _signed(given: GivenOptions) -> tuple[Certificate, tuple[str, str] | None]:
         with streams.blaming(path):
             made = certificates.x509_req(
                 csr, ca_cert, ca_key, days=days, extfile=extfile, extensions=extensions,
-                copy_extensions=given.get("copy_extensions") or "none", digest=digest, serial_number=serial,
-                subject=subject, public_key=_forced_key(given))
+                copy_extensions=given.get("copy_extensions") or "none", digest=digest,
+                serial_number=serial, subject=subject, public_key=_forced_key(given))
         _warn(given, csr, made)
     elif given.has("new"):
         ca_cert, ca_key = _signer(given)
@@ -148,7 +168,8 @@ def _signed(given: GivenOptions) -> tuple[Certificate, tuple[str, str] | None]:
         with streams.blaming(path):
             made = certificates.x509_resign(
                 old, ca_cert, ca_key, extfile=extfile, extensions=extensions,
-                days=None if given.has("preserve_dates") else days, clear_extensions=given.has("clrext"),
+                days=None if given.has("preserve_dates") else days,
+                clear_extensions=given.has("clrext"),
                 digest=digest, serial_number=serial, subject=subject, public_key=_forced_key(given))
     if extfile is not None:
         _warn_extfile(given, extfile, path)
@@ -166,12 +187,15 @@ def _subject(given: GivenOptions) -> Name | None:
 
 
 def _refuse_issued(certificate: Certificate, given: GivenOptions) -> None:
-    """Refuse a certificate that has not signed itself, or does not hold: openssl lets a CA certify no other."""
+    """Refuse a certificate that has not signed itself, or does not hold: openssl lets a CA certify
+    no other.
+    """
     from ...stages.verification.verify import verify
     faults = verify(certificate, ()).faults
     if [fault.code for fault in faults] != [_SELF_SIGNED]:
         with about(given.get("in") or "standard input"):
-            raise RefusedError(f"the certificate to be certified should be self-signed: {faults[-1].reason}",
+            raise RefusedError(
+                f"the certificate to be certified should be self-signed: {faults[-1].reason}",
                                hint="-x509toreq makes a request of it, and -req signs that")
 
 
@@ -207,7 +231,8 @@ def _warn_extfile(given: GivenOptions, extfile: Config, path: str | None) -> Non
 
 def _to_request(given: GivenOptions) -> int:
     from ...stages.conversion import to_request
-    key = streams.read_key(given.get("signkey", "key"), given.get("passin"), given.form_or_none("keyform"))
+    key = streams.read_key(given.get("signkey", "key"), given.get("passin"),
+                           given.form_or_none("keyform"))
     path = given.get("extfile")
     extfile = None if path is None else streams.read_config(path)
     subject = _subject(given)
@@ -225,10 +250,13 @@ def _to_request(given: GivenOptions) -> int:
 
 
 def _to_turn(given: GivenOptions, key: PrivateKeyTypes, subject: Name | None) -> Certificate:
-    """The certificate that -x509toreq makes a request of: the input, or what a request or -new gives."""
+    """The certificate that -x509toreq makes a request of: the input, or what a request or -new
+    gives.
+    """
     from ...stages.certificates import x509_new, x509_req
     if given.has("req"):
-        return x509_req(_request(given), None, key, copy_extensions=given.get("copy_extensions") or "none")
+        return x509_req(_request(given), None, key, copy_extensions=given.get("copy_extensions")
+                        or "none")
     return x509_new(subject or "/", None, None, key) if given.has("new") else _read(given)
 
 
@@ -251,7 +279,8 @@ def _forced_key(given: GivenOptions) -> bytes | None:
 
 
 def _serial(given: GivenOptions) -> tuple[int | None, tuple[str, str] | None]:
-    """The number of -set_serial; else, with a CA, the next of its serial file, and that file's new text; None: random.
+    """The number of -set_serial; else, with a CA, the next of its serial file, and that file's new
+    text; None: random.
 
     The file is written when all else is done, so that a refusal counts nothing.
     """
@@ -281,18 +310,23 @@ def _explain(given: GivenOptions) -> None:
     call = explaining.reading("load_certificate", given.get("in"))
     if signs and given.has("req"):
         ca = explaining.reading("load_certificate", given.get("CA")) if given.has("CA") else "None"
-        key = explaining.key_reading(given.get("signkey", "key", "CAkey") or given.get("CA"), given.get("passin"))
+        key = explaining.key_reading(given.get("signkey", "key", "CAkey") or given.get("CA"),
+                                     given.get("passin"))
         call = explaining.call_text("dump_certificate", explaining.call_text(
             "x509_req", explaining.reading("load_csr", given.get("in")), ca, key,
             days=given.get("days") and str(given.number("days", 30)),
-            extfile=explaining.config_reading(given.get("extfile")), extensions=code(given.get("extensions")),
+            extfile=explaining.config_reading(given.get("extfile")),
+            extensions=code(given.get("extensions")),
             copy_extensions=code(given.get("copy_extensions")), digest=code(given.word),
             serial_number=code(serial_number(given)), subject=code(given.get("subj"))),
             encoding=code(given.form_or_none("outform")))
     reads = [given.get("in") or "standard input", *(value for name, value in given.order
-                                                    if name in ("CA", "CAkey", "signkey", "key", "extfile"))]
+                                                    if name in ("CA", "CAkey", "signkey", "key",
+                                                                "extfile"))]
     streams.explain(
         "x509", reads=reads, call=call, writes=[given.get("out") or "standard output"],
-        does="checks that the request is signed by its own key, and certifies that key and its subject with the CA's "
-        "key; of the request's extensions none is taken over unless -copy_extensions asks" if signs else
+        does="checks that the request is signed by its own key, and certifies that key and its "
+             "subject with the CA's "
+        "key; of the request's extensions none is taken over unless -copy_extensions asks" if signs
+        else
         "shows what a certificate says")

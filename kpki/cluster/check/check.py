@@ -1,4 +1,5 @@
-"""What `kpki check` is asked of: a workspace, a host's tree, a folder of certificates, or one file."""
+"""What `kpki check` is asked of: a workspace, a host's tree, a folder of certificates, or one file.
+"""
 from __future__ import annotations
 
 import os
@@ -40,26 +41,35 @@ class Report:
     certificates: int               # how many were read
     unread: Sequence[Unread] = ()   # what the caller may not read, each once: no finding is of it
     notes: Sequence[str] = ()       # lines for a person: what else was not checked, and why
-    uses: Sequence[Use] = ()        # which component reads which file, and who says so; none of what is no host
-    restarts: Sequence[str] = ()    # comments: which components read the mended files when they start anew
-    distribution: str = ""          # which one a host looks like, if kpki lays out no files as that does
+    # which component reads which file, and who says so; none of what is no host
+    uses: Sequence[Use] = ()
+    # comments: which components read the mended files when they start anew
+    restarts: Sequence[str] = ()
+    # which one a host looks like, if kpki lays out no files as that does
+    distribution: str = ""
 
     def commands(self) -> list[str]:
-        """The commands that mend everything, errors first and each once, ready for `sh -e`; comments begin with `#`."""
+        """The commands that mend everything, errors first and each once, ready for `sh -e`;
+        comments begin with `#`.
+        """
         errors_first = sorted(self.findings, key=lambda one: one.severity != "error")
         return [*each_once(one.remedy for one in errors_first), *self.restarts]
 
 
-def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_name: str = "", node: str | None = None,
-          ca: str | None = None, ca_key: str | None = None, etcd_ca: str | None = None, etcd_ca_key: str | None = None,
+def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_name: str = "",
+          node: str | None = None,
+          ca: str | None = None, ca_key: str | None = None, etcd_ca: str | None = None,
+          etcd_ca_key: str | None = None,
           front_proxy_ca: str | None = None, front_proxy_ca_key: str | None = None,
           layout: str | None = None) -> Report:
-    """Everything that is wrong with what lies at a path, each finding with the commands that mend it here.
+    """Everything that is wrong with what lies at a path, each finding with the commands that mend
+    it here.
 
-    *path* is a workspace, which its description judges, a host's root tree, any folder, or one file; *node* says whose
-    tree it is, or which host of a workspace is asked for; *host_name* is this host's, for `/`. *ca* is the file of the
-    cluster's CA that counts, *ca_key* its key's, which the commands name; likewise of etcd and of the front proxy.
-    *now* (UTC, None: the clock) is the moment. Raises InputError or FileError where there is nothing to judge.
+    *path* is a workspace, which its description judges, a host's root tree, any folder, or one
+    file; *node* says whose tree it is, or which host of a workspace is asked for; *host_name* is
+    this host's, for `/`. *ca* is the file of the cluster's CA that counts, *ca_key* its key's,
+    which the commands name; likewise of etcd and of the front proxy. *now* (UTC, None: the clock)
+    is the moment. Raises InputError or FileError where there is nothing to judge.
 
     >>> report = kpki.check_path(host / "etc/kubernetes/pki", now=now + timedelta(days=4000))
     >>> [(finding.severity, finding.cause) for finding in report.findings]
@@ -67,16 +77,19 @@ def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_nam
     """
     path = os.fspath(path)
     try:
-        return _check(path, now=now or utc_now(), host_name=host_name, node=node, layout=layout, named={
-            row: files_of for row, *files_of in (("ca", ca, ca_key), ("etcd-ca", etcd_ca, etcd_ca_key),
-                                                 ("front-proxy-ca", front_proxy_ca, front_proxy_ca_key))
+        return _check(path, now=now or utc_now(), host_name=host_name, node=node, layout=layout,
+                      named={
+            row: files_of for row,
+            *files_of in (("ca", ca, ca_key), ("etcd-ca", etcd_ca, etcd_ca_key),
+                          ("front-proxy-ca", front_proxy_ca, front_proxy_ca_key))
             if any(file is not None for file in files_of)})
     except AccessError as error:
         closed = os.path.relpath(error.path, path or os.curdir)
         if closed.startswith(os.pardir):
             raise
         # without it nothing can be judged
-        return Report(os.path.normpath(path), (), 0, [Unread(None, observe_file(path, closed).unread or closed)])
+        return Report(os.path.normpath(path), (), 0,
+                      [Unread(None, observe_file(path, closed).unread or closed)])
 
 
 def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout: str | None,
@@ -88,8 +101,10 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
             read_cluster(path, host_name=host_name).host(node)
         from .described import check_workspace  # which needs the plan, as no tree by itself does
         findings, certificates, unread = check_workspace(path, now=now, host_name=host_name)
-        return Report(os.path.normpath(path), [one for one in findings if node is None or one.host == node],
-                      certificates, [one for one in unread if node is None or one.host in (None, node)])
+        return Report(os.path.normpath(path),
+                      [one for one in findings if node is None or one.host == node],
+                      certificates,
+                      [one for one in unread if node is None or one.host in (None, node)])
     folder, name = _workspace_of(path)
     if folder is not None and node in (None, name) and not named and layout is None:
         report = _described_tree(folder, name, now=now, host_name=host_name)
@@ -98,16 +113,18 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     given = {row: _given(row, *files_of) for row, files_of in named.items()}
     authorities = {row: certificates for row, (certificates, _) in given.items()}
     ca_public_key = given["ca"][1] if "ca" in given else None
-    others = {row: (certificate or "", key) for row, (certificate, key) in named.items() if row != "ca"}
+    others = {row: (certificate or "", key) for row, (certificate, key) in named.items()
+              if row != "ca"}
     host = read_host(path) if path != "" and files.read_entry_at(path).kind == "folder" else None
     if host is None or not _is_tree(path, layout, host):
         from .plain import check_plain, inspect_plain
         owner = "" if node is None else validate_node_name(node, longest=LONGEST_NAME)
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
-        here = Situation(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, others, now=now)
-        return Report(os.path.normpath(path), _mended(found, here)[0], plain.inventory.certificates(),
-                      _unread(plain.inventory))
+        here = Situation(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, others,
+                         now=now)
+        return Report(os.path.normpath(path), _mended(found, here)[0],
+                      plain.inventory.certificates(), _unread(plain.inventory))
     notes = list[str]()
     owner = validate_node_name(node, longest=LONGEST_NAME) if node is not None else _owner(
         path, host, host_name, layout, notes)
@@ -115,7 +132,8 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     described = None
     if not named and layout is None and _is_there(os.curdir, DESCRIPTION):
         from .described import check_described
-        with suppress(KpkiError):   # a workspace that cannot be taken tells nothing of a tree elsewhere
+        # a workspace that cannot be taken tells nothing of a tree elsewhere
+        with suppress(KpkiError):
             described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
     if described is None:
         found = check_node(inventory, node=owner, now=now, authorities=authorities)
@@ -125,8 +143,8 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, authorities,
                      workspace=described is not None, now=now)
     findings, anew = _mended(found, here)
-    return Report(owner or os.path.normpath(path), findings, inventory.certificates(), _unread(inventory),
-                  [*notes, *inventory.led_out(), *_left(here)], inventory.uses,
+    return Report(owner or os.path.normpath(path), findings, inventory.certificates(),
+                  _unread(inventory), [*notes, *inventory.led_out(), *_left(here)], inventory.uses,
                   anew, _distribution(path))
 
 
@@ -150,7 +168,9 @@ def _left(here: Situation) -> Iterator[str]:
 
 
 def _distribution(root: str) -> str:
-    """The distribution that a tree looks like, if kpki lays out no files as that distribution does; else ""."""
+    """The distribution that a tree looks like, if kpki lays out no files as that distribution does;
+    else "".
+    """
     for name, mark in MARKS.items():
         with suppress(FileError):   # a folder that cannot be looked into tells nothing
             if _is_there(root, mark):
@@ -159,8 +179,11 @@ def _distribution(root: str) -> str:
 
 
 def _owner(root: str, host: Host, host_name: str, layout: str | None, notes: list[str]) -> str:
-    """Whose a tree is, "" if nobody knows because the caller may not read what tells. If nothing tells, the kubelet's
-    certificate is taken at its word, with a line in *notes*. Raises InputError if no certificate is there either."""
+    """Whose a tree is, "" if nobody knows because the caller may not read what tells.
+
+    If nothing tells, the kubelet's certificate is taken at its word, with a line in *notes*. Raises
+    InputError if no certificate is there either.
+    """
     try:
         name = owner_of(root, host_name=host_name, host=host)
     except InputError:
@@ -168,7 +191,9 @@ def _owner(root: str, host: Host, host_name: str, layout: str | None, notes: lis
         name = certified_owner(there)
         if not name and not there.unread:
             raise
-        notes.append(f"{root}: nothing tells whose tree it is, so nobody checked that the kubelet's certificate is "
+        notes.append(
+            f"{root}: nothing tells whose tree it is, so nobody checked that the kubelet's "
+            "certificate is "
                      "the node's; say --node NAME")
     return validate_node_name(name, longest=LONGEST_NAME) if name else ""
 
@@ -178,8 +203,9 @@ def _unread(inventory: Inventory) -> list[Unread]:
 
 
 def _described_tree(folder: str, name: str, *, now: datetime, host_name: str) -> Report | None:
-    """What is wrong with a host's tree in a workspace; None where the workspace does not know the host, or something is
-    wrong with the workspace's own CAs, which is no fault of the tree."""
+    """What is wrong with a host's tree in a workspace; None where the workspace does not know the
+    host, or something is wrong with the workspace's own CAs, which is no fault of the tree.
+    """
     from .described import check_workspace
     try:
         return Report(name, *check_workspace(folder, now=now, host_name=host_name, only=name))
@@ -190,14 +216,17 @@ def _described_tree(folder: str, name: str, *, now: datetime, host_name: str) ->
 
 
 def _is_tree(folder: str, layout: str | None, host: Host) -> bool:
-    """Whether a folder is a host's root: it is said, or a layout or one of its folders is there, or the *host* that was
-    read there starts a component; `/` is nothing else."""
-    return (layout is not None or os.path.abspath(folder) == os.sep or layout_there(folder) is not None
+    """Whether a folder is a host's root: it is said, or a layout or one of its folders is there, or
+    the *host* that was read there starts a component; `/` is nothing else.
+    """
+    return (layout is not None or os.path.abspath(folder) == os.sep
+            or layout_there(folder) is not None
             or any(_is_there(folder, one) for one in TOPS) or bool(host.running))
 
 
 def _is_there(folder: str, path: str) -> bool:
-    return files.read_entry_at(folder).kind == "folder" and files.read_entry(folder, path).kind != "missing"
+    return files.read_entry_at(folder).kind == "folder" \
+        and files.read_entry(folder, path).kind != "missing"
 
 
 def _workspace_of(path: str) -> tuple[str | None, str]:
@@ -211,15 +240,19 @@ def _workspace_of(path: str) -> tuple[str | None, str]:
 
 def _no_options(path: str, named: Mapping[str, Sequence[str | None]], layout: str | None) -> None:
     if named or layout is not None:
-        raise InputError(f"{path}: a workspace is judged by its cluster.yaml", hint="leave out the CAs and --layout")
+        raise InputError(f"{path}: a workspace is judged by its cluster.yaml",
+                         hint="leave out the CAs and --layout")
 
 
 # The option that names a CA of each row.
 _OPTIONS = {"ca": "--ca", "etcd-ca": "--etcd-ca", "front-proxy-ca": "--front-proxy-ca"}
 
 
-def _given(row: str, ca: str | None, ca_key: str | None) -> tuple[Sequence[Certificate], bytes | None]:
-    """The certificates of a CA that a person names, and its key's public half (DER), None if no key can be read."""
+def _given(row: str, ca: str | None, ca_key: str | None) -> tuple[Sequence[Certificate],
+                                                                  bytes | None]:
+    """The certificates of a CA that a person names, and its key's public half (DER), None if no key
+    can be read.
+    """
     option = _OPTIONS[row]
     if ca is None:
         raise InputError(f"{ca_key}: not the key of a CA that {option} names",

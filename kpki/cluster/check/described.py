@@ -28,15 +28,17 @@ from ...kubernetes.layouts import WORKSPACE, get_layout
 from ...kubernetes.profiles import get_profile
 
 
-def check_workspace(folder: str, *, now: datetime, host_name: str | None = None, only: str | None = None,
+def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
+                    only: str | None = None,
                     processes: int | None = None) -> tuple[list[Finding], int, list[Unread]]:
-    """Everything that is wrong with a workspace by its own description, how many certificates were read, and what the
-    caller may not read.
+    """Everything that is wrong with a workspace by its own description, how many certificates were
+    read, and what the caller may not read.
 
-    *only* is the host that is asked for: then what was found names no host. What apply mends says so; the files of a
-    host are the host's. If a CA of the workspace's own is broken, or not the caller's to read, that is all there is to
-    say: by it all the others are judged. *processes* is how many there may be (None: one a processor). Raises
-    KpkiError for a description, or a CA that it names, which cannot be taken.
+    *only* is the host that is asked for: then what was found names no host. What apply mends says
+    so; the files of a host are the host's. If a CA of the workspace's own is broken, or not the
+    caller's to read, that is all there is to say: by it all the others are judged. *processes* is
+    how many there may be (None: one a processor). Raises KpkiError for a description, or a CA that
+    it names, which cannot be taken.
     """
     counts, refused, observe = dict[str, int](), dict[str, None](), workspace_observer(folder)
 
@@ -71,7 +73,8 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
     certificates, unread = 0, list(refused)
     for checked in planned.check(processes_for(len(cluster.hosts), processes), tally):
         if asked in (None, checked.host):
-            findings += [replace(one, remedy=tuple(_mended(one, folder, planned))) for one in checked.findings]
+            findings += [replace(one, remedy=tuple(_mended(one, folder, planned)))
+                         for one in checked.findings]
             certificates += checked.tally.certificates
             unread += checked.tally.unread
     findings = findings if asked is None else [replace(one, host=None) for one in findings]
@@ -79,7 +82,8 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
 
 
 def _unread(paths: Iterable[str], only: str | None) -> list[Unread]:
-    """What of a workspace the caller may not read, each once: a host's by the host's name and by its path there.
+    """What of a workspace the caller may not read, each once: a host's by the host's name and by
+    its path there.
 
     *only* is the host that is asked for, whose tree is the only one then.
     """
@@ -90,7 +94,8 @@ def _unread(paths: Iterable[str], only: str | None) -> list[Unread]:
         if only is not None:
             found[Unread(None, os.path.relpath(path, os.path.join(NODES_FOLDER, only)))] = None
         else:
-            found[Unread(host, inner or os.curdir) if trees == NODES_FOLDER and host else Unread(None, path)] = None
+            found[Unread(host, inner or os.curdir) if trees == NODES_FOLDER and host
+                  else Unread(None, path)] = None
     return [*found]
 
 
@@ -98,11 +103,15 @@ def _mended(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
     """The commands that mend a finding of a workspace."""
     apply = ["kpki", "apply", _plain(folder)]
     if finding.cause == "key-exposed":
-        tree, path = os.path.join(folder, NODES_FOLDER, finding.host or ""), finding.path.partition("#")[0]
-        path = os.path.join(tree, inside(tree, path)) if finding.host else os.path.join(folder, path)
+        tree, path = os.path.join(folder, NODES_FOLDER, finding.host
+                                  or ""), finding.path.partition("#")[0]
+        path = os.path.join(tree, inside(tree, path)) if finding.host \
+            else os.path.join(folder, path)
         yield command("chmod", "600", _plain(path))
     elif finding.cause == "ca-key-on-worker" and not plan.holds_key(finding.row):
-        yield comment(f"neither the workspace nor a control-plane host's tree holds this key: copy {finding.path} to "
+        yield comment(
+            f"neither the workspace nor a control-plane host's tree holds this key: copy "
+            f"{finding.path} to "
                       f"{WORKSPACE.place(finding.row).key} first")
     elif finding.severity == "warning" and get_profile(finding.row).kind == "ca":
         yield from _renewed_authority(finding, folder, plan)
@@ -113,16 +122,20 @@ def _mended(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
 
 
 def _renewed_authority(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
-    """The commands that give a CA of the workspace's own new dates, and every host its certificate."""
+    """The commands that give a CA of the workspace's own new dates, and every host its certificate.
+    """
     root, own = plan.roots[finding.row], WORKSPACE.place(finding.row)
     if finding.cause != "expiring-soon":
         yield comment("nothing in the cluster minds, and a CA that is there is never replaced")
     elif root.authority is None or len(root.certificates) != 1 \
             or (root.certificate_path, root.key_path) != (own.certificate, own.key):
-        yield comment("this CA's certificate is renewed where its key is: kpki x509 -in CA -signkey CA-KEY -days 3650 "
+        yield comment(
+            "this CA's certificate is renewed where its key is: kpki x509 -in CA -signkey CA-KEY "
+            "-days 3650 "
                       "-out CA")
     else:
-        yield from renewal(*(_plain(os.path.join(folder, path)) for path in (own.certificate, own.key)))
+        yield from renewal(*(_plain(os.path.join(folder, path))
+                             for path in (own.certificate, own.key)))
         yield command("kpki", "apply", _plain(folder))
 
 
@@ -133,14 +146,18 @@ def _plain(path: str) -> str:
 
 def check_described(folder: str, inventory: Inventory, name: str, *, now: datetime,
                     host_name: str | None = None) -> list[Finding] | None:
-    """What is wrong with a host's tree that lies elsewhere, by the description of the workspace *folder*: with what its
-    kubelet needs, and what lies there else; None where that does not tell. Raises as `check_workspace`."""
+    """What is wrong with a host's tree that lies elsewhere, by the description of the workspace
+    *folder*: with what its kubelet needs, and what lies there else; None where that does not
+    tell. Raises as `check_workspace`.
+    """
     cluster = read_cluster(folder, host_name=host_name)
     host = next((one for one in cluster.hosts if one.name == name), None)
     if host is None or cluster.layout != inventory.layout.name:
         return None
-    planned, kubelets = plan_of(folder, now=now, cluster=cluster), get_layout(cluster.layout).node_places()
-    return [*dict.fromkeys(planned.host_findings(host, inventory.file, lambda place: place in kubelets or any(
+    planned, kubelets = plan_of(folder, now=now,
+                                cluster=cluster), get_layout(cluster.layout).node_places()
+    return [*dict.fromkeys(planned.host_findings(host, inventory.file,
+                                                 lambda place: place in kubelets or any(
         inventory.file(path).there for path in place.files())))]
 
 
@@ -156,7 +173,8 @@ def _broken_authorities(cluster: Cluster, folder: str, observe: Callable[[str], 
                 path, copy = next(copies(row, observe, wanted), ("", ""))
                 remedy = _put_back(path or one.path, copy, folder, observe)
                 if one.cause == "expired-ca" and _is_pair(row, observe):
-                    remedy = chain(renewal(*(_plain(os.path.join(folder, half)) for half in row.paths())),
+                    remedy = chain(
+                        renewal(*(_plain(os.path.join(folder, half)) for half in row.paths())),
                                    [command("kpki", "apply", _plain(folder))])
                 yield replace(one, path=path or one.path, remedy=tuple(remedy))
 
@@ -164,14 +182,19 @@ def _broken_authorities(cluster: Cluster, folder: str, observe: Callable[[str], 
 def _is_pair(row: Row, observe: Callable[[str], ObservedFile]) -> bool:
     """Whether a CA's file holds one certificate, and the key beside it is that one's."""
     certificates = read_certificates(observe(row.place.certificate), row.name)[0]
-    return len(certificates) == 1 and is_for(read_key(observe(row.place.key), row.name)[0], certificates)
+    return len(certificates) == 1 \
+        and is_for(read_key(observe(row.place.key), row.name)[0], certificates)
 
 
-def _put_back(path: str, copy: str, folder: str, observe: Callable[[str], ObservedFile]) -> Iterator[str]:
-    """The commands that bring back a file of a workspace's CA from where the tree of a host has the right one still."""
+def _put_back(path: str, copy: str, folder: str,
+              observe: Callable[[str], ObservedFile]) -> Iterator[str]:
+    """The commands that bring back a file of a workspace's CA from where the tree of a host has the
+    right one still.
+    """
     broken, sound = (_plain(os.path.join(folder, one)) for one in (path, copy))
     if observe(path).problem:
-        yield comment(f"what lies at {broken} is no file: move it elsewhere; a CA is never replaced")
+        yield comment(
+            f"what lies at {broken} is no file: move it elsewhere; a CA is never replaced")
     elif not copy:
         yield comment(f"a CA is never replaced: put the cluster's own back as {path}")
     else:

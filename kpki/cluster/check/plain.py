@@ -1,4 +1,6 @@
-"""A folder of certificates that is no host's tree, or a single file: what each is by its name, else by its content."""
+"""A folder of certificates that is no host's tree, or a single file: what each is by its name, else
+by its content.
+"""
 from __future__ import annotations
 
 import os
@@ -46,7 +48,9 @@ _MOST = 1 << 20     # bytes of a file that nothing but its content speaks for
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """What was found in a folder: its *inventory*, and the *others*, files that no layout has a place for."""
+    """What was found in a folder: its *inventory*, and the *others*, files that no layout has a
+    place for.
+    """
 
     inventory: Inventory
     others: tuple[str, ...]
@@ -55,7 +59,8 @@ class Plain:
 def inspect_plain(path: str) -> Plain:
     """Read a folder, all below it but what is put aside, or one file.
 
-    Raises FileError for what cannot be listed or is not there, InputError for a folder with nothing to check.
+    Raises FileError for what cannot be listed or is not there, InputError for a folder with nothing
+    to check.
     """
     closed = list[str]()
     entry = files.read_entry_at(path) if path else files.Entry(path=path, kind="missing")
@@ -70,10 +75,13 @@ def inspect_plain(path: str) -> Plain:
         root = root or os.curdir
         found = {name: _observe_file(root, name)}
     if not found and not closed:
-        raise InputError(f"{path}: no certificate, key or kubeconfig is in it, and none of kpki's layouts",
-                         hint="is it a host's root, with etc/kubernetes in it? Otherwise say --layout")
+        raise InputError(
+            f"{path}: no certificate, key or kubeconfig is in it, and none of kpki's layouts",
+                         hint="is it a host's root, with etc/kubernetes in it? Otherwise say "
+                              "--layout")
     layout = _layout_by_names(root, found)
-    found = {path: one if path in {own for own, _ in layout.files()} else _in_pem(one) for path, one in found.items()}
+    found = {path: one if path in {own for own, _ in layout.files()} else _in_pem(one) for path,
+             one in found.items()}
     names = [*found]
     found |= dict(_named_by(root, found))
     uses = [*layout_uses(Tree(None, found), layout, (), ())]
@@ -85,7 +93,9 @@ def inspect_plain(path: str) -> Plain:
 
 
 def _observe_file(root: str, name: str) -> ObservedFile:
-    """One file of a folder; links are followed as on the host whose tree it lies in, else on this one."""
+    """One file of a folder; links are followed as on the host whose tree it lies in, else on this
+    one.
+    """
     return _looked(root, name, *root_of(os.path.join(root, name)))
 
 
@@ -105,7 +115,8 @@ def _in_pem(found: ObservedFile) -> ObservedFile:
         return replace(found, data=pem.dump_certificate(pem.load_certificate(data, encoding="DER")))
     with suppress(InputError):
         return replace(found, data=pem.dump_key(pem.load_key(data, encoding="DER")))
-    return found if found.path.endswith(_KEYS) else replace(found, data=pem.armour(data, "CERTIFICATE"))
+    return found if found.path.endswith(_KEYS) \
+        else replace(found, data=pem.armour(data, "CERTIFICATE"))
 
 
 def _is_aside(path: str) -> bool:
@@ -116,11 +127,14 @@ def _is_aside(path: str) -> bool:
 def _may_matter(name: str) -> bool:
     """Whether a file could hold a certificate, a key or a kubeconfig, by its name."""
     ending = posixpath.splitext(name)[1].lower()
-    return ending in ("", ".conf", ".config", ".kubeconfig", ".yaml", ".yml", ".json", ".key", ".pub", *_CERTIFICATES)
+    return ending in ("", ".conf", ".config", ".kubeconfig", ".yaml", ".yml", ".json", ".key",
+                      ".pub", *_CERTIFICATES)
 
 
 def _matters(found: ObservedFile) -> bool:
-    """Whether a file is one of these, by its content; what its name alone says is believed of what cannot be read."""
+    """Whether a file is one of these, by its content; what its name alone says is believed of what
+    cannot be read.
+    """
     if found.unread or found.path.endswith((*_CERTIFICATES, *_KEYS)):
         return True
     data = found.data or b""
@@ -129,11 +143,14 @@ def _matters(found: ObservedFile) -> bool:
 
 def _is_kubeconfig(data: bytes) -> bool:
     """Whether bytes look like a kubeconfig: a YAML or JSON document with its lists at the top."""
-    return b"\0" not in data[:_MOST] and bool(_KUBECONFIG.search(data[:_MOST]) or _JSON.search(data[:_MOST]))
+    return b"\0" not in data[:_MOST] \
+        and bool(_KUBECONFIG.search(data[:_MOST]) or _JSON.search(data[:_MOST]))
 
 
 def _layout_by_names(root: str, found: Mapping[str, ObservedFile]) -> Layout:
-    """The layout that a folder is a part of, by the names in it, with the places that are in that part."""
+    """The layout that a folder is a part of, by the names in it, with the places that are in that
+    part.
+    """
     best, most = Layout(name="", places=(), administrators="", source=""), 0
     top = os.path.abspath(root)
     for layout in LAYOUTS:
@@ -141,9 +158,11 @@ def _layout_by_names(root: str, found: Mapping[str, ObservedFile]) -> Layout:
             for folder in (prefix, posixpath.dirname(prefix)):
                 names = {path.removeprefix(f"{folder}/") for path, _ in layout.files()
                          if path.startswith(f"{folder}/")} & found.keys()
-                telling = [name for name in names if not _COMMON.fullmatch(posixpath.basename(name))]
+                telling = [name for name in names
+                           if not _COMMON.fullmatch(posixpath.basename(name))]
                 if len(names) > most and (telling or top.endswith(f"/{folder}")):
-                    best, most = replace(layout, name="", places=tuple(_part(layout, folder, found))), len(names)
+                    best, most = replace(layout, name="",
+                                         places=tuple(_part(layout, folder, found))), len(names)
     return best
 
 
@@ -155,16 +174,19 @@ def _part(layout: Layout, folder: str, found: Mapping[str, ObservedFile]) -> Ite
             for path in (place.certificate, place.key, place.kubeconfig))
         if {certificate, key, kubeconfig} & found.keys():
             single = len(found) == 1
-            yield replace(place, certificate=certificate if not single or certificate in found else "",
-                          key=key if not single or key in found else "",
+            yield replace(place, certificate=certificate if not single or certificate in found
+                          else "", key=key if not single or key in found else "",
                           kubeconfig=kubeconfig if kubeconfig in found else "")
 
 
 def _named_by(root: str, found: Mapping[str, ObservedFile]) -> Iterator[tuple[str, ObservedFile]]:
-    """The files that kubeconfigs name: from their own folder, or from the root of the tree that they lie in."""
+    """The files that kubeconfigs name: from their own folder, or from the root of the tree that
+    they lie in.
+    """
     for path, one in found.items():
         kubeconfig = kubeconfig_in(one.data)
-        for material in (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key) if kubeconfig else ():
+        for material in (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key) \
+            if kubeconfig else ():
             if material.path:
                 top, inner = root_of(os.path.join(root, path))
                 named = named_path(path, material.path)
@@ -173,35 +195,47 @@ def _named_by(root: str, found: Mapping[str, ObservedFile]) -> Iterator[tuple[st
 
 def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = WITHIN,
                 authorities: Mapping[str, Sequence[Certificate]] = {}) -> list[Finding]:
-    """Everything that is wrong with the files of a folder, each by itself and with what belongs to it by its name.
+    """Everything that is wrong with the files of a folder, each by itself and with what belongs to
+    it by its name.
 
-    *node* is the node whose kubelet's they are ("": any), *authorities* the CAs that signed them, by row;
-    without any: those that are there.
+    *node* is the node whose kubelet's they are ("": any), *authorities* the CAs that signed them,
+    by row; without any: those that are there.
     """
-    inventory, alone = plain.inventory, [path for path in plain.others if _kind(plain.inventory.file(path)) == "key"]
+    inventory, alone = plain.inventory, [path for path in plain.others
+                                         if _kind(plain.inventory.file(path)) == "key"]
     paired = {use.file for use in inventory.uses}
-    every = {"": [one for certificates in authorities.values() for one in certificates]} if authorities else {}
-    findings = check_node(inventory, node=node, now=now, within=within, authorities={**authorities, **every})
-    findings += (fault for path in alone if path not in paired and (fault := read_key(inventory.file(path), "")[1]))
-    hidden = not authorities and any(inventory.file(path).unread and _kind(inventory.file(path)) == "certificate"
-                                     for path in plain.others)     # which may be any CA
+    every = {"": [one for certificates in authorities.values() for one in certificates]} \
+        if authorities else {}
+    findings = check_node(inventory, node=node, now=now, within=within,
+                          authorities={**authorities, **every})
+    findings += (fault for path in alone if path not in paired
+                 and (fault := read_key(inventory.file(path), "")[1]))
+    hidden = not authorities \
+        and any(inventory.file(path).unread and _kind(inventory.file(path)) == "certificate"
+                for path in plain.others)     # which may be any CA
     others = {*plain.others}
-    findings = [replace(one, row="") if one.path.partition("#")[0] in others else one for one in findings]
+    findings = [replace(one, row="") if one.path.partition("#")[0] in others else one
+                for one in findings]
     return [one for one in dict.fromkeys(findings) if one.row or not (
-        one.cause == "encrypted-key" or (hidden and one.cause in ("unknown-authority", "kubeconfig-wrong-ca")))]
+        one.cause == "encrypted-key"
+        or (hidden and one.cause in ("unknown-authority", "kubeconfig-wrong-ca")))]
 
 
 def _other_uses(found: Mapping[str, ObservedFile], others: Sequence[str]) -> Iterator[Use]:
-    """What the files are for that no layout has a place for: pairs by their names, of which little is known."""
+    """What the files are for that no layout has a place for: pairs by their names, of which little
+    is known.
+    """
     tree, done, names = Tree(None, found), set[str](), {*others}
     for path in sorted(others, key=lambda one: (_kind(found[one]) != "certificate", one)):
         kind = _kind(found[path])
         if kind == "kubeconfig":
-            yield from kubeconfig_uses(tree, _use(path, path, "pair-client", "kubeconfig"), f"/{path}")
+            yield from kubeconfig_uses(tree, _use(path, path, "pair-client", "kubeconfig"),
+                                       f"/{path}")
         if kind != "certificate" or path in done:
             continue
         chain = read_certificates(found[path], "")[0]
-        key = path if SECRET in (found[path].data or b"") else next((one for one in _keys_of(path) if one in names), "")
+        key = path if SECRET in (found[path].data or b"") \
+            else next((one for one in _keys_of(path) if one in names), "")
         done |= {path, key}
         if chain and _is_authority(chain[0]):
             yield _use(path, path, "pair-ca", "authority")
@@ -217,8 +251,8 @@ _PURPOSES = {"serverAuth": "pair-server", "clientAuth": "pair-client"}
 
 
 def _use(group: str, path: str, purpose: str, part: Part) -> Use:
-    return Use(component="people", setting=part, source="", path=path, purpose=purpose, part=part, group=group,
-               default=True)
+    return Use(component="people", setting=part, source="", path=path, purpose=purpose, part=part,
+               group=group, default=True)
 
 
 def _is_authority(certificate: Certificate) -> bool:
@@ -234,7 +268,8 @@ def _keys_of(path: str) -> Iterator[str]:
 
 
 def _kind(found: ObservedFile) -> str:
-    """What a file is: by its content, else by its name; "" for what there is nothing to say about."""
+    """What a file is: by its content, else by its name; "" for what there is nothing to say about.
+    """
     data, name = found.data or b"", found.path
     if _is_kubeconfig(data):
         return "kubeconfig"

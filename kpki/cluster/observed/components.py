@@ -32,8 +32,11 @@ def uses_of(tree: Tree, one: Started, settings: Settings) -> Iterator[Use]:
 
 
 def _is_plain(settings: Settings, name: str) -> bool:
-    """Whether etcd passes a setting over, because it listens without TLS there (server/embed/etcd.go)."""
-    names = ("listen-peer-urls",) if name.startswith("peer-") else ("listen-client-urls", "listen-client-http-urls")
+    """Whether etcd passes a setting over, because it listens without TLS there
+    (server/embed/etcd.go).
+    """
+    names = ("listen-peer-urls",) if name.startswith("peer-") \
+        else ("listen-client-urls", "listen-client-http-urls")
     urls = [url for one in names for url in _values(settings, one)]
     return names[0] in settings and not any(url.startswith(("https:", "unixs:")) for url in urls)
 
@@ -49,18 +52,24 @@ def _is_on(settings: Settings, name: str) -> bool:
 def _told(one: Started, setting: Setting, said: SettingValue, which: str = "") -> Use | None:
     """The use that a setting says; None where it names no file of the host."""
     place = one.start.on_host(said.path)
-    return Use(component=one.start.component, setting=said.written, source=said.word.source, path=inner(place),
-               purpose=setting.purpose, part=setting.part, default=one.default, optional=one.default,
+    return Use(component=one.start.component, setting=said.written, source=said.word.source,
+               path=inner(place),
+               purpose=setting.purpose, part=setting.part, default=one.default,
+               optional=one.default,
                group=f"{one.source} {one.start.component} {setting.pair}{which}") if place else None
 
 
-def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None, *, server: str = "") -> Iterator[Use]:
-    """The use of a kubeconfig, and of what its context names or embeds; *path* is as the component sees it.
+def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None, *,
+                    server: str = "") -> Iterator[Use]:
+    """The use of a kubeconfig, and of what its context names or embeds; *path* is as the component
+    sees it.
 
-    *server* is the API server that it is told beside the kubeconfig (--master), which needs none then.
+    *server* is the API server that it is told beside the kubeconfig (--master), which needs none
+    then.
 
-    One that cannot be read names nothing, but for the users of a webhook's: they are its hosts, and need no context
-    (staging/src/k8s.io/apiserver/pkg/util/webhook/authentication.go). A token or a plug-in is no certificate.
+    One that cannot be read names nothing, but for the users of a webhook's: they are its hosts, and
+    need no context (staging/src/k8s.io/apiserver/pkg/util/webhook/authentication.go). A token or a
+    plug-in is no certificate.
     """
     data = tree.read(use.path, use.source) or b""
     try:
@@ -76,30 +85,36 @@ def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None,
     yield use
     authority = "webhook-ca" if use.purpose == "webhook-client" else "apiserver-ca"
     cluster, user = f"clusters/{found.cluster_name}", f"users/{found.user_name}"
-    yield from _material(replace(use, part="authority", purpose=authority), cluster, found.authority, path, start)
+    yield from _material(replace(use, part="authority", purpose=authority), cluster,
+                         found.authority, path, start)
     yield from _material(replace(use, part="certificate"), user, found.certificate, path, start)
     yield from _material(replace(use, part="key"), user, found.key, path, start)
 
 
-def _material(use: Use, where: str, material: Material, kubeconfig: str, start: Start | None) -> Iterator[Use]:
-    """The use of one field of a kubeconfig: data in itself, or a path that counts from the kubeconfig's folder."""
+def _material(use: Use, where: str, material: Material, kubeconfig: str,
+              start: Start | None) -> Iterator[Use]:
+    """The use of one field of a kubeconfig: data in itself, or a path that counts from the
+    kubeconfig's folder.
+    """
     entry = replace(use, source=use.path, default=False)
     if material.data is not None:
-        yield replace(entry, setting=f"{where}/{_FIELDS[use.part]}-data", path=f"{use.path}#{where}")
+        yield replace(entry, setting=f"{where}/{_FIELDS[use.part]}-data",
+                      path=f"{use.path}#{where}")
     elif material.path:
         path = posixpath.join(posixpath.dirname(kubeconfig), material.path)
         if place := start.on_host(path) if start else path:
             yield replace(entry, setting=f"{where}/{_FIELDS[use.part]}", path=inner(place))
 
 
-_FIELDS: Mapping[Part, str] = {"authority": "certificate-authority", "certificate": "client-certificate",
-                               "key": "client-key"}
+_FIELDS: Mapping[Part, str] = {"authority": "certificate-authority",
+                               "certificate": "client-certificate", "key": "client-key"}
 
 
 def _default(one: Started, setting: str, path: str, purpose: str, part: Part, pair: str) -> Use:
-    return Use(component=one.start.component, setting=setting, source=one.source, path=inner(one.start.on_host(path)),
-               purpose=purpose, part=part, group=f"{one.source} {one.start.component} {pair}", default=True,
-               optional=True)
+    return Use(component=one.start.component, setting=setting, source=one.source,
+               path=inner(one.start.on_host(path)),
+               purpose=purpose, part=part, group=f"{one.source} {one.start.component} {pair}",
+               default=True, optional=True)
 
 
 def _default_pair(one: Started, purpose: str, stem: str) -> Iterator[Use]:
@@ -115,11 +130,13 @@ def _store(one: Started, folder: str, name: str, purpose: str) -> Iterator[Use]:
 
 
 def _kubelet(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
-    """The kubelet's identity and its serving pair (pkg/kubelet/certificate, cmd/kubelet/app/server.go).
+    """The kubelet's identity and its serving pair (pkg/kubelet/certificate,
+    cmd/kubelet/app/server.go).
 
-    It needs its kubeconfig or a bootstrap kubeconfig. If it rotates its client certificate, what is in its store comes
-    first, then the kubeconfig's pair. If its serving certificate comes by request, what is in its store comes first,
-    then the pair that it is told of; a pair of its own making stands in for both.
+    It needs its kubeconfig or a bootstrap kubeconfig. If it rotates its client certificate, what is
+    in its store comes first, then the kubeconfig's pair. If its serving certificate comes by
+    request, what is in its store comes first, then the pair that it is told of; a pair of its own
+    making stands in for both.
     """
     folder = "".join(_values(settings, "cert-dir")) or "/var/lib/kubelet/pki"
     bootstraps = any(use.purpose == "kubelet-bootstrap" and tree.there(use.file) for use in uses)
@@ -131,7 +148,8 @@ def _kubelet(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> I
     if identity and _is_on(settings, "rotate-certificates") and tree.there(store[0].path) and (
             store[0].path not in [use.path for use in identity]):
         yield from store
-        uses = [replace(use, optional=True) if use in identity and use.part != "kubeconfig" else use for use in uses]
+        uses = [replace(use, optional=True) if use in identity and use.part != "kubeconfig" else use
+                for use in uses]
     serving = any(use.purpose == "kubelet-serving" for use in uses)
     if _is_on(settings, "rotate-server-certificates"):
         yield from _store(one, folder, "kubelet-server", "kubelet-serving")
@@ -141,7 +159,9 @@ def _kubelet(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> I
 
 
 def _apiserver(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
-    """What an API server has beside its table: its own pair, pairs by name, and files that name further ones."""
+    """What an API server has beside its table: its own pair, pairs by name, and files that name
+    further ones.
+    """
     yield from uses
     if not one.default and not any(use.purpose == "apiserver-serving" for use in uses):
         folder = "".join(_values(settings, "cert-dir")) or "/var/run/kubernetes"
@@ -150,7 +170,8 @@ def _apiserver(tree: Tree, one: Started, settings: Settings, uses: list[Use]) ->
         paths = said.word.text.partition(":")[0].split(",")
         for path, part in zip(paths, _PAIR, strict=False):
             named = said._replace(word=said.word._replace(text=path))
-            if use := _told(one, Setting(said.name, "apiserver-sni", part, said.name), named, f" {number + 1}"):
+            if use := _told(one, Setting(said.name, "apiserver-sni", part, said.name), named,
+                            f" {number + 1}"):
                 yield use
     for name, rows in _FURTHER.items():
         for said in settings.get(name, ()):
@@ -159,7 +180,8 @@ def _apiserver(tree: Tree, one: Started, settings: Settings, uses: list[Use]) ->
 
 
 _PAIR: tuple[Part, Part] = ("certificate", "key")
-# Flag of a file that names further files → where in this they stand: the way to a mapping, its field, and for what.
+# Flag of a file that names further files → where in this they stand: the way to a mapping, its
+# field, and for what.
 _Rows = tuple[tuple[tuple[str, ...], str, str, Part], ...]
 _TLS = ("egressSelections", "connection", "transport", "tcp", "tlsConfig")
 _PLUGIN: _Rows = (((), "kubeConfigFile", "webhook-client", "kubeconfig"),
@@ -171,12 +193,14 @@ _FURTHER: Mapping[str, _Rows] = {
     "admission-control-config-file": (*((("plugins", "configuration", *way), field, purpose, part)
                                         for way, field, purpose, part in _PLUGIN),
                                       (("plugins",), "path", "", "kubeconfig")),
-    "authorization-config": ((("authorizers", "webhook", "connectionInfo"), "kubeConfigFile", "webhook-client",
-                              "kubeconfig"),)}
+    "authorization-config": ((("authorizers", "webhook", "connectionInfo"), "kubeConfigFile",
+                              "webhook-client", "kubeconfig"),)}
 
 
 def _further(tree: Tree, one: Started, rows: _Rows, document: Any, source: str) -> Iterator[Use]:
-    """The uses of the files that a file of the API server names (staging/src/k8s.io/apiserver/pkg/apis/apiserver)."""
+    """The uses of the files that a file of the API server names
+    (staging/src/k8s.io/apiserver/pkg/apis/apiserver).
+    """
     for way, field, purpose, part in rows:
         for number, holder in enumerate(_each(document, *way)):
             path = str((holder.get(field) if isinstance(holder, dict) else "") or "")
@@ -185,10 +209,12 @@ def _further(tree: Tree, one: Started, rows: _Rows, document: Any, source: str) 
                 own = inner(posixpath.join("/", posixpath.dirname(source), path))
                 yield from _further(tree, one, _PLUGIN, tree.document(own, source), own)
             elif place:
-                use = Use(component=one.start.component, setting=".".join((*way[-1:], field)), source=source,
-                          path=inner(place), purpose=purpose, part=part, default=one.default, optional=one.default,
-                          group=f"{source} {purpose} {number + 1}")
-                yield from kubeconfig_uses(tree, use, path, one.start) if part == "kubeconfig" else [use]
+                use = Use(component=one.start.component, setting=".".join((*way[-1:], field)),
+                          source=source,
+                          path=inner(place), purpose=purpose, part=part, default=one.default,
+                          optional=one.default, group=f"{source} {purpose} {number + 1}")
+                yield from kubeconfig_uses(tree, use, path, one.start) if part == "kubeconfig" \
+                    else [use]
 
 
 def _each(document: Any, *steps: str) -> Iterator[Any]:
@@ -209,17 +235,21 @@ _ETCDCTL: tuple[tuple[str, str, str, Part, str], ...] = (
 
 
 def _etcd(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
-    """etcd's own, and those of etcdctl: by variables beside etcd's, else the client that kubeadm makes for both."""
+    """etcd's own, and those of etcdctl: by variables beside etcd's, else the client that kubeadm
+    makes for both.
+    """
     yield from uses
     folders = {posixpath.dirname(use.path) for use in uses if use.purpose == "etcd-serving"}
     for name, file, purpose, part, pair in _ETCDCTL:
         word = one.start.environment.get(name)
         told = [(name, word.source, inner(place))] if word and word.text and (
             place := one.start.on_host(word.text)) else []
-        kubeadm = [(f"--{part[:4]}", one.source, path) for folder in sorted(folders) if file and not word
+        kubeadm = [(f"--{part[:4]}", one.source, path) for folder in sorted(folders) if file
+                   and not word
                    and tree.there(path := f"{folder}/{file}")]
         for setting, source, path in (*told, *kubeadm):
-            yield Use(component="etcdctl", setting=setting, source=source, path=path, purpose=purpose, part=part,
+            yield Use(component="etcdctl", setting=setting, source=source, path=path,
+                      purpose=purpose, part=part,
                       group=f"{source} {pair}", default=not told, optional=True)
 
 

@@ -1,4 +1,6 @@
-"""What a component is told in all: its flags, its configuration file, its variables, by its own order of precedence."""
+"""What a component is told in all: its flags, its configuration file, its variables, by its own
+order of precedence.
+"""
 from __future__ import annotations
 
 import posixpath
@@ -19,12 +21,15 @@ from ...kubernetes.settings import (
 Settings = Mapping[str, tuple[SettingValue, ...]]
 _OPENSHIFT = "openshift-config"
 # Component → the flag that names its configuration file.
-_CONFIGURATION: Mapping[str, str] = {"kubelet": "config", "kube-proxy": "config", "kube-scheduler": "config",
+_CONFIGURATION: Mapping[str, str] = {"kubelet": "config", "kube-proxy": "config",
+                                     "kube-scheduler": "config",
                                      "etcd": "config-file", "kube-apiserver": _OPENSHIFT,
                                      "kube-controller-manager": _OPENSHIFT}
 _DROP_IN = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
-# Component → the kind of its configuration file (cmd/*/app/options); etcd's and OpenShift's are any mapping.
-KINDS: Mapping[str, str] = {"kubelet": "KubeletConfiguration", "kube-proxy": "KubeProxyConfiguration",
+# Component → the kind of its configuration file (cmd/*/app/options); etcd's and OpenShift's are any
+# mapping.
+KINDS: Mapping[str, str] = {"kubelet": "KubeletConfiguration",
+                            "kube-proxy": "KubeProxyConfiguration",
                             "kube-scheduler": "KubeSchedulerConfiguration"}
 # Flags of kube-proxy that count beside its file (cmd/kube-proxy/app/options.go).
 _BESIDE = frozenset({"config", "master", "hostname-override"})
@@ -39,17 +44,22 @@ def told(tree: Tree, start: Start) -> Settings:
     fields, folder = _fields(tree, start, named.get(_CONFIGURATION.get(component, "")))
     if component == "kubelet":      # the file < its drop-ins < flags (cmd/kubelet/app/server.go)
         return effective_values([*fields, *_drop_ins(tree, start, named.get("config-dir")), *flags])
-    if folder and component == "etcd":      # with a file nothing else counts (server/etcdmain/config.go)
+    # with a file nothing else counts (server/etcdmain/config.go)
+    if folder and component == "etcd":
         return effective_values([*fields, *named["config-file"]])
     if folder and component == "kube-proxy":
         return effective_values([*fields, *(flag for flag in flags if flag.name in _BESIDE)])
-    if folder and component == "kube-scheduler":    # cmd/kube-scheduler/app/options: --kubeconfig does not count
+    # cmd/kube-scheduler/app/options: --kubeconfig does not count
+    if folder and component == "kube-scheduler":
         return effective_values([*(flag for flag in flags if flag.name != "kubeconfig"), *fields])
     return effective_values([*variables, *fields, *flags])
 
 
-def _fields(tree: Tree, start: Start, named: Sequence[SettingValue] | None) -> tuple[list[SettingValue], str]:
-    """What the configuration file says, and its folder as the component sees it; "" where it is told of none."""
+def _fields(tree: Tree, start: Start,
+            named: Sequence[SettingValue] | None) -> tuple[list[SettingValue], str]:
+    """What the configuration file says, and its folder as the component sees it; "" where it is
+    told of none.
+    """
     if not named:
         return [], ""
     path = posixpath.join(start.folder, named[-1].path)
@@ -61,27 +71,36 @@ def _fields(tree: Tree, start: Start, named: Sequence[SettingValue] | None) -> t
 
 
 def _document(tree: Tree, start: Start, path: str, source: str) -> tuple[Any, str]:
-    """A file that a component is told of, and its path in the tree; None for what is no file of the host."""
+    """A file that a component is told of, and its path in the tree; None for what is no file of the
+    host.
+    """
     place = start.on_host(path)
     return (tree.document(inner(place), source), inner(place)) if place else (None, "")
 
 
-def _drop_ins(tree: Tree, start: Start, named: Sequence[SettingValue] | None) -> Iterator[SettingValue]:
-    """The kubelet's --config-dir: all *.conf below it by path, each with apiVersion and kind; relative paths in them
-    count from the working directory (pkg/kubelet/kubeletconfig)."""
+def _drop_ins(tree: Tree, start: Start,
+              named: Sequence[SettingValue] | None) -> Iterator[SettingValue]:
+    """The kubelet's --config-dir: all *.conf below it by path, each with apiVersion and kind;
+    relative paths in them count from the working directory (pkg/kubelet/kubeletconfig).
+    """
     folder = inner(start.on_host(named[-1].path)) if named else ""
     for name in sorted(tree.names(folder, deep=True)) if folder else ():
         path = posixpath.join(folder, name)
         document = tree.document(path, path) if name.endswith(".conf") else None
-        if isinstance(document, dict) and all(document.get(field) == value for field, value in _DROP_IN.items()):
+        if isinstance(document, dict) \
+            and all(document.get(field) == value for field, value in _DROP_IN.items()):
             yield from fields_of(start.component, document, path)
 
 
 def configurations_of(tree: Tree, start: Start, settings: Settings) -> tuple[tuple[str, str], ...]:
-    """The configuration files that a component is told, in the tree, each with the kind that it must be of."""
+    """The configuration files that a component is told, in the tree, each with the kind that it
+    must be of.
+    """
     name, kind = _CONFIGURATION.get(start.component, ""), KINDS.get(start.component, "")
-    places = [start.on_host(posixpath.join(start.folder, said.path)) for said in settings.get(name, ())[-1:]]
+    places = [start.on_host(posixpath.join(start.folder, said.path))
+              for said in settings.get(name, ())[-1:]]
     folders = [inner(start.on_host(said.path)) for said in settings.get("config-dir", ())[-1:]]
-    drop_ins = (posixpath.join(folder, file) for folder in folders if folder for file in tree.names(folder, deep=True)
+    drop_ins = (posixpath.join(folder, file) for folder in folders if folder
+                for file in tree.names(folder, deep=True)
                 if file.endswith(".conf") and start.component == "kubelet")
     return tuple((path, kind) for path in (*(inner(place) for place in places if place), *drop_ins))

@@ -38,7 +38,8 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
     blocks, labels = _blocks(data)
     if "CERTIFICATE" not in labels:
         if any(label.endswith("PRIVATE KEY") for label in labels):
-            return (), Finding("key-cert-mismatch", "", "", "the file holds a private key, not a certificate",
+            return (), Finding("key-cert-mismatch", "", "",
+                               "the file holds a private key, not a certificate",
                                got=labels[0], expected="CERTIFICATE")
         return (), _no_pem("", "", data, "certificate")
     found = [one.der for one in blocks if one.label == "CERTIFICATE"]
@@ -49,27 +50,32 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
         certificates = [pem.load_certificate(one, encoding="DER") for one in found]
     except GoError as error:
         cause = "weak-signature-or-key" if error.sentence == UNSUPPORTED_CURVE else "malformed-x509"
-        return (), Finding(cause, "", "", f"no component can read a certificate of this file: {error.sentence}",
+        return (), Finding(cause, "", "",
+                           f"no component can read a certificate of this file: {error.sentence}",
                            got=error.sentence)
     except InputError as error:
         return (), Finding("malformed-x509", "", "", error.message)
     part = next(filter(None, map(reading.find_unreadable_part, certificates)), None)
     if part == reading.PUBLIC_KEY:
-        return (), Finding("weak-signature-or-key", "", "", "no component can use the public key of a certificate of "
+        return (), Finding("weak-signature-or-key", "", "",
+                           "no component can use the public key of a certificate of "
                            "this file: an unknown kind, or numbers that are no RSA key's", got=part)
     if part:
-        return (), Finding("malformed-x509", "", "", f"the {part} of a certificate in it cannot be read", got=part)
+        return (), Finding("malformed-x509", "", "",
+                           f"the {part} of a certificate in it cannot be read", got=part)
     return certificates, None
 
 
 def readable(found: ObservedFile, row: str) -> tuple[bytes | None, Finding | None]:
-    """The bytes of a file, or why there are none: neither for a file that the caller may not read."""
+    """The bytes of a file, or why there are none: neither for a file that the caller may not read.
+    """
     if found.unread:
         return None, None
     if found.missing:
         return None, Finding("file-missing", found.path, row, "file is missing")
     if found.data is None:
-        return None, Finding("key-unreadable", found.path, row, f"the file cannot be read: {found.problem}")
+        return None, Finding("key-unreadable", found.path, row,
+                             f"the file cannot be read: {found.problem}")
     return found.data, None
 
 
@@ -95,8 +101,10 @@ def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
 
 
 def read_public_keys(found: ObservedFile, row: str) -> tuple[list[bytes], Finding | None]:
-    """The public keys (DER) of a file, or why there is none: of every block, a certificate or the private key is as
-    good, and what is none is passed over, as kube-apiserver does (client-go, util/keyutil: ParsePublicKeysPEM)."""
+    """The public keys (DER) of a file, or why there is none: of every block, a certificate or the
+    private key is as good, and what is none is passed over, as kube-apiserver does (client-go,
+    util/keyutil: ParsePublicKeysPEM).
+    """
     data, finding = readable(found, row)
     if data is None:
         return [], finding
@@ -104,7 +112,8 @@ def read_public_keys(found: ObservedFile, row: str) -> tuple[list[bytes], Findin
     for block in _blocks(data)[0]:
         with suppress(InputError):
             if block.label == "CERTIFICATE":
-                public_keys.append(public_key_der(pem.load_certificate(block.der, encoding="DER").public_key()))
+                public_keys.append(
+                    public_key_der(pem.load_certificate(block.der, encoding="DER").public_key()))
             elif block.label in pem.KEY_LABELS:
                 public_keys.append(public_key_der(pem.load_key(block.armour)))
             elif block.label == "PUBLIC KEY":
@@ -113,7 +122,9 @@ def read_public_keys(found: ObservedFile, row: str) -> tuple[list[bytes], Findin
 
 
 def read_key(found: ObservedFile, row: str) -> tuple[PrivateKeyTypes | None, Finding | None]:
-    """The private key of a file as a component loads it, or why there is none; one that is encrypted is of no use."""
+    """The private key of a file as a component loads it, or why there is none; one that is
+    encrypted is of no use.
+    """
     data, finding = readable(found, row)
     if data is None:
         return None, finding
@@ -122,23 +133,30 @@ def read_key(found: ObservedFile, row: str) -> tuple[PrivateKeyTypes | None, Fin
     blocks, labels = _blocks(data)
     if not any(label in pem.KEY_LABELS for label in labels):
         if "CERTIFICATE" in labels:
-            return None, Finding("key-cert-mismatch", found.path, row, "the file holds a certificate, not a private key",
+            return None, Finding("key-cert-mismatch", found.path, row,
+                                 "the file holds a certificate, not a private key",
                                  got="CERTIFICATE", expected="PRIVATE KEY")
         return None, _no_pem(found.path, row, data, "private key")
-    if any(pem.is_encrypted(block.armour[:200]) for block in blocks if block.label in pem.KEY_LABELS):
-        return None, Finding("encrypted-key", found.path, row, "the private key is encrypted: no component can load it")
+    if any(pem.is_encrypted(block.armour[:200]) for block in blocks
+           if block.label in pem.KEY_LABELS):
+        return None, Finding("encrypted-key", found.path, row,
+                             "the private key is encrypted: no component can load it")
     verdict = verify_private_key(data, tokens=row == SERVICE_ACCOUNTS)
     if verdict.cause:
-        return None, Finding(verdict.cause, found.path, row, f"no component can use the private key: {verdict.reason}",
+        return None, Finding(verdict.cause, found.path, row,
+                             f"no component can use the private key: {verdict.reason}",
                              got=verdict.reason)
     if verdict.key is None:
-        return None, Finding("weak-signature-or-key", found.path, row, "the RSA key has more than two primes: Go uses "
+        return None, Finding("weak-signature-or-key", found.path, row,
+                             "the RSA key has more than two primes: Go uses "
                              "it, and kpki can neither compare it nor sign with it", mild=True)
     return verdict.key, None
 
 
 def private_key_in(found: ObservedFile) -> PrivateKeyTypes | None:
-    """The private key of a file, also of one that no component can use; None if nobody can without a passphrase."""
+    """The private key of a file, also of one that no component can use; None if nobody can without
+    a passphrase.
+    """
     data = found.data or b""
     try:
         return verify_private_key(data).key or pem.load_key(data)

@@ -14,14 +14,17 @@ from ...kubernetes.restarts import own_files
 from ...kubernetes.settings import SETTINGS, Part
 
 # The rows of people, whom no component's flag names, and what their files are for.
-_PEOPLE = {"admin": "admin-client", "super-admin": "super-admin-client", "etcd-healthcheck-client": "etcd-client"}
+_PEOPLE = {"admin": "admin-client", "super-admin": "super-admin-client",
+           "etcd-healthcheck-client": "etcd-client"}
 
 
-def layout_uses(tree: Tree, layout: Layout, told: Container[str], read: Container[str]) -> Iterator[Use]:
-    """The uses of the components that are not *told* anything: of those that have a file of their own in *tree*.
+def layout_uses(tree: Tree, layout: Layout, told: Container[str],
+                read: Container[str]) -> Iterator[Use]:
+    """The uses of the components that are not *told* anything: of those that have a file of their
+    own in *tree*.
 
-    A kubelet is supposed if nothing else runs on the host. People's files, and the keys of CAs, count if they are there
-    and no component has *read* them.
+    A kubelet is supposed if nothing else runs on the host. People's files, and the keys of CAs,
+    count if they are there and no component has *read* them.
     """
     runs = [component for component in COMPONENTS if component.name not in told and any(
         map(tree.there, _marks(layout, component)))]
@@ -29,9 +32,11 @@ def layout_uses(tree: Tree, layout: Layout, told: Container[str], read: Containe
         runs = [KUBELET_COMPONENT]
     for component in runs:
         uses = [use for flag in component.flags for use in _uses(tree, layout, component, flag)]
-        yield from (use for use in uses if component == KUBELET_COMPONENT or _is_wanted(use, uses, tree, layout))
+        yield from (use for use in uses if component == KUBELET_COMPONENT
+                    or _is_wanted(use, uses, tree, layout))
     if KUBELET_COMPONENT in runs and KUBELET_CURRENT not in read and tree.there(KUBELET_CURRENT):
-        yield from (_use("kubelet", "--cert-dir", KUBELET_CURRENT, "kubelet-client", part, optional=True)
+        yield from (_use("kubelet", "--cert-dir", KUBELET_CURRENT, "kubelet-client", part,
+                         optional=True)
                     for part in _PAIR)
     for place in layout.places:
         yield from (use for use in _of_people(tree, place) if use.file not in read)
@@ -41,18 +46,24 @@ _PAIR: tuple[Part, Part] = ("certificate", "key")
 
 
 def _marks(layout: Layout, component: Component) -> set[str]:
-    """The files of which one shows that a component runs: an API server's clients lie on other hosts as well."""
-    serving = {path for place in layout.places if place.row == "apiserver" for path in place.files()}
+    """The files of which one shows that a component runs: an API server's clients lie on other
+    hosts as well.
+    """
+    serving = {path for place in layout.places if place.row == "apiserver"
+               for path in place.files()}
     return serving if component == APISERVER else own_files(layout, component)
 
 
 def _is_wanted(use: Use, uses: Sequence[Use], tree: Tree, layout: Layout) -> bool:
-    """Whether a component beside a kubelet needs a file: half of what is there, or the CA of a certificate that is."""
+    """Whether a component beside a kubelet needs a file: half of what is there, or the CA of a
+    certificate that is.
+    """
     group = {one.file for one in uses if one.group == use.group}
     if use.part == "authority" and not any(map(tree.there, group)):
         row = get_profile(PURPOSES[use.purpose].row)
-        return row != CA and any(tree.there(path) for place in layout.places for path in place.files()
-                                 if get_profile(place.row).signer == row.name)
+        return row != CA \
+            and any(tree.there(path) for place in layout.places for path in place.files()
+                    if get_profile(place.row).signer == row.name)
     return any(map(tree.there, group)) or use.path.startswith(tuple(f"{one}#" for one in group))
 
 
@@ -63,22 +74,27 @@ def _uses(tree: Tree, layout: Layout, component: Component, flag: Flag) -> Itera
     if setting is None or place is None:
         return
     optional = place.only != "" or flag.needs == "ca-key"
-    if flag.needs == "ca-key" and not tree.there(place.key):    # a CA without its key is an external CA
+    # a CA without its key is an external CA
+    if flag.needs == "ca-key" and not tree.there(place.key):
         return
     if flag.needs == "kubelet-ca" and not layout.verifies_kubelets:
         return
-    use = _use(component.name, f"--{flag.name}", getattr(place, flag.part), setting.purpose, setting.part,
-               group=f"{component.name} {setting.pair}", optional=optional)
+    use = _use(component.name, f"--{flag.name}", getattr(place, flag.part), setting.purpose,
+               setting.part, group=f"{component.name} {setting.pair}", optional=optional)
     yield from kubeconfig_uses(tree, use, f"/{use.path}") if use.part == "kubeconfig" else [use]
 
 
 def _place(tree: Tree, layout: Layout, flag: Flag) -> Place | None:
-    """The place whose file a flag names: the preferred one, else the first that is there, else the first."""
-    places = [place for place in layout.places if place.row in flag.rows and getattr(place, flag.part)
+    """The place whose file a flag names: the preferred one, else the first that is there, else the
+    first.
+    """
+    places = [place for place in layout.places if place.row in flag.rows
+              and getattr(place, flag.part)
               and (not place.only or any(map(tree.there, place.files())))]
     if flag.prefer == "every host's":
         places = [place for place in places if "" in place.holders] or places
-    return next((place for place in places if flag.prefer == "signer" and place.only == "signer"), None) \
+    return next((place for place in places if flag.prefer == "signer" and place.only == "signer"),
+                None) \
         or next(iter(places), None)
 
 
@@ -87,16 +103,19 @@ def _of_people(tree: Tree, place: Place) -> Iterator[Use]:
     purpose = _PEOPLE.get(place.row, "")
     if purpose and any(map(tree.there, place.files())):
         if place.kubeconfig and (tree.there(place.kubeconfig) or not place.certificate):
-            use = _use("kubectl", "--kubeconfig", place.kubeconfig, purpose, "kubeconfig", group=place.kubeconfig)
+            use = _use("kubectl", "--kubeconfig", place.kubeconfig, purpose, "kubeconfig",
+                       group=place.kubeconfig)
             yield from kubeconfig_uses(tree, use, f"/{place.kubeconfig}")
         if place.certificate:
-            yield from (_use("people", part, getattr(place, part), purpose, part, group=place.certificate)
+            yield from (_use("people", part, getattr(place, part), purpose, part,
+                             group=place.certificate)
                         for part in _PAIR)
     if get_profile(place.row).kind == "ca" and place.key and tree.there(place.key):
-        yield _use("kubeadm", "key", place.key, "authority-key", "key", group=place.certificate, optional=True)
+        yield _use("kubeadm", "key", place.key, "authority-key", "key", group=place.certificate,
+                   optional=True)
 
 
 def _use(component: str, setting: str, path: str, purpose: str, part: Part, *, group: str = "",
          optional: bool = False) -> Use:
-    return Use(component=component, setting=setting, source="", path=path, purpose=purpose, part=part,
-               group=group or path, default=True, optional=optional)
+    return Use(component=component, setting=setting, source="", path=path, purpose=purpose,
+               part=part, group=group or path, default=True, optional=optional)

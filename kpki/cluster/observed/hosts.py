@@ -19,21 +19,25 @@ from ...kubernetes.layouts import BOOTSTRAP, SSL, Layout, Place, get_layout
 from ...kubernetes.profiles import get_profile
 from ...kubernetes.purposes import PURPOSES
 
-_SECRETS = re.compile(r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
-# Where a kubelet's configuration usually lies: if the caller may not read that, it may tell another place.
-TELLING = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml", "var/lib/kubelet/kubeadm-flags.env",
-           "etc/kubernetes/kubelet-config.yaml", "etc/kubernetes/kubelet.env", "etc/default/kubelet",
-           "etc/sysconfig/kubelet")
+_SECRETS = re.compile(
+    r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
+# Where a kubelet's configuration usually lies: if the caller may not read that, it may tell another
+# place.
+TELLING = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml",
+           "var/lib/kubelet/kubeadm-flags.env",
+           "etc/kubernetes/kubelet-config.yaml", "etc/kubernetes/kubelet.env",
+           "etc/default/kubelet", "etc/sysconfig/kubelet")
 _SHALLOWEST = 2     # folders from the root: what lies higher up is no folder of certificates
 
 
 def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: str = "",
             given: Mapping[str, ObservedFile] | None = None) -> Inventory:
-    """A host's tree: what its components are told to read, and where the layout has files, what they would read.
+    """A host's tree: what its components are told to read, and where the layout has files, what
+    they would read.
 
-    *layout* is a name, None: the one whose marks are there; *node* whose tree it is; the
-    *given* files lie over those that are there. Raises InputError for an unknown layout, FileError if *root* cannot be
-    read.
+    *layout* is a name, None: the one whose marks are there; *node* whose tree it is; the *given*
+    files lie over those that are there. Raises InputError for an unknown layout, FileError if
+    *root* cannot be read.
 
     >>> inventory = kpki.inspect_host(host)
     >>> inventory.file("etc/kubernetes/pki/ca.crt").missing
@@ -52,11 +56,13 @@ def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str 
     told = {one.component for one in host.running}
     uses = [*host.uses, *layout_uses(tree, chosen, told, {use.file for use in host.uses})]
     closed = list[str]()
-    for path in [*TELLING, *(use.file for use in uses), *(path for path, _ in chosen.files()), BOOTSTRAP, HOSTS,
-                 HOST_NAME, *_other_keys(tree, chosen, host, closed)]:
+    for path in [*TELLING, *(use.file for use in uses), *(path for path, _ in chosen.files()),
+                 BOOTSTRAP, HOSTS, HOST_NAME, *_other_keys(tree, chosen, host, closed)]:
         tree.file(path, "")
     found = {**host.found, **tree.found}
-    unread = tuple(dict.fromkeys([*(one.unread for one in found.values() if one.unread), *closed, *host.closed]))
+    unread = tuple(
+        dict.fromkeys([*(one.unread for one in found.values() if one.unread), *closed,
+                       *host.closed]))
     files_of = {use.file for use in uses}
     hides = [path for path in unread if path not in files_of and not any(
         one.startswith(f"{path}/") and not found[one].there for one in files_of)]
@@ -73,17 +79,20 @@ def _once(outside: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:
     """A layout whose files lie where the components are told to read them.
 
-    What two components are told differently has a place for each; a file stays where it is if a component reads it.
+    What two components are told differently has a place for each; a file stays where it is if a
+    component reads it.
     """
     read, places = {use.path for use in uses}, [*layout.places]
     for number, place in enumerate(layout.places):
         paths = {part: [*dict.fromkeys(use.path for use in uses if use.source and not use.default
-                                       and _is_of(use, place, part))] for part in _PARTS if getattr(place, part)}
+                                       and _is_of(use, place, part))] for part in _PARTS
+                 if getattr(place, part)}
         first = {part: own if (own := getattr(place, part)) in read or not found else found[0]
                  for part, found in paths.items()}
         places[number] = place = _at(place, first)
         for part, found in paths.items():
-            for path in found if part == "kubeconfig" or get_profile(place.row).kind == "ca" else ():
+            for path in found if part == "kubeconfig" or get_profile(place.row).kind == "ca" \
+                else ():
                 if not any(path in {*one.files()} for one in places):
                     places.append(_at(place, {part: path}))
     return replace(layout, places=tuple(places)) if places != [*layout.places] else layout
@@ -102,20 +111,22 @@ def _is_of(use: Use, place: Place, part: str) -> bool:
     row = PURPOSES[use.purpose].row
     rows = (row, "kubelet") if row in ("kubelet-client", "kubelet-serving") else (row,)
     kubelets = use.component == "kubelet"
-    if row == "ca" and use.part != "key" and kubelets != ("" in place.holders) and place.row == "ca":
+    if row == "ca" and use.part != "key" and kubelets != ("" in place.holders) \
+        and place.row == "ca":
         return False
     parts = {"authority": "certificate", "public-key": "certificate"}
     return place.row in rows and parts.get(use.part, use.part) == part and "#" not in use.path
 
 
 def _other_keys(tree: Tree, layout: Layout, host: Host, closed: list[str]) -> Iterator[str]:
-    """The files in the folders of certificates that look like private keys or kubeconfigs, by their names, and what
-    runs of kpki have left there.
+    """The files in the folders of certificates that look like private keys or kubeconfigs, by their
+    names, and what runs of kpki have left there.
 
     The folders that the caller may not list are added to *closed*.
     """
     paths = {path for path, _ in layout.files()} | {use.file for use in host.uses}
-    folders = {folder for path in paths if (folder := posixpath.dirname(path)).count("/") >= _SHALLOWEST - 1}
+    folders = {folder for path in paths
+               if (folder := posixpath.dirname(path)).count("/") >= _SHALLOWEST - 1}
     for top in _tops(folders):
         for name in walk(tree.root, top, closed, skip=passes_over, staged=True):
             last = posixpath.basename(name)
@@ -125,4 +136,5 @@ def _other_keys(tree: Tree, layout: Layout, host: Host, closed: list[str]) -> It
 
 def _tops(folders: Iterable[str]) -> list[str]:
     """Those of the folders that lie in no other."""
-    return [one for one in sorted(folders) if not any(one.startswith(f"{other}/") for other in folders)]
+    return [one for one in sorted(folders)
+            if not any(one.startswith(f"{other}/") for other in folders)]

@@ -1,4 +1,6 @@
-"""What is on disk: the files of a host's tree that its layout names, and those that its kubeconfigs name."""
+"""What is on disk: the files of a host's tree that its layout names, and those that its kubeconfigs
+name.
+"""
 from __future__ import annotations
 
 import os
@@ -34,8 +36,10 @@ class ObservedFile:
     missing: bool = False   # whether nothing is there
     link: bool = False      # whether a symbolic link leads to it
     owner: int | None = None    # the user id that the file belongs to, None if nobody looked
-    keeper: str = ""        # who should own the private key in the file, if a stranger does (`owners.with_owners`)
-    unread: str = ""        # what the caller may not read, relative to the root: the file, or the folder that hides it
+    # who should own the private key in the file, if a stranger does (`owners.with_owners`)
+    keeper: str = ""
+    # what the caller may not read, relative to the root: the file, or the folder that hides it
+    unread: str = ""
 
     @property
     def there(self) -> bool:
@@ -43,9 +47,10 @@ class ObservedFile:
         return not self.missing and self.unread in ("", self.path)
 
     def at(self, path: str) -> ObservedFile:
-        """Internal: the same, found at another path."""      # not by replace, which takes several times as long
-        return ObservedFile(path, self.data, self.mode, self.problem, self.missing, self.link, self.owner, self.keeper,
-                            self.unread)
+        # not by replace, which takes several times as long
+        """Internal: the same, found at another path."""
+        return ObservedFile(path, self.data, self.mode, self.problem, self.missing, self.link,
+                            self.owner, self.keeper, self.unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,16 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """A host's tree: its *layout*, and every file that matters by its path relative to the *root*."""
+    """A host's tree: its *layout*, and every file that matters by its path relative to the *root*.
+    """
 
     root: str
     layout: Layout
     found: Mapping[str, ObservedFile]
-    unread: tuple[str, ...] = ()                # the files and folders that the caller may not read, each once
-    untold: frozenset[str] = frozenset()        # Internal: the components that an unread file may tell something else
+    # the files and folders that the caller may not read, each once
+    unread: tuple[str, ...] = ()
+    # Internal: the components that an unread file may tell something else
+    untold: frozenset[str] = frozenset()
     uses: tuple[Use, ...] = ()
     """What the components of the host read, and for what."""
     running: tuple[Running, ...] = ()
@@ -79,16 +87,21 @@ class Inventory:
     def look(self, path: str) -> ObservedFile:
         """Internal: the former name of `file`."""
         import warnings
-        warnings.warn("Inventory.look is called Inventory.file now", DeprecationWarning, stacklevel=2)
+        warnings.warn("Inventory.look is called Inventory.file now", DeprecationWarning,
+                      stacklevel=2)
         return self.file(path)
 
     @property
     def started(self) -> frozenset[str]:
-        """Internal: the components that a file of the tree starts; for the others the layout speaks."""
+        """Internal: the components that a file of the tree starts; for the others the layout
+        speaks.
+        """
         return frozenset(one.component for one in self.running)
 
     def told(self, component: str, name: str) -> tuple[str, ...]:
-        """Internal: the values of a setting, of the first start of the component that is told any; empty if none is."""
+        """Internal: the values of a setting, of the first start of the component that is told any;
+        empty if none is.
+        """
         return next((values for one in self.running if one.component == component
                      and (values := one.settings.get(name, ()))), ())
 
@@ -98,8 +111,10 @@ class Inventory:
                 f"{path} leads out of {self.root}" for source, path in self.outside]
 
     def leftovers(self) -> list[str]:
-        """Internal: copies that runs of kpki have left, by their names, if they hold a private key."""
-        return [path for path, one in self.found.items() if files.staged_for(posixpath.basename(path)) is not None
+        """Internal: copies that runs of kpki have left, by their names, if they hold a private key.
+        """
+        return [path for path, one in self.found.items()
+                if files.staged_for(posixpath.basename(path)) is not None
                 and SECRET in (one.data or b"")]
 
     def certificates(self) -> int:
@@ -109,17 +124,22 @@ class Inventory:
 
 def certificates_in(data: bytes) -> int:
     """How many certificates a file holds: PEM blocks, or what a kubeconfig embeds."""
-    return data.count(b"-----BEGIN CERTIFICATE-----") + (len(_EMBEDDED.findall(data)) if b"-data:" in data else 0)
+    return data.count(b"-----BEGIN CERTIFICATE-----") + (len(_EMBEDDED.findall(data))
+                                                         if b"-data:" in data else 0)
 
 
 def inspect_layout(root: str, layout: str | None = None, *, also: Iterable[str] = ()) -> Inventory:
-    """The files of a layout (a name, None: the one whose files or folders are there), those that its kubeconfigs name,
-    and *also* these. Raises InputError if no layout is there, FileError for a root that cannot be read."""
+    """The files of a layout (a name, None: the one whose files or folders are there), those that
+    its kubeconfigs name, and *also* these. Raises InputError if no layout is there, FileError
+    for a root that cannot be read.
+    """
     return read_layout(root, choose_layout(root, layout), also=also)
 
 
 def require(inventory: Inventory) -> Inventory:
-    """The inventory, if the caller may read all of it; else AccessError for the first file or folder."""
+    """The inventory, if the caller may read all of it; else AccessError for the first file or
+    folder.
+    """
     for path in inventory.unread:
         raise refusal(inventory.root, path)
     return inventory
@@ -128,17 +148,22 @@ def require(inventory: Inventory) -> Inventory:
 def refusal(root: str, path: str) -> AccessError:
     """The error for a file or folder of a tree that the caller may not read."""
     place = os.path.normpath(os.path.join(root, path))
-    return AccessError(f"{place}: permission denied", hint="run the command as root or as the file's owner", path=place)
+    return AccessError(f"{place}: permission denied",
+                       hint="run the command as root or as the file's owner", path=place)
 
 
 def choose_layout(root: str, name: str | None) -> Layout:
-    """The layout of that *name*, None: the one whose files or folders are there. Raises as `inspect`."""
+    """The layout of that *name*, None: the one whose files or folders are there.
+
+    Raises as `inspect`.
+    """
     return _found_layout(root) if name is None else get_layout(name)
 
 
 def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inventory:
     """Read the files of a layout, those that its kubeconfigs name, and *also* these."""
-    found = {path: observe_file(root, path) for path in (*(path for path, _ in layout.files()), *also)}
+    found = {path: observe_file(root, path)
+             for path in (*(path for path, _ in layout.files()), *also)}
     for place in layout.places:
         kubeconfig = kubeconfig_of(found, place)
         if kubeconfig is not None:
@@ -146,19 +171,21 @@ def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inven
                 if material.path:
                     path = named_path(place.kubeconfig, material.path)
                     found.setdefault(path, observe_file(root, path))
-    return Inventory(root, layout, found, unread=tuple({one.unread: None for one in found.values() if one.unread}))
+    return Inventory(root, layout, found,
+                     unread=tuple({one.unread: None for one in found.values() if one.unread}))
 
 
 def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool], *,
          staged: bool = False) -> Iterator[str]:
-    """The files in a folder of a tree (see `files.walk`), by their paths there; none if the folder cannot be listed.
+    """The files in a folder of a tree (see `files.walk`), by their paths there; none if the folder
+    cannot be listed.
 
     The folders that the caller may not list, or search, are added to *closed*.
     """
     inner = list[str]()
     try:
-        for path, _ in files.walk(files.resolve(os.path.abspath(root), folder), skip=skip, closed=inner,
-                                  staged=staged):
+        for path, _ in files.walk(files.resolve(os.path.abspath(root), folder), skip=skip,
+                                  closed=inner, staged=staged):
             yield path
     except AccessError:
         closed.append(observe_file(root, folder).unread or folder)
@@ -168,8 +195,8 @@ def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool],
 
 
 # Folders that are not the tree: what was put aside, and what the kubelet keeps for its pods.
-PASSED_OVER = frozenset({"backup", "expired", "tmp", "pods", "plugins", "plugins_registry", "device-plugins",
-                         "manifests", "volumes", "checkpoints"})
+PASSED_OVER = frozenset({"backup", "expired", "tmp", "pods", "plugins", "plugins_registry",
+                         "device-plugins", "manifests", "volumes", "checkpoints"})
 
 
 def passes_over(path: str) -> bool:
@@ -196,30 +223,37 @@ def found_at(inventory: Inventory, path: str, part: str) -> ObservedFile:
     file, _, entry = path.partition("#")
     there = inventory.file(file)
     try:    # the server does not matter here: the component may be told another
-        kubeconfig = _loaded(there.data or b"", server="https://kubernetes.invalid") if entry else None
+        kubeconfig = _loaded(there.data or b"", server="https://kubernetes.invalid") if entry \
+            else None
     except InputError:
         return there
     if kubeconfig is None:
         return there
-    material = {"authority": kubeconfig.authority, "certificate": kubeconfig.certificate, "key": kubeconfig.key}[part]
+    material = {"authority": kubeconfig.authority, "certificate": kubeconfig.certificate,
+                "key": kubeconfig.key}[part]
     return ObservedFile(path, material.data or b"", 0)
 
 
-_loaded = lru_cache(maxsize=16)(load_kubeconfig)       # a host has a few, and each is asked for many times
+# a host has a few, and each is asked for many times
+_loaded = lru_cache(maxsize=16)(load_kubeconfig)
 
 
 @lru_cache(maxsize=256)     # all hosts of a layout have the same paths
 def named_path(kubeconfig: str, path: str) -> str:
-    """Where a path in a kubeconfig leads, relative to the root: from the root, or from the kubeconfig's own folder."""
+    """Where a path in a kubeconfig leads, relative to the root: from the root, or from the
+    kubeconfig's own folder.
+    """
     return posixpath.normpath(posixpath.join("/", posixpath.dirname(kubeconfig), path)).lstrip("/")
 
 
 # The folders that make a folder a host's root.
-TOPS = ("etc/kubernetes", "var/lib/kubelet", "var/lib/kubernetes", "var/lib/kube-proxy", "etc/etcd", "etc/ssl/etcd")
+TOPS = ("etc/kubernetes", "var/lib/kubelet", "var/lib/kubernetes", "var/lib/kube-proxy", "etc/etcd",
+        "etc/ssl/etcd")
 
 
 def root_of(path: str) -> tuple[str, str]:
-    """The root of the tree that a file lies in, and its path there; outside of a tree, this host's."""
+    """The root of the tree that a file lies in, and its path there; outside of a tree, this host's.
+    """
     inner = os.path.abspath(path).lstrip("/")
     for top in TOPS:
         before, found, after = f"/{inner}".rpartition(f"/{top}/")
@@ -228,8 +262,10 @@ def root_of(path: str) -> tuple[str, str]:
     return os.sep, inner
 
 
-def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[[str], ObservedFile]:
-    """A look at one file after another of a tree: where its folders are is found out once, while they are there.
+def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[[str],
+                                                                                ObservedFile]:
+    """A look at one file after another of a tree: where its folders are is found out once, while
+    they are there.
 
     *linked* looks where a symbolic link is on the way.
     """
@@ -243,7 +279,8 @@ def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[
         if folder not in folders:
             above, _, name = folder.rpartition("/")
             there = place(above)
-            kind = files.read_entry(there, name).kind if there else "link" if there == "" else "missing"
+            kind = files.read_entry(there, name).kind if there else "link" if there == "" \
+                else "missing"
             if kind == "missing":
                 return None
             if len(folders) > _MOST_FOLDERS:
@@ -255,7 +292,8 @@ def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[
         folder, _, name = path.rpartition("/")
         try:
             there = place(folder)
-            entry, data = read(f"{there}/{name}") if there and name not in ("", ".", "..") else (None, None)
+            entry, data = read(f"{there}/{name}") if there and name not in ("", ".", "..") \
+                else (None, None)
             if there is None or (there and not entry):
                 return ObservedFile(path, missing=True)
             if entry and data is not None:
@@ -279,10 +317,13 @@ def observe_file(root: str, path: str) -> ObservedFile:
         if entry.kind == "missing":
             return ObservedFile(path, missing=True, link=link)
         if entry.kind != "file":
-            return ObservedFile(path, problem=f"the path leads to no regular file but {_KINDS[entry.kind]}", link=link)
+            return ObservedFile(path,
+                                problem=f"the path leads to no regular file but "
+                                        f"{_KINDS[entry.kind]}", link=link)
         return ObservedFile(path, files.read(real), entry.mode, link=link, owner=entry.owner)
     except AccessError as error:
-        closed = os.path.relpath(os.path.dirname(error.path), top)      # no file in it can be looked at
+        # no file in it can be looked at
+        closed = os.path.relpath(os.path.dirname(error.path), top)
         return ObservedFile(path, link=link, unread=path if error.path == real else closed)
     except KpkiError as error:
         return ObservedFile(path, problem=error.message)
@@ -299,12 +340,15 @@ def _found_layout(root: str) -> Layout:
     if layout is None:
         names = ", ".join(layout.name for layout in LAYOUTS)
         raise InputError(f"{root}: none of kpki's layouts is there ({names})",
-                         hint="is it a host's root, with etc/kubernetes in it? Otherwise say --layout")
+                         hint="is it a host's root, with etc/kubernetes in it? Otherwise say "
+                              "--layout")
     return layout
 
 
 def layout_there(root: str) -> Layout | None:
-    """The layout whose kubelet's kubeconfig is there, else one of its kubelet's files, else its CA's folder."""
+    """The layout whose kubelet's kubeconfig is there, else one of its kubelet's files, else its
+    CA's folder.
+    """
     def there(path: str) -> bool:
         return files.read_entry(root, path).kind != "missing"
 

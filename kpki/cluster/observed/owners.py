@@ -1,4 +1,6 @@
-"""Who owns the private keys of a host: whoever runs the component that reads them, root, or somebody else."""
+"""Who owns the private keys of a host: whoever runs the component that reads them, root, or
+somebody else.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -15,10 +17,12 @@ _USERS = "etc/passwd"
 def with_owners(inventory: Inventory) -> Inventory:
     """The inventory, with the *keeper* who should own each private key of a wrong owner.
 
-    The owner is wrong if a stranger owns the key, or if root keeps the key from the component's user. Root is no
-    stranger, nor is the owner of the whole tree: then an ordinary user has copied the tree.
+    The owner is wrong if a stranger owns the key, or if root keeps the key from the component's
+    user. Root is no stranger, nor is the owner of the whole tree: then an ordinary user has copied
+    the tree.
     """
-    users = {name: {one.user or ROOT for one in inventory.running if one.component == name} or {ROOT}
+    users = {name: {one.user or ROOT for one in inventory.running if one.component == name}
+             or {ROOT}
              for name in COMPONENT_NAMES}
     ids = {user: user_id(user, inventory.root) for names in users.values() for user in names}
     usual = {0, files.read_entry_at(inventory.root).owner}
@@ -29,13 +33,16 @@ def with_owners(inventory: Inventory) -> Inventory:
         known = {ids[user] for user in runs}
         # in a tree that is a user's copy, root owns nothing
         unread = one.owner == 0 and usual == {0} and known - {0, None} and not one.mode & 0o077
-        if one.owner is not None and ((one.owner not in usual | known and None not in known) or unread):
+        if one.owner is not None \
+            and ((one.owner not in usual | known and None not in known) or unread):
             found[path] = replace(one, keeper=min(runs - {ROOT}, default=ROOT))
     return replace(inventory, found={**inventory.found, **found}) if found else inventory
 
 
 def _secrets(inventory: Inventory) -> Iterator[tuple[str, set[str]]]:
-    """The private keys, and the kubeconfigs, that components read, and those of CAs; with the components."""
+    """The private keys, and the kubeconfigs, that components read, and those of CAs; with the
+    components.
+    """
     told = dict[str, set[str]]()
     for use in inventory.uses:
         if use.part in ("key", "kubeconfig"):

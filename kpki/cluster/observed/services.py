@@ -1,4 +1,6 @@
-"""The systemd services of a host that may start a component: which files make up each, and what they say together."""
+"""The systemd services of a host that may start a component: which files make up each, and what
+they say together.
+"""
 from __future__ import annotations
 
 import posixpath
@@ -15,8 +17,11 @@ _MANAGER = ("etc/systemd/system.conf", "usr/lib/systemd/system.conf")
 _NOTHING = "/dev/null"
 
 
-def services(tree: Tree, worth: re.Pattern[str]) -> Iterator[tuple[str, Service, Mapping[str, Word]]]:
-    """Each service whose name or files match *worth*: its main file, what it says, and its environment."""
+def services(tree: Tree,
+             worth: re.Pattern[str]) -> Iterator[tuple[str, Service, Mapping[str, Word]]]:
+    """Each service whose name or files match *worth*: its main file, what it says, and its
+    environment.
+    """
     listed = {folder: tree.names(folder, deep=True) for folder in _folders(tree)}
     units: dict[str, str] = {}      # name of a unit → the file that wins
     names: dict[str, list[str]] = {}
@@ -34,17 +39,21 @@ def services(tree: Tree, worth: re.Pattern[str]) -> Iterator[tuple[str, Service,
         if (unit and _is_masked(tree, unit)) or name.endswith("@.service"):
             continue
         sources = [*([unit] if unit else []), *_drop_ins(tree, [name, *names[name]], listed)]
-        texts = [(source, text) for source in sources if (text := tree.text(source, source)) is not None]
+        texts = [(source, text) for source in sources
+                 if (text := tree.text(source, source)) is not None]
         if texts and worth.search("\n".join((name, *(text for _, text in texts)))):
             stem, _, instance = name.removesuffix(".service").partition("@")
-            service = read_service(texts, {**specifiers, "n": name, "N": name.removesuffix(".service"), "p": stem,
-                                           "i": instance, "I": instance, "j": stem.rpartition("-")[2]})
+            service = read_service(texts,
+                                   {**specifiers, "n": name, "N": name.removesuffix(".service"),
+                                    "p": stem,
+                                    "i": instance, "I": instance, "j": stem.rpartition("-")[2]})
             yield texts[0][0], service, environment_of(tree, service)
 
 
 def _folders(tree: Tree) -> list[str]:
     """The folders of units; if /lib is a link to /usr/lib, as it is today, they are one."""
-    return [folder for folder in FOLDERS if folder != "lib/systemd/system" or not tree.target("lib")]
+    return [folder for folder in FOLDERS if folder != "lib/systemd/system"
+            or not tree.target("lib")]
 
 
 def _aliased(tree: Tree, name: str, unit: str, units: Mapping[str, str]) -> str:
@@ -58,9 +67,12 @@ def _is_masked(tree: Tree, unit: str) -> bool:
 
 
 def _drop_ins(tree: Tree, names: list[str], listed: Mapping[str, list[str]]) -> list[str]:
-    """The drop-ins of a unit in systemd's order: by file name, whatever the folder; of equal names the first found."""
+    """The drop-ins of a unit in systemd's order: by file name, whatever the folder; of equal names
+    the first found.
+    """
     tops = {top: {path.partition("/")[0] for path in paths} for top, paths in listed.items()}
-    folders = [(top, folder) for one in dict.fromkeys(names) for top in tops for folder in _own_folders(one)]
+    folders = [(top, folder) for one in dict.fromkeys(names) for top in tops
+               for folder in _own_folders(one)]
     found: dict[str, str] = {}
     for top, folder in (*folders, *((top, "service.d") for top in tops)):
         for file in tree.names(f"{top}/{folder}") if folder in tops[top] else ():
@@ -83,7 +95,8 @@ def _own_folders(name: str) -> Iterator[str]:
 def _specifiers(tree: Tree) -> dict[str, str]:
     host = (tree.text("etc/hostname", "etc/hostname") or "").strip()
     machine = (tree.text("etc/machine-id", "etc/machine-id") or "").strip()
-    return {name: value for name, value in (("H", host), ("l", host.partition(".")[0]), ("m", machine)) if value}
+    return {name: value for name,
+            value in (("H", host), ("l", host.partition(".")[0]), ("m", machine)) if value}
 
 
 def environment_of(tree: Tree, service: Service) -> dict[str, Word]:
@@ -91,7 +104,8 @@ def environment_of(tree: Tree, service: Service) -> dict[str, Word]:
     found: dict[str, Word] = {}
     manager = next((path for path in _MANAGER if tree.there(path)), "")
     for line in _SETTING.findall(tree.text(manager, manager) or "" if manager else ""):
-        found |= {name: Word(value, manager) for name, _, value in (word.partition("=") for word in split_words(line))}
+        found |= {name: Word(value, manager) for name, _,
+                  value in (word.partition("=") for word in split_words(line))}
     found |= service.environment
     for pattern, _, source in service.environment_files:
         for path in tree.matching(inner(pattern)):

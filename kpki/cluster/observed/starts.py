@@ -1,4 +1,6 @@
-"""Which components a host starts, and with which words: by units, static pods, files of arguments, other programs."""
+"""Which components a host starts, and with which words: by units, static pods, files of arguments,
+other programs.
+"""
 from __future__ import annotations
 
 import posixpath
@@ -27,7 +29,8 @@ _PARENTS = {program for program, _ in CHILDREN}
 
 
 class Started(NamedTuple):
-    """A component's *start*, the file *source* behind it, and whether its flags are a program's own *default*.
+    """A component's *start*, the file *source* behind it, and whether its flags are a program's own
+    *default*.
 
     *user* runs it: a name or a number, "" if nothing says so.
     """
@@ -67,7 +70,8 @@ def _started(tree: Tree, service: Service, environment: Mapping[str, Word]) -> S
         start = find_start(words, environment, service.folder)
         program = words[0].text
         if script := tree.script(inner(program)) if program.startswith("/") else "":
-            start = read_script(Word(script, inner(program)), words[1:], environment, service.folder) or start
+            start = read_script(Word(script, inner(program)), words[1:], environment,
+                                service.folder) or start
         if start:
             return start._replace(environment={**_contained(tree, start), **start.environment})
     return None
@@ -76,17 +80,24 @@ def _started(tree: Tree, service: Service, environment: Mapping[str, Word]) -> S
 def _contained(tree: Tree, start: Start) -> dict[str, Word]:
     """The variables of a container's own files."""
     return {name: Word(value, inner(path)) for path in start.environment_files
-            for name, value in read_plain_environment(tree.text(inner(path), inner(path)) or "").items()}
+            for name,
+            value in read_plain_environment(tree.text(inner(path), inner(path)) or "").items()}
 
 
 def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
-    """The components that a program starts as its children: with its own flags, and with those that it is told."""
+    """The components that a program starts as its children: with its own flags, and with those that
+    it is told.
+    """
     verb = next((word.text for word in start.words if not word.text.startswith("-")), "server")
     folder, lines = CHILDREN.get((start.component, verb), ("", ()))
-    own = {name: values_of(name, said) for name, said in effective_values([*flags_of(start.component, start.words)]).items()}
-    path = f"etc/rancher/{start.component}/config.yaml"     # of k0s, which has another, there is none
+    own = {name: values_of(name, said) for name,
+           said in effective_values([*flags_of(start.component, start.words)]).items()}
+    # of k0s, which has another, there is none
+    path = f"etc/rancher/{start.component}/config.yaml"
     told: dict[str, Any] = {}
-    for file in (path, *(f"{path}.d/{name}" for name in tree.names(f"{path}.d") if name.endswith(".yaml"))):
+    for file in (path,
+                 *(f"{path}.d/{name}" for name in tree.names(f"{path}.d")
+                   if name.endswith(".yaml"))):
         document = tree.document(file, source)
         told |= document if isinstance(document, dict) else {}
     folder = str(told.get("data-dir") or next(iter(own.get("data-dir", ())), folder))
@@ -96,26 +107,32 @@ def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
             words = [word for word in words if not word.startswith("--etcd-")]
         further = [word for name, value in told.items() if name == f"{component}-arg"
                    for word in (value if isinstance(value, list) else [value])]
-        if component == "kubelet" and (node := told.get("node-name") or "".join(own.get("node-name", ()))):
+        if component == "kubelet" \
+            and (node := told.get("node-name") or "".join(own.get("node-name", ()))):
             further.append(f"hostname-override={node}")
         child = Start(component=component, words=(
             *(Word(word, source) for word in words), *(Word(f"--{word}", path) for word in further),
             *(Word(f"--{word.text.partition('=')[2]}", word.source) for word in start.words
               if word.text.startswith(f"--{component}-arg="))))
-        if any(tree.there(inner(word.partition("=")[2])) for word in words if f"={folder}/" in word):
+        if any(tree.there(inner(word.partition("=")[2])) for word in words
+               if f"={folder}/" in word):
             yield Started(child, source, default=True)
 
 
 def _scripts(tree: Tree) -> Iterator[Started]:
-    """The components whose flags stand in files of their own, one a line, and those that a script starts."""
+    """The components whose flags stand in files of their own, one a line, and those that a script
+    starts.
+    """
     for pattern, variables in ARGUMENTS.items():
         for name, path in _of_components(tree, pattern):
-            lines = [line for line in (tree.text(path, path) or "").splitlines() if not line.lstrip().startswith("#")]
+            lines = [line for line in (tree.text(path, path) or "").splitlines()
+                     if not line.lstrip().startswith("#")]
             if any(map(str.strip, lines)):
                 yield from _by_script(" ".join((name, *lines)), path, variables)
     for before, pattern in SCRIPTS:
         for name, path in _of_components(tree, pattern):
-            sources = [source for source in (before.format(component=name), path) if source and tree.there(source)]
+            sources = [source for source in (before.format(component=name), path) if source
+                       and tree.there(source)]
             texts = [tree.text(source, path) or "" for source in sources]
             yield from _by_script("\n".join((*texts, OPENRC)), sources[0], {})
 
@@ -123,21 +140,26 @@ def _scripts(tree: Tree) -> Iterator[Started]:
 def _of_components(tree: Tree, pattern: str) -> Iterator[tuple[str, str]]:
     """The components whose file by a pattern is there, and this."""
     if tree.there(pattern.partition("/{")[0]):
-        yield from ((name, path) for name in sorted(PROGRAMS) if tree.there(path := pattern.format(component=name)))
+        yield from ((name, path) for name in sorted(PROGRAMS)
+                    if tree.there(path := pattern.format(component=name)))
 
 
 def _by_script(text: str, path: str, variables: Mapping[str, str]) -> Iterator[Started]:
-    start = read_script(Word(text, path), (), {name: Word(value, path) for name, value in variables.items()})
+    start = read_script(Word(text, path), (),
+                        {name: Word(value, path) for name, value in variables.items()})
     if start:
         yield Started(start, path)
 
 
 def pods(tree: Tree, folder: str) -> Iterator[Started]:
     """The components of the static pods in a folder; a file in its place is read itself."""
-    paths = [posixpath.join(folder, name) for name in tree.names(folder) if not name.startswith(".")]
+    paths = [posixpath.join(folder, name) for name in tree.names(folder)
+             if not name.startswith(".")]
     for path in [folder] if tree.kind(folder) == "file" else paths:
         for container in read_containers(tree.read(path, path) or b""):
             environment = {name: Word(value, path) for name, value in container.environment.items()}
-            start = find_start([Word(word, path) for word in container.words], environment, container.folder)
+            start = find_start([Word(word, path) for word in container.words], environment,
+                               container.folder)
             if start:
-                yield Started(start._replace(mounts=container.mounts), path, user=container.user, static=True)
+                yield Started(start._replace(mounts=container.mounts), path, user=container.user,
+                              static=True)

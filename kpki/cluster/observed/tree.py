@@ -1,4 +1,6 @@
-"""One host's tree, read file by file: nothing outside of its root is ever read, and what would lead there is noted."""
+"""One host's tree, read file by file: nothing outside of its root is ever read, and what would lead
+there is noted.
+"""
 from __future__ import annotations
 
 import fnmatch
@@ -21,10 +23,12 @@ def inner(path: str) -> str:
 
 
 class Tree:
-    """The files of the host under *root*; *found* holds each that was asked for, *outside* (source, path) what led out.
+    """The files of the host under *root*; *found* holds each that was asked for, *outside* (source,
+    path) what led out.
 
-    *given* files lie over what is there; without a *root* (None) there are no others. Links are read as on the host: an
-    absolute one begins at the root. Where a folder is is found out once; what was *found* before is not read again.
+    *given* files lie over what is there; without a *root* (None) there are no others. Links are
+    read as on the host: an absolute one begins at the root. Where a folder is is found out once;
+    what was *found* before is not read again.
     """
 
     def __init__(self, root: str | None, given: Mapping[str, ObservedFile] | None = None,
@@ -40,21 +44,26 @@ class Tree:
     def file(self, path: str, source: str) -> ObservedFile:
         """One file, which *source* names; a file out of the root is as good as missing."""
         if path not in self.found:
-            self.found[path] = ObservedFile(path, missing=True) if self.kind(path) == "missing" else observe_file(self.root, path)
+            self.found[path] = ObservedFile(path, missing=True) if self.kind(path) == "missing" \
+                else observe_file(self.root, path)
         if path not in self.given and self.found[path].link and self._leaves(path):
             self.outside[source, path] = None
             self.found[path] = ObservedFile(path, missing=True, link=True)
         return self.found[path]
 
     def _place(self, folder: str) -> str | None:
-        """Where a folder of the tree really is; None where there is none. KpkiError where nobody may look."""
+        """Where a folder of the tree really is; None where there is none.
+
+        KpkiError where nobody may look.
+        """
         if folder not in self._folders:
             above, _, name = folder.rpartition("/")
             place = self._place(above)
             if place is not None:
                 kind = files.read_entry(place, name).kind
                 place = (f"{place}/{name}" if kind == "folder" else
-                         files.resolve(self.root, folder, refuse_escape=True) if kind == "link" else None)
+                         files.resolve(self.root, folder, refuse_escape=True) if kind == "link"
+                         else None)
             self._folders[folder] = place
         return self._folders[folder]
 
@@ -82,7 +91,9 @@ class Tree:
         return None if data is None else load_first(data)
 
     def kind(self, path: str) -> str:
-        """What lies at a place: `file`, `link`, `folder`, `missing`, or `hidden` if the caller may not look."""
+        """What lies at a place: `file`, `link`, `folder`, `missing`, or `hidden` if the caller may
+        not look.
+        """
         if path in self.given:
             return "missing" if self.given[path].missing else "file"
         folder, _, name = path.rpartition("/")
@@ -102,7 +113,8 @@ class Tree:
     def script(self, path: str) -> str:
         """The text of a program that is a script; "" for every other."""
         try:
-            data = files.read(files.resolve(self.root, path, refuse_escape=True), limit=_LONGEST_SCRIPT)
+            data = files.read(files.resolve(self.root, path, refuse_escape=True),
+                              limit=_LONGEST_SCRIPT)
         except KpkiError:
             return ""
         return data.decode("utf-8", "replace") if data.startswith(b"#!") else ""
@@ -117,10 +129,14 @@ class Tree:
             return ""
 
     def names(self, folder: str, *, deep: bool = False) -> list[str]:
-        """The files and links of a folder, sorted, with *deep* those of its folders too; none where it is no folder."""
+        """The files and links of a folder, sorted, with *deep* those of its folders too; none where
+        it is no folder.
+        """
         try:
             place = self._place(folder)
-            return [path for path, _ in files.walk(place, skip=lambda path: not deep and "/" in path)] if place else []
+            return [path for path,
+                    _ in files.walk(place, skip=lambda path: not deep and "/" in path)] if place \
+                        else []
         except AccessError:
             self.closed[observe_file(self.root, f"{folder}/.").unread or folder] = None
             return []
@@ -128,11 +144,14 @@ class Tree:
             return []
 
     def matching(self, pattern: str) -> Iterator[str]:
-        """The files that a path with wildcards in its last part stands for, sorted; without wildcards that path."""
+        """The files that a path with wildcards in its last part stands for, sorted; without
+        wildcards that path.
+        """
         path = inner(pattern)
         folder, name = posixpath.split(path)
         if not any(sign in name for sign in "*?["):
             yield path
             return
-        yield from (posixpath.join(folder, one) for one in self.names(folder) if fnmatch.fnmatchcase(one, name)
+        yield from (posixpath.join(folder, one) for one in self.names(folder)
+                    if fnmatch.fnmatchcase(one, name)
                     and (name.startswith(".") or not one.startswith(".")))

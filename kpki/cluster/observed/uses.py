@@ -1,7 +1,8 @@
 """Uses: which file each component of a host is told to read, for what, and who says so.
 
-Nothing else decides where files are. What nobody says is the component's own default; a component that is told
-nothing at all in this tree has no use. Sources of the rules stand beside them; kubernetes 1.34, etcd 3.6.
+Nothing else decides where files are. What nobody says is the component's own default; a component
+that is told nothing at all in this tree has no use. Sources of the rules stand beside them;
+kubernetes 1.34, etcd 3.6.
 """
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ _PEOPLE = ("etc/kubernetes/admin.conf", "etc/kubernetes/super-admin.conf", "root
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What a host's components are told: *uses* in the order of components and settings, *running*, *found* files.
+    """What a host's components are told: *uses* in the order of components and settings, *running*,
+    *found* files.
 
     *outside* are (source, path) of paths that leave the *root*; they are not read.
     """
@@ -42,36 +44,44 @@ class Host:
 
 
 def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Host:
-    """What the components of the host under *root* are told, if the *given* files lie over those that are there.
+    """What the components of the host under *root* are told, if the *given* files lie over those
+    that are there.
 
     FileError where *root* cannot be listed.
     """
     validate_root(root)
     tree = Tree(root, given)
     started = [(one, told(tree, one.start)) for one in starts(tree)]
-    started += [(one, told(tree, one.start)) for folder in _pod_folders(tree, started) for one in pods(tree, folder)]
+    started += [(one, told(tree, one.start)) for folder in _pod_folders(tree, started)
+                for one in pods(tree, folder)]
     order = [*SETTINGS]
     started.sort(key=lambda pair: order.index(pair[0].start.component))
-    uses = list(dict.fromkeys(use for one, settings in started for use in uses_of(tree, one, settings)))
+    uses = list(dict.fromkeys(use for one, settings in started
+                              for use in uses_of(tree, one, settings)))
     uses += _of_people(tree, uses)
     for use in uses:
         tree.file(use.file, use.source)
-    return Host(root=root, uses=tuple(uses), running=tuple(_running(tree, *pair) for pair in started),
+    return Host(root=root, uses=tuple(uses),
+                running=tuple(_running(tree, *pair) for pair in started),
                 outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed))
 
 
 def _running(tree: Tree, one: Started, settings: Settings) -> Running:
-    return Running(component=one.start.component, source=one.source, user=one.user, static=one.static,
-                   configurations=configurations_of(tree, one.start, settings),
+    return Running(component=one.start.component, source=one.source, user=one.user,
+                   static=one.static, configurations=configurations_of(tree, one.start, settings),
                    settings={name: values_of(name, said) for name, said in settings.items()},
-                   said={name: (said[-1].written, said[-1].word.source) for name, said in settings.items()})
+                   said={name: (said[-1].written, said[-1].word.source) for name,
+                         said in settings.items()})
 
 
 def _pod_folders(tree: Tree, started: Sequence[tuple[Started, Settings]]) -> Iterator[str]:
-    """Where static pods lie: where the kubelets are told; if no file tells a kubelet, or its configuration is not
-    there, where they usually lie."""
-    kubelets = [(one, settings) for one, settings in started if one.start.component == "kubelet" and not one.default
-                and all(tree.there(inner(one.start.on_host(said.path))) for said in settings.get("config", ()))]
+    """Where static pods lie: where the kubelets are told; if no file tells a kubelet, or its
+    configuration is not there, where they usually lie.
+    """
+    kubelets = [(one, settings) for one, settings in started if one.start.component == "kubelet"
+                and not one.default
+                and all(tree.there(inner(one.start.on_host(said.path)))
+                        for said in settings.get("config", ()))]
     for one, settings in kubelets:
         for said in settings.get("pod-manifest-path", ()):
             yield inner(one.start.on_host(said.path))
@@ -85,5 +95,6 @@ def _of_people(tree: Tree, uses: Sequence[Use]) -> Iterator[Use]:
     for path in _PEOPLE:
         if path not in read and tree.there(path):
             yield from kubeconfig_uses(tree, Use(
-                component="kubectl", setting="--kubeconfig", source=path, path=path, purpose="admin-client",
+                component="kubectl", setting="--kubeconfig", source=path, path=path,
+                purpose="admin-client",
                 part="kubeconfig", group=path, default=True, optional=True), f"/{path}")

@@ -16,12 +16,14 @@ HOST_NAME = "etc/hostname"     # hostname(5)
 
 
 def owner_of(root: str, *, host_name: str, source: str = "", host: Host | None = None) -> str:
-    """The name of the node whose root a folder is; "" if a file that may say so is not the caller's to read.
+    """The name of the node whose root a folder is; "" if a file that may say so is not the caller's
+    to read.
 
-    The first of these that exists: the kubelet's `--hostname-override`; for `/` this machine's *host_name*; the
-    folder's own name under `nodes/`; the tree's etc/hostname; the name under `nodes/` of *source*, the tree to install.
-    Names are in lower case, as the kubelet registers. *host* is what `read_host` gave for the tree, if that is known.
-    Raises InputError if nothing tells.
+    The first of these that exists: the kubelet's `--hostname-override`; for `/` this machine's
+    *host_name*; the folder's own name under `nodes/`; the tree's etc/hostname; the name under
+    `nodes/` of *source*, the tree to install. Names are in lower case, as the kubelet registers.
+    *host* is what `read_host` gave for the tree, if that is known. Raises InputError if nothing
+    tells.
     """
     said, sure = hostname_override(root, host)
     if said or not sure:
@@ -45,13 +47,15 @@ def _folder_name(path: str) -> str:
 
 
 def certified_owner(inventory: Inventory) -> str:
-    """The node that the kubelet's client certificate names, "" if none can be read: whose the certificate is, which
-    says nothing of whose the tree is."""
+    """The node that the kubelet's client certificate names, "" if none can be read: whose the
+    certificate is, which says nothing of whose the tree is.
+    """
     for use in inventory.uses:
         if use.purpose == "kubelet-client" and use.part == "certificate":
             try:
                 certificate = load_certificate(found_at(inventory, use.path, use.part).data or b"")
-                prefix, found, name = reading.certificate_subject(certificate).user.partition(NODE_PREFIX)
+                prefix, found, name = reading.certificate_subject(certificate).user.partition(
+                    NODE_PREFIX)
                 if found and not prefix:
                     return validate_node_name(name, longest=LONGEST_NAME)
             except InputError:
@@ -60,7 +64,8 @@ def certified_owner(inventory: Inventory) -> str:
 
 
 def hostname_override(root: str, host: Host | None = None) -> tuple[str, bool]:
-    """The node's name that a tree's kubelet is told, "" for none; and whether the caller may read all that may tell.
+    """The node's name that a tree's kubelet is told, "" for none; and whether the caller may read
+    all that may tell.
 
     A value that is no node's name, as a variable that a unit leaves open, tells nothing.
     """
@@ -71,8 +76,10 @@ def hostname_override(root: str, host: Host | None = None) -> tuple[str, bool]:
     except FileError:
         return "", True     # there is no such folder
     used = {use.file for use in host.uses}
-    sure = not host.closed and not any(found.unread for path, found in host.found.items() if path not in used)
-    said = next((value for running in host.of(KUBELET_COMPONENT.name) if (value := running.value("hostname-override"))), "")
+    sure = not host.closed \
+        and not any(found.unread for path, found in host.found.items() if path not in used)
+    said = next((value for running in host.of(KUBELET_COMPONENT.name)
+                 if (value := running.value("hostname-override"))), "")
     try:
         return validate_node_name(said.strip().lower(), longest=LONGEST_NAME) if said else "", sure
     except InputError:

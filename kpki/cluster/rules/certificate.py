@@ -1,4 +1,6 @@
-"""What is wrong with one certificate, whoever asks: its time, its strength, its owner, its use, its signer."""
+"""What is wrong with one certificate, whoever asks: its time, its strength, its owner, its use, its
+signer.
+"""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
@@ -25,32 +27,39 @@ def ca_fault(path: str, row: str, certificate: Certificate, now: datetime) -> Fi
     """Why a certificate cannot be a CA, None where it can."""
     why = reading.find_ca_fault(certificate)
     if why:
-        return Finding("ca-not-a-ca", path, row, f"certificate cannot be a CA: {why}", got=why, expected="CA:TRUE")
+        return Finding("ca-not-a-ca", path, row, f"certificate cannot be a CA: {why}", got=why,
+                       expected="CA:TRUE")
     if why := reading.find_weakness(certificate):
-        return Finding("weak-signature-or-key", path, row, f"Kubernetes refuses whatever the CA signs: {why}", got=why)
+        return Finding("weak-signature-or-key", path, row,
+                       f"Kubernetes refuses whatever the CA signs: {why}", got=why)
     return time_fault("expired-ca", path, row, certificate, now)
 
 
-def bundle_fault(path: str, row: str, certificates: Sequence[Certificate], now: datetime) -> Finding | None:
-    """Why no certificate of a CA file can be a CA: a bundle may hold a CA of the past, if another is good."""
+def bundle_fault(path: str, row: str, certificates: Sequence[Certificate],
+                 now: datetime) -> Finding | None:
+    """Why no certificate of a CA file can be a CA: a bundle may hold a CA of the past, if another
+    is good.
+    """
     faults = [ca_fault(path, row, certificate, now) for certificate in certificates]
     return faults[0] if faults and all(faults) else None
 
 
-def other_authority(path: str, row: str, what: str, certificates: Sequence[Certificate], names: Collection[str],
-                    expected: str, *, mild: bool = False) -> Finding:
-    """The finding for a CA file that does not hold *what* CA is *expected*; *names* are that CA's, none if it is
-    gone."""
+def other_authority(path: str, row: str, what: str, certificates: Sequence[Certificate],
+                    names: Collection[str], expected: str, *, mild: bool = False) -> Finding:
+    """The finding for a CA file that does not hold *what* CA is *expected*; *names* are that CA's,
+    none if it is gone.
+    """
     named = [*map(reading.subject_text, certificates)]
     why = "" if names else ", which is not there any more"
     if {*names} & {*named}:
         why = ", which has the same name but another key"
     return Finding("kubeconfig-wrong-ca" if "#" in path else "unknown-authority", path, row,
-                   f"CA {named[0]} is not {what}{why}", got=fingerprint(certificates[0]), expected=expected,
-                   mild=mild)
+                   f"CA {named[0]} is not {what}{why}", got=fingerprint(certificates[0]),
+                   expected=expected, mild=mild)
 
 
-_CALLED = {"ca": "the cluster's CA", "etcd-ca": "etcd's CA", "front-proxy-ca": "the front proxy's CA"}
+_CALLED = {"ca": "the cluster's CA", "etcd-ca": "etcd's CA",
+           "front-proxy-ca": "the front proxy's CA"}
 
 
 def called(row: str) -> str:
@@ -60,29 +69,36 @@ def called(row: str) -> str:
 
 def signed_by_another(cause: str, path: str, row: str, ca: str, certificate: Certificate,
                       expected: Sequence[Certificate]) -> Finding:
-    """The finding for a certificate that none of the *expected* CAs, of the row *ca*, has signed."""
+    """The finding for a certificate that none of the *expected* CAs, of the row *ca*, has signed.
+    """
     issuer = reading.issuer_text(certificate)
     same = any(reading.is_named_issuer(one, certificate) for one in expected)
-    why = "a CA of the same name, but with another key" if same else f"{issuer}, not by {called(ca)}"
+    why = "a CA of the same name, but with another key" if same \
+        else f"{issuer}, not by {called(ca)}"
     return Finding(cause, path, row, f"certificate was signed by {why}", got=issuer,
                    expected=reading.subject_text(expected[0]))
 
 
-def time_fault(expired: str, path: str, row: str, certificate: Certificate, now: datetime) -> Finding | None:
+def time_fault(expired: str, path: str, row: str, certificate: Certificate,
+               now: datetime) -> Finding | None:
     """The finding if a certificate has expired (cause *expired*) or is not valid yet."""
     if now > certificate.not_valid_after_utc:
-        return Finding(expired, path, row, f"certificate expired on {day(certificate.not_valid_after_utc)}",
+        return Finding(expired, path, row,
+                       f"certificate expired on {day(certificate.not_valid_after_utc)}",
                        got=day(certificate.not_valid_after_utc), expected=f"after {day(now)}")
     if now < certificate.not_valid_before_utc:
         start = day(certificate.not_valid_before_utc)
         return Finding("not-yet-valid", path, row,
-                       f"certificate is not valid before {start}, and it is {day(now)} here", got=start,
-                       expected=f"before {day(now)}")
+                       f"certificate is not valid before {start}, and it is {day(now)} here",
+                       got=start, expected=f"before {day(now)}")
     return None
 
 
-def weakness(path: str, row: str, chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> Finding | None:
-    """What Go refuses in a chain or a handshake: MD5 and SHA-1 signatures, RSA keys under 1024 bits, odd curves."""
+def weakness(path: str, row: str, chain: Sequence[Certificate],
+             trusted: Sequence[Certificate]) -> Finding | None:
+    """What Go refuses in a chain or a handshake: MD5 and SHA-1 signatures, RSA keys under 1024
+    bits, odd curves.
+    """
     def weak(what: str, got: str, expected: str = "") -> Finding:
         return Finding("weak-signature-or-key", path, row, what, got=got, expected=expected)
 
@@ -91,9 +107,11 @@ def weakness(path: str, row: str, chain: Sequence[Certificate], trusted: Sequenc
             continue
         digest, key = digest_of(certificate), certificate.public_key()
         if digest in ("md5", "sha1"):
-            return weak(f"certificate is signed with {digest.upper()}, which Go refuses", digest, "sha256")
+            return weak(f"certificate is signed with {digest.upper()}, which Go refuses", digest,
+                        "sha256")
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in GO_CURVES:
-            return weak(f"key is on the curve {key.curve.name}, which Go refuses", key.curve.name, ", ".join(GO_CURVES))
+            return weak(f"key is on the curve {key.curve.name}, which Go refuses", key.curve.name,
+                        ", ".join(GO_CURVES))
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SHORTEST_GO:
             return weak(f"RSA key has {key.key_size} bits, which Go refuses", str(key.key_size),
                         f"{SHORTEST_RSA} or more")
@@ -114,25 +132,33 @@ def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Find
                        expected=subject_line(NODE_PREFIX + node, (NODES_GROUP,)))
 
     if not subject.user.startswith(NODE_PREFIX):
-        return finding("wrong-subject", f"certificate belongs to {subject.user!r}, which is no node: a node's CN "
-                       f"begins with {NODE_PREFIX}, and the API server gives any other no right to act as one")
+        return finding("wrong-subject",
+                       f"certificate belongs to {subject.user!r}, which is no node: a node's CN "
+                       f"begins with {NODE_PREFIX}, and the API server gives any other no right to "
+                       "act as one")
     other = subject.user.removeprefix(NODE_PREFIX)
     node = node or other        # where nobody says whose it is, it is any node's
     if other == node:
         if NODES_GROUP in subject.groups:
             return None
-        return finding("wrong-organisation", f"certificate belongs to {subject.user!r}, who is not in the group "
+        return finding("wrong-organisation",
+                       f"certificate belongs to {subject.user!r}, who is not in the group "
                        f"{NODES_GROUP} (O): the API server does not take it for a node")
-    # the Node authorizer's words (AuthorizeNodeWithSelectors); those of NodeRestriction, which speaks if the former let pass
-    answer = (f"the API server will answer: node '{other}' cannot read '{node}', only its own Node object (before "
-              f'1.32: node "{other}" is not allowed to modify node "{node}"; before 1.14: node "{other}" cannot modify '
-              f'node "{node}")')
+    # the Node authorizer's words (AuthorizeNodeWithSelectors); those of NodeRestriction, which
+    # speaks if the former let pass
+    answer = (
+        f"the API server will answer: node '{other}' cannot read '{node}', only its own Node "
+        "object (before "
+              f'1.32: node "{other}" is not allowed to modify node "{node}"; before 1.14: node '
+              f'"{other}" cannot modify node "{node}")')
     if row == "kubelet-serving":    # which lets nobody in
         answer = "whoever calls this node wants its own name, and refuses it"
     if _first_label(other) == _first_label(node):
-        return finding("hostname-case-fqdn", f"certificate names the node {other!r}, this is {node!r}: they differ by "
+        return finding("hostname-case-fqdn",
+                       f"certificate names the node {other!r}, this is {node!r}: they differ by "
                        f"case or domain only, and are two nodes all the same; {answer}")
-    return finding("wrong-node-identity", f"certificate belongs to node {other}, and this is {node}; {answer}")
+    return finding("wrong-node-identity",
+                   f"certificate belongs to node {other}, and this is {node}; {answer}")
 
 
 def _first_label(name: str) -> str:
@@ -154,20 +180,26 @@ def signer_of(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> C
 
 
 def serial_reused(path: str, row: str, certificate: Certificate, *, mild: bool = False) -> Finding:
-    """The finding for a certificate whose CA gave its serial number to another as well (RFC 5280 §4.1.2.2)."""
-    return Finding("serial-reused", path, row, "another certificate of the same CA has the same serial number",
+    """The finding for a certificate whose CA gave its serial number to another as well (RFC 5280
+    §4.1.2.2).
+    """
+    return Finding("serial-reused", path, row,
+                   "another certificate of the same CA has the same serial number",
                    got=f"{reading.serial_number(certificate):x}", mild=mild)
 
 
 def go_fault(path: str, row: str, chain: Sequence[Certificate], trusted: Sequence[Certificate],
              usages: Sequence[str], now: datetime) -> Finding | None:
-    """What Go has against a chain for one of these *usages*, as the last word: extensions, path lengths, name
-    constraints. Nothing without a *trusted* CA."""
+    """What Go has against a chain for one of these *usages*, as the last word: extensions, path
+    lengths, name constraints. Nothing without a *trusted* CA.
+    """
     from ...kubernetes.verdict import verify_kubernetes
     for usage in usages if trusted else ():
-        verdict = verify_kubernetes(chain[0], trusted, untrusted=chain[1:], purpose=_PURPOSES[usage], now=now)
+        verdict = verify_kubernetes(chain[0], trusted, untrusted=chain[1:],
+                                    purpose=_PURPOSES[usage], now=now)
         if verdict.cause:
-            return Finding(verdict.cause, path, row, f"Kubernetes will refuse the certificate: {verdict.reason}",
+            return Finding(verdict.cause, path, row,
+                           f"Kubernetes will refuse the certificate: {verdict.reason}",
                            got=verdict.reason)
     return None
 

@@ -50,35 +50,45 @@ class TreeContext(NamedTuple):
     """Which CAs count for each pair, and what is wrong with signers."""
 
     @classmethod
-    def from_tree(cls, inventory: Inventory, *, node: str, now: datetime, within: timedelta = WITHIN,
+    def from_tree(cls, inventory: Inventory, *, node: str, now: datetime,
+                  within: timedelta = WITHIN,
                   given: Mapping[str, Sequence[Certificate]] = {}) -> TreeContext:
-        """The context of a host that no description speaks of; *given* are CAs that a person names, by row."""
-        registered = next(iter(inventory.told(KUBELET_COMPONENT.name, "hostname-override")), node).lower()
-        pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory, registered)
+        """The context of a host that no description speaks of; *given* are CAs that a person names,
+        by row.
+        """
+        registered = next(iter(inventory.told(KUBELET_COMPONENT.name, "hostname-override")),
+                          node).lower()
+        pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory,
+                                                                                         registered)
         signing = signing_pairs_of(inventory)
         trust = check_trust(Verifiers(
             keys={pair.path: public_key_der(pair.key) for pair in signing if pair.key is not None},
             files=files, pairs=pairs, told=inventory.started,
             etcd_is_here=places.etcd_is_here, given=_given(given, files), now=now))
-        return cls(inventory=inventory, node=node, now=now, within=within, pairs=pairs, files=files, places=places,
-                   signing=signing, trust=trust)
+        return cls(inventory=inventory, node=node, now=now, within=within, pairs=pairs, files=files,
+                   places=places, signing=signing, trust=trust)
 
     def asked(self, pair: Pair) -> Asked:
         """What the verifiers of a pair, which can be read, ask of it."""
-        trust, untold = self.trust, self.inventory.started.isdisjoint(use.component for use in pair.uses)
+        trust, untold = self.trust, self.inventory.started.isdisjoint(use.component
+                                                                      for use in pair.uses)
         trusted = trust.trusted.get(pair.path, ())
         signer, last = signer_of(pair.chain, trusted), pair.chain[-1]
-        beside = [one for one in self.pairs if one.serves("apiserver-sni") and pair.serves("apiserver-serving")]
+        beside = [one for one in self.pairs if one.serves("apiserver-sni")
+                  and pair.serves("apiserver-serving")]
         serves = all(purpose.name == "kubelet-serving" for purpose in pair.purposes)
         whole = pair.chain[0].not_valid_after_utc - pair.chain[0].not_valid_before_utc
         return Asked(
-            now=self.now, within=min(self.within, whole / _LAST_TENTH) if self._rotates(pair) else self.within,
-            usages=pair.usages, wishes=[usage for purpose in pair.purposes for usage in purpose.wishes],
-            users=", ".join(dict.fromkeys(use.component for use in pair.uses)), trusted=trusted, signer=signer,
-            authority=next(((file.path, file.row) for file in trust.files
-                            if signer in file.certificates and "#" not in file.path), (pair.path, pair.row)),
-            faults=(subject_fault(pair, self.inventory, self.places.node), trust.faults.get(pair.path),
-                    names_fault(pair, beside, self.places, untold)),
+            now=self.now, within=min(self.within, whole / _LAST_TENTH) if self._rotates(pair)
+            else self.within,
+            usages=pair.usages,
+            wishes=[usage for purpose in pair.purposes for usage in purpose.wishes],
+            users=", ".join(dict.fromkeys(use.component for use in pair.uses)), trusted=trusted,
+            signer=signer, authority=next(((file.path, file.row) for file in trust.files
+                            if signer in file.certificates and "#" not in file.path),
+                                          (pair.path, pair.row)),
+            faults=(subject_fault(pair, self.inventory, self.places.node),
+                    trust.faults.get(pair.path), names_fault(pair, beside, self.places, untold)),
             self_made=serves and reading.is_named_issuer(last, last) and not trusted
             and not any(file.unread for file in self.files))
 
@@ -91,7 +101,9 @@ class TreeContext(NamedTuple):
 
 def _given(given: Mapping[str, Sequence[Certificate]], files: Sequence[TrustFile],
            ) -> Mapping[str, Sequence[Certificate]]:
-    """The CAs that a person names; on a host without the cluster's CA, its name tells which CA is meant for that."""
+    """The CAs that a person names; on a host without the cluster's CA, its name tells which CA is
+    meant for that.
+    """
     names = {reading.subject_text(one) for one in given.get("ca", ())}
     if any(file.row == "ca" and file.certificates for file in files):
         return given
@@ -109,7 +121,9 @@ class RowContext(NamedTuple):
     warns: bool = True
     """Whether warnings are asked for."""
     exact: bool = False
-    """Whether names and bundles are held against the description's, else only against what any such row must have."""
+    """Whether names and bundles are held against the description's, else only against what any such
+    row must have.
+    """
     authorities: Mapping[str, Sequence[Certificate]] = {}
     """The certificates that count, by the CA's row."""
     signers: Mapping[str, Certificate] = {}
@@ -129,14 +143,18 @@ class RowContext(NamedTuple):
 
     @classmethod
     def from_description(cls, *, now: datetime, renew_before: timedelta | None,
-                         authorities: Mapping[str, Sequence[Certificate]], signers: Mapping[str, Certificate],
+                         authorities: Mapping[str, Sequence[Certificate]],
+                         signers: Mapping[str, Certificate],
                          unmade: frozenset[str], servers: frozenset[str],
                          service_accounts: bytes | None) -> RowContext:
-        """The context of a described cluster's workspace; each host's says more. With *renew_before* what ends within
-        that time is asked for."""
-        return cls(now=now, within=WITHIN if renew_before is None else renew_before, warns=renew_before is not None,
-                   exact=True, authorities=authorities, signers=signers, unmade=unmade, servers=servers,
-                   service_accounts=service_accounts)
+        """The context of a described cluster's workspace; each host's says more.
+
+        With *renew_before* what ends within that time is asked for.
+        """
+        return cls(now=now, within=WITHIN if renew_before is None else renew_before,
+                   warns=renew_before is not None,
+                   exact=True, authorities=authorities, signers=signers, unmade=unmade,
+                   servers=servers, service_accounts=service_accounts)
 
     def trusted(self, row: str | None) -> Sequence[Certificate]:
         """The certificates of a CA's row that count; none if the CA is not known."""
@@ -151,13 +169,16 @@ class RowContext(NamedTuple):
         ca, chain, last, place = row.profile.signer or "", pair.chain, pair.chain[-1], row.place
         trusted = self.trusted(ca)
         signer = signer_of(chain, trusted)
-        # a kubelet's pair that nobody sees but those who call the kubelet: its kubeconfig has a pair of its own
-        serves = row.name == "kubelet-serving" or (row.name == "kubelet" and place.kubeconfig and not place.by_path)
+        # a kubelet's pair that nobody sees but those who call the kubelet: its kubeconfig has a
+        # pair of its own
+        serves = row.name == "kubelet-serving" \
+            or (row.name == "kubelet" and place.kubeconfig and not place.by_path)
         return Asked(
-            now=self.now, within=self.within, warns=self.warns, usages=row.profile.usages, users=row.name,
-            trusted=trusted, authority=(self.authority_path(ca) or pair.path, ca),
+            now=self.now, within=self.within, warns=self.warns, usages=row.profile.usages,
+            users=row.name, trusted=trusted, authority=(self.authority_path(ca) or pair.path, ca),
             signer=None if signer is None or ca_fault("", ca, signer, self.now) else signer,
-            faults=(described_subject(pair, row), self._stranger(pair, row, signer), self._names(pair, row)),
+            faults=(described_subject(pair, row), self._stranger(pair, row, signer),
+                    self._names(pair, row)),
             self_made=bool(serves) and reading.is_named_issuer(last, last) and not any(
                 reading.is_same_authority(last, one) for one in trusted))
 
@@ -166,7 +187,8 @@ class RowContext(NamedTuple):
         ca, leaf = row.profile.signer or "", pair.chain[0]
         cause = _SIGNER_CAUSES.get(ca, "unknown-authority")
         if ca in self.unmade:
-            return Finding(cause, pair.path, row.name, "certificate was signed by a CA that is not there any more",
+            return Finding(cause, pair.path, row.name,
+                           "certificate was signed by a CA that is not there any more",
                            got=reading.issuer_text(leaf))
         return signed_by_another(cause, pair.path, row.name, ca, leaf, self.trusted(ca)) \
             if signer is None and self.trusted(ca) else None
@@ -176,6 +198,9 @@ class RowContext(NamedTuple):
         if row.profile.sans == "none":
             return None
         names, dns = reading.names_of(reading.extensions_of(pair.chain[0])), row.identity.dns
-        if not self.exact and row.profile.sans == "node" and names and not names.dns and names.addresses:
-            dns = ()    # a kubelet is reached by its name or its address: one of addresses alone (CoreOS) is as good
+        if not self.exact and row.profile.sans == "node" and names and not names.dns \
+            and names.addresses:
+            # a kubelet is reached by its name or its address: one of addresses alone (CoreOS) is as
+            # good
+            dns = ()
         return missing_names(pair, dns, row.identity.addresses)

@@ -1,4 +1,6 @@
-"""Components that are told other files than those that a description, or kpki, has put in place for them."""
+"""Components that are told other files than those that a description, or kpki, has put in place for
+them.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +14,8 @@ from ...kubernetes.purposes import PURPOSES
 
 
 def told_elsewhere(inventory: Inventory, known: Sequence[Finding]) -> Iterator[Finding]:
-    """What the components of a described host are told that is not so: other files than the layout's, and files that
-    are not there, but for what is *known*.
+    """What the components of a described host are told that is not so: other files than the
+    layout's, and files that are not there, but for what is *known*.
 
     Nothing is said of a component that a file which the caller may not read may tell otherwise.
     """
@@ -21,21 +23,26 @@ def told_elsewhere(inventory: Inventory, known: Sequence[Finding]) -> Iterator[F
     told = {use.file for use in inventory.uses if use.source and not use.default}
     findings = [finding for use in inventory.uses for finding in _mismatch(use, inventory, layout)]
     findings += (one for one in missing_files(inventory) if one.path in told)
-    yield from {(one.cause, one.path): one for one in reversed(findings) if (one.cause, one.path) not in done}.values()
+    yield from {(one.cause, one.path): one for one in reversed(findings)
+                if (one.cause, one.path) not in done}.values()
 
 
 def _mismatch(use: Use, inventory: Inventory, layout: Layout) -> Iterator[Finding]:
-    """A setting that names another file than the layout's, which is there and holds something else."""
+    """A setting that names another file than the layout's, which is there and holds something else.
+    """
     row = PURPOSES[use.purpose].row
     rows = (row, "kubelet") if row in ("kubelet-client", "kubelet-serving") else (row,)
     part = _PARTS.get(use.part, use.part)
     own = [path for place in layout.places if place.row in rows and (path := getattr(place, part))]
-    if not use.source or use.default or "/" in use.setting or use.path in own or use.component in inventory.untold:
+    if not use.source or use.default or "/" in use.setting or use.path in own \
+        or use.component in inventory.untold:
         return
     there = [path for path in own if inventory.file(path).there]
     if there and all(inventory.file(path).data != inventory.file(use.path).data for path in there):
-        yield Finding("flags-mismatch", use.source, row, f"{use.setting} of {use.component} names /{use.path}, and the "
-                      f"description has the file at /{there[0]}", got=f"/{use.path}", expected=f"/{there[0]}")
+        yield Finding("flags-mismatch", use.source, row,
+                      f"{use.setting} of {use.component} names /{use.path}, and the "
+                      f"description has the file at /{there[0]}", got=f"/{use.path}",
+                      expected=f"/{there[0]}")
 
 
 _PARTS = {"authority": "certificate", "public-key": "certificate"}

@@ -1,4 +1,6 @@
-"""What the files that components read hold: each certificate, key and CA file parsed once, with its purposes."""
+"""What the files that components read hold: each certificate, key and CA file parsed once, with its
+purposes.
+"""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 
 # A private key, or why there is none.
 Loaded = tuple["PrivateKeyTypes | None", Finding | None]
-# Of the purposes of one pair, the row of the first that is among them: what kpki issues for all of them.
-_ROWS = ("apiserver", "etcd-server", "etcd-peer", "apiserver-kubelet-client", "apiserver-etcd-client")
+# Of the purposes of one pair, the row of the first that is among them: what kpki issues for all of
+# them.
+_ROWS = ("apiserver", "etcd-server", "etcd-peer", "apiserver-kubelet-client",
+         "apiserver-etcd-client")
 
 
 class Pair(NamedTuple):
@@ -33,22 +37,29 @@ class Pair(NamedTuple):
     row: str
     """The row of the profiles table."""
     uses: tuple[Use, ...] = ()
-    """The uses of the certificate: one for each purpose and component; none of what a description asks for."""
+    """The uses of the certificate: one for each purpose and component; none of what a description
+    asks for.
+    """
     chain: Sequence[Certificate] = ()
     """The certificates of the file, the leaf first; empty if the file cannot be read."""
     key: PrivateKeyTypes | None = None
     """The private key; None if the file cannot be read."""
     faults: tuple[Finding, ...] = ()
-    """What keeps the files from being read; of a host that tells what its components read, not that they are gone."""
+    """What keeps the files from being read; of a host that tells what its components read, not that
+    they are gone.
+    """
     linked: bool = False
     """Whether a symbolic link leads to the certificate."""
     key_proved: bool = False
-    """Whether the key, not this certificate's, is that of another certificate which components show with it."""
+    """Whether the key, not this certificate's, is that of another certificate which components show
+    with it.
+    """
 
     @property
     def matches(self) -> bool:
         """Whether nothing shows that the key is not the one that the certificate is for."""
-        return self.key is None or not self.chain or reading.has_public_key(self.chain[0], public_key_der(self.key))
+        return self.key is None or not self.chain \
+            or reading.has_public_key(self.chain[0], public_key_der(self.key))
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:
@@ -97,17 +108,20 @@ def pairs_of(inventory: Inventory) -> list[Pair]:
             grouped.setdefault((use.path, keys.get(use.group, "")), []).append(use)
     pairs = [_there(inventory, *paths, row_of(uses), uses) for paths, uses in grouped.items()]
     proved = {pair.key_path for pair in pairs if pair.key and pair.chain and pair.matches}
-    return [pair if pair.matches else pair._replace(key_proved=pair.key_path in proved) for pair in pairs]
+    return [pair if pair.matches else pair._replace(key_proved=pair.key_path in proved)
+            for pair in pairs]
 
 
 def _there(inventory: Inventory, path: str, key_path: str, row: str, uses: Sequence[Use]) -> Pair:
     """The pair that lies there; that a file is not there is said elsewhere."""
-    pair = read_pair(row, found_at(inventory, path, "certificate"), found_at(inventory, key_path, "key"))
+    pair = read_pair(row, found_at(inventory, path, "certificate"),
+                     found_at(inventory, key_path, "key"))
     faults = tuple(fault for fault in pair.faults if fault.cause != "file-missing")
     return pair._replace(path=path, key_path=key_path, uses=tuple(uses), faults=faults)
 
 
-def read_pair(row: str, certificate: ObservedFile, key: ObservedFile, loaded: Loaded | None = None) -> Pair:
+def read_pair(row: str, certificate: ObservedFile, key: ObservedFile,
+              loaded: Loaded | None = None) -> Pair:
     """The pair of a row as its files hold it; *loaded* is the key, where it has been read."""
     chain, fault = read_certificates(certificate, row)
     private_key, key_fault = loaded or read_key(key, row)
@@ -137,14 +151,17 @@ def trust_files_of(inventory: Inventory) -> list[TrustFile]:
 def _trust_file(inventory: Inventory, path: str, uses: Sequence[Use]) -> TrustFile:
     row = next((row for use in uses if (row := PURPOSES[use.purpose].row)), "")
     there = found_at(inventory, path, "authority")
-    readers = [use for use in inventory.uses if use.part == "kubeconfig" and use.path == path.partition("#")[0]]
+    readers = [use for use in inventory.uses if use.part == "kubeconfig"
+               and use.path == path.partition("#")[0]]
     owner = row_of(readers) if "#" in path else row
     certificates, fault = ([], None) if there.missing else read_certificates(there, owner)
     return TrustFile(path, row, owner, tuple(uses), certificates, fault, there.unread != "")
 
 
 def signing_pairs_of(inventory: Inventory) -> list[Pair]:
-    """The certificates of CAs beside which the host has, or is told, the key: the controller manager's, and others."""
+    """The certificates of CAs beside which the host has, or is told, the key: the controller
+    manager's, and others.
+    """
     grouped: dict[str, dict[str, Use]] = {}
     for use in inventory.uses:
         if use.purpose == "authority-key" or use.purpose.startswith("cluster-signing"):
@@ -155,11 +172,16 @@ def signing_pairs_of(inventory: Inventory) -> list[Pair]:
 def _signing_pair(inventory: Inventory, group: str, halves: Mapping[str, Use]) -> Pair:
     path = halves["certificate"].path if "certificate" in halves else group
     row = "etcd-ca" if "etcd" in path else "front-proxy-ca" if "front-proxy" in path else "ca"
-    return _there(inventory, path, halves["key"].path if "key" in halves else "", row, tuple(halves.values()))
+    return _there(inventory, path, halves["key"].path if "key" in halves else "", row,
+                  tuple(halves.values()))
 
 
 def kubeconfigs_of(inventory: Inventory) -> Mapping[str, Kubeconfig]:
-    """The kubeconfigs that lead to an API server, by path; those that cannot be read are not among them."""
+    """The kubeconfigs that lead to an API server, by path; those that cannot be read are not among
+    them.
+    """
     paths = dict.fromkeys(use.path for use in inventory.uses
-                          if use.part == "kubeconfig" and use.purpose not in ("webhook-client", "kubelet-bootstrap"))
-    return {path: found for path in paths if (found := kubeconfig_in(inventory.file(path).data)) is not None}
+                          if use.part == "kubeconfig"
+                          and use.purpose not in ("webhook-client", "kubelet-bootstrap"))
+    return {path: found for path in paths
+            if (found := kubeconfig_in(inventory.file(path).data)) is not None}

@@ -1,4 +1,6 @@
-"""What is wrong with a host: the files that its components read, each judged by what its verifier asks."""
+"""What is wrong with a host: the files that its components read, each judged by what its verifier
+asks.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,20 +29,25 @@ if TYPE_CHECKING:
 
 
 def check_node(inventory: Inventory, *, node: str, now: datetime | None = None,
-               authorities: Mapping[str, Sequence[Certificate]] | Sequence[Certificate] | None = None,
+               authorities: Mapping[str,
+                                    Sequence[Certificate]] | Sequence[Certificate] | None = None,
                within: timedelta = WITHIN) -> list[Finding]:
-    """Everything that is wrong with a host's tree; an empty list, or warnings alone, if its components can work.
+    """Everything that is wrong with a host's tree; an empty list, or warnings alone, if its
+    components can work.
 
-    *node* is whose tree it is, "" if nobody knows; *authorities* are the CAs that count, by their row (`ca`, `etcd-ca`,
-    `front-proxy-ca`; a sequence is the cluster's), None: those in the tree. *now* is the moment (None: the clock).
-    *within* is how soon an end is worth a warning. Raises nothing for what is in the tree.
+    *node* is whose tree it is, "" if nobody knows; *authorities* are the CAs that count, by their
+    row (`ca`, `etcd-ca`, `front-proxy-ca`; a sequence is the cluster's), None: those in the tree.
+    *now* is the moment (None: the clock). *within* is how soon an end is worth a warning. Raises
+    nothing for what is in the tree.
 
     >>> inventory = kpki.inspect_host(host)
     >>> {finding.cause for finding in kpki.check_host(inventory, node="worker-1", now=now)}
     {'file-missing'}
     """
-    given = authorities if isinstance(authorities, Mapping) else {"ca": authorities} if authorities else {}
-    context = TreeContext.from_tree(inventory, node=node, now=now or utc_now(), within=within, given=given)
+    given = authorities if isinstance(authorities, Mapping) else {"ca": authorities} \
+        if authorities else {}
+    context = TreeContext.from_tree(inventory, node=node, now=now or utc_now(), within=within,
+                                    given=given)
     findings = [*missing_files(inventory), *context.trust.findings]
     for pair in _without_alternatives(context):
         asked = context.asked(pair) if pair.chain else None
@@ -49,7 +56,8 @@ def check_node(inventory: Inventory, *, node: str, now: datetime | None = None,
     findings += configuration_faults(inventory)
     findings += service_account_faults(inventory)
     if not is_worker(inventory):
-        findings += signing_faults(context.signing, context.now, {one.path for one in context.trust.findings})
+        findings += signing_faults(context.signing, context.now,
+                                   {one.path for one in context.trust.findings})
     findings += _reused_serials(context)
     findings += secret_findings(inventory, context.files)
     findings += _contradictions(context)
@@ -57,7 +65,9 @@ def check_node(inventory: Inventory, *, node: str, now: datetime | None = None,
 
 
 def missing_files(inventory: Inventory) -> Iterator[Finding]:
-    """Files that a component does not start without, and that are not there: each once, with all who want it."""
+    """Files that a component does not start without, and that are not there: each once, with all
+    who want it.
+    """
     wanted: dict[str, list[Use]] = {}
     for use in inventory.uses:
         if inventory.file(use.file).missing and use.component not in inventory.untold and (
@@ -66,28 +76,35 @@ def missing_files(inventory: Inventory) -> Iterator[Finding]:
     for running in inventory.running:
         for path, _ in running.configurations:
             told = [name for name in ("config", "config-file") if name in running.said]
-            if told and inventory.file(path).missing and path in inventory.found and not running.static:
+            if told and inventory.file(path).missing and path in inventory.found \
+                and not running.static:
                 setting, source = running.said[told[0]]
-                yield Finding("file-missing", path, "", f"file is missing, and {running.component} ({setting} in "
+                yield Finding("file-missing", path, "",
+                              f"file is missing, and {running.component} ({setting} in "
                               f"{source}) reads the file")
     for path, uses in sorted(wanted.items(), key=lambda item: _order(item[1])):
         row, first = row_of(uses), uses[0]
         other = _meant(first, inventory)
         if first.source and other and not first.default:
-            yield Finding("flags-mismatch", first.source, row, f"{first.setting} of {first.component} names /{path}, "
+            yield Finding("flags-mismatch", first.source, row,
+                          f"{first.setting} of {first.component} names /{path}, "
                           f"which is not there; /{other} is", got=f"/{path}", expected=f"/{other}")
             continue
         broken = inventory.file(path).link and path.endswith("-current.pem")
         if broken:
-            yield Finding("kubelet-client-current-broken", path, row, "link to the kubelet's own client certificate "
+            yield Finding("kubelet-client-current-broken", path, row,
+                          "link to the kubelet's own client certificate "
                           "leads nowhere")
         else:
-            yield Finding("file-missing", path, row, f"file is missing, and {_readers(uses)} reads the file")
+            yield Finding("file-missing", path, row,
+                          f"file is missing, and {_readers(uses)} reads the file")
 
 
 def configuration_faults(inventory: Inventory) -> Iterator[Finding]:
-    """Configuration files that are there and that their components cannot read: these do not start. An empty file is
-    wrong only if the component asks for a kind."""
+    """Configuration files that are there and that their components cannot read: these do not start.
+
+    An empty file is wrong only if the component asks for a kind.
+    """
     for running in inventory.running:
         for path, kind in running.configurations:
             data = inventory.file(path).data
@@ -95,9 +112,12 @@ def configuration_faults(inventory: Inventory) -> Iterator[Finding]:
                 continue
             document = load_first(data)
             if not isinstance(document, dict) or (kind and document.get("kind") != kind):
-                what = f"no {kind}" if isinstance(document, dict) else "no YAML or JSON document with fields"
-                yield Finding("flags-mismatch", path, "", f"file holds {what}, and {running.component} does not start "
-                              "with the file", expected=f"a document of kind {kind}" if kind else "a document")
+                what = f"no {kind}" if isinstance(document, dict) \
+                    else "no YAML or JSON document with fields"
+                yield Finding("flags-mismatch", path, "",
+                              f"file holds {what}, and {running.component} does not start "
+                              "with the file", expected=f"a document of kind {kind}" if kind
+                              else "a document")
 
 
 def _readers(uses: Sequence[Use]) -> str:
@@ -110,28 +130,40 @@ def _readers(uses: Sequence[Use]) -> str:
 
 
 def _is_half(use: Use, inventory: Inventory) -> bool:
-    """Whether the other half of the pair is there; a pair that a component makes for itself is made again."""
-    return use.part in ("certificate", "key") and use.purpose not in ("kubelet-serving", "apiserver-serving") and any(
+    """Whether the other half of the pair is there; a pair that a component makes for itself is made
+    again.
+    """
+    return use.part in ("certificate", "key") \
+        and use.purpose not in ("kubelet-serving", "apiserver-serving") and any(
         not inventory.file(one.file).missing for one in inventory.uses
         if one.group == use.group and one.part in ("certificate", "key"))
 
 
 def _dangles(use: Use, inventory: Inventory) -> bool:
-    """Whether a link of the kubelet's store leads nowhere, and no bootstrap kubeconfig gets a new certificate."""
+    """Whether a link of the kubelet's store leads nowhere, and no bootstrap kubeconfig gets a new
+    certificate.
+    """
     return use.purpose == "kubelet-client" and inventory.file(use.file).link and not any(
-        one.purpose == "kubelet-bootstrap" and not inventory.file(one.file).missing for one in inventory.uses)
+        one.purpose == "kubelet-bootstrap" and not inventory.file(one.file).missing
+        for one in inventory.uses)
 
 
 def _order(uses: Sequence[Use]) -> tuple[bool, int]:
-    """CA files come first, for what follows needs them; then the components in the order of their table."""
-    places = [COMPONENT_NAMES.index(use.component) for use in uses if use.component in COMPONENT_NAMES]
+    """CA files come first, for what follows needs them; then the components in the order of their
+    table.
+    """
+    places = [COMPONENT_NAMES.index(use.component) for use in uses
+              if use.component in COMPONENT_NAMES]
     return all(use.part != "authority" for use in uses), min(places, default=len(COMPONENT_NAMES))
 
 
 def _meant(use: Use, inventory: Inventory) -> str:
-    """The file that was meant instead of one that is not there: the layout's, if no component reads that."""
+    """The file that was meant instead of one that is not there: the layout's, if no component reads
+    that.
+    """
     for layout in LAYOUTS:
-        for component_flag in KUBELET_COMPONENT.flags if use.component == KUBELET_COMPONENT.name else ():
+        for component_flag in KUBELET_COMPONENT.flags if use.component == KUBELET_COMPONENT.name \
+            else ():
             if use.setting not in (f"--{component_flag.name}", component_flag.field):
                 continue
             for place in layout.places:
@@ -143,17 +175,22 @@ def _meant(use: Use, inventory: Inventory) -> str:
 
 
 def _without_alternatives(context: TreeContext) -> Iterator[Pair]:
-    """The pairs, but for an expired one in the kubelet's store beside a sound one in its kubeconfig: then the kubelet
-    takes that (client-go, util/certificate: getCurrentCertificateOrBootstrap)."""
+    """The pairs, but for an expired one in the kubelet's store beside a sound one in its
+    kubeconfig: then the kubelet takes that (client-go, util/certificate:
+    getCurrentCertificateOrBootstrap).
+    """
     kubelets = [pair for pair in context.pairs if pair.serves("kubelet-client") and pair.chain]
     sound = [pair for pair in kubelets if pair.chain[0].not_valid_after_utc >= context.now]
     for pair in context.pairs:
-        if not (pair in kubelets and pair not in sound and sound and all(use.optional for use in pair.uses)):
+        if not (pair in kubelets and pair not in sound and sound
+                and all(use.optional for use in pair.uses)):
             yield pair
 
 
 def _reused_serials(context: TreeContext) -> Iterator[Finding]:
-    """A warning for each certificate whose issuer gave its serial number to another before: no component minds."""
+    """A warning for each certificate whose issuer gave its serial number to another before: no
+    component minds.
+    """
     first: dict[bytes, bytes] = {}
     for pair in context.pairs:
         if pair.chain:
@@ -165,8 +202,10 @@ def _reused_serials(context: TreeContext) -> Iterator[Finding]:
 def _contradictions(context: TreeContext) -> Iterator[Finding]:
     """A kubelet that is told another node's name than the one that is asked for."""
     for running in context.inventory.running:
-        name = running.value("hostname-override").lower() if running.component == KUBELET_COMPONENT.name else ""
+        name = running.value("hostname-override").lower() \
+            if running.component == KUBELET_COMPONENT.name else ""
         if name and context.node and name != context.node:
             setting, source = running.said["hostname-override"]
-            yield Finding("flags-mismatch", source, "", f"{setting} calls this node {name}, expected {context.node}",
+            yield Finding("flags-mismatch", source, "",
+                          f"{setting} calls this node {name}, expected {context.node}",
                           got=f"CN={NODE_PREFIX}{name}", expected=f"CN={NODE_PREFIX}{context.node}")

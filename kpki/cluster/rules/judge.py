@@ -1,4 +1,6 @@
-"""What is wrong with one row: what is found of it held against what is wanted of it, and against what others have."""
+"""What is wrong with one row: what is found of it held against what is wanted of it, and against
+what others have.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -16,8 +18,11 @@ from ..fleet.survey import Marks, key_mark, serial_mark
 from ...stages.keys import public_key_der
 
 
-def check_row(row: Row, observe: Observe, by: RowContext, proved: Proved | None = None) -> CheckedRow:
-    """Hold what is found of a row against what is wanted of it. Raises nothing for what is in the tree.
+def check_row(row: Row, observe: Observe, by: RowContext,
+              proved: Proved | None = None) -> CheckedRow:
+    """Hold what is found of a row against what is wanted of it.
+
+    Raises nothing for what is in the tree.
 
     *proved* saves time on the leaves of many hosts.
     """
@@ -32,17 +37,23 @@ def check_row(row: Row, observe: Observe, by: RowContext, proved: Proved | None 
         return pair
     config = check_kubeconfig(row, observe, by, proved)
     findings = tuple(dict.fromkeys(pair.findings + config.findings))
-    return (pair if place.certificate else config)._replace(findings=findings, kubeconfig_right=config.kubeconfig_right)
+    return (pair if place.certificate else config)._replace(findings=findings,
+                                                            kubeconfig_right=config.kubeconfig_right)
 
 
 def check_row_among(row: Row, observe: Observe, by: RowContext, proved: Proved) -> CheckedRow:
-    """The same of a row of one host among many: a leaf's key or serial number that another has too is not its own."""
-    judged = check_row(row, observe, by, proved)       # a key under another's certificate may still be a CA's
-    if row.profile.kind != "leaf" or judged.key is None or judged.of_another_host or (judged.own and not by.shared):
+    """The same of a row of one host among many: a leaf's key or serial number that another has too
+    is not its own.
+    """
+    # a key under another's certificate may still be a CA's
+    judged = check_row(row, observe, by, proved)
+    if row.profile.kind != "leaf" or judged.key is None or judged.of_another_host \
+        or (judged.own and not by.shared):
         return judged
     place, mark = row.place, _key_mark(judged)
     if mark in (by.shared if judged.own else {one for one, _ in authority_marks(by)}):
-        path = place.key or f"{place.kubeconfig}#users/{row.kubeconfig.user_name if row.kubeconfig else ''}"
+        path = place.key \
+            or f"{place.kubeconfig}#users/{row.kubeconfig.user_name if row.kubeconfig else ''}"
         fault = Finding("shared-key", path, row.name, "another host has the same private key")
         return judged._replace(findings=(*judged.findings, fault), key=None)
     if judged.chain and serial_mark(judged.chain[0])[0] in by.shared:
@@ -59,7 +70,8 @@ def authority_marks(by: RowContext) -> Marks:
 
 def marks_of(judged: Iterable[tuple[Row, CheckedRow]], host: str) -> Marks:
     """What of a host's leaves no other may have."""
-    own = [one for row, one in judged if row.profile.kind == "leaf" and one.key is not None and one.is_hosts]
+    own = [one for row, one in judged if row.profile.kind == "leaf" and one.key is not None
+           and one.is_hosts]
     return (*((_key_mark(one), host.encode()) for one in own),
             *(serial_mark(one.chain[0]) for one in own if one.chain))
 

@@ -18,9 +18,10 @@ Observe = Callable[[str], ObservedFile]
 class CheckedRow(NamedTuple):
     """What was found of a row, and what is wrong with it.
 
-    *key* and *chain* are what the pair's files (or the kubeconfig that embeds it) hold, where they can be read;
-    *public_key* is the key's public half (DER), where it was asked for. *pair_right* and *kubeconfig_right* say whether
-    those files can stay as they are. *own* is false for a key whose right certificate is for another key.
+    *key* and *chain* are what the pair's files (or the kubeconfig that embeds it) hold, where they
+    can be read; *public_key* is the key's public half (DER), where it was asked for. *pair_right*
+    and *kubeconfig_right* say whether those files can stay as they are. *own* is false for a key
+    whose right certificate is for another key.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -46,16 +47,22 @@ class CheckedRow(NamedTuple):
 def ca_key_on_worker(path: str, row: str) -> Finding:
     """The finding for a CA's private key in a worker's tree."""
     return Finding("ca-key-on-worker", path, row,
-                   "a worker signs nothing, and whoever reads this key can be anybody in the cluster")
+                   "a worker signs nothing, and whoever reads this key can be anybody in the "
+                   "cluster")
 
 
 def exposed(found: ObservedFile, row: str, what: str = "the private key") -> list[Finding]:
-    """The finding for a secret that others than its owner can read, or that a stranger owns; none if neither is so."""
+    """The finding for a secret that others than its owner can read, or that a stranger owns; none
+    if neither is so.
+    """
     if found.data and found.keeper and not found.mode & 0o077 and not found.owner:
-        return [Finding("key-unreadable", found.path, row, f"root owns the file, and user {found.keeper}, who runs its "
-                        "component, cannot read the key", got="owner root", expected=f"owner {found.keeper}")]
+        return [Finding("key-unreadable", found.path, row,
+                        f"root owns the file, and user {found.keeper}, who runs its "
+                        "component, cannot read the key", got="owner root",
+                        expected=f"owner {found.keeper}")]
     if found.data and found.keeper and not found.mode & 0o077:
-        return [Finding("key-exposed", found.path, row, f"user {found.owner} owns the file, and can read {what}",
+        return [Finding("key-exposed", found.path, row,
+                        f"user {found.owner} owns the file, and can read {what}",
                         got=f"owner {found.owner}", expected=f"owner {found.keeper}")]
     if not found.data or not found.mode & 0o077:
         return []

@@ -1,4 +1,6 @@
-"""What keeps client-go from using a kubeconfig, where it leads, and what a row asks of one beside that."""
+"""What keeps client-go from using a kubeconfig, where it leads, and what a row asks of one beside
+that.
+"""
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
@@ -39,7 +41,8 @@ _AUTHORITY, _CERTIFICATE, _KEY = "certificate-authority", "client-certificate", 
 
 
 def kubeconfig_faults(inventory: Inventory, pairs: Sequence[Pair]) -> Iterator[Finding]:
-    """What is wrong with the kubeconfigs that components read, but for the *pairs* and CAs in them."""
+    """What is wrong with the kubeconfigs that components read, but for the *pairs* and CAs in them.
+    """
     uses: dict[str, list[Use]] = {}
     for use in inventory.uses:
         if use.part == "kubeconfig" and not inventory.file(use.path).missing:
@@ -50,7 +53,8 @@ def kubeconfig_faults(inventory: Inventory, pairs: Sequence[Pair]) -> Iterator[F
 
 
 def _faults(inventory: Inventory, path: str, readers: Collection[Use]) -> Iterator[Finding]:
-    found, row, components = inventory.file(path), row_of([*readers]), {use.component for use in readers}
+    found, row, components = inventory.file(path), row_of([*readers]), {use.component
+                                                                        for use in readers}
     if any(use.purpose == "webhook-client" for use in readers):     # it may lack a context
         finding = readable(found, row)[1]
         yield from [finding] if finding else []
@@ -62,13 +66,17 @@ def _faults(inventory: Inventory, path: str, readers: Collection[Use]) -> Iterat
         yield from [finding] if finding else []
         return
     bootstrap = any(use.purpose == "kubelet-bootstrap" for use in readers)
-    yield from _lacking(kubeconfig, path, row, [*[_CERTIFICATE] * (not kubeconfig.other_means and not bootstrap),
-                                                *[_AUTHORITY] * inventory.started.isdisjoint(components)])
+    yield from _lacking(kubeconfig, path, row,
+                        [*[_CERTIFICATE] * (not kubeconfig.other_means and not bootstrap),
+                         *[_AUTHORITY] * inventory.started.isdisjoint(components)])
     yield from _astray(kubeconfig, path, row, None)
 
 
-def _read(found: ObservedFile, row: str, server: str = "") -> tuple[Kubeconfig | None, Finding | None]:
-    """The kubeconfig of a file, or why there is none; neither for a file that the caller may not read."""
+def _read(found: ObservedFile, row: str, server: str = "") -> tuple[Kubeconfig | None,
+                                                                    Finding | None]:
+    """The kubeconfig of a file, or why there is none; neither for a file that the caller may not
+    read.
+    """
     data, finding = readable(found, row)
     if data is None:
         return None, finding
@@ -79,19 +87,23 @@ def _read(found: ObservedFile, row: str, server: str = "") -> tuple[Kubeconfig |
         return None, Finding("kubeconfig-broken", where, row, error.message)
 
 
-def _lacking(kubeconfig: Kubeconfig, path: str, row: str, parts: Container[str]) -> Iterator[Finding]:
+def _lacking(kubeconfig: Kubeconfig, path: str, row: str,
+             parts: Container[str]) -> Iterator[Finding]:
     """The findings for those of the *parts* that a kubeconfig neither embeds nor names."""
     for part, material, kind, name in (
             (_AUTHORITY, kubeconfig.authority, "cluster", kubeconfig.cluster_name),
             (_CERTIFICATE, kubeconfig.certificate, "user", kubeconfig.user_name),
             (_KEY, kubeconfig.key, "user", kubeconfig.user_name)):
         if part in parts and material == _NOTHING:
-            yield Finding("kubeconfig-broken", f"{path}#{kind}s/{name}", row, f"{kind} {name!r} has no {part}")
+            yield Finding("kubeconfig-broken", f"{path}#{kind}s/{name}", row,
+                          f"{kind} {name!r} has no {part}")
 
 
 def _astray(kubeconfig: Kubeconfig, path: str, row: str, servers: Container[str] | None,
             expected: str = "") -> Iterator[Finding]:
-    """The finding for a kubeconfig that leads nowhere, or to none of the *servers*, where they are known."""
+    """The finding for a kubeconfig that leads nowhere, or to none of the *servers*, where they are
+    known.
+    """
     server, where = kubeconfig.server, f"{path}#clusters/{kubeconfig.cluster_name}"
     try:
         url = urlsplit(server)
@@ -101,22 +113,29 @@ def _astray(kubeconfig: Kubeconfig, path: str, row: str, servers: Container[str]
     if servers is None and not host:
         yield Finding("kubeconfig-broken", where, row, f"{server!r} leads to no server")
     elif servers is not None and host not in servers:
-        yield Finding("kubeconfig-broken", where, row, f"kubeconfig leads to {server}, which is no API server of this "
+        yield Finding("kubeconfig-broken", where, row,
+                      f"kubeconfig leads to {server}, which is no API server of this "
                       "cluster", got=server, expected=expected)
 
 
-def _misled(inventory: Inventory, pairs: Sequence[Pair], uses: dict[str, list[Use]]) -> Iterator[Finding]:
-    """Of the components beside an API server, one that leads elsewhere than the other and the server's certificate."""
+def _misled(inventory: Inventory, pairs: Sequence[Pair],
+            uses: dict[str, list[Use]]) -> Iterator[Finding]:
+    """Of the components beside an API server, one that leads elsewhere than the other and the
+    server's certificate.
+    """
     certified, led = certified_names(pairs), [*led_beside(inventory)]
     if any(host in certified for _, _, host in led):
-        yield from (Finding("kubeconfig-broken", f"{path}#clusters/{found.cluster_name}", row_of(uses[path]),
-                            f"server is {host}, and the API server's certificate is not for that", got=host,
-                            expected=", ".join(sorted(certified)))
+        yield from (Finding("kubeconfig-broken", f"{path}#clusters/{found.cluster_name}",
+                            row_of(uses[path]),
+                            f"server is {host}, and the API server's certificate is not for that",
+                            got=host, expected=", ".join(sorted(certified)))
                     for path, found, host in led if host not in certified)
 
 
 def check_kubeconfig(row: Row, observe: Observe, by: RowContext, proved: Proved) -> CheckedRow:
-    """The kubeconfig of a row: it can be read, leads to this cluster, trusts its CA, and a pair of its own is right."""
+    """The kubeconfig of a row: it can be read, leads to this cluster, trusts its CA, and a pair of
+    its own is right.
+    """
     from .leaf import check_pair  # with how kpki issues, which no host's tree is asked for
     path = row.place.kubeconfig
     found = observe(path)
@@ -129,13 +148,15 @@ def check_kubeconfig(row: Row, observe: Observe, by: RowContext, proved: Proved)
         return CheckedRow((finding,) if finding else ())
     user, cluster = f"{path}#users/{kubeconfig.user_name}", f"{path}#clusters/{kubeconfig.cluster_name}"
     other_means = kubeconfig.other_means and not row.identity.user.startswith(NODE_PREFIX)
-    lacking = next(_lacking(kubeconfig, path, row.name, (_AUTHORITY, *[_CERTIFICATE, _KEY] * (not other_means))), None)
+    lacking = next(_lacking(kubeconfig, path, row.name,
+                            (_AUTHORITY, *[_CERTIFICATE, _KEY] * (not other_means))), None)
     if lacking:
         return CheckedRow((lacking,))
 
     def taken(material: Material, where: str) -> ObservedFile:
         """What a component would load: the data itself, or the file that is named."""
-        return observe(named_path(path, material.path or "")) if material.data is None else ObservedFile(where, material.data, 0)
+        return observe(named_path(path, material.path or "")) if material.data is None \
+            else ObservedFile(where, material.data, 0)
 
     judged, pair = CheckedRow(pair_right=True), (kubeconfig.certificate, kubeconfig.key)
     paths = {named_path(path, material.path) if material.path else user for material in pair}
@@ -147,15 +168,19 @@ def check_kubeconfig(row: Row, observe: Observe, by: RowContext, proved: Proved)
     if authority.path not in by.authority_paths:
         findings += _authority_faults(authority, cluster, row, by)
     if kubeconfig.key.data is not None or kubeconfig.token:
-        findings += exposed(found, row.name, "the token in it" if kubeconfig.token else "the key in it")
-    right = not any(fault.severity == "error" and fault.cause != "key-exposed" for fault in findings)
+        findings += exposed(found, row.name, "the token in it" if kubeconfig.token
+                            else "the key in it")
+    right = not any(fault.severity == "error" and fault.cause != "key-exposed"
+                    for fault in findings)
     if written and row.place.by_path and authority.path in by.authority_paths and not findings:
         proved.add_named(named)
     return judged._replace(findings=tuple(findings), kubeconfig_right=right)
 
 
 def _as_written(data: bytes, row: Row, by: RowContext) -> Kubeconfig | None:
-    """A kubeconfig that is just as kpki writes it, read in a fraction of the time; None for any other."""
+    """A kubeconfig that is just as kpki writes it, read in a fraction of the time; None for any
+    other.
+    """
     trusted, place = by.trusted("ca"), row.place
     if row.kubeconfig is None or not trusted:
         return None
@@ -174,7 +199,8 @@ def _bundle(certificates: tuple[Certificate, ...]) -> bytes:
     return pem.dump_certificates(certificates)
 
 
-def _authority_faults(found: ObservedFile, where: str, row: Row, by: RowContext) -> Iterable[Finding]:
+def _authority_faults(found: ObservedFile, where: str, row: Row,
+                      by: RowContext) -> Iterable[Finding]:
     """Why a kubeconfig's CA is not the cluster's, or not good."""
     certificates, finding = read_certificates(found, row.name)
     if certificates:        # else nothing is known of a file that the caller may not read

@@ -1,4 +1,6 @@
-"""The names by which a host's own files reach its servers: each must be in the certificate that the server shows."""
+"""The names by which a host's own files reach its servers: each must be in the certificate that the
+server shows.
+"""
 from __future__ import annotations
 
 import ipaddress
@@ -20,7 +22,8 @@ from ...kubernetes.profiles import NODE_PREFIX
 STORE = "-current.pem"
 # Components that stand beside an API server, and lead to that or to the cluster's endpoint.
 _BESIDE = ("kube-controller-manager", "kube-scheduler")
-_SERVICE = "kubernetes.default.svc"     # pods call the API server by one of the names of its service
+# pods call the API server by one of the names of its service
+_SERVICE = "kubernetes.default.svc"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _ANYWHERE = ("", "0.0.0.0", "::")    # noqa: S104 (nothing is bound here)
@@ -32,7 +35,9 @@ class Places(NamedTuple):
     node: str
     """The node's name, "" if nothing tells it."""
     own: frozenset[str]
-    """The names and addresses that are this host's: loopback, the node's, those that its components are told."""
+    """The names and addresses that are this host's: loopback, the node's, those that its components
+    are told.
+    """
     addresses: frozenset[str]
     """Of these, the addresses that a component is told to have."""
     api: tuple[str, ...]
@@ -42,21 +47,26 @@ class Places(NamedTuple):
     peers: tuple[str, ...]
     """The same for the other members of etcd."""
     kubelet: tuple[str, ...]
-    """The address by which this host's API server calls its kubelet, if files tell that and the server looks at it."""
+    """The address by which this host's API server calls its kubelet, if files tell that and the
+    server looks at it.
+    """
     etcd_is_here: bool
     """Whether the API server's etcd is the one of this host."""
 
 
 def places_of(inventory: Inventory, node: str) -> Places:
     """How the host of a tree is called."""
-    addresses = frozenset(filter(is_address, _values(inventory, ("node-ip", "advertise-address", "bind-address",
-                                                                 "address")))) - {*_ANYWHERE, *_LOOPBACK}
+    addresses = frozenset(filter(is_address,
+                                 _values(inventory, ("node-ip", "advertise-address", "bind-address",
+                                                     "address")))) - {*_ANYWHERE, *_LOOPBACK}
     etcd_urls = ("listen-client-urls", "advertise-client-urls")
     peer_urls = ("listen-peer-urls", "initial-advertise-peer-urls")
     members = [*_hosts(inventory, "etcd", etcd_urls)]
-    # what nothing tells of peers is this host's address: etcd holds the caller's against the names (checkCertSAN)
+    # what nothing tells of peers is this host's address: etcd holds the caller's against the
+    # names (checkCertSAN function)
     peers = [*_hosts(inventory, "etcd", peer_urls)] or [*_hosts(inventory, "etcd", etcd_urls[1:])]
-    host_name = (inventory.file("etc/hostname").data or b"").decode("utf-8", "replace").strip().lower()
+    host_name = (inventory.file("etc/hostname").data or b"").decode("utf-8",
+                                                                    "replace").strip().lower()
     own = {*_LOOPBACK, *addresses, *members, *peers, *filter(None, (node, host_name))}
     own |= _called_so(inventory, own - {*_LOOPBACK})
     servers = [*_hosts(inventory, "kube-apiserver", ("etcd-servers",))]
@@ -67,12 +77,14 @@ def places_of(inventory: Inventory, node: str) -> Places:
 
 
 def _kubelet_address(inventory: Inventory) -> Iterator[str]:
-    """The kubelet's --node-ip, if an API server on this host calls kubelets by their addresses, and verifies them.
+    """The kubelet's --node-ip, if an API server on this host calls kubelets by their addresses, and
+    verifies them.
 
     Which API server calls a worker's kubelet, and by which name, no file of the worker says.
     """
     types = inventory.told("kube-apiserver", "kubelet-preferred-address-types")
-    if types and types[0].startswith("InternalIP") and inventory.told("kube-apiserver", "kubelet-certificate-authority"):
+    if types and types[0].startswith("InternalIP") \
+        and inventory.told("kube-apiserver", "kubelet-certificate-authority"):
         first = next(iter(inventory.told("kubelet", "node-ip")), "").partition(",")[0]
         if is_address(first) and first not in _ANYWHERE:
             yield str(ipaddress.ip_address(first))
@@ -85,7 +97,9 @@ def _values(inventory: Inventory, names: Iterable[str]) -> Iterator[str]:
 
 
 def _hosts(inventory: Inventory, component: str, names: Iterable[str]) -> Iterator[str]:
-    """The hosts in the https URLs of a component's settings, but for those that stand for every address."""
+    """The hosts in the https URLs of a component's settings, but for those that stand for every
+    address.
+    """
     for running in inventory.running:
         if running.component == component:
             for name in names:
@@ -105,7 +119,9 @@ def host_of(url: str) -> str:
 
 
 def _called_so(inventory: Inventory, known: Iterable[str]) -> set[str]:
-    """The names that the host's own /etc/hosts gives its addresses, and the addresses that it gives its names."""
+    """The names that the host's own /etc/hosts gives its addresses, and the addresses that it gives
+    its names.
+    """
     wanted, found = {*known}, set[str]()
     for line in (inventory.file(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
         words = line.partition("#")[0].split()
@@ -115,8 +131,10 @@ def _called_so(inventory: Inventory, known: Iterable[str]) -> set[str]:
 
 
 def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
-    """By which names clients reach this host's API server: the address that it advertises, the first address of the
-    services, and where kubeconfigs lead to it. One that may lead to another host's API server tells nothing."""
+    """By which names clients reach this host's API server: the address that it advertises, the
+    first address of the services, and where kubeconfigs lead to it. One that may lead to another
+    host's API server tells nothing.
+    """
     servers = [running for running in inventory.running if running.component == "kube-apiserver"]
     for running in servers:
         yield from (one for one in running.settings.get("advertise-address", ())
@@ -124,10 +142,12 @@ def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
         for network in running.settings.get("service-cluster-ip-range", ())[:1]:
             with suppress(ValueError, IndexError):
                 yield str(ipaddress.ip_network(network, strict=False)[1])
-    led = [host for kubeconfig in kubeconfigs_of(inventory).values() if (host := host_of(kubeconfig.server))]
+    led = [host for kubeconfig in kubeconfigs_of(inventory).values()
+           if (host := host_of(kubeconfig.server))]
     here = [host for host in led if host in {*own}]
     yield from here
-    if not here and servers and len(led) > 1 and len({*led}) == 1:     # all that the host knows is one endpoint
+    # all that the host knows is one endpoint
+    if not here and servers and len(led) > 1 and len({*led}) == 1:
         yield led[0]
 
 
@@ -137,8 +157,11 @@ def certified_names(pairs: Iterable[Pair]) -> set[str]:
 
 
 def led_beside(inventory: Inventory) -> Iterator[tuple[str, Kubeconfig, str]]:
-    """Where the components beside an API server are led to: the kubeconfig's path, what is in it, the server's host."""
-    paths = {use.path for use in inventory.uses if use.component in _BESIDE and use.part == "kubeconfig"}
+    """Where the components beside an API server are led to: the kubeconfig's path, what is in it,
+    the server's host.
+    """
+    paths = {use.path for use in inventory.uses if use.component in _BESIDE
+             and use.part == "kubeconfig"}
     yield from ((path, found, host) for path, found in kubeconfigs_of(inventory).items()
                 if path in paths and (host := host_of(found.server)))
 
@@ -146,22 +169,26 @@ def led_beside(inventory: Inventory) -> Iterator[tuple[str, Kubeconfig, str]]:
 def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool) -> Finding | None:
     """Whether a server's certificate has the names by which this host's own files reach the server.
 
-    *others* are pairs that the same server shows by name. *untold*: the layout speaks, so that the names that kpki
-    gives count as well.
+    *others* are pairs that the same server shows by name. *untold*: the layout speaks, so that the
+    names that kpki gives count as well.
     """
     kinds = {purpose.names for purpose in pair.purposes} - {"none"}
     if not kinds:
         return None
-    words, names = [*dict.fromkeys(_wanted(kinds, places))], reading.names_of(reading.extensions_of(pair.chain[0]))
+    words, names = [*dict.fromkeys(_wanted(kinds, places))], reading.names_of(
+        reading.extensions_of(pair.chain[0]))
     said, there = _said((pair, *others))
-    if "apiserver" in kinds and not any(one == "kubernetes" or one.startswith("kubernetes.") for one in said):
+    if "apiserver" in kinds \
+        and not any(one == "kubernetes" or one.startswith("kubernetes.") for one in said):
         words.append(_SERVICE)
     if names is None and not words:
         words.append(places.node)
-    fault = missing_names(pair, [word for word in words if not is_address(word)], [*filter(is_address, words)], others)
+    fault = missing_names(pair, [word for word in words if not is_address(word)],
+                          [*filter(is_address, words)], others)
     if fault or names is None:
         return fault
-    if "kubelet" in kinds and places.node and not pair.path.endswith(STORE) and not _is_hosts(names, places):
+    if "kubelet" in kinds and places.node and not pair.path.endswith(STORE) \
+        and not _is_hosts(names, places):
         subject = reading.certificate_subject(pair.chain[0])
         other = node_fault(pair.path, "kubelet-serving", subject, places.node) \
             if subject.user.startswith(NODE_PREFIX) else None
@@ -171,16 +198,21 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool
     return None
 
 
-def missing_names(pair: Pair, dns: Sequence[str], addresses: Sequence[str], others: Sequence[Pair] = (),
-                  ) -> Finding | None:
-    """Whether a certificate lacks names or addresses; *others* are pairs that the same server shows by name."""
+def missing_names(pair: Pair, dns: Sequence[str], addresses: Sequence[str],
+                  others: Sequence[Pair] = ()) -> Finding | None:
+    """Whether a certificate lacks names or addresses; *others* are pairs that the same server shows
+    by name.
+    """
     names = reading.names_of(reading.extensions_of(pair.chain[0]))
     if names is None:
-        return Finding("legacy-cn-no-san", pair.path, pair.row, "certificate has no subjectAltName, and Go takes no CN "
+        return Finding("legacy-cn-no-san", pair.path, pair.row,
+                       "certificate has no subjectAltName, and Go takes no CN "
                        "for a name", expected=", ".join([*(f"DNS:{name}" for name in dns),
-                                                         *(f"IP:{address}" for address in addresses)]))
+                                                         *(f"IP:{address}"
+                                                           for address in addresses)]))
     said, there = _said((pair, *others))
-    return _missing("DNS", pair, names, [name for name in dns if not _is_named(name, said)]) or _missing(
+    return _missing("DNS", pair, names, [name for name in dns if not _is_named(name, said)]) \
+        or _missing(
         "IP", pair, names, [address for address in addresses if address not in there])
 
 
@@ -193,17 +225,23 @@ def _said(pairs: Iterable[Pair]) -> tuple[set[str], set[str]]:
 
 
 def _missing(kind: str, pair: Pair, names: reading.Names, words: Sequence[str]) -> Finding | None:
-    """The finding for names (kind "DNS") or addresses ("IP") that a certificate lacks, None if there are none."""
+    """The finding for names (kind "DNS") or addresses ("IP") that a certificate lacks, None if
+    there are none.
+    """
     return Finding(f"missing-san-{kind.lower()}", pair.path, pair.row, "certificate does not name "
                    f"{'the address ' if kind == 'IP' else ''}{', '.join(words)}", got=", ".join(
-                       names.dns + names.addresses), expected=", ".join(f"{kind}:{word}" for word in words),
+                       names.dns + names.addresses),
+                   expected=", ".join(f"{kind}:{word}" for word in words),
                    ) if words else None
 
 
-def wanted_names(kinds: Container[str], inventory: Inventory, node: str) -> tuple[list[str], list[str]]:
+def wanted_names(kinds: Container[str], inventory: Inventory, node: str) -> tuple[list[str],
+                                                                                  list[str]]:
     """The DNS names and addresses by which the host's own files reach servers of these kinds."""
-    words = [*dict.fromkeys(_wanted(kinds, places_of(inventory, node))), *([node] if "kubelet" in kinds else [])]
-    return [word for word in words if not is_address(word)], [word for word in words if is_address(word)]
+    words = [*dict.fromkeys(_wanted(kinds, places_of(inventory, node))),
+             *([node] if "kubelet" in kinds else [])]
+    return [word for word in words if not is_address(word)], [word for word in words
+                                                              if is_address(word)]
 
 
 def _wanted(kinds: Container[str], places: Places) -> Iterator[str]:
@@ -218,16 +256,21 @@ def _wanted(kinds: Container[str], places: Places) -> Iterator[str]:
 
 
 def _is_named(name: str, said: set[str]) -> bool:
-    """Whether a DNS name is among those of a certificate; a wildcard stands for one label (RFC 6125 §6.4.3)."""
+    """Whether a DNS name is among those of a certificate; a wildcard stands for one label (RFC 6125
+    §6.4.3).
+    """
     return name.lower() in said or ("." in name and f"*.{name.lower().partition('.')[2]}" in said)
 
 
 def _is_hosts(names: reading.Names, places: Places) -> bool:
-    """Whether a kubelet's certificate names its host by any name: which one callers ask for, the Node object says."""
+    """Whether a kubelet's certificate names its host by any name: which one callers ask for, the
+    Node object says.
+    """
     if not names.dns:
         return bool({*names.addresses} & places.addresses) or not places.addresses
     labels = {one.partition(".")[0] for one in places.own if not is_address(one)}
-    return any(name.lower().removeprefix(NODE_PREFIX).partition(".")[0] in labels for name in names.dns)
+    return any(name.lower().removeprefix(NODE_PREFIX).partition(".")[0] in labels
+               for name in names.dns)
 
 
 def is_address(word: str) -> bool:

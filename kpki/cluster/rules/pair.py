@@ -1,4 +1,6 @@
-"""What is wrong with a certificate that a component shows, and with its key: the root of the faults, once."""
+"""What is wrong with a certificate that a component shows, and with its key: the root of the
+faults, once.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -19,16 +21,23 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 # What keeps the kubelet from reading its own store.
-_UNREADABLE = ("file-missing", "key-unreadable", "bad-pem", "malformed-x509", "weak-signature-or-key")
-# What is one fault of a certificate and its key: each lies in the other's place, or both are of one curve or size.
-_ONE_FOR_BOTH = {"key-cert-mismatch": ": certificate and key are swapped", "weak-signature-or-key": ""}
-# The causes that a leaf's dates alone can have, beside those that keep it from being judged as valid now.
+_UNREADABLE = ("file-missing", "key-unreadable", "bad-pem", "malformed-x509",
+               "weak-signature-or-key")
+# What is one fault of a certificate and its key: each lies in the other's place, or both are of one
+# curve or size.
+_ONE_FOR_BOTH = {"key-cert-mismatch": ": certificate and key are swapped",
+                 "weak-signature-or-key": ""}
+# The causes that a leaf's dates alone can have, beside those that keep it from being judged as
+# valid now.
 DATES = frozenset({"expiring-soon", "outlives-ca"})
-_SAME_DAY = timedelta(days=1)       # what recipes sign just after they made the CA, for as many days
+# what recipes sign just after they made the CA, for as many days
+_SAME_DAY = timedelta(days=1)
 
 
 class Asked(NamedTuple):
-    """What is asked of a pair, by its verifiers or by a description; what is found of owner, names and signer."""
+    """What is asked of a pair, by its verifiers or by a description; what is found of owner, names
+    and signer.
+    """
 
     now: datetime
     """The moment that counts (UTC)."""
@@ -65,11 +74,13 @@ def certificate_faults(pair: Pair, asked: Asked) -> list[Finding]:
 
 
 def _in_order(pair: Pair, asked: Asked) -> Iterator[Finding | None]:
-    """The faults of a certificate, the root of them first: its owner, time, strength, signer, use, names."""
+    """The faults of a certificate, the root of them first: its owner, time, strength, signer, use,
+    names.
+    """
     owner, signer, names = asked.faults
     yield owner
-    yield time_fault("expired-client-cert" if "clientAuth" in asked.usages else "expired-server-cert", pair.path,
-                     pair.row, pair.chain[0], asked.now)
+    yield time_fault("expired-client-cert" if "clientAuth" in asked.usages
+                     else "expired-server-cert", pair.path, pair.row, pair.chain[0], asked.now)
     yield weakness(pair.path, pair.row, pair.chain, asked.trusted)
     yield signer
     yield _usage_fault(pair, asked)
@@ -82,20 +93,28 @@ def _usage_fault(pair: Pair, asked: Asked) -> Finding | None:
     for usages, mild in ((asked.usages, False), (asked.wishes, True)):
         for usage in usages:
             if not reading.usable_for(pair.chain[0], usage):
-                return Finding("wrong-eku", pair.path, pair.row, f"certificate may not be used for {usage}, for which "
-                               f"{asked.users} uses it", expected=", ".join([*asked.usages, *asked.wishes]), mild=mild)
+                return Finding("wrong-eku", pair.path, pair.row,
+                               f"certificate may not be used for {usage}, for which "
+                               f"{asked.users} uses it",
+                               expected=", ".join([*asked.usages, *asked.wishes]), mild=mild)
     return None
 
 
 def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) -> Iterator[Finding]:
-    """Everything that is wrong with one pair, its certificate's *faults* among that; nothing is *asked* of none."""
-    broken = next((fault for fault in pair.faults if fault.cause in _UNREADABLE and fault.severity == "error"), None)
+    """Everything that is wrong with one pair, its certificate's *faults* among that; nothing is
+    *asked* of none.
+    """
+    broken = next((fault for fault in pair.faults if fault.cause in _UNREADABLE
+                   and fault.severity == "error"), None)
     if broken and pair.path == KUBELET_CURRENT:
-        yield Finding("kubelet-client-current-broken", pair.path, pair.row, "client certificate of the kubelet's own "
+        yield Finding("kubelet-client-current-broken", pair.path, pair.row,
+                      "client certificate of the kubelet's own "
                       f"store cannot be used: {broken.message}")
         return
-    if len({fault.cause for fault in pair.faults}) == 1 < len(pair.faults) and pair.faults[0].cause in _ONE_FOR_BOTH:
-        yield replace(pair.faults[0], message=pair.faults[0].message + _ONE_FOR_BOTH[pair.faults[0].cause])
+    if len({fault.cause for fault in pair.faults}) == 1 < len(pair.faults) \
+        and pair.faults[0].cause in _ONE_FOR_BOTH:
+        yield replace(pair.faults[0],
+                      message=pair.faults[0].message + _ONE_FOR_BOTH[pair.faults[0].cause])
     else:
         yield from pair.faults
     if asked is None:
@@ -105,15 +124,18 @@ def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) ->
         at_key = fault is None and not pair.key_proved
         yield Finding("key-cert-mismatch", pair.key_path if at_key else pair.path, pair.row,
                       "private key is not the one that the certificate is for" if at_key else
-                      "certificate is not for the private key beside it" + (f"; {fault.message}" if fault else ""))
+                      "certificate is not for the private key beside it"
+                      + (f"; {fault.message}" if fault else ""))
     elif asked.self_made:
         yield Finding("kubelet-serving-self-signed", pair.path, pair.row,
                       "certificate was signed by the kubelet itself: an API server with "
-                      "--kubelet-certificate-authority refuses the certificate", got=reading.issuer_text(pair.chain[0]))
+                      "--kubelet-certificate-authority refuses the certificate",
+                      got=reading.issuer_text(pair.chain[0]))
     else:
         yield from faults
         if fault is None and pair.path == KUBELET_CURRENT and not pair.linked:
-            yield Finding("kubelet-client-current-broken", pair.path, pair.row, "file stands for the link that the "
+            yield Finding("kubelet-client-current-broken", pair.path, pair.row,
+                          "file stands for the link that the "
                           "kubelet wants here to rotate its certificate", mild=True)
         if fault is None and asked.warns:
             yield from _warnings(pair, asked)
@@ -124,7 +146,8 @@ def _warnings(pair: Pair, asked: Asked) -> Iterator[Finding]:
     from ...stages.verification.verify import verify_strict
     leaf, key = pair.chain[0], pair.chain[0].public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < SHORTEST_RSA:
-        yield Finding("weak-signature-or-key", pair.path, pair.row, f"RSA key has {key.key_size} bits, which is little",
+        yield Finding("weak-signature-or-key", pair.path, pair.row,
+                      f"RSA key has {key.key_size} bits, which is little",
                       got=str(key.key_size), expected=f"{SHORTEST_RSA} or more", mild=True)
     yield from date_warnings(pair.path, pair.row, leaf, asked.signer, asked.now, asked.within)
     if asked.signer is None:
@@ -133,7 +156,8 @@ def _warnings(pair: Pair, asked: Asked) -> Iterator[Finding]:
     if not verdict.ok:
         at_ca = verdict.depth >= len(pair.chain)
         yield Finding("strict-refused", *(asked.authority if at_ca else (pair.path, pair.row)),
-                      f"strict verification refuses {'the CA' if at_ca else 'the certificate'}: {verdict.reason}",
+                      f"strict verification refuses {'the CA' if at_ca else 'the certificate'}: "
+                      f"{verdict.reason}",
                       got=verdict.reason)
 
 
@@ -142,7 +166,9 @@ def date_warnings(path: str, row: str, leaf: Certificate, signer: Certificate | 
     """What the dates of a leaf that is valid now warn of, its CA's beside them."""
     end = leaf.not_valid_after_utc
     if (left := end - now) < within:
-        yield Finding("expiring-soon", path, row, f"certificate ends on {day(end)}, in {left.days} days")
+        yield Finding("expiring-soon", path, row,
+                      f"certificate ends on {day(end)}, in {left.days} days")
     if signer is not None and end - signer.not_valid_after_utc > _SAME_DAY:
-        yield Finding("outlives-ca", path, row, f"certificate ends on {day(end)}, its CA already on "
+        yield Finding("outlives-ca", path, row,
+                      f"certificate ends on {day(end)}, its CA already on "
                       f"{day(signer.not_valid_after_utc)}")

@@ -1,4 +1,6 @@
-"""What was judged in full for one host of a fleet, and is right for the others too: an explicit cache."""
+"""What was judged in full for one host of a fleet, and is right for the others too: an explicit
+cache.
+"""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -17,11 +19,11 @@ _MOST_NAMED = 16
 
 
 class Proved:
-    """What was judged in full for one host, and is right for all: the kinds of leaves, nothing of which but its dates
-    was wrong, and the kubeconfigs that name files by their paths.
+    """What was judged in full for one host, and is right for all: the kinds of leaves, nothing of
+    which but its dates was wrong, and the kubeconfigs that name files by their paths.
 
-    Whoever looks at many hosts by one context makes one and hands it on. At most _MOST_KINDS and _MOST_NAMED are kept:
-    what is more is judged in full.
+    Whoever looks at many hosts by one context makes one and hands it on. At most _MOST_KINDS and
+    _MOST_NAMED are kept: what is more is judged in full.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,5 @@
-"""Private keys and tokens that others than their owner can read, and keys of CAs where no CA signs."""
+"""Private keys and tokens that others than their owner can read, and keys of CAs where no CA signs.
+"""
 from __future__ import annotations
 
 import re
@@ -21,7 +22,8 @@ _CONTROL = frozenset({"kube-apiserver", "kube-controller-manager", "kube-schedul
 
 def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterator[Finding]:
     """Every private key of the host that is exposed, whoever reads it, and CA keys on a worker."""
-    rows = {use.file: use for use in inventory.uses if use.part not in ("certificate", "authority") or "#" in use.path}
+    rows = {use.file: use for use in inventory.uses if use.part not in ("certificate", "authority")
+            or "#" in use.path}
     places = dict(inventory.layout.authority_keys())
     shown = {use.file for use in inventory.uses} - {*rows}      # a key there is a fault of its own
     worker = is_worker(inventory)
@@ -38,7 +40,8 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
             key = private_key_in(found)
             if worker and path in places:
                 yield ca_key_on_worker(path, places[path])
-            elif worker and key is not None and any(reading.has_public_key(one, public_key_der(key)) for one in authorities):
+            elif worker and key is not None \
+                and any(reading.has_public_key(one, public_key_der(key)) for one in authorities):
                 yield ca_key_on_worker(path, "ca")
             elif key is not None:       # in a file without a readable key there is nothing to read
                 yield from exposed(found, row)
@@ -49,8 +52,11 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
 
 
 def is_worker(inventory: Inventory) -> bool:
-    """Whether a host is a worker: no component of a control plane or of etcd runs there, and no key signs tokens."""
-    signs = any(inventory.file(path).there for place in inventory.layout.places if place.row == SERVICE_ACCOUNTS
+    """Whether a host is a worker: no component of a control plane or of etcd runs there, and no key
+    signs tokens.
+    """
+    signs = any(inventory.file(path).there for place in inventory.layout.places
+                if place.row == SERVICE_ACCOUNTS
                 for path in place.files())
     return not inventory.untold and not signs and inventory.layout.name != "" and not any(
         use.component in _CONTROL for use in inventory.uses)

@@ -1,4 +1,5 @@
-"""The keys that sign service accounts' tokens, and the CA that signs certificates for the cluster."""
+"""The keys that sign service accounts' tokens, and the CA that signs certificates for the cluster.
+"""
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
@@ -33,15 +34,20 @@ def service_account_faults(inventory: Inventory) -> Iterator[Finding]:
     every = [key for keys in known.values() for key in keys]
     if every and any(key not in every for key in signing.values()):
         alone = len({*signing.values()}) == 1
-        yield from (Finding("sa-key-mismatch", path, SERVICE_ACCOUNTS, OTHER_KEY) for path in [*known][:1] if alone)
-        yield from (Finding("sa-key-mismatch", path, SERVICE_ACCOUNTS, "key signs tokens that the API server refuses: "
+        yield from (Finding("sa-key-mismatch", path, SERVICE_ACCOUNTS, OTHER_KEY)
+                    for path in [*known][:1] if alone)
+        yield from (Finding("sa-key-mismatch", path, SERVICE_ACCOUNTS,
+                            "key signs tokens that the API server refuses: "
                             "--service-account-key-file lacks the public half")
                     for path, key in signing.items() if not alone and key not in every)
 
 
-def signing_faults(pairs: Iterable[Pair], now: datetime, wrong: Container[str]) -> Iterator[Finding]:
-    """The CA that the controller manager signs with: one certificate, its own key (pkg/controller/certificates/signer),
-    and the keys of CAs beside their certificates. Of files that are *wrong* all is said."""
+def signing_faults(pairs: Iterable[Pair], now: datetime,
+                   wrong: Container[str]) -> Iterator[Finding]:
+    """The CA that the controller manager signs with: one certificate, its own key
+    (pkg/controller/certificates/signer), and the keys of CAs beside their certificates. Of files
+    that are *wrong* all is said.
+    """
     for pair in pairs:
         if pair.path in wrong:
             continue
@@ -49,9 +55,10 @@ def signing_faults(pairs: Iterable[Pair], now: datetime, wrong: Container[str]) 
             yield fault
             continue        # by a certificate that is wrong nothing can be said of the key
         if len(pair.chain) > 1 and any(use.part == "certificate" for use in pair.uses):
-            yield Finding("signing-bundle", pair.path, pair.row, f"file holds {len(pair.chain)} certificates, and "
-                          "kube-controller-manager does not start: expected 1 certificate", got=str(len(pair.chain)),
-                          expected="1")
+            yield Finding("signing-bundle", pair.path, pair.row,
+                          f"file holds {len(pair.chain)} certificates, and "
+                          "kube-controller-manager does not start: expected 1 certificate",
+                          got=str(len(pair.chain)), expected="1")
         yield from pair.faults
         if fault := key_of_another(pair.key_path, pair.row, pair.key, pair.chain):
             yield fault

@@ -17,13 +17,16 @@ from ...kubernetes.profiles import (
 from ...kubernetes.purposes import ADMINISTRATOR_GROUPS, PURPOSES, Purpose
 
 # The users whom Kubernetes itself gives the rights of a component.
-_BOUND = frozenset(get_profile(purpose.row).common_name for purpose in PURPOSES.values() if purpose.subject == "bound")
+_BOUND = frozenset(get_profile(purpose.row).common_name for purpose in PURPOSES.values()
+                   if purpose.subject == "bound")
 # A node's certificate that all nodes share: RBAC may bind its group.
 _EVERY_NODE = NODE_PREFIX.removesuffix(":")
 
 
 def subject_fault(pair: Pair, inventory: Inventory, node: str) -> Finding | None:
-    """Why a certificate's owner may not do what the pair is for; a warning if only RBAC objects can tell."""
+    """Why a certificate's owner may not do what the pair is for; a warning if only RBAC objects can
+    tell.
+    """
     subject = reading.certificate_subject(pair.chain[0])
     for purpose in pair.purposes:
         match purpose.subject:
@@ -34,8 +37,10 @@ def subject_fault(pair: Pair, inventory: Inventory, node: str) -> Finding | None
             case "administrator" if _decides(inventory):
                 fault = _administrator(pair, subject, "only RBAC objects can give its owner rights")
             # kubeadm's own name has no rights but by its group; any other name may be bound
-            case "kubelet-client" if _decides(inventory) and subject.user == get_profile(purpose.row).common_name:
-                fault = _administrator(pair, subject, "kubelets will let the API server read no logs")
+            case "kubelet-client" if _decides(inventory) \
+                and subject.user == get_profile(purpose.row).common_name:
+                fault = _administrator(pair, subject,
+                                       "kubelets will let the API server read no logs")
             case "front-proxy":
                 fault = _named(pair, subject, inventory, "requestheader-allowed-names")
             case "etcd-peer":
@@ -48,15 +53,20 @@ def subject_fault(pair: Pair, inventory: Inventory, node: str) -> Finding | None
 
 
 def _decides(inventory: Inventory) -> bool:
-    """Whether RBAC or the Node authorizer decides: not if the API server is told that everybody may do everything."""
+    """Whether RBAC or the Node authorizer decides: not if the API server is told that everybody may
+    do everything.
+    """
     modes = [mode for running in inventory.running if running.component == "kube-apiserver"
              for mode in running.settings.get("authorization-mode", ("AlwaysAllow",))]
     return not modes or not {"AlwaysAllow", "ABAC"} & {*modes}
 
 
 def _node(pair: Pair, subject: reading.Subject, node: str, inventory: Inventory) -> Finding | None:
-    """The Node authorizer's rule. A CN that is no node's, outside of the nodes' group, has the rights that RBAC objects
-    give: nothing to say, unless the layout speaks, in which kubelets are nodes."""
+    """The Node authorizer's rule.
+
+    A CN that is no node's, outside of the nodes' group, has the rights that RBAC objects give:
+    nothing to say, unless the layout speaks, in which kubelets are nodes.
+    """
     if not _decides(inventory) or MASTERS_GROUP in subject.groups:
         return None
     if "kubelet" in inventory.started and not subject.user.startswith(NODE_PREFIX) and (
@@ -66,13 +76,17 @@ def _node(pair: Pair, subject: reading.Subject, node: str, inventory: Inventory)
 
 
 def _bound(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | None:
-    """A user of the bootstrap bindings: rights go to the user, whatever the groups. RBAC objects may bind a name of
-    one's own, which is worth a warning."""
+    """A user of the bootstrap bindings: rights go to the user, whatever the groups.
+
+    RBAC objects may bind a name of one's own, which is worth a warning.
+    """
     wanted = get_profile(purpose.row).common_name
     if subject.user == wanted or MASTERS_GROUP in subject.groups:
         return None
-    return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {subject.user!r}, and Kubernetes "
-                   f"gives the rights of this component to {wanted!r}", got=subject_line(subject.user, subject.groups),
+    return Finding("wrong-subject", pair.path, pair.row,
+                   f"certificate belongs to {subject.user!r}, and Kubernetes "
+                   f"gives the rights of this component to {wanted!r}",
+                   got=subject_line(subject.user, subject.groups),
                    expected=subject_line(wanted, ()), mild=subject.user not in _BOUND)
 
 
@@ -80,31 +94,40 @@ def _administrator(pair: Pair, subject: reading.Subject, otherwise: str) -> Find
     """A member of a group that may do everything."""
     if {*ADMINISTRATOR_GROUPS} & {*subject.groups}:
         return None
-    return Finding("wrong-subject", pair.path, pair.row, f"certificate of {subject.user!r} is in no group of "
+    return Finding("wrong-subject", pair.path, pair.row,
+                   f"certificate of {subject.user!r} is in no group of "
                    f"administrators: {otherwise}", got=subject_line(subject.user, subject.groups),
                    expected=" or ".join(f"O={group}" for group in ADMINISTRATOR_GROUPS), mild=True)
 
 
-def _named(pair: Pair, subject: reading.Subject, inventory: Inventory, setting: str) -> Finding | None:
+def _named(pair: Pair, subject: reading.Subject, inventory: Inventory,
+           setting: str) -> Finding | None:
     """A CN that a flag must list, if the flag lists any."""
     for running in inventory.running:
         allowed = running.settings.get(setting, ())
         if allowed and subject.user not in allowed:
-            return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {subject.user!r}, and "
-                           f"--{setting} allows {', '.join(allowed)} alone", got=f"CN={subject.user}",
+            return Finding("wrong-subject", pair.path, pair.row,
+                           f"certificate belongs to {subject.user!r}, and "
+                           f"--{setting} allows {', '.join(allowed)} alone",
+                           got=f"CN={subject.user}",
                            expected=" or ".join(f"CN={one}" for one in allowed))
     return None
 
 
 def described_subject(pair: Pair, row: Row) -> Finding | None:
-    """Why a certificate's owner is not the row's, by the name and groups that the row has, or had in other clusters."""
-    subject, identity, profile = reading.certificate_subject(pair.chain[0]), row.identity, row.profile
+    """Why a certificate's owner is not the row's, by the name and groups that the row has, or had
+    in other clusters.
+    """
+    subject, identity, profile = reading.certificate_subject(
+        pair.chain[0]), row.identity, row.profile
     if identity.user.startswith(NODE_PREFIX):
         return node_fault(pair.path, pair.row, subject, row.host or "")
     administers = ADMINISTRATORS in profile.organizations and MASTERS_GROUP in subject.groups
     named = subject.user == identity.user or profile.has_former_name(subject.user)
     if named and (administers or {*identity.groups} <= {*subject.groups}):
         return None
-    got, expected = subject_line(subject.user, subject.groups), subject_line(identity.user, identity.groups)
-    return Finding("wrong-subject", pair.path, pair.row, f"certificate belongs to {got}, and {row.name} is {expected}",
+    got, expected = subject_line(subject.user, subject.groups), subject_line(identity.user,
+                                                                             identity.groups)
+    return Finding("wrong-subject", pair.path, pair.row,
+                   f"certificate belongs to {got}, and {row.name} is {expected}",
                    got=got, expected=expected)

@@ -1,7 +1,8 @@
-"""Who must have signed what: each certificate against the CA files by which its verifiers on this host verify it.
+"""Who must have signed what: each certificate against the CA files by which its verifiers on this
+host verify it.
 
-If the two do not fit, one of them is at fault, not both: the CA file, if nothing else that it should verify fits and
-another CA of this host verifies the certificate; else the certificate.
+If the two do not fit, one of them is at fault, not both: the CA file, if nothing else that it
+should verify fits and another CA of this host verifies the certificate; else the certificate.
 """
 from __future__ import annotations
 
@@ -39,11 +40,15 @@ class Verifiers:
     pairs: Sequence[Pair]
     """Every pair that a component shows."""
     told: frozenset[str]
-    """The components that the tree starts; for the others the layout speaks, with one CA for clients and servers."""
+    """The components that the tree starts; for the others the layout speaks, with one CA for
+    clients and servers.
+    """
     etcd_is_here: bool
     """Whether the API server's etcd is the one of this host."""
     keys: Mapping[str, bytes] = field(default_factory=dict)
-    """The public halves (DER) of the CA keys on this host, by the path of the CA certificate beside the key."""
+    """The public halves (DER) of the CA keys on this host, by the path of the CA certificate beside
+    the key.
+    """
     given: Mapping[str, Certificates] = field(default_factory=dict)
     """The CAs that count because a person says so, by row."""
     now: datetime
@@ -51,15 +56,20 @@ class Verifiers:
     def sure(self, pair: Pair) -> list[TrustFile]:
         """The files by which verifiers on this host verify the pair."""
         return [file for file in self.files if any(self._verifies(use, purpose) for use in file.uses
-                                                   for purpose in pair.purposes if use.purpose in purpose.verifiers)]
+                                                   for purpose in pair.purposes
+                                                   if use.purpose in purpose.verifiers)]
 
     def likely(self, pair: Pair) -> list[TrustFile]:
-        """The files that in most clusters hold the CA of the pair's verifier, if that verifier is on another host."""
-        if any(self._verifies(use, purpose) for purpose in pair.purposes for file in self.files for use in file.uses
+        """The files that in most clusters hold the CA of the pair's verifier, if that verifier is
+        on another host.
+        """
+        if any(self._verifies(use, purpose) for purpose in pair.purposes for file in self.files
+               for use in file.uses
                if purpose.likely and use.purpose in purpose.verifiers):
             return []
         return [file for file in self.files if any(
-            use.purpose in purpose.likely and (use.purpose != "apiserver-ca" or _is_own(use, pair, purpose))
+            use.purpose in purpose.likely
+            and (use.purpose != "apiserver-ca" or _is_own(use, pair, purpose))
             for use in file.uses for purpose in pair.purposes)]
 
     def _verifies(self, use: Use, purpose: Purpose) -> bool:
@@ -69,20 +79,26 @@ class Verifiers:
             case "requestheader-ca":
                 return use.component == "kube-apiserver"
             case "etcd-server-ca" | "etcd-client-ca":
-                return self.etcd_is_here or not (use.component == "kube-apiserver" or "apiserver" in purpose.name)
+                return self.etcd_is_here \
+                    or not (use.component == "kube-apiserver" or "apiserver" in purpose.name)
             case _:
                 return True
 
 
 def _is_own(use: Use, pair: Pair, purpose: Purpose) -> bool:
-    """Whether a kubeconfig's CA belongs to the pair's kubeconfig, or to the kubelet that serves with the pair."""
-    return any(use.group == own.group or (purpose.name == "kubelet-serving" and use.component == "kubelet")
+    """Whether a kubeconfig's CA belongs to the pair's kubeconfig, or to the kubelet that serves
+    with the pair.
+    """
+    return any(use.group == own.group
+               or (purpose.name == "kubelet-serving" and use.component == "kubelet")
                for own in pair.uses)
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom to believe: what is wrong with CA files and signers, and the CAs that count for each pair."""
+    """Whom to believe: what is wrong with CA files and signers, and the CAs that count for each
+    pair.
+    """
 
     findings: tuple[Finding, ...]
     """What is wrong with CA files."""
@@ -97,7 +113,8 @@ class Trust:
 def check_trust(by: Verifiers) -> Trust:
     """Hold every pair against the CA files that verify it."""
     findings = {file.path: fault for file in by.files if (fault := _file_fault(file, by))}
-    good = [file for file in by.files if any(not ca_fault("", "", one, by.now) for one in file.certificates)]
+    good = [file for file in by.files
+            if any(not ca_fault("", "", one, by.now) for one in file.certificates)]
     for file in good:
         if fault := _against_given(file, good, by):
             findings[file.path] = fault
@@ -107,7 +124,8 @@ def check_trust(by: Verifiers) -> Trust:
     broken = [(file, pair) for pair in readable for file in _asked(pair, by)
               if file in good and file.path not in findings and not _fits(file, pair)]
     for file, _ in broken:
-        pairs = [pair for one, pair in broken if one == file and pair.matches]  # another's speaks against no CA
+        # another's speaks against no CA
+        pairs = [pair for one, pair in broken if one == file and pair.matches]
         if pairs and file.path not in findings and _is_at_fault(file, pairs, good, readable, by):
             findings[file.path] = _wrong_file(file, pairs[0])
     for file, pair in broken:
@@ -116,12 +134,16 @@ def check_trust(by: Verifiers) -> Trust:
     for pair in readable:
         if pair.path not in faults and (fault := _by_given(pair, by)):
             faults[pair.path] = fault
-        trusted[pair.path] = _trusted(pair, [file for file in good if file.path not in findings], by)
-    return Trust(tuple(findings.values()), faults, trusted, [file for file in good if file.path not in findings])
+        trusted[pair.path] = _trusted(pair, [file for file in good if file.path not in findings],
+                                      by)
+    return Trust(tuple(findings.values()), faults, trusted,
+                 [file for file in good if file.path not in findings])
 
 
 def _file_fault(file: TrustFile, by: Verifiers) -> Finding | None:
-    """What is wrong with a CA file by itself: a bundle may hold a CA of the past, if another certificate is good."""
+    """What is wrong with a CA file by itself: a bundle may hold a CA of the past, if another
+    certificate is good.
+    """
     if "#" in file.path and any(_are_same(one.certificates, file.certificates) for one in by.files
                                 if "#" not in one.path):
         return file.fault       # what is wrong with a copy of a CA file is said of that
@@ -129,11 +151,14 @@ def _file_fault(file: TrustFile, by: Verifiers) -> Finding | None:
 
 
 def _asked(pair: Pair, by: Verifiers) -> list[TrustFile]:
-    """The files that must verify a pair: those of its verifiers; of likely ones, if nothing speaks against them."""
+    """The files that must verify a pair: those of its verifiers; of likely ones, if nothing speaks
+    against them.
+    """
     sure, likely = by.sure(pair), by.likely(pair)
     if any(file.unread for file in (*sure, *likely)):
         return sure     # by the CA that is known nothing is said in place of one that is not
-    if not any(purpose.verifiers for purpose in pair.purposes):     # any CA of the right name may be the signer
+    # any CA of the right name may be the signer
+    if not any(purpose.verifiers for purpose in pair.purposes):
         likely = [] if any(_fits(file, pair) for file in likely) else likely
         return [file for file in likely if _has_name_of_issuer(file, pair)]
     untold = by.told.isdisjoint(use.component for use in pair.uses)
@@ -146,7 +171,8 @@ def _asked(pair: Pair, by: Verifiers) -> list[TrustFile]:
 
 def _has_name_of_issuer(file: TrustFile, pair: Pair) -> bool:
     """Whether a CA of the file has the name of the CA that signed the pair."""
-    return any(reading.is_named_issuer(ca, pair.chain[-1]) or reading.is_named_issuer(ca, pair.chain[0])
+    return any(reading.is_named_issuer(ca, pair.chain[-1])
+               or reading.is_named_issuer(ca, pair.chain[0])
                for ca in file.certificates)
 
 
@@ -158,8 +184,8 @@ def _are_same(some: Certificates, others: Certificates) -> bool:
     return any(reading.is_same_authority(one, other) for one in some for other in others)
 
 
-def _is_at_fault(file: TrustFile, pairs: Sequence[Pair], good: Sequence[TrustFile], readable: Sequence[Pair],
-                 by: Verifiers) -> bool:
+def _is_at_fault(file: TrustFile, pairs: Sequence[Pair], good: Sequence[TrustFile],
+                 readable: Sequence[Pair], by: Verifiers) -> bool:
     """Whether a CA file is wrong, rather than the pairs that it does not verify."""
     if file.row in by.given:
         return not _are_same(file.certificates, by.given[file.row])
@@ -172,27 +198,31 @@ def _is_at_fault(file: TrustFile, pairs: Sequence[Pair], good: Sequence[TrustFil
         return False
     if all(any(_fits(other, pair) for other in good) for pair in pairs):
         return True
-    return len(pairs) > 1 and len({reading.issuer_der(pair.chain[-1]) for pair in pairs}) == 1 and not any(
-        _fits(other, pair) for pair in readable for other in good if _are_same(other.certificates, file.certificates))
+    return len(pairs) > 1 and len({reading.issuer_der(pair.chain[-1]) for pair in pairs}) == 1 \
+        and not any(
+        _fits(other, pair) for pair in readable for other in good
+        if _are_same(other.certificates, file.certificates))
 
 
 def _wrong_file(file: TrustFile, pair: Pair) -> Finding:
     issuer = reading.issuer_text(pair.chain[0])
-    return other_authority(file.path, file.owner, f"{called(file.row)} that signed {pair.path}", file.certificates,
-                           [issuer], issuer)
+    return other_authority(file.path, file.owner, f"{called(file.row)} that signed {pair.path}",
+                           file.certificates, [issuer], issuer)
 
 
 def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) -> Finding | None:
-    """Why a CA file is none of the CA that a person gives, which may be one of several that count on this host.
+    """Why a CA file is none of the CA that a person gives, which may be one of several that count
+    on this host.
 
-    A file that verifies what it should is right. A file may have nothing to verify on this host. Then a warning is due
-    only if every other CA file, and every certificate, is of the given CA.
+    A file that verifies what it should is right. A file may have nothing to verify on this host.
+    Then a warning is due only if every other CA file, and every certificate, is of the given CA.
     """
     given = by.given.get(file.row, ())
     if not given or _are_same(file.certificates, given):
         return None
     named, mild = {reading.subject_text(one) for one in given}, False
-    if named.isdisjoint(map(reading.subject_text, file.certificates)):      # another CA, which may count beside that
+    # another CA, which may count beside that
+    if named.isdisjoint(map(reading.subject_text, file.certificates)):
         pairs = [pair for pair in by.pairs if pair.chain]
         others = [one for one in good if one.row == file.row and one != file]
         asked = [pair for pair in pairs if file in by.sure(pair)]
@@ -204,19 +234,22 @@ def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) ->
         if mild and not (all(_are_same(one.certificates, given) for one in others) and all(
                 signer_of(pair.chain, given) for pair in pairs if signer_row(pair) == file.row)):
             return None
-    return other_authority(file.path, file.owner, called(file.row), file.certificates, named, fingerprint(given[0]),
-                           mild=mild)
+    return other_authority(file.path, file.owner, called(file.row), file.certificates, named,
+                           fingerprint(given[0]), mild=mild)
 
 
 def _by_given(pair: Pair, by: Verifiers) -> Finding | None:
-    """Whether a pair is of a CA that a person gives, or of another that counts here for the same row."""
+    """Whether a pair is of a CA that a person gives, or of another that counts here for the same
+    row.
+    """
     row = signer_row(pair)
     given = by.given.get(row, ())
     files = [file for file in by.files if file.certificates and file.row == row != ""]
     if not given or signer_of(pair.chain, given) is not None or any(
             _fits(file, pair) and _against_given(file, by.files, by) is None for file in files):
         return None
-    if not by.sure(pair) and not all(_are_same(file.certificates, files[0].certificates) for file in files) \
+    if not by.sure(pair) \
+        and not all(_are_same(file.certificates, files[0].certificates) for file in files) \
             and not any(reading.is_named_issuer(one, pair.chain[0]) for one in given):
         return None     # of several CAs, the one that verifies the pair elsewhere is not known here
     return stranger(pair, given, row)
@@ -224,22 +257,27 @@ def _by_given(pair: Pair, by: Verifiers) -> Finding | None:
 
 def signer_row(pair: Pair) -> str:
     """The row of the CA that signs such a pair, "" if nothing tells it."""
-    return next((signer for use in pair.purposes if use.row and (signer := get_profile(use.row).signer)), "")
+    return next((signer for use in pair.purposes if use.row
+                 and (signer := get_profile(use.row).signer)), "")
 
 
 def stranger(pair: Pair, expected: Certificates, row: str) -> Finding:
     """The finding for a certificate that another CA has signed."""
-    cause = next((purpose.cause for purpose in pair.purposes if purpose.verifiers), "unknown-authority")
+    cause = next((purpose.cause for purpose in pair.purposes if purpose.verifiers),
+                 "unknown-authority")
     return signed_by_another(cause, pair.path, pair.row, row, pair.chain[0], expected)
 
 
 def _trusted(pair: Pair, good: Sequence[TrustFile], by: Verifiers) -> Certificates:
-    """The CA certificates that verify a pair: of its verifiers, else of likely ones, else of any CA file here."""
+    """The CA certificates that verify a pair: of its verifiers, else of likely ones, else of any CA
+    file here.
+    """
     given = by.given.get(signer_row(pair), ())
     if given and signer_of(pair.chain, given) is not None:
         return given
     for files in (by.sure(pair), by.likely(pair), good):
-        fitting = [one for file in files if file in good and _fits(file, pair) for one in file.certificates]
+        fitting = [one for file in files if file in good and _fits(file, pair)
+                   for one in file.certificates]
         if fitting:
             return [*dict.fromkeys(fitting)]
     return ()

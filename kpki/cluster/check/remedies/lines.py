@@ -1,4 +1,5 @@
-"""The lines of a remedy: comments and commands, each one line of printable ASCII, whatever stands in the names in them.
+"""The lines of a remedy: comments and commands, each one line of printable ASCII, whatever stands
+in the names in them.
 
 So a script of them is the same in every locale, and no letter in it is another than it looks.
 """
@@ -19,14 +20,18 @@ def comment(text: str) -> str:
 
 
 def command(*words: str) -> str:
-    """A command of exactly these words; a comment in its place if a shell cannot be given one of them in one line."""
+    """A command of exactly these words; a comment in its place if a shell cannot be given one of
+    them in one line.
+    """
     if any("\0" in word or word.endswith("\n") for word in words):
         return comment(f"no shell takes a name like this in one line: {' '.join(words)}")
     return " ".join(map(_argument, words))
 
 
 def _argument(word: str) -> str:
-    """A word as POSIX sh takes it; with anything but printable ASCII, in octal: sh has no other way in one line."""
+    """A word as POSIX sh takes it; with anything but printable ASCII, in octal: sh has no other way
+    in one line.
+    """
     if not _UNPRINTABLE.search(word):
         return quote(word)
     octal = _ODD.sub(lambda odd: b"\\%03o" % odd[0][0], word.encode("utf-8", "surrogateescape"))
@@ -36,7 +41,8 @@ def _argument(word: str) -> str:
 def each_once(remedies: Iterable[Iterable[str]]) -> Iterator[str]:
     """The lines of many remedies as one script: each command once, with the comments above it.
 
-    A command stands where it is needed first; an installation after the last command whose files it is to put in place.
+    A command stands where it is needed first; an installation after the last command whose files it
+    is to put in place.
     """
     groups = [group for remedy in remedies for group in _groups(remedy)]
     install = command(*INSTALL)

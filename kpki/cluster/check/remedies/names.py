@@ -1,4 +1,6 @@
-"""What a tree tells of the names, the addresses and the API server that a new certificate or kubeconfig wants."""
+"""What a tree tells of the names, the addresses and the API server that a new certificate or
+kubeconfig wants.
+"""
 from __future__ import annotations
 
 import ipaddress
@@ -21,22 +23,27 @@ from ....pem import load_certificate
 
 _NO_ADDRESS = "ADDRESS"
 _SERVER = re.compile(rb"^ *server: *[\"']?(https://[^\s\"']+)", re.MULTILINE)
-_NAMES = ("missing-san-ip", "missing-san-dns", "legacy-cn-no-san")      # causes that say what should be named
-# Words for what no file tells, and what a person puts there. kpki refuses them, so that no command runs with them.
+# causes that say what should be named
+_NAMES = ("missing-san-ip", "missing-san-dns", "legacy-cn-no-san")
+# Words for what no file tells, and what a person puts there. kpki refuses them, so that no command
+# runs with them.
 UNTOLD = {_NO_ADDRESS: f"{_NO_ADDRESS} is the node's own, as `kubectl get nodes -o wide` shows it",
           NO_SERVER: f"{NO_SERVER} is where another host's kubeconfig leads"}
 
 
-def names_options(place: Place, profile: Profile, here: Situation, missing: reading.Names) -> list[str]:
-    """The options for the names and addresses that a row's certificate is to have: those that are *missing* from the
-    one that is there, and what the tree tells of them."""
+def names_options(place: Place, profile: Profile, here: Situation,
+                  missing: reading.Names) -> list[str]:
+    """The options for the names and addresses that a row's certificate is to have: those that are
+    *missing* from the one that is there, and what the tree tells of them.
+    """
     if profile.sans == "none" and place != here.inventory.layout.kubelet:
         return []
     found = _found_names(place, profile, here, missing)
     own = {here.node, *(USUAL_NAMES[profile.sans][0] if profile.sans != "none" else ())}
     addresses = [*found.addresses] or [_NO_ADDRESS] * (profile.sans != "none")
     dns = [one for one in found.dns if one not in own]
-    return [word for option, values in (("--address", addresses), ("--dns", dns)) for value in values
+    return [word for option, values in (("--address", addresses), ("--dns", dns))
+            for value in values
             for word in (option, value)]
 
 
@@ -53,11 +60,15 @@ def missing_names(finding: Finding | None) -> reading.Names:
     return reading.Names(tuple(dns), tuple(addresses))
 
 
-def _found_names(place: Place, profile: Profile, here: Situation, missing: reading.Names) -> reading.Names:
-    """What the certificate that is there says, where it is this row's own, and what the tree's other files add."""
+def _found_names(place: Place, profile: Profile, here: Situation,
+                 missing: reading.Names) -> reading.Names:
+    """What the certificate that is there says, where it is this row's own, and what the tree's
+    other files add.
+    """
     inventory, dns, addresses = here.inventory, list[str](), list[str]()
     kubeconfig = kubeconfig_of(inventory.found, place)
-    data = inventory.file(place.certificate).data if place.certificate else kubeconfig and kubeconfig.certificate.data
+    data = inventory.file(place.certificate).data if place.certificate else kubeconfig \
+        and kubeconfig.certificate.data
     for names in _certified(data or b"", profile, here.node):
         dns, addresses = [*names.dns], [*names.addresses]
     wanted = _wanted_names(profile, here)
@@ -74,7 +85,8 @@ def _found_names(place: Place, profile: Profile, here: Situation, missing: readi
 
 def _wanted_names(profile: Profile, here: Situation) -> reading.Names:
     """The names and addresses by which the tree's own files reach a row's server."""
-    kinds = {"node": "kubelet", "apiserver": "apiserver", "etcd-server": "etcd", "etcd-peer": "etcd-peer"}
+    kinds = {"node": "kubelet", "apiserver": "apiserver", "etcd-server": "etcd",
+             "etcd-peer": "etcd-peer"}
     dns, addresses = wanted_names((kinds.get(profile.sans, ""),), here.inventory, here.node)
     if profile.sans == "apiserver":
         led = [host for _, _, host in led_beside(here.inventory)]
@@ -85,8 +97,9 @@ def _wanted_names(profile: Profile, here: Situation) -> reading.Names:
 
 
 def own_addresses(here: Situation) -> list[str]:
-    """The host's own addresses, as the first of these tells them: its components' flags, the certificates of its
-    servers, where its control plane is led to, its table of hosts."""
+    """The host's own addresses, as the first of these tells them: its components' flags, the
+    certificates of its servers, where its control plane is led to, its table of hosts.
+    """
     for source in (_told_addresses, _certified_addresses, _led_addresses, _listed_addresses):
         if found := [*dict.fromkeys(_addresses(source(here)))]:
             return found
@@ -116,12 +129,16 @@ def _certified_addresses(here: Situation) -> Iterator[str]:
     layout, services = here.inventory.layout, service_names(here).addresses
     for place in layout.places:
         profile = get_profile(place.row)
-        if profile.sans == "none" or not place.certificate or (profile.sans == "apiserver" and not services):
-            continue        # which of an API server's addresses is the services', nothing else tells
-        for names in _certified(here.inventory.file(place.certificate).data or b"", profile, here.node):
+        if profile.sans == "none" or not place.certificate \
+            or (profile.sans == "apiserver" and not services):
+            # which of an API server's addresses is the services', nothing else tells
+            continue
+        for names in _certified(here.inventory.file(place.certificate).data or b"", profile,
+                                here.node):
             if here.node in map(str.lower, names.dns):
                 yield from (one for one in names.addresses if one not in services)
-    for pair in here.pairs:     # wherever they lie; what serves as an API server's as well, see above
+    # wherever they lie; what serves as an API server's as well, see above
+    for pair in here.pairs:
         kinds = {one.names for one in pair.purposes}
         if pair.chain and kinds & {"kubelet", "etcd", "etcd-peer"} and "apiserver" not in kinds:
             own = reading.names_of(reading.extensions_of(pair.chain[0]))
@@ -148,16 +165,20 @@ def _listed_addresses(here: Situation) -> Iterator[str]:
 
 
 def services_told(here: Situation) -> bool:
-    """Whether a file of the tree tells how services reach the API server: its flags, or its certificate as it is."""
+    """Whether a file of the tree tells how services reach the API server: its flags, or its
+    certificate as it is.
+    """
     place = here.inventory.layout.place("apiserver")
     profile = get_profile(place.row)
-    certified = [*_certified(here.inventory.file(place.certificate).data or b"", profile, here.node)]
+    certified = [*_certified(here.inventory.file(place.certificate).data or b"", profile,
+                             here.node)]
     return any(service_names(here).addresses) or any(one.addresses for one in certified)
 
 
 def service_names(here: Situation) -> reading.Names:
-    """What the API server is told of the names under which services reach it: the cluster's domain, and its first
-    address (kubeadm: util/pkiutil, GetAPIServerAltNames)."""
+    """What the API server is told of the names under which services reach it: the cluster's domain,
+    and its first address (kubeadm: util/pkiutil, GetAPIServerAltNames).
+    """
     told, dns, addresses = here.inventory.told, tuple[str, ...](), tuple[str, ...]()
     for issuer in told("kube-apiserver", "service-account-issuer")[:1]:
         if issuer.startswith("https://kubernetes.default.svc."):
@@ -178,17 +199,22 @@ def _certified(data: bytes, profile: Profile, node: str) -> Iterator[reading.Nam
         return
     own = profile.common_name.replace("{node}", node)
     if names and (user == own or profile.has_former_name(user)):
-        yield reading.Names(tuple(one for one in names.dns if re.fullmatch(r"[a-z0-9.*-]+", one)), names.addresses)
+        yield reading.Names(tuple(one for one in names.dns if re.fullmatch(r"[a-z0-9.*-]+", one)),
+                            names.addresses)
 
 
 def server_url(place: Place, here: Situation) -> str:
-    """The API server's URL: from the row's kubeconfig, else another one that leads the same way, else any."""
-    others = sorted((one for one in here.inventory.layout.places if one.kubeconfig and one != place),
+    """The API server's URL: from the row's kubeconfig, else another one that leads the same way,
+    else any.
+    """
+    others = sorted((one for one in here.inventory.layout.places if one.kubeconfig
+                     and one != place),
                     key=lambda one: one.server != place.server)
     certified = certified_names(here.pairs)
     for one in (place, *others):
         kubeconfig = kubeconfig_of(here.inventory.found, one)
-        if kubeconfig and kubeconfig.server.isprintable() and kubeconfig.server.startswith("https://") \
+        if kubeconfig and kubeconfig.server.isprintable() \
+            and kubeconfig.server.startswith("https://") \
                 and (host := _host(kubeconfig.server)) and (
                     one.server != "local" or not certified or host in certified):
             return kubeconfig.server

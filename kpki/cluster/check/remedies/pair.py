@@ -1,6 +1,8 @@
-"""A new certificate where a component reads one, whatever the layout: the manual steps, as kpki's openssl verbs.
+"""A new certificate where a component reads one, whatever the layout: the manual steps, as kpki's
+openssl verbs.
 
-The request says all: the subject that authorization asks, the names that clients use, every usage of the pair.
+The request says all: the subject that authorization asks, the names that clients use, every usage
+of the pair.
 """
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ from ....kubernetes.purposes import Purpose
 from ....stages.names import load_name
 
 _DAYS = 365
-# Faults of a key, or that a key can have, or of a pair whose key is the wrong half: the key is made anew.
+# Faults of a key, or that a key can have, or of a pair whose key is the wrong half: the key is made
+# anew.
 _OF_THE_KEY = ("encrypted-key", "key-cert-mismatch", "shared-key", "weak-signature-or-key")
 # Faults of a kubelet's certificate whose names may be another node's.
 _OF_ANOTHER = ("wrong-node-identity", "hostname-case-fqdn", "missing-san-dns")
@@ -36,14 +39,16 @@ _P256 = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 
 
 def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
-    """The commands that put a new certificate, and a new key if the old one is of no use, at the paths of a pair.
+    """The commands that put a new certificate, and a new key if the old one is of no use, at the
+    paths of a pair.
 
-    All is made in the current folder: until it is there, no command touches the host. A new key has a new certificate
-    in each of its pairs.
+    All is made in the current folder: until it is there, no command touches the host. A new key has
+    a new certificate in each of its pairs.
     """
     anew = needs_key(finding, pair)
     key, new_key = here.at(pair.key_path), f"{_stem(pair.key_path)}.new.key"
-    pairs = [one for one in here.pairs if one.key_path == pair.key_path and one.path != pair.path] if anew else []
+    pairs = [one for one in here.pairs if one.key_path == pair.key_path and one.path != pair.path] \
+        if anew else []
     embedded, kubeconfig = "#" in pair.path, here.at(pair.path.partition("#")[0])
     if anew:
         key = new_key
@@ -61,18 +66,22 @@ def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
         return
     for one in (pair, *pairs):
         if embedded:
-            yield from _put_in(kubeconfig, f"client-certificate-data: $(base64 -w 0 {command(made[one.path])})")
+            yield from _put_in(kubeconfig,
+                               f"client-certificate-data: $(base64 -w 0 {command(made[one.path])})")
         else:
             yield from _placed(made[one.path], one.path, here)
     if anew and not embedded:
         if not here.inventory.file(pair.key_path).missing:
-            yield command("chmod", "600", here.at(pair.key_path))   # `cp` leaves the mode, and the owner, as they are
+            # `cp` leaves the mode, and the owner, as they are
+            yield command("chmod", "600", here.at(pair.key_path))
         yield from _placed(key, pair.key_path, here)
         yield from _owned(pair, here)
 
 
 def _stem(path: str) -> str:
-    """What the files that are made for a path are called: no two paths have one name, which printing once needs."""
+    """What the files that are made for a path are called: no two paths have one name, which
+    printing once needs.
+    """
     return posixpath.splitext(path)[0].replace("/", "-")
 
 
@@ -85,14 +94,16 @@ def _certified(finding: Finding, pair: Pair, key: str, made: str, here: Situatio
     yield from (comment(words) for word, words in UNTOLD.items() if f"IP:{word}" in names)
     extensions = [*([f"subjectAltName={','.join(names)}"] if names else []),
                   f"extendedKeyUsage={','.join(_usages(pair))}"]
-    yield command("kpki", "req", "-new", "-key", key, "-subj", _subject(finding, pair, names, here), *(
+    yield command("kpki", "req", "-new", "-key", key, "-subj", _subject(finding, pair, names, here),
+                  *(
         word for extension in extensions for word in ("-addext", extension)), "-out", request)
     if authority_key is None:
         yield comment("at the CA")
         yield comment(f"(copy {request} there)")
     yield from which_ca
     yield command("kpki", "x509", "-req", "-in", request, "-CA", authority, "-CAkey",
-                  authority_key or key_beside(authority), "-days", str(_DAYS), "-copy_extensions", "copy", "-out", made)
+                  authority_key or key_beside(authority), "-days", str(_DAYS), "-copy_extensions",
+                  "copy", "-out", made)
     if authority_key is None:
         yield comment(f"on {here.node}: (copy {made} to this folder)")
 
@@ -107,7 +118,9 @@ def needs_key(finding: Finding, pair: Pair) -> bool:
 
 
 def _put_in(kubeconfig: str, field: str) -> Iterator[str]:
-    """What gives a field of a kubeconfig, a line of its own, another value; a copy of the old file stays beside."""
+    """What gives a field of a kubeconfig, a line of its own, another value; a copy of the old file
+    stays beside.
+    """
     name = field.partition(":")[0]
     yield command("cp", "-p", kubeconfig, f"{kubeconfig}.aside")
     yield f'sed "s|^\\( *\\){name}: .*|\\1{field}|" {command(f"{kubeconfig}.aside")} > {command(kubeconfig)}'
@@ -126,20 +139,24 @@ def _placed(new: str, path: str, here: Situation) -> Iterator[str]:
 def _owned(pair: Pair, here: Situation) -> Iterator[str]:
     """What gives a key that was not there to the user who runs its component."""
     components = {use.component for use in pair.uses}
-    user = next((one.user for one in here.inventory.running if one.component in components and one.user), "root")
+    user = next((one.user for one in here.inventory.running if one.component in components
+                 and one.user), "root")
     if not here.holds(pair.key_path) and user not in ("root", "0"):
         yield owned_by(user, pair.key_path, here)
 
 
 def owned_by(user: str, path: str, here: Situation) -> str:
-    """The command that gives a file to a user; in a tree apart by the number that the tree tells."""
+    """The command that gives a file to a user; in a tree apart by the number that the tree tells.
+    """
     known = user if here.root == os.sep or user == ROOT else user_id(user, here.inventory.root)
     words = command("chown", str(user if known is None else known), here.at(path))
     return comment(f"where user {user} is known: {words}") if known is None else words
 
 
 def _stored(pair: Pair, certificate: str, key: str, here: Situation) -> Iterator[str]:
-    """What puts key and certificate into one file; in the kubelet's store, what leads the link there to that."""
+    """What puts key and certificate into one file; in the kubelet's store, what leads the link
+    there to that.
+    """
     if not pair.path.endswith("-current.pem"):
         new = f"{_stem(pair.path)}.new.pem"
         yield command("kpki", "pkey", "-in", key, "-out", new)
@@ -165,19 +182,26 @@ def _algorithm(pair: Pair) -> tuple[str, ...]:
 
 
 def _usages(pair: Pair) -> list[str]:
-    """Every usage that a purpose of the pair asks, or wishes; those that the certificate has are no harm."""
+    """Every usage that a purpose of the pair asks, or wishes; those that the certificate has are no
+    harm.
+    """
     wished = (usage for purpose in pair.purposes for usage in (*purpose.usages, *purpose.wishes))
     return sorted(dict.fromkeys(wished), reverse=True)
 
 
 def _is_swapped(finding: Finding, pair: Pair) -> bool:
-    """Whether the certificate that lies there belongs to another key, so that nothing in it counts here."""
+    """Whether the certificate that lies there belongs to another key, so that nothing in it counts
+    here.
+    """
     return finding.cause == "key-cert-mismatch" and finding.path == pair.path
 
 
 def _subject(finding: Finding, pair: Pair, names: Sequence[str], here: Situation) -> str:
-    """The subject that the certificate has, if it is this pair's and authorization takes the subject; else another."""
-    if pair.chain and not _is_swapped(finding, pair) and subject_fault(pair, here.inventory, here.node) is None:
+    """The subject that the certificate has, if it is this pair's and authorization takes the
+    subject; else another.
+    """
+    if pair.chain and not _is_swapped(finding, pair) \
+        and subject_fault(pair, here.inventory, here.node) is None:
         return subject_option(load_name(reading.subject_der(pair.chain[0])))
     allowed = [name for purpose in pair.purposes for name in _allowed(purpose, here)]
     if not allowed and not pair.row:
@@ -190,19 +214,25 @@ def _subject(finding: Finding, pair: Pair, names: Sequence[str], here: Situation
 
 def _allowed(purpose: Purpose, here: Situation) -> Sequence[str]:
     """A CN that a flag allows, if the purpose depends on one."""
-    setting = {"front-proxy": "requestheader-allowed-names", "etcd-peer": "peer-cert-allowed-cn"}.get(
+    setting = {"front-proxy": "requestheader-allowed-names",
+               "etcd-peer": "peer-cert-allowed-cn"}.get(
         purpose.subject, "")
-    return [name for running in here.inventory.running for name in running.settings.get(setting, ())][:1]
+    return [name for running in here.inventory.running
+            for name in running.settings.get(setting, ())][:1]
 
 
 def _names(finding: Finding, pair: Pair, here: Situation) -> list[str]:
-    """The names of the certificate as it is, those that are missing, and those by which the host's files reach it."""
+    """The names of the certificate as it is, those that are missing, and those by which the host's
+    files reach it.
+    """
     missing = missing_names(finding)
     dns, addresses = [*missing.dns], [*missing.addresses]
     kinds = {purpose.names for purpose in pair.purposes} - {"none"}
-    own = reading.names_of(reading.extensions_of(pair.chain[0])) if pair.chain and not _is_swapped(finding, pair) \
+    own = reading.names_of(reading.extensions_of(pair.chain[0])) if pair.chain \
+        and not _is_swapped(finding, pair) \
         else None
-    if own and not (finding.cause in _OF_ANOTHER and all(one.names in ("kubelet", "none") for one in pair.purposes)):
+    if own and not (finding.cause in _OF_ANOTHER
+                    and all(one.names in ("kubelet", "none") for one in pair.purposes)):
         dns, addresses = [*own.dns, *dns], [*own.addresses, *addresses]
     if pair.serves("apiserver-sni"):
         return [f"DNS:{name}" for name in dict.fromkeys((*dns, *_by_name(pair, here)))]
@@ -213,14 +243,18 @@ def _names(finding: Finding, pair: Pair, here: Situation) -> list[str]:
     addresses += addresses_wanted
     if "apiserver" in kinds:
         services = service_names(here)
-        dns, addresses = [*dns, *USUAL_NAMES["apiserver"][0], *services.dns], [*addresses, *services.addresses]
+        dns, addresses = [*dns, *USUAL_NAMES["apiserver"][0], *services.dns], [*addresses,
+                                                                               *services.addresses]
     if not addresses:
         addresses = own_addresses(here) or ([] if dns else [next(iter(UNTOLD))])
-    return [*(f"DNS:{name}" for name in dict.fromkeys(dns)), *(f"IP:{one}" for one in dict.fromkeys(addresses))]
+    return [*(f"DNS:{name}" for name in dict.fromkeys(dns)),
+            *(f"IP:{one}" for one in dict.fromkeys(addresses))]
 
 
 def _by_name(pair: Pair, here: Situation) -> Iterator[str]:
-    """The names for which an API server is told to show a pair: CERT,KEY:NAME,NAME (--tls-sni-cert-key)."""
+    """The names for which an API server is told to show a pair: CERT,KEY:NAME,NAME
+    (--tls-sni-cert-key).
+    """
     for running in here.inventory.running:
         for value in running.settings.get("tls-sni-cert-key", ()):
             paths, _, names = value.partition(":")

@@ -1,7 +1,8 @@
 """A finding → the shell commands that mend it here, in order.
 
-A line that begins with `#` says where the next ones are run, or what no command can do. No command takes a file away
-before the file's replacement exists. A run that stops half way leaves the host as it was.
+A line that begins with `#` says where the next ones are run, or what no command can do. No command
+takes a file away before the file's replacement exists. A run that stops half way leaves the host as
+it was.
 """
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Fin
     """The findings, each with the commands that mend it."""
     if not findings:
         return []
-    wrong = {finding.path for finding in findings if finding.cause in _OTHER_CA and not finding.mild}
+    wrong = {finding.path for finding in findings if finding.cause in _OTHER_CA
+             and not finding.mild}
     here = situation._replace(pairs=pairs_of(situation.inventory), trust_files=[
         file for file in trust_files_of(situation.inventory) if file.path not in wrong])
     return [replace(finding, remedy=tuple(_remedy(finding, here))) for finding in findings]
@@ -49,33 +51,42 @@ def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Fin
 
 def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     path = finding.path.partition("#")[0]
-    place = next((one for one in here.inventory.layout.places if path in one.files() and one.row == finding.row), None)
+    place = next((one for one in here.inventory.layout.places if path in one.files()
+                  and one.row == finding.row), None)
     kind = get_profile(place.row).kind if place else ""
     if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.split("/")):
-        yield comment("no file can have a name this long: let the setting that names the file name another")
-    elif finding.cause in ("key-exposed", "key-unreadable") and finding.expected.startswith("owner "):
+        yield comment(
+            "no file can have a name this long: let the setting that names the file name another")
+    elif finding.cause in ("key-exposed", "key-unreadable") \
+        and finding.expected.startswith("owner "):
         yield owned_by(finding.expected.removeprefix("owner "), path, here)
     elif finding.cause == "key-exposed":
         yield command("chmod", "600", here.at(path))
     elif not finding.row and (pair := _told_pair(finding.path, here)):
         yield from pair_remedy(finding, pair, here)
-    elif finding.cause == "file-missing" and place is None and (told := _told(path, here, finding.row)):
+    elif finding.cause == "file-missing" and place is None \
+        and (told := _told(path, here, finding.row)):
         setting, source = told
-        yield comment(f"put {here.at(path)} there, or let {setting} in {here.at(source)} name the right file")
+        yield comment(
+            f"put {here.at(path)} there, or let {setting} in {here.at(source)} name the right file")
     elif finding.cause == "file-missing" and here.inventory.running and not finding.row:
         yield comment(f"put {here.at(path)} there, or let what names the file name the right one")
-    elif not here.inventory.layout.name or (place is None and not finding.row and finding.cause != "flags-mismatch"):
+    elif not here.inventory.layout.name \
+        or (place is None and not finding.row and finding.cause != "flags-mismatch"):
         yield _elsewhere(path, here)
     elif finding.cause == "flags-mismatch":
         yield from _flags(finding, here)
     elif finding.cause == "signing-bundle":
         signer = f"{posixpath.splitext(path)[0]}-signer.crt"
-        yield comment(f"write the certificate of the CA's key, that one alone, to {here.at(signer)}, and let "
+        yield comment(
+            f"write the certificate of the CA's key, that one alone, to {here.at(signer)}, and let "
                       f"--cluster-signing-cert-file of kube-controller-manager name /{signer}")
     elif finding.cause == "ca-key-on-worker":
         yield _away(path, here)
-    elif kind in ("ca", "key") and place and any(here.inventory.file(one).unread for one in place.files()):
-        yield comment("what mends it depends on a file that this user may not read: kpki check as root tells")
+    elif kind in ("ca", "key") and place \
+        and any(here.inventory.file(one).unread for one in place.files()):
+        yield comment(
+            "what mends it depends on a file that this user may not read: kpki check as root tells")
     elif kind == "key" and place:
         yield from _service_accounts(finding, place, here)
     elif kind == "ca" and place:
@@ -84,12 +95,16 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
         current, kept = here.at(KUBELET_CURRENT), "kubelet-client-kept.pem"
         yield command("cp", "-p", current, posixpath.join(posixpath.dirname(current), kept))
         yield command("ln", "-sf", f"/{posixpath.dirname(KUBELET_CURRENT)}/{kept}", current)
-    elif (pair := _told_pair(finding.path, here)) and not ("#" in pair.path and needs_key(finding, pair)):
+    elif (pair := _told_pair(finding.path, here)) \
+        and not ("#" in pair.path and needs_key(finding, pair)):
         yield from pair_remedy(finding, pair, here)
     elif not here.workspace and _has_several(here) and any(
             use.part == "kubeconfig" for use in here.inventory.uses if use.path == path):
-        trusts = next((file for file in here.trust_files if file.serves("apiserver-ca", "root-ca")), None)
-        yield comment(f"clients and servers have a CA each here: put a kubeconfig at {here.at(path)} by hand, whose "
+        trusts = next((file for file in here.trust_files if file.serves("apiserver-ca", "root-ca")),
+                      None)
+        yield comment(
+            f"clients and servers have a CA each here: put a kubeconfig at {here.at(path)} by "
+            "hand, whose "
                       f"certificate the clients' CA signs, and which trusts "
                       f"{here.at(trusts.path) if trusts else 'the CA of the API server'}")
     else:
@@ -97,20 +112,27 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
 
 
 def _told_pair(path: str, here: Situation) -> Pair | None:
-    """The pair of a finding, if a component reads the pair where kpki's layout has none, or for several rows."""
+    """The pair of a finding, if a component reads the pair where kpki's layout has none, or for
+    several rows.
+    """
     if here.workspace or not here.inventory.layout.name:
         return None
     layout = get_layout(here.inventory.layout.name)
-    pairs = [pair for pair in here.pairs if path in (pair.path, pair.key_path) and any(use.source for use in pair.uses)
+    pairs = [pair for pair in here.pairs if path in (pair.path, pair.key_path)
+             and any(use.source for use in pair.uses)
              and (_is_stored(pair, here) or _is_elsewhere(pair, layout) or _is_embedded(pair, here)
-                  or (_has_several(here) and pair.key_path not in ("", pair.path) and "#" not in pair.path))]
+                  or (_has_several(here) and pair.key_path not in ("", pair.path)
+                      and "#" not in pair.path))]
     # a key of several pairs: the one that its certificate is not for
     return min(pairs, key=lambda pair: (pair.path != path, pair.matches), default=None)
 
 
 def _is_stored(pair: Pair, here: Situation) -> bool:
-    """Whether certificate and key are one file. In the kubelet's own store the client's has another way if the kubelet
-    reads the kubeconfig of kubeadm, which is made anew with it; and what has no key is not asked of the API server."""
+    """Whether certificate and key are one file.
+
+    In the kubelet's own store the client's has another way if the kubelet reads the kubeconfig of
+    kubeadm, which is made anew with it; and what has no key is not asked of the API server.
+    """
     kubeadm = get_layout("kubeadm").kubelet.kubeconfig
     return pair.key_path == pair.path and "#" not in pair.path and (
         not pair.path.endswith("-current.pem")
@@ -128,22 +150,27 @@ def _is_elsewhere(pair: Pair, layout: Layout) -> bool:
 
 
 def _has_several(here: Situation) -> bool:
-    """Whether clients and servers of the cluster have a CA each, so that nothing can be issued and installed as one."""
+    """Whether clients and servers of the cluster have a CA each, so that nothing can be issued and
+    installed as one.
+    """
     every = [one for file in here.trust_files if file.row == "ca" for one in file.certificates]
     return not all(reading.is_same_authority(every[0], one) for one in every)
 
 
 def _is_embedded(pair: Pair, here: Situation) -> bool:
-    """Whether a kubeconfig embeds a sound key, a field a line, and trusts another CA than the one that signs its pair:
-    what kpki issues would trust that."""
+    """Whether a kubeconfig embeds a sound key, a field a line, and trusts another CA than the one
+    that signs its pair: what kpki issues would trust that.
+    """
     data = here.inventory.file(pair.path.partition("#")[0]).data or b""
     if "#" not in pair.path or pair.key is None or any(
-            len(_fields(name, data)) != 1 for name in (b"client-certificate-data", b"client-key-data")):
+            len(_fields(name, data)) != 1
+            for name in (b"client-certificate-data", b"client-key-data")):
         return False
     groups = {use.group for use in pair.uses}
     trusts = [one for file in here.trust_files if any(use.group in groups for use in file.uses)
               for one in file.certificates]
-    sure = [file for file in here.trust_files if any(file.serves(*purpose.verifiers) for purpose in pair.purposes)]
+    sure = [file for file in here.trust_files
+            if any(file.serves(*purpose.verifiers) for purpose in pair.purposes)]
     signs = [one for file in sure or here.trust_files for one in file.certificates
              if sure or (pair.chain and signer_of(pair.chain, [one]))]
     return bool(trusts and signs) and not any(
@@ -155,10 +182,12 @@ def _fields(name: bytes, data: bytes) -> list[bytes]:
 
 
 def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
-    """Comments that name what is to be restarted on the host once the commands of these findings have been run.
+    """Comments that name what is to be restarted on the host once the commands of these findings
+    have been run.
 
-    It is the unit, or the static pod, that starts a component which reads a changed file; of a component that nothing
-    here starts, what has its name. A host whose units start other components, and no pods, is without that one.
+    It is the unit, or the static pod, that starts a component which reads a changed file; of a
+    component that nothing here starts, what has its name. A host whose units start other
+    components, and no pods, is without that one.
     """
     changed = {one.path.partition("#")[0] for one in findings if one.cause not in _NO_RESTART
                and any(not line.startswith("#") for line in one.remedy)}
@@ -180,61 +209,82 @@ def _unit(source: str) -> str:
 
 
 def _told(path: str, here: Situation, row: str) -> tuple[str, str] | None:
-    """The setting that names a file, and where it stands; None for a file of a *row* that the kubelet alone reads."""
-    return next(((use.setting, use.source) for use in here.inventory.uses if use.source and use.path == path
+    """The setting that names a file, and where it stands; None for a file of a *row* that the
+    kubelet alone reads.
+    """
+    return next(((use.setting, use.source) for use in here.inventory.uses if use.source
+                 and use.path == path
                  and not (row and use.component == KUBELET_COMPONENT.name)), None)
 
 
 def _elsewhere(path: str, here: Situation) -> str:
-    """What to do about a file that is judged by itself: nothing tells whose it is, but for the tree that it lies in."""
+    """What to do about a file that is judged by itself: nothing tells whose it is, but for the tree
+    that it lies in.
+    """
     root, inner = root_of(posixpath.join(here.inventory.root, path))
     if inner.startswith(TOPS):
-        given = [word for pair in (("--ca", here.ca), ("--ca-key", here.ca_key)) if pair[1] for word in pair]
+        given = [word for pair in (("--ca", here.ca), ("--ca-key", here.ca_key)) if pair[1]
+                 for word in pair]
         words = command("kpki", "check", os.path.relpath(root), "--node", "NODE", *map(str, given))
         return comment(f"the commands that mend it: {words}")
     return comment("nothing here tells what it is for: make it anew where it was made")
 
 
 def _away(path: str, here: Situation) -> str:
-    """What takes a CA's key from a worker: nothing before it is known that whoever signs holds it."""
+    """What takes a CA's key from a worker: nothing before it is known that whoever signs holds it.
+    """
     key = read_key(here.inventory.file(path), "ca")[0]
-    if key is not None and public_key_der(key) == here.ca_public_key and not _is_same(here.ca_key or "", here.at(path)):
+    if key is not None and public_key_der(key) == here.ca_public_key \
+        and not _is_same(here.ca_key or "", here.at(path)):
         return command("rm", here.at(path))
-    return comment(f"take {here.at(path)} away once a control-plane host, or a place that is locked away, holds it; "
+    return comment(
+        f"take {here.at(path)} away once a control-plane host, or a place that is locked away, "
+        "holds it; "
                    "kpki check --ca CERT --ca-key KEY says how")
 
 
 def _is_same(one: str, other: str) -> bool:
     """Whether two paths lead to one file of this machine."""
-    return files.resolve(os.sep, os.path.abspath(one)) == files.resolve(os.sep, os.path.abspath(other))
+    return files.resolve(os.sep, os.path.abspath(one)) == files.resolve(os.sep,
+                                                                        os.path.abspath(other))
 
 
 def _flags(finding: Finding, here: Situation) -> Iterator[str]:
-    """What lets a setting name the file that is there: its own words, if they stand in the file that says so.
+    """What lets a setting name the file that is there: its own words, if they stand in the file
+    that says so.
 
-    A drop-in could not win over an environment file (systemd.exec(5)), nor over flags that stand in ExecStart=.
+    A drop-in could not win over an environment file (systemd.exec(5)), nor over flags that stand in
+    ExecStart=.
     """
     source = here.at(finding.path)
     written = re.compile(re.escape(finding.got) + r"(?![\w./-])")
     data = (here.inventory.file(finding.path).data or b"").decode("utf-8", "replace")
-    if not finding.got.startswith("/") or not written.search(data) or not finding.expected.startswith("/"):
+    if not finding.got.startswith("/") or not written.search(data) \
+        or not finding.expected.startswith("/"):
         yield comment(f"in {source}: {finding.expected or 'what is wrong'}")
         return
     plain = re.sub(r"[][\\.*^$|]", r"\\\g<0>", finding.got)
     yield command("cp", "-p", source, f"{source}.aside")
-    words = command("sed", f"s|{plain}\\([^[:alnum:]_./-]\\)|{finding.expected}\\1|g; s|{plain}$|{finding.expected}|",
+    words = command("sed",
+                    f"s|{plain}\\([^[:alnum:]_./-]\\)|{finding.expected}\\1|g; "
+                    f"s|{plain}$|{finding.expected}|",
                     f"{source}.aside")
     yield f"{words} > {command(source)}"
     yield comment(f"then, on {here.node}: systemctl daemon-reload, if the file is a unit's")
 
 
 def _service_accounts(finding: Finding, place: Place, here: Situation) -> Iterator[str]:
-    key, fault = read_key(here.inventory.file(place.key), SERVICE_ACCOUNTS) if place.key else (None, None)
+    key, fault = read_key(here.inventory.file(place.key), SERVICE_ACCOUNTS) if place.key \
+        else (None, None)
     if key is None or fault is not None or not place.certificate:
-        yield comment(f"no command makes this key again: copy {place.key} from another control-plane host; if it is "
+        yield comment(
+            f"no command makes this key again: copy {place.key} from another control-plane host; "
+            "if it is "
                       "lost on all of them, a new pair makes every service account's token void")
     elif finding.cause == "key-unreadable":
-        yield comment(f"what lies at {here.at(place.certificate)} is no file: move it elsewhere, and check again")
+        yield comment(
+            f"what lies at {here.at(place.certificate)} is no file: move it elsewhere, and check "
+            "again")
     else:
         public = here.at(place.certificate)
         if here.holds(place.certificate):

@@ -35,9 +35,13 @@ class Situation(NamedTuple):
     authorities: Mapping[str, Sequence[Certificate]] = {}
     """What the files of CAs that a person named hold, by the CA's row."""
     pairs: Sequence[Pair] = ()
-    """The certificates that the tree's components show; `with_remedies` reads them, once for all findings."""
+    """The certificates that the tree's components show; `with_remedies` reads them, once for all
+    findings.
+    """
     trust_files: Sequence[TrustFile] = ()
-    """The CA files by which the tree's components verify others, but for those that hold another CA; likewise."""
+    """The CA files by which the tree's components verify others, but for those that hold another
+    CA; likewise.
+    """
     workspace: bool = False
     """Whether the folder that commands are run in is a workspace that knows the node."""
     now: datetime | None = None
@@ -49,8 +53,11 @@ class Situation(NamedTuple):
         return no_option(self.inventory.root or os.curdir)
 
     def at(self, path: str) -> str:
-        """Where a file of the tree lies from here: links are followed as on the host, and no path leaves the root."""
-        return posixpath.join(self.root, inside(self.inventory.root, path) if self.inventory.file(path).link else path)
+        """Where a file of the tree lies from here: links are followed as on the host, and no path
+        leaves the root.
+        """
+        return posixpath.join(self.root, inside(self.inventory.root, path)
+                              if self.inventory.file(path).link else path)
 
     def holds(self, path: str) -> bool:
         """Whether a file with something in it lies there."""
@@ -58,7 +65,9 @@ class Situation(NamedTuple):
 
     @property
     def trees(self) -> str | None:
-        """The folder of hosts' trees that this one is among, where it is called after its host; else None."""
+        """The folder of hosts' trees that this one is among, where it is called after its host;
+        else None.
+        """
         trees, name = os.path.split(os.path.abspath(self.inventory.root))
         return os.path.dirname(self.root.rstrip("/")) or os.curdir \
             if name == self.node and os.path.basename(trees) == NODES_FOLDER else None

@@ -9,7 +9,8 @@ from ....stages.objects import by_oid
 
 def subject_option(name: Name) -> str:
     """The value of `-subj` that gives *name*: `/O=system:nodes/CN=system:node:worker-1`."""
-    return "".join("/" + "+".join(f"{_short(one.oid)}={_escaped(one.text)}" for one in rdn) for rdn in name.rdns)
+    return "".join("/" + "+".join(f"{_short(one.oid)}={_escaped(one.text)}" for one in rdn)
+                   for rdn in name.rdns)
 
 
 def _short(oid: str) -> str:
