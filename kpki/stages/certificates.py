@@ -1,7 +1,7 @@
 """Certificates, as `openssl req -x509`, `openssl x509 -req` and a CA of the library make them."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -99,18 +99,18 @@ def lifetime(now: datetime, days: int) -> tuple[datetime, datetime]:
 
 def x509_req(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key: PrivateKeyTypes,
              *, days: int = 30, extfile: str | Config | None = None, extensions: str | None = None,
-             copy_extensions: str = "none", digest: str = "sha256",
-             serial_number: int | None = None, subject: str | Name | None = None,
-             public_key: PublicKeyTypes | bytes | None = None,
+             copy_extensions: str = "none", keep: Container[str] | None = None,
+             digest: str = "sha256", serial_number: int | None = None,
+             subject: str | Name | None = None, public_key: PublicKeyTypes | bytes | None = None,
              now: datetime | None = None) -> Certificate:
     """Sign a request (openssl x509 -req -in CSR -CA CA -CAkey KEY -days N -extfile FILE).
 
     With *ca_cert* None, *ca_key* signs and its public half is certified (`-signkey`). *extfile* is
     the text or value of a configuration. *extensions* is the section of *extfile* (None: the
     section that its default section names, else the default section itself). *copy_extensions* is
-    none, copy or copyall. *subject* is `-subj`. *public_key* is `-force_pubkey`, an object or its
-    DER. *days* counts from *now* (UTC, None: the clock). *serial_number* is `-set_serial` (None:
-    159 random bits).
+    none, copy or copyall; *keep* holds the short names of those that may be copied (`-ext`, None:
+    all). *subject* is `-subj`. *public_key* is `-force_pubkey`, an object or its DER. *days* counts
+    from *now* (UTC, None: the clock). *serial_number* is `-set_serial` (None: 159 random bits).
 
     The request's extensions are copied only if *copy_extensions* asks. If any extension is set, SKI
     and AKI are added if absent; a certificate without extensions has version 1. Raises RefusedError
@@ -127,7 +127,7 @@ def x509_req(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key
     if not is_self_signed(csr):
         raise RefusedError("certificate request self-signature did not match the contents")
     fields = der.request_fields(request)
-    copied = request_extensions(request) if copy_extensions in ("copy", "copyall") else ()
+    copied = request_extensions(request, keep) if copy_extensions in ("copy", "copyall") else ()
     return _certified(
         subject=der.whole(fields.subject) if subject is None else as_name(subject).dump(),
         public_key=_der_or(public_key, _key_to_certify(fields, ca_cert, signer)), copied=copied,

@@ -1,7 +1,7 @@
 """Requests to certificates and back: `req -x509 -in`, `req -CA`, `x509 -x509toreq`."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,14 +13,26 @@ from .certificates import extfile_section, x509_req
 from .config import Config, Setting
 from .extensions.context import ExtensionContext
 from .names import Name, subject_name
-from .requests import Form, as_config, as_name, fill_form, req_from, sign_request, validate_section
+from .requests import (
+    Form,
+    as_config,
+    as_name,
+    extensions_item,
+    fill_form,
+    named_extensions,
+    req_from,
+    sign_request,
+    validate_section,
+)
 from .strings import StringOptions
 from ..errors import InputError
+from ..pem import load_certificate
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
+_VERSION, _EXTENSIONS = 0xA0, 0xA3      # tags of two fields of a certificate
 _SECTION = "\0extensions"       # a name that no configuration can write
 
 
@@ -67,6 +79,25 @@ def certified_request(form: Form, key: PrivateKeyTypes) -> CertificateSigningReq
     """The bare request that `req -new -CA` certifies: only the form's subject and *key*."""
     return sign_request(replace(form, attributes=(), request_extensions=None, added=()),
                         keys.validate_signing_key(key))
+
+
+def altered(certificate: Certificate, *, issuer: bytes | None = None,
+            keep: Container[str] | None = None) -> Certificate:
+    """A certificate with another issuer (DER), or with no extension but those named in *keep*.
+
+    The names are openssl's short names (`keyUsage`). The signature is the old one, which does not
+    hold any more: openssl shows and signs anew such a certificate.
+    """
+    data = certificate.public_bytes(Encoding.DER)
+    signed, *rest = der.items(der.content_of(data))
+    fields = list(der.items(der.content_of(signed)))
+    if issuer is not None:
+        fields[3 if der.tag_of(fields[0]) == _VERSION else 2] = issuer
+    if keep is not None:
+        kept = named_extensions(der.certificate_extensions(data), keep)
+        fields = [field for field in fields if der.tag_of(field) != _EXTENSIONS]
+        fields += [der.tlv(_EXTENSIONS, extensions_item(kept))] if kept else []
+    return load_certificate(der.sequence(der.sequence(*fields), *rest), encoding="DER")
 
 
 def to_request(certificate: Certificate, key: PrivateKeyTypes, *,

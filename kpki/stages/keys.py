@@ -44,25 +44,21 @@ DIGESTS: dict[str, tuple[str, str, str]] = {
     "sha3-512": ("SHA3_512", "2.16.840.1.101.3.4.3.16", "2.16.840.1.101.3.4.3.12"),
 }
 _DIGEST_ALIASES = {
-    "ssl3-md5": "md5", "ssl3-sha1": "sha1", "rsa-sha1": "sha1", "rsa-sha256": "sha256",
-    "rsa-sha384": "sha384", "rsa-sha512": "sha512", "sha-1": "sha1", "sha2-224": "sha224",
+    "ssl3-md5": "md5", "ssl3-sha1": "sha1", "sha-1": "sha1", "sha2-224": "sha224",
     "sha-224": "sha224", "sha2-256": "sha256", "sha-256": "sha256", "sha2-384": "sha384",
-    "sha-384": "sha384", "sha2-512": "sha512", "sha-512": "sha512", "rsa-md5": "md5",
-    "rsa-sha224": "sha224", "sha-512/256": "sha512-256", "sha-512/224": "sha512-224",
-    "sha2-512/256": "sha512-256", "sha2-512/224": "sha512-224", "rsa-sha512/256": "sha512-256",
-    "rsa-sha512/224": "sha512-224", "rsa-sha1-2": "sha1",
-    **{f"{name}withrsaencryption": name
-       for name in DIGESTS if not name.startswith("sha3-")},
-    **{f"rsa-{name}": name
-       for name in DIGESTS if name.startswith("sha3-")},
-    **{f"id-rsassa-pkcs1-v1_5-with-{name}": name
-       for name in DIGESTS if name.startswith("sha3-")}}
-# Digests of OpenSSL 3.0 that kpki neither signs nor prints with: the names are no mistakes.
-_OTHER_DIGESTS = frozenset("""\
+    "sha-384": "sha384", "sha2-512": "sha512", "sha-512": "sha512", "sha-512/256": "sha512-256",
+    "sha-512/224": "sha512-224", "sha2-512/256": "sha512-256", "sha2-512/224": "sha512-224"}
+# Names that OpenSSL 3.0 knows, of digests that do not sign here, and of signatures. OpenSSL signs
+# with RIPEMD-160 alone of them, and kpki with none: the names are no mistakes of the pen.
+_OTHER_DIGESTS = frozenset((
+    *"""\
 blake2b-512 blake2b512 blake2s-256 blake2s256 keccak-kmac-128 keccak-kmac-256
 keccak-kmac128 keccak-kmac256 md4 md4withrsaencryption md5-sha1 null ripemd ripemd-160
-ripemd160 ripemd160withrsa rmd160 rsa-md4 rsa-ripemd160 rsa-sm3 shake-128 shake-256
-shake128 shake256 sm3 sm3withrsaencryption whirlpool""".split())
+ripemd160 ripemd160withrsa rmd160 rsa-md4 rsa-ripemd160 rsa-sha1-2 rsa-sha512/224 rsa-sha512/256
+rsa-sm3 shake-128 shake-256 shake128 shake256 sm3 sm3withrsaencryption whirlpool""".split(),
+    *(f"rsa-{name}" for name in DIGESTS),
+    *(f"{name}withrsaencryption" for name in DIGESTS if not name.startswith("sha3-")),
+    *(f"id-rsassa-pkcs1-v1_5-with-{name}" for name in DIGESTS if name.startswith("sha3-"))))
 
 
 def genrsa(bits: int = 2048, *, exponent: int = 65537) -> rsa.RSAPrivateKey:
@@ -153,7 +149,8 @@ def get_digest(name: str) -> str:
     lower = name.lower()
     found = _DIGEST_ALIASES.get(lower, lower)
     if found not in DIGESTS:
-        raise InputError(f"unknown message digest {name}",
+        raise InputError(f"no signature is made with the digest {name}" if lower in _OTHER_DIGESTS
+                         else f"unknown message digest {name}",
                          hint="sha256, sha384 and sha512 are the usual ones")
     return found
 

@@ -1,12 +1,12 @@
 """Certificate signing requests, as `openssl req -new` makes them."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from . import der, keys
+from . import der, keys, objects
 from .config import Config, Setting, parse_config
 from .der import Extension
 from .dialogue import ask_attributes, ask_name
@@ -142,7 +142,8 @@ def fill_form(config: str | Config | None, *, section: str, subject: str | Name 
         lists = Config({"default": added})
         test = ExtensionContext(config, strings=strings, test=True, lists=lists)
         settings_extensions(test, added)
-    digest = keys.get_digest(digest)
+    if digest.lower() not in keys.digest_names():   # EdDSA takes any name that openssl knows
+        keys.get_digest(digest)
     filled, pairs = _subject(config, section, subject, strings, ask, warnings, attributes)
     return Form(config, filled, pairs, digest, strings, request_extensions, certificate_extensions,
                 added)
@@ -303,16 +304,25 @@ def _attribute(oid: str, value: bytes) -> bytes:
     return der.sequence(der.oid(oid), der.set_of([value]))
 
 
+def named_extensions(extensions: Iterable[Extension],
+                     names: Container[str]) -> tuple[Extension, ...]:
+    """The extensions whose short names in openssl (`keyUsage`) are among *names*."""
+    known = objects.by_oid()
+    return tuple(one for one in extensions
+                 if one.oid in known and known[one.oid].short_name in names)
+
+
 def extensions_item(extensions: Sequence[Extension]) -> bytes:
     """A SEQUENCE OF Extension in DER."""
     return der.sequence(*map(der.extension_item, extensions))
 
 
-def request_extensions(csr: bytes) -> tuple[Extension, ...]:
-    """The extensions that a request (DER) asks for, in its order.
+def request_extensions(csr: bytes, keep: Container[str] | None = None) -> tuple[Extension, ...]:
+    """The extensions that a request (DER) asks for, in its order; of *keep* see `named_extensions`.
 
     Raises InputError if an extension is not well formed.
     """
-    return tuple(der.read_extension(item)
-                 for oid, values in der.request_attributes(csr) if oid == EXTENSION_REQUEST
-                 for value in values for item in der.items(der.content_of(value)))
+    found = tuple(der.read_extension(item)
+                  for oid, values in der.request_attributes(csr) if oid == EXTENSION_REQUEST
+                  for value in values for item in der.items(der.content_of(value)))
+    return found if keep is None else named_extensions(found, keep)

@@ -13,10 +13,13 @@ from .options import FILE, FORM, TEXT, GivenOptions, Option, begin, is_number, t
 from ...errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
     from ...stages.keys import SigningKey
 
 TABLE = (
-    Option("algorithm", TEXT, "RSA, EC, ED25519 or ED448"),
+    Option("algorithm", TEXT, "RSA, EC, ED25519 or ED448; X25519 or X448, which sign nothing"),
     Option("pkeyopt", TEXT, "rsa_keygen_bits:N, ec_paramgen_curve:NAME, group:NAME"),
     Option("paramfile", FILE, "the curve, in place of -algorithm: EC PARAMETERS"),
     Option("genparam", "", "write the parameters of the curve, no key"),
@@ -61,7 +64,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
                         writes=[given.get("out") or "standard output"],
                         call=dumping(made, given.word, form, given.form("outform")))
     secret = encryption(given, "pass")
-    key = make_key(algorithm, options)
+    key = _exchange_key(algorithm) or make_key(algorithm, options)
     data = sealed(key, secret, form=form, encoding=given.form("outform"))
     if given.has("text"):
         from ...stages.text.key import private_key_text
@@ -110,6 +113,18 @@ def make_key(algorithm: str, options: Mapping[str, str]) -> SigningKey:
             return genrsa(int(options.get("bits", "2048")), exponent=3)
         return genpkey(algorithm, bits=int(options.get("bits", "2048")),
                        curve=options.get("curve", "P-256"))
+
+
+def _exchange_key(algorithm: str) -> X25519PrivateKey | X448PrivateKey | None:
+    """A key that two parties agree on a secret with, None if *algorithm* makes none."""
+    match algorithm.upper():
+        case "X25519":
+            from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+            return X25519PrivateKey.generate()
+        case "X448":
+            from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey
+            return X448PrivateKey.generate()
+    return None
 
 
 def _no_curve() -> InputError:

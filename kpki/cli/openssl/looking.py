@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
     from ...stages.der import Extension
+    from ...stages.verification.trust import Settings
 
 _COMMON = (
     Option("noout", "", "print what is asked for, not the PEM"),
@@ -37,10 +38,12 @@ REQUEST_OPTIONS = (
 CERTIFICATE_OPTIONS = (
     *_COMMON, Option("nocert", "", "the same as -noout"),
     Option("issuer", "", "the issuer"), Option("serial", "", "the serial number"),
+    Option("next_serial", "", "the serial number that follows"),
     Option("dates", "", "both dates"), Option("startdate", "", "notBefore"),
     Option("enddate", "", "notAfter"),
     Option("fingerprint", "", "the digest of the certificate (-sha1; -sha256 and so on)"),
-    Option("ext", TEXT, "these extensions: subjectAltName,keyUsage,…"),
+    Option("ext", TEXT,
+           "these extensions: subjectAltName,keyUsage,…; no other is signed, or shown by -text"),
     Option("purpose", "", "what the certificate may be used for"),
     Option("checkend", NUMBER, "exit 1 where it ends within so many seconds"),
     Option("checkhost", TEXT, "whether it is for this host"),
@@ -53,11 +56,12 @@ CERTIFICATE_OPTIONS = (
     Option("issuer_hash_old", "", "likewise"),
     Option("ocsp_uri", "", "the addresses of OCSP responders"),
     Option("ocspid", "", "the hashes that OCSP names it by"),
-    Option("alias", "", "the alias, which there never is"),
+    Option("alias", "", "the alias of a TRUSTED CERTIFICATE"),
     Option("certopt", TEXT, "parts of -text to leave out: no_header, no_pubkey, no_sigdump …"),
     Option("dateopt", TEXT, "rfc_822 or iso_8601"),
 )
 
+SIGNING = ("req", "new", "CA", "signkey", "key")     # with one of these `x509` signs what it shows
 _PARTS = ("header", "version", "serial", "signame", "issuer", "validity", "subject", "pubkey",
           "extensions", "sigdump", "attributes", "aux")
 _CA_DEFAULT = frozenset(("header", "version", "issuer", "pubkey"))
@@ -77,6 +81,7 @@ class _Look(NamedTuple):
     """
 
     certificate: Certificate
+    settings: Settings | None
     given: GivenOptions
     whole: bytes
     issuer: bytes
@@ -86,14 +91,18 @@ class _Look(NamedTuple):
 
 
 def show_certificate(certificate: Certificate, given: GivenOptions, *,
+                     settings: Settings | None = None,
                      now: datetime | None = None) -> tuple[str, int]:
     """What the display options print of a certificate, and the exit status; *now* (None: the clock)
     is for -checkend.
 
+    *settings* are its trust settings. With `-x509toreq` the certificate is shown as its own issuer,
+    as in openssl.
+
     Of `req -x509` the four options that `req` has are shown, in its order. Raises InputError for a
     value of an option that openssl refuses, UnsupportedError for one that kpki does not have.
     """
-    look = _look(certificate, given)
+    look = _look(certificate, settings, given)
     if given.verb == "req":
         return "".join(_ITEMS[name](look) for name in _REQUEST_ORDER if given.has(name)), 0
     _name_flags(given), _text_options(given, "certopt")  # a wrong value is refused, used or not
@@ -128,13 +137,24 @@ def show_request(csr: CertificateSigningRequest, given: GivenOptions) -> tuple[s
     return "".join(shown[name]() for name in _REQUEST_ORDER if given.has(name)), 0
 
 
-def _look(certificate: Certificate, given: GivenOptions) -> _Look:
+def extension_names(given: GivenOptions) -> list[str] | None:
+    """The names of extensions in -ext, None without one.
+
+    A space is part of a name, as in openssl.
+    """
+    text = given.get("ext")
+    return None if text is None else text.split(",")
+
+
+def _look(certificate: Certificate, settings: Settings | None, given: GivenOptions) -> _Look:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from ...stages import der
     whole = certificate.public_bytes(Encoding.DER)
     fields = der.certificate_fields(whole)
-    return _Look(certificate, given, whole, der.whole(fields.issuer), der.whole(fields.subject),
+    issuer, subject = der.whole(fields.issuer), der.whole(fields.subject)
+    return _Look(certificate, settings, given, whole,
+                 subject if given.has("x509toreq") else issuer, subject,
                  der.whole(fields.subject_public_key_info), der.certificate_extensions(whole))
 
 
@@ -193,11 +213,16 @@ def _named(title: str, name: bytes, flags: int) -> str:
 
 
 def _text(look: _Look) -> str:
-    from ...stages.text.certificate import certificate_text
+    from ...stages.text.certificate import certificate_text, trust_text
+    certificate = look.certificate
+    if look.given.has("x509toreq") or (look.given.has("ext") and not look.given.has(*SIGNING)):
+        from ...stages.conversion import altered
+        certificate = altered(certificate, issuer=look.issuer, keep=extension_names(look.given))
     without, unknown = _text_options(look.given, "reqopt" if look.given.verb == "req"
                                      else "certopt")
-    return certificate_text(look.certificate, name_option=_name_flags(look.given), without=without,
+    text = certificate_text(certificate, name_option=_name_flags(look.given), without=without,
                             unknown=unknown)
+    return text + ("" if look.settings is None or "aux" in without else trust_text(look.settings))
 
 
 def _date(title: str, place: int) -> Callable[[_Look], str]:
@@ -209,19 +234,17 @@ def _date(title: str, place: int) -> Callable[[_Look], str]:
     return shown
 
 
-def _serial(look: _Look) -> str:
+def _serial(look: _Look, following: int = 0) -> str:
     from ...stages import der
     from ...stages.text.certificate import serial_text
-    return f"serial={serial_text(der.certificate_fields(look.whole).serial_number)}\n"
+    return serial_text(der.certificate_fields(look.whole).serial_number + following) + "\n"
 
 
 def _fingerprint(look: _Look) -> str:
-    from cryptography.hazmat.primitives import hashes
-
-    from ...stages.keys import DIGESTS, get_digest
+    from .fingerprints import hashes_of
     name = look.given.word or "SHA1"
-    digest = look.certificate.fingerprint(getattr(hashes, DIGESTS[get_digest(name)][0])())
-    return f"{name} Fingerprint={digest.hex(':').upper()}\n"
+    octets = b"".join(map(look.certificate.fingerprint, hashes_of(name)))
+    return f"{name} Fingerprint={octets.hex(':').upper()}\n"
 
 
 def _pubkey(public_key: bytes) -> str:
@@ -253,16 +276,20 @@ def _ocsp_hashes(look: _Look) -> str:
 
 
 def _extensions(look: _Look) -> str:
-    from ...stages import objects
+    from ...stages.requests import named_extensions
     from ...stages.text.extension import extensions_text
-    known = objects.by_oid()
-    names = [name.strip() for name in (look.given.get("ext") or "").split(",")]
-    found = [extension for extension in look.extensions for name in names
-             if extension.oid in known and known[extension.oid].short_name == name]
+    names = extension_names(look.given) or ()
+    found = [one for extension in look.extensions for name in names
+             for one in named_extensions([extension], [name])]
     if not found:
         streams.note("No extensions matched in certificate" if look.extensions
                      else "No extensions in certificate")
     return extensions_text(found)
+
+
+def _alias(look: _Look) -> str:
+    alias = None if look.settings is None else look.settings.alias
+    return "<No Alias>\n" if alias is None else alias.decode("utf-8", "surrogateescape") + "\n"
 
 
 def _purposes(look: _Look) -> str:
@@ -349,11 +376,13 @@ _ITEMS: dict[str, Callable[[_Look], str]] = {
     "text": _text,
     "subject": lambda look: _named("subject=", look.subject, _name_flags(look.given)),
     "issuer": lambda look: _named("issuer=", look.issuer, _name_flags(look.given)),
-    "serial": _serial, "startdate": _date("notBefore", 0), "enddate": _date("notAfter", 1),
+    "serial": lambda look: f"serial={_serial(look)}",
+    "next_serial": lambda look: _serial(look, 1),
+    "startdate": _date("notBefore", 0), "enddate": _date("notAfter", 1),
     "fingerprint": _fingerprint, "pubkey": lambda look: _pubkey(look.public_key),
     "modulus": lambda look: _modulus(look.public_key, "No modulus for this public key type"),
     "ext": _extensions, "purpose": _purposes, "email": _emails, "ocsp_uri": _responders,
-    "ocspid": _ocsp_hashes, "alias": lambda look: "<No Alias>\n",
+    "ocspid": _ocsp_hashes, "alias": _alias,
     "subject_hash": lambda look: _hash(look.subject),
     "issuer_hash": lambda look: _hash(look.issuer),
     "subject_hash_old": lambda look: _old_hash(look.subject),

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from .verbs import VERBS
 from ..terminal import note, put
-from ...errors import InputError, UnsupportedError
+from ... import files
+from ...errors import FileError, InputError, UnsupportedError
 
 FILE, TEXT, NUMBER, COUNT, FORM = "FILE", "TEXT", "N", "+N", "PEM|DER"
 _WIDTH, _COLUMN = 80, 27     # of a help page: its width, and the column at which meanings begin
@@ -30,19 +31,21 @@ class Option(NamedTuple):
 EVERYWHERE = (
     Option("help", "", "show this page"), Option("h", "", "the same"),
     Option("engine", TEXT, instead="a key in a file"),
-    Option("provider", TEXT, instead="the algorithms that are built in"),
+    Option("provider", TEXT, instead="default, or nothing: the algorithms that are built in"),
     Option("provider-path", FILE, instead="the algorithms that are built in"),
     Option("propquery", TEXT, instead="the algorithms that are built in"),
 )
 RANDOM = (
-    Option("rand", FILE, instead="the system's random numbers, which are always used"),
-    Option("writerand", FILE, instead="the system's random numbers, which are always used"),
+    Option("rand", FILE,
+           "nothing, though FILE must be there: the kernel's random numbers need no seed"),
+    Option("writerand", FILE, instead="nothing: no command reads a seed"),
 )
 OURS = (
     Option("explain", "",
            "say on stderr what the step reads, does and writes, and the library call it equals"),
     Option("quiet", "", "no warning of kpki's"),
 )
+_BUILT_IN = ("provider", "default")     # which is what there is anyway
 # kpki's own, which also stand behind the last option
 _ANYWHERE = ("explain", "quiet", "json", "kubernetes")
 # What word processors and web pages make of a dash and of quotation marks; no option and no value
@@ -98,6 +101,10 @@ def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *,
     if given.has("help", "h"):
         put(*help_page(verb, table).split("\n"))
         return None
+    for path in (path for text in given.all("rand") for path in text.split(":")):
+        if files.read_entry_at(path).kind == "missing":
+            raise FileError(f"{path}: no such file",
+                            hint="leave -rand out: nothing is read from the file")
     fault = typographic(given.rest)
     if given.rest and not VERBS[verb].words:
         raise InputError(f"{verb}: extra arguments given: {' '.join(given.rest)}", hint=fault)
@@ -152,7 +159,7 @@ def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *,
             value = words.pop(0)
         if equals and not option.takes:
             raise InputError(f"{verb}: option -{name} does not take a value")
-        if option.instead is not None:
+        if option.instead is not None and (name, value) != _BUILT_IN:
             raise UnsupportedError(f"openssl's -{name} is not supported",
                                    hint=f"instead: {option.instead}")
         _check(verb, option, value)

@@ -70,6 +70,14 @@ def read_certificate(path: str | None, encoding: str | None = None) -> Certifica
         return pem.load_certificate(data, encoding=encoding)
 
 
+def read_trusted_certificate(path: str | None,
+                             encoding: str | None = None) -> tuple[Certificate, bytes]:
+    """The first certificate of a file, and its trust settings in DER (b"" if there are none)."""
+    data = read(path)
+    with about(path or "standard input"):
+        return pem.load_trusted_certificate(data, encoding=encoding)
+
+
 def read_csr(path: str | None, encoding: str | None = None) -> CertificateSigningRequest:
     """The first request of a file; `-` is standard input, as openssl has it for requests and
     configurations alone.

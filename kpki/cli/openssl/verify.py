@@ -1,14 +1,15 @@
 """`kpki verify`: whether certificates hold, in the words and with the exit status of `openssl
 verify`.
 
-Unlike openssl, which falls back on the system's store, kpki trusts nothing but what -CAfile,
--CApath or -trusted names.
+Unlike openssl, which falls back on the system's store, kpki trusts nothing but what its options
+name.
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ TABLE = (
     Option("verbose", "", "nothing more: every error is printed anyhow"),
     Option("nameopt", TEXT,
            "how names are shown: RFC2253, oneline, multiline, compat, esc_…, sep_…"),
-    Option("trusted", FILE, "trusted certificates (may come again; not with -CAfile, -CApath)"),
+    Option("trusted", FILE, "trusted certificates (may come again; not with -CAfile and its like)"),
     Option("CAfile", FILE, "trusted certificates, PEM"),
     Option("CApath", "DIR",
            "a folder of trusted certificates, each called after its subject's hash (HASH.0)"),
@@ -60,7 +61,7 @@ TABLE = (
     Option("auth_level", NUMBER, "how strong keys and digests must be, 0 (the default) to 5"),
     Option("ignore_critical", "", "unknown critical extensions may stand"),
     Option("CAstore", TEXT,
-           instead="-CAfile FILE or -CApath DIR: a store is a loader of OpenSSL's providers"),
+           "trusted certificates: a file, PEM or DER, or a folder like that of -CApath"),
     Option("CRLfile", FILE, instead=_NO_LISTS), Option("crl_download", "", instead=_NO_LISTS),
     Option("crl_check", "", instead=_NO_LISTS), Option("crl_check_all", "", instead=_NO_LISTS),
     Option("extended_crl", "", instead=_NO_LISTS), Option("use_deltas", "", instead=_NO_LISTS),
@@ -76,10 +77,6 @@ TABLE = (
     Option("kubernetes", "",
            "judge as Kubernetes does, which is built with Go; -purpose is sslserver by default"),
     Option("json", "", 'print {"ok", "code", "reason", "depth"}, of several files a list'),
-    Option("CAstore", TEXT, instead="-CAfile"), Option("CRLfile", FILE, instead=_NO_LISTS),
-    Option("crl_download", "", instead=_NO_LISTS), Option("crl_check", "", instead=_NO_LISTS),
-    Option("crl_check_all", "", instead=_NO_LISTS), Option("extended_crl", "", instead=_NO_LISTS),
-    Option("use_deltas", "", instead=_NO_LISTS),
     Option("suiteB_128_only", "", instead=_NO_SUITE_B),
     Option("suiteB_128", "", instead=_NO_SUITE_B),
     Option("suiteB_192", "", instead=_NO_SUITE_B),
@@ -87,6 +84,7 @@ TABLE = (
 )
 TABLES = {"verify": TABLE}
 
+_STORES = ("CAfile", "CApath", "CAstore")
 _WORDS = {"verify_hostname": "hostname", "verify_ip": "ip", "verify_email": "email"}
 _FLAGS = {"x509_strict": "strict", "partial_chain": "partial_chain", "check_ss_sig": "check_ss_sig",
           "ignore_critical": "ignore_critical", "allow_proxy_certs": "allow_proxy"}
@@ -104,8 +102,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
     given = begin(verb, TABLE, argv)
     if given is None:
         return 0
-    if given.has("trusted") and given.has("CAfile", "CApath"):
-        raise InputError("verify: cannot use -trusted with -CAfile or -CApath")
+    if given.has("trusted") and given.has(*_STORES):
+        raise InputError("verify: cannot use -trusted with -CAfile, -CApath or -CAstore")
     if given.has("kubernetes"):
         from .verify_kubernetes import run as run_kubernetes
         return run_kubernetes(given, _moment(given))
@@ -119,7 +117,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     paths: Sequence[str | None] = given.rest or (None,)
     if given.has("explain"):
         _explain(given, question, paths)
-    if not given.has("trusted", "CAfile", "CApath", "quiet"):
+    if not given.has("trusted", *_STORES, "quiet"):
         streams.note("kpki: warning: nothing is trusted: kpki does not read the system's store",
                      "kpki: hint: name the CA with -CAfile FILE")
     answers = [_answer(path, roots, untrusted, question, flags, given) for path in paths]
@@ -288,7 +286,20 @@ def _roots(given: GivenOptions) -> list[Trusted]:
         roots += _bundle(path, only_pem=True)
     if folder is not None:
         roots += _folder(folder)
+    if (store := given.get("CAstore")) is not None:
+        roots += _store(store)
     return roots
+
+
+def _store(uri: str) -> Iterable[Trusted]:
+    """The certificates of -CAstore, a path or file:/PATH; of a file that holds none, none."""
+    path = re.sub("^file:(//)?(?=/)", "", uri)
+    if files.read_entry_at(path).kind == "folder":
+        return _folder(path)
+    data = streams.read(path)
+    with contextlib.suppress(InputError):
+        return pem.load_trusted_certificates(data)
+    return ()
 
 
 def _bundle(path: str, *, only_pem: bool = False) -> list[Trusted]:
@@ -333,7 +344,8 @@ def _explain(given: GivenOptions, question: dict[str, Any], paths: Sequence[str 
                      untrusted=_reading_all(between), **words)
     streams.explain("verify",
                     reads=[*(path or "standard input" for path in paths), *trusted, *between,
-                           *given.all("CApath")[-1:]], does=does, writes=[], call=call)
+                           *given.all("CApath")[-1:], *given.all("CAstore")[-1:]],
+                    does=does, writes=[], call=call)
 
 
 def _reading_all(paths: Sequence[str]) -> str | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from . import explaining, looking, streams
+from . import explaining, looking, streams, trust
 from .options import FILE, FORM, NUMBER, RANDOM, TEXT, GivenOptions, Option, begin
 from .req import serial_number
 from ... import pem
@@ -47,14 +47,8 @@ TABLE = (
     Option("x509toreq", "", "write a request from a certificate"),
     Option("new", "", "no input: a certificate from -subj and the keys"),
     *looking.CERTIFICATE_OPTIONS,
-    Option("trustout", "", instead="a plain certificate"),
-    Option("setalias", TEXT, instead="a plain certificate"),
-    Option("clrtrust", "", instead="a plain certificate"),
-    Option("addtrust", TEXT, instead="a plain certificate"),
-    Option("clrreject", "", instead="a plain certificate"),
-    Option("addreject", TEXT, instead="a plain certificate"),
+    *trust.OPTIONS,
     Option("badsig", "", instead="another CA's signature"),
-    Option("next_serial", "", instead="-CAserial"),
     Option("sigopt", TEXT, instead="RSA PKCS#1 v1.5, ECDSA and EdDSA signatures"),
     Option("vfyopt", TEXT, instead="nothing: a signature has no options here"),
     *RANDOM,
@@ -83,11 +77,18 @@ def run(verb: str, argv: Sequence[str]) -> int:
                            if given.has(name)))
     if given.has("x509toreq"):
         return _to_request(given)
-    made, counted = _signed(given) if _signs(given) else (_read(given), None)
+    old, data = (None, b"") if given.has("req", "new") else _read(given)
+    settings = trust.changed_settings(given, data)
+    made, counted = (old, None) if old is not None and not _signs(given) else _signed(given, old)
     looks = given.has(*(option.name for option in looking.CERTIFICATE_OPTIONS))
-    shown, status = looking.show_certificate(made, given) if looks else ("", 0)
-    silent = given.has("noout", "nocert", "checkend")
-    data = b"" if silent else pem.dump_certificate(made, encoding=given.form("outform"))
+    shown, status = looking.show_certificate(made, given, settings=settings) if looks else ("", 0)
+    if given.has("noout", "nocert", "checkend"):
+        data = b""
+    elif trust.writes_settings(given):
+        data = trust.trusted_block(made, settings)
+        streams.warn(given, [trust.WARNING], given.get("out"))
+    else:
+        data = pem.dump_certificate(made, encoding=given.form("outform"))
     if counted is not None:
         streams.write(counted[0], counted[1].encode())
     streams.write(given.get("out"), shown.encode("utf-8", "surrogateescape") + data)
@@ -95,7 +96,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
 
 
 def _signs(given: GivenOptions) -> bool:
-    return given.has("req", "new", "CA", "signkey", "key")
+    return given.has(*looking.SIGNING)
 
 
 def _refuse(given: GivenOptions) -> None:
@@ -132,13 +133,15 @@ def _refuse(given: GivenOptions) -> None:
                                hint="-key FILE names the key that the request is for")
 
 
-def _read(given: GivenOptions) -> Certificate:
-    return streams.read_certificate(given.get("in"), given.form_or_none("inform"))
+def _read(given: GivenOptions) -> tuple[Certificate, bytes]:
+    """The certificate of -in, and its trust settings in DER."""
+    return streams.read_trusted_certificate(given.get("in"), given.form_or_none("inform"))
 
 
-def _signed(given: GivenOptions) -> tuple[Certificate, tuple[str, str] | None]:
-    """The certificate that a request, a certificate or a bare subject gives, signed; the serial
-    file and its text.
+def _signed(given: GivenOptions,
+            old: Certificate | None) -> tuple[Certificate, tuple[str, str] | None]:
+    """The certificate that a request, *old* or a bare subject gives, signed; the serial file and
+    its text.
     """
     from ...stages import certificates
     serial, counted = _serial(given)
@@ -151,19 +154,20 @@ def _signed(given: GivenOptions) -> tuple[Certificate, tuple[str, str] | None]:
         with streams.blaming(path):
             made = certificates.x509_req(
                 csr, ca_cert, ca_key, days=days, extfile=extfile, extensions=extensions,
-                copy_extensions=given.get("copy_extensions") or "none", digest=digest,
-                serial_number=serial, subject=subject, public_key=_forced_key(given))
+                copy_extensions=given.get("copy_extensions") or "none",
+                keep=looking.extension_names(given), digest=digest, serial_number=serial,
+                subject=subject, public_key=_forced_key(given))
         _warn(given, csr, made)
-    elif given.has("new"):
+    elif old is None:
         ca_cert, ca_key = _signer(given)
         with streams.blaming(path):
             made = certificates.x509_new(
                 subject or "/", _forced_key(given), ca_cert, ca_key, days=days, extfile=extfile,
                 extensions=extensions, digest=digest, serial_number=serial)
     else:
-        old = _read(given)
         if given.has("CA"):
             _refuse_issued(old, given)
+        old = _kept(given, old)
         ca_cert, ca_key = _signer(given)
         with streams.blaming(path):
             made = certificates.x509_resign(
@@ -174,6 +178,14 @@ def _signed(given: GivenOptions) -> tuple[Certificate, tuple[str, str] | None]:
     if extfile is not None:
         _warn_extfile(given, extfile, path)
     return made, counted
+
+
+def _kept(given: GivenOptions, certificate: Certificate) -> Certificate:
+    """A certificate with those of its extensions that -ext names, or all."""
+    if not given.has("ext") or given.has("clrext"):
+        return certificate
+    from ...stages.conversion import altered
+    return altered(certificate, keep=looking.extension_names(given))
 
 
 def _subject(given: GivenOptions) -> Name | None:
@@ -236,28 +248,32 @@ def _to_request(given: GivenOptions) -> int:
     path = given.get("extfile")
     extfile = None if path is None else streams.read_config(path)
     subject = _subject(given)
-    certificate = _to_turn(given, key, subject)
+    certificate, settings = _to_turn(given, key, subject)
     with streams.blaming(path):
-        csr = to_request(certificate, key, extfile=extfile, extensions=given.get("extensions"),
+        csr = to_request(_kept(given, certificate), key, extfile=extfile,
+                         extensions=given.get("extensions"),
                          copy_extensions=given.get("copy_extensions") in ("copy", "copyall"),
                          subject=subject, digest=given.word or "sha256")
     if extfile is not None:
         _warn_extfile(given, extfile, path)
-    shown, status = looking.show_certificate(certificate, given)
+    shown, status = looking.show_certificate(certificate, given,
+                                             settings=trust.changed_settings(given, settings))
     data = b"" if given.has("noout") else pem.dump_csr(csr, encoding=given.form("outform"))
-    streams.write(given.get("out"), shown.encode("utf-8", "surrogateescape") + data)
+    streams.write(given.get("out"), data + shown.encode("utf-8", "surrogateescape"))
     return status
 
 
-def _to_turn(given: GivenOptions, key: PrivateKeyTypes, subject: Name | None) -> Certificate:
-    """The certificate that -x509toreq makes a request of: the input, or what a request or -new
-    gives.
+def _to_turn(given: GivenOptions, key: PrivateKeyTypes,
+             subject: Name | None) -> tuple[Certificate, bytes]:
+    """What -x509toreq makes a request of, with its trust settings: the input, or what a request or
+    -new gives.
     """
     from ...stages.certificates import x509_new, x509_req
     if given.has("req"):
-        return x509_req(_request(given), None, key, copy_extensions=given.get("copy_extensions")
-                        or "none")
-    return x509_new(subject or "/", None, None, key) if given.has("new") else _read(given)
+        return x509_req(_request(given), None, key,
+                        copy_extensions=given.get("copy_extensions") or "none",
+                        keep=looking.extension_names(given)), b""
+    return (x509_new(subject or "/", None, None, key), b"") if given.has("new") else _read(given)
 
 
 def _signer(given: GivenOptions) -> tuple[Certificate | None, PrivateKeyTypes]:

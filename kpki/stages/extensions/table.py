@@ -22,7 +22,7 @@ from .. import der, objects
 from ..config import Setting, located
 from ..der import Extension
 from ..strings import utf8_item
-from ...errors import InputError
+from ...errors import InputError, UnsupportedError
 
 _NO_IDENTIFIER = 2      # octets of an issuer's identifier that counts as absent in openssl
 _ANY: tuple[tuple[str, Callable[[str, ExtensionContext], bytes]], ...] = (
@@ -68,6 +68,9 @@ def extension(name: str, text: str, context: ExtensionContext) -> Extension:
     if known is None:
         raise InputError("unknown extension name")
     if name not in KINDS:
+        if name in _NOT_WRITTEN:
+            raise UnsupportedError(f"the extension {name} is not supported",
+                                   hint=f"{name} = DER:… writes its octets")
         raise InputError("extension setting not supported" if name in _ONLY_READ
                          else "unknown extension")
     return Extension(known, critical, KINDS[name](text, context))
@@ -223,10 +226,12 @@ def _issuing_distribution_point(values: Sequence[Value], context: ExtensionConte
     flags = {"onlyuser": 1, "onlyCA": 2, "indirectCRL": 4, "onlyAA": 5}
     for value in values:
         if (found := _point_name(value, context)) is not None:
+            if 0 in fields:
+                raise InputError("distpoint already set")
             fields[0] = der.tlv(0xA0, found)
         elif value.name in flags:
-            if truth(value):
-                fields[flags[value.name]] = der.tlv(0x80 + flags[value.name], b"\xff")
+            place = flags[value.name]
+            fields[place] = der.tlv(0x80 + place, b"\xff") if truth(value) else b""
         elif value.name == "onlysomereasons":
             fields[3] = _reasons(value, 0x83, context)
         else:
@@ -289,3 +294,4 @@ KINDS: dict[str, Callable[[str, ExtensionContext], bytes]] = {
 _ONLY_READ = ("crlNumber", "deltaCRL", "CRLReason", "invalidityDate", "ct_precert_scts",
               "ct_cert_scts", "Nonce", "CrlID", "acceptableResponses", "archiveCutoff",
               "serviceLocator")
+_NOT_WRITTEN = ("SXNetID", "sbgp-ipAddrBlock", "sbgp-autonomousSysNum")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat import asn1
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
+    from ..verification.trust import Settings
+
 _MICROSOFT_EXTENSION_REQUEST = "1.3.6.1.4.1.311.2.1.14"
 _EC, _RSA_PSS = "1.2.840.10045.2.1", "1.2.840.113549.1.1.10"
 _LONG = 1 << 63
@@ -89,6 +91,17 @@ def request_text(csr: CertificateSigningRequest, *, name_option: int | None = No
         "sigdump": _signature(outer, signature),
     }
     return "".join(text for part, text in parts.items() if part not in without)
+
+
+def trust_text(settings: Settings) -> str:
+    """Trust settings as `openssl x509 -text` prints them behind a certificate (X509_aux_print)."""
+    lines = ""
+    for title, oids in (("Trusted", settings.uses), ("Rejected", settings.rejected)):
+        lines += f"No {title} Uses.\n" if oids is None else \
+            f"{title} Uses:\n  {', '.join(map(object_text, oids))}\n"
+    if settings.alias is not None:
+        lines += f"Alias: {raw_text(settings.alias)}\n"
+    return lines + (f"Key Id: {settings.key_id.hex(':').upper()}\n" if settings.key_id else "")
 
 
 _EXTENSIONS = (EXTENSION_REQUEST, _MICROSOFT_EXTENSION_REQUEST)

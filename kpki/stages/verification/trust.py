@@ -20,8 +20,31 @@ _REJECT, _OTHER = 0xA0, 0xA1
 _ORDER = (der.SEQUENCE, _REJECT, der.UTF8, der.OCTET_STRING, _OTHER)
 
 
+class Settings(NamedTuple):
+    """The trust settings of a certificate as they are written; an absent field is None."""
+
+    uses: tuple[str, ...] | None = None
+    """The extended key usages (OIDs) that the certificate is trusted for."""
+    rejected: tuple[str, ...] | None = None
+    """The extended key usages (OIDs) that the certificate is never trusted for."""
+    alias: bytes | None = None
+    """A name for people, in UTF-8."""
+    key_id: bytes | None = None
+    """An identifier of the key."""
+    other: bytes | None = None
+    """Further algorithms: the content in DER."""
+
+    def dump(self) -> bytes:
+        """The DER of the settings, which follows the certificate in a TRUSTED CERTIFICATE block."""
+        lists = (None if oids is None else b"".join(map(der.oid, oids))
+                 for oids in (self.uses, self.rejected))
+        contents = (*lists, self.alias, self.key_id, self.other)
+        return der.sequence(*(der.tlv(tag, content) for tag, content in zip(
+            _ORDER, contents, strict=True) if content is not None))
+
+
 class Trust(NamedTuple):
-    """The trust settings of a certificate (X509_CERT_AUX); an absent list is None."""
+    """What the trust settings of a certificate say (X509_CERT_AUX); an absent list is None."""
 
     uses: frozenset[str] | None = None
     """The extended key usages that the certificate is trusted for."""
@@ -29,16 +52,23 @@ class Trust(NamedTuple):
     """The extended key usages that the certificate is never trusted for."""
 
 
-def read_trust(settings: bytes) -> Trust:
+def read_settings(settings: bytes) -> Settings:
     """Trust settings from their DER, as OpenSSL reads them. Raises InputError for other DER."""
     if der.tag_of(settings) != der.SEQUENCE:
         raise InputError("not trust settings")
     found = {der.tag_of(item): der.content_of(item) for item in der.items(der.content_of(settings))}
     if [*found] != [tag for tag in _ORDER if tag in found]:
         raise InputError("not trust settings")
-    lists = (frozenset(map(der.oid_text, der.items(found[tag]))) if tag in found else None
-             for tag in (der.SEQUENCE, _REJECT))
-    return Trust(*lists)
+    uses, rejected = (tuple(map(der.oid_text, der.items(found[tag]))) if tag in found else None
+                      for tag in (der.SEQUENCE, _REJECT))
+    return Settings(uses, rejected, *map(found.get, _ORDER[2:]))
+
+
+def read_trust(settings: bytes) -> Trust:
+    """What a certificate is trusted for, from the DER of its settings (see `read_settings`)."""
+    read = read_settings(settings)
+    return Trust(*(None if oids is None else frozenset(oids)
+                   for oids in (read.uses, read.rejected)))
 
 
 def check_trust(facts: Facts, trust: Trust | None, purpose: str | None, *,

@@ -13,6 +13,8 @@ genrsa -f4 -out new 1024
 genrsa -3 -F4 1024
 genrsa -F4 -3 1024
 genrsa -verbose 1024
+genrsa -rand r.der 1024
+genrsa -rand r.der:r.pem -provider default 1024
 genrsa -primes 2 1024
 genrsa -traditional 1024
 genrsa 0x400
@@ -69,6 +71,11 @@ genpkey -algorithm ED25519 -outform DER
 genpkey -algorithm ED25519 -camellia256 -pass env:SECRET
 genpkey -algorithm ED448 -out new
 genpkey -algorithm ED448 -text
+genpkey -algorithm X25519
+genpkey -algorithm x448 -text -out new
+genpkey -algorithm X25519 -outform DER
+genpkey -algorithm X448 -aes128 -pass pass:abcd
+genpkey -algorithm ED25519 -provider default
 genpkey -algorithm RSA -algorithm ED25519
 genpkey -genparam -algorithm EC -pkeyopt ec_paramgen_curve:P-256
 genpkey -genparam -algorithm EC -pkeyopt group:secp384r1 -out new

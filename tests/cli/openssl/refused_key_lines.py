@@ -23,6 +23,8 @@ genrsa -aes128 -passout nosuch 1024
 genrsa -passout nosuch 1024
 genrsa -aes128 -passout env:NOSUCH 1024
 genrsa -aes128 1024
+genrsa -rand nosuch 1024
+genrsa -rand r.der:nosuch 1024
 genrsa -out nosuch/new 1024""",
     "genpkey": """\
 genpkey
@@ -47,6 +49,8 @@ genpkey -algorithm ED25519 -des -pass pass:abcd
 genpkey -algorithm ED25519 -aes128
 genpkey -algorithm ED25519 -pass nosuch
 genpkey -algorithm DSA
+genpkey -algorithm X25519 -pkeyopt group:P-256
+genpkey -algorithm X448 -genparam
 genpkey -genparam
 genpkey -genparam -algorithm RSA
 genpkey -genparam -algorithm ED25519

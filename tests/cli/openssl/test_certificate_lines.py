@@ -128,17 +128,46 @@ CERTIFICATES = {
         "x509 -in leaf.pem -signkey leaf.key -extfile ext.cnf -out out",
         "x509 -in leaf.pem -x509toreq -key leaf.key -out out",
         "x509 -in leaf.pem -x509toreq -signkey leaf.key -copy_extensions copy -out out",
+        "x509 -in leaf.pem -x509toreq -signkey leaf.key -subject -issuer",
+        "x509 -in root.pem -x509toreq -key root.key -text -certopt no_validity",
         "x509 -in leaf.pem -x509toreq -out out", "x509 -new -subj /CN=n -key root.key -out out",
         "x509 -new -key root.key -out out",
         "x509 -new -subj /CN=n -CA root.pem -CAkey root.key -force_pubkey leaf.pub -out out",
         "x509 -new -subj /CN=n -CA root.pem -CAkey root.key -out out",
         "x509 -new -subj /CN=n -in leaf.pem -key root.key -out out"],
+    "-ext keeps what it names": [
+        f"{SIGN} -copy_extensions copy -ext keyUsage", f"{SIGN} -copy_extensions copy -ext subjectAltName,keyUsage",
+        f"{SIGN} -copy_extensions copy -ext nope", f"{SIGN} -extfile ext.cnf -ext keyUsage",
+        "x509 -in leaf.pem -signkey leaf.key -ext keyUsage -out out", "x509 -in leaf.pem -signkey leaf.key -ext nope -out out",
+        "x509 -in leaf.pem -signkey leaf.key -ext keyUsage -clrext -out out",
+        "x509 -in other.pem -CA root.pem -CAkey root.key -ext basicConstraints -out out",
+        "x509 -in leaf.pem -x509toreq -key leaf.key -copy_extensions copy -ext keyUsage -out out",
+        "x509 -in leaf.pem -noout -text -ext keyUsage", "x509 -in leaf.pem -noout -text -ext nope",
+        "x509 -in leaf.pem -ext keyUsage", "x509 -in leaf.pem -noout -ext keyUsage,,subjectAltName",
+        "x509 -in leaf.pem -noout -ext keyUsage,keyUsage", "x509 -in leaf.pem -noout -ext ' keyUsage'"],
+    "trust settings": [
+        "x509 -in root.pem -trustout", "x509 -in root+both.pem -trustout", "x509 -in root+both.pem -trustout -outform DER",
+        "x509 -in root.pem -addtrust serverAuth -addtrust 1.2.3.4 -addreject emailProtection -text",
+        "x509 -in root.pem -addtrust nope", "x509 -in root.pem -addtrust nope -noout", "x509 -in root.pem -clrtrust -text",
+        "x509 -in root+both.pem -clrtrust", "x509 -in root+both.pem -clrtrust -trustout",
+        "x509 -in root+both.pem -clrreject -trustout -text", "x509 -in root+both.pem -clrtrust -addtrust clientAuth",
+        "x509 -in root+server.pem -addtrust clientAuth -noout -text", "x509 -in root+both.pem -noout -text",
+        "x509 -in root+both.pem -noout -text -certopt no_aux", "x509 -in root+alias.pem -noout -alias -text",
+        "x509 -in root+alias.pem -setalias new -noout -alias", "x509 -in root.pem -setalias 'a ü' -text -out out",
+        "x509 -in root.pem -setalias '' -alias", "x509 -in root+both.pem -signkey root.key -set_serial 1 -trustout",
+        f"{SIGN} -addtrust serverAuth", "x509 -in root+alias.pem -x509toreq -key root.key -alias -out out",
+        "x509 -in cut.pem -noout -alias"],
     "a look": [
         "x509 -in leaf.pem -noout -text", "x509 -in root.pem -noout -text -certopt no_sigdump",
         "x509 -in ofed.pem -noout -text", "x509 -in leaf.pem -noout -subject -issuer",
         "x509 -in leaf.pem -noout -issuer -subject -nameopt RFC2253", "x509 -in leaf.pem -noout -serial -dates",
         "x509 -in leaf.pem -noout -dates -dateopt iso_8601", "x509 -in leaf.pem",
-        "x509 -in leaf.pem -noout -fingerprint", "x509 -in leaf.pem -noout -fingerprint -sha256",
+        "x509 -in leaf.pem -noout -fingerprint", "x509 -in leaf.pem -noout -fingerprint -md5-sha1",
+        "x509 -in leaf.pem -noout -fingerprint -blake2b512", "x509 -in leaf.pem -noout -fingerprint -BLAKE2s-256",
+        "x509 -in leaf.pem -noout -fingerprint -shake128", "x509 -in leaf.pem -noout -fingerprint -sm3",
+        "x509 -in leaf.pem -noout -fingerprint -RSA-SHA256", f"{NEW} -RSA-SHA256", f"{NEW} -sm3", f"{NEW} -key ed.key -sm3",
+        "x509 -in leaf.pem -noout -serial -next_serial",
+        "x509 -in leaf.pem -noout -fingerprint -sha256",
         "x509 -in leaf.pem -noout -pubkey", "x509 -in root.pem -noout -modulus", "x509 -in leaf.pem -noout -modulus",
         "x509 -in leaf.pem -noout -purpose", "x509 -in root.pem -noout -purpose",
         "x509 -in plain.pem -noout -purpose", "x509 -in proxy.pem -noout -purpose",
@@ -194,7 +223,8 @@ def shown(data: bytes, words: list[str]) -> object:
         elif b"KEY" in label[1]:
             parts.append(label[1])
         else:
-            parts += [label[1], _steady(base64.b64decode(b"".join(text.splitlines()[1:-1])), words)]
+            signed, *trust = items(base64.b64decode(b"".join(text.splitlines()[1:-1])))
+            parts += [label[1], _steady(signed, words), *trust]
     return parts
 
 

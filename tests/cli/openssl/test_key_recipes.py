@@ -18,7 +18,6 @@ genrsa -primes 3 1024
 genrsa -aes128 -passout pass: 1024
 genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -pkeyopt rsa_keygen_pubexp:17
 genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:1024
-genpkey -algorithm X25519
 genpkey -algorithm SM2
 genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt ec_param_enc:explicit
 genpkey -algorithm EC -pkeyopt group:P-256 -aes128 -pass pass:abcd -outform DER

@@ -68,6 +68,12 @@ VERIFICATIONS = {
         "verify -trusted plain+server.pem -purpose sslclient ofplain.pem",
         "verify -trusted root.pem -untrusted middle-server.pem -purpose sslserver leaf.pem",
         "verify -CAfile cut.pem -untrusted middle.pem leaf.pem"],
+    "a store": [
+        "verify -CAstore root.pem -untrusted middle.pem leaf.pem", "verify -CAstore root.der root.pem",
+        "verify -CAstore root.key root.pem", "verify -CAstore missing root.pem", "verify -CAstore . root.pem",
+        "verify -CAstore other.pem -CAstore root.pem root.pem other.pem", "verify -CAstore root.pem -trusted other.pem root.pem",
+        "verify -CAfile other.pem -CAstore root.pem root.pem other.pem", "verify -CAstore file:root.pem root.pem",
+        "verify -CAstore root+server.pem -purpose sslclient root.pem"],
     "levels of strength": [
         f"{path} -auth_level {level} {leaf}.pem" for path, leaf in (
             (CHAIN, "leaf"), (CHAIN, "sha1"), (CHAIN, "small"), ("verify -trusted weak.pem", "ofweak"),

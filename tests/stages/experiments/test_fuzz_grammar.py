@@ -70,7 +70,7 @@ EXTENSION = st.one_of(
                                           .map("".join))),
     setting("crlDistributionPoints", listed(NAME), st.sampled_from(["dp", "dp,dp", "gone", "URI:http://a,dp"])),
     setting("issuingDistributionPoint", listed(st.sampled_from([
-        "onlyuser:TRUE", "fullname:URI:http://a", "onlysomereasons:keyCompromise", "indirectCRL:x", "nope:1"])),
+        "onlyuser:TRUE", "onlyuser:FALSE", "relativename:d", "fullname:URI:http://a", "onlysomereasons:keyCompromise", "indirectCRL:x", "nope:1"])),
         st.just("@dp")),
     setting("certificatePolicies", listed(OBJECT), st.sampled_from(["@p", "1.2.3,@p", "@gone", "ia5org,1.2.3,@p",
                                                                     "ia5org"])),

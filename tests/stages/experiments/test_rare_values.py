@@ -43,7 +43,10 @@ TABLE = {
         *each(True, "issuingDistributionPoint", ("@i", "critical,@i"),
               "[i]\nfullname=URI:x\nonlyCA=TRUE\nonlyuser=FALSE\nindirectCRL=TRUE\n"),
         *each(True, "issuingDistributionPoint", ("onlyAA:TRUE", "@i"), "[i]\nonlysomereasons=keyCompromise\n"),
-        *each(False, "issuingDistributionPoint", ("onlyAA:x", "foo:x", "onlysomereasons:foo"))],
+        *each(True, "issuingDistributionPoint", ("onlyuser:TRUE,onlyuser:FALSE", "onlyCA:FALSE,onlyCA:TRUE")),
+        *each(False, "issuingDistributionPoint", ("onlyAA:x", "foo:x", "onlysomereasons:foo",
+                                                  "fullname:URI:http://a,fullname:URI:http://b",
+                                                  "fullname:URI:http://a,relativename:i"), "[i]\nCN=a\n")],
     "authorityInfoAccess": [
         *each(True, "authorityInfoAccess", ("OCSP;URI:http://a", "caIssuers;URI:http://a,OCSP;URI:http://b",
                                             "1.2.3;DNS:a", "OCSP;URI.0:x", "@a"),
@@ -51,7 +54,7 @@ TABLE = {
         *each(False, "authorityInfoAccess", ("URI:http://a", "foo;URI:a", "OCSP;foo:a", "OCSP;URI", "OCSP")),
         *each(True, "subjectInfoAccess", ("caRepository;URI:http://a",))],
     "certificatePolicies": [
-        *each(True, "certificatePolicies", ("1.2.3", "1.2.3,2.5.29.32.0", "anyPolicy" if False else "2.5.29.32.0",
+        *each(True, "certificatePolicies", ("1.2.3", "1.2.3,2.5.29.32.0", "2.5.29.32.0",
                                             "@pol", "1.2.4,@pol", "ia5org,@pol",
                                             "@pol,ia5org", "X509v3 Any Policy"), POLICY),
         *each(True, "certificatePolicies", ("@half", "ia5org,@half"), POLICY),
