@@ -1,4 +1,4 @@
-"""Everything that is not openssl's: the typer application, and what its commands share."""
+"""The typer application: every command but openssl's verbs."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,6 @@ from typer.main import get_command
 
 from . import check, flags, help, init, kubeconfig, node, plan, script, show, terminal, uses
 from .command import HELP, Group, add, example
-from .parameters import take_text_as_it_is
 from .. import __version__
 from ..errors import KpkiError
 
@@ -55,24 +54,21 @@ def _options(version: Annotated[bool, typer.Option(
 
 
 def _asked(argv: Sequence[str]) -> typer.Typer:
-    """The application with the command alone that a line begins with: typer builds each anew, which
-    takes a while.
+    """The application with the named command only: typer builds each command anew, which is slow.
 
-    With all of them for a line that begins otherwise, and for `help`, which tells of all.
+    For `help`, and for a line that names no command, the application has all commands.
     """
     name, asked = argv[0] if argv else "", copy(app)
-    asked.registered_commands = [one for one in app.registered_commands
-                                 if one.name == name != "help"]
-    asked.registered_groups = [one for one in app.registered_groups if one.name == name]
+    asked.registered_commands = [command for command in app.registered_commands
+                                 if command.name == name != "help"]
+    asked.registered_groups = [group for group in app.registered_groups if group.name == name]
     return asked if asked.registered_commands or asked.registered_groups else app
 
 
 def run_app(argv: Sequence[str]) -> int:
-    """Run one command; its exit status. A usage error is a message and 2."""
-    command = get_command(_asked(argv))
-    take_text_as_it_is(command)
+    """Run one command and return its exit status; 2 for a usage error, with a message."""
     try:
-        status = command(args=list(argv), standalone_mode=False, prog_name="kpki")
+        status = get_command(_asked(argv))(args=list(argv), standalone_mode=False, prog_name="kpki")
     except TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":     # its message is the help page
             terminal.say(*error.format_message().split("\n"))
@@ -87,9 +83,7 @@ def run_app(argv: Sequence[str]) -> int:
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """The files that a package has beside its modules: below its prefix, the manual pages and the
-    shells' scripts.
-    """
+    """The manual pages and the shells' scripts of a package, by their paths below its prefix."""
     from .man import manuals
     from .shells import PLACES, script_of
     root = typer.main.get_command(app)

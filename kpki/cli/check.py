@@ -22,42 +22,40 @@ if TYPE_CHECKING:
 Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
     "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else "
     "/)."))]
-NodeName = Annotated[str | None,
-                     typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
-    "Whose tree it is (the kubelet's --hostname-override; for / the host name; the folder's name "
-    "under nodes/; etc/hostname in it)."))]
-CaFile = Annotated[str | None,
-                   typer.Option("--ca", metavar="CERT",
-                                help="The CA that counts (the tree's own).")]
-CaKeyFile = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help=(
-    "That CA's key, which the commands are to name."))]
-EtcdCa = Annotated[str | None, typer.Option("--etcd-ca", metavar="CERT", help="The same of etcd.")]
-EtcdCaKey = Annotated[str | None,
-                      typer.Option("--etcd-ca-key", metavar="KEY", help="The key of etcd's CA.")]
-FrontProxyCa = Annotated[str | None, typer.Option("--front-proxy-ca", metavar="CERT", help=(
-    "The same of the front proxy."))]
-FrontProxyCaKey = Annotated[str | None, typer.Option("--front-proxy-ca-key", metavar="KEY", help=(
-    "The key of the front proxy's CA."))]
-LayoutThere = Annotated[str | None,
-                        typer.Option("--layout", metavar="L", autocompletion=completion.layouts,
-                                     help=(
-    "Where the files lie: kubeadm, ssl or hard-way (the one that is there)."))]
-Commands = Annotated[bool,
-                     typer.Option("--commands",
-                                  help="The commands that mend, alone, each once: for `sh -e`.")]
+NodeName = Annotated[str | None, typer.Option(
+    "--node", metavar="NAME", autocompletion=completion.nodes,
+    help="The node's name (the kubelet's --hostname-override; for / the host name; the folder's "
+         "name under nodes/; etc/hostname in the tree).")]
+CaFile = Annotated[str | None, typer.Option(
+    "--ca", metavar="CERT", help="The cluster's CA certificate (the tree's own).")]
+CaKeyFile = Annotated[str | None, typer.Option(
+    "--ca-key", metavar="KEY", help="The CA's key, for the commands that repair.")]
+EtcdCa = Annotated[str | None, typer.Option(
+    "--etcd-ca", metavar="CERT", help="The CA certificate of etcd.")]
+EtcdCaKey = Annotated[str | None, typer.Option(
+    "--etcd-ca-key", metavar="KEY", help="The key of etcd's CA.")]
+FrontProxyCa = Annotated[str | None, typer.Option(
+    "--front-proxy-ca", metavar="CERT", help="The CA certificate of the front proxy.")]
+FrontProxyCaKey = Annotated[str | None, typer.Option(
+    "--front-proxy-ca-key", metavar="KEY", help="The key of the front proxy's CA.")]
+PresentLayout = Annotated[str | None, typer.Option(
+    "--layout", metavar="L", autocompletion=completion.layouts,
+    help="The files' layout: kubeadm, ssl or hard-way (the layout of the existing files).")]
+Commands = Annotated[bool, typer.Option(
+    "--commands", help="Print only the commands that repair, each once, for `sh -e`.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]
 
 
 def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: CaKeyFile = None,
           etcd_ca: EtcdCa = None, etcd_ca_key: EtcdCaKey = None,
-          front_proxy_ca: FrontProxyCa = None,
-          front_proxy_ca_key: FrontProxyCaKey = None, at: At = None, strict: Strict = False,
-          layout: LayoutThere = None, commands: Commands = False, json: Json = False,
-          explain: Explain = False, quiet: Quiet = False) -> None:
-    """Say what is wrong with a host's files, and how to mend it.
+          front_proxy_ca: FrontProxyCa = None, front_proxy_ca_key: FrontProxyCaKey = None,
+          at: At = None, strict: Strict = False, layout: PresentLayout = None,
+          commands: Commands = False, json: Json = False, explain: Explain = False,
+          quiet: Quiet = False) -> None:
+    """Find the faults in a host's files, and print the commands that repair them.
 
-    Exit status 0: nothing wrong (warnings aside); 1: an error found; 2: there is nothing to check,
-    or else no error was found and a file is there that this user may not read.
+    Exit status 0: no error; 1: an error; 2: no file to check, or no error but a file that this user
+    may not read.
     """
     from ..cluster.check.check import check as look_through
     from ..cluster.workspace import DESCRIPTION
@@ -76,12 +74,12 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
 
 def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: bool,
           explain: bool) -> int:
-    """Say what was found, and give the exit status."""
+    """Print the findings and the summary, and return the exit status."""
     findings = report.findings
     if json:
-        put_json({"findings": [_document(one) for one in findings],
+        put_json({"findings": [_document(finding) for finding in findings],
                   "certificates": report.certificates,
-                  "unread": [{"host": one.host, "path": one.path} for one in report.unread]})
+                  "unread": [{"host": file.host, "path": file.path} for file in report.unread]})
     elif commands:
         put(*report.commands())
     elif findings:
@@ -91,59 +89,57 @@ def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: b
     words.warn(report.notes)
     words.say(_summary(report))
     _tell_unread(report.unread)
-    if any(strict or one.severity == "error" for one in findings):
+    if any(strict or finding.severity == "error" for finding in findings):
         return 1
     return 2 if report.unread else 0
 
 
 def _tell_unread(unread: Sequence[Unread]) -> None:
-    """What was not checked is said even to those who want no words: without it nothing may be
-    wrong.
-    """
-    note(*(f"kpki: {f'{one.host}: ' if one.host else ''}{one.path}: permission denied, not checked"
-           for one in unread))
+    """Name the files that were not checked, also with --quiet: any of them may be wrong."""
+    note(*(f"kpki: {f'{file.host}: ' if file.host else ''}{file.path}: permission denied, "
+           "not checked" for file in unread))
     if unread:
         note("kpki: hint: run kpki check as root")
 
 
 def _document(finding: Finding) -> dict[str, object]:
     return {"cause": finding.cause, "severity": finding.severity, "host": finding.host,
-            "path": finding.path,
-            "row": finding.row or None, "message": finding.message, "got": finding.got,
-            "expected": finding.expected, "remedy": list(finding.remedy)}
+            "path": finding.path, "row": finding.row or None, "message": finding.message,
+            "got": finding.got, "expected": finding.expected, "remedy": list(finding.remedy)}
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[Line]:
-    told = set[tuple[str, ...]]()
+    printed = set[tuple[str, ...]]()
     for finding in findings:
-        where = f"{finding.host}: " if finding.host else ""
+        host = f"{finding.host}: " if finding.host else ""
         yield (Painted(f"{finding.severity:<8}", finding.severity),
-               f" {finding.cause:<20} {where}{short(finding.path)}")
+               f" {finding.cause:<20} {host}{short(finding.path)}")
         yield f"         {short(finding.message)}"
-        if finding.remedy in told:
+        if finding.remedy in printed:
             yield "         (the same commands)"
         else:
             yield from (f"         {line}" if line.startswith("#")
                         else ("         ", Painted(f"$ {line}", "command"))
                         for line in finding.remedy)
-            told |= {finding.remedy} - {()}
+            printed |= {finding.remedy} - {()}
 
 
 def _explained(report: Report) -> Iterator[str]:
     from ..kubernetes.causes import CAUSES
     if report.uses:
-        yield "kpki check judges what the components of this host read, for what, and says who tells them:"
+        yield "kpki check checks the files that this host's components read (SOURCE names them):"
         yield from (f"  {line}" for line in table(report.uses))
-    yield "kpki check reads the node's files and asks what the API server and the kubelet would ask of them:"
+    yield "kpki check asks of each file what the API server and the kubelet ask:"
     yield "  openssl x509 -noout -subject -dates -ext subjectAltName,extendedKeyUsage -in CERT"
     yield "  openssl x509 -noout -pubkey -in CERT; openssl pkey -pubout -in KEY   # the same"
-    yield "  openssl verify -CAfile CA -purpose sslclient CERT; openssl verify -CAfile CA -purpose sslserver CERT"
+    yield ("  openssl verify -CAfile CA -purpose sslclient CERT; "
+           "openssl verify -CAfile CA -purpose sslserver CERT")
     for cause in dict.fromkeys(finding.cause for finding in report.findings):
         yield f"{cause}: {CAUSES[cause].meaning}; see it with: {CAUSES[cause].diagnosis}"
 
 
 def _summary(report: Report) -> str:
-    errors = sum(one.severity == "error" for one in report.findings)
+    errors = sum(finding.severity == "error" for finding in report.findings)
     warnings = len(report.findings) - errors
     fine = "nothing wrong in what could be read" if report.unread else "nothing wrong"
     counts = [_counted(count, noun) for count, noun in ((errors, "error"), (warnings, "warning"))

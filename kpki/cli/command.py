@@ -1,13 +1,12 @@
-"""typer's commands as kpki has them: an error is a message and a status, and openssl's verbs are
-commands too.
-"""
+"""kpki's classes of typer's commands: errors become messages, and openssl's verbs are commands."""
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -28,8 +27,7 @@ _OPENSSL = "openssl's verbs, with openssl's options"
 
 @contextmanager
 def _refusing(status: int) -> Iterator[None]:
-    """Let typer hear what stops a command: the message goes to stderr here, the status is raised.
-    """
+    """Print an error of kpki's on stderr, and raise typer.Exit with its status."""
     try:
         yield
     except (KpkiError, OSError) as error:
@@ -37,9 +35,10 @@ def _refusing(status: int) -> Iterator[None]:
 
 
 class Command(TyperCommand):
-    """A command: what kpki refuses is a message on stderr, and status 1 for an answer, 2 for a line
-    or a file.
-    """
+    """A command of kpki: an error becomes a message on stderr, and exit status 1 or 2."""
+
+    def get_params(self, ctx: Context) -> list[Any]:
+        return _unconverted(super().get_params(ctx))
 
     def invoke(self, ctx: Context) -> Any:
         with _refusing(2):
@@ -47,8 +46,38 @@ class Command(TyperCommand):
             sys.stdout.flush()
 
 
+class _Conversion(NamedTuple):
+    """The conversion of a parameter's value: none for ASCII text, else typer's."""
+
+    typers: Callable[[], Any]
+    """Returns typer's conversion."""
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The result of typer's conversion."""
+        kind, repeatable = param.type_descriptor.annotation, param.multiple or param.nargs == -1
+        if value is None:
+            return () if repeatable else None
+        texts = [value] if kind is str else [None]
+        if kind == list[str] and isinstance(value, list | tuple):
+            texts = [*value]
+        if all(isinstance(text, str) and text.isascii() for text in texts):
+            return value
+        return self.typers().coerce(value, param=param, ctx=ctx)
+
+
+def _unconverted(parameters: list[Any]) -> list[Any]:
+    """Parameters whose ASCII text is not converted.
+
+    typer converts text to text by pydantic, whose import takes longer than most commands.
+    """
+    for parameter in parameters:
+        if not isinstance(parameter.get_runtime_param, partial):
+            parameter.get_runtime_param = partial(_Conversion, parameter.get_runtime_param)
+    return parameters
+
+
 class Verb(TyperCommand):
-    """One of openssl's verbs, which reads its line and writes its page by a table of its own."""
+    """One of openssl's verbs, with the options and the help page of the verb's own table."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         ctx.args = list(args)
@@ -75,8 +104,9 @@ class Verb(TyperCommand):
         return notes
 
     def shell_complete(self, ctx: Context, incomplete: str) -> list[Any]:
-        """The verb's options, or the forms if the word before wants one; the shell itself names the
-        files.
+        """The verb's options, or the forms (PEM, DER) after an option that has a form.
+
+        The shell completes the names of files.
         """
         from typer._click.shell_completion import CompletionItem
         rows = {term.partition(" ")[0]: (term.partition(" ")[2], means)
@@ -93,11 +123,18 @@ class Verb(TyperCommand):
 
 
 def _options() -> Any:
-    """The module that reads the verbs' options, which the list of commands does without."""
+    """The module of the verbs' options, which the list of commands need not import."""
     return import_module(".openssl.options", __package__)
 
 
-class Group(TyperGroup):
+class Commands(TyperGroup):
+    """A group of commands."""
+
+    def get_params(self, ctx: Context) -> list[Any]:
+        return _unconverted(super().get_params(ctx))
+
+
+class Group(Commands):
     """All commands of kpki: typer's, and openssl's verbs."""
 
     def __init__(self, **words: Any) -> None:
@@ -107,8 +144,9 @@ class Group(TyperGroup):
                                   rich_markup_mode=None))
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Let `--install-completion` and `--show-completion` name a shell; without a name typer
-        asks which runs.
+        """Parse a line; `--install-completion` and `--show-completion` accept the name of a shell.
+
+        Without a name typer finds the shell that runs.
         """
         if len(args) == 2 and args[0] in ("--install-completion", "--show-completion"):
             from .shells import install, script
@@ -125,15 +163,14 @@ class Group(TyperGroup):
 def commands(group: TyperGroup) -> Iterator[tuple[str, Rows]]:
     """The commands of a group by heading, each with what it does."""
     for heading, kind in (("Commands", False), (_OPENSSL, True)):
-        rows = [(name, command.get_short_help_str(_WIDTH)) for name,
-                command in group.commands.items()
-                if isinstance(command, Verb) == kind]
+        rows = [(name, command.get_short_help_str(_WIDTH))
+                for name, command in group.commands.items() if isinstance(command, Verb) == kind]
         if rows:
             yield heading, rows
 
 
 def records(page: Context) -> Iterator[tuple[str, Rows]]:
-    """What a help page lists: arguments, options and commands by heading, each with its meaning."""
+    """The arguments, options and commands of a help page by heading, each with its meaning."""
     if isinstance(page.command, Verb):
         yield from page.command.sections()
         return
@@ -160,7 +197,7 @@ def example(*lines: str) -> str:
 def find(group: Context | None, words: Sequence[str]) -> Context:
     """The command that *words* name below a group, as the context of its page.
 
-    Raises UsageError for an unknown one.
+    Raises UsageError for an unknown command.
     """
     assert group is not None    # a command is always run by a group
     found = group

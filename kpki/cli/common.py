@@ -1,4 +1,4 @@
-"""What several commands share: the options every one has, the CA's, and how results are told."""
+"""What several commands share: options, words on stderr, and times."""
 from __future__ import annotations
 
 import sys
@@ -13,84 +13,75 @@ from ..clock import utc_now
 from ..errors import InputError
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
-Explain = Annotated[bool,
-                    typer.Option("--explain",
-                                 help="Say what happens and why, with the openssl commands.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No words beside the result and errors.")]
-At = Annotated[str | None,
-               typer.Option("--at", metavar="TIME",
-                            help="Judge at this time (now): 2026-12-31T23:59:59Z.")]
-Ca = Annotated[str | None,
-               typer.Option("--ca", metavar="CERT",
-                            help="The cluster's CA certificate, or a bundle.")]
+Explain = Annotated[bool, typer.Option(
+    "--explain", help="Say what happens and why, with the openssl commands.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print only the result and errors.")]
+At = Annotated[str | None, typer.Option(
+    "--at", metavar="TIME", help="Check at this time (now): 2026-12-31T23:59:59Z.")]
+Ca = Annotated[str | None, typer.Option(
+    "--ca", metavar="CERT", help="The cluster's CA certificate, or a bundle.")]
 CaKey = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help="The CA's private key.")]
 Passin = Annotated[str | None, typer.Option("--passin", metavar="SRC", help=(
     "Passphrase of the CA key: pass:TEXT, env:NAME, file:PATH, fd:N or stdin."))]
-Addresses = Annotated[list[str],
-                      typer.Option("--address", metavar="IP",
-                                   help="An address of the node; repeatable.")]
-Dns = Annotated[list[str],
-                typer.Option("--dns", metavar="NAME",
-                             help="A further DNS name of the node; repeatable.")]
-Server = Annotated[str | None,
-                   typer.Option("--server", metavar="URL",
-                                help="The API server, for the kubeconfig.")]
-Days = Annotated[int | None, typer.Option("--days", metavar="N", help=(
-    "How long the certificate is valid (as the description has it, else 365)."))]
-Algorithm = Annotated[str | None,
-                      typer.Option("--algorithm", metavar="A", autocompletion=completion.algorithms,
-                                   help=(
-    "The key's: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384."))]
-LayoutName = Annotated[str | None,
-                       typer.Option("--layout", metavar="L", autocompletion=completion.layouts,
-                                    help=(
-    "Where the files lie: kubeadm, ssl or hard-way (the description's, the one that is there, else "
-    "ssl)."))]
-Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Where the nodes' trees are made.")]
-Folder = Annotated[str,
-                   typer.Argument(metavar="DIR",
-                                  help="The workspace: the folder with cluster.yaml.")]
+Addresses = Annotated[list[str], typer.Option(
+    "--address", metavar="IP", help="An address of the node; repeatable.")]
+Dns = Annotated[list[str], typer.Option(
+    "--dns", metavar="NAME", help="A further DNS name of the node; repeatable.")]
+Server = Annotated[str | None, typer.Option(
+    "--server", metavar="URL", help="The API server's URL, for the kubeconfig.")]
+Days = Annotated[int | None, typer.Option(
+    "--days", metavar="N", help="The validity of the certificate (the description's, else 365).")]
+Algorithm = Annotated[str | None, typer.Option(
+    "--algorithm", metavar="A", autocompletion=completion.algorithms,
+    help="The key's algorithm: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384.")]
+LayoutName = Annotated[str | None, typer.Option(
+    "--layout", metavar="L", autocompletion=completion.layouts,
+    help="The files' layout: kubeadm, ssl or hard-way (the description's, the layout of the "
+         "existing files, else ssl).")]
+Out = Annotated[str, typer.Option("--out", metavar="DIR", help="The folder of the nodes' trees.")]
+Folder = Annotated[str, typer.Argument(
+    metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
 Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
 
 
 class Words:
-    """The words on stderr, unless `--quiet` was said."""
+    """The words on stderr; none with `--quiet`."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
 
     def say(self, *lines: str) -> None:
-        """Plain words, and commands."""
+        """Print sentences and commands."""
         if not self.quiet:
             terminal.say(*lines)
 
     def warn(self, lines: Sequence[str]) -> None:
-        """Warnings: what was done all the same."""
+        """Print warnings, which stop nothing."""
         if not self.quiet:
             terminal.note(*(f"kpki: warning: {line}" for line in lines))
 
 
 def put_json(document: dict[str, Any]) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     import json
     terminal.put(*json.dumps(document, indent=2).split("\n"))
 
 
 def moment_of(text: str | None) -> datetime:
-    """What `--at` says, in UTC; None is now. Raises InputError."""
+    """The time of `--at` in UTC; None is now. Raises InputError for text that is no time."""
     if text is None:
         return utc_now()
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    # the latter for a year 1 or 9999 that UTC puts into another
+    # OverflowError: the time is in the year 1 or 9999, and in another year in UTC
     except (ValueError, OverflowError):
         raise InputError(f"--at: {text!r} is no time",
                          hint="for example 2026-12-31 or 2026-12-31T23:59:59Z") from None
 
 
 def span_of(option: str, text: str) -> timedelta:
-    """A span of days (`30d`) or hours (`12h`). Raises InputError, which names the *option*."""
+    """A span of days (`30d`) or hours (`12h`). Raises InputError, which names *option*."""
     number, unit = text[:-1], text[-1:]
     if not (number.isascii() and number.isdecimal() and len(number) < 7 and unit in ("d", "h")):
         raise InputError(f"{option}: {text!r} is no time span",
@@ -105,13 +96,14 @@ def host_name() -> str:
 
 
 def key_passphrase(passin: str | None, keys: Iterable[tuple[str, bytes]]) -> bytes | None:
-    """The passphrase of CA keys (path, PEM): what `--passin` says, else asked for on a terminal
-    where one wants it.
+    """The passphrase of CA keys (path, PEM): the one of `--passin`, else the answer to a question.
+
+    The question is asked on a terminal, if a key is encrypted.
     """
     from .openssl.streams import ask_passphrase, passphrase
     from ..pem import is_encrypted
-    said = passphrase(passin)
-    if said is None and sys.stdin.isatty():
-        locked = next((path for path, data in keys if is_encrypted(data)), None)
-        return ask_passphrase(f"Passphrase of {locked}:") if locked else None
-    return said
+    secret = passphrase(passin)
+    if secret is None and sys.stdin.isatty():
+        encrypted = next((path for path, data in keys if is_encrypted(data)), None)
+        return ask_passphrase(f"Passphrase of {encrypted}:") if encrypted else None
+    return secret

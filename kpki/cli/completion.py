@@ -1,6 +1,4 @@
-"""What the shells complete: each function gives the words that may stand in one place, for typer to
-choose from.
-"""
+"""The completion of the shells: each function returns all words for one parameter."""
 from __future__ import annotations
 
 import os
@@ -43,9 +41,7 @@ def users() -> list[str]:
 
 
 def nodes(ctx: typer.Context) -> list[str]:
-    """The nodes of the workspace that the line names, else of this folder; none if it is no
-    workspace.
-    """
+    """The nodes of the workspace that the line names, else of this folder's workspace."""
     from ..cluster.workspace import read_cluster
     folder = next((ctx.params[name] for name in ("workspace", "folder") if ctx.params.get(name)),
                   os.curdir)
@@ -56,7 +52,7 @@ def nodes(ctx: typer.Context) -> list[str]:
 
 
 def commands(ctx: typer.Context) -> list[tuple[str, str]]:
-    """The commands of kpki, below those that the line names already."""
+    """The commands of kpki, below the commands that the line names already."""
     group: Any = find(ctx.parent, ctx.params.get("command") or []).command
     return [(name, command.get_short_help_str()) for name,
             command in getattr(group, "commands", {}).items()]

@@ -18,42 +18,39 @@ if TYPE_CHECKING:
 
 FORMATS = ("flags", "systemd", "config")
 _UNSIGNED = (
-    "no host gets the CA's key, which is encrypted or kept elsewhere, so "
-    "--cluster-signing-cert-file and "
-             "--cluster-signing-key-file are left out: nothing in the cluster signs "
-             "CertificateSigningRequests")
-_LOOKS = {
+    "no host gets the CA's key, which is encrypted or outside the workspace, so "
+    "--cluster-signing-cert-file and --cluster-signing-key-file are left out: nothing in the "
+    "cluster signs CertificateSigningRequests")
+# By kind of file: the openssl command that shows the file.
+_SHOWN_BY = {
     "certificate": "openssl x509 -noout -text -in {}", "key": "openssl pkey -noout -check -in {}",
     "public key": "openssl pkey -pubin -noout -text -in {}",
     "kubeconfig": "sed -n 's/^ *client-certificate-data: //p' {} | openssl base64 -d -A | openssl "
                   "x509 -noout -text"}
 
-Component = Annotated[str,
-                      typer.Argument(metavar="COMPONENT", autocompletion=completion.components,
-                                     help=(
-    "kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy or etcd."))]
-NodeName = Annotated[str | None,
-                     typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
-    "On which node (the one that runs it)."))]
-Format = Annotated[str | None,
-                   typer.Option("--format", metavar="F", autocompletion=lambda: FORMATS, help=(
-    "flags: one a line; systemd: a drop-in of the unit; config: the configuration file."))]
-LayoutName = Annotated[str | None,
-                       typer.Option("--layout", metavar="L", autocompletion=completion.layouts,
-                                    help=(
-    "The kubelet's under this layout, without a workspace: kubeadm, ssl or hard-way."))]
-Workspace = Annotated[str,
-                      typer.Option("--workspace", metavar="DIR",
-                                   help="The folder with cluster.yaml.")]
+Component = Annotated[str, typer.Argument(
+    metavar="COMPONENT", autocompletion=completion.components,
+    help="kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy or etcd.")]
+NodeName = Annotated[str | None, typer.Option(
+    "--node", metavar="NAME", autocompletion=completion.nodes,
+    help="The node (the only node that runs the component).")]
+Format = Annotated[str | None, typer.Option(
+    "--format", metavar="F", autocompletion=lambda: FORMATS,
+    help="flags: a flag on each line; systemd: a drop-in of the unit; config: the configuration "
+         "file.")]
+LayoutName = Annotated[str | None, typer.Option(
+    "--layout", metavar="L", autocompletion=completion.layouts,
+    help="The kubelet's flags in this layout, without a workspace: kubeadm, ssl or hard-way.")]
+Workspace = Annotated[str, typer.Option(
+    "--workspace", metavar="DIR", help="The folder with cluster.yaml.")]
 
 
 def flags(component: Component, node: NodeName = None, form: Format = None,
-          workspace: Workspace = os.curdir,
-          layout: LayoutName = None, json: Json = False, explain: Explain = False,
-          quiet: Quiet = False) -> None:
-    """Print a component's start flags.
+          workspace: Workspace = os.curdir, layout: LayoutName = None, json: Json = False,
+          explain: Explain = False, quiet: Quiet = False) -> None:
+    """Print the start flags of a component that name files and identities.
 
-    Those that name its files and say who is who; addresses, networks and tuning are not among them.
+    Addresses, networks and tuning have other flags, which kpki does not print.
     """
     from shlex import quote
 
@@ -65,7 +62,8 @@ def flags(component: Component, node: NodeName = None, form: Format = None,
     if form not in (None, *FORMATS):
         raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
     if json and form:
-        raise InputError("--json is a form of its own", hint="leave out --format, or --json")
+        raise InputError("--json and --format are two forms of one answer",
+                         hint="leave out one of them")
     if layout is None:
         cluster = read_cluster(workspace, host_name=host_name())
     else:
@@ -83,18 +81,17 @@ def flags(component: Component, node: NodeName = None, form: Format = None,
     if known.signs and not ca_key:
         words.warn([_UNSIGNED])
     if form == "config" and (rest := components.flags_without_field(component, found)):
-        words.say(f"kpki: {component} takes the rest as flags beside the file: "
+        words.say(f"kpki: {component} has the rest as flags beside the file: "
                   + " ".join(quote(f"--{name}={value}") for name, value in rest.items()))
     if explain:
         words.say(
-            f"kpki flags names the files of {host.name} (layout {cluster.layout}) as {component} "
-            "wants them:")
+            f"kpki flags names the files of {host.name} (layout {cluster.layout}) for {component}:")
         for name, value in found.items():
             words.say(*_explained(known.flag(name), value, layout_of(cluster)))
 
 
 def _explained(flag: Flag, value: str, layout: Layout) -> Iterator[str]:
-    """What a flag is for, and how openssl shows the file that it names."""
+    """The meaning of a flag, and the openssl command that shows the flag's file."""
     from shlex import quote
 
     from ..kubernetes.profiles import SERVICE_ACCOUNTS
@@ -103,7 +100,8 @@ def _explained(flag: Flag, value: str, layout: Layout) -> Iterator[str]:
         return
     kind = "public key" if flag.part == "certificate" and flag.rows == (SERVICE_ACCOUNTS,) \
         else str(flag.part)
-    if kind == "kubeconfig" \
-        and (place := next(one for one in layout.places if f"/{one.kubeconfig}" == value)).by_path:
-        kind, value = "certificate", f"/{place.certificate}"
-    yield f"  {_LOOKS[kind].format(quote(value))}"
+    if kind == "kubeconfig":
+        place = next(place for place in layout.places if f"/{place.kubeconfig}" == value)
+        if place.by_path:
+            kind, value = "certificate", f"/{place.certificate}"
+    yield f"  {_SHOWN_BY[kind].format(quote(value))}"

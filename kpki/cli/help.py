@@ -9,9 +9,9 @@ from . import completion
 from .command import find
 from .terminal import put, put_document
 
-Words = Annotated[list[str],
-                  typer.Argument(metavar="COMMAND", autocompletion=completion.commands, help=(
-    "A command of kpki or a verb of openssl."))]
+Words = Annotated[list[str], typer.Argument(
+    metavar="COMMAND", autocompletion=completion.commands,
+    help="A command of kpki or a verb of openssl.")]
 Man = Annotated[bool, typer.Option("--man", help="Print the manual page, in roff, for `man -l -`.")]
 
 

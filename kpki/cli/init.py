@@ -1,4 +1,4 @@
-"""`kpki init`: a workspace's description, commented or read back from what is there."""
+"""`kpki init`: a workspace's description, from a template or from existing files."""
 from __future__ import annotations
 
 import os
@@ -17,26 +17,28 @@ from ..errors import FileError, InputError
 if TYPE_CHECKING:
     from ..cluster.adopt.adoption import Adopted, Adoption
 
-Folder = Annotated[str, typer.Argument(metavar="DIR", help="The workspace to be.")]
-LayoutOfHosts = Annotated[str | None,
-                          typer.Option("--layout", metavar="L", autocompletion=completion.layouts,
-                                       help=(
-    "Where the files lie on a host: kubeadm, ssl or hard-way (kubeadm; with --from the one that is "
-    "there)."))]
-From = Annotated[str | None, typer.Option("--from", metavar="PATH", help=(
-    "Read it back: a host's root tree (/ on the host itself), or a kubeadm configuration."))]
-NodeName = Annotated[str | None, typer.Option("--node", metavar="NAME", help=(
-    "With --from: the host's name (its certificates say it, else its folder or host name)."))]
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="The new workspace.")]
+LayoutOfHosts = Annotated[str | None, typer.Option(
+    "--layout", metavar="L", autocompletion=completion.layouts,
+    help="The layout of the hosts' files: kubeadm, ssl or hard-way (kubeadm; with --from the "
+         "layout of the existing files).")]
+From = Annotated[str | None, typer.Option(
+    "--from", metavar="PATH",
+    help="The source: a host's root tree (/ on the host itself), or a kubeadm configuration.")]
+NodeName = Annotated[str | None, typer.Option(
+    "--node", metavar="NAME",
+    help="With --from: the host's name (the name in its certificates, else its folder's name or "
+         "host name).")]
 
 
 def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From = None,
-         node: NodeName = None,
-         json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
-    """Write a commented cluster.yaml, or read one back.
+         node: NodeName = None, json: Json = False, explain: Explain = False,
+         quiet: Quiet = False) -> None:
+    """Write a commented cluster.yaml, or describe an existing cluster.
 
-    It is valid as it stands. With --from it says what a host or a kubeadm configuration says; a
-    host's files are copied as they are, so that plan has nothing to do where nothing is wrong.
-    Nothing that is there is overwritten.
+    The new file is valid as it is. With --from the file describes a host's tree or a kubeadm
+    configuration, and kpki copies the host's files into the workspace. If the files have no fault,
+    plan then has nothing to do. No existing file is overwritten.
     """
     from ..cluster.adopt.adoption import adopt
     words, warnings = Words(quiet=quiet), list[str]()
@@ -44,17 +46,18 @@ def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From 
     written = adopt(folder, adoption, now=utc_now(), warnings=warnings)
     words.warn(warnings)
     if json:
-        put_json({"written": [{"host": one.host, "path": one.path, "row": one.row, "action": action}
-                              for one, action in written], "waiting": []})
+        put_json({"written": [
+            {"host": item.host, "path": item.path, "row": item.row, "action": action}
+            for item, action in written], "waiting": []})
     else:
-        put(*(os.path.join(folder, one.file.path) for one, _ in written))
+        put(*(os.path.join(folder, item.file.path) for item, _ in written))
     if explain:
-        words.say(*_explained(source, [one for one, _ in written]))
+        words.say(*_explained(source, [item for item, _ in written]))
     words.say(*adoption.untold, *_next(folder, source))
 
 
 def _adoption(folder: str, layout: str | None, source: str | None, node: str | None) -> Adoption:
-    """What the workspace is to hold."""
+    """The files of the new workspace."""
     from ..cluster.adopt import adoption
     from ..cluster.desired.description import example_description
     from ..kubernetes.layouts import KUBEADM, get_layout
@@ -62,8 +65,8 @@ def _adoption(folder: str, layout: str | None, source: str | None, node: str | N
         get_layout(layout)
     if source is None:
         if node is not None:
-            raise InputError("--node is for --from: without it the names stand in cluster.yaml",
-                             hint="leave it out, and edit nodes: in cluster.yaml")
+            raise InputError("--node is for --from: without --from cluster.yaml has the names",
+                             hint="leave out --node, and edit nodes: in cluster.yaml")
         wanted = adoption.described(example_description(layout or KUBEADM.name))
         adoption.validate_free(folder, wanted)
         return wanted
@@ -82,15 +85,16 @@ def _adoption(folder: str, layout: str | None, source: str | None, node: str | N
 
 def _explained(source: str | None, adopted: Sequence[Adopted]) -> list[str]:
     from shlex import quote
-    certificates = [one.path for one in adopted if one.host and one.path.endswith((".crt", ".pem"))
-                    and not one.path.endswith("-key.pem")]
+    certificates = [item.path for item in adopted
+                    if item.host and item.path.endswith((".crt", ".pem"))
+                    and not item.path.endswith("-key.pem")]
     if source is None or not certificates:
-        return ["kpki init writes what the cluster should be: kpki plan shows what follows from "
-                "it, kpki apply does it"]
-    return ["kpki init asks each certificate whom it names, and copies the files as they are:",
-            *(f"  openssl x509 -noout -subject -ext subjectAltName -in "
-              f"{quote(os.path.join(source, path))}"
-              for path in certificates), "  cp -a FILE DIR/nodes/NAME/…"]
+        return ["kpki init writes the description of a cluster: kpki plan shows the steps to that "
+                "cluster, kpki apply does them"]
+    return ["kpki init reads the names in each certificate, and copies the files as they are:",
+            *("  openssl x509 -noout -subject -ext subjectAltName -in "
+              f"{quote(os.path.join(source, path))}" for path in certificates),
+            "  cp -a FILE DIR/nodes/NAME/…"]
 
 
 def _next(folder: str, source: str | None) -> list[str]:

@@ -29,49 +29,48 @@ from ..clock import utc_now
 if TYPE_CHECKING:
     from ..cluster.users import Answer
 
-User = Annotated[str, typer.Argument(metavar="USER", autocompletion=completion.users, help=(
-    "A row of the workspace (admin, super-admin, kube-controller-manager, kube-scheduler, "
-    "kube-proxy, kubelet), or any user's name."))]
-Groups = Annotated[list[str], typer.Option("--group", metavar="G", help=(
-    "A group of the user; repeatable. With it USER is a user's name, never a row."))]
-NodeName = Annotated[str | None,
-                     typer.Option("--node", metavar="N", autocompletion=completion.nodes, help=(
-    "The host whose row it is."))]
-OutFile = Annotated[str | None, typer.Option("--out", metavar="FILE", help=(
-    "Write it there, mode 0600 (standard output)."))]
-Workspace = Annotated[str | None, typer.Option("--workspace", metavar="DIR", help=(
-    "The folder with cluster.yaml (this one, where it has one)."))]
-ClientCertificate = Annotated[str | None,
-                              typer.Option("--client-certificate", metavar="FILE", help=(
-    "Issue no pair, take this certificate."))]
-ClientKey = Annotated[str | None,
-                      typer.Option("--client-key", metavar="FILE",
-                                   help="The key that goes with it.")]
-EmbedCerts = Annotated[bool,
-                       typer.Option("--embed-certs", help="Put those files in, not their paths.")]
+User = Annotated[str, typer.Argument(
+    metavar="USER", autocompletion=completion.users,
+    help="A row of the workspace (admin, super-admin, kube-controller-manager, kube-scheduler, "
+         "kube-proxy, kubelet), or any user's name.")]
+Groups = Annotated[list[str], typer.Option(
+    "--group", metavar="G",
+    help="A group of the user; repeatable. With --group USER is a user's name, never a row.")]
+NodeName = Annotated[str | None, typer.Option(
+    "--node", metavar="N", autocompletion=completion.nodes, help="The host of the row.")]
+OutFile = Annotated[str | None, typer.Option(
+    "--out", metavar="FILE", help="Write the kubeconfig to FILE, mode 0600 (standard output).")]
+Workspace = Annotated[str | None, typer.Option(
+    "--workspace", metavar="DIR",
+    help="The folder with cluster.yaml (this folder, if it has a cluster.yaml).")]
+ClientCertificate = Annotated[str | None, typer.Option(
+    "--client-certificate", metavar="FILE",
+    help="Use this certificate instead of issuing a pair.")]
+ClientKey = Annotated[str | None, typer.Option(
+    "--client-key", metavar="FILE", help="The key of --client-certificate.")]
+EmbedCerts = Annotated[bool, typer.Option(
+    "--embed-certs", help="Put the contents of the files in, not their paths.")]
 
 
 def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Server = None,
-               out: OutFile = None,
-               ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
-               workspace: Workspace = None,
-               days: Days = None, algorithm: Algorithm = None,
-               client_certificate: ClientCertificate = None,
-               client_key: ClientKey = None, embed_certs: EmbedCerts = False, json: Json = False,
+               out: OutFile = None, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
+               workspace: Workspace = None, days: Days = None, algorithm: Algorithm = None,
+               client_certificate: ClientCertificate = None, client_key: ClientKey = None,
+               embed_certs: EmbedCerts = False, json: Json = False,
                explain: Explain = False, quiet: Quiet = False) -> None:
-    """Print a kubeconfig of the workspace, or a new one.
+    """Print a kubeconfig of the workspace, or a new kubeconfig.
 
-    A row's says what the description says. With --client-certificate and --client-key no pair is
-    made: those files are named, or with --embed-certs put in. A FILE that is there already is not
-    overwritten.
+    A row's kubeconfig follows the description. With --client-certificate and --client-key kpki
+    makes no pair: the kubeconfig names these files, or with --embed-certs contains them. An
+    existing FILE is not overwritten.
     """
     from . import kubeconfig_steps as telling
     from ..cluster import users
     words, warnings = Words(quiet=quiet), list[str]()
     order = users.Order(
         user=user, groups=group, node=node, server=server, ca=ca, ca_key=ca_key,
-        workspace=workspace, days=days,
-        algorithm=algorithm, certificate=client_certificate, key=client_key, embed=embed_certs)
+        workspace=workspace, days=days, algorithm=algorithm, certificate=client_certificate,
+        key=client_key, embed=embed_certs)
     answer = users.kubeconfig_of(order, passphrase=partial(key_passphrase, passin), now=utc_now(),
                                  host_name=host_name(), here=os.getcwd(), warnings=warnings)
     words.warn(warnings)
@@ -94,7 +93,7 @@ def _put(answer: Answer, out: str | None, *, as_json: bool, words: Words) -> Non
     warnings = list[str]()
     try:
         action = write_kubeconfig(out, answer.document, warnings=warnings)
-    finally:    # a key may lie about: that is said also to those who want no words
+    finally:    # a copy of a key may be left on the disk: the warning comes also with --quiet
         note(*(f"kpki: warning: {line}" for line in warnings))
     if as_json:
         row = answer.account.profile.name if answer.account.path else None

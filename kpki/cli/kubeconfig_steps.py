@@ -1,6 +1,4 @@
-"""What `kpki kubeconfig --explain` says: the openssl and kubectl commands that a document stands
-for.
-"""
+"""`kpki kubeconfig --explain`: the openssl and kubectl commands that make the same kubeconfig."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def steps(answer: Answer, *, embed: bool, out: str | None) -> Iterator[str]:
-    """The commands that an answer stands for."""
+    """The commands that make the kubeconfig of *answer*, written to *out*."""
     account, paths = answer.account, answer.paths
     if answer.authority is not None:
         yield from _issue_steps(account, answer.authority, answer.algorithm, paths[0], paths[1],
@@ -34,13 +32,15 @@ def _issue_steps(account: Account, authority: Authority, algorithm: str, ca: str
     """The openssl commands that make a client's pair."""
     identity, (kind, _, size) = account.identity, algorithm.partition("-")
     parts = [f"/{field}={value}" for field, value in
-             [*(("O", _escaped(one)) for one in identity.groups), ("CN", _escaped(identity.user))]]
+             [*(("O", _escaped(group)) for group in identity.groups),
+              ("CN", _escaped(identity.user))]]
     extensions = ["basicConstraints=critical,CA:FALSE",
                   "keyUsage=critical,digitalSignature" + ",keyEncipherment" * (kind == "RSA"),
                   f"extendedKeyUsage={','.join(account.profile.usages)}"]
     if names := sans_text(identity):
         extensions.append(f"subjectAltName={names}")
-    yield "kpki kubeconfig makes a pair for a client, CN the user and O its groups, and puts it in a document:"
+    yield ("kpki kubeconfig makes a client's pair (CN the user, O the groups), "
+           "and a kubeconfig with the pair:")
     yield (f"  openssl genrsa -out user.key {size}" if kind == "RSA" else
            f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} "
            "-out user.key")
@@ -51,22 +51,21 @@ def _issue_steps(account: Account, authority: Authority, algorithm: str, ca: str
 
 
 def _escaped(text: str) -> str:
-    """A value in openssl's -subj, where three characters mean something."""
-    return "".join(f"\\{one}" if one in "/+\\" else one for one in text)
+    """A value for openssl's -subj, with a backslash before each of its three special characters."""
+    return "".join(f"\\{character}" if character in "/+\\" else character for character in text)
 
 
 def _given_steps(ca: str, certificate: str, key: str) -> Iterator[str]:
-    """The openssl commands that look at a pair."""
-    yield "kpki kubeconfig looks at the pair, and names it in a document:"
-    yield f"  openssl x509 -noout -pubkey -in {quote(certificate)}; openssl pkey -pubout -in {quote(key)}   # the same"
+    """The openssl commands that check a pair."""
+    yield "kpki kubeconfig checks the pair, and makes a kubeconfig that names the pair:"
+    yield (f"  openssl x509 -noout -pubkey -in {quote(certificate)}; "
+           f"openssl pkey -pubout -in {quote(key)}   # the same")
     yield f"  openssl verify -CAfile {quote(ca)} -purpose sslclient {quote(certificate)}"
 
 
 def _kubectl_steps(account: Account, ca: str, certificate: str, key: str, *, embed: bool,
                    out: str | None) -> Iterator[str]:
-    """The four steps of the documentation's page (setup/best-practices/certificates, user
-    accounts).
-    """
+    """The four steps of the documentation (setup/best-practices/certificates, user accounts)."""
     names, ending = account.names, f" --kubeconfig={quote(out or 'user.conf')}"
     embedded = " --embed-certs=true" if embed else ""
     yield (f"  kubectl config set-cluster {quote(names.cluster_name)} "

@@ -1,7 +1,6 @@
-"""The entry: a first word that is openssl's goes to that verb's own module, everything else to the
-typer application.
+"""The entry of the command: openssl's verbs go to their modules, all else to the typer application.
 
-Typer costs more to import than most verbs take, so nothing here imports it.
+No module that this module imports imports typer: the import takes longer than most verbs.
 """
 from __future__ import annotations
 
@@ -16,35 +15,35 @@ from .openssl.verbs import VERBS, run_verb
 from .refusal import refused
 from ..errors import KpkiError, UnsupportedError
 
-# New objects between two looks for garbage: what imports and a description make stays, and looking
-# takes a fifth of a short run.
+# New objects between two collections of garbage: the objects of imports and of a description stay,
+# and collecting takes a fifth of a short run.
 _RARELY = 100_000
 
 
 def run() -> None:
     """Run the command line of this process and end it with the exit status."""
     gc.set_threshold(_RARELY)
-    # Python's way to say that one was closed before the start
+    # None: the stream was closed before the start
     if None in (sys.stdin, sys.stdout, sys.stderr):
         from ..files import stand_in_streams
         sys.stdin, sys.stdout, sys.stderr = stand_in_streams(sys.stdin, sys.stdout, sys.stderr)
     try:
         status = main(sys.argv[1:])
-    except OSError:             # standard error cannot be written: there is nobody left to tell
+    except OSError:             # standard error cannot be written, so no message is possible
         sys.stderr = io.StringIO()
         status = 2
-    except Exception as error:  # noqa: BLE001  The last door before a traceback: what comes here is a fault of kpki's own.
+    except Exception as error:  # noqa: BLE001  a fault of kpki itself: a message, no traceback
         terminal.note(
             f"kpki: this is a fault in kpki, please report it: {type(error).__name__}: {error}")
         status = 2
-    gc.freeze()     # the process ends: Python's last look for garbage takes a tenth of a short run
+    gc.freeze()     # the process ends: Python's last collection takes a tenth of a short run
     sys.exit(status)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command line (without the program's name); the exit status.
+    """Run one command line (without the program's name), and return the exit status.
 
-    Never raises for what a user can do.
+    No input of a user raises an exception.
     """
     first = argv[0] if argv else ""
     try:

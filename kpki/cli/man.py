@@ -19,8 +19,7 @@ _SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\[aq]", "`": r"\[ga]", "^": r"\[ha]"
 
 
 def manuals(root: TyperGroup) -> dict[str, str]:
-    """The manual pages of a group and of all its commands, by the file's name (kpki-node-issue.1).
-    """
+    """The manual pages of a group and its commands, by the file's name (kpki-node-issue.1)."""
     return dict(_pages(typer.Context(root, info_name=root.name, **root.context_settings)))
 
 
@@ -42,11 +41,13 @@ def _lines(page: Context) -> Iterator[str]:
     yield f'.TH {_escaped(name.upper())} 1 "" "kpki {_escaped(__version__)}" "kpki"'
     yield from (".SH NAME", rf"{_escaped(name)} \- {_escaped(summary.removesuffix('.'))}",
                 ".SH SYNOPSIS")
-    yield rf"\fB{_escaped(page.command_path)}\fR {_escaped(' '.join(command.collect_usage_pieces(page)))}"
+    usage = " ".join(command.collect_usage_pieces(page))
+    yield rf"\fB{_escaped(page.command_path)}\fR {_escaped(usage)}"
     yield from (".SH DESCRIPTION", _escaped(summary))
     ends = _paragraphs(command.epilog)
-    told = [*paragraphs, *(command.notes() if isinstance(command, Verb) else ())]
-    for paragraph in [*told, *(text for text in ends if not text.startswith(LITERAL))]:
+    notes = command.notes() if isinstance(command, Verb) else ()
+    for paragraph in [*paragraphs, *notes,
+                      *(text for text in ends if not text.startswith(LITERAL))]:
         yield from (".PP", _escaped(paragraph))
     for heading, rows in records(page):
         yield from _section(heading, rows)
@@ -65,13 +66,13 @@ def _section(heading: str, rows: Rows) -> Iterator[str]:
 
 
 def _paragraphs(text: str | None) -> list[str]:
-    """The paragraphs of a help text: each one line, but for those that are not wrapped."""
+    """The paragraphs of a help text, each on one line, except paragraphs that are not wrapped."""
     found = re.split(r"\n\n+", (text or "").strip("\n"))
     return [part if part.startswith(LITERAL) else " ".join(part.split()) for part in found if part]
 
 
 def _escaped(text: str) -> str:
-    """A line of text for roff: no character of it is a command, and all are ASCII."""
+    """A line of text for roff: all characters are ASCII, and none is a command of roff."""
     escaped = "".join(_SPECIAL.get(character, character if character.isascii()
                                    else rf"\[u{ord(character):04X}]")
                       for character in text)

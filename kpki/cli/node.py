@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import completion
-from .command import HELP, add, example as ending
+from .command import HELP, Commands, add, example as ending
 from .common import (
     Addresses,
     Algorithm,
@@ -30,7 +30,7 @@ from .common import (
 from ..clock import utc_now
 
 app = typer.Typer(
-    rich_markup_mode=None, no_args_is_help=True, context_settings=HELP,
+    cls=Commands, rich_markup_mode=None, no_args_is_help=True, context_settings=HELP,
     help="A node's certificate: issue, or request, sign and install it.",
     epilog=ending("kpki node issue worker-1 --example"))
 
@@ -39,38 +39,36 @@ _NODES = "nodes"
 Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.nodes, help=(
     "The node's name, as `kubectl get nodes` shows it."))]
 Archive = Annotated[bool, typer.Option("--archive", help="Also pack the tree into DIR/NAME.tar.")]
-Example = Annotated[bool,
-                    typer.Option("--example",
-                                 help="Try it with a throw-away CA, in the folder example/.")]
+Example = Annotated[bool, typer.Option(
+    "--example", help="Use a throw-away CA, in the folder example/.")]
 Csr = Annotated[str, typer.Argument(metavar="CSR", help="The request that `node request` made.")]
-For = Annotated[str, typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
-    "The node that asks."))]
-Source = Annotated[str, typer.Argument(metavar="TREE|ARCHIVE|PEM", help=(
-    "A node's tree or its archive (node issue), or the signed certificate (node sign)."))]
-Mine = Annotated[str | None,
-                 typer.Option("--node", metavar="NAME", autocompletion=completion.nodes, help=(
-    "This node's name (as check has it, else the folder's name under nodes/ of the TREE)."))]
-Row = Annotated[str | None,
-                typer.Option("--row", metavar="ROW", autocompletion=completion.rows, help=(
-    "Which certificate of the host, as apiserver or admin (its kubelet's)."))]
-Renew = Annotated[bool,
-                  typer.Option("--renew",
-                               help="A new certificate for one that is right, with its key.")]
-Key = Annotated[str | None,
-                typer.Option("--key", metavar="FILE", help="The request's key, for a PEM.")]
+For = Annotated[str, typer.Option(
+    "--node", metavar="NAME", autocompletion=completion.nodes, help="The name of the node.")]
+Source = Annotated[str, typer.Argument(
+    metavar="TREE|ARCHIVE|PEM",
+    help="A node's tree or its archive (node issue), or the signed certificate (node sign).")]
+Mine = Annotated[str | None, typer.Option(
+    "--node", metavar="NAME", autocompletion=completion.nodes,
+    help="This node's name (as for check, else the name of the TREE's folder under nodes/).")]
+Row = Annotated[str | None, typer.Option(
+    "--row", metavar="ROW", autocompletion=completion.rows,
+    help="The row of the certificate, for example apiserver or admin (the kubelet's row).")]
+Renew = Annotated[bool, typer.Option(
+    "--renew", help="Replace also a right certificate, for the same key.")]
+Key = Annotated[str | None, typer.Option(
+    "--key", metavar="FILE", help="The request's key, for a PEM.")]
 
 
 def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
-          address: Addresses = [],
-          dns: Dns = [], server: Server = None, days: Days = None, algorithm: Algorithm = None,
-          layout: LayoutName = None, row: Row = None, renew: Renew = False, out: Out = _NODES,
-          archive: Archive = False,
+          address: Addresses = [], dns: Dns = [], server: Server = None, days: Days = None,
+          algorithm: Algorithm = None, layout: LayoutName = None, row: Row = None,
+          renew: Renew = False, out: Out = _NODES, archive: Archive = False,
           example: Example = False, json: Json = False, explain: Explain = False,
           quiet: Quiet = False) -> None:
     """At the CA: make a node's key, certificate and kubeconfig.
 
-    They lie in DIR/NAME as they belong on the node. What is right already stays. Prints the
-    kubelet's flags that must name the files.
+    DIR/NAME is the node's tree: each file has its path on the node. Right files stay. kpki prints
+    the kubelet's flags that must name the files.
     """
     from . import telling
     from ..cluster.node.orders import Order, issue_order
@@ -90,7 +88,10 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
 def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
             layout: LayoutName = None, out: Out = _NODES, json: Json = False,
             explain: Explain = False, quiet: Quiet = False) -> None:
-    """On the node: make a key, which stays, and a request for the CA."""
+    """On the node: make a key, and a request for the CA.
+
+    The key stays on the node.
+    """
     from . import telling
     from ..cluster.node.orders import Order, request_order
     words, warnings = Words(quiet=quiet), list[str]()
@@ -105,19 +106,20 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
 
 def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
          address: Addresses = [], dns: Dns = [], days: Days = None, layout: LayoutName = None,
-         out: Out = _NODES,
-         json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
-    """At the CA: answer a node's request. Writes DIR/NAME.pem, the certificate and then the CA's.
+         out: Out = _NODES, json: Json = False, explain: Explain = False,
+         quiet: Quiet = False) -> None:
+    """At the CA: sign a node's request.
 
-    The names and addresses are those said here, never more because a request asks.
+    DIR/NAME.pem receives the certificate, then the CA's. The certificate has the names and
+    addresses of the command line, or of the description; a request adds none.
     """
     from . import telling
     from ..cluster.node.orders import Order, sign_order
     words, warnings = Words(quiet=quiet), list[str]()
     done = sign_order(
         Order(name=node, addresses=address, dns=dns, ca=ca, ca_key=ca_key, days=days, layout=layout,
-              out=out), csr,
-        passphrase=partial(key_passphrase, passin), now=utc_now(), host_name=host_name(),
+              out=out),
+        csr, passphrase=partial(key_passphrase, passin), now=utc_now(), host_name=host_name(),
         warnings=warnings)
     words.warn(warnings)
     if explain:
@@ -126,12 +128,11 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
 
 
 def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None,
-            server: Server = None,
-            layout: LayoutName = None, json: Json = False, explain: Explain = False,
-            quiet: Quiet = False) -> None:
-    """On the node: check all files, then put them in place at once.
+            server: Server = None, layout: LayoutName = None, json: Json = False,
+            explain: Explain = False, quiet: Quiet = False) -> None:
+    """On the node: check all files, then install all files at once.
 
-    What is replaced is kept under var/lib/kpki/backup. A kubeconfig that is there and right stays.
+    Replaced files stay under var/lib/kpki/backup. A right kubeconfig stays in place.
     """
     from . import telling
     from ..cluster.node.orders import install_order

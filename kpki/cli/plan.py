@@ -1,4 +1,4 @@
-"""`kpki plan` and `kpki apply`: what is to be done for the cluster of a workspace, and doing it."""
+"""`kpki plan` and `kpki apply`: the steps for the cluster of a workspace."""
 from __future__ import annotations
 
 import os
@@ -30,38 +30,37 @@ if TYPE_CHECKING:
     from ..cluster.leaf_files import Step
     from ..cluster.plan.plan import HostPlan, Plan, Waiting
 
-Example = Annotated[bool,
-                    typer.Option("--example",
-                                 help="Write the built-in cluster.yaml first: three hosts.")]
-
-RenewBefore = Annotated[str | None, typer.Option("--renew-before", metavar="SPAN", help=(
-    "Renew also what ends within that time (30d), or what check warns of."))]
+Example = Annotated[bool, typer.Option(
+    "--example", help="First write the built-in cluster.yaml with three hosts.")]
+RenewBefore = Annotated[str | None, typer.Option(
+    "--renew-before", metavar="SPAN",
+    help="Renew also certificates that expire within this time (30d) or have a warning.")]
 
 _DONE = {"create": "made", "replace": "replaced", "remove": "removed"}
-Made = dict[str | None, Counter[str]]       # host → how many files were made, replaced, removed
-Changed = dict[str | None, set[str]]        # host → which
-_MOST_HOSTS = 40        # lines of the closing table; a fleet's hosts are told in one line
+Made = dict[str | None, Counter[str]]       # host → number of files made, replaced, removed
+Changed = dict[str | None, set[str]]        # host → paths of these files
+_MOST_HOSTS = 40        # lines of the closing table; more hosts have one line together
 
 
 def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = False,
          quiet: Quiet = False) -> None:
-    """Show what apply would do, and why.
+    """Show the steps that apply would do, with their causes.
 
-    Exit status 0: nothing to do; 1: something to do, or something waits.
+    Exit status 0: nothing to do; 1: a step to do, or a file waits for a CA's key.
     """
     from ..cluster.plan.of_workspace import plan_of
     words = Words(quiet=quiet)
     planned = plan_of(folder, now=utc_now(), host_name=host_name())
     hosts = list(planned.hosts()) if json else planned.hosts()
     if json:
-        put_json({"steps": [_step(step) for one in hosts for step in one.steps],
-                  "waiting": [_waiting(one) for host in hosts for one in host.waiting]})
+        put_json({"steps": [_step(step) for host in hosts for step in host.steps],
+                  "waiting": [_waiting(file) for host in hosts for file in host.waiting]})
     todo = Counter[str]()
-    for one in hosts:
-        todo.update(step.action for step in one.steps)
-        todo["wait"] += len(one.waiting)
+    for host in hosts:
+        todo.update(step.action for step in host.steps)
+        todo["wait"] += len(host.waiting)
         if not json:
-            put(*_lines(one))
+            put(*_lines(host))
     if explain:
         _explain(planned, words)
     words.say(_summary(todo, folder))
@@ -72,9 +71,9 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
 def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin = None,
           renew_before: RenewBefore = None, json: Json = False, explain: Explain = False,
           quiet: Quiet = False) -> None:
-    """Make what is missing, mend what is wrong, keep the rest.
+    """Make missing files, repair faulty files, and leave right files in place.
 
-    What is replaced is kept under backup/. Exit status 0: done; 1: something waits for a CA's key.
+    Replaced files stay under backup/. Exit status 0: done; 1: a file waits for a CA's key.
     """
     from ..cluster.leaf_files import Step
     from ..cluster.plan.apply import apply as carry_out
@@ -98,9 +97,9 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
                     written.append(step)
     words.warn(warnings)
     if json:
-        put_json(
-            {"written": [{"host": one.host, "path": one.path, "row": one.row, "action": one.action}
-                         for one in written], "waiting": [_waiting(one) for one in waiting]})
+        put_json({"written": [
+            {"host": step.host, "path": step.path, "row": step.row, "action": step.action}
+            for step in written], "waiting": [_waiting(file) for file in waiting]})
     else:
         put(*_made(made))
         words.say(*_next(made, waiting, folder), *_restarts(changed, planned))
@@ -113,8 +112,8 @@ def _step(step: Step) -> dict[str, object]:
             "causes": list(step.causes)}
 
 
-def _waiting(one: Waiting) -> dict[str, object]:
-    return {"host": one.host, "path": one.path, "row": one.row, "needs": one.needs}
+def _waiting(file: Waiting) -> dict[str, object]:
+    return {"host": file.host, "path": file.path, "row": file.row, "needs": file.needs}
 
 
 def _lines(host: HostPlan) -> Iterator[str]:
@@ -123,25 +122,25 @@ def _lines(host: HostPlan) -> Iterator[str]:
     if not steps and not host.waiting:
         return
     yield host.host or "(workspace)"
-    width = max(len(path)
-                for path in [step.path for step in steps] + [one.path for one in host.waiting])
+    paths = [*(step.path for step in steps), *(file.path for file in host.waiting)]
+    width = max(map(len, paths))
     for step in steps:
         yield f"  {step.action:<8} {step.path:<{width}}  {', '.join(step.causes)}"
-    for one in host.waiting:
-        yield f"  {'wait':<8} {one.path:<{width}}  needs {one.needs}"
+    for file in host.waiting:
+        yield f"  {'wait':<8} {file.path:<{width}}  needs {file.needs}"
 
 
 def _summary(todo: Counter[str], folder: str) -> str:
     counts = ", ".join(f"{count} to {action}" for action, count in todo.items() if count
                        and action != "wait")
     waits = f"{todo['wait']} waiting for a CA's key" if todo["wait"] else ""
-    told = ", ".join(filter(None, (counts, waits)))
-    return f"kpki: {folder}: {told or 'nothing to do'}" + (f"; {_command('apply', folder)} does it"
-                                                           if counts else "")
+    summary = ", ".join(filter(None, (counts, waits))) or "nothing to do"
+    next_step = f"; {_command('apply', folder)} does it" if counts else ""
+    return f"kpki: {folder}: {summary}{next_step}"
 
 
 def _command(name: str, folder: str) -> str:
-    """A command for this workspace, as it is typed."""
+    """The command line of a command for this workspace."""
     from shlex import quote
     return f"kpki {name}" if folder == os.curdir else f"kpki {name} {quote(folder)}"
 
@@ -149,14 +148,13 @@ def _command(name: str, folder: str) -> str:
 def _explain(planned: Plan, words: Words) -> None:
     from ..cluster.script.script import script_of
     words.say(
-        "kpki compares what the description wants with what is there. The same by hand, as kpki "
-        "script has it:",
-              *(line for piece in script_of(planned)
-                for line in piece.removesuffix("\n").split("\n")))
+        "kpki compares the files that the description asks for with the existing files. The same "
+        "steps by hand, as kpki script prints them:",
+        *(line for piece in script_of(planned) for line in piece.removesuffix("\n").split("\n")))
 
 
 def _restarts(changed: Changed, planned: Plan) -> Iterator[str]:
-    """What is to be restarted once the files are in place."""
+    """The restarts that follow when the files are installed."""
     from ..cluster.plan.of_workspace import restarts
     from ..kubernetes.restarts import of_layout
     static = planned.wanted.layout.static_pods
@@ -167,7 +165,7 @@ def _restarts(changed: Changed, planned: Plan) -> Iterator[str]:
 
 
 def _made(made: Made) -> Iterator[str]:
-    """The closing table: a line per host, or for a fleet one for all."""
+    """The closing table: a line per host, or one line for the hosts of a fleet."""
     if not made:
         return
     rows = [(host or "(workspace)", counts) for host, counts in made.items()]
@@ -182,10 +180,10 @@ def _made(made: Made) -> Iterator[str]:
 
 
 def _waits(waiting: list[Waiting]) -> dict[tuple[str, str], list[str | None]]:
-    """What waits for what, and on which hosts."""
+    """The hosts of each waiting file (path, and the key that the file needs)."""
     waits: dict[tuple[str, str], list[str | None]] = {}
-    for one in waiting:
-        waits.setdefault((one.path, one.needs), []).append(one.host)
+    for file in waiting:
+        waits.setdefault((file.path, file.needs), []).append(file.host)
     return waits
 
 
@@ -203,13 +201,14 @@ def _next(made: Made, waiting: list[Waiting], folder: str) -> Iterator[str]:
     if host:
         tree = os.path.normpath(os.path.join(folder, "nodes", host))
         where = "" if folder == os.curdir else f" --workspace {quote(folder)}"
-        yield f"next: kpki flags kubelet --node {host}{where}   # and so for each component and host"
+        yield (f"next: kpki flags kubelet --node {host}{where}   "
+               "# and so for each component and host")
         yield f"      copy {tree} to {host}, and there: kpki node install {host} --node {host}"
 
 
 @contextmanager
 def _progress(hosts: int, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar with rate and time left, on a terminal, for what takes long enough to wait for."""
+    """A progress bar with rate and time left, on a terminal, for more than one host."""
     if quiet or not sys.stderr.isatty() or hosts < 2:
         yield None
         return
@@ -222,11 +221,10 @@ def _progress(hosts: int, *, quiet: bool) -> Iterator[Callable[[int, int], None]
         TimeRemainingColumn,
     )
     stream: TextIO = sys.stderr
-    # Without a thread of its own: processes are forked while it stands.
+    # auto_refresh starts a thread, and kpki forks processes while the bar is shown
     with Progress(TextColumn("hosts"), BarColumn(), MofNCompleteColumn(),
-                  TextColumn("{task.fields[rate]}"),
-                  TimeRemainingColumn(), console=Console(file=stream), auto_refresh=False,
-                  transient=True) as bar:
+                  TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+                  console=Console(file=stream), auto_refresh=False, transient=True) as bar:
         task = bar.add_task("hosts", total=hosts, rate="")
 
         def done(count: int, total: int) -> None:

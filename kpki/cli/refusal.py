@@ -1,4 +1,4 @@
-"""What a command that cannot go on says, and the status that it ends with."""
+"""The message and the exit status of a command that an error stops."""
 from __future__ import annotations
 
 import io
@@ -9,20 +9,18 @@ from ..errors import KpkiError, RefusedError
 
 
 def refused(error: KpkiError | OSError, *, status: int) -> int:
-    """Say on stderr what stopped a command; its exit status: 1 for an answer, *status* for the
-    rest.
-    """
+    """Print an error on stderr, and return the exit status: 1 for RefusedError, else *status*."""
     if isinstance(error, KpkiError):
         terminal.say_error(error)
         return 1 if isinstance(error, RefusedError) else status
-    # the files room names a path; the current folder alone is asked for
+    # the room files raises FileError; only the search for the current folder raises this error
     if isinstance(error, FileNotFoundError):
         terminal.say_error(KpkiError("the current folder does not exist any more",
                                      hint="go to another folder: cd /"))
         return status
-    # Python would try to write the rest once more at its end, and end with a status of its own.
+    # At its end Python would write the rest again, fail, and exit with another status.
     sys.stdout = io.StringIO()
-    if isinstance(error, BrokenPipeError):      # whoever read the output has seen enough
+    if isinstance(error, BrokenPipeError):      # the reader has closed the pipe
         return 1
     terminal.say(f"kpki: standard output: {error.strerror}")
     return status

@@ -12,7 +12,7 @@ def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False
            explain: Explain = False, quiet: Quiet = False) -> None:
     """Print the plan as a shell script of openssl commands.
 
-    Nothing is changed before somebody runs it. What it replaces it keeps under backup/.
+    This command changes nothing. The script saves replaced files under backup/.
     """
     from shlex import quote
 
@@ -28,20 +28,20 @@ def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False
             put_document(piece)
     if explain:
         words.say(*_EXPLAINED)
-    there = "" if folder == os.curdir else quote(folder)
-    run = f"kpki script {there} > {quote(os.path.join(folder, 'script.sh'))}; cd {there}; sh script.sh" if there else \
-        "kpki script > script.sh; sh script.sh"
+    run = "kpki script > script.sh; sh script.sh"
+    if folder != os.curdir:
+        place = quote(folder)
+        run = (f"kpki script {place} > {quote(os.path.join(folder, 'script.sh'))}; "
+               f"cd {place}; sh script.sh")
     words.say(f"kpki: nothing was changed; the script does it, with openssl 3.0 or newer: {run}")
 
 
 _EXPLAINED = (
-    "kpki compares what the description wants with what is there, as kpki plan does, and writes "
-    "each step as the",
-    "commands that the Kubernetes documentation makes certificates with:",
+    "kpki compares the files that the description asks for with the existing files, as kpki plan",
+    "does, and writes each step with the commands of the Kubernetes documentation:",
     "  openssl genrsa, openssl ecparam -genkey      a key",
-    "  openssl req -new -config CONF -key KEY       a request: the owner's names and the public key",
-    "  openssl x509 -req -CA CA -CAkey CA-KEY ...   the CA's answer, with the extensions of CONF",
+    "  openssl req -new -config CONF -key KEY       a request: the names and the public key",
+    "  openssl x509 -req -CA CA -CAkey CA-KEY ...   the certificate, with the extensions of CONF",
     "  openssl base64 -A -in FILE                   a file's bytes inside a kubeconfig",
-    "Dates are the one difference from kpki apply: openssl counts whole days from the moment at "
-    "which it signs.",
+    "Only the dates differ from kpki apply: openssl counts whole days from the signing.",
 )

@@ -6,16 +6,16 @@ from typer import _completion_shared as completion
 from .terminal import put, put_document
 from ..errors import InputError
 
-# By shell: where a package puts the script of a program, below its prefix.
+# By shell: the path of a program's script in a package, below the package's prefix.
 PLACES = {"bash": "share/bash-completion/completions/kpki", "zsh": "share/zsh/site-functions/_kpki",
           "fish": "share/fish/vendor_completions.d/kpki.fish"}
 _VARIABLE = "_KPKI_COMPLETE"
-# zsh loads the file at the first completion, which it then has to answer as well.
+# zsh loads the file at the first completion; the last line of the file completes it.
 _FIRST = '\n[[ $zsh_eval_context[-1] == loadautofunc ]] && _kpki_completion "$@"\n'
 
 
 def script_of(shell: str) -> str:
-    """The script for a shell. Raises InputError for one that typer has no script for."""
+    """The script for a shell. Raises InputError if typer has no script for the shell."""
     if shell not in PLACES:
         raise InputError(f"no completion for the shell {shell!r}", hint=", ".join(PLACES))
     text = completion.get_completion_script(prog_name="kpki", complete_var=_VARIABLE, shell=shell)

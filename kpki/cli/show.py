@@ -1,4 +1,4 @@
-"""`kpki show`: what a file says."""
+"""`kpki show`: the owner, the signer and the validity of the certificates in a file."""
 from __future__ import annotations
 
 import os
@@ -17,21 +17,19 @@ if TYPE_CHECKING:
     from ..kubernetes.showing.shown import Shown, ShownContext, UseVerdict
 
 _STANDARD_INPUT = "-"
-# What a host's tree begins with: what comes before is its root, under which the absolute paths in
-# it are looked for.
-File = Annotated[str, typer.Argument(metavar="FILE", help=(
-    "A certificate, bundle, request, key or kubeconfig, in PEM or DER; - is standard input."))]
-ShownCa = Annotated[str | None, typer.Option("--ca", metavar="CERT", help=(
-    "Judge by this CA (a kubeconfig: by the one in it)."))]
+File = Annotated[str, typer.Argument(
+    metavar="FILE",
+    help="A certificate, bundle, request, key or kubeconfig, in PEM or DER; - is standard input.")]
+ShownCa = Annotated[str | None, typer.Option(
+    "--ca", metavar="CERT", help="Verify against this CA (for a kubeconfig: the CA in the file).")]
 
 
 def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False,
          explain: Explain = False, quiet: Quiet = False) -> None:
-    """Say whose a file is, who signed it, and until when.
+    """Show the owner, the signer and the validity of the certificates in a file.
 
-    The file is a certificate, a bundle, a request, a key or a kubeconfig. Never prints a secret.
-    Exit status 0: shown (also what has expired); 1: something in the file cannot be read; 2: there
-    is no such file.
+    The file is a certificate, a bundle, a request, a key or a kubeconfig. kpki prints no secret.
+    Exit status 0: shown, also if expired; 1: a part of the file cannot be read; 2: no such file.
     """
     from .show_text import lines_of
     from ..cluster.authority import load_trusted_bundle
@@ -43,8 +41,8 @@ def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False,
     if ca is not None:
         data = files.read(ca)
         with about(ca):
-            authorities = [dump_certificate(one, encoding="DER")
-                           for one in load_trusted_bundle(data)]
+            authorities = [dump_certificate(certificate, encoding="DER")
+                           for certificate in load_trusted_bundle(data)]
     root, inner = root_of(path)
     shown = show_bytes(_read(path, root, inner), authorities=authorities, now=now,
                        read=_reader(root, inner))
@@ -60,7 +58,7 @@ def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False,
 
 
 def _read(path: str, root: str, inner: str) -> bytes:
-    """The file's bytes; a link in a tree leads where it would on its host."""
+    """The file's bytes; a link in a host's tree is followed as on that host."""
     if path == _STANDARD_INPUT:
         return files.read("/dev/stdin", pipes=True)
     inside = files.resolve(root, inner)
@@ -68,48 +66,49 @@ def _read(path: str, root: str, inner: str) -> bytes:
 
 
 def _reader(root: str, inner: str) -> Callable[[str], bytes]:
-    """What reads the files that a kubeconfig names as its host does: from its own folder, or from
-    the root.
+    """A function that reads the files of a kubeconfig at *inner* as a client on the host does.
+
+    A relative path starts at the kubeconfig's folder, an absolute path at *root*.
     """
     def read(path: str) -> bytes:
-        return files.read(files.resolve(root,
-                                        os.path.normpath(os.path.join(os.sep,
-                                                                      os.path.dirname(inner),
-                                                                      path))))
+        place = os.path.normpath(os.path.join(os.sep, os.path.dirname(inner), path))
+        return files.read(files.resolve(root, place))
     return read
 
 
-def _document(one: Shown) -> dict[str, Any]:
+def _document(item: Shown) -> dict[str, Any]:
+    signer = item.signer
     return {
-        "kind": one.kind, "user": one.user, "groups": list(one.groups), "node": one.node,
-        "usages": list(one.usages),
-        "names": list(one.names), "issuer": one.issuer or None,
-        "not_before": _stamp(one.not_before),
-        "not_after": _stamp(one.not_after), "rows": list(one.rows),
-        "contexts": [_context_document(context) for context in one.contexts],
-        "subject": one.subject or None, "uses": list(one.uses), "key_usages": list(one.key_usages),
-        "serial": one.serial or None, "key": one.key or None,
-        "public_key": f"sha256:{one.public_key}" if one.public_key else None,
-        "signer": {"where": one.signer.where, "subject": one.signer.subject or None,
-                   "proven": one.signer.proven} if one.signer else None,
-        "verdicts": [_verdict_document(verdict) for verdict in one.verdicts],
-        "problem": one.problem or None, "notes": list(one.notes)}
+        "kind": item.kind, "user": item.user, "groups": list(item.groups), "node": item.node,
+        "usages": list(item.usages), "names": list(item.names), "issuer": item.issuer or None,
+        "not_before": _stamp(item.not_before), "not_after": _stamp(item.not_after),
+        "rows": list(item.rows),
+        "contexts": [_context_document(context) for context in item.contexts],
+        "subject": item.subject or None, "uses": list(item.uses),
+        "key_usages": list(item.key_usages), "serial": item.serial or None,
+        "key": item.key or None,
+        "public_key": f"sha256:{item.public_key}" if item.public_key else None,
+        "signer": signer and {"where": signer.where, "subject": signer.subject or None,
+                              "proven": signer.proven},
+        "verdicts": [_verdict_document(verdict) for verdict in item.verdicts],
+        "problem": item.problem or None, "notes": list(item.notes)}
 
 
-def _context_document(one: ShownContext) -> dict[str, Any]:
+def _context_document(context: ShownContext) -> dict[str, Any]:
+    certificate = context.certificate
     return {
-        "name": one.name, "current": one.current, "cluster": one.cluster, "server": one.server,
-        "namespace": one.namespace or None, "user_name": one.user_name, "login": one.login,
-        "certificate": _document(one.certificate) | {"path": one.source or None} if one.certificate
-        else None,
-        "authorities": [_document(ca) | {"path": one.authority_source or None}
-                        for ca in one.authorities],
-        "problem": one.problem or None, "notes": list(one.notes)}
+        "name": context.name, "current": context.current, "cluster": context.cluster,
+        "server": context.server, "namespace": context.namespace or None,
+        "user_name": context.user_name, "login": context.login,
+        "certificate": certificate and _document(certificate) | {"path": context.source or None},
+        "authorities": [_document(ca) | {"path": context.authority_source or None}
+                        for ca in context.authorities],
+        "problem": context.problem or None, "notes": list(context.notes)}
 
 
-def _verdict_document(one: UseVerdict) -> dict[str, Any]:
-    return {"judge": one.verifier, "use": one.use, "ok": one.ok, "reason": one.reason,
-            "notes": list(one.notes)}
+def _verdict_document(verdict: UseVerdict) -> dict[str, Any]:
+    return {"judge": verdict.verifier, "use": verdict.use, "ok": verdict.ok,
+            "reason": verdict.reason, "notes": list(verdict.notes)}
 
 
 def _stamp(moment: datetime | None) -> str | None:
@@ -117,13 +116,13 @@ def _stamp(moment: datetime | None) -> str | None:
         else moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-# By kind: the openssl commands that say the same of a file.
+# By kind: the openssl commands that show the same facts of a file.
 _STEPS = {
     "certificate": (
         "openssl x509 -noout -subject -issuer -dates -serial -ext subjectAltName,extendedKeyUsage "
-                    "-in {file}",
-                    "openssl x509 -noout -pubkey -in {file} | openssl pkey -pubin -outform DER | "
-                    "openssl dgst -sha256"),
+        "-in {file}",
+        "openssl x509 -noout -pubkey -in {file} | openssl pkey -pubin -outform DER | "
+        "openssl dgst -sha256"),
     "request": ("openssl req -noout -text -verify -in {file}",
                 "openssl req -noout -pubkey -in {file} | openssl pkey -pubin -outform DER | "
                 "openssl dgst -sha256"),
@@ -134,13 +133,13 @@ _STEPS = {
                    "x509 -noout -text"),
 }
 _VERIFY = ("openssl verify -CAfile {ca} -purpose sslclient {file}",
-           "kpki verify -kubernetes -CAfile {ca} "
-           "-purpose sslclient {file}")
+           "kpki verify -kubernetes -CAfile {ca} -purpose sslclient {file}")
 
 
 def _explained(shown: Sequence[Shown], path: str, ca: str | None) -> Iterator[str]:
     from shlex import quote
-    yield "kpki show reads the file as the API server and the kubelet do, and says no secret of it; likewise:"
-    for kind in dict.fromkeys(one.kind for one in shown):
+    yield ("kpki show reads the file as the API server and the kubelet do, and prints no secret; "
+           "these commands show the same:")
+    for kind in dict.fromkeys(item.kind for item in shown):
         steps = _STEPS.get(kind, ()) + (_VERIFY if kind == "certificate" and ca else ())
         yield from (f"  {step.format(file=quote(path), ca=quote(ca or ''))}" for step in steps)

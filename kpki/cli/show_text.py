@@ -1,4 +1,4 @@
-"""What `kpki show` says to a person: a few aligned lines for each thing in the file."""
+"""The text of `kpki show`: a few aligned lines for each certificate, request or key in a file."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ..kubernetes.showing.shown import Shown, ShownContext, Signer, UseVerdict
 
 _WIDTH = 11
-_JUDGES = {"openssl": "openssl verify", "strict": "strict (Python >= 3.13)",
-           "kubernetes": "Kubernetes (Go 1.26)"}
+_VERIFIERS = {"openssl": "openssl verify", "strict": "strict (Python >= 3.13)",
+              "kubernetes": "Kubernetes (Go 1.26)"}
 _USES: dict[str, str] = {"client": "client", "server": "server", "sign": "signing others (a CA)"}
 _SPANS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)),
           ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))
@@ -21,17 +21,15 @@ Row = tuple[str, str]
 
 
 def lines_of(shown: Sequence[Shown], *, ca: str | None, now: datetime) -> Iterator[str]:
-    """Everything in a file, a blank line between two things; *ca* is the name of the CA's file,
-    *now* the moment.
-    """
-    for number, one in enumerate(shown):
+    """The lines for a whole file; *ca* is the name of the CA's file, *now* the moment."""
+    for number, item in enumerate(shown):
         if number:
             yield ""
-        yield one.kind
-        if one.kind == "kubeconfig":
-            yield from _kubeconfig(one, ca, now)
+        yield item.kind
+        if item.kind == "kubeconfig":
+            yield from _kubeconfig(item, ca, now)
         else:
-            yield from _aligned(_rows(one, ca, now))
+            yield from _aligned(_rows(item, ca, now))
 
 
 def _aligned(rows: Iterable[Row], indent: str = "  ") -> Iterator[str]:
@@ -39,10 +37,10 @@ def _aligned(rows: Iterable[Row], indent: str = "  ") -> Iterator[str]:
         yield f"{indent}{label:<{_WIDTH}} {short(text)}".rstrip()
 
 
-def _kubeconfig(one: Shown, ca: str | None, now: datetime) -> Iterator[str]:
-    if one.problem:
-        yield from _aligned([("problem", one.problem)])
-    for context in one.contexts:
+def _kubeconfig(item: Shown, ca: str | None, now: datetime) -> Iterator[str]:
+    if item.problem:
+        yield from _aligned([("problem", item.problem)])
+    for context in item.contexts:
         yield from _aligned([("context", context.name + (" (current)" if context.current else ""))])
         yield from _aligned(_context(context, ca, now), "    ")
 
@@ -54,7 +52,8 @@ def _context(context: ShownContext, ca: str | None, now: datetime) -> Iterator[R
         yield "cluster", ", ".join(filter(None, (context.cluster, context.server)))
     for authority in context.authorities:
         ends = f", {_end(authority.not_after, now)}" if authority.not_after else ""
-        yield "CA", f"{authority.subject or authority.problem} ({context.authority_source or 'embedded'}){ends}"
+        source = context.authority_source or "embedded"
+        yield "CA", f"{authority.subject or authority.problem} ({source}){ends}"
     if context.namespace:
         yield "namespace", context.namespace
     if context.certificate is None:
@@ -65,51 +64,52 @@ def _context(context: ShownContext, ca: str | None, now: datetime) -> Iterator[R
     yield from (("note", note) for note in context.notes)
 
 
-def _rows(one: Shown, ca: str | None, now: datetime) -> Iterator[Row]:
-    if one.problem:
-        yield "problem", one.problem
-    if one.subject:
-        yield _owner(one)
-    if one.kind in ("certificate", "kubeconfig", "request") and one.subject:
-        yield "use", _use(one)
-        if one.named or (one.kind != "request" and "server" in one.uses):
-            yield "names", ", ".join(one.names) or "none"
-    if one.issuer:
-        yield "signed by", _signed_by(one.issuer, one.signer, ca)
-    if one.not_before and one.not_after:
-        yield "valid", f"{_stamp(one.not_before)} to {_stamp(one.not_after)}: {_time(one, now)}"
-    if one.key:
-        yield "key", one.key
-    if one.public_key:
-        yield "public key", f"sha256:{one.public_key}"
-    if one.serial:
-        yield "serial", one.serial
-    if one.rows:
-        yield "could be", ", ".join(one.rows)
-    elif one.kind in ("certificate", "request") and one.subject and not one.problem:
+def _rows(item: Shown, ca: str | None, now: datetime) -> Iterator[Row]:
+    if item.problem:
+        yield "problem", item.problem
+    if item.subject:
+        yield _owner(item)
+    if item.kind in ("certificate", "kubeconfig", "request") and item.subject:
+        yield "use", _use(item)
+        if item.named or (item.kind != "request" and "server" in item.uses):
+            yield "names", ", ".join(item.names) or "none"
+    if item.issuer:
+        yield "signed by", _signed_by(item.issuer, item.signer, ca)
+    if item.not_before and item.not_after:
+        yield "valid", f"{_stamp(item.not_before)} to {_stamp(item.not_after)}: {_time(item, now)}"
+    if item.key:
+        yield "key", item.key
+    if item.public_key:
+        yield "public key", f"sha256:{item.public_key}"
+    if item.serial:
+        yield "serial", item.serial
+    if item.rows:
+        yield "could be", ", ".join(item.rows)
+    elif item.kind in ("certificate", "request") and item.subject and not item.problem:
         yield "could be", "none of a cluster's own"
-    yield from _verdicts(one.verdicts)
+    yield from _verdicts(item.verdicts)
     yield from (("note", note) for note in dict.fromkeys((
-        *one.notes, *(note for verdict in one.verdicts for note in verdict.notes))))
+        *item.notes, *(note for verdict in item.verdicts for note in verdict.notes))))
 
 
-def _owner(one: Shown) -> Row:
-    """Whom Kubernetes takes a client for; anything else has no more than a name."""
-    if "client" not in one.uses or one.user is None:
-        return "subject", one.subject
-    groups = f", group{'s' * (len(one.groups) > 1)} {', '.join(one.groups)}" if one.groups else ""
-    user = f"user {one.user}{groups}"
-    return "asks for" if one.kind == "request" else "you are", f"node {one.node} ({user})" \
-        if one.node else user
+def _owner(item: Shown) -> Row:
+    """The user that Kubernetes authenticates a client as; the subject of any other certificate."""
+    if "client" not in item.uses or item.user is None:
+        return "subject", item.subject
+    groups = f", group{'s' * (len(item.groups) > 1)} {', '.join(item.groups)}" * bool(item.groups)
+    user = f"user {item.user}{groups}"
+    return "asks for" if item.kind == "request" else "you are", f"node {item.node} ({user})" \
+        if item.node else user
 
 
-def _use(one: Shown) -> str:
-    said = ", ".join((*one.key_usages, *one.usages))
-    if not one.usages and "sign" not in one.uses:
-        words = f"{'what the CA says' if one.kind == 'request' else 'anything'}: it has no extendedKeyUsage"
+def _use(item: Shown) -> str:
+    usages = ", ".join((*item.key_usages, *item.usages))
+    if not item.usages and "sign" not in item.uses:
+        words = "what the CA allows" if item.kind == "request" else "anything"
+        words += f": the {item.kind} has no extendedKeyUsage"
     else:
-        words = " and ".join(_USES[use] for use in one.uses) or "neither client nor server"
-    return f"{words} ({said})" if said else words
+        words = " and ".join(_USES[use] for use in item.uses) or "neither client nor server"
+    return f"{words} ({usages})" if usages else words
 
 
 def _signed_by(issuer: str, signer: Signer | None, ca: str | None) -> str:
@@ -123,35 +123,38 @@ def _signed_by(issuer: str, signer: Signer | None, ca: str | None) -> str:
     if signer.proven:
         return f"{issuer}: proven with {where[signer.where]}"
     if signer.subject:
-        return f"{issuer}, but not by {where[signer.where]}: that CA has the same name and another key"
+        return (f"{issuer}, but not by {where[signer.where]}: "
+                "that CA has the same name and another key")
     return f"{issuer}, not by {where[signer.where]}"
 
 
 def _verdicts(verdicts: Sequence[UseVerdict]) -> Iterator[Row]:
-    """Where the judges differ, one line each; else Kubernetes' word alone.
+    """If the verifiers differ, a line for each; else only Kubernetes' verdict.
 
-    What is said of every use is said once.
+    If the verdicts are the same for each use, they stand once.
     """
-    by_use = [(use, [*group]) for use, group in groupby(verdicts, lambda one: one.use)]
-    same = len({tuple((one.verifier, one.ok, one.reason) for one in group) for _,
-                group in by_use}) == 1
+    by_use = [(use, [*group]) for use, group in groupby(verdicts, lambda verdict: verdict.use)]
+    answers = {tuple((verdict.verifier, verdict.ok, verdict.reason) for verdict in group)
+               for _, group in by_use}
+    same = len(answers) == 1
     for use, group in by_use[:1] if same else by_use:
         label = "verdict" if use is None or same else f"as {use}"
-        if len({one.ok for one in group}) == 1:
-            group = [one for one in group if one.verifier == "kubernetes"]
-            words = ["Kubernetes takes it" if one.ok else f"Kubernetes refuses it: {one.reason}"
-                     for one in group]
+        if len({verdict.ok for verdict in group}) == 1:
+            lines = ["Kubernetes accepts the certificate" if verdict.ok
+                     else f"Kubernetes refuses the certificate: {verdict.reason}"
+                     for verdict in group if verdict.verifier == "kubernetes"]
         else:
-            words = [f"{_JUDGES[one.verifier]}: {'OK' if one.ok else one.reason}" for one in group]
-        for number, text in enumerate(words):
+            lines = [f"{_VERIFIERS[verdict.verifier]}: {'OK' if verdict.ok else verdict.reason}"
+                     for verdict in group]
+        for number, text in enumerate(lines):
             yield "" if number else label, text
 
 
-def _time(one: Shown, now: datetime) -> str:
-    assert one.not_before and one.not_after
-    if now < one.not_before:
-        return f"begins in {_span(one.not_before - now)}"
-    return _end(one.not_after, now)
+def _time(item: Shown, now: datetime) -> str:
+    assert item.not_before and item.not_after
+    if now < item.not_before:
+        return f"begins in {_span(item.not_before - now)}"
+    return _end(item.not_after, now)
 
 
 def _end(moment: datetime, now: datetime) -> str:

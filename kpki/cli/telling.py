@@ -1,6 +1,4 @@
-"""What the node commands tell a person: what lies where, what comes next, and the openssl steps
-that they stand for.
-"""
+"""The output of the node commands: the files, the next step, and the same steps with openssl."""
 from __future__ import annotations
 
 import os
@@ -29,7 +27,7 @@ _DONE = {"create": "made", "replace": "replaced", "keep": "right already"}
 
 
 def issued(done: Done, *, archive: bool, as_json: bool, words: Words) -> None:
-    """After `node issue`: the flags on stdout, and where to look and go on."""
+    """After `node issue`: the flags on stdout, and the next commands on stderr."""
     written, layout, row, node, out = done.written, done.layout, done.row, done.node, done.out
     _result(written, layout, node.name, as_json=as_json, lines=row_flags(layout, row.place))
     if as_json:
@@ -42,7 +40,7 @@ def issued(done: Done, *, archive: bool, as_json: bool, words: Words) -> None:
               f"On standard output: the {whose}'s flags that must name these files there.", "")
     if certificate:
         words.say(f"look:    kpki x509 -noout -text -in {quote(f'{tree}/{certificate}')}")
-    if row.place == layout.kubelet:     # the tree of another row alone is not whole
+    if row.place == layout.kubelet:     # the tree of another row has no kubelet's files to check
         words.say(f"check:   kpki check {quote(tree)}")
     words.say(f"install: copy {tree}{ending} to {node.name}, and there:",
               f"         kpki node install {node.name}{ending} --node {node.name}")
@@ -55,8 +53,8 @@ def requested(done: Done, *, as_json: bool, words: Words) -> None:
             lines=[os.path.join(out, f"{node.name}.csr")])
     if as_json:
         return
-    addresses = "".join(f" --address {one}" for one in node.addresses)
-    names = "".join(f" --dns {one}" for one in node.dns)
+    addresses = "".join(f" --address {address}" for address in node.addresses)
+    names = "".join(f" --dns {name}" for name in node.dns)
     words.say(*_made(written, out), "",
               f"look: kpki req -noout -text -in {quote(os.path.join(out, node.name))}.csr",
               f"next: copy {node.name}.csr to the CA, and there:",
@@ -65,7 +63,7 @@ def requested(done: Done, *, as_json: bool, words: Words) -> None:
 
 
 def signed(done: Done, *, as_json: bool, words: Words) -> None:
-    """After `node sign`: the answer's path on stdout."""
+    """After `node sign`: the certificate's path on stdout."""
     written, node, out = done.written, done.node, done.out
     _result(written, None, node.name, as_json=as_json,
             lines=[os.path.join(out, f"{node.name}.pem")])
@@ -78,8 +76,9 @@ def signed(done: Done, *, as_json: bool, words: Words) -> None:
 
 
 def installed(done: Installed, *, root: str, as_json: bool, words: Words) -> None:
-    """After `node install`: the flags on stdout, what to restart, what another node's pair has left
-    behind.
+    """After `node install`: the flags on stdout, and the restarts on stderr.
+
+    If the old pair was another node's, the commands that delete the pods of that time follow.
     """
     written, plan, layout, node = done.written, done.plan, done.layout, done.node
     places = [layout.kubelet] if layout.kubelet in plan.places else plan.places
@@ -95,21 +94,20 @@ def installed(done: Installed, *, root: str, as_json: bool, words: Words) -> Non
     components = components_of(plan.layout, changed, plan.running)
     if components:
         whose = "the kubelet has" if layout.kubelet in places \
-            else f"{' and '.join(components)} " + (
-            "has" if len(components) == 1 else "have")
+            else f"{' and '.join(components)} {'has' if len(components) == 1 else 'have'}"
         words.say(f"next: see that {whose} the flags on standard output, then",
                   *(f"      {line}" for line in of_layout(components, plan.static.__contains__)))
     if plan.former:
         words.say(
-            f"The old pair was {short(plan.former)}'s. What hangs on {node} since then goes with:",
-                  f"      kubectl get pods -A --field-selector spec.nodeName={node}",
-                  "      kubectl delete pod -n NAMESPACE POD --force --grace-period=0   # mirror "
-                  "pods in Terminating")
+            f"The old pair was {short(plan.former)}'s. Pods that hang on {node} are deleted with:",
+            f"      kubectl get pods -A --field-selector spec.nodeName={node}",
+            "      kubectl delete pod -n NAMESPACE POD --force --grace-period=0   # mirror "
+            "pods in Terminating")
 
 
 def _result(written: Written, layout: Layout | None, host: str | None, *, as_json: bool,
             lines: Iterable[str]) -> None:
-    """The result on stdout: its lines, or one JSON document, which needs no words beside it."""
+    """Print the result on stdout: its lines, or one JSON document."""
     if not as_json:
         put(*lines)
         return
@@ -126,7 +124,7 @@ def _row(path: str, rows: dict[str, str]) -> str:
 
 
 def _inside(path: str, host: str | None) -> str:
-    """A path relative to the host's tree, where it lies in one of several."""
+    """A path relative to the host's tree, if the path leads through the trees of several hosts."""
     _, _, rest = path.partition("/")
     return rest.removeprefix(f"{host}/") if host and rest.startswith(f"{host}/") else path
 
@@ -138,48 +136,45 @@ def _made(written: Written, out: str) -> Iterator[str]:
 
 
 def _list(folder: str, rows: Iterable[tuple[str, int, str]]) -> Iterator[str]:
-    """A line per file, under the folder that the person named."""
+    """A line per file, with its path below *folder*."""
     for path, mode, action in rows:
         yield f"  {_DONE[action]:<14} {mode:04o}  {os.path.join(folder, path)}"
 
 
 def issue_steps(done: Done, algorithm: str | None) -> list[str]:
-    """The openssl commands that `node issue` stands for."""
+    """The openssl commands that do the same as `node issue`."""
     row, authority = done.row, done.authority
-    assert authority is not None    # what was issued has a signer
+    assert authority is not None    # `node issue` always has a CA
     algorithm = algorithm or authority.algorithm
     steps = [
-        "kpki node issue makes a key, a request and a certificate, and says which files the "
-        "kubelet must name:",
-             *_key_steps(algorithm), *_request_steps(row.identity),
-             *_sign_steps(done, "worker.csr", rsa=algorithm.startswith("RSA"))]
+        "kpki node issue makes a key, a request and a certificate:",
+        *_key_steps(algorithm), *_request_steps(row.identity),
+        *_sign_steps(done, "worker.csr", rsa=algorithm.startswith("RSA"))]
     if row.profile != KUBELET_PROFILE:
-        return [line.replace("worker", row.name).replace("the kubelet must", "must")
-                for line in steps]
+        return [line.replace("worker", row.name) for line in steps]
     return [*steps,
-            "The certificate is for client and server at once: the API server knows the node by "
-            "its subject, and",
-            "reaches the kubelet under its names and addresses. The kubeconfig names the files by "
-            "their paths."]
+            "The certificate is for client and server: the API server authenticates the node by",
+            "the subject, and verifies the kubelet's names and addresses. The kubeconfig names the",
+            "files by their paths."]
 
 
 def request_steps(node: Node, algorithm: str | None) -> list[str]:
-    """The openssl commands that `node request` stands for."""
-    return ["kpki node request makes the key where it will stay, and asks for a certificate for it:",
+    """The openssl commands that do the same as `node request`."""
+    return ["kpki node request makes a key, which stays on the node, and a request for the CA:",
             *_key_steps(algorithm or REQUEST_ALGORITHM), *_request_steps(node.identity)]
 
 
 def sign_steps(done: Done, path: str) -> list[str]:
-    """The openssl commands that `node sign` stands for."""
-    assert done.csr is not None     # what was signed is a request
-    return ["kpki node sign looks at the request, and issues what a node may have, whatever the "
-            "request says:",
+    """The openssl commands that do the same as `node sign`."""
+    assert done.csr is not None     # `node sign` always has a request
+    return ["kpki node sign checks the request, and issues a node's certificate; the request adds "
+            "no name:",
             f"  openssl req -noout -text -verify -in {quote(path)}",
             *_sign_steps(done, path, rsa=isinstance(done.csr.public_key(), RSAPublicKey))]
 
 
 def install_steps(plan: Installation, root: str) -> list[str]:
-    """The openssl commands that `node install` stands for."""
+    """The openssl commands that do the same as `node install`."""
     base = root.rstrip("/")
     paths = [f"{base}/{file.path}" for file in plan.files]
     return ["kpki node install checks the pair, its signer, its subject and its dates, then "
@@ -188,8 +183,8 @@ def install_steps(plan: Installation, root: str) -> list[str]:
             "  openssl verify -CAfile ca.pem worker.pem",
             "  openssl x509 -noout -pubkey -in worker.pem; openssl pkey -pubout -in worker-key.pem "
             "  # the same",
-            *(f"  install -m {file.mode:04o} FILE {quote(path)}" for file,
-              path in zip(plan.files, paths, strict=True))]
+            *(f"  install -m {file.mode:04o} FILE {quote(path)}"
+              for file, path in zip(plan.files, paths, strict=True))]
 
 
 def _key_steps(algorithm: str) -> list[str]:
@@ -207,9 +202,9 @@ def _request_steps(identity: Identity) -> list[str]:
 
 
 def _sign_steps(done: Done, csr: str, *, rsa: bool) -> list[str]:
+    extensions = leaf_extensions(done.row.profile, done.row.identity, rsa=rsa)
     first, second, *rest = (quote(f"{name}={value}") if "'" in value else f"'{name}={value}'"
-                            for name,
-                            value in leaf_extensions(done.row.profile, done.row.identity, rsa=rsa))
+                            for name, value in extensions)
     assert done.authority is not None
     return [f"  printf '%s\\n' {first} {second} \\", f"      {' '.join(rest)} > worker.ext",
             f"  openssl x509 -req -in {quote(csr)} -CA {quote(done.ca)} -CAkey "

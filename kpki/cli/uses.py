@@ -1,4 +1,4 @@
-"""`kpki uses`: which component of a host reads which file, for what, and who says so."""
+"""`kpki uses`: the files that each component of a host reads, with purpose and source."""
 from __future__ import annotations
 
 import os
@@ -13,43 +13,43 @@ from .terminal import put, short
 if TYPE_CHECKING:
     from ..cluster.observed.use import Use
 
-Root = Annotated[str,
-                 typer.Argument(metavar="ROOT", help="A host's root tree (/, this host's own).")]
+Root = Annotated[str, typer.Argument(
+    metavar="ROOT", help="A host's root tree (/, this host's root).")]
 _HEAD = ("COMPONENT", "SETTING", "PATH", "PURPOSE", "SOURCE")
 
 
 def uses(root: Root = os.sep, json: Json = False, explain: Explain = False,
          quiet: Quiet = False) -> None:
-    """Say which file each component of a host reads.
+    """Show the files that each component of a host reads.
 
-    The table also says what a file is for, and who says so. A source in brackets starts a component
-    that reads the file by default. Exit status 0: said; 2: a file that tells something, or is told,
-    cannot be read.
+    The table has the purpose of each file, and the source that names the file. A source in brackets
+    starts a component that reads the file by default. Exit status 0: shown; 2: a source or a named
+    file cannot be read.
     """
     from ..cluster.observed.hosts import inspect
     words, host = Words(quiet=quiet), inspect(root)
-    # of the layout's what is there
-    told = [use for use in host.uses if use.source or host.file(use.file).there]
+    # of the files that only the layout names, the table has the existing files
+    shown = [use for use in host.uses if use.source or host.file(use.file).there]
     if json:
         put_json({"host": None, "uses": [
             {"component": use.component, "setting": use.setting, "source": use.source,
-             "path": use.path, "purpose": use.purpose, "default": use.default} for use in told]})
-    elif told:
-        put(*table(told))
+             "path": use.path, "purpose": use.purpose, "default": use.default} for use in shown]})
+    elif shown:
+        put(*table(shown))
     else:
-        words.say(f"kpki: {root}: no file tells a component of any file")
+        words.say(f"kpki: {root}: no setting names a file for a component")
     if explain:
         words.say(*_EXPLAINED)
     words.warn(host.led_out())
     unread = [f"{os.path.join(root, found.path)}: {found.problem}" for found in host.found.values()
               if found.problem]
-    words.warn([f"not read: {one}" for one in unread])
+    words.warn([f"not read: {problem}" for problem in unread])
     if unread:
         raise typer.Exit(2)
 
 
 def table(uses: Sequence[Use]) -> Iterator[str]:
-    """The lines of a table of uses, with a head."""
+    """The lines of a table of uses, with column headings."""
     lines = [[short(cell) for cell in row] for row in (_HEAD, *map(_row, uses))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -62,10 +62,9 @@ def _row(use: Use) -> tuple[str, ...]:
 
 
 _EXPLAINED = (
-    "kpki uses reads what starts the components of a host, in the order in which the last word "
-    "counts:",
-    "  systemd's units with their drop-ins and environment files, static pods, files of arguments;",
-    "  a component's configuration file and its drop-ins, flags over these; of a flag the last;",
-    "  the kubeconfigs that they name, and what these name. What nobody says is the component's "
-    "own default.",
-    "Look for yourself: systemctl cat kubelet; tr '\\0' ' ' < /proc/$(pidof kubelet)/cmdline")
+    "kpki uses reads the files that start the components of a host; a later value replaces an "
+    "earlier value:",
+    "  systemd's units with drop-ins and environment files, static pods, files of arguments;",
+    "  a component's configuration file and its drop-ins; flags, which replace their values;",
+    "  the kubeconfigs, and the files that they name. Without a setting the default counts.",
+    "The same by hand: systemctl cat kubelet; tr '\\0' ' ' < /proc/$(pidof kubelet)/cmdline")

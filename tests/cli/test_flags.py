@@ -57,7 +57,7 @@ def test_json_has_the_names_without_dashes(kpki: Kpki, describe: Callable[..., N
     assert told == {"component": "kube-scheduler", "host": "cp-1", "flags": {
         "kubeconfig": conf, "authentication-kubeconfig": conf, "authorization-kubeconfig": conf}}
     refusal = kpki("flags", "etcd", "--json", "--format", "config", status=2).refusal()
-    assert refusal == "--json is a form of its own"
+    assert refusal == "--json and --format are two forms of one answer"
 
 
 def test_a_drop_in_for_systemd(kpki: Kpki, describe: Callable[..., None]) -> None:

@@ -101,7 +101,7 @@ def test_explain_shows_how_openssl_reads_the_files(kpki: Run, trees: Callable[[s
     lines = [line.strip() for line in told.err.splitlines() if "openssl" in line]
     assert len(lines) == 1 and lines[0].endswith("worker-1/etc/kubernetes/pki/ca.crt")
     assert "CN = kubernetes" in openssl(tmp_path, lines[0].removeprefix("openssl "))
-    assert "kpki plan shows what follows from it" in kpki("init", "v", "--explain").err
+    assert "kpki plan shows the steps to that cluster" in kpki("init", "v", "--explain").err
 
 
 def test_nothing_is_ever_overwritten(kpki: Run, trees: Callable[[str], Path], snapshot: Callable[..., Any],
@@ -127,7 +127,7 @@ def test_nothing_is_ever_overwritten(kpki: Run, trees: Callable[[str], Path], sn
     (["--from", "nothing.yaml"], "nothing.yaml: the description is empty"),
     (["--from", "kubeadm.yaml", "--layout", "ssl"], "kubeadm.yaml: a kubeadm configuration is for --layout kubeadm"),
     (["--layout", "coreos"], "unknown layout 'coreos'"),
-    (["--node", "w"], "--node is for --from: without it the names stand in cluster.yaml"),
+    (["--node", "w"], "--node is for --from: without --from cluster.yaml has the names"),
     (["--from", "kubeadm.yaml", "--node", "a_b"], "node name 'a_b' is no DNS name: lower-case letters, digits, '-' and "
      "'.' only"),
 ])

@@ -109,7 +109,7 @@ def test_check_says_of_a_file_what_show_says(name: str, kpki: Run, tmp_path: Pat
     (tmp_path / "right.pem").write_bytes(armour(right, "CERTIFICATE"))
     (tmp_path / "wrong.pem").write_bytes(armour(wrong, "CERTIFICATE"))
     assert words in kpki("show", "wrong.pem").out and words in kpki("check", "wrong.pem", status=1).out
-    assert "Kubernetes takes it" in kpki("show", "right.pem").out
+    assert "Kubernetes accepts the certificate" in kpki("show", "right.pem").out
     assert "nothing wrong" in kpki("check", "right.pem").err
 
 

@@ -200,7 +200,7 @@ def test_where_the_judges_differ_each_has_a_line(show: Run, kpki: Run, made: Pat
 def test_where_they_agree_kubernetes_has_the_word(kpki: Run, made: Path) -> None:
     """One line: taken, or refused with Go's reason."""
     told = kpki("show", made / "ca.crt").out
-    assert row(told, "verdict") == ["Kubernetes takes it"] and "openssl verify" not in told
+    assert row(told, "verdict") == ["Kubernetes accepts the certificate"] and "openssl verify" not in told
     told = kpki("show", made / "node.crt", "--ca", made / "other.crt").out
     assert "x509: certificate signed by unknown authority" in row(told, "verdict")[0] and "openssl verify" not in told
 
@@ -227,7 +227,7 @@ def test_what_it_is_for_is_said_in_words(kpki: Run, made: Path) -> None:
     """Client, server, a CA, anything, and neither."""
     for name, words in (("node.crt", "client and server ("), ("ca.crt", "signing others (a CA)"),
                         ("legacy.crt", "anything: "), ("code.crt", "neither client nor server (codeSigning)"),
-                        ("legacy.csr", "what the CA says: ")):
+                        ("legacy.csr", "what the CA allows: ")):
         assert row(kpki("show", made / name).out, "use")[0].startswith(words), name
 
 

@@ -46,7 +46,7 @@ def test_the_document(kpki: Callable[..., Any], tmp_path: Path) -> None:
 
 def test_nothing_is_told(kpki: Callable[..., Any], tmp_path: Path) -> None:
     """A tree that tells nothing is said to, unless nothing is to be said."""
-    assert kpki("uses", tmp_path).err == f"kpki: {tmp_path}: no file tells a component of any file\n"
+    assert kpki("uses", tmp_path).err == f"kpki: {tmp_path}: no setting names a file for a component\n"
     assert kpki("uses", tmp_path, "--quiet").err == ""
     assert kpki("uses", tmp_path / "none", status=2).refusal() == f"{tmp_path}/none: no such file or directory"
 
