@@ -308,8 +308,8 @@ def named_extensions(extensions: Iterable[Extension],
                      names: Container[str]) -> tuple[Extension, ...]:
     """The extensions whose short names in openssl (`keyUsage`) are among *names*."""
     known = objects.by_oid()
-    return tuple(one for one in extensions
-                 if one.oid in known and known[one.oid].short_name in names)
+    return tuple(extension for extension in extensions
+                 if extension.oid in known and known[extension.oid].short_name in names)
 
 
 def extensions_item(extensions: Sequence[Extension]) -> bytes:

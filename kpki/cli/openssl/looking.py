@@ -279,8 +279,8 @@ def _extensions(look: _Look) -> str:
     from ...stages.requests import named_extensions
     from ...stages.text.extension import extensions_text
     names = extension_names(look.given) or ()
-    found = [one for extension in look.extensions for name in names
-             for one in named_extensions([extension], [name])]
+    found = [named for extension in look.extensions for name in names
+             for named in named_extensions([extension], [name])]
     if not found:
         streams.note("No extensions matched in certificate" if look.extensions
                      else "No extensions in certificate")

@@ -52,8 +52,8 @@ class Report:
         """The commands that mend everything, errors first and each once, ready for `sh -e`;
         comments begin with `#`.
         """
-        errors_first = sorted(self.findings, key=lambda one: one.severity != "error")
-        return [*each_once(one.remedy for one in errors_first), *self.restarts]
+        errors_first = sorted(self.findings, key=lambda finding: finding.severity != "error")
+        return [*each_once(finding.remedy for finding in errors_first), *self.restarts]
 
 
 def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_name: str = "",
@@ -102,9 +102,9 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
         from .described import check_workspace  # which needs the plan, as no tree by itself does
         findings, certificates, unread = check_workspace(path, now=now, host_name=host_name)
         return Report(os.path.normpath(path),
-                      [one for one in findings if node is None or one.host == node],
+                      [finding for finding in findings if node is None or finding.host == node],
                       certificates,
-                      [one for one in unread if node is None or one.host in (None, node)])
+                      [entry for entry in unread if node is None or entry.host in (None, node)])
     folder, name = _workspace_of(path)
     if folder is not None and node in (None, name) and not named and layout is None:
         report = _described_tree(folder, name, now=now, host_name=host_name)
@@ -221,7 +221,7 @@ def _is_tree(folder: str, layout: str | None, host: Host) -> bool:
     """
     return (layout is not None or os.path.abspath(folder) == os.sep
             or layout_there(folder) is not None
-            or any(_is_there(folder, one) for one in TOPS) or bool(host.running))
+            or any(_is_there(folder, top) for top in TOPS) or bool(host.running))
 
 
 def _is_there(folder: str, path: str) -> bool:
@@ -262,7 +262,8 @@ def _given(row: str, ca: str | None, ca_key: str | None) -> tuple[Sequence[Certi
         certificates = load_trusted_bundle(data)
     key = None if ca_key is None else find_sound_key(files.read(ca_key))
     public_key = None if key is None else public_key_der(key)
-    if public_key and not any(has_public_key(one, public_key) for one in certificates):
+    if public_key \
+        and not any(has_public_key(certificate, public_key) for certificate in certificates):
         raise InputError(f"{ca_key}: not the key of {ca}",
                          hint=f"{option} CERT {option}-key KEY: the two halves of one CA")
     return certificates, public_key

@@ -73,11 +73,11 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
     certificates, unread = 0, list(refused)
     for checked in planned.check(processes_for(len(cluster.hosts), processes), tally):
         if asked in (None, checked.host):
-            findings += [replace(one, remedy=tuple(_mended(one, folder, planned)))
-                         for one in checked.findings]
+            findings += [replace(finding, remedy=tuple(_mended(finding, folder, planned)))
+                         for finding in checked.findings]
             certificates += checked.tally.certificates
             unread += checked.tally.unread
-    findings = findings if asked is None else [replace(one, host=None) for one in findings]
+    findings = findings if asked is None else [replace(finding, host=None) for finding in findings]
     return findings, certificates, _unread(unread, asked)
 
 
@@ -151,7 +151,7 @@ def check_described(folder: str, inventory: Inventory, name: str, *, now: dateti
     tell. Raises as `check_workspace`.
     """
     cluster = read_cluster(folder, host_name=host_name)
-    host = next((one for one in cluster.hosts if one.name == name), None)
+    host = next((known for known in cluster.hosts if known.name == name), None)
     if host is None or cluster.layout != inventory.layout.name:
         return None
     planned, kubelets = plan_of(folder, now=now,
@@ -168,15 +168,16 @@ def _broken_authorities(cluster: Cluster, folder: str, observe: Callable[[str], 
     for row in wanted.of_workspace():
         if row.profile.kind == "ca" and GIVEN_NAMES[row.name] not in cluster.authorities:
             faults = check_row(row, observe, RowContext(now=now)).findings
-            broken = [one for one in faults if one.cause not in ("file-missing", "encrypted-key")]
-            for one in broken[:1]:
+            broken = [finding for finding in faults
+                      if finding.cause not in ("file-missing", "encrypted-key")]
+            for finding in broken[:1]:
                 path, copy = next(copies(row, observe, wanted), ("", ""))
-                remedy = _put_back(path or one.path, copy, folder, observe)
-                if one.cause == "expired-ca" and _is_pair(row, observe):
+                remedy = _put_back(path or finding.path, copy, folder, observe)
+                if finding.cause == "expired-ca" and _is_pair(row, observe):
                     remedy = chain(
                         renewal(*(_plain(os.path.join(folder, half)) for half in row.paths())),
                                    [command("kpki", "apply", _plain(folder))])
-                yield replace(one, path=path or one.path, remedy=tuple(remedy))
+                yield replace(finding, path=path or finding.path, remedy=tuple(remedy))
 
 
 def _is_pair(row: Row, observe: Callable[[str], ObservedFile]) -> bool:
@@ -191,7 +192,7 @@ def _put_back(path: str, copy: str, folder: str,
     """The commands that bring back a file of a workspace's CA from where the tree of a host has the
     right one still.
     """
-    broken, sound = (_plain(os.path.join(folder, one)) for one in (path, copy))
+    broken, sound = (_plain(os.path.join(folder, name)) for name in (path, copy))
     if observe(path).problem:
         yield comment(
             f"what lies at {broken} is no file: move it elsewhere; a CA is never replaced")

@@ -69,7 +69,7 @@ def inspect_plain(path: str) -> Plain:
     if entry.kind == "folder":
         listed = files.walk(path, skip=_is_aside, closed=closed)
         root, names = path, [name for name, _ in listed if _may_matter(name)]
-        found = {name: one for name in names if _matters(one := _observe_file(root, name))}
+        found = {name: file for name in names if _matters(file := _observe_file(root, name))}
     else:
         root, name = os.path.split(path)
         root = root or os.curdir
@@ -80,15 +80,15 @@ def inspect_plain(path: str) -> Plain:
                          hint="is it a host's root, with etc/kubernetes in it? Otherwise say "
                               "--layout")
     layout = _layout_by_names(root, found)
-    found = {path: one if path in {own for own, _ in layout.files()} else _in_pem(one) for path,
-             one in found.items()}
+    found = {path: file if path in {own for own, _ in layout.files()} else _in_pem(file) for path,
+             file in found.items()}
     names = [*found]
     found |= dict(_named_by(root, found))
     uses = [*layout_uses(Tree(None, found), layout, (), ())]
     spoken = {use.file for use in uses}
     others = tuple(name for name in names if name not in spoken)
     uses += _other_uses(found, others)
-    unread = dict.fromkeys((*(one.unread for one in found.values() if one.unread), *closed))
+    unread = dict.fromkeys((*(file.unread for file in found.values() if file.unread), *closed))
     return Plain(Inventory(root, layout, found, uses=tuple(uses), unread=tuple(unread)), others)
 
 
@@ -183,8 +183,8 @@ def _named_by(root: str, found: Mapping[str, ObservedFile]) -> Iterator[tuple[st
     """The files that kubeconfigs name: from their own folder, or from the root of the tree that
     they lie in.
     """
-    for path, one in found.items():
-        kubeconfig = kubeconfig_in(one.data)
+    for path, file in found.items():
+        kubeconfig = kubeconfig_in(file.data)
         for material in (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key) \
             if kubeconfig else ():
             if material.path:
@@ -204,7 +204,8 @@ def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = W
     inventory, alone = plain.inventory, [path for path in plain.others
                                          if _kind(plain.inventory.file(path)) == "key"]
     paired = {use.file for use in inventory.uses}
-    every = {"": [one for certificates in authorities.values() for one in certificates]} \
+    every = {"": [certificate for certificates in authorities.values()
+                  for certificate in certificates]} \
         if authorities else {}
     findings = check_node(inventory, node=node, now=now, within=within,
                           authorities={**authorities, **every})
@@ -214,11 +215,11 @@ def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = W
         and any(inventory.file(path).unread and _kind(inventory.file(path)) == "certificate"
                 for path in plain.others)     # which may be any CA
     others = {*plain.others}
-    findings = [replace(one, row="") if one.path.partition("#")[0] in others else one
-                for one in findings]
-    return [one for one in dict.fromkeys(findings) if one.row or not (
-        one.cause == "encrypted-key"
-        or (hidden and one.cause in ("unknown-authority", "kubeconfig-wrong-ca")))]
+    findings = [replace(finding, row="") if finding.path.partition("#")[0] in others else finding
+                for finding in findings]
+    return [finding for finding in dict.fromkeys(findings) if finding.row or not (
+        finding.cause == "encrypted-key"
+        or (hidden and finding.cause in ("unknown-authority", "kubeconfig-wrong-ca")))]
 
 
 def _other_uses(found: Mapping[str, ObservedFile], others: Sequence[str]) -> Iterator[Use]:
@@ -226,7 +227,7 @@ def _other_uses(found: Mapping[str, ObservedFile], others: Sequence[str]) -> Ite
     is known.
     """
     tree, done, names = Tree(None, found), set[str](), {*others}
-    for path in sorted(others, key=lambda one: (_kind(found[one]) != "certificate", one)):
+    for path in sorted(others, key=lambda path: (_kind(found[path]) != "certificate", path)):
         kind = _kind(found[path])
         if kind == "kubeconfig":
             yield from kubeconfig_uses(tree, _use(path, path, "pair-client", "kubeconfig"),
@@ -235,7 +236,7 @@ def _other_uses(found: Mapping[str, ObservedFile], others: Sequence[str]) -> Ite
             continue
         chain = read_certificates(found[path], "")[0]
         key = path if SECRET in (found[path].data or b"") \
-            else next((one for one in _keys_of(path) if one in names), "")
+            else next((name for name in _keys_of(path) if name in names), "")
         done |= {path, key}
         if chain and _is_authority(chain[0]):
             yield _use(path, path, "pair-ca", "authority")

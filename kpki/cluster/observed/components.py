@@ -16,19 +16,19 @@ from ...kubernetes.kubeconfig import Material, load_kubeconfig, load_users
 from ...kubernetes.settings import SETTINGS, Part, Setting, SettingValue, values_of
 
 
-def uses_of(tree: Tree, one: Started, settings: Settings) -> Iterator[Use]:
+def uses_of(tree: Tree, running: Started, settings: Settings) -> Iterator[Use]:
     """The uses of one component, of several for one purpose the one that it prefers first."""
     uses: list[Use] = []
     server = next(iter((*_values(settings, "master"), *_values(settings, "api-servers"))), "")
-    for setting in SETTINGS[one.start.component]:
-        if one.start.component == "etcd" and _is_plain(settings, setting.name):
+    for setting in SETTINGS[running.start.component]:
+        if running.start.component == "etcd" and _is_plain(settings, setting.name):
             continue
         for number, said in enumerate(settings.get(setting.name, ())):
-            if use := _told(one, setting, said, f" {number + 1}" if number else ""):
-                uses += kubeconfig_uses(tree, use, said.path, one.start, server=server) if (
+            if use := _told(running, setting, said, f" {number + 1}" if number else ""):
+                uses += kubeconfig_uses(tree, use, said.path, running.start, server=server) if (
                     use.part == "kubeconfig") else [use]
-    more = _MORE.get(one.start.component)
-    yield from more(tree, one, settings, uses) if more else uses
+    more = _MORE.get(running.start.component)
+    yield from more(tree, running, settings, uses) if more else uses
 
 
 def _is_plain(settings: Settings, name: str) -> bool:
@@ -37,7 +37,7 @@ def _is_plain(settings: Settings, name: str) -> bool:
     """
     names = ("listen-peer-urls",) if name.startswith("peer-") \
         else ("listen-client-urls", "listen-client-http-urls")
-    urls = [url for one in names for url in _values(settings, one)]
+    urls = [url for flag in names for url in _values(settings, flag)]
     return names[0] in settings and not any(url.startswith(("https:", "unixs:")) for url in urls)
 
 
@@ -49,14 +49,15 @@ def _is_on(settings: Settings, name: str) -> bool:
     return _values(settings, name) in (("true",), ("1",))
 
 
-def _told(one: Started, setting: Setting, said: SettingValue, which: str = "") -> Use | None:
+def _told(running: Started, setting: Setting, said: SettingValue, which: str = "") -> Use | None:
     """The use that a setting says; None where it names no file of the host."""
-    place = one.start.on_host(said.path)
-    return Use(component=one.start.component, setting=said.written, source=said.word.source,
+    place = running.start.on_host(said.path)
+    return Use(component=running.start.component, setting=said.written, source=said.word.source,
                path=inner(place),
-               purpose=setting.purpose, part=setting.part, default=one.default,
-               optional=one.default,
-               group=f"{one.source} {one.start.component} {setting.pair}{which}") if place else None
+               purpose=setting.purpose, part=setting.part, default=running.default,
+               optional=running.default,
+               group=f"{running.source} {running.start.component} {setting.pair}{which}") if place \
+                   else None
 
 
 def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None, *,
@@ -110,26 +111,29 @@ _FIELDS: Mapping[Part, str] = {"authority": "certificate-authority",
                                "certificate": "client-certificate", "key": "client-key"}
 
 
-def _default(one: Started, setting: str, path: str, purpose: str, part: Part, pair: str) -> Use:
-    return Use(component=one.start.component, setting=setting, source=one.source,
-               path=inner(one.start.on_host(path)),
-               purpose=purpose, part=part, group=f"{one.source} {one.start.component} {pair}",
+def _default(running: Started, setting: str, path: str, purpose: str, part: Part, pair: str) -> Use:
+    return Use(component=running.start.component, setting=setting, source=running.source,
+               path=inner(running.start.on_host(path)),
+               purpose=purpose, part=part,
+               group=f"{running.source} {running.start.component} {pair}",
                default=True, optional=True)
 
 
-def _default_pair(one: Started, purpose: str, stem: str) -> Iterator[Use]:
+def _default_pair(running: Started, purpose: str, stem: str) -> Iterator[Use]:
     """A pair that a component makes for itself if it is not there."""
-    yield _default(one, "--tls-cert-file", f"{stem}.crt", purpose, "certificate", "tls-cert-file")
-    yield _default(one, "--tls-private-key-file", f"{stem}.key", purpose, "key", "tls-cert-file")
+    yield _default(running, "--tls-cert-file", f"{stem}.crt", purpose, "certificate",
+                   "tls-cert-file")
+    yield _default(running, "--tls-private-key-file", f"{stem}.key", purpose, "key",
+                   "tls-cert-file")
 
 
-def _store(one: Started, folder: str, name: str, purpose: str) -> Iterator[Use]:
+def _store(running: Started, folder: str, name: str, purpose: str) -> Iterator[Use]:
     """What the kubelet's store holds under a name: a certificate and its key in one file."""
     for part in ("certificate", "key"):
-        yield _default(one, "--cert-dir", f"{folder}/{name}-current.pem", purpose, part, name)
+        yield _default(running, "--cert-dir", f"{folder}/{name}-current.pem", purpose, part, name)
 
 
-def _kubelet(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
+def _kubelet(tree: Tree, running: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
     """The kubelet's identity and its serving pair (pkg/kubelet/certificate,
     cmd/kubelet/app/server.go).
 
@@ -144,7 +148,7 @@ def _kubelet(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> I
         use.purpose == "kubelet-client"))}
     uses = [replace(use, optional=True) if use.group in free else use for use in uses]
     identity = [use for use in uses if use.purpose == "kubelet-client"]
-    store = [*_store(one, folder, "kubelet-client", "kubelet-client")]
+    store = [*_store(running, folder, "kubelet-client", "kubelet-client")]
     if identity and _is_on(settings, "rotate-certificates") and tree.there(store[0].path) and (
             store[0].path not in [use.path for use in identity]):
         yield from store
@@ -152,31 +156,31 @@ def _kubelet(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> I
                 for use in uses]
     serving = any(use.purpose == "kubelet-serving" for use in uses)
     if _is_on(settings, "rotate-server-certificates"):
-        yield from _store(one, folder, "kubelet-server", "kubelet-serving")
+        yield from _store(running, folder, "kubelet-server", "kubelet-serving")
     elif not serving:
-        yield from _default_pair(one, "kubelet-serving", f"{folder}/kubelet")
+        yield from _default_pair(running, "kubelet-serving", f"{folder}/kubelet")
     yield from uses
 
 
-def _apiserver(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
+def _apiserver(tree: Tree, running: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
     """What an API server has beside its table: its own pair, pairs by name, and files that name
     further ones.
     """
     yield from uses
-    if not one.default and not any(use.purpose == "apiserver-serving" for use in uses):
+    if not running.default and not any(use.purpose == "apiserver-serving" for use in uses):
         folder = "".join(_values(settings, "cert-dir")) or "/var/run/kubernetes"
-        yield from _default_pair(one, "apiserver-serving", f"{folder}/apiserver")
+        yield from _default_pair(running, "apiserver-serving", f"{folder}/apiserver")
     for number, said in enumerate(settings.get("tls-sni-cert-key", ())):
         paths = said.word.text.partition(":")[0].split(",")
         for path, part in zip(paths, _PAIR, strict=False):
             named = said._replace(word=said.word._replace(text=path))
-            if use := _told(one, Setting(said.name, "apiserver-sni", part, said.name), named,
+            if use := _told(running, Setting(said.name, "apiserver-sni", part, said.name), named,
                             f" {number + 1}"):
                 yield use
     for name, rows in _FURTHER.items():
         for said in settings.get(name, ()):
-            place = inner(one.start.on_host(said.path))
-            yield from _further(tree, one, rows, tree.document(place, said.word.source), place)
+            place = inner(running.start.on_host(said.path))
+            yield from _further(tree, running, rows, tree.document(place, said.word.source), place)
 
 
 _PAIR: tuple[Part, Part] = ("certificate", "key")
@@ -197,23 +201,24 @@ _FURTHER: Mapping[str, _Rows] = {
                               "webhook-client", "kubeconfig"),)}
 
 
-def _further(tree: Tree, one: Started, rows: _Rows, document: Any, source: str) -> Iterator[Use]:
+def _further(tree: Tree, running: Started, rows: _Rows, document: Any,
+             source: str) -> Iterator[Use]:
     """The uses of the files that a file of the API server names
     (staging/src/k8s.io/apiserver/pkg/apis/apiserver).
     """
     for way, field, purpose, part in rows:
         for number, holder in enumerate(_each(document, *way)):
             path = str((holder.get(field) if isinstance(holder, dict) else "") or "")
-            place = one.start.on_host(path) if path else ""
+            place = running.start.on_host(path) if path else ""
             if place and not purpose:       # a plug-in's configuration in a file of its own
                 own = inner(posixpath.join("/", posixpath.dirname(source), path))
-                yield from _further(tree, one, _PLUGIN, tree.document(own, source), own)
+                yield from _further(tree, running, _PLUGIN, tree.document(own, source), own)
             elif place:
-                use = Use(component=one.start.component, setting=".".join((*way[-1:], field)),
+                use = Use(component=running.start.component, setting=".".join((*way[-1:], field)),
                           source=source,
-                          path=inner(place), purpose=purpose, part=part, default=one.default,
-                          optional=one.default, group=f"{source} {purpose} {number + 1}")
-                yield from kubeconfig_uses(tree, use, path, one.start) if part == "kubeconfig" \
+                          path=inner(place), purpose=purpose, part=part, default=running.default,
+                          optional=running.default, group=f"{source} {purpose} {number + 1}")
+                yield from kubeconfig_uses(tree, use, path, running.start) if part == "kubeconfig" \
                     else [use]
 
 
@@ -234,17 +239,17 @@ _ETCDCTL: tuple[tuple[str, str, str, Part, str], ...] = (
     ("ETCDCTL_KEY", "healthcheck-client.key", "etcd-client", "key", "etcdctl"))
 
 
-def _etcd(tree: Tree, one: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
+def _etcd(tree: Tree, running: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
     """etcd's own, and those of etcdctl: by variables beside etcd's, else the client that kubeadm
     makes for both.
     """
     yield from uses
     folders = {posixpath.dirname(use.path) for use in uses if use.purpose == "etcd-serving"}
     for name, file, purpose, part, pair in _ETCDCTL:
-        word = one.start.environment.get(name)
+        word = running.start.environment.get(name)
         told = [(name, word.source, inner(place))] if word and word.text and (
-            place := one.start.on_host(word.text)) else []
-        kubeadm = [(f"--{part[:4]}", one.source, path) for folder in sorted(folders) if file
+            place := running.start.on_host(word.text)) else []
+        kubeadm = [(f"--{part[:4]}", running.source, path) for folder in sorted(folders) if file
                    and not word
                    and tree.there(path := f"{folder}/{file}")]
         for setting, source, path in (*told, *kubeadm):

@@ -42,12 +42,12 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
                                "the file holds a private key, not a certificate",
                                got=labels[0], expected="CERTIFICATE")
         return (), _no_pem("", "", data, "certificate")
-    found = [one.der for one in blocks if one.label == "CERTIFICATE"]
+    found = [block.der for block in blocks if block.label == "CERTIFICATE"]
     try:
         pem.validate_bundle(found)
-        for one in found:
-            parse(one)
-        certificates = [pem.load_certificate(one, encoding="DER") for one in found]
+        for der in found:
+            parse(der)
+        certificates = [pem.load_certificate(der, encoding="DER") for der in found]
     except GoError as error:
         cause = "weak-signature-or-key" if error.sentence == UNSUPPORTED_CURVE else "malformed-x509"
         return (), Finding(cause, "", "",

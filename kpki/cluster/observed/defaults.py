@@ -58,18 +58,19 @@ def _is_wanted(use: Use, uses: Sequence[Use], tree: Tree, layout: Layout) -> boo
     """Whether a component beside a kubelet needs a file: half of what is there, or the CA of a
     certificate that is.
     """
-    group = {one.file for one in uses if one.group == use.group}
+    group = {other.file for other in uses if other.group == use.group}
     if use.part == "authority" and not any(map(tree.there, group)):
         row = get_profile(PURPOSES[use.purpose].row)
         return row != CA \
             and any(tree.there(path) for place in layout.places for path in place.files()
                     if get_profile(place.row).signer == row.name)
-    return any(map(tree.there, group)) or use.path.startswith(tuple(f"{one}#" for one in group))
+    return any(map(tree.there, group)) or use.path.startswith(tuple(f"{path}#" for path in group))
 
 
 def _uses(tree: Tree, layout: Layout, component: Component, flag: Flag) -> Iterator[Use]:
     """What one flag of a component would name in the layout."""
-    setting = next((one for one in SETTINGS[component.name] if one.name == flag.name), None)
+    setting = next((setting for setting in SETTINGS[component.name] if setting.name == flag.name),
+                   None)
     place = _place(tree, layout, flag)
     if setting is None or place is None:
         return

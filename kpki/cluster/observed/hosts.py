@@ -53,7 +53,7 @@ def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str 
     tree = Tree(root, given, host.found)
     chosen = get_layout(layout) if layout else layout_there(root) or SSL
     chosen = chosen.as_found(node, tree.there)
-    told = {one.component for one in host.running}
+    told = {running.component for running in host.running}
     uses = [*host.uses, *layout_uses(tree, chosen, told, {use.file for use in host.uses})]
     closed = list[str]()
     for path in [*TELLING, *(use.file for use in uses), *(path for path, _ in chosen.files()),
@@ -61,11 +61,11 @@ def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str 
         tree.file(path, "")
     found = {**host.found, **tree.found}
     unread = tuple(
-        dict.fromkeys([*(one.unread for one in found.values() if one.unread), *closed,
+        dict.fromkeys([*(file.unread for file in found.values() if file.unread), *closed,
                        *host.closed]))
     files_of = {use.file for use in uses}
     hides = [path for path in unread if path not in files_of and not any(
-        one.startswith(f"{path}/") and not found[one].there for one in files_of)]
+        name.startswith(f"{path}/") and not found[name].there for name in files_of)]
     return Inventory(root, told_layout(chosen, host.uses), found, running=host.running,
                      unread=unread, untold=frozenset(COMPONENT_NAMES if hides else ()),
                      uses=tuple(dict.fromkeys(uses)), outside=_once([*host.outside, *tree.outside]))
@@ -93,7 +93,7 @@ def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:
         for part, found in paths.items():
             for path in found if part == "kubeconfig" or get_profile(place.row).kind == "ca" \
                 else ():
-                if not any(path in {*one.files()} for one in places):
+                if not any(path in {*place.files()} for place in places):
                     places.append(_at(place, {part: path}))
     return replace(layout, places=tuple(places)) if places != [*layout.places] else layout
 
@@ -136,5 +136,5 @@ def _other_keys(tree: Tree, layout: Layout, host: Host, closed: list[str]) -> It
 
 def _tops(folders: Iterable[str]) -> list[str]:
     """Those of the folders that lie in no other."""
-    return [one for one in sorted(folders)
-            if not any(one.startswith(f"{other}/") for other in folders)]
+    return [folder for folder in sorted(folders)
+            if not any(folder.startswith(f"{other}/") for other in folders)]

@@ -96,14 +96,14 @@ class Inventory:
         """Internal: the components that a file of the tree starts; for the others the layout
         speaks.
         """
-        return frozenset(one.component for one in self.running)
+        return frozenset(running.component for running in self.running)
 
     def told(self, component: str, name: str) -> tuple[str, ...]:
         """Internal: the values of a setting, of the first start of the component that is told any;
         empty if none is.
         """
-        return next((values for one in self.running if one.component == component
-                     and (values := one.settings.get(name, ()))), ())
+        return next((values for running in self.running if running.component == component
+                     and (values := running.settings.get(name, ()))), ())
 
     def led_out(self) -> list[str]:
         """A line for each path that leaves the root, and so was not looked at."""
@@ -113,13 +113,13 @@ class Inventory:
     def leftovers(self) -> list[str]:
         """Internal: copies that runs of kpki have left, by their names, if they hold a private key.
         """
-        return [path for path, one in self.found.items()
+        return [path for path, file in self.found.items()
                 if files.staged_for(posixpath.basename(path)) is not None
-                and SECRET in (one.data or b"")]
+                and SECRET in (file.data or b"")]
 
     def certificates(self) -> int:
         """How many certificates were read."""
-        return sum(certificates_in(one.data or b"") for one in self.found.values())
+        return sum(certificates_in(file.data or b"") for file in self.found.values())
 
 
 def certificates_in(data: bytes) -> int:
@@ -172,7 +172,7 @@ def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inven
                     path = named_path(place.kubeconfig, material.path)
                     found.setdefault(path, observe_file(root, path))
     return Inventory(root, layout, found,
-                     unread=tuple({one.unread: None for one in found.values() if one.unread}))
+                     unread=tuple({file.unread: None for file in found.values() if file.unread}))
 
 
 def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool], *,
@@ -191,7 +191,7 @@ def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool],
         closed.append(observe_file(root, folder).unread or folder)
     except KpkiError:
         pass        # nothing is there, or no folder
-    closed += [f"{folder}/{one}" for one in inner]
+    closed += [f"{folder}/{path}" for path in inner]
 
 
 # Folders that are not the tree: what was put aside, and what the kubelet keeps for its pods.

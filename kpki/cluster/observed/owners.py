@@ -21,21 +21,22 @@ def with_owners(inventory: Inventory) -> Inventory:
     user. Root is no stranger, nor is the owner of the whole tree: then an ordinary user has copied
     the tree.
     """
-    users = {name: {one.user or ROOT for one in inventory.running if one.component == name}
+    users = {name: {running.user or ROOT for running in inventory.running
+                    if running.component == name}
              or {ROOT}
              for name in COMPONENT_NAMES}
     ids = {user: user_id(user, inventory.root) for names in users.values() for user in names}
     usual = {0, files.read_entry_at(inventory.root).owner}
     found = dict[str, ObservedFile]()
     for path, readers in _secrets(inventory):
-        one = inventory.file(path)
+        file = inventory.file(path)
         runs = {user for name in readers for user in users[name]}
         known = {ids[user] for user in runs}
         # in a tree that is a user's copy, root owns nothing
-        unread = one.owner == 0 and usual == {0} and known - {0, None} and not one.mode & 0o077
-        if one.owner is not None \
-            and ((one.owner not in usual | known and None not in known) or unread):
-            found[path] = replace(one, keeper=min(runs - {ROOT}, default=ROOT))
+        unread = file.owner == 0 and usual == {0} and known - {0, None} and not file.mode & 0o077
+        if file.owner is not None \
+            and ((file.owner not in usual | known and None not in known) or unread):
+            found[path] = replace(file, keeper=min(runs - {ROOT}, default=ROOT))
     return replace(inventory, found={**inventory.found, **found}) if found else inventory
 
 

@@ -71,8 +71,8 @@ def _drop_ins(tree: Tree, names: list[str], listed: Mapping[str, list[str]]) -> 
     the first found.
     """
     tops = {top: {path.partition("/")[0] for path in paths} for top, paths in listed.items()}
-    folders = [(top, folder) for one in dict.fromkeys(names) for top in tops
-               for folder in _own_folders(one)]
+    folders = [(top, folder) for name in dict.fromkeys(names) for top in tops
+               for folder in _own_folders(name)]
     found: dict[str, str] = {}
     for top, folder in (*folders, *((top, "service.d") for top in tops)):
         for file in tree.names(f"{top}/{folder}") if folder in tops[top] else ():

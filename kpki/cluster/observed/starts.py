@@ -51,7 +51,7 @@ def starts(tree: Tree) -> list[Started]:
                 Started(start, source, user=service.user)]
     found += _scripts(tree)
     for standard in STANDARDS:
-        if any(one.start.component == standard.component for one in found):
+        if any(running.start.component == standard.component for running in found):
             continue
         marks = ([*filter(tree.there, tree.matching(mark))] for mark in standard.marks)
         if all(len(paths) == 1 for paths in marks):

@@ -152,6 +152,6 @@ class Tree:
         if not any(sign in name for sign in "*?["):
             yield path
             return
-        yield from (posixpath.join(folder, one) for one in self.names(folder)
-                    if fnmatch.fnmatchcase(one, name)
-                    and (name.startswith(".") or not one.startswith(".")))
+        yield from (posixpath.join(folder, found) for found in self.names(folder)
+                    if fnmatch.fnmatchcase(found, name)
+                    and (name.startswith(".") or not found.startswith(".")))

@@ -40,7 +40,7 @@ class Host:
 
     def of(self, component: str) -> tuple[Running, ...]:
         """Each start of a component; several where a host runs several, as kops does etcd."""
-        return tuple(one for one in self.running if one.component == component)
+        return tuple(running for running in self.running if running.component == component)
 
 
 def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Host:
@@ -51,13 +51,13 @@ def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Hos
     """
     validate_root(root)
     tree = Tree(root, given)
-    started = [(one, told(tree, one.start)) for one in starts(tree)]
-    started += [(one, told(tree, one.start)) for folder in _pod_folders(tree, started)
-                for one in pods(tree, folder)]
+    started = [(running, told(tree, running.start)) for running in starts(tree)]
+    started += [(running, told(tree, running.start)) for folder in _pod_folders(tree, started)
+                for running in pods(tree, folder)]
     order = [*SETTINGS]
     started.sort(key=lambda pair: order.index(pair[0].start.component))
-    uses = list(dict.fromkeys(use for one, settings in started
-                              for use in uses_of(tree, one, settings)))
+    uses = list(dict.fromkeys(use for running, settings in started
+                              for use in uses_of(tree, running, settings)))
     uses += _of_people(tree, uses)
     for use in uses:
         tree.file(use.file, use.source)
@@ -66,9 +66,10 @@ def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Hos
                 outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed))
 
 
-def _running(tree: Tree, one: Started, settings: Settings) -> Running:
-    return Running(component=one.start.component, source=one.source, user=one.user,
-                   static=one.static, configurations=configurations_of(tree, one.start, settings),
+def _running(tree: Tree, running: Started, settings: Settings) -> Running:
+    return Running(component=running.start.component, source=running.source, user=running.user,
+                   static=running.static,
+                   configurations=configurations_of(tree, running.start, settings),
                    settings={name: values_of(name, said) for name, said in settings.items()},
                    said={name: (said[-1].written, said[-1].word.source) for name,
                          said in settings.items()})
@@ -78,13 +79,14 @@ def _pod_folders(tree: Tree, started: Sequence[tuple[Started, Settings]]) -> Ite
     """Where static pods lie: where the kubelets are told; if no file tells a kubelet, or its
     configuration is not there, where they usually lie.
     """
-    kubelets = [(one, settings) for one, settings in started if one.start.component == "kubelet"
-                and not one.default
-                and all(tree.there(inner(one.start.on_host(said.path)))
+    kubelets = [(running, settings) for running, settings in started
+                if running.start.component == "kubelet"
+                and not running.default
+                and all(tree.there(inner(running.start.on_host(said.path)))
                         for said in settings.get("config", ()))]
-    for one, settings in kubelets:
+    for running, settings in kubelets:
         for said in settings.get("pod-manifest-path", ()):
-            yield inner(one.start.on_host(said.path))
+            yield inner(running.start.on_host(said.path))
     if not kubelets:
         yield from POD_FOLDERS
 

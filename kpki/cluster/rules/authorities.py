@@ -50,7 +50,8 @@ def key_of_another(path: str, row: str, key: PrivateKeyTypes | None,
                    certificates: Sequence[Certificate]) -> Finding | None:
     """The finding for a CA's private key that none of the CA's certificates is for."""
     if key is None or not certificates \
-        or any(reading.has_public_key(one, public_key_der(key)) for one in certificates):
+        or any(reading.has_public_key(certificate, public_key_der(key))
+               for certificate in certificates):
         return None
     return Finding("key-cert-mismatch", path, row, "private key is not the CA certificate's")
 
@@ -69,7 +70,7 @@ def _authority_fault(path: str, row: Row, certificates: Sequence[Certificate],
         expected = [by.signers[row.name]] if row.name in by.signers else expected
     fault = bundle_fault(path, row.name, certificates, by.now)
     if fault \
-        and any(reading.is_same_authority(one, other) for one in certificates
+        and any(reading.is_same_authority(certificate, other) for certificate in certificates
                 for other in expected):
         return fault
     return stranger(path, row.name, row.name, certificates, expected, by) or fault
@@ -83,7 +84,7 @@ def stranger(path: str, row: str, ca: str, certificates: Sequence[Certificate],
     if ca in by.unmade:
         return other_authority(path, row, called(ca), certificates, (), "")
     same = eq if by.exact else reading.is_same_authority
-    there = [any(same(one, other) for other in certificates) for one in expected]
+    there = [any(same(certificate, other) for other in certificates) for certificate in expected]
     if not expected or (all(there) if by.exact else any(there)):
         return None
     return other_authority(path, row, called(ca), certificates,

@@ -72,7 +72,7 @@ def signed_by_another(cause: str, path: str, row: str, ca: str, certificate: Cer
     """The finding for a certificate that none of the *expected* CAs, of the row *ca*, has signed.
     """
     issuer = reading.issuer_text(certificate)
-    same = any(reading.is_named_issuer(one, certificate) for one in expected)
+    same = any(reading.is_named_issuer(ca, certificate) for ca in expected)
     why = "a CA of the same name, but with another key" if same \
         else f"{issuer}, not by {called(ca)}"
     return Finding(cause, path, row, f"certificate was signed by {why}", got=issuer,
@@ -172,7 +172,7 @@ def signer_of(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> C
         for ca in trusted:
             if reading.is_signed_by(certificate, ca):
                 return ca
-        above = next((one for one in rest if reading.is_signed_by(certificate, one)), None)
+        above = next((ca for ca in rest if reading.is_signed_by(certificate, ca)), None)
         if above is None:
             return None
         rest.remove(above)

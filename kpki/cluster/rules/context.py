@@ -74,7 +74,7 @@ class TreeContext(NamedTuple):
                                                                       for use in pair.uses)
         trusted = trust.trusted.get(pair.path, ())
         signer, last = signer_of(pair.chain, trusted), pair.chain[-1]
-        beside = [one for one in self.pairs if one.serves("apiserver-sni")
+        beside = [other for other in self.pairs if other.serves("apiserver-sni")
                   and pair.serves("apiserver-serving")]
         serves = all(purpose.name == "kubelet-serving" for purpose in pair.purposes)
         whole = pair.chain[0].not_valid_after_utc - pair.chain[0].not_valid_before_utc
@@ -104,11 +104,11 @@ def _given(given: Mapping[str, Sequence[Certificate]], files: Sequence[TrustFile
     """The CAs that a person names; on a host without the cluster's CA, its name tells which CA is
     meant for that.
     """
-    names = {reading.subject_text(one) for one in given.get("ca", ())}
+    names = {reading.subject_text(ca) for ca in given.get("ca", ())}
     if any(file.row == "ca" and file.certificates for file in files):
         return given
     return {**{file.row: given["ca"] for file in files if file.row and names & {
-        reading.subject_text(one) for one in file.certificates}}, **given}
+        reading.subject_text(ca) for ca in file.certificates}}, **given}
 
 
 class RowContext(NamedTuple):
@@ -180,7 +180,7 @@ class RowContext(NamedTuple):
             faults=(described_subject(pair, row), self._stranger(pair, row, signer),
                     self._names(pair, row)),
             self_made=bool(serves) and reading.is_named_issuer(last, last) and not any(
-                reading.is_same_authority(last, one) for one in trusted))
+                reading.is_same_authority(last, certificate) for certificate in trusted))
 
     def _stranger(self, pair: Pair, row: Row, signer: Certificate | None) -> Finding | None:
         """Whether the chain ends at one of the CAs that count; nothing to say if none is known."""

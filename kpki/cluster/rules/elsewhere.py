@@ -19,12 +19,13 @@ def told_elsewhere(inventory: Inventory, known: Sequence[Finding]) -> Iterator[F
 
     Nothing is said of a component that a file which the caller may not read may tell otherwise.
     """
-    layout, done = get_layout(inventory.layout.name), {(one.cause, one.path) for one in known}
+    layout, done = get_layout(inventory.layout.name), {(finding.cause, finding.path)
+                                                       for finding in known}
     told = {use.file for use in inventory.uses if use.source and not use.default}
     findings = [finding for use in inventory.uses for finding in _mismatch(use, inventory, layout)]
-    findings += (one for one in missing_files(inventory) if one.path in told)
-    yield from {(one.cause, one.path): one for one in reversed(findings)
-                if (one.cause, one.path) not in done}.values()
+    findings += (finding for finding in missing_files(inventory) if finding.path in told)
+    yield from {(finding.cause, finding.path): finding for finding in reversed(findings)
+                if (finding.cause, finding.path) not in done}.values()
 
 
 def _mismatch(use: Use, inventory: Inventory, layout: Layout) -> Iterator[Finding]:

@@ -57,11 +57,12 @@ def check_node(inventory: Inventory, *, node: str, now: datetime | None = None,
     findings += service_account_faults(inventory)
     if not is_worker(inventory):
         findings += signing_faults(context.signing, context.now,
-                                   {one.path for one in context.trust.findings})
+                                   {fault.path for fault in context.trust.findings})
     findings += _reused_serials(context)
     findings += secret_findings(inventory, context.files)
     findings += _contradictions(context)
-    return [*{(one.cause, one.path): one for one in reversed(findings)}.values()][::-1]
+    return [*{(finding.cause, finding.path): finding
+              for finding in reversed(findings)}.values()][::-1]
 
 
 def missing_files(inventory: Inventory) -> Iterator[Finding]:
@@ -135,8 +136,8 @@ def _is_half(use: Use, inventory: Inventory) -> bool:
     """
     return use.part in ("certificate", "key") \
         and use.purpose not in ("kubelet-serving", "apiserver-serving") and any(
-        not inventory.file(one.file).missing for one in inventory.uses
-        if one.group == use.group and one.part in ("certificate", "key"))
+        not inventory.file(other.file).missing for other in inventory.uses
+        if other.group == use.group and other.part in ("certificate", "key"))
 
 
 def _dangles(use: Use, inventory: Inventory) -> bool:
@@ -144,8 +145,8 @@ def _dangles(use: Use, inventory: Inventory) -> bool:
     certificate.
     """
     return use.purpose == "kubelet-client" and inventory.file(use.file).link and not any(
-        one.purpose == "kubelet-bootstrap" and not inventory.file(one.file).missing
-        for one in inventory.uses)
+        other.purpose == "kubelet-bootstrap" and not inventory.file(other.file).missing
+        for other in inventory.uses)
 
 
 def _order(uses: Sequence[Use]) -> tuple[bool, int]:

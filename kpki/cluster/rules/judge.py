@@ -51,7 +51,7 @@ def check_row_among(row: Row, observe: Observe, by: RowContext, proved: Proved) 
         or (judged.own and not by.shared):
         return judged
     place, mark = row.place, _key_mark(judged)
-    if mark in (by.shared if judged.own else {one for one, _ in authority_marks(by)}):
+    if mark in (by.shared if judged.own else {mark for mark, _ in authority_marks(by)}):
         path = place.key \
             or f"{place.kubeconfig}#users/{row.kubeconfig.user_name if row.kubeconfig else ''}"
         fault = Finding("shared-key", path, row.name, "another host has the same private key")
@@ -70,10 +70,11 @@ def authority_marks(by: RowContext) -> Marks:
 
 def marks_of(judged: Iterable[tuple[Row, CheckedRow]], host: str) -> Marks:
     """What of a host's leaves no other may have."""
-    own = [one for row, one in judged if row.profile.kind == "leaf" and one.key is not None
-           and one.is_hosts]
-    return (*((_key_mark(one), host.encode()) for one in own),
-            *(serial_mark(one.chain[0]) for one in own if one.chain))
+    own = [checked for row, checked in judged if row.profile.kind == "leaf"
+           and checked.key is not None
+           and checked.is_hosts]
+    return (*((_key_mark(leaf), host.encode()) for leaf in own),
+            *(serial_mark(leaf.chain[0]) for leaf in own if leaf.chain))
 
 
 def _key_mark(judged: CheckedRow) -> bytes:

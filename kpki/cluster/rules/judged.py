@@ -35,8 +35,9 @@ class CheckedRow(NamedTuple):
     @property
     def of_another_host(self) -> bool:
         """Whether the pair is another host's, key and all."""
-        return any(one.cause == "wrong-node-identity" or (one.cause == "wrong-subject"
-                   and get_profile(one.row).common_name == "{node}") for one in self.findings)
+        return any(finding.cause == "wrong-node-identity" or (finding.cause == "wrong-subject"
+                   and get_profile(finding.row).common_name == "{node}")
+                   for finding in self.findings)
 
     @property
     def is_hosts(self) -> bool:

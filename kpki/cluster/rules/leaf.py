@@ -100,8 +100,8 @@ def _as_issued(found: ObservedFile, key: PrivateKeyTypes, row: Row,
             return None
         owner = key.public_key()
         public_key = keys.public_key_der(owner)
-        signer = next((one for one in by.trusted(row.profile.signer)
-                       if is_as_issued(leaf, row, owner, public_key, one)), None)
+        signer = next((ca for ca in by.trusted(row.profile.signer)
+                       if is_as_issued(leaf, row, owner, public_key, ca)), None)
     except ValueError:
         return None     # whatever cannot be read of it: who reads it in full says so
     return None if signer is None \

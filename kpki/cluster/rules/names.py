@@ -137,8 +137,8 @@ def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
     """
     servers = [running for running in inventory.running if running.component == "kube-apiserver"]
     for running in servers:
-        yield from (one for one in running.settings.get("advertise-address", ())
-                    if is_address(one) and one not in _ANYWHERE)
+        yield from (address for address in running.settings.get("advertise-address", ())
+                    if is_address(address) and address not in _ANYWHERE)
         for network in running.settings.get("service-cluster-ip-range", ())[:1]:
             with suppress(ValueError, IndexError):
                 yield str(ipaddress.ip_network(network, strict=False)[1])
@@ -179,7 +179,7 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool
         reading.extensions_of(pair.chain[0]))
     said, there = _said((pair, *others))
     if "apiserver" in kinds \
-        and not any(one == "kubernetes" or one.startswith("kubernetes.") for one in said):
+        and not any(name == "kubernetes" or name.startswith("kubernetes.") for name in said):
         words.append(_SERVICE)
     if names is None and not words:
         words.append(places.node)
@@ -268,7 +268,7 @@ def _is_hosts(names: reading.Names, places: Places) -> bool:
     """
     if not names.dns:
         return bool({*names.addresses} & places.addresses) or not places.addresses
-    labels = {one.partition(".")[0] for one in places.own if not is_address(one)}
+    labels = {name.partition(".")[0] for name in places.own if not is_address(name)}
     return any(name.lower().removeprefix(NODE_PREFIX).partition(".")[0] in labels
                for name in names.dns)
 

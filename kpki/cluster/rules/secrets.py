@@ -27,8 +27,9 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
     places = dict(inventory.layout.authority_keys())
     shown = {use.file for use in inventory.uses} - {*rows}      # a key there is a fault of its own
     worker = is_worker(inventory)
-    authorities = [one for file in files if file.row == "ca" for one in file.certificates]
-    read = {one.data for path, one in inventory.found.items() if path in rows and one.link}
+    authorities = [certificate for file in files if file.row == "ca"
+                   for certificate in file.certificates]
+    read = {file.data for path, file in inventory.found.items() if path in rows and file.link}
     for path, found in inventory.found.items():
         data = found.data or b""
         if path not in rows and found.data in read:     # what a link of the told path leads to
@@ -41,7 +42,8 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
             if worker and path in places:
                 yield ca_key_on_worker(path, places[path])
             elif worker and key is not None \
-                and any(reading.has_public_key(one, public_key_der(key)) for one in authorities):
+                and any(reading.has_public_key(certificate, public_key_der(key))
+                        for certificate in authorities):
                 yield ca_key_on_worker(path, "ca")
             elif key is not None:       # in a file without a readable key there is nothing to read
                 yield from exposed(found, row)

@@ -110,7 +110,7 @@ def _named(pair: Pair, subject: reading.Subject, inventory: Inventory,
                            f"certificate belongs to {subject.user!r}, and "
                            f"--{setting} allows {', '.join(allowed)} alone",
                            got=f"CN={subject.user}",
-                           expected=" or ".join(f"CN={one}" for one in allowed))
+                           expected=" or ".join(f"CN={name}" for name in allowed))
     return None
 
 

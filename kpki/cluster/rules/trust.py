@@ -114,7 +114,7 @@ def check_trust(by: Verifiers) -> Trust:
     """Hold every pair against the CA files that verify it."""
     findings = {file.path: fault for file in by.files if (fault := _file_fault(file, by))}
     good = [file for file in by.files
-            if any(not ca_fault("", "", one, by.now) for one in file.certificates)]
+            if any(not ca_fault("", "", certificate, by.now) for certificate in file.certificates)]
     for file in good:
         if fault := _against_given(file, good, by):
             findings[file.path] = fault
@@ -125,7 +125,7 @@ def check_trust(by: Verifiers) -> Trust:
               if file in good and file.path not in findings and not _fits(file, pair)]
     for file, _ in broken:
         # another's speaks against no CA
-        pairs = [pair for one, pair in broken if one == file and pair.matches]
+        pairs = [pair for other, pair in broken if other == file and pair.matches]
         if pairs and file.path not in findings and _is_at_fault(file, pairs, good, readable, by):
             findings[file.path] = _wrong_file(file, pairs[0])
     for file, pair in broken:
@@ -144,8 +144,9 @@ def _file_fault(file: TrustFile, by: Verifiers) -> Finding | None:
     """What is wrong with a CA file by itself: a bundle may hold a CA of the past, if another
     certificate is good.
     """
-    if "#" in file.path and any(_are_same(one.certificates, file.certificates) for one in by.files
-                                if "#" not in one.path):
+    if "#" in file.path \
+        and any(_are_same(other.certificates, file.certificates) for other in by.files
+                if "#" not in other.path):
         return file.fault       # what is wrong with a copy of a CA file is said of that
     return file.fault or bundle_fault(file.path, file.owner, file.certificates, by.now)
 
@@ -181,7 +182,8 @@ def _fits(file: TrustFile, pair: Pair) -> bool:
 
 
 def _are_same(some: Certificates, others: Certificates) -> bool:
-    return any(reading.is_same_authority(one, other) for one in some for other in others)
+    return any(reading.is_same_authority(certificate, other) for certificate in some
+               for other in others)
 
 
 def _is_at_fault(file: TrustFile, pairs: Sequence[Pair], good: Sequence[TrustFile],
@@ -190,7 +192,8 @@ def _is_at_fault(file: TrustFile, pairs: Sequence[Pair], good: Sequence[TrustFil
     if file.row in by.given:
         return not _are_same(file.certificates, by.given[file.row])
     key = by.keys.get(file.path)
-    if key is not None and any(reading.has_public_key(one, key) for one in file.certificates):
+    if key is not None \
+        and any(reading.has_public_key(certificate, key) for certificate in file.certificates):
         return False
     if key is not None and any(reading.is_signed_by_key(key, pair.chain[0]) for pair in pairs):
         return True
@@ -220,18 +223,18 @@ def _against_given(file: TrustFile, good: Sequence[TrustFile], by: Verifiers) ->
     given = by.given.get(file.row, ())
     if not given or _are_same(file.certificates, given):
         return None
-    named, mild = {reading.subject_text(one) for one in given}, False
+    named, mild = {reading.subject_text(certificate) for certificate in given}, False
     # another CA, which may count beside that
     if named.isdisjoint(map(reading.subject_text, file.certificates)):
         pairs = [pair for pair in by.pairs if pair.chain]
-        others = [one for one in good if one.row == file.row and one != file]
+        others = [other for other in good if other.row == file.row and other != file]
         asked = [pair for pair in pairs if file in by.sure(pair)]
-        counts = any(_are_same(one.certificates, given) for one in others) or any(
+        counts = any(_are_same(other.certificates, given) for other in others) or any(
             signer_of(pair.chain, given) for pair in pairs)
         if not file.row or (counts and any(_fits(file, pair) for pair in asked or pairs)):
             return None
         mild = counts and not asked and not by.told.isdisjoint(use.component for use in file.uses)
-        if mild and not (all(_are_same(one.certificates, given) for one in others) and all(
+        if mild and not (all(_are_same(other.certificates, given) for other in others) and all(
                 signer_of(pair.chain, given) for pair in pairs if signer_row(pair) == file.row)):
             return None
     return other_authority(file.path, file.owner, called(file.row), file.certificates, named,
@@ -250,7 +253,8 @@ def _by_given(pair: Pair, by: Verifiers) -> Finding | None:
         return None
     if not by.sure(pair) \
         and not all(_are_same(file.certificates, files[0].certificates) for file in files) \
-            and not any(reading.is_named_issuer(one, pair.chain[0]) for one in given):
+            and not any(reading.is_named_issuer(certificate, pair.chain[0])
+                        for certificate in given):
         return None     # of several CAs, the one that verifies the pair elsewhere is not known here
     return stranger(pair, given, row)
 
@@ -276,8 +280,8 @@ def _trusted(pair: Pair, good: Sequence[TrustFile], by: Verifiers) -> Certificat
     if given and signer_of(pair.chain, given) is not None:
         return given
     for files in (by.sure(pair), by.likely(pair), good):
-        fitting = [one for file in files if file in good and _fits(file, pair)
-                   for one in file.certificates]
+        fitting = [certificate for file in files if file in good and _fits(file, pair)
+                   for certificate in file.certificates]
         if fitting:
             return [*dict.fromkeys(fitting)]
     return ()

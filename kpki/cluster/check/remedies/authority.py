@@ -61,7 +61,7 @@ def authority_remedy(finding: Finding, place: Place, path: str, here: Situation)
     elif made := (finding.cause not in OF_THE_CA and [*_copied(place, here)]) or (key and [
             *_made_again(place, public_key_der(key), here)]):
         folder = posixpath.dirname(path)
-        if folder not in {posixpath.dirname(one) for one, found in inventory.found.items()
+        if folder not in {posixpath.dirname(path) for path, found in inventory.found.items()
                           if not found.missing}:
             yield command("mkdir", "-p", here.at(folder))
         yield from _kept(path, here)
@@ -133,7 +133,8 @@ def _renewed(place: Place, here: Situation) -> Iterator[str]:
         kubeconfig = kubeconfig_of(here.inventory.found, other)
         embedded = kubeconfig and kubeconfig.authority.data
         if embedded \
-            and any(one in old for one in read_certificates(ObservedFile("", embedded), "ca")[0]):
+            and any(certificate in old
+                    for certificate in read_certificates(ObservedFile("", embedded), "ca")[0]):
             yield from leaf_remedy(other.row, here)
 
 
@@ -155,7 +156,7 @@ def _proved_key(place: Place, here: Situation) -> str | None:
     keys = {here.ca_key: here.ca_public_key, here.at(_key_path(place, here)): own
             and public_key_der(own)}
     return next((path for path, public_key in keys.items() if path and public_key and any(
-        reading.has_public_key(one, public_key) for one in certificates)), None)
+        reading.has_public_key(certificate, public_key) for certificate in certificates)), None)
 
 
 def _untold(path: str, here: Situation) -> bool:
@@ -216,10 +217,13 @@ def _copied(place: Place, here: Situation) -> Iterator[str]:
             field = command("sed", "-n", "s/^ *certificate-authority-data: //p", here.at(source))
             found.append((file.certificates, f"{field} | base64 -d > {command(target)}"))
     good = [(certificates, line) for certificates, line in found if certificates and not any(
-        ca_fault("", "", one, here.now or one.not_valid_before_utc) for one in certificates)]
+        ca_fault("", "", certificate, here.now or certificate.not_valid_before_utc)
+        for certificate in certificates)]
     if not asked:
-        every = [one for certificates, _ in good for one in certificates]
-        good = good if all(reading.is_same_authority(every[0], one) for one in every) else []
+        every = [certificate for certificates, _ in good for certificate in certificates]
+        good = good \
+            if all(reading.is_same_authority(every[0], certificate) for certificate in every) \
+                else []
     yield from [line for certificates, line in good
                 if all(signer_of(pair.chain, certificates) for pair in asked)][:1]
 
@@ -228,17 +232,17 @@ def _made_again(place: Place, public_key: bytes, here: Situation) -> Iterator[st
     """A CA's certificate made of its key: under the name that the leaves have for their issuer,
     byte for byte. Nothing where no leaf proves that this is their CA's key.
     """
-    leaves = [*(one for pair in here.pairs for one in pair.chain), *(
-        one for other in here.inventory.layout.places if get_profile(other.row).signer == place.row
-        for one in read_certificates(here.inventory.file(other.certificate), other.row)[0])]
-    leaf = next((one for one in leaves if reading.is_signed_by_key(public_key, one)), None)
+    leaves = [*(certificate for pair in here.pairs for certificate in pair.chain), *(
+        leaf for other in here.inventory.layout.places if get_profile(other.row).signer == place.row
+        for leaf in read_certificates(here.inventory.file(other.certificate), other.row)[0])]
+    leaf = next((leaf for leaf in leaves if reading.is_signed_by_key(public_key, leaf)), None)
     if leaf is None:
         return
     name = load_name(reading.issuer_der(leaf))
     # Go, like kubeadm, writes a PrintableString where the characters allow it; openssl a UTF8String
     # all the same
-    plain = any(one.tag == UTF8 and _PRINTABLE.fullmatch(one.text) for rdn in name.rdns
-                for one in rdn)
+    plain = any(attribute.tag == UTF8 and _PRINTABLE.fullmatch(attribute.text) for rdn in name.rdns
+                for attribute in rdn)
     mask = "utf8only" if plain else "MASK:0x2002"
     identifier = reading.authority_key_identifier(leaf)
     config = command("printf", "%s\\n", "[req]", "distinguished_name=dn", f"string_mask={mask}",

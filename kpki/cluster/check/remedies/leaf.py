@@ -32,20 +32,20 @@ def leaf_remedy(row: str, here: Situation, finding: Finding | None = None) -> It
     what is there as right by itself.
     """
     layout, node = here.inventory.layout, here.node
-    place = next((one for one in layout.places if one.row == row), layout.kubelet)
+    place = next((place for place in layout.places if place.row == row), layout.kubelet)
     kubelet = place == layout.kubelet
     # what issue will make of it
     profile = get_profile(get_layout(layout.name).kubelet.row if kubelet else place.row)
     chain = next((pair.chain for pair in here.pairs if finding and finding.path == pair.path), ())
-    purposes = [one for one in PURPOSES.values() if one.row == profile.name
-                or (kubelet and one.name == "kubelet-client")]
+    purposes = [purpose for purpose in PURPOSES.values() if purpose.row == profile.name
+                or (kubelet and purpose.name == "kubelet-client")]
     certificate, key, which_ca = signing_files(purposes, profile, here, chain)
     trees = here.trees
     # kpki's own folder of trees: the CA is at hand
     if trees is not None and key is None and not here.workspace:
         certificate, key = here.ca or _CA, _CA_KEY
     names = [] if here.workspace else names_options(place, profile, here, missing_names(finding))
-    pods = {one.component for one in here.inventory.running if one.static}
+    pods = {running.component for running in here.inventory.running if running.static}
     contained = place.by_path and any(use.path == place.kubeconfig and use.component in pods
                                       for use in here.inventory.uses)
     # what a container has mounted of the paths in a kubeconfig nobody knows: one that embeds all
@@ -108,7 +108,8 @@ def authority_files(profile: Profile, here: Situation) -> tuple[str, str | None]
         found = read_certificates(observe(place.certificate), place.row)[0]
         # a certificate that is not there any more, or another's, is brought back before
         if key and (not found
-                    or any(reading.has_public_key(one, keys.public_key_der(key)) for one in found)):
+                    or any(reading.has_public_key(certificate, keys.public_key_der(key))
+                           for certificate in found)):
             return here.at(place.certificate), here.at(place.key)
     return (f"/{places[0].certificate}" if places else _CA), None
 
@@ -122,34 +123,36 @@ def signing_files(purposes: Iterable[Purpose], profile: Profile | None, here: Si
     *chain* as it is, else the one by which most clusters' verifiers do. Without a key in reach as
     `authority_files`; if several unlike CAs may sign, none is guessed.
     """
-    purposes = [PURPOSES["apiserver-serving"] if one.name == "apiserver-sni" else one
-                for one in purposes]
+    purposes = [PURPOSES["apiserver-serving"] if purpose.name == "apiserver-sni" else purpose
+                for purpose in purposes]
     sure, likely = ([file for file in here.trust_files if file.certificates and any(
-        file.serves(*getattr(one, kind)) for one in purposes)] for kind in ("verifiers", "likely"))
+        file.serves(*getattr(purpose, kind)) for purpose in purposes)]
+                    for kind in ("verifiers", "likely"))
     files = sure or [file for file in here.trust_files if chain and file.certificates
                      and signer_of(chain, file.certificates)] or likely
-    trusted = [one for file in files for one in file.certificates]
+    trusted = [certificate for file in files for certificate in file.certificates]
     # of a bundle, or of several, the one that signed before
     if chain and (signer := signer_of(chain, trusted)):
         trusted = [signer]
     named = {"ca": (here.ca, here.ca_key), **here.given}
-    several = any(not reading.is_same_authority(trusted[0], one) for one in trusted)
+    several = any(not reading.is_same_authority(trusted[0], certificate) for certificate in trusted)
     for row, certificates in here.authorities.items() if sure or not several else ():
         certificate, key = named.get(row, (None, None))
         if certificate and key \
-            and (any(reading.is_same_authority(one, other) for one in certificates
+            and (any(reading.is_same_authority(certificate, other) for certificate in certificates
                      for other in trusted)
                  or (not trusted and chain and signer_of(chain, certificates) is not None)):
             return certificate, key, []
     for file in here.trust_files if sure or not several else ():
         beside = own_key(file.path, here)
         own = read_key(here.inventory.file(beside), file.row)[0] if beside else None
-        if own and any(one in trusted and reading.has_public_key(one, keys.public_key_der(own))
-                       for one in file.certificates):
+        if own and any(certificate in trusted
+                       and reading.has_public_key(certificate, keys.public_key_der(own))
+                       for certificate in file.certificates):
             return here.at(file.path), here.at(beside), []
-    every = [one for file in here.trust_files if file.row in {file.row for file in files}
-             for one in file.certificates]
-    if profile and all(reading.is_same_authority(trusted[0], one) for one in every):
+    every = [certificate for file in here.trust_files if file.row in {file.row for file in files}
+             for certificate in file.certificates]
+    if profile and all(reading.is_same_authority(trusted[0], certificate) for certificate in every):
         return *authority_files(profile, here), []
     names = [*dict.fromkeys(map(reading.subject_text, trusted))]
     which = names[0] if len(names) == 1 \

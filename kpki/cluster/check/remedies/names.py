@@ -41,7 +41,7 @@ def names_options(place: Place, profile: Profile, here: Situation,
     found = _found_names(place, profile, here, missing)
     own = {here.node, *(USUAL_NAMES[profile.sans][0] if profile.sans != "none" else ())}
     addresses = [*found.addresses] or [_NO_ADDRESS] * (profile.sans != "none")
-    dns = [one for one in found.dns if one not in own]
+    dns = [name for name in found.dns if name not in own]
     return [word for option, values in (("--address", addresses), ("--dns", dns))
             for value in values
             for word in (option, value)]
@@ -80,7 +80,8 @@ def _found_names(place: Place, profile: Profile, here: Situation,
     usual = USUAL_NAMES[profile.sans][1] if profile.sans != "none" else ()
     addresses += (*wanted.addresses, *missing.addresses)
     return reading.Names(tuple(dict.fromkeys((*dns, *wanted.dns, *missing.dns))),
-                         tuple(dict.fromkeys(one for one in addresses if one not in usual)))
+                         tuple(dict.fromkeys(address for address in addresses
+                                             if address not in usual)))
 
 
 def _wanted_names(profile: Profile, here: Situation) -> reading.Names:
@@ -136,10 +137,10 @@ def _certified_addresses(here: Situation) -> Iterator[str]:
         for names in _certified(here.inventory.file(place.certificate).data or b"", profile,
                                 here.node):
             if here.node in map(str.lower, names.dns):
-                yield from (one for one in names.addresses if one not in services)
+                yield from (address for address in names.addresses if address not in services)
     # wherever they lie; what serves as an API server's as well, see above
     for pair in here.pairs:
-        kinds = {one.names for one in pair.purposes}
+        kinds = {purpose.names for purpose in pair.purposes}
         if pair.chain and kinds & {"kubelet", "etcd", "etcd-peer"} and "apiserver" not in kinds:
             own = reading.names_of(reading.extensions_of(pair.chain[0]))
             if own and here.node in map(str.lower, own.dns):
@@ -172,7 +173,7 @@ def services_told(here: Situation) -> bool:
     profile = get_profile(place.row)
     certified = [*_certified(here.inventory.file(place.certificate).data or b"", profile,
                              here.node)]
-    return any(service_names(here).addresses) or any(one.addresses for one in certified)
+    return any(service_names(here).addresses) or any(identity.addresses for identity in certified)
 
 
 def service_names(here: Situation) -> reading.Names:
@@ -199,7 +200,8 @@ def _certified(data: bytes, profile: Profile, node: str) -> Iterator[reading.Nam
         return
     own = profile.common_name.replace("{node}", node)
     if names and (user == own or profile.has_former_name(user)):
-        yield reading.Names(tuple(one for one in names.dns if re.fullmatch(r"[a-z0-9.*-]+", one)),
+        yield reading.Names(tuple(name for name in names.dns
+                                  if re.fullmatch(r"[a-z0-9.*-]+", name)),
                             names.addresses)
 
 
@@ -207,16 +209,16 @@ def server_url(place: Place, here: Situation) -> str:
     """The API server's URL: from the row's kubeconfig, else another one that leads the same way,
     else any.
     """
-    others = sorted((one for one in here.inventory.layout.places if one.kubeconfig
-                     and one != place),
-                    key=lambda one: one.server != place.server)
+    others = sorted((other for other in here.inventory.layout.places if other.kubeconfig
+                     and other != place),
+                    key=lambda other: other.server != place.server)
     certified = certified_names(here.pairs)
-    for one in (place, *others):
-        kubeconfig = kubeconfig_of(here.inventory.found, one)
+    for other in (place, *others):
+        kubeconfig = kubeconfig_of(here.inventory.found, other)
         if kubeconfig and kubeconfig.server.isprintable() \
             and kubeconfig.server.startswith("https://") \
                 and (host := _host(kubeconfig.server)) and (
-                    one.server != "local" or not certified or host in certified):
+                    other.server != "local" or not certified or host in certified):
             return kubeconfig.server
     data = here.inventory.file(place.kubeconfig).data or b"" if place.kubeconfig else b""
     for server in _SERVER.findall(data):        # of a kubeconfig that is broken elsewhere

@@ -47,7 +47,8 @@ def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
     """
     anew = needs_key(finding, pair)
     key, new_key = here.at(pair.key_path), f"{_stem(pair.key_path)}.new.key"
-    pairs = [one for one in here.pairs if one.key_path == pair.key_path and one.path != pair.path] \
+    pairs = [other for other in here.pairs if other.key_path == pair.key_path
+             and other.path != pair.path] \
         if anew else []
     embedded, kubeconfig = "#" in pair.path, here.at(pair.path.partition("#")[0])
     if anew:
@@ -58,18 +59,18 @@ def pair_remedy(finding: Finding, pair: Pair, here: Situation) -> Iterator[str]:
         yield command("install", "-m", "600", "/dev/null", key)
         yield f"{command('sed', '-n', 's/^ *client-key-data: *//p', kubeconfig)} | base64 -d > {command(key)}"
     made = {}
-    for one in (pair, *pairs):
-        made[one.path] = f"{_stem(one.path.partition('#')[0])}.new.crt"
-        yield from _certified(finding, one, key, made[one.path], here)
+    for user in (pair, *pairs):
+        made[user.path] = f"{_stem(user.path.partition('#')[0])}.new.crt"
+        yield from _certified(finding, user, key, made[user.path], here)
     if pair.key_path == pair.path and not embedded:
         yield from _stored(pair, made[pair.path], key, here)
         return
-    for one in (pair, *pairs):
+    for user in (pair, *pairs):
         if embedded:
             yield from _put_in(kubeconfig,
-                               f"client-certificate-data: $(base64 -w 0 {command(made[one.path])})")
+                               f"client-certificate-data: $(base64 -w 0 {command(made[user.path])})")
         else:
-            yield from _placed(made[one.path], one.path, here)
+            yield from _placed(made[user.path], user.path, here)
     if anew and not embedded:
         if not here.inventory.file(pair.key_path).missing:
             # `cp` leaves the mode, and the owner, as they are
@@ -139,8 +140,9 @@ def _placed(new: str, path: str, here: Situation) -> Iterator[str]:
 def _owned(pair: Pair, here: Situation) -> Iterator[str]:
     """What gives a key that was not there to the user who runs its component."""
     components = {use.component for use in pair.uses}
-    user = next((one.user for one in here.inventory.running if one.component in components
-                 and one.user), "root")
+    user = next((running.user for running in here.inventory.running
+                 if running.component in components
+                 and running.user), "root")
     if not here.holds(pair.key_path) and user not in ("root", "0"):
         yield owned_by(user, pair.key_path, here)
 
@@ -232,7 +234,7 @@ def _names(finding: Finding, pair: Pair, here: Situation) -> list[str]:
         and not _is_swapped(finding, pair) \
         else None
     if own and not (finding.cause in _OF_ANOTHER
-                    and all(one.names in ("kubelet", "none") for one in pair.purposes)):
+                    and all(purpose.names in ("kubelet", "none") for purpose in pair.purposes)):
         dns, addresses = [*own.dns, *dns], [*own.addresses, *addresses]
     if pair.serves("apiserver-sni"):
         return [f"DNS:{name}" for name in dict.fromkeys((*dns, *_by_name(pair, here)))]
@@ -248,7 +250,7 @@ def _names(finding: Finding, pair: Pair, here: Situation) -> list[str]:
     if not addresses:
         addresses = own_addresses(here) or ([] if dns else [next(iter(UNTOLD))])
     return [*(f"DNS:{name}" for name in dict.fromkeys(dns)),
-            *(f"IP:{one}" for one in dict.fromkeys(addresses))]
+            *(f"IP:{address}" for address in dict.fromkeys(addresses))]
 
 
 def _by_name(pair: Pair, here: Situation) -> Iterator[str]:

@@ -51,8 +51,8 @@ def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Fin
 
 def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     path = finding.path.partition("#")[0]
-    place = next((one for one in here.inventory.layout.places if path in one.files()
-                  and one.row == finding.row), None)
+    place = next((place for place in here.inventory.layout.places if path in place.files()
+                  and place.row == finding.row), None)
     kind = get_profile(place.row).kind if place else ""
     if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.split("/")):
         yield comment(
@@ -84,7 +84,7 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
     elif finding.cause == "ca-key-on-worker":
         yield _away(path, here)
     elif kind in ("ca", "key") and place \
-        and any(here.inventory.file(one).unread for one in place.files()):
+        and any(here.inventory.file(path).unread for path in place.files()):
         yield comment(
             "what mends it depends on a file that this user may not read: kpki check as root tells")
     elif kind == "key" and place:
@@ -153,8 +153,9 @@ def _has_several(here: Situation) -> bool:
     """Whether clients and servers of the cluster have a CA each, so that nothing can be issued and
     installed as one.
     """
-    every = [one for file in here.trust_files if file.row == "ca" for one in file.certificates]
-    return not all(reading.is_same_authority(every[0], one) for one in every)
+    every = [certificate for file in here.trust_files if file.row == "ca"
+             for certificate in file.certificates]
+    return not all(reading.is_same_authority(every[0], certificate) for certificate in every)
 
 
 def _is_embedded(pair: Pair, here: Situation) -> bool:
@@ -167,14 +168,15 @@ def _is_embedded(pair: Pair, here: Situation) -> bool:
             for name in (b"client-certificate-data", b"client-key-data")):
         return False
     groups = {use.group for use in pair.uses}
-    trusts = [one for file in here.trust_files if any(use.group in groups for use in file.uses)
-              for one in file.certificates]
+    trusts = [certificate for file in here.trust_files
+              if any(use.group in groups for use in file.uses)
+              for certificate in file.certificates]
     sure = [file for file in here.trust_files
             if any(file.serves(*purpose.verifiers) for purpose in pair.purposes)]
-    signs = [one for file in sure or here.trust_files for one in file.certificates
-             if sure or (pair.chain and signer_of(pair.chain, [one]))]
+    signs = [certificate for file in sure or here.trust_files for certificate in file.certificates
+             if sure or (pair.chain and signer_of(pair.chain, [certificate]))]
     return bool(trusts and signs) and not any(
-        reading.is_same_authority(one, other) for one in trusts for other in signs)
+        reading.is_same_authority(certificate, other) for certificate in trusts for other in signs)
 
 
 def _fields(name: bytes, data: bytes) -> list[bytes]:
@@ -189,14 +191,15 @@ def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
     component that nothing here starts, what has its name. A host whose units start other
     components, and no pods, is without that one.
     """
-    changed = {one.path.partition("#")[0] for one in findings if one.cause not in _NO_RESTART
-               and any(not line.startswith("#") for line in one.remedy)}
+    changed = {finding.path.partition("#")[0] for finding in findings
+               if finding.cause not in _NO_RESTART
+               and any(not line.startswith("#") for line in finding.remedy)}
     readers = {use.component for use in here.inventory.uses if changed & {use.file, use.source}}
-    names = [one.name for one in COMPONENTS if one.name in readers]
-    starts = [one for one in here.inventory.running if one.component in names]
-    pods = dict.fromkeys(one.source for one in starts if one.static)
-    units = [_unit(one.source) or one.component for one in starts if not one.static]
-    if not here.inventory.running or any(one.static for one in here.inventory.running):
+    names = [component.name for component in COMPONENTS if component.name in readers]
+    starts = [running for running in here.inventory.running if running.component in names]
+    pods = dict.fromkeys(start.source for start in starts if start.static)
+    units = [_unit(start.source) or start.component for start in starts if not start.static]
+    if not here.inventory.running or any(running.static for running in here.inventory.running):
         units += [name for name in names if name not in here.inventory.started]
     for line in restart_lines(units, pods):
         yield comment(f"then, on {here.node}: {line}")
@@ -243,10 +246,10 @@ def _away(path: str, here: Situation) -> str:
                    "kpki check --ca CERT --ca-key KEY says how")
 
 
-def _is_same(one: str, other: str) -> bool:
+def _is_same(first: str, other: str) -> bool:
     """Whether two paths lead to one file of this machine."""
-    return files.resolve(os.sep, os.path.abspath(one)) == files.resolve(os.sep,
-                                                                        os.path.abspath(other))
+    return files.resolve(os.sep, os.path.abspath(first)) == files.resolve(os.sep,
+                                                                          os.path.abspath(other))
 
 
 def _flags(finding: Finding, here: Situation) -> Iterator[str]:

@@ -9,7 +9,9 @@ from ....stages.objects import by_oid
 
 def subject_option(name: Name) -> str:
     """The value of `-subj` that gives *name*: `/O=system:nodes/CN=system:node:worker-1`."""
-    return "".join("/" + "+".join(f"{_short(one.oid)}={_escaped(one.text)}" for one in rdn)
+    return "".join("/"
+                   + "+".join(f"{_short(attribute.oid)}={_escaped(attribute.text)}"
+                              for attribute in rdn)
                    for rdn in name.rdns)
 
 
