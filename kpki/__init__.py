@@ -2,8 +2,8 @@
 
 Each name is loaded from its module at its first use, so that a program loads only what it uses.
 Functions accept and return values: they print nothing, have no global state, and read no disk (but
-for `check_path` and `inspect_host`). A function raises TypeError, with the parameter's name, for a
-value of the wrong type, and InputError for a datetime without a zone.
+for `check_path`, `inspect_host` and `read_certificates`). A function raises TypeError, with the
+parameter's name, for a value of the wrong type, and InputError for a datetime without a zone.
 
 The names of `__all__` are public and stable: a change is announced one release before, by a
 warning. Modules below `kpki` are not public. docs/library-reference.md describes every name.
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from .cluster.desired.rows import Row, wanted_rows
     from .cluster.finding import Finding
     from .cluster.leaf_files import Step
+    from .cluster.lifecycle.expiry import (
+        CertificateList,
+        DatedCertificate,
+        SkippedFile,
+        read_certificates,
+    )
+    from .cluster.lifecycle.prometheus import prometheus_text
     from .cluster.node.node import issue_node as issue_node_files
     from .cluster.observed.hosts import inspect as inspect_host
     from .cluster.observed.inventory import Inventory, ObservedFile, Unread
@@ -82,6 +89,8 @@ _ROOMS = {
     "cluster.desired.rows": "Row wanted_rows",
     "cluster.finding": "Finding",
     "cluster.leaf_files": "Step",
+    "cluster.lifecycle.expiry": "CertificateList DatedCertificate SkippedFile read_certificates",
+    "cluster.lifecycle.prometheus": "prometheus_text",
     "cluster.node.node": "issue_node_files=issue_node",
     "cluster.observed.hosts": "inspect_host=inspect",
     "cluster.observed.inventory": "Inventory ObservedFile Unread",
@@ -131,6 +140,8 @@ __all__ = [
     # a host and its faults
     "Finding", "Inventory", "ObservedFile", "Report", "Running", "Unread", "Use", "check_host",
     "check_path", "inspect_host",
+    # when certificates end
+    "CertificateList", "DatedCertificate", "SkippedFile", "prometheus_text", "read_certificates",
     # a cluster and its plan
     "Cluster", "ExternalEtcd", "GivenAuthority", "Host", "Identity", "Kubeconfig", "Layout",
     "Material", "Place", "Plan", "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan",

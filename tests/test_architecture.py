@@ -53,6 +53,7 @@ CLUSTER = {
     "script": {"plan"},
     "adopt": {"workspace", "authority"},
     "check": {"flags", "users", "plan", "node", "script", "adopt"},
+    "lifecycle": {"plan", "node"},
 }
 
 # What only some rooms may name → the rooms (a path's beginning), and the parameter that makes it right elsewhere:

@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from . import check, flags, help, init, kubeconfig, node, plan, script, show, terminal, uses
+from . import check, expiry, flags, help, init, kubeconfig, node, plan, script, show, terminal, uses
 from .command import HELP, Group, add, example
 from .. import __version__
 from ..errors import KpkiError
@@ -30,6 +30,7 @@ app = typer.Typer(
 add(app, init.init, "kpki init --from / cluster")
 add(app, check.check, "kpki check / --node worker-1")
 add(app, uses.uses, "kpki uses /")
+add(app, expiry.expiry, "kpki expiry /", "kpki expiry / --format prometheus --out kpki.prom")
 add(app, show.show, "kpki show worker.pem --ca ca.pem")
 add(app, plan.plan, "kpki plan cluster")
 add(app, plan.apply, "kpki apply cluster")

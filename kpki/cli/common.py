@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -63,8 +63,25 @@ class Words:
 
 def put_json(document: dict[str, Any]) -> None:
     """Print one JSON document on stdout."""
+    terminal.put(*json_lines(document))
+
+
+def json_lines(document: dict[str, Any]) -> list[str]:
+    """The lines of a JSON document."""
     import json
-    terminal.put(*json.dumps(document, indent=2).split("\n"))
+    return json.dumps(document, indent=2).split("\n")
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """The cells of a table, each as wide as the widest of its column."""
+    table = [[terminal.short(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in table)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as JSON and tables have it: 2026-12-31T23:59:59Z."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def moment_of(text: str | None) -> datetime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import At, Explain, Json, Quiet, Words, moment_of, put_json
+from .common import At, Explain, Json, Quiet, Words, moment_of, put_json, stamp
 from .terminal import put
 from .. import files
 from ..errors import about
@@ -112,8 +112,7 @@ def _verdict_document(verdict: UseVerdict) -> dict[str, Any]:
 
 
 def _stamp(moment: datetime | None) -> str | None:
-    return None if moment is None \
-        else moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return None if moment is None else stamp(moment)
 
 
 # By kind: the openssl commands that show the same facts of a file.

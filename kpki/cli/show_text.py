@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from .common import stamp
 from .terminal import short
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _rows(item: Shown, ca: str | None, now: datetime) -> Iterator[Row]:
     if item.issuer:
         yield "signed by", _signed_by(item.issuer, item.signer, ca)
     if item.not_before and item.not_after:
-        yield "valid", f"{_stamp(item.not_before)} to {_stamp(item.not_after)}: {_time(item, now)}"
+        yield "valid", f"{stamp(item.not_before)} to {stamp(item.not_after)}: {_time(item, now)}"
     if item.key:
         yield "key", item.key
     if item.public_key:
@@ -166,7 +167,3 @@ def _span(span: timedelta) -> str:
         if count := span // unit:
             return f"{count} {noun}{'s' * (count != 1)}"
     return "less than a second"
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

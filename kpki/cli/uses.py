@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Explain, Json, Quiet, Words, put_json
-from .terminal import put, short
+from .common import Explain, Json, Quiet, Words, columns, put_json
+from .terminal import put
 
 if TYPE_CHECKING:
     from ..cluster.observed.use import Use
@@ -50,10 +50,7 @@ def uses(root: Root = os.sep, json: Json = False, explain: Explain = False,
 
 def table(uses: Sequence[Use]) -> Iterator[str]:
     """The lines of a table of uses, with column headings."""
-    lines = [[short(cell) for cell in row] for row in (_HEAD, *map(_row, uses))]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines)
+    return ("  ".join(cells).rstrip() for cells in columns([_HEAD, *map(_row, uses)]))
 
 
 def _row(use: Use) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -306,6 +306,22 @@ def _material(fields: Fields, name: str, owner: str) -> Material:
     if path and data:
         raise InputError(f"{owner} gives both {name} and {name}-data")
     return Material(path=path or None, data=data or None)
+
+
+def embedded_certificates(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The entry and the data of each certificate, or bundle, that a kubeconfig embeds.
+
+    An entry is `users/NAME` or `clusters/NAME`, whether a context names it or not. An entry with
+    unreadable data has none. Other documents have no entries.
+    """
+    from ..documents import load_first
+    document = load_first(data)
+    for rows, data_field in (("users", "client-certificate-data"),
+                             ("clusters", "certificate-authority-data")):
+        with suppress(InputError):
+            for name, row in _rows(document if isinstance(document, dict) else {}, rows, rows[:-1]):
+                if found := _field(row, data_field, "data", name):
+                    yield f"{rows}/{name}", found
 
 
 def load_users(data: bytes) -> dict[str, tuple[Material, Material]]:

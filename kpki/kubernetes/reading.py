@@ -20,7 +20,7 @@ from ..stages.extensions.identifiers import (
     KEY_USAGE,
     SUBJECT_ALTERNATIVE_NAME,
 )
-from ..stages.names import load_name
+from ..stages.names import Name, load_name
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -66,6 +66,12 @@ def subject_of(data: bytes) -> Subject:
 def certificate_subject(certificate: Certificate) -> Subject:
     """User and groups of a certificate's subject."""
     return subject_of(der.whole(_fields(certificate).subject))
+
+
+def subject_and_issuer(certificate: Certificate) -> tuple[Name, Name]:
+    """The two names of a certificate. Raises InputError for what is no name."""
+    fields = _fields(certificate)
+    return _name(der.whole(fields.subject)), _name(der.whole(fields.issuer))
 
 
 def subject_text(certificate: Certificate) -> str:
@@ -215,6 +221,12 @@ def find_ca_fault(certificate: Certificate) -> str | None:
 
 
 @lru_cache(maxsize=_FEW)
+def is_authority(certificate: Certificate) -> bool:
+    """Whether a certificate is meant to sign others; of version 1 only a self-issued one is."""
+    return find_ca_fault(certificate) is None and (
+        certificate.version.name == "v3" or is_named_issuer(certificate, certificate))
+
+
 def find_weakness(certificate: Certificate) -> str | None:
     """Why Go verifies no signature with a certificate's key, in Go's words; None if Go does."""
     try:

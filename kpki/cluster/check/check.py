@@ -15,8 +15,8 @@ from .remedies.situation import Situation
 from ..authority import find_sound_key, load_trusted_bundle
 from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
-from ..observed.hosts import inventory_of
-from ..observed.inventory import TOPS, Inventory, Unread, layout_there, observe_file
+from ..observed.hosts import inventory_of, is_host_tree
+from ..observed.inventory import Inventory, Unread, observe_file
 from ..observed.owners import with_owners
 from ..observed.use import Use
 from ..observed.uses import Host, read_host
@@ -116,7 +116,7 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     others = {row: (certificate or "", key) for row, (certificate, key) in named.items()
               if row != "ca"}
     host = read_host(path) if path != "" and files.read_entry_at(path).kind == "folder" else None
-    if host is None or not _is_tree(path, layout, host):
+    if host is None or not (layout is not None or is_host_tree(path, host)):
         from .plain import check_plain, inspect_plain
         owner = "" if node is None else validate_node_name(node, longest=LONGEST_NAME)
         plain = inspect_plain(path)
@@ -213,15 +213,6 @@ def _described_tree(folder: str, name: str, *, now: datetime, host_name: str) ->
         raise
     except KpkiError:
         return None
-
-
-def _is_tree(folder: str, layout: str | None, host: Host) -> bool:
-    """Whether a folder is a host's root: it is said, or a layout or one of its folders is there, or
-    the *host* that was read there starts a component; `/` is nothing else.
-    """
-    return (layout is not None or os.path.abspath(folder) == os.sep
-            or layout_there(folder) is not None
-            or any(_is_there(folder, top) for top in TOPS) or bool(host.running))
 
 
 def _is_there(folder: str, path: str) -> bool:

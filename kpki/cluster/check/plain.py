@@ -11,21 +11,28 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from cryptography.x509 import Certificate, Version
+from cryptography.x509 import Certificate
 
 from ..finding import Finding
 from ..observed.components import kubeconfig_uses
 from ..observed.contents import read_certificates, read_key
 from ..observed.defaults import layout_uses
 from ..observed.inventory import (
-    PASSED_OVER,
     SECRET,
     Inventory,
     ObservedFile,
     kubeconfig_in,
     named_path,
-    observe_file,
     root_of,
+)
+from ..observed.search import (
+    CERTIFICATES,
+    KEYS,
+    is_aside,
+    is_kubeconfig,
+    may_matter,
+    observe_in,
+    observe_in_folder,
 )
 from ..observed.tree import Tree
 from ..observed.use import Use
@@ -38,12 +45,8 @@ from ...kubernetes.layouts import LAYOUTS, Layout, Place
 from ...kubernetes.reading import USAGE_OIDS
 from ...kubernetes.settings import Part
 
-_CERTIFICATES, _KEYS = (".crt", ".pem", ".cer", ".der"), (".key", "-key.pem", ".key.pem")
 # Names that many others use as well: alone they do not make a folder one of a layout's.
 _COMMON = re.compile(r"(ca|server|peer|admin)(-key)?\.(crt|key|pem)|kubeconfig")
-_KUBECONFIG = re.compile(rb"^[\"']?(clusters|users|contexts)[\"']?:", re.MULTILINE)
-_JSON = re.compile(rb'\A\s*\{.*"(clusters|users|contexts)"\s*:', re.DOTALL)
-_MOST = 1 << 20     # bytes of a file that nothing but its content speaks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +70,21 @@ def inspect_plain(path: str) -> Plain:
     if entry.kind == "missing":
         raise FileError(f"{path or repr(path)}: no such file or folder")
     if entry.kind == "folder":
-        listed = files.walk(path, skip=_is_aside, closed=closed)
-        root, names = path, [name for name, _ in listed if _may_matter(name)]
-        found = {name: file for name in names if _matters(file := _observe_file(root, name))}
+        listed = files.walk(path, skip=is_aside, closed=closed)
+        root, names = path, [name for name, _ in listed if may_matter(name)]
+        found = {name: file for name in names if _matters(file := observe_in_folder(root, name))}
     else:
         root, name = os.path.split(path)
         root = root or os.curdir
-        found = {name: _observe_file(root, name)}
+        found = {name: observe_in_folder(root, name)}
     if not found and not closed:
         raise InputError(
             f"{path}: no certificate, key or kubeconfig is in it, and none of kpki's layouts",
                          hint="is it a host's root, with etc/kubernetes in it? Otherwise say "
                               "--layout")
     layout = _layout_by_names(root, found)
-    found = {path: file if path in {own for own, _ in layout.files()} else _in_pem(file) for path,
-             file in found.items()}
+    named = {path for path, _ in layout.files()}
+    found = {path: file if path in named else _in_pem(file) for path, file in found.items()}
     names = [*found]
     found |= dict(_named_by(root, found))
     uses = [*layout_uses(Tree(None, found), layout, (), ())]
@@ -90,20 +93,6 @@ def inspect_plain(path: str) -> Plain:
     uses += _other_uses(found, others)
     unread = dict.fromkeys((*(file.unread for file in found.values() if file.unread), *closed))
     return Plain(Inventory(root, layout, found, uses=tuple(uses), unread=tuple(unread)), others)
-
-
-def _observe_file(root: str, name: str) -> ObservedFile:
-    """One file of a folder; links are followed as on the host whose tree it lies in, else on this
-    one.
-    """
-    return _looked(root, name, *root_of(os.path.join(root, name)))
-
-
-def _looked(root: str, name: str, top: str, inner: str) -> ObservedFile:
-    """A file *inner* of the tree *top*, as the file *name* of the folder *root*."""
-    found = observe_file(top, inner)
-    return replace(found, path=name, unread=found.unread and (
-        name if found.unread == inner else os.path.relpath(os.path.join(top, found.unread), root)))
 
 
 def _in_pem(found: ObservedFile) -> ObservedFile:
@@ -115,36 +104,21 @@ def _in_pem(found: ObservedFile) -> ObservedFile:
         return replace(found, data=pem.dump_certificate(pem.load_certificate(data, encoding="DER")))
     with suppress(InputError):
         return replace(found, data=pem.dump_key(pem.load_key(data, encoding="DER")))
-    return found if found.path.endswith(_KEYS) \
+    return found if found.path.endswith(KEYS) \
         else replace(found, data=pem.armour(data, "CERTIFICATE"))
 
 
-def _is_aside(path: str) -> bool:
-    name = posixpath.basename(path)
-    return name in PASSED_OVER or name.startswith(".kpki")
-
-
-def _may_matter(name: str) -> bool:
-    """Whether a file could hold a certificate, a key or a kubeconfig, by its name."""
-    ending = posixpath.splitext(name)[1].lower()
-    return ending in ("", ".conf", ".config", ".kubeconfig", ".yaml", ".yml", ".json", ".key",
-                      ".pub", *_CERTIFICATES)
-
-
 def _matters(found: ObservedFile) -> bool:
-    """Whether a file is one of these, by its content; what its name alone says is believed of what
-    cannot be read.
+    """Whether a file is a certificate, a key or a kubeconfig, by its content.
+
+    Of a file that cannot be read the name counts.
     """
-    if found.unread or found.path.endswith((*_CERTIFICATES, *_KEYS)):
+    if found.unread or found.path.endswith((*CERTIFICATES, *KEYS)):
         return True
     data = found.data or b""
-    return b"-----BEGIN " in data or _is_kubeconfig(data)
+    return b"-----BEGIN " in data or is_kubeconfig(data)
 
 
-def _is_kubeconfig(data: bytes) -> bool:
-    """Whether bytes look like a kubeconfig: a YAML or JSON document with its lists at the top."""
-    return b"\0" not in data[:_MOST] \
-        and bool(_KUBECONFIG.search(data[:_MOST]) or _JSON.search(data[:_MOST]))
 
 
 def _layout_by_names(root: str, found: Mapping[str, ObservedFile]) -> Layout:
@@ -190,7 +164,7 @@ def _named_by(root: str, found: Mapping[str, ObservedFile]) -> Iterator[tuple[st
             if material.path:
                 top, inner = root_of(os.path.join(root, path))
                 named = named_path(path, material.path)
-                yield named, _looked(root, named, top, named_path(inner, material.path))
+                yield named, observe_in(root, named, top, named_path(inner, material.path))
 
 
 def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = WITHIN,
@@ -238,7 +212,7 @@ def _other_uses(found: Mapping[str, ObservedFile], others: Sequence[str]) -> Ite
         key = path if SECRET in (found[path].data or b"") \
             else next((name for name in _keys_of(path) if name in names), "")
         done |= {path, key}
-        if chain and _is_authority(chain[0]):
+        if chain and reading.is_authority(chain[0]):
             yield _use(path, path, "pair-ca", "authority")
             yield from [_use(path, key, "authority-key", "key")] if key else []
             continue
@@ -256,23 +230,17 @@ def _use(group: str, path: str, purpose: str, part: Part) -> Use:
                group=group, default=True)
 
 
-def _is_authority(certificate: Certificate) -> bool:
-    """Whether a certificate is meant to sign others."""
-    return reading.find_ca_fault(certificate) is None and (
-        certificate.version is Version.v3 or reading.is_named_issuer(certificate, certificate))
-
-
 def _keys_of(path: str) -> Iterator[str]:
     """What the key of a certificate is called."""
     stem, _ = posixpath.splitext(path)
-    return (stem + ending for ending in _KEYS)
+    return (stem + ending for ending in KEYS)
 
 
 def _kind(found: ObservedFile) -> str:
     """What a file is: by its content, else by its name; "" for what there is nothing to say about.
     """
     data, name = found.data or b"", found.path
-    if _is_kubeconfig(data):
+    if is_kubeconfig(data):
         return "kubeconfig"
     for mark, kind in ((b"-----BEGIN CERTIFICATE-----", "certificate"), (SECRET, "key"),
                        (b"-----BEGIN PUBLIC KEY-----", ""), (b"REQUEST-----", "")):
@@ -280,4 +248,4 @@ def _kind(found: ObservedFile) -> str:
             return kind
     if name.endswith((".conf", ".kubeconfig")):
         return "kubeconfig"
-    return "key" if name.endswith(_KEYS) else "certificate"
+    return "key" if name.endswith(KEYS) else "certificate"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .defaults import layout_uses
-from .inventory import HOSTS, Inventory, ObservedFile, layout_there, passes_over, walk
+from .inventory import HOSTS, TOPS, Inventory, ObservedFile, layout_there, passes_over, walk
 from .tree import Tree
 from .use import Use
 from .uses import Host, read_host
@@ -45,6 +45,15 @@ def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: st
     """
     root = os.fspath(root)
     return inventory_of(root, read_host(root, given), layout=layout, node=node, given=given)
+
+
+def is_host_tree(folder: str, host: Host) -> bool:
+    """Whether a folder is a host's root; *host* is what `read_host` found there.
+
+    It is, if a layout or a folder of Kubernetes is there, or if the host starts a component. `/` is nothing else.
+    """
+    return (os.path.abspath(folder) == os.sep or layout_there(folder) is not None
+            or any(files.read_entry(folder, top).kind != "missing" for top in TOPS) or bool(host.running))
 
 
 def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str = "",

@@ -1,0 +1,150 @@
+"""`kpki expiry`: when certificates end."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .common import (
+    At,
+    Explain,
+    Json,
+    Quiet,
+    Words,
+    columns,
+    host_name,
+    json_lines,
+    moment_of,
+    span_of,
+    stamp,
+)
+from .terminal import Line, Painted, note, put
+from .. import files
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..cluster.lifecycle.expiry import CertificateList, DatedCertificate
+
+FORMATS = ("table", "prometheus")
+Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
+    "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, "
+    "else /)."))]
+Within = Annotated[str, typer.Option("--within", metavar="SPAN", help=(
+    "What ends in this time makes the exit status 1: 30d, 12h."))]
+Format = Annotated[str, typer.Option("--format", metavar="F", autocompletion=lambda: FORMATS, help=(
+    "table; prometheus: a text file for node_exporter."))]
+OutFile = Annotated[str | None, typer.Option("--out", metavar="FILE", help=(
+    "Write the answer to this file, whole or not at all."))]
+_HEAD = ("END", "DAYS", "FILE", "FOR", "SUBJECT", "ISSUER")
+
+
+def expiry(path: Path = None, within: Within = "30d", form: Format = "table", out: OutFile = None,
+           at: At = None, json: Json = False, explain: Explain = False,
+           quiet: Quiet = False) -> None:
+    """Say when certificates end, the first to end first.
+
+    Exit status 0: no certificate has ended, or ends soon; 1: a certificate has ended, or ends
+    within the time; 2: there is no certificate, or else a file could not be read.
+    """
+    from ..cluster.lifecycle.expiry import read_certificates
+    from ..cluster.workspace import DESCRIPTION
+    words, now, span = Words(quiet=quiet), moment_of(at), span_of("--within", within)
+    if form not in FORMATS:
+        raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
+    if json and form != "table":
+        raise InputError("--json and --format are two forms of one answer", hint="leave out one")
+    if path is None:
+        workspace = files.read_entry(os.curdir, DESCRIPTION).kind != "missing"
+        path = os.curdir if workspace else os.sep
+    found = read_certificates(path, host_name=host_name())
+    _answer(found, out, words, form="json" if json else form, span=span, now=now)
+    if explain:
+        words.say(*_EXPLAINED)
+    ending = found.ending(span, now)
+    words.say(_summary(path, found, ending, within, now))
+    note(*(f"kpki: {f'{skipped.host}: ' if skipped.host else ''}{skipped.path}: {skipped.reason}, "
+           "not counted" for skipped in found.skipped))
+    if ending:
+        raise typer.Exit(1)
+    if found.skipped or not found.certificates:
+        raise typer.Exit(2)
+
+
+def _answer(found: CertificateList, out: str | None, words: Words, *, form: str, span: timedelta,
+            now: datetime) -> None:
+    """Print the answer, or write it to the file *out*."""
+    if form == "prometheus":
+        from ..cluster.lifecycle.prometheus import prometheus_text
+        lines: list[Line] = [*prometheus_text(found, now=now).splitlines()]
+    elif form == "json":
+        lines = [*json_lines({
+            "certificates": [_document(certificate, now) for certificate in found.certificates],
+            "unread": [{"host": skipped.host, "path": skipped.path, "message": skipped.reason}
+                       for skipped in found.skipped]})]
+    else:
+        lines = [*_table(found, span, now)]
+    if out is None:
+        put(*lines)
+        return
+    text = "".join(f"{line if isinstance(line, str) else ''.join(map(_plain, line))}\n"
+                   for line in lines)
+    warnings = list[str]()
+    files.write_output(out, text.encode(), warnings=warnings)
+    words.warn(warnings)
+
+
+def _plain(part: str | Painted) -> str:
+    return part if isinstance(part, str) else part.text
+
+
+def _table(found: CertificateList, span: timedelta, now: datetime) -> Iterator[Line]:
+    if not found.certificates:
+        return
+    head, *rows = columns([_HEAD, *(_row(certificate, now) for certificate in found.certificates)])
+    yield "  ".join(head).rstrip()
+    for certificate, cells in zip(found.certificates, rows, strict=True):
+        dates, rest = "  ".join(cells[:2]), "  ".join(cells[2:]).rstrip()
+        if not certificate.ends_within(span, now):
+            yield f"{dates}  {rest}"
+            continue
+        ended = certificate.not_after < now
+        yield Painted(dates, "error" if ended else "warning"), f"  {rest}"
+
+
+def _row(certificate: DatedCertificate, now: datetime) -> tuple[str, ...]:
+    host = f"{certificate.host}: " if certificate.host else ""
+    return (stamp(certificate.not_after), str(certificate.days_left(now)),
+            f"{host}{certificate.path}",
+            certificate.row or f"({', '.join(certificate.usages) or 'no usage'})",
+            certificate.subject.rfc4514(), certificate.issuer.rfc4514())
+
+
+def _document(certificate: DatedCertificate, now: datetime) -> dict[str, Any]:
+    return {"host": certificate.host, "path": certificate.path, "row": certificate.row or None,
+            "subject": certificate.subject.rfc4514(), "issuer": certificate.issuer.rfc4514(),
+            "not_before": stamp(certificate.not_before), "not_after": stamp(certificate.not_after),
+            "days_left": certificate.days_left(now), "usages": list(certificate.usages),
+            "serial": f"{certificate.serial_number:X}"}
+
+
+def _summary(path: str, found: CertificateList, ending: tuple[DatedCertificate, ...], within: str,
+             now: datetime) -> str:
+    count = len(found.certificates)
+    if not count:
+        return f"kpki: {path}: no certificate"
+    ended = sum(certificate.not_after < now for certificate in ending)
+    soon = len(ending) - ended
+    counts = [f"{ended} ended"] * bool(ended)
+    counts += [f"{soon} end{'s' * (soon == 1)} within {within}"] * bool(soon)
+    return (f"kpki: {path}: {count} certificate{'s' * (count != 1)}"
+            f", {', '.join(counts) or f'none ends within {within}'}")
+
+
+_EXPLAINED = (
+    "kpki expiry reads the end of each certificate, in bundles and kubeconfigs too:",
+    "  openssl x509 -noout -enddate -subject -issuer -in CERT",
+    "  openssl x509 -noout -checkend 2592000 -in CERT   # ends within 30 days: status 1",
+    "Of a host kpki counts the files that a component reads: kpki uses /")

@@ -1,0 +1,1 @@
+"""Certificates in time: when they end, and how they are renewed."""

@@ -1,0 +1,43 @@
+"""Which files of a folder may hold a certificate, a key or a kubeconfig: by their names, then by their content."""
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from dataclasses import replace
+
+from .inventory import PASSED_OVER, ObservedFile, observe_file, root_of
+
+CERTIFICATES, KEYS = (".crt", ".pem", ".cer", ".der"), (".key", "-key.pem", ".key.pem")
+_OTHERS = ("", ".conf", ".config", ".kubeconfig", ".yaml", ".yml", ".json", ".key", ".pub")
+_KUBECONFIG = re.compile(rb"^[\"']?(clusters|users|contexts)[\"']?:", re.MULTILINE)
+_JSON = re.compile(rb'\A\s*\{.*"(clusters|users|contexts)"\s*:', re.DOTALL)
+_MOST = 1 << 20     # bytes of a file that nothing but its content speaks for
+
+
+def is_aside(path: str) -> bool:
+    """Whether a file or folder is put aside: a backup, a staging file, what the kubelet keeps for its pods."""
+    name = posixpath.basename(path)
+    return name in PASSED_OVER or name.startswith(".kpki")
+
+
+def may_matter(path: str) -> bool:
+    """Whether a file could hold a certificate, a key or a kubeconfig, by its name."""
+    return posixpath.splitext(path)[1].lower() in (*_OTHERS, *CERTIFICATES)
+
+
+def is_kubeconfig(data: bytes) -> bool:
+    """Whether bytes look like a kubeconfig: a YAML or JSON document with its lists at the top."""
+    return b"\0" not in data[:_MOST] and bool(_KUBECONFIG.search(data[:_MOST]) or _JSON.search(data[:_MOST]))
+
+
+def observe_in_folder(folder: str, name: str) -> ObservedFile:
+    """The file *name* of a folder. Links are followed as on the host whose tree holds the folder, else as here."""
+    return observe_in(folder, name, *root_of(os.path.join(folder, name)))
+
+
+def observe_in(folder: str, name: str, root: str, path: str) -> ObservedFile:
+    """The file *path* of the tree under *root*, as the file *name* of a folder."""
+    found = observe_file(root, path)
+    return replace(found, path=name, unread=found.unread and (
+        name if found.unread == path else os.path.relpath(os.path.join(root, found.unread), folder)))
