@@ -61,6 +61,10 @@ class Kubeconfig:
     """Whether the kubeconfig holds a token."""
     other_means: bool = field(default=False, compare=False)
     """Whether the user has a token, a password or a plugin."""
+    asked_name: str = field(default="", compare=False)
+    """The tls-server-name, which the client asks of the server; "" for the URL's host."""
+    verifies: bool = field(default=True, compare=False)
+    """Whether the client verifies the server's certificate."""
 
 
 def dump_kubeconfig(kubeconfig: Kubeconfig) -> bytes:
@@ -286,7 +290,8 @@ def _cluster(fields: Fields, owner: str) -> Fields:
     authority = _material(fields, "certificate-authority", owner)
     if fields["insecure-skip-tls-verify"] and authority != Material():
         raise InputError(f"{owner} gives both insecure-skip-tls-verify and a certificate-authority")
-    return {"server": server, "authority": authority}
+    return {"server": server, "authority": authority, "asked_name": fields["tls-server-name"],
+            "verifies": not fields["insecure-skip-tls-verify"]}
 
 
 def _user(fields: Fields, owner: str) -> Fields:

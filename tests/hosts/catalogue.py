@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from tests.hosts import (
+    by_hand,
     cloud,
     coreos,
     hard_way,
@@ -20,6 +21,6 @@ from tests.hosts import (
 )
 
 _FAMILIES = (kubeadm, like_kubeadm, kubespray, hard_way, mmumshad, kubeasz, kops, rke, k3s, managed, cloud, openshift,
-             coreos, nixos, two_cas)
+             coreos, nixos, two_cas, by_hand)
 HOSTS = {name: host for family in _FAMILIES for name, host in family.HOSTS.items()}
 FAULTS = tuple(fault for family in _FAMILIES for fault in family.FAULTS)

@@ -70,7 +70,7 @@ _CLIENTS = crt("admin-kubeconfig-signer", "csr-signer", "kube-apiserver-to-kubel
                "kubelet-bootstrap-kubeconfig-signer")
 
 
-def _kubelet(node: str, role: str) -> dict[str, Made]:
+def _kubelet(node: str, role: str, address: str) -> dict[str, Made]:
     """01-ROLE-kubelet: a wrapper is the command, and what is not set is empty."""
     found: dict[str, Made] = {}
     for kind in ("client", "server"):
@@ -92,7 +92,7 @@ def _kubelet(node: str, role: str) -> dict[str, Made]:
                                cluster="default-cluster", context="default-context"),
         "etc/os-release": 'NAME="Red Hat Enterprise Linux CoreOS"\nID="rhcos"\nVARIANT=CoreOS\n',
         "etc/systemd/system/kubelet.service.d/20-logging.conf": '[Service]\nEnvironment="KUBELET_LOG_LEVEL=2"\n',
-        "etc/systemd/system/kubelet.service.d/30-node-ip.conf": '[Service]\nEnvironment="KUBELET_NODE_IP=10.0.0.15"\n',
+        "etc/systemd/system/kubelet.service.d/30-node-ip.conf": f'[Service]\nEnvironment="KUBELET_NODE_IP={address}"\n',
         "etc/systemd/system/kubelet.service": f"""[Unit]
 Description=Kubernetes Kubelet
 Wants=rpc-statd.service network-online.target
@@ -267,9 +267,9 @@ def _secrets(folder: str, **rows: str) -> dict[str, Made]:
 
 _LEAVES = ("expiring-soon",)
 HOSTS = {
-    "OpenShift worker": Host(_ROWS, _kubelet("worker-0", "worker"), seen=_kubelet_seen("worker-0"), warnings=_LEAVES),
+    "OpenShift worker": Host(_ROWS, _kubelet("worker-0", "worker", "10.0.0.15"), seen=_kubelet_seen("worker-0"), warnings=_LEAVES),
     "OpenShift master": Host(_ROWS, {
-        **_kubelet("master-0", "master"), "etc/kubernetes/manifests/kube-apiserver-pod.yaml": _POD,
+        **_kubelet("master-0", "master", "10.0.0.5"), "etc/kubernetes/manifests/kube-apiserver-pod.yaml": _POD,
         f"{POD}/configmaps/config/config.yaml": _CONFIG, f"{OLD}/configmaps/config/config.yaml": _CONFIG,
         f"{POD}/configmaps/etcd-serving-ca/ca-bundle.crt": crt("etcd-signer"),
         f"{POD}/configmaps/kubelet-serving-ca/ca-bundle.crt": crt("csr-signer"),

@@ -56,9 +56,8 @@ class Places(NamedTuple):
 
 def places_of(inventory: Inventory, node: str) -> Places:
     """How the host of a tree is called."""
-    addresses = frozenset(filter(is_address,
-                                 _values(inventory, ("node-ip", "advertise-address", "bind-address",
-                                                     "address")))) - {*_ANYWHERE, *_LOOPBACK}
+    addresses = frozenset(_shortest(_values(inventory, (
+        "node-ip", "advertise-address", "bind-address", "address")))) - {*_ANYWHERE, *_LOOPBACK}
     etcd_urls = ("listen-client-urls", "advertise-client-urls")
     peer_urls = ("listen-peer-urls", "initial-advertise-peer-urls")
     members = [*_hosts(inventory, "etcd", etcd_urls)]
@@ -137,18 +136,33 @@ def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
     """
     servers = [running for running in inventory.running if running.component == "kube-apiserver"]
     for running in servers:
-        yield from (address for address in running.settings.get("advertise-address", ())
-                    if is_address(address) and address not in _ANYWHERE)
+        yield from _shortest(running.settings.get("advertise-address", ()))
         for network in running.settings.get("service-cluster-ip-range", ())[:1]:
             with suppress(ValueError, IndexError):
                 yield str(ipaddress.ip_network(network, strict=False)[1])
-    led = [host for kubeconfig in kubeconfigs_of(inventory).values()
+    led = [(host, asked_host(kubeconfig)) for kubeconfig in kubeconfigs_of(inventory).values()
            if (host := host_of(kubeconfig.server))]
-    here = [host for host in led if host in {*own}]
-    yield from here
+    here = [asked for host, asked in led if host in {*own}]
+    yield from filter(None, here)
     # all that the host knows is one endpoint
     if not here and servers and len(led) > 1 and len({*led}) == 1:
-        yield led[0]
+        yield from filter(None, [led[0][1]])
+
+
+def asked_host(kubeconfig: Kubeconfig) -> str:
+    """The name or address that a client asks of the server's certificate; "" if the client
+    verifies none."""
+    if not kubeconfig.verifies:
+        return ""
+    name = kubeconfig.asked_name
+    return host_of(f"https://{name}" if name else kubeconfig.server)
+
+
+def _shortest(values: Iterable[str]) -> Iterator[str]:
+    """The addresses among some values, each in its shortest form, but for those that stand for
+    every address."""
+    yield from (str(ipaddress.ip_address(value)) for value in values
+                if is_address(value) and value not in _ANYWHERE)
 
 
 def certified_names(pairs: Iterable[Pair]) -> set[str]:
@@ -158,12 +172,12 @@ def certified_names(pairs: Iterable[Pair]) -> set[str]:
 
 def led_beside(inventory: Inventory) -> Iterator[tuple[str, Kubeconfig, str]]:
     """Where the components beside an API server are led to: the kubeconfig's path, what is in it,
-    the server's host.
+    the host that the client asks for.
     """
     paths = {use.path for use in inventory.uses if use.component in _BESIDE
              and use.part == "kubeconfig"}
     yield from ((path, found, host) for path, found in kubeconfigs_of(inventory).items()
-                if path in paths and (host := host_of(found.server)))
+                if path in paths and (host := asked_host(found)))
 
 
 def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool) -> Finding | None:

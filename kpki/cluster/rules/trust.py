@@ -197,7 +197,7 @@ def _is_at_fault(file: TrustFile, pairs: Sequence[Pair], good: Sequence[TrustFil
         return False
     if key is not None and any(reading.is_signed_by_key(key, pair.chain[0]) for pair in pairs):
         return True
-    if any(_fits(file, pair) for pair in readable):
+    if any(_fits(file, pair) for pair in readable if file in _asked(pair, by)):
         return False
     if all(any(_fits(other, pair) for other in good) for pair in pairs):
         return True
