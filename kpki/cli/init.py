@@ -53,7 +53,7 @@ def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From 
         put(*(os.path.join(folder, item.file.path) for item, _ in written))
     if explain:
         words.say(*_explained(source, [item for item, _ in written]))
-    words.say(*adoption.untold, *_next(folder, source))
+    words.say(*adoption.undetermined, *_next(folder, source))
 
 
 def _adoption(folder: str, layout: str | None, source: str | None, node: str | None) -> Adoption:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from .authority import find_key_fault
 from .desired.rows import Row
 from .finding import Finding
-from .rules.judged import CheckedRow, Observe
+from .rules.checked_row import CheckedRow, Observe
 from .. import pem
 from ..files import File
 from ..kubernetes.kubeconfig import Material, dump_kubeconfig
@@ -118,23 +118,23 @@ def step_of(row: Row, path: str, observe: Observe, findings: Sequence[Finding]) 
                 tuple(dict.fromkeys(causes)))
 
 
-def leaf_task(row: Row, judged: CheckedRow, observe: Observe, *, renew: bool = False) -> Task:
+def leaf_task(row: Row, checked: CheckedRow, observe: Observe, *, renew: bool = False) -> Task:
     """The task of a leaf: its sound key, right certificate and right kubeconfig stay.
 
     With *renew* a right certificate is replaced by a new certificate for its key.
     """
-    place, key = row.place, judged.key
-    if key is not None and (find_key_fault(key.public_key()) or not judged.is_hosts):
+    place, key = row.place, checked.key
+    if key is not None and (find_key_fault(key.public_key()) or not checked.is_hosts):
         key = None
-    chain = tuple(judged.chain) if judged.pair_right and key is not None and not renew else ()
-    exposed_paths = {finding.path for finding in judged.findings if finding.cause == "key-exposed"}
+    chain = tuple(checked.chain) if checked.pair_right and key is not None and not renew else ()
+    exposed_paths = {finding.path for finding in checked.findings if finding.cause == "key-exposed"}
     paths = []
     if place.certificate:
         paths += [place.certificate] * (not chain)
         paths += [place.key] * (key is None or place.key in exposed_paths)
     embeds = place.kubeconfig and not place.by_path
-    if place.kubeconfig and (not judged.kubeconfig_right or (embeds and not chain)
+    if place.kubeconfig and (not checked.kubeconfig_right or (embeds and not chain)
                              or place.kubeconfig in exposed_paths):
         paths.append(place.kubeconfig)
-    steps = tuple(step_of(row, path, observe, judged.findings) for path in paths)
+    steps = tuple(step_of(row, path, observe, checked.findings) for path in paths)
     return Task(row, steps, key, chain)

@@ -50,7 +50,7 @@ class Adoption:
 
     The description is the last: a workspace with a description has all other files.
     """
-    untold: tuple[str, ...] = ()
+    undetermined: tuple[str, ...] = ()
     """A line for each field that no file determines; such a field has its default."""
     root: str = ""
     """The root of the tree that the files come from, "" if there is no tree."""
@@ -93,11 +93,11 @@ def from_tree(root: str, *, layout: str | None = None, node: str | None = None,
     """
     tree = read_tree(root, layout=layout)
     name = host_name_of(tree, host_name) if node is None else node_name(node)
-    cluster, untold = describe(tree, name)
+    cluster, undetermined = describe(tree, name)
     text = dump_cluster(cluster)
     load_cluster(text)      # a description that kpki could not read back is not written
     adopted = {item.file.path: item for item in (*_own(tree, cluster), *_host(tree, name))}
-    return Adoption((*adopted.values(), _description(text)), tuple(untold), root)
+    return Adoption((*adopted.values(), _description(text)), tuple(undetermined), root)
 
 
 def _description(text: str) -> Adopted:

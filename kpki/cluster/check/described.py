@@ -21,7 +21,7 @@ from ..plan.of_workspace import plan_of
 from ..plan.plan import Plan, Tally
 from ..plan.roots import copies, is_for
 from ..rules.context import WITHIN, RowContext
-from ..rules.judge import check_row
+from ..rules.row import check_row
 from ..workspace import read_cluster, workspace_observer
 from ...errors import AccessError, KpkiError
 from ...kubernetes.layouts import WORKSPACE, get_layout

@@ -22,9 +22,9 @@ from ..authority import (
 from ..desired.rows import Row, Wanted, blank_kubeconfig
 from ..leaf_files import leaf_files, leaf_task, signer_path
 from ..observed.inventory import Inventory, inspect_layout, kubeconfig_of, named_path, require
+from ..rules.checked_row import CheckedRow
 from ..rules.context import RowContext
-from ..rules.judge import check_row
-from ..rules.judged import CheckedRow
+from ..rules.row import check_row
 from ... import files, pem
 from ...clock import utc_now
 from ...errors import InputError
@@ -171,11 +171,12 @@ def issue_into(root: str, ca: Authority, node: Node, *, row: str | None = None, 
     wanted = host_row(inventory.layout, node, row, url, cluster.name if cluster else None)
     if cluster and row:
         wanted = _find_described(cluster, node, row, url) or wanted
-    judged = check_host_row(inventory, wanted, now=now, authorities=load_bundle(ca.bundle),
-                            server=server)
-    if judged.key is not None and algorithm is not None and key_algorithm(judged.key) != algorithm:
-        judged = judged._replace(key=None)
-    task = leaf_task(wanted, judged, inventory.file, renew=renew)
+    checked = check_host_row(inventory, wanted, now=now, authorities=load_bundle(ca.bundle),
+                             server=server)
+    if checked.key is not None and algorithm is not None \
+        and key_algorithm(checked.key) != algorithm:
+        checked = checked._replace(key=None)
+    task = leaf_task(wanted, checked, inventory.file, renew=renew)
     if task.changes(wanted.place.kubeconfig) and wanted.kubeconfig \
             and wanted.kubeconfig.server == _NO_SERVER:
         raise no_server(node.name)
@@ -213,13 +214,13 @@ def check_host_row(inventory: Inventory, row: Row, *, now: datetime,
     *authorities* are the certificates of the CA that signs the row; empty if the CA is unknown.
     """
     signer = row.profile.signer or ""
-    judged = check_row(row, inventory.file, RowContext(
+    checked = check_row(row, inventory.file, RowContext(
         now=now, authorities={signer: authorities} if authorities else {}, warns=False,
         authority_paths={signer_path(row, inventory.layout): signer}))
     kubeconfig = kubeconfig_of(inventory.found, row.place)
     leads = named_kubeconfig(inventory, row.place, server) is not None if row.place.by_path else \
         kubeconfig is not None and server in (None, kubeconfig.server)
-    return judged._replace(kubeconfig_right=judged.kubeconfig_right and leads)
+    return checked._replace(kubeconfig_right=checked.kubeconfig_right and leads)
 
 
 def named_kubeconfig(inventory: Inventory, place: Place, server: str | None) -> files.File | None:

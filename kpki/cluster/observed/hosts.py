@@ -50,10 +50,12 @@ def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: st
 def is_host_tree(folder: str, host: Host) -> bool:
     """Whether a folder is a host's root; *host* is what `read_host` found there.
 
-    It is, if a layout or a folder of Kubernetes is there, or if the host starts a component. `/` is nothing else.
+    It is, if a layout or a folder of Kubernetes is there, or if the host starts a component. `/` is
+    nothing else.
     """
     return (os.path.abspath(folder) == os.sep or layout_there(folder) is not None
-            or any(files.read_entry(folder, top).kind != "missing" for top in TOPS) or bool(host.running))
+            or any(files.read_entry(folder, top).kind != "missing" for top in TOPS)
+            or bool(host.running))
 
 
 def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str = "",
@@ -76,7 +78,7 @@ def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str 
     hides = [path for path in unread if path not in files_of and not any(
         name.startswith(f"{path}/") and not found[name].there for name in files_of)]
     return Inventory(root, told_layout(chosen, host.uses), found, running=host.running,
-                     unread=unread, untold=frozenset(COMPONENT_NAMES if hides else ()),
+                     unread=unread, uncertain=frozenset(COMPONENT_NAMES if hides else ()),
                      uses=tuple(dict.fromkeys(uses)), outside=_once([*host.outside, *tree.outside]))
 
 

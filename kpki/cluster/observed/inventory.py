@@ -72,7 +72,7 @@ class Inventory:
     # the files and folders that the caller may not read, each once
     unread: tuple[str, ...] = ()
     # Internal: the components that an unread file may tell something else
-    untold: frozenset[str] = frozenset()
+    uncertain: frozenset[str] = frozenset()
     uses: tuple[Use, ...] = ()
     """What the components of the host read, and for what."""
     running: tuple[Running, ...] = ()
@@ -98,7 +98,7 @@ class Inventory:
         """
         return frozenset(running.component for running in self.running)
 
-    def told(self, component: str, name: str) -> tuple[str, ...]:
+    def setting_values(self, component: str, name: str) -> tuple[str, ...]:
         """Internal: the values of a setting, of the first start of the component that is told any;
         empty if none is.
         """

@@ -15,8 +15,8 @@ from ..desired.rows import NODES_FOLDER, Row
 from ..fleet.processes import in_turn
 from ..fleet.survey import Marks, batches, processes_for, survey
 from ..leaf_files import Action, Step
-from ..rules.judge import authority_marks
 from ..rules.proved import Proved
+from ..rules.row import authority_marks
 from ..workspace import BACKUP, write
 from ... import files
 

@@ -32,10 +32,10 @@ from ..finding import Finding
 from ..fleet.survey import Marks, survey
 from ..leaf_files import RENEWED, Step, Task, leaf_files, leaf_task, step_of
 from ..observed.inventory import ObservedFile, refusal
+from ..rules.checked_row import CheckedRow, Observe, exposed
 from ..rules.context import RowContext
-from ..rules.judge import authority_marks, check_row_among, marks_of
-from ..rules.judged import CheckedRow, Observe, exposed
 from ..rules.proved import Proved
+from ..rules.row import authority_marks, check_row_among, marks_of
 from ... import pem
 from ...clock import utc_now
 from ...errors import InputError

@@ -29,7 +29,7 @@ from ..observed.contents import (
     readable,
 )
 from ..observed.inventory import ObservedFile, refusal
-from ..rules.judged import Observe
+from ..rules.checked_row import Observe
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes import reading

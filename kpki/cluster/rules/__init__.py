@@ -1,1 +1,1 @@
-"""Observed against desired: the rules of Kubernetes, and the findings that they give."""
+"""The rules: observed files against desired files, and against what Kubernetes asks of them."""

@@ -1,6 +1,4 @@
-"""What is wrong with one certificate, whoever asks: its time, its strength, its owner, its use, its
-signer.
-"""
+"""The rules for one certificate, whoever verifies it: dates, strength, owner, use and signer."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
@@ -19,12 +17,12 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _SHORTEST_GO = 1024
-# What extendedKeyUsage calls a use → what `verify -purpose` calls it.
+# name in extendedKeyUsage → name of `verify -purpose`
 _PURPOSES = {"clientAuth": "sslclient", "serverAuth": "sslserver"}
 
 
 def ca_fault(path: str, row: str, certificate: Certificate, now: datetime) -> Finding | None:
-    """Why a certificate cannot be a CA, None where it can."""
+    """Why a certificate cannot be a CA, None if it can."""
     why = reading.find_ca_fault(certificate)
     if why:
         return Finding("ca-not-a-ca", path, row, f"certificate cannot be a CA: {why}", got=why,
@@ -37,8 +35,9 @@ def ca_fault(path: str, row: str, certificate: Certificate, now: datetime) -> Fi
 
 def bundle_fault(path: str, row: str, certificates: Sequence[Certificate],
                  now: datetime) -> Finding | None:
-    """Why no certificate of a CA file can be a CA: a bundle may hold a CA of the past, if another
-    is good.
+    """Why no certificate of a CA file can be a CA, None if one can.
+
+    A bundle may contain a former CA beside a good CA.
     """
     faults = [ca_fault(path, row, certificate, now) for certificate in certificates]
     return faults[0] if faults and all(faults) else None
@@ -46,8 +45,9 @@ def bundle_fault(path: str, row: str, certificates: Sequence[Certificate],
 
 def other_authority(path: str, row: str, what: str, certificates: Sequence[Certificate],
                     names: Collection[str], expected: str, *, mild: bool = False) -> Finding:
-    """The finding for a CA file that does not hold *what* CA is *expected*; *names* are that CA's,
-    none if it is gone.
+    """The finding for a CA file that does not contain the *expected* CA.
+
+    *what* describes that CA; *names* are its subjects, empty if the CA is missing.
     """
     named = [*map(reading.subject_text, certificates)]
     why = "" if names else ", which is not there any more"
@@ -63,14 +63,13 @@ _CALLED = {"ca": "the cluster's CA", "etcd-ca": "etcd's CA",
 
 
 def called(row: str) -> str:
-    """What people call the CA of a row."""
+    """The usual name of the CA of a row."""
     return _CALLED.get(row, "the CA")
 
 
 def signed_by_another(cause: str, path: str, row: str, ca: str, certificate: Certificate,
                       expected: Sequence[Certificate]) -> Finding:
-    """The finding for a certificate that none of the *expected* CAs, of the row *ca*, has signed.
-    """
+    """The finding for a certificate that none of the *expected* CAs (row *ca*) has signed."""
     issuer = reading.issuer_text(certificate)
     same = any(reading.is_named_issuer(ca, certificate) for ca in expected)
     why = "a CA of the same name, but with another key" if same \
@@ -81,7 +80,7 @@ def signed_by_another(cause: str, path: str, row: str, ca: str, certificate: Cer
 
 def time_fault(expired: str, path: str, row: str, certificate: Certificate,
                now: datetime) -> Finding | None:
-    """The finding if a certificate has expired (cause *expired*) or is not valid yet."""
+    """The finding for a certificate that has expired (cause *expired*), or is not valid yet."""
     if now > certificate.not_valid_after_utc:
         return Finding(expired, path, row,
                        f"certificate expired on {day(certificate.not_valid_after_utc)}",
@@ -96,14 +95,12 @@ def time_fault(expired: str, path: str, row: str, certificate: Certificate,
 
 def weakness(path: str, row: str, chain: Sequence[Certificate],
              trusted: Sequence[Certificate]) -> Finding | None:
-    """What Go refuses in a chain or a handshake: MD5 and SHA-1 signatures, RSA keys under 1024
-    bits, odd curves.
-    """
+    """The finding for a weak chain that Go refuses: MD5, SHA-1, short RSA keys, odd curves."""
     def weak(what: str, got: str, expected: str = "") -> Finding:
         return Finding("weak-signature-or-key", path, row, what, got=got, expected=expected)
 
     for certificate in chain:
-        if certificate in trusted:      # nobody looks at a root's own signature
+        if certificate in trusted:      # no verifier checks the signature of a root
             continue
         digest, key = digest_of(certificate), certificate.public_key()
         if digest in ("md5", "sha1"):
@@ -121,12 +118,12 @@ def weakness(path: str, row: str, chain: Sequence[Certificate],
 
 
 def subject_line(user: str, groups: Sequence[str]) -> str:
-    """A subject's CN and O in openssl's short form."""
+    """The CN and O of a subject in openssl's short form."""
     return "/".join([f"CN={user}", *(f"O={group}" for group in groups)])
 
 
 def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Finding | None:
-    """Why a subject is not that node's, None where it is (the Node authorizer's rule)."""
+    """Why a subject is not the node's, None if it is (the Node authorizer's rule)."""
     def finding(cause: str, message: str) -> Finding:
         return Finding(cause, path, row, message, got=subject_line(subject.user, subject.groups),
                        expected=subject_line(NODE_PREFIX + node, (NODES_GROUP,)))
@@ -137,21 +134,21 @@ def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Find
                        f"begins with {NODE_PREFIX}, and the API server gives any other no right to "
                        "act as one")
     other = subject.user.removeprefix(NODE_PREFIX)
-    node = node or other        # where nobody says whose it is, it is any node's
+    node = node or other        # without a node's name any node's certificate is right
     if other == node:
         if NODES_GROUP in subject.groups:
             return None
         return finding("wrong-organisation",
                        f"certificate belongs to {subject.user!r}, who is not in the group "
                        f"{NODES_GROUP} (O): the API server does not take it for a node")
-    # the Node authorizer's words (AuthorizeNodeWithSelectors); those of NodeRestriction, which
-    # speaks if the former let pass
+    # the words of the Node authorizer (AuthorizeNodeWithSelectors); NodeRestriction has other
+    # words, and is asked after the authorizer
     answer = (
         f"the API server will answer: node '{other}' cannot read '{node}', only its own Node "
         "object (before "
               f'1.32: node "{other}" is not allowed to modify node "{node}"; before 1.14: node '
               f'"{other}" cannot modify node "{node}")')
-    if row == "kubelet-serving":    # which lets nobody in
+    if row == "kubelet-serving":    # the authorizer lets no other user in
         answer = "whoever calls this node wants its own name, and refuses it"
     if _first_label(other) == _first_label(node):
         return finding("hostname-case-fqdn",
@@ -166,7 +163,7 @@ def _first_label(name: str) -> str:
 
 
 def signer_of(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> Certificate | None:
-    """The trusted CA that the chain, leaf first, ends at."""
+    """The trusted CA at the end of a chain (leaf first), None if there is none."""
     certificate, rest = chain[0], list(chain[1:])
     while True:
         for ca in trusted:
@@ -180,9 +177,7 @@ def signer_of(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> C
 
 
 def serial_reused(path: str, row: str, certificate: Certificate, *, mild: bool = False) -> Finding:
-    """The finding for a certificate whose CA gave its serial number to another as well (RFC 5280
-    §4.1.2.2).
-    """
+    """The finding for a serial number that its CA has used twice (RFC 5280 §4.1.2.2)."""
     return Finding("serial-reused", path, row,
                    "another certificate of the same CA has the same serial number",
                    got=f"{reading.serial_number(certificate):x}", mild=mild)
@@ -190,8 +185,9 @@ def serial_reused(path: str, row: str, certificate: Certificate, *, mild: bool =
 
 def go_fault(path: str, row: str, chain: Sequence[Certificate], trusted: Sequence[Certificate],
              usages: Sequence[str], now: datetime) -> Finding | None:
-    """What Go has against a chain for one of these *usages*, as the last word: extensions, path
-    lengths, name constraints. Nothing without a *trusted* CA.
+    """Go's objection to a chain for one of *usages*: extensions, path lengths, name constraints.
+
+    Without a *trusted* CA the chain is not verified.
     """
     from ...kubernetes.verdict import verify_kubernetes
     for usage in usages if trusted else ():

@@ -1,4 +1,4 @@
-"""What the rules judge by: a host's own files tell it, or a description."""
+"""The contexts of rules: what a rule judges by, from a host's own files or from a description."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -22,56 +22,55 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 WITHIN = timedelta(days=30)
-_LAST_TENTH = 10    # of its certificate's life: the kubelet has rotated the certificate long before
-# By which CA a row is to be signed → the fault if another has signed it.
+_LAST_TENTH = 10    # of a certificate's life: the kubelet rotates its certificate before
+# row of the expected signer → the fault if another CA has signed
 _SIGNER_CAUSES = {"etcd-ca": "etcd-peer-cert", "front-proxy-ca": "front-proxy-ca"}
 
 
 class TreeContext(NamedTuple):
-    """What the files of a host are judged by."""
+    """The context of a host that is checked by its own files."""
 
     inventory: Inventory
-    """The host's files, and what its components read."""
+    """The host's files and the uses of its components."""
     node: str
-    """Whose host it is, "" if nobody knows."""
+    """The name of the host's node, "" if unknown."""
     now: datetime
-    """The moment that counts (UTC)."""
+    """The moment of the check (UTC)."""
     within: timedelta
-    """What ends in that time is a warning."""
+    """A certificate that expires within this time has a warning."""
     pairs: Sequence[Pair]
-    """The certificates that components show, with their keys."""
+    """The certificates that components present, with their keys."""
     signing: Sequence[Pair]
-    """The CAs beside which the host has a key."""
+    """The CAs whose keys lie on the host."""
     files: Sequence[TrustFile]
-    """The CA files by which components verify others."""
+    """The CA files that components verify others with."""
     places: Places
-    """How the host is called, and where its components reach servers."""
+    """The host's names, and the names by which its components reach servers."""
     trust: Trust
-    """Which CAs count for each pair, and what is wrong with signers."""
+    """The CAs that count for each pair, and the faults of signers."""
 
     @classmethod
     def from_tree(cls, inventory: Inventory, *, node: str, now: datetime,
                   within: timedelta = WITHIN,
                   given: Mapping[str, Sequence[Certificate]] = {}) -> TreeContext:
-        """The context of a host that no description speaks of; *given* are CAs that a person names,
-        by row.
-        """
-        registered = next(iter(inventory.told(KUBELET_COMPONENT.name, "hostname-override")),
+        """The context of a host without a description; *given* are the caller's CAs, by row."""
+        registered = next(
+            iter(inventory.setting_values(KUBELET_COMPONENT.name, "hostname-override")),
                           node).lower()
         pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory,
                                                                                          registered)
         signing = signing_pairs_of(inventory)
         trust = check_trust(Verifiers(
             keys={pair.path: public_key_der(pair.key) for pair in signing if pair.key is not None},
-            files=files, pairs=pairs, told=inventory.started,
+            files=files, pairs=pairs, started=inventory.started,
             etcd_is_here=places.etcd_is_here, given=_given(given, files), now=now))
         return cls(inventory=inventory, node=node, now=now, within=within, pairs=pairs, files=files,
                    places=places, signing=signing, trust=trust)
 
     def asked(self, pair: Pair) -> Asked:
-        """What the verifiers of a pair, which can be read, ask of it."""
-        trust, untold = self.trust, self.inventory.started.isdisjoint(use.component
-                                                                      for use in pair.uses)
+        """The demands that verifiers make on a readable pair."""
+        trust, by_layout = self.trust, self.inventory.started.isdisjoint(use.component
+                                                                         for use in pair.uses)
         trusted = trust.trusted.get(pair.path, ())
         signer, last = signer_of(pair.chain, trusted), pair.chain[-1]
         beside = [other for other in self.pairs if other.serves("apiserver-sni")
@@ -88,7 +87,7 @@ class TreeContext(NamedTuple):
                             if signer in file.certificates and "#" not in file.path),
                                           (pair.path, pair.row)),
             faults=(subject_fault(pair, self.inventory, self.places.node),
-                    trust.faults.get(pair.path), names_fault(pair, beside, self.places, untold)),
+                    trust.faults.get(pair.path), names_fault(pair, beside, self.places, by_layout)),
             self_made=serves and reading.is_named_issuer(last, last) and not trusted
             and not any(file.unread for file in self.files))
 
@@ -101,9 +100,7 @@ class TreeContext(NamedTuple):
 
 def _given(given: Mapping[str, Sequence[Certificate]], files: Sequence[TrustFile],
            ) -> Mapping[str, Sequence[Certificate]]:
-    """The CAs that a person names; on a host without the cluster's CA, its name tells which CA is
-    meant for that.
-    """
+    """The given CAs by row; on a host without the cluster's CA, a subject tells the CA's row."""
     names = {reading.subject_text(ca) for ca in given.get("ca", ())}
     if any(file.row == "ca" and file.certificates for file in files):
         return given
@@ -112,32 +109,30 @@ def _given(given: Mapping[str, Sequence[Certificate]], files: Sequence[TrustFile
 
 
 class RowContext(NamedTuple):
-    """What the rows that are wanted of a host are judged by."""
+    """The context of the desired rows of a host."""
 
     now: datetime
-    """The moment that counts (UTC)."""
+    """The moment of the check (UTC)."""
     within: timedelta = WITHIN
-    """What ends in that time is a warning."""
+    """A certificate that expires within this time has a warning."""
     warns: bool = True
-    """Whether warnings are asked for."""
+    """Whether to report warnings."""
     exact: bool = False
-    """Whether names and bundles are held against the description's, else only against what any such
-    row must have.
-    """
+    """Whether names and bundles must equal the description's, or only fit any such row."""
     authorities: Mapping[str, Sequence[Certificate]] = {}
-    """The certificates that count, by the CA's row."""
+    """The certificates of each CA, by the CA's row."""
     signers: Mapping[str, Certificate] = {}
-    """Of the certificates that count those whose key signs, as far as that is known."""
+    """The certificate whose key signs, by the CA's row, if known."""
     unmade: frozenset[str] = frozenset()
-    """The CAs that are still to be made, so that nothing can be theirs."""
+    """The CAs that do not exist yet, so that no certificate can be theirs."""
     authority_paths: Mapping[str, str] = {}
-    """The tree's own CA files, which are judged by themselves, and their rows."""
+    """The CA files of the tree, which have their own rules, and their rows."""
     forbidden: Sequence[tuple[str, str]] = ()
-    """The places, and rows, of the keys of CAs on a host that no role gives one."""
+    """The paths and rows of CA keys on a host whose role needs none."""
     servers: frozenset[str] | None = None
-    """The API servers' names and addresses, None if no description tells them."""
+    """The names and addresses of the API servers, None without a description."""
     service_accounts: bytes | None = None
-    """The public key (DER) that signs tokens."""
+    """The public key (DER) that verifies tokens."""
     shared: frozenset[bytes] = frozenset()
     """The marks of keys and serial numbers that several hosts have."""
 
@@ -147,9 +142,9 @@ class RowContext(NamedTuple):
                          signers: Mapping[str, Certificate],
                          unmade: frozenset[str], servers: frozenset[str],
                          service_accounts: bytes | None) -> RowContext:
-        """The context of a described cluster's workspace; each host's says more.
+        """The context of a described cluster's workspace; `replace` adds the facts of each host.
 
-        With *renew_before* what ends within that time is asked for.
+        With *renew_before* a certificate that expires within this time has a finding.
         """
         return cls(now=now, within=WITHIN if renew_before is None else renew_before,
                    warns=renew_before is not None,
@@ -157,20 +152,19 @@ class RowContext(NamedTuple):
                    servers=servers, service_accounts=service_accounts)
 
     def trusted(self, row: str | None) -> Sequence[Certificate]:
-        """The certificates of a CA's row that count; none if the CA is not known."""
+        """The certificates of a CA's row; empty if the CA is unknown."""
         return self.authorities.get(row or "", ())
 
     def authority_path(self, row: str) -> str:
-        """Where the tree holds that CA, "" if it does not."""
+        """The path of that CA in the tree, "" if the tree has none."""
         return next((path for path, name in self.authority_paths.items() if name == row), "")
 
     def asked(self, pair: Pair, row: Row) -> Asked:
-        """What a row asks of its pair, which can be read."""
+        """The demands of a row on its readable pair."""
         ca, chain, last, place = row.profile.signer or "", pair.chain, pair.chain[-1], row.place
         trusted = self.trusted(ca)
         signer = signer_of(chain, trusted)
-        # a kubelet's pair that nobody sees but those who call the kubelet: its kubeconfig has a
-        # pair of its own
+        # only callers of the kubelet verify this pair: the kubelet's kubeconfig has another pair
         serves = row.name == "kubelet-serving" \
             or (row.name == "kubelet" and place.kubeconfig and not place.by_path)
         return Asked(
@@ -183,7 +177,7 @@ class RowContext(NamedTuple):
                 reading.is_same_authority(last, certificate) for certificate in trusted))
 
     def _stranger(self, pair: Pair, row: Row, signer: Certificate | None) -> Finding | None:
-        """Whether the chain ends at one of the CAs that count; nothing to say if none is known."""
+        """Whether the chain ends at one of the row's CAs; None if no CA is known."""
         ca, leaf = row.profile.signer or "", pair.chain[0]
         cause = _SIGNER_CAUSES.get(ca, "unknown-authority")
         if ca in self.unmade:
@@ -200,7 +194,6 @@ class RowContext(NamedTuple):
         names, dns = reading.names_of(reading.extensions_of(pair.chain[0])), row.identity.dns
         if not self.exact and row.profile.sans == "node" and names and not names.dns \
             and names.addresses:
-            # a kubelet is reached by its name or its address: one of addresses alone (CoreOS) is as
-            # good
+            # callers reach a kubelet by name or by address: addresses alone are enough (CoreOS)
             dns = ()
         return missing_names(pair, dns, row.identity.addresses)

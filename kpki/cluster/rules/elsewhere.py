@@ -1,6 +1,4 @@
-"""Components that are told other files than those that a description, or kpki, has put in place for
-them.
-"""
+"""The rule for settings that name other files than the description, or kpki, has put in place."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -14,10 +12,10 @@ from ...kubernetes.purposes import PURPOSES
 
 
 def told_elsewhere(inventory: Inventory, known: Sequence[Finding]) -> Iterator[Finding]:
-    """What the components of a described host are told that is not so: other files than the
-    layout's, and files that are not there, but for what is *known*.
+    """The settings of a described host that name other files than the layout's, or missing files.
 
-    Nothing is said of a component that a file which the caller may not read may tell otherwise.
+    *known* findings are left out. If an unread file may change a component's settings, the
+    component has no finding.
     """
     layout, done = get_layout(inventory.layout.name), {(finding.cause, finding.path)
                                                        for finding in known}
@@ -29,14 +27,13 @@ def told_elsewhere(inventory: Inventory, known: Sequence[Finding]) -> Iterator[F
 
 
 def _mismatch(use: Use, inventory: Inventory, layout: Layout) -> Iterator[Finding]:
-    """A setting that names another file than the layout's, which is there and holds something else.
-    """
+    """The finding for a setting that names another existing file than the layout's."""
     row = PURPOSES[use.purpose].row
     rows = (row, "kubelet") if row in ("kubelet-client", "kubelet-serving") else (row,)
     part = _PARTS.get(use.part, use.part)
     own = [path for place in layout.places if place.row in rows and (path := getattr(place, part))]
     if not use.source or use.default or "/" in use.setting or use.path in own \
-        or use.component in inventory.untold:
+        or use.component in inventory.uncertain:
         return
     there = [path for path in own if inventory.file(path).there]
     if there and all(inventory.file(path).data != inventory.file(use.path).data for path in there):

@@ -1,6 +1,4 @@
-"""What the files that components read hold: each certificate, key and CA file parsed once, with its
-purposes.
-"""
+"""The pairs and CA files that components read, each file parsed once, with its purposes."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -19,83 +17,81 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
-# A private key, or why there is none.
+# a private key, or the fault of its file
 Loaded = tuple["PrivateKeyTypes | None", Finding | None]
-# Of the purposes of one pair, the row of the first that is among them: what kpki issues for all of
-# them.
+# several purposes of one pair → the row for all of them: the first row of this tuple that is among
+# the purposes' rows
 _ROWS = ("apiserver", "etcd-server", "etcd-peer", "apiserver-kubelet-client",
          "apiserver-etcd-client")
 
 
 class Pair(NamedTuple):
-    """A certificate that components show, and its key."""
+    """A certificate that components present, and its key."""
 
     path: str
-    """Where the certificate is; inside a kubeconfig the user's entry."""
+    """The path of the certificate; inside a kubeconfig, the path of the user's entry."""
     key_path: str
-    """Where the key is, "" if no component is told."""
+    """The path of the key, "" if no setting names a key."""
     row: str
     """The row of the profiles table."""
     uses: tuple[Use, ...] = ()
-    """The uses of the certificate: one for each purpose and component; none of what a description
-    asks for.
-    """
+    """The uses of the certificate, for each purpose and component; empty for a desired row."""
     chain: Sequence[Certificate] = ()
-    """The certificates of the file, the leaf first; empty if the file cannot be read."""
+    """The certificates of the file, leaf first; empty if the file cannot be read."""
     key: PrivateKeyTypes | None = None
     """The private key; None if the file cannot be read."""
     faults: tuple[Finding, ...] = ()
-    """What keeps the files from being read; of a host that tells what its components read, not that
-    they are gone.
+    """The faults of the files.
+
+    For a host that is checked by its own files, a missing file is no fault here.
     """
     linked: bool = False
     """Whether a symbolic link leads to the certificate."""
     key_proved: bool = False
-    """Whether the key, not this certificate's, is that of another certificate which components show
-    with it.
+    """Whether the key belongs to another certificate, which components present with the same key.
     """
 
     @property
     def matches(self) -> bool:
-        """Whether nothing shows that the key is not the one that the certificate is for."""
+        """Whether the key may belong to the certificate: no fact speaks against it."""
         return self.key is None or not self.chain \
             or reading.has_public_key(self.chain[0], public_key_der(self.key))
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:
-        """What the pair is for."""
+        """The purposes of the pair."""
         return tuple(dict.fromkeys(PURPOSES[use.purpose] for use in self.uses))
 
     @property
     def usages(self) -> tuple[str, ...]:
-        """What the certificate is used for, by all its purposes."""
+        """The names in extendedKeyUsage that the purposes need."""
         return tuple(dict.fromkeys(usage for purpose in self.purposes for usage in purpose.usages))
 
     def serves(self, purpose: str) -> bool:
-        """Whether the pair is for that purpose."""
+        """Whether the pair has this purpose."""
         return any(use.purpose == purpose for use in self.uses)
 
 
 class TrustFile(NamedTuple):
-    """A file of CA certificates by which components verify others."""
+    """A file of CA certificates that components verify others with."""
 
     path: str
-    """The file; inside a kubeconfig the cluster's entry."""
+    """The path; inside a kubeconfig, the path of the cluster's entry."""
     row: str
     """The row of the CA: `ca`, `etcd-ca`, `front-proxy-ca`."""
     owner: str
-    """The row of the file: of a kubeconfig's entry the row of the kubeconfig, else the CA's."""
+    """The row of the file: the kubeconfig's row for an entry of a kubeconfig, else the CA's."""
     uses: tuple[Use, ...]
-    """Who reads the file, and for what."""
+    """The uses of the file."""
     certificates: Sequence[Certificate] = ()
-    """What the file holds; empty if it cannot be read."""
+    """The certificates; empty if the file cannot be read."""
     fault: Finding | None = None
-    """What keeps the file from being read, but for a file that is not there."""
+    """The faults of the file; a missing file is no fault here."""
     unread: bool = False
     """Whether the caller may not read the file."""
 
     def serves(self, *purposes: str) -> bool:
-        """Whether the file is for one of these purposes."""
+        """Whether the file has one of these purposes."""
         return any(use.purpose in purposes for use in self.uses)
 
 
@@ -113,7 +109,7 @@ def pairs_of(inventory: Inventory) -> list[Pair]:
 
 
 def _there(inventory: Inventory, path: str, key_path: str, row: str, uses: Sequence[Use]) -> Pair:
-    """The pair that lies there; that a file is not there is said elsewhere."""
+    """The pair at a path; another rule reports missing files."""
     pair = read_pair(row, found_at(inventory, path, "certificate"),
                      found_at(inventory, key_path, "key"))
     faults = tuple(fault for fault in pair.faults if fault.cause != "file-missing")
@@ -122,7 +118,7 @@ def _there(inventory: Inventory, path: str, key_path: str, row: str, uses: Seque
 
 def read_pair(row: str, certificate: ObservedFile, key: ObservedFile,
               loaded: Loaded | None = None) -> Pair:
-    """The pair of a row as its files hold it; *loaded* is the key, where it has been read."""
+    """The pair of a row, from the row's files; *loaded* is the key, if it has been read already."""
     chain, fault = read_certificates(certificate, row)
     private_key, key_fault = loaded or read_key(key, row)
     return Pair(certificate.path, key.path, row, chain=chain, key=private_key,
@@ -130,7 +126,7 @@ def read_pair(row: str, certificate: ObservedFile, key: ObservedFile,
 
 
 def row_of(uses: Sequence[Use]) -> str:
-    """The row of the profiles table that fits all these uses of one pair best; "" if none does."""
+    """The row of the profiles table that fits all uses of a pair best; "" if none fits."""
     rows = [row for use in uses if (row := PURPOSES[use.purpose].row)]
     if any(use.purpose == "admin-client" and "super-admin" in use.path for use in uses):
         return "super-admin"
@@ -140,7 +136,7 @@ def row_of(uses: Sequence[Use]) -> str:
 
 
 def trust_files_of(inventory: Inventory) -> list[TrustFile]:
-    """Every file of CA certificates that components verify others by."""
+    """Every file of CA certificates that components verify others with."""
     grouped: dict[str, list[Use]] = {}
     for use in inventory.uses:
         if use.part == "authority":
@@ -159,9 +155,7 @@ def _trust_file(inventory: Inventory, path: str, uses: Sequence[Use]) -> TrustFi
 
 
 def signing_pairs_of(inventory: Inventory) -> list[Pair]:
-    """The certificates of CAs beside which the host has, or is told, the key: the controller
-    manager's, and others.
-    """
+    """The certificates of CAs whose keys lie on the host, among them the controller manager's."""
     grouped: dict[str, dict[str, Use]] = {}
     for use in inventory.uses:
         if use.purpose == "authority-key" or use.purpose.startswith("cluster-signing"):
@@ -177,9 +171,7 @@ def _signing_pair(inventory: Inventory, group: str, halves: Mapping[str, Use]) -
 
 
 def kubeconfigs_of(inventory: Inventory) -> Mapping[str, Kubeconfig]:
-    """The kubeconfigs that lead to an API server, by path; those that cannot be read are not among
-    them.
-    """
+    """The readable kubeconfigs that lead to an API server, by path."""
     paths = dict.fromkeys(use.path for use in inventory.uses
                           if use.part == "kubeconfig"
                           and use.purpose not in ("webhook-client", "kubelet-bootstrap"))

@@ -1,6 +1,4 @@
-"""What is wrong with a host: the files that its components read, each judged by what its verifier
-asks.
-"""
+"""The findings of a host: each file that components read is checked as its verifiers check it."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,13 +30,12 @@ def check_node(inventory: Inventory, *, node: str, now: datetime | None = None,
                authorities: Mapping[str,
                                     Sequence[Certificate]] | Sequence[Certificate] | None = None,
                within: timedelta = WITHIN) -> list[Finding]:
-    """Everything that is wrong with a host's tree; an empty list, or warnings alone, if its
-    components can work.
+    """The findings of a host's tree; empty, or only warnings, if the components can work.
 
-    *node* is whose tree it is, "" if nobody knows; *authorities* are the CAs that count, by their
-    row (`ca`, `etcd-ca`, `front-proxy-ca`; a sequence is the cluster's), None: those in the tree.
-    *now* is the moment (None: the clock). *within* is how soon an end is worth a warning. Raises
-    nothing for what is in the tree.
+    *node* is the name of the tree's node, "" if unknown. *authorities* are the CAs by row (`ca`,
+    `etcd-ca`, `front-proxy-ca`); a sequence is the cluster's CA, None the CAs in the tree. *now* is
+    the moment (None: the clock). A certificate that expires *within* this time has a warning.
+    Raises nothing for faults in the tree.
 
     >>> inventory = kpki.inspect_host(host)
     >>> {finding.cause for finding in kpki.check_host(inventory, node="worker-1", now=now)}
@@ -66,12 +63,10 @@ def check_node(inventory: Inventory, *, node: str, now: datetime | None = None,
 
 
 def missing_files(inventory: Inventory) -> Iterator[Finding]:
-    """Files that a component does not start without, and that are not there: each once, with all
-    who want it.
-    """
+    """The missing files without which a component does not start, a finding for each file."""
     wanted: dict[str, list[Use]] = {}
     for use in inventory.uses:
-        if inventory.file(use.file).missing and use.component not in inventory.untold and (
+        if inventory.file(use.file).missing and use.component not in inventory.uncertain and (
                 not use.optional or _is_half(use, inventory) or _dangles(use, inventory)):
             wanted.setdefault(use.file, []).append(use)
     for running in inventory.running:
@@ -102,9 +97,9 @@ def missing_files(inventory: Inventory) -> Iterator[Finding]:
 
 
 def configuration_faults(inventory: Inventory) -> Iterator[Finding]:
-    """Configuration files that are there and that their components cannot read: these do not start.
+    """The configuration files that their components cannot read, so that these do not start.
 
-    An empty file is wrong only if the component asks for a kind.
+    An empty file has a finding only if the component requires a kind.
     """
     for running in inventory.running:
         for path, kind in running.configurations:
@@ -131,9 +126,7 @@ def _readers(uses: Sequence[Use]) -> str:
 
 
 def _is_half(use: Use, inventory: Inventory) -> bool:
-    """Whether the other half of the pair is there; a pair that a component makes for itself is made
-    again.
-    """
+    """Whether the other half of the pair exists: a component makes its own pair anew without it."""
     return use.part in ("certificate", "key") \
         and use.purpose not in ("kubelet-serving", "apiserver-serving") and any(
         not inventory.file(other.file).missing for other in inventory.uses
@@ -141,27 +134,21 @@ def _is_half(use: Use, inventory: Inventory) -> bool:
 
 
 def _dangles(use: Use, inventory: Inventory) -> bool:
-    """Whether a link of the kubelet's store leads nowhere, and no bootstrap kubeconfig gets a new
-    certificate.
-    """
+    """Whether a link of the kubelet's store is broken, and no bootstrap kubeconfig helps."""
     return use.purpose == "kubelet-client" and inventory.file(use.file).link and not any(
         other.purpose == "kubelet-bootstrap" and not inventory.file(other.file).missing
         for other in inventory.uses)
 
 
 def _order(uses: Sequence[Use]) -> tuple[bool, int]:
-    """CA files come first, for what follows needs them; then the components in the order of their
-    table.
-    """
+    """The order of findings: CA files first, because others depend on them, then components."""
     places = [COMPONENT_NAMES.index(use.component) for use in uses
               if use.component in COMPONENT_NAMES]
     return all(use.part != "authority" for use in uses), min(places, default=len(COMPONENT_NAMES))
 
 
 def _meant(use: Use, inventory: Inventory) -> str:
-    """The file that was meant instead of one that is not there: the layout's, if no component reads
-    that.
-    """
+    """The existing file that a missing file should be: the layout's, if no component reads it."""
     for layout in LAYOUTS:
         for component_flag in KUBELET_COMPONENT.flags if use.component == KUBELET_COMPONENT.name \
             else ():
@@ -176,9 +163,10 @@ def _meant(use: Use, inventory: Inventory) -> str:
 
 
 def _without_alternatives(context: TreeContext) -> Iterator[Pair]:
-    """The pairs, but for an expired one in the kubelet's store beside a sound one in its
-    kubeconfig: then the kubelet takes that (client-go, util/certificate:
-    getCurrentCertificateOrBootstrap).
+    """The pairs that the kubelet and the other components use.
+
+    An expired pair in the kubelet's store is left out if its kubeconfig has a valid pair: the
+    kubelet then uses that pair (client-go, util/certificate: getCurrentCertificateOrBootstrap).
     """
     kubelets = [pair for pair in context.pairs if pair.serves("kubelet-client") and pair.chain]
     sound = [pair for pair in kubelets if pair.chain[0].not_valid_after_utc >= context.now]
@@ -189,9 +177,7 @@ def _without_alternatives(context: TreeContext) -> Iterator[Pair]:
 
 
 def _reused_serials(context: TreeContext) -> Iterator[Finding]:
-    """A warning for each certificate whose issuer gave its serial number to another before: no
-    component minds.
-    """
+    """A warning for each serial number that an issuer has used before: no component checks it."""
     first: dict[bytes, bytes] = {}
     for pair in context.pairs:
         if pair.chain:
@@ -201,7 +187,7 @@ def _reused_serials(context: TreeContext) -> Iterator[Finding]:
 
 
 def _contradictions(context: TreeContext) -> Iterator[Finding]:
-    """A kubelet that is told another node's name than the one that is asked for."""
+    """The finding for a kubelet whose settings name another node than the node that is checked."""
     for running in context.inventory.running:
         name = running.value("hostname-override").lower() \
             if running.component == KUBELET_COMPONENT.name else ""

@@ -1,7 +1,7 @@
-"""Whether a certificate is, to the byte, as kpki issues it.
+"""Whether kpki would issue exactly these octets.
 
-Of such a certificate only the dates can be wrong. A fleet of them is checked in a fraction of the
-time that reading every certificate takes.
+Of such a certificate only the dates can be wrong. The comparison is much faster than reading every
+certificate of a fleet.
 """
 from __future__ import annotations
 
@@ -24,18 +24,16 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
     from cryptography.x509 import Certificate
 
-# version 3, and a serial number begins
+# version 3, and the tag of a serial number
 _HEAD = der.tlv(0xA0, der.integer(2)) + bytes((der.INTEGER,))
 _EXTENSIONS = 0xA3
-_LONGEST_HEADER = 6     # tag and length of what is shorter than 4 GiB
+_LONGEST_HEADER = 6     # tag and length of an item under 4 GiB
 _DIGESTS = ("sha256", "sha384", "sha512")
 _EXPONENT = 65537
 
 
 class _Signer(NamedTuple):
-    """What a CA puts into what it signs: its *subject*, and its own key's identifier, and the *key*
-    that signs.
-    """
+    """What a CA adds to its certificates: its *subject*, its key's identifier, and its *key*."""
 
     key: PublicKeyTypes | None
     subject: bytes
@@ -44,11 +42,10 @@ class _Signer(NamedTuple):
 
 def is_as_issued(certificate: Certificate, row: Row, key: PublicKeyTypes, public_key: bytes,
                  signer: Certificate) -> bool:
-    """Whether a certificate is what `authority.issue` writes for a row and a *key*, signed by
-    *signer*.
+    """Whether `authority.issue` would write this certificate for a row, *key* and *signer*.
 
-    *public_key* is the key in DER, which who asks for several signers has at hand. Serial number
-    (above 0) and dates are whatever they are. False where anything else differs, right or wrong.
+    *public_key* is the key in DER. The serial number (above 0) and the dates may have any value.
+    The answer is False for any other difference, right or wrong.
     """
     return not find_key_fault(key) and _is_written(certificate, leaf_values(
         row.profile, row.identity, rsa=isinstance(key, rsa.RSAPublicKey)), public_key,
@@ -57,8 +54,9 @@ def is_as_issued(certificate: Certificate, row: Row, key: PublicKeyTypes, public
 
 @lru_cache(maxsize=16)
 def is_as_made(ca: Certificate, profile: Profile) -> bool:
-    """Whether a CA is what `authority.make_authority` writes for a profile, likewise: nothing but
-    its dates can be wrong with it, for Go or for strict verification, and it may sign for every
+    """Whether `authority.make_authority` would write this CA certificate for a profile.
+
+    Then only the dates can be wrong, for Go and for strict verification, and the CA may sign every
     name.
     """
     key, values = ca.public_key(), ca_values(profile)
@@ -70,14 +68,12 @@ def is_as_made(ca: Certificate, profile: Profile) -> bool:
 
 def _is_written(certificate: Certificate, values: Values, public_key: bytes,
                 signer: _Signer) -> bool:
-    """Whether a certificate says *values* and what kpki adds to them, for that key, and the signer
-    signed it.
-    """
+    """Whether a certificate has *values* and kpki's additions for the key, signed by the signer."""
     found = certificate.tbs_certificate_bytes
     start = found.find(_HEAD, 0, _LONGEST_HEADER + len(_HEAD))
     if signatures.digest_of(certificate) not in _DIGESTS or start < 0:
         return False
-    size = start + len(_HEAD)       # of the serial number, an octet
+    size = start + len(_HEAD)       # an octet of the serial number
     end = size + 1 + found[size]
     algorithm = der.sequence(der.oid(certificate.signature_algorithm_oid.dotted_string),
                              der.NULL_ITEM if isinstance(signer.key, rsa.RSAPublicKey) else b"")

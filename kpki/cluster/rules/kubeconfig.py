@@ -1,6 +1,4 @@
-"""What keeps client-go from using a kubeconfig, where it leads, and what a row asks of one beside
-that.
-"""
+"""The rules for kubeconfigs: client-go can use the file, and server, CA and pair are right."""
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
@@ -11,9 +9,9 @@ from urllib.parse import urlsplit
 
 from .authorities import stranger
 from .certificate import bundle_fault
+from .checked_row import CheckedRow, Observe, exposed
 from .context import RowContext
 from .facts import Pair, row_of
-from .judged import CheckedRow, Observe, exposed
 from .names import certified_names, led_beside
 from .proved import Proved
 from ..desired.rows import Row
@@ -41,8 +39,7 @@ _AUTHORITY, _CERTIFICATE, _KEY = "certificate-authority", "client-certificate", 
 
 
 def kubeconfig_faults(inventory: Inventory, pairs: Sequence[Pair]) -> Iterator[Finding]:
-    """What is wrong with the kubeconfigs that components read, but for the *pairs* and CAs in them.
-    """
+    """The faults of the kubeconfigs that components read, except those of *pairs* and CAs."""
     uses: dict[str, list[Use]] = {}
     for use in inventory.uses:
         if use.part == "kubeconfig" and not inventory.file(use.path).missing:
@@ -53,9 +50,10 @@ def kubeconfig_faults(inventory: Inventory, pairs: Sequence[Pair]) -> Iterator[F
 
 
 def _faults(inventory: Inventory, path: str, readers: Collection[Use]) -> Iterator[Finding]:
-    found, row, components = inventory.file(path), row_of([*readers]), {use.component
-                                                                        for use in readers}
-    if any(use.purpose == "webhook-client" for use in readers):     # it may lack a context
+    found, row = inventory.file(path), row_of([*readers])
+    components = {use.component for use in readers}
+    # a webhook's kubeconfig needs no context
+    if any(use.purpose == "webhook-client" for use in readers):
         finding = readable(found, row)[1]
         yield from [finding] if finding else []
         return
@@ -74,9 +72,7 @@ def _faults(inventory: Inventory, path: str, readers: Collection[Use]) -> Iterat
 
 def _read(found: ObservedFile, row: str, server: str = "") -> tuple[Kubeconfig | None,
                                                                     Finding | None]:
-    """The kubeconfig of a file, or why there is none; neither for a file that the caller may not
-    read.
-    """
+    """The kubeconfig of a file, or the fault; neither for a file that the caller may not read."""
     data, finding = readable(found, row)
     if data is None:
         return None, finding
@@ -101,9 +97,7 @@ def _lacking(kubeconfig: Kubeconfig, path: str, row: str,
 
 def _astray(kubeconfig: Kubeconfig, path: str, row: str, servers: Container[str] | None,
             expected: str = "") -> Iterator[Finding]:
-    """The finding for a kubeconfig that leads nowhere, or to none of the *servers*, where they are
-    known.
-    """
+    """The finding for a kubeconfig without a usable server, or with none of the known *servers*."""
     server, where = kubeconfig.server, f"{path}#clusters/{kubeconfig.cluster_name}"
     try:
         url = urlsplit(server)
@@ -120,9 +114,7 @@ def _astray(kubeconfig: Kubeconfig, path: str, row: str, servers: Container[str]
 
 def _misled(inventory: Inventory, pairs: Sequence[Pair],
             uses: dict[str, list[Use]]) -> Iterator[Finding]:
-    """Of the components beside an API server, one that leads elsewhere than the other and the
-    server's certificate.
-    """
+    """The finding for a kubeconfig beside an API server that leads to another host."""
     certified, led = certified_names(pairs), [*led_beside(inventory)]
     if any(host in certified for _, _, host in led):
         yield from (Finding("kubeconfig-broken", f"{path}#clusters/{found.cluster_name}",
@@ -132,21 +124,20 @@ def _misled(inventory: Inventory, pairs: Sequence[Pair],
                     for path, found, host in led if host not in certified)
 
 
-def check_kubeconfig(row: Row, observe: Observe, by: RowContext, proved: Proved) -> CheckedRow:
-    """The kubeconfig of a row: it can be read, leads to this cluster, trusts its CA, and a pair of
-    its own is right.
-    """
-    from .leaf import check_pair  # with how kpki issues, which no host's tree is asked for
+def check_kubeconfig(row: Row, observe: Observe, context: RowContext, proved: Proved) -> CheckedRow:
+    """Check the kubeconfig of a row: readable, this cluster's server and CA, and a right pair."""
+    from .leaf import check_pair  # slow to import, and only a described host has such a row
     path = row.place.kubeconfig
     found = observe(path)
-    named = row.place, by.authority_path("ca"), found.data or b""
+    named = row.place, context.authority_path("ca"), found.data or b""
     if proved.knows(named):
         return CheckedRow(pair_right=True, kubeconfig_right=True)
-    written = _as_written(found.data or b"", row, by)
+    written = _as_written(found.data or b"", row, context)
     kubeconfig, finding = (written, None) if written else _read(found, row.name)
     if kubeconfig is None:
         return CheckedRow((finding,) if finding else ())
-    user, cluster = f"{path}#users/{kubeconfig.user_name}", f"{path}#clusters/{kubeconfig.cluster_name}"
+    user = f"{path}#users/{kubeconfig.user_name}"
+    cluster = f"{path}#clusters/{kubeconfig.cluster_name}"
     other_means = kubeconfig.other_means and not row.identity.user.startswith(NODE_PREFIX)
     lacking = next(_lacking(kubeconfig, path, row.name,
                             (_AUTHORITY, *[_CERTIFICATE, _KEY] * (not other_means))), None)
@@ -154,39 +145,37 @@ def check_kubeconfig(row: Row, observe: Observe, by: RowContext, proved: Proved)
         return CheckedRow((lacking,))
 
     def taken(material: Material, where: str) -> ObservedFile:
-        """What a component would load: the data itself, or the file that is named."""
+        """What a component would load: the embedded data, or the named file."""
         return observe(named_path(path, material.path or "")) if material.data is None \
             else ObservedFile(where, material.data, 0)
 
-    judged, pair = CheckedRow(pair_right=True), (kubeconfig.certificate, kubeconfig.key)
+    checked, pair = CheckedRow(pair_right=True), (kubeconfig.certificate, kubeconfig.key)
     paths = {named_path(path, material.path) if material.path else user for material in pair}
     if kubeconfig.certificate != _NOTHING and paths - {row.place.certificate, row.place.key}:
-        judged = check_pair(row, taken(pair[0], user), taken(pair[1], user), by, proved)
+        checked = check_pair(row, taken(pair[0], user), taken(pair[1], user), context, proved)
     authority = taken(kubeconfig.authority, cluster)
-    findings = [*judged.findings, *_astray(kubeconfig, path, row.name, by.servers,
-                                           row.kubeconfig.server if row.kubeconfig else "")]
-    if authority.path not in by.authority_paths:
-        findings += _authority_faults(authority, cluster, row, by)
+    findings = [*checked.findings, *_astray(kubeconfig, path, row.name, context.servers,
+                                            row.kubeconfig.server if row.kubeconfig else "")]
+    if authority.path not in context.authority_paths:
+        findings += _authority_faults(authority, cluster, row, context)
     if kubeconfig.key.data is not None or kubeconfig.token:
         findings += exposed(found, row.name, "the token in it" if kubeconfig.token
                             else "the key in it")
     right = not any(fault.severity == "error" and fault.cause != "key-exposed"
                     for fault in findings)
-    if written and row.place.by_path and authority.path in by.authority_paths and not findings:
+    if written and row.place.by_path and authority.path in context.authority_paths and not findings:
         proved.add_named(named)
-    return judged._replace(findings=tuple(findings), kubeconfig_right=right)
+    return checked._replace(findings=tuple(findings), kubeconfig_right=right)
 
 
-def _as_written(data: bytes, row: Row, by: RowContext) -> Kubeconfig | None:
-    """A kubeconfig that is just as kpki writes it, read in a fraction of the time; None for any
-    other.
-    """
-    trusted, place = by.trusted("ca"), row.place
+def _as_written(data: bytes, row: Row, context: RowContext) -> Kubeconfig | None:
+    """A kubeconfig exactly as kpki writes it, read much faster; None for any other kubeconfig."""
+    trusted, place = context.trusted("ca"), row.place
     if row.kubeconfig is None or not trusted:
         return None
     if place.by_path:
         authority, certificate, key = (Material(path=f"/{path}") for path in (
-            by.authority_path("ca"), place.certificate, place.key))
+            context.authority_path("ca"), place.certificate, place.key))
         named = replace(row.kubeconfig, authority=authority, certificate=certificate, key=key)
         return named if data == dump_kubeconfig(named) else None
     wanted = replace(row.kubeconfig, authority=Material(data=_bundle(tuple(trusted))))
@@ -200,11 +189,11 @@ def _bundle(certificates: tuple[Certificate, ...]) -> bytes:
 
 
 def _authority_faults(found: ObservedFile, where: str, row: Row,
-                      by: RowContext) -> Iterable[Finding]:
-    """Why a kubeconfig's CA is not the cluster's, or not good."""
+                      context: RowContext) -> Iterable[Finding]:
+    """The fault of a kubeconfig's CA that is not good, or not the cluster's."""
     certificates, finding = read_certificates(found, row.name)
-    if certificates:        # else nothing is known of a file that the caller may not read
-        finding = stranger(where, row.name, "ca", certificates, by.trusted("ca"), by)
-        if finding is None and not by.exact:
-            finding = bundle_fault(where, row.name, certificates, by.now)
+    if certificates:        # a file that the caller may not read tells nothing
+        finding = stranger(where, row.name, "ca", certificates, context.trusted("ca"), context)
+        if finding is None and not context.exact:
+            finding = bundle_fault(where, row.name, certificates, context.now)
     return [finding] if finding else []

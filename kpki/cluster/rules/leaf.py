@@ -1,6 +1,4 @@
-"""What is wrong with the pair of a row: nothing if it is what kpki issues, else what the rules of
-any pair say.
-"""
+"""The rules for the pair of a row: fast for kpki's own leaves, else the rules of any pair."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from .checked_row import CheckedRow, exposed
 from .context import RowContext
 from .facts import read_pair
 from .issued import is_as_issued, is_as_made
-from .judged import CheckedRow, exposed
 from .pair import DATES, certificate_faults, date_warnings, pair_findings
 from .proved import Kind, Proved
 from ..desired.rows import Row
@@ -27,25 +25,26 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def check_pair(row: Row, certificate: ObservedFile, key: ObservedFile, by: RowContext,
+def check_pair(row: Row, certificate: ObservedFile, key: ObservedFile, context: RowContext,
                proved: Proved) -> CheckedRow:
-    """What is wrong with a leaf and its key, each at its own path.
+    """The findings for a leaf and its key, each with its own path.
 
-    The leaf's kind is added to *proved* if nothing that the next leaf may have too is wrong with
-    this one.
+    The leaf's kind is added to *proved* if no leaf of the same kind can have another fault.
     """
     loaded = read_key(key, row.name)
-    issued = _as_issued(certificate, loaded[0], row, by) if loaded[0] is not None and by.exact \
+    issued = _as_issued(certificate, loaded[0], row, context) if loaded[0] is not None \
+        and context.exact \
         else None
-    if issued and (not by.warns or issued.kind in proved or _is_own(issued.signer, row, by)):
+    if issued \
+        and (not context.warns or issued.kind in proved or _is_own(issued.signer, row, context)):
         findings = exposed(key, row.name)
-        if by.warns:
+        if context.warns:
             findings += date_warnings(certificate.path, row.name, issued.leaf, issued.signer,
-                                      by.now, by.within)
+                                      context.now, context.within)
         return CheckedRow(tuple(findings), key=loaded[0], public_key=issued.public_key,
                           chain=(issued.leaf,), pair_right=True)
     pair = read_pair(row.name, certificate, key, loaded)
-    asked = by.asked(pair, row) if pair.chain else None
+    asked = context.asked(pair, row) if pair.chain else None
     faults = certificate_faults(pair, asked) if asked else []
     findings = [*pair_findings(pair, asked, faults)]
     if SECRET in (key.data or b""):
@@ -62,9 +61,7 @@ def check_pair(row: Row, certificate: ObservedFile, key: ObservedFile, by: RowCo
 
 
 class _Issued(NamedTuple):
-    """A leaf that is just what kpki issues for its key, and in its time, and the *kind* that it is
-    of.
-    """
+    """A valid leaf exactly as kpki issues it for its key, and the *kind* of the leaf."""
 
     leaf: Certificate
     public_key: bytes
@@ -72,37 +69,33 @@ class _Issued(NamedTuple):
     kind: Kind
 
 
-def _is_own(signer: Certificate, row: Row, by: RowContext) -> bool:
-    """Whether the CA of a row is one that kpki has made, and in its time: then nothing else can be
-    wrong with it.
-    """
-    return (by.trusted(row.profile.signer)[0] == signer
+def _is_own(signer: Certificate, row: Row, context: RowContext) -> bool:
+    """Whether the CA of a row is valid and exactly as kpki makes it, so that nothing is wrong."""
+    return (context.trusted(row.profile.signer)[0] == signer
             and is_as_made(signer, get_profile(row.profile.signer or ""))
-            and signer.not_valid_before_utc <= by.now <= signer.not_valid_after_utc)
+            and signer.not_valid_before_utc <= context.now <= signer.not_valid_after_utc)
 
 
-# What is wrong with one leaf, and says nothing of the next that is issued like it.
+# the causes of one leaf that tell nothing about other leaves of its kind
 _PASSING = DATES | {"key-exposed"}
 
 
 def _as_issued(found: ObservedFile, key: PrivateKeyTypes, row: Row,
-               by: RowContext) -> _Issued | None:
-    """The certificate of a file, where it is just what kpki issues for that key, and in its time;
-    else None.
-    """
+               context: RowContext) -> _Issued | None:
+    """The valid certificate of a file, if kpki would issue the same for that key; else None."""
     if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
         return None
     if (block := pem.only_block(found.data or b"")) is None or block.label != "CERTIFICATE":
         return None
     try:
         leaf = pem.load_certificate(block.der, encoding="DER")
-        if not leaf.not_valid_before_utc <= by.now <= leaf.not_valid_after_utc:
+        if not leaf.not_valid_before_utc <= context.now <= leaf.not_valid_after_utc:
             return None
         owner = key.public_key()
         public_key = keys.public_key_der(owner)
-        signer = next((ca for ca in by.trusted(row.profile.signer)
+        signer = next((ca for ca in context.trusted(row.profile.signer)
                        if is_as_issued(leaf, row, owner, public_key, ca)), None)
     except ValueError:
-        return None     # whatever cannot be read of it: who reads it in full says so
+        return None     # the rules that read the certificate in full report the fault
     return None if signer is None \
         else _Issued(leaf, public_key, signer, (signer, row.name, key.key_size))

@@ -1,6 +1,4 @@
-"""The names by which a host's own files reach its servers: each must be in the certificate that the
-server shows.
-"""
+"""The rules for names: a server's certificate has each name by which files reach the server."""
 from __future__ import annotations
 
 import ipaddress
@@ -18,11 +16,11 @@ from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
 from ...kubernetes.profiles import NODE_PREFIX
 
-# What the kubelet has asked for itself, with the names that it has.
+# the store: certificates that the kubelet itself has requested, for its own names
 STORE = "-current.pem"
-# Components that stand beside an API server, and lead to that or to the cluster's endpoint.
+# components beside an API server, which lead to that server or to the cluster's endpoint
 _BESIDE = ("kube-controller-manager", "kube-scheduler")
-# pods call the API server by one of the names of its service
+# pods call the API server by one of its service's names
 _SERVICE = "kubernetes.default.svc"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -30,39 +28,36 @@ _ANYWHERE = ("", "0.0.0.0", "::")    # noqa: S104 (nothing is bound here)
 
 
 class Places(NamedTuple):
-    """How a host is called, and where its components reach servers."""
+    """The names of a host, and the names by which its components reach servers."""
 
     node: str
-    """The node's name, "" if nothing tells it."""
+    """The node's name, "" if unknown."""
     own: frozenset[str]
-    """The names and addresses that are this host's: loopback, the node's, those that its components
-    are told.
-    """
+    """The names and addresses of this host: loopback, the node's, those in settings."""
     addresses: frozenset[str]
-    """Of these, the addresses that a component is told to have."""
+    """The addresses of *own* that a component's settings name."""
     api: tuple[str, ...]
     """The names and addresses by which clients reach this host's API server."""
     etcd: tuple[str, ...]
-    """The same of this host's etcd, for its clients."""
+    """The names and addresses by which clients reach this host's etcd."""
     peers: tuple[str, ...]
-    """The same for the other members of etcd."""
+    """The names and addresses by which members reach this host's etcd."""
     kubelet: tuple[str, ...]
-    """The address by which this host's API server calls its kubelet, if files tell that and the
-    server looks at it.
+    """The address by which this host's API server calls and verifies its kubelet, if files tell it.
     """
     etcd_is_here: bool
-    """Whether the API server's etcd is the one of this host."""
+    """Whether the API server uses the etcd of this host."""
 
 
 def places_of(inventory: Inventory, node: str) -> Places:
-    """How the host of a tree is called."""
+    """The names of a tree's host."""
     addresses = frozenset(_shortest(_values(inventory, (
         "node-ip", "advertise-address", "bind-address", "address")))) - {*_ANYWHERE, *_LOOPBACK}
     etcd_urls = ("listen-client-urls", "advertise-client-urls")
     peer_urls = ("listen-peer-urls", "initial-advertise-peer-urls")
     members = [*_hosts(inventory, "etcd", etcd_urls)]
-    # what nothing tells of peers is this host's address: etcd holds the caller's against the
-    # names (checkCertSAN function)
+    # without a setting for peers, peers use this host's address: etcd compares the caller's address
+    # with the names (checkCertSAN function)
     peers = [*_hosts(inventory, "etcd", peer_urls)] or [*_hosts(inventory, "etcd", etcd_urls[1:])]
     host_name = (inventory.file("etc/hostname").data or b"").decode("utf-8",
                                                                     "replace").strip().lower()
@@ -76,15 +71,14 @@ def places_of(inventory: Inventory, node: str) -> Places:
 
 
 def _kubelet_address(inventory: Inventory) -> Iterator[str]:
-    """The kubelet's --node-ip, if an API server on this host calls kubelets by their addresses, and
-    verifies them.
+    """The kubelet's --node-ip, if an API server on this host calls and verifies it by address.
 
-    Which API server calls a worker's kubelet, and by which name, no file of the worker says.
+    No file of a worker tells which API server calls its kubelet, and by which name.
     """
-    types = inventory.told("kube-apiserver", "kubelet-preferred-address-types")
+    types = inventory.setting_values("kube-apiserver", "kubelet-preferred-address-types")
     if types and types[0].startswith("InternalIP") \
-        and inventory.told("kube-apiserver", "kubelet-certificate-authority"):
-        first = next(iter(inventory.told("kubelet", "node-ip")), "").partition(",")[0]
+        and inventory.setting_values("kube-apiserver", "kubelet-certificate-authority"):
+        first = next(iter(inventory.setting_values("kubelet", "node-ip")), "").partition(",")[0]
         if is_address(first) and first not in _ANYWHERE:
             yield str(ipaddress.ip_address(first))
 
@@ -96,9 +90,7 @@ def _values(inventory: Inventory, names: Iterable[str]) -> Iterator[str]:
 
 
 def _hosts(inventory: Inventory, component: str, names: Iterable[str]) -> Iterator[str]:
-    """The hosts in the https URLs of a component's settings, but for those that stand for every
-    address.
-    """
+    """The hosts in the https URLs of a component's settings, without wildcard addresses."""
     for running in inventory.running:
         if running.component == component:
             for name in names:
@@ -113,14 +105,12 @@ def host_of(url: str) -> str:
         host = urlsplit(url).hostname or ""
         if is_address(host):
             return str(ipaddress.ip_address(host))
-        return host if _NAME.fullmatch(host) else ""    # a variable that is left open is no name
+        return host if _NAME.fullmatch(host) else ""    # a variable without a value is no name
     return ""
 
 
 def _called_so(inventory: Inventory, known: Iterable[str]) -> set[str]:
-    """The names that the host's own /etc/hosts gives its addresses, and the addresses that it gives
-    its names.
-    """
+    """The names of the host's addresses, and the addresses of its names, from its /etc/hosts."""
     wanted, found = {*known}, set[str]()
     for line in (inventory.file(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
         words = line.partition("#")[0].split()
@@ -130,9 +120,10 @@ def _called_so(inventory: Inventory, known: Iterable[str]) -> set[str]:
 
 
 def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
-    """By which names clients reach this host's API server: the address that it advertises, the
-    first address of the services, and where kubeconfigs lead to it. One that may lead to another
-    host's API server tells nothing.
+    """The names by which clients reach this host's API server.
+
+    These are the advertised address, the first service address, and the servers of kubeconfigs. A
+    server that may be another host's API server does not count.
     """
     servers = [running for running in inventory.running if running.component == "kube-apiserver"]
     for running in servers:
@@ -144,14 +135,16 @@ def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
            if (host := host_of(kubeconfig.server))]
     here = [asked for host, asked in led if host in {*own}]
     yield from filter(None, here)
-    # all that the host knows is one endpoint
+    # the host's files name a single endpoint
     if not here and servers and len(led) > 1 and len({*led}) == 1:
         yield from filter(None, [led[0][1]])
 
 
 def asked_host(kubeconfig: Kubeconfig) -> str:
-    """The name or address that a client asks of the server's certificate; "" if the client
-    verifies none."""
+    """The name or address that a client looks for in the server's certificate.
+
+    "" if the client verifies no name.
+    """
     if not kubeconfig.verifies:
         return ""
     name = kubeconfig.asked_name
@@ -159,32 +152,30 @@ def asked_host(kubeconfig: Kubeconfig) -> str:
 
 
 def _shortest(values: Iterable[str]) -> Iterator[str]:
-    """The addresses among some values, each in its shortest form, but for those that stand for
-    every address."""
+    """The addresses among some values, in their shortest form, without wildcard addresses."""
     yield from (str(ipaddress.ip_address(value)) for value in values
                 if is_address(value) and value not in _ANYWHERE)
 
 
 def certified_names(pairs: Iterable[Pair]) -> set[str]:
-    """The names and addresses in the API server's certificate, as far as the file can be read."""
+    """The names and addresses in the API server's certificate; empty if the file cannot be read."""
     return set[str]().union(*_said(pair for pair in pairs if pair.serves("apiserver-serving")))
 
 
 def led_beside(inventory: Inventory) -> Iterator[tuple[str, Kubeconfig, str]]:
-    """Where the components beside an API server are led to: the kubeconfig's path, what is in it,
-    the host that the client asks for.
-    """
+    """The kubeconfigs of components beside an API server: path, content, and the asked host."""
     paths = {use.path for use in inventory.uses if use.component in _BESIDE
              and use.part == "kubeconfig"}
     yield from ((path, found, host) for path, found in kubeconfigs_of(inventory).items()
                 if path in paths and (host := asked_host(found)))
 
 
-def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool) -> Finding | None:
-    """Whether a server's certificate has the names by which this host's own files reach the server.
+def names_fault(pair: Pair, others: Sequence[Pair], places: Places,
+                by_layout: bool) -> Finding | None:
+    """Check that a server's certificate has the names by which this host's files reach the server.
 
-    *others* are pairs that the same server shows by name. *untold*: the layout speaks, so that the
-    names that kpki gives count as well.
+    *others* are pairs that the same server presents by name. With *by_layout* the layout counts, so
+    the names that kpki gives count too.
     """
     kinds = {purpose.names for purpose in pair.purposes} - {"none"}
     if not kinds:
@@ -207,15 +198,16 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places, untold: bool
         other = node_fault(pair.path, "kubelet-serving", subject, places.node) \
             if subject.user.startswith(NODE_PREFIX) else None
         return other or _missing("DNS", pair, names, [places.node])
-    if untold and kinds & {"etcd", "etcd-peer"} and not {*_LOOPBACK} & {*said, *there}:
+    if by_layout and kinds & {"etcd", "etcd-peer"} and not {*_LOOPBACK} & {*said, *there}:
         return _missing("DNS", pair, names, ["localhost"])
     return None
 
 
 def missing_names(pair: Pair, dns: Sequence[str], addresses: Sequence[str],
                   others: Sequence[Pair] = ()) -> Finding | None:
-    """Whether a certificate lacks names or addresses; *others* are pairs that the same server shows
-    by name.
+    """The finding for names or addresses that a certificate lacks.
+
+    *others* are pairs that the same server presents by name.
     """
     names = reading.names_of(reading.extensions_of(pair.chain[0]))
     if names is None:
@@ -239,9 +231,7 @@ def _said(pairs: Iterable[Pair]) -> tuple[set[str], set[str]]:
 
 
 def _missing(kind: str, pair: Pair, names: reading.Names, words: Sequence[str]) -> Finding | None:
-    """The finding for names (kind "DNS") or addresses ("IP") that a certificate lacks, None if
-    there are none.
-    """
+    """The finding for names (kind `DNS`) or addresses (kind `IP`) that a certificate lacks."""
     return Finding(f"missing-san-{kind.lower()}", pair.path, pair.row, "certificate does not name "
                    f"{'the address ' if kind == 'IP' else ''}{', '.join(words)}", got=", ".join(
                        names.dns + names.addresses),
@@ -251,7 +241,7 @@ def _missing(kind: str, pair: Pair, names: reading.Names, words: Sequence[str]) 
 
 def wanted_names(kinds: Container[str], inventory: Inventory, node: str) -> tuple[list[str],
                                                                                   list[str]]:
-    """The DNS names and addresses by which the host's own files reach servers of these kinds."""
+    """The DNS names and addresses by which the host's files reach servers of these kinds."""
     words = [*dict.fromkeys(_wanted(kinds, places_of(inventory, node))),
              *([node] if "kubelet" in kinds else [])]
     return [word for word in words if not is_address(word)], [word for word in words
@@ -270,16 +260,12 @@ def _wanted(kinds: Container[str], places: Places) -> Iterator[str]:
 
 
 def _is_named(name: str, said: set[str]) -> bool:
-    """Whether a DNS name is among those of a certificate; a wildcard stands for one label (RFC 6125
-    §6.4.3).
-    """
+    """Whether a DNS name is among *names*; a wildcard matches one label (RFC 6125 §6.4.3)."""
     return name.lower() in said or ("." in name and f"*.{name.lower().partition('.')[2]}" in said)
 
 
 def _is_hosts(names: reading.Names, places: Places) -> bool:
-    """Whether a kubelet's certificate names its host by any name: which one callers ask for, the
-    Node object says.
-    """
+    """Whether a kubelet's certificate has any name of its host: the Node object tells which."""
     if not names.dns:
         return bool({*names.addresses} & places.addresses) or not places.addresses
     labels = {name.partition(".")[0] for name in places.own if not is_address(name)}

@@ -1,6 +1,4 @@
-"""What is wrong with a certificate that a component shows, and with its key: the root of the
-faults, once.
-"""
+"""The rules for a certificate that a component presents, and its key: the first fault, once."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -20,51 +18,47 @@ from ...kubernetes.layouts import KUBELET_CURRENT
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-# What keeps the kubelet from reading its own store.
+# the causes for which the kubelet cannot read its own store
 _UNREADABLE = ("file-missing", "key-unreadable", "bad-pem", "malformed-x509",
                "weak-signature-or-key")
-# What is one fault of a certificate and its key: each lies in the other's place, or both are of one
-# curve or size.
+# one fault of certificate and key: the files are exchanged, or of the same curve or size
 _ONE_FOR_BOTH = {"key-cert-mismatch": ": certificate and key are swapped",
                  "weak-signature-or-key": ""}
-# The causes that a leaf's dates alone can have, beside those that keep it from being judged as
-# valid now.
+# the causes of a leaf's dates, beside the causes of an invalid leaf
 DATES = frozenset({"expiring-soon", "outlives-ca"})
-# what recipes sign just after they made the CA, for as many days
+# recipes sign a leaf just after its CA, for the same number of days
 _SAME_DAY = timedelta(days=1)
 
 
 class Asked(NamedTuple):
-    """What is asked of a pair, by its verifiers or by a description; what is found of owner, names
-    and signer.
-    """
+    """The demands of a pair's verifiers or of a description, and findings for owner and signer."""
 
     now: datetime
-    """The moment that counts (UTC)."""
+    """The moment of the check (UTC)."""
     within: timedelta
-    """What ends in that time is a warning."""
+    """A certificate that expires within this time has a warning."""
     usages: Sequence[str]
-    """What extendedKeyUsage must allow."""
+    """The names that extendedKeyUsage must have."""
     users: str
-    """Who shows the certificate."""
+    """The component that presents the certificate."""
     trusted: Sequence[Certificate]
-    """The CAs that verify the certificate; none if they are not known."""
+    """The CAs that verify the certificate; empty if unknown."""
     signer: Certificate | None
-    """Of these the CA that the chain ends at, unless that is at fault itself."""
+    """The CA of these at the end of the chain, unless the CA itself is at fault."""
     authority: tuple[str, str]
-    """The file and the row of that CA."""
+    """The path and the row of that CA."""
     faults: Sequence[Finding | None]
-    """What is wrong with the certificate's owner, signer and names, in this order."""
+    """The findings for owner, signer and names, in this order."""
     self_made: bool
     """Whether a kubelet has made the certificate for itself, to serve with."""
     wishes: Sequence[str] = ()
-    """What extendedKeyUsage should allow: its users can do without."""
+    """The names that extendedKeyUsage should have, without which its users still work."""
     warns: bool = True
-    """Whether warnings are asked for."""
+    """Whether to report warnings."""
 
 
 def certificate_faults(pair: Pair, asked: Asked) -> list[Finding]:
-    """The faults of a certificate: the root of them alone, or warnings."""
+    """The first fault of a certificate, or its warnings."""
     faults = list[Finding]()
     for fault in () if asked.self_made else _in_order(pair, asked):
         if fault and fault.severity == "error":
@@ -74,9 +68,7 @@ def certificate_faults(pair: Pair, asked: Asked) -> list[Finding]:
 
 
 def _in_order(pair: Pair, asked: Asked) -> Iterator[Finding | None]:
-    """The faults of a certificate, the root of them first: its owner, time, strength, signer, use,
-    names.
-    """
+    """The faults of a certificate, in order: owner, dates, strength, signer, use, names."""
     owner, signer, names = asked.faults
     yield owner
     yield time_fault("expired-client-cert" if "clientAuth" in asked.usages
@@ -89,7 +81,7 @@ def _in_order(pair: Pair, asked: Asked) -> Iterator[Finding | None]:
 
 
 def _usage_fault(pair: Pair, asked: Asked) -> Finding | None:
-    """What extendedKeyUsage does not allow; for what a component can do without, a warning."""
+    """The finding for missing usages; a warning if a component works without them."""
     for usages, mild in ((asked.usages, False), (asked.wishes, True)):
         for usage in usages:
             if not reading.usable_for(pair.chain[0], usage):
@@ -101,9 +93,7 @@ def _usage_fault(pair: Pair, asked: Asked) -> Finding | None:
 
 
 def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) -> Iterator[Finding]:
-    """Everything that is wrong with one pair, its certificate's *faults* among that; nothing is
-    *asked* of none.
-    """
+    """All findings of a pair with its certificate's *faults*; only of its files without *asked*."""
     broken = next((fault for fault in pair.faults if fault.cause in _UNREADABLE
                    and fault.severity == "error"), None)
     if broken and pair.path == KUBELET_CURRENT:
@@ -142,7 +132,7 @@ def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) ->
 
 
 def _warnings(pair: Pair, asked: Asked) -> Iterator[Finding]:
-    """What is not wrong yet, or for some only."""
+    """The warnings: future faults, and faults that only some clients see."""
     from ...stages.verification.verify import verify_strict
     leaf, key = pair.chain[0], pair.chain[0].public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < SHORTEST_RSA:
@@ -163,7 +153,7 @@ def _warnings(pair: Pair, asked: Asked) -> Iterator[Finding]:
 
 def date_warnings(path: str, row: str, leaf: Certificate, signer: Certificate | None, now: datetime,
                   within: timedelta) -> Iterator[Finding]:
-    """What the dates of a leaf that is valid now warn of, its CA's beside them."""
+    """The warnings for the dates of a valid leaf, and for those of its CA."""
     end = leaf.not_valid_after_utc
     if (left := end - now) < within:
         yield Finding("expiring-soon", path, row,

@@ -1,6 +1,4 @@
-"""What was judged in full for one host of a fleet, and is right for the others too: an explicit
-cache.
-"""
+"""A cache of facts that are right for all hosts of a fleet, as checked in full for one host."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -10,20 +8,20 @@ from ...kubernetes.layouts import Place
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-# What leaves have in common that a CA has issued: itself, their row, the bits of their keys.
+# facts that leaves of one CA share: the CA, the row, the bits of the key
 Kind = tuple["Certificate", str, int]
 _MOST_KINDS = 1024
-# A kubeconfig of which nothing is any host's own: the row's place, the CA's path in it, the bytes.
+# a kubeconfig that is the same on all hosts: the row's place, the CA's path in it, the octets
 Named = tuple[Place, str, bytes]
 _MOST_NAMED = 16
 
 
 class Proved:
-    """What was judged in full for one host, and is right for all: the kinds of leaves, nothing of
-    which but its dates was wrong, and the kubeconfigs that name files by their paths.
+    """The kinds of leaves and the kubeconfigs that were checked in full, and are right.
 
-    Whoever looks at many hosts by one context makes one and hands it on. At most _MOST_KINDS and
-    _MOST_NAMED are kept: what is more is judged in full.
+    Of a leaf of such a kind only the dates can be wrong. The kubeconfigs name files by their paths.
+    One context has one cache. The cache has at most _MOST_KINDS and _MOST_NAMED entries; anything
+    more is checked in full.
     """
 
     def __init__(self) -> None:
@@ -34,15 +32,15 @@ class Proved:
         return kind in self._kinds
 
     def add(self, kind: Kind) -> None:
-        """Remember a kind."""
+        """Add a kind."""
         if len(self._kinds) < _MOST_KINDS:
             self._kinds.add(kind)
 
     def knows(self, named: Named) -> bool:
-        """Whether that kubeconfig was judged, and nothing was wrong with it."""
+        """Whether the kubeconfig was checked without a fault."""
         return named in self._named
 
     def add_named(self, named: Named) -> None:
-        """Remember a kubeconfig."""
+        """Add a kubeconfig."""
         if len(self._named) < _MOST_NAMED:
             self._named.add(named)

@@ -1,12 +1,11 @@
-"""Private keys and tokens that others than their owner can read, and keys of CAs where no CA signs.
-"""
+"""The rules for exposed private keys and tokens, and for CA keys on hosts without a CA's work."""
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
+from .checked_row import ca_key_on_worker, exposed
 from .facts import TrustFile, row_of
-from .judged import ca_key_on_worker, exposed
 from ..finding import Finding
 from ..observed.contents import private_key_in
 from ..observed.inventory import SECRET, Inventory
@@ -15,24 +14,25 @@ from ...kubernetes.layouts import BOOTSTRAP
 from ...kubernetes.profiles import SERVICE_ACCOUNTS
 from ...stages.keys import public_key_der
 
-_SECRET = re.compile(rb"(?<![\w-])(client-key-data|token)[\"']?:\s*[\"']?[\w.]")   # in a kubeconfig
-# Components that run on control-plane and etcd hosts alone.
+# in a kubeconfig
+_SECRET = re.compile(rb"(?<![\w-])(client-key-data|token)[\"']?:\s*[\"']?[\w.]")
+# components that run only on control-plane and etcd hosts
 _CONTROL = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"})
 
 
 def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterator[Finding]:
-    """Every private key of the host that is exposed, whoever reads it, and CA keys on a worker."""
+    """The findings for every exposed private key of the host, and for CA keys on a worker."""
     rows = {use.file: use for use in inventory.uses if use.part not in ("certificate", "authority")
             or "#" in use.path}
     places = dict(inventory.layout.authority_keys())
-    shown = {use.file for use in inventory.uses} - {*rows}      # a key there is a fault of its own
+    shown = {use.file for use in inventory.uses} - {*rows}      # another rule reports a key there
     worker = is_worker(inventory)
     authorities = [certificate for file in files if file.row == "ca"
                    for certificate in file.certificates]
     read = {file.data for path, file in inventory.found.items() if path in rows and file.link}
     for path, found in inventory.found.items():
         data = found.data or b""
-        if path not in rows and found.data in read:     # what a link of the told path leads to
+        if path not in rows and found.data in read:    # a link leads to the file
             continue
         row = row_of([use for use in inventory.uses if use.file == path]) if path in rows else ""
         if path in shown:
@@ -45,7 +45,7 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
                 and any(reading.has_public_key(certificate, public_key_der(key))
                         for certificate in authorities):
                 yield ca_key_on_worker(path, "ca")
-            elif key is not None:       # in a file without a readable key there is nothing to read
+            elif key is not None:       # a file without a readable key exposes nothing
                 yield from exposed(found, row)
         elif path == BOOTSTRAP:
             yield from exposed(found, row, "the token in it")
@@ -54,11 +54,9 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
 
 
 def is_worker(inventory: Inventory) -> bool:
-    """Whether a host is a worker: no component of a control plane or of etcd runs there, and no key
-    signs tokens.
-    """
+    """Whether a host is a worker: no control-plane component or etcd runs, no key signs tokens."""
     signs = any(inventory.file(path).there for place in inventory.layout.places
                 if place.row == SERVICE_ACCOUNTS
                 for path in place.files())
-    return not inventory.untold and not signs and inventory.layout.name != "" and not any(
+    return not inventory.uncertain and not signs and inventory.layout.name != "" and not any(
         use.component in _CONTROL for use in inventory.uses)

@@ -1,5 +1,4 @@
-"""The keys that sign service accounts' tokens, and the CA that signs certificates for the cluster.
-"""
+"""The rules for the keys that sign tokens, and for the CA that signs CertificateSigningRequests."""
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
@@ -16,7 +15,7 @@ from ...stages.keys import public_key_der
 
 
 def service_account_faults(inventory: Inventory) -> Iterator[Finding]:
-    """The API server must know the public half of every key that signs tokens on this host."""
+    """The finding for a key that signs tokens, if the API server lacks its public half."""
     known: dict[str, list[bytes]] = {}
     signing: dict[str, bytes] = {}
     for use in inventory.uses:
@@ -44,16 +43,17 @@ def service_account_faults(inventory: Inventory) -> Iterator[Finding]:
 
 def signing_faults(pairs: Iterable[Pair], now: datetime,
                    wrong: Container[str]) -> Iterator[Finding]:
-    """The CA that the controller manager signs with: one certificate, its own key
-    (pkg/controller/certificates/signer), and the keys of CAs beside their certificates. Of files
-    that are *wrong* all is said.
+    """The findings for the CA of the controller manager: one certificate, and its own key.
+
+    The rule is pkg/controller/certificates/signer. The keys of CAs beside their certificates are
+    checked too. Files in *wrong* have a finding already.
     """
     for pair in pairs:
         if pair.path in wrong:
             continue
         if fault := bundle_fault(pair.path, pair.row, pair.chain, now):
             yield fault
-            continue        # by a certificate that is wrong nothing can be said of the key
+            continue        # a wrong certificate tells nothing about the key
         if len(pair.chain) > 1 and any(use.part == "certificate" for use in pair.uses):
             yield Finding("signing-bundle", pair.path, pair.row,
                           f"file holds {len(pair.chain)} certificates, and "

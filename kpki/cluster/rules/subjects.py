@@ -1,4 +1,4 @@
-"""CN and O, only if authorization or a flag depends on them."""
+"""The rules for CN and O, only if authorization or a flag depends on them."""
 from __future__ import annotations
 
 from .certificate import node_fault, subject_line
@@ -16,17 +16,15 @@ from ...kubernetes.profiles import (
 )
 from ...kubernetes.purposes import ADMINISTRATOR_GROUPS, PURPOSES, Purpose
 
-# The users whom Kubernetes itself gives the rights of a component.
+# the users to whom Kubernetes itself gives a component's rights
 _BOUND = frozenset(get_profile(purpose.row).common_name for purpose in PURPOSES.values()
                    if purpose.subject == "bound")
-# A node's certificate that all nodes share: RBAC may bind its group.
+# a certificate that all nodes share: RBAC objects may bind its group
 _EVERY_NODE = NODE_PREFIX.removesuffix(":")
 
 
 def subject_fault(pair: Pair, inventory: Inventory, node: str) -> Finding | None:
-    """Why a certificate's owner may not do what the pair is for; a warning if only RBAC objects can
-    tell.
-    """
+    """Why a certificate's owner may not do the pair's work, or a warning if RBAC decides."""
     subject = reading.certificate_subject(pair.chain[0])
     for purpose in pair.purposes:
         match purpose.subject:
@@ -36,7 +34,7 @@ def subject_fault(pair: Pair, inventory: Inventory, node: str) -> Finding | None
                 fault = _bound(pair, purpose, subject)
             case "administrator" if _decides(inventory):
                 fault = _administrator(pair, subject, "only RBAC objects can give its owner rights")
-            # kubeadm's own name has no rights but by its group; any other name may be bound
+            # kubeadm's own name has rights only by its group; RBAC objects may bind any other name
             case "kubelet-client" if _decides(inventory) \
                 and subject.user == get_profile(purpose.row).common_name:
                 fault = _administrator(pair, subject,
@@ -53,9 +51,7 @@ def subject_fault(pair: Pair, inventory: Inventory, node: str) -> Finding | None
 
 
 def _decides(inventory: Inventory) -> bool:
-    """Whether RBAC or the Node authorizer decides: not if the API server is told that everybody may
-    do everything.
-    """
+    """Whether RBAC or the Node authorizer decides: not with --authorization-mode=AlwaysAllow."""
     modes = [mode for running in inventory.running if running.component == "kube-apiserver"
              for mode in running.settings.get("authorization-mode", ("AlwaysAllow",))]
     return not modes or not {"AlwaysAllow", "ABAC"} & {*modes}
@@ -64,8 +60,8 @@ def _decides(inventory: Inventory) -> bool:
 def _node(pair: Pair, subject: reading.Subject, node: str, inventory: Inventory) -> Finding | None:
     """The Node authorizer's rule.
 
-    A CN that is no node's, outside of the nodes' group, has the rights that RBAC objects give:
-    nothing to say, unless the layout speaks, in which kubelets are nodes.
+    A CN that is no node's, outside of the nodes' group, has the rights of RBAC objects: no finding,
+    unless the layout counts, in which kubelets are nodes.
     """
     if not _decides(inventory) or MASTERS_GROUP in subject.groups:
         return None
@@ -76,9 +72,9 @@ def _node(pair: Pair, subject: reading.Subject, node: str, inventory: Inventory)
 
 
 def _bound(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | None:
-    """A user of the bootstrap bindings: rights go to the user, whatever the groups.
+    """The rule for a user of the bootstrap bindings: the user has rights, whatever the groups.
 
-    RBAC objects may bind a name of one's own, which is worth a warning.
+    RBAC objects may bind another name, so another name has a warning.
     """
     wanted = get_profile(purpose.row).common_name
     if subject.user == wanted or MASTERS_GROUP in subject.groups:
@@ -91,7 +87,7 @@ def _bound(pair: Pair, purpose: Purpose, subject: reading.Subject) -> Finding | 
 
 
 def _administrator(pair: Pair, subject: reading.Subject, otherwise: str) -> Finding | None:
-    """A member of a group that may do everything."""
+    """The rule for a member of a group that may do everything."""
     if {*ADMINISTRATOR_GROUPS} & {*subject.groups}:
         return None
     return Finding("wrong-subject", pair.path, pair.row,
@@ -102,7 +98,7 @@ def _administrator(pair: Pair, subject: reading.Subject, otherwise: str) -> Find
 
 def _named(pair: Pair, subject: reading.Subject, inventory: Inventory,
            setting: str) -> Finding | None:
-    """A CN that a flag must list, if the flag lists any."""
+    """The rule for a CN that a flag must list, if the flag lists any."""
     for running in inventory.running:
         allowed = running.settings.get(setting, ())
         if allowed and subject.user not in allowed:
@@ -115,9 +111,7 @@ def _named(pair: Pair, subject: reading.Subject, inventory: Inventory,
 
 
 def described_subject(pair: Pair, row: Row) -> Finding | None:
-    """Why a certificate's owner is not the row's, by the name and groups that the row has, or had
-    in other clusters.
-    """
+    """Why a certificate's owner is not the row's: name and groups, or their former names."""
     subject, identity, profile = reading.certificate_subject(
         pair.chain[0]), row.identity, row.profile
     if identity.user.startswith(NODE_PREFIX):

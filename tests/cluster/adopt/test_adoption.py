@@ -244,7 +244,7 @@ def test_the_api_server_s_manifest_says_the_rest(tree: Callable[..., Path], tmp_
     found = adopted(root, tmp_path / "w")
     assert (found.certificates_dir, found.service_subnets) == ("/etc/kubernetes/tls", ("10.3.0.0/20",))
     assert (found.port, found.dns_domain, found.hosts) == (7443, "blue.local", (Host("cp-1", STACKED, ("10.0.0.10",)),))
-    assert not any("serviceSubnet" in line for line in take(root).untold)
+    assert not any("serviceSubnet" in line for line in take(root).undetermined)
     assert not (tmp_path / "w/nodes/cp-1" / APISERVER).exists()
 
 
@@ -260,7 +260,7 @@ def test_an_external_etcd_is_what_the_manifest_names(tree: Callable[..., Path], 
     manifest(root, etcd_cafile="/e/ca.crt", etcd_certfile="/e/client.crt", etcd_keyfile="/e/client.key")
     adoption = take(root)
     assert cluster_of(adoption).external_etcd == wanted
-    assert adoption.untold[0].startswith("etcd.external: the API server names other files than this host's etcd has")
+    assert adoption.undetermined[0].startswith("etcd.external: the API server names other files than this host's etcd has")
 
 
 def test_without_etcd_in_a_control_plane_s_tree_it_is_elsewhere(tree: Callable[..., Path], tmp_path: Path) -> None:
@@ -283,8 +283,8 @@ def test_a_subnet_is_guessed_by_its_first_address(trees: Callable[[str], Path]) 
                           ("192.168.5.16/28", "192.168.5.16/28"), ("fd00:1::/112", "fd00:1::/108")):
         adoption = take(trees(f"networking: {{serviceSubnet: '{subnet}'}}\n{NODES}") / "cp-1")
         assert cluster_of(adoption).service_subnets == (guess,)
-        assert adoption.untold[0].startswith("networking.serviceSubnet: prefix length not set by the files, "
-                                             f"{guess} used")
+        assert adoption.undetermined[0].startswith("networking.serviceSubnet: prefix length not set by the files, "
+                                                   f"{guess} used")
 
 
 def test_what_the_files_cannot_tell_is_said(trees: Callable[[str], Path]) -> None:
@@ -292,8 +292,8 @@ def test_what_the_files_cannot_tell_is_said(trees: Callable[[str], Path]) -> Non
     kept = "not set by the files, default used"
     ends = [f"certificateValidityPeriod: {kept}", f"caCertificateValidityPeriod: {kept}"]
     others = "nodes: the files name this host only; add the other hosts"
-    assert take(trees(NODES) / "cp-1").untold == (f"controlPlaneEndpoint: {kept}", *ends, others)
-    assert take(trees(NODES) / "worker-1").untold == (*(f"{field}: {kept}" for field in (
+    assert take(trees(NODES) / "cp-1").undetermined == (f"controlPlaneEndpoint: {kept}", *ends, others)
+    assert take(trees(NODES) / "worker-1").undetermined == (*(f"{field}: {kept}" for field in (
         "localAPIEndpoint.bindPort", "networking.serviceSubnet", "networking.dnsDomain", "apiServer.certSANs",
         "etcd.local.serverCertSANs", "etcd.local.peerCertSANs")), *ends,
         "nodes[0].addresses: left out, for no certificate of worker-1 has an address", others)
@@ -518,7 +518,7 @@ def test_a_description_is_a_configuration_as_well(tmp_path: Path) -> None:
     path = tmp_path / "cluster.yaml"
     path.write_text(HEAD + RICH + NODES)
     adoption = from_configuration(str(path), host_name="here")
-    assert cluster_of(adoption) == load_cluster(HEAD + RICH + NODES) and adoption.untold == ()
+    assert cluster_of(adoption) == load_cluster(HEAD + RICH + NODES) and adoption.undetermined == ()
 
 
 def test_an_administrator_s_kubeconfig_without_its_files_is_no_person_s(tree: Callable[..., Path]) -> None:
@@ -569,7 +569,7 @@ def test_an_algorithm_that_kpki_does_not_make_is_not_told(tree: Callable[..., Pa
         (folder / "ca.pem").write_bytes(data)
         adoption = take(root)
         assert cluster_of(adoption).algorithm == name
-        assert ("encryptionAlgorithm: not set by the files, default used" in adoption.untold) == (name is None)
+        assert ("encryptionAlgorithm: not set by the files, default used" in adoption.undetermined) == (name is None)
 
 
 def test_data_in_a_kubeconfig_may_be_anything(tree: Callable[..., Path]) -> None:

@@ -117,7 +117,7 @@ def _addresses(words: Iterable[str]) -> Iterator[str]:
 
 
 def _told_addresses(here: Situation) -> Iterator[str]:
-    told = here.inventory.told
+    told = here.inventory.setting_values
     if words := told("kubelet", "node-ip") or told("kube-apiserver", "advertise-address"):
         yield from words
         return
@@ -180,7 +180,7 @@ def service_names(here: Situation) -> reading.Names:
     """What the API server is told of the names under which services reach it: the cluster's domain,
     and its first address (kubeadm: util/pkiutil, GetAPIServerAltNames).
     """
-    told, dns, addresses = here.inventory.told, tuple[str, ...](), tuple[str, ...]()
+    told, dns, addresses = here.inventory.setting_values, tuple[str, ...](), tuple[str, ...]()
     for issuer in told("kube-apiserver", "service-account-issuer")[:1]:
         if issuer.startswith("https://kubernetes.default.svc."):
             dns = (issuer.removeprefix("https://"),)

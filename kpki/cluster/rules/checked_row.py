@@ -1,4 +1,4 @@
-"""What was found of a row, and what is wrong with it."""
+"""The result of a row's check: the findings, and what the files contain."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,11 +16,11 @@ Observe = Callable[[str], ObservedFile]
 
 
 class CheckedRow(NamedTuple):
-    """What was found of a row, and what is wrong with it.
+    """The result of a row's check.
 
-    *key* and *chain* are what the pair's files (or the kubeconfig that embeds it) hold, where they
-    can be read; *public_key* is the key's public half (DER), where it was asked for. *pair_right*
-    and *kubeconfig_right* say whether those files can stay as they are. *own* is false for a key
+    *key* and *chain* are the contents of the pair's files, or of the kubeconfig that embeds the
+    pair, if readable. *public_key* is the key's public half (DER), if a rule needed it.
+    *pair_right* and *kubeconfig_right* say whether those files can stay. *own* is false for a key
     whose right certificate is for another key.
     """
 
@@ -34,14 +34,14 @@ class CheckedRow(NamedTuple):
 
     @property
     def of_another_host(self) -> bool:
-        """Whether the pair is another host's, key and all."""
+        """Whether the pair is another host's, including the key."""
         return any(finding.cause == "wrong-node-identity" or (finding.cause == "wrong-subject"
                    and get_profile(finding.row).common_name == "{node}")
                    for finding in self.findings)
 
     @property
     def is_hosts(self) -> bool:
-        """Whether the key that was found is the host's own."""
+        """Whether the key is the host's own."""
         return self.own and not self.of_another_host
 
 
@@ -53,9 +53,7 @@ def ca_key_on_worker(path: str, row: str) -> Finding:
 
 
 def exposed(found: ObservedFile, row: str, what: str = "the private key") -> list[Finding]:
-    """The finding for a secret that others than its owner can read, or that a stranger owns; none
-    if neither is so.
-    """
+    """The finding for a secret that others than its owner can read, or with a wrong owner."""
     if found.data and found.keeper and not found.mode & 0o077 and not found.owner:
         return [Finding("key-unreadable", found.path, row,
                         f"root owns the file, and user {found.keeper}, who runs its "
