@@ -191,37 +191,76 @@ def run(argv: list[str], folder: str) -> None:
     subprocess.run(argv, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+# What a verb cannot do without: the same work by bare library calls, in a process of its own.
+_KEYS = """
+from cryptography.hazmat.primitives import serialization, hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, ed25519, ed448, padding
+"""
+_KEY = _KEYS + "key = serialization.load_pem_private_key(open('k.pem', 'rb').read(), None)\n"
+_X509 = """
+from cryptography import x509
+from cryptography.hazmat import asn1
+"""
+_BARE = {
+    "genpkey, ecparam": _KEYS + "ec.generate_private_key(ec.SECP256R1())",
+    "genrsa": _KEYS + "rsa.generate_private_key(65537, 2048)",
+    "ec, pkey": _KEY + "key.public_key().public_bytes(serialization.Encoding.PEM, "
+                "serialization.PublicFormat.SubjectPublicKeyInfo)",
+    "req": _KEY + _X509 + "key.sign(b'', ec.ECDSA(hashes.SHA256()))",
+    "x509 -req": _KEY + _X509 + """
+ca, csr = x509.load_pem_x509_certificate(open('c.pem', 'rb').read()), x509.load_pem_x509_csr(open('x.csr', 'rb').read())
+assert csr.is_signature_valid
+key.sign(b'', ec.ECDSA(hashes.SHA256()))""",
+    "x509": _X509 + """
+found = x509.load_pem_x509_certificate(open('c.pem', 'rb').read())
+found.subject.rfc4514_string(), found.not_valid_after_utc""",
+    "verify": _X509 + """
+from OpenSSL import crypto
+found = crypto.X509.from_cryptography(x509.load_pem_x509_certificate(open('c.pem', 'rb').read()))
+store = crypto.X509Store()
+store.add_cert(found)
+crypto.X509StoreContext(store, found).verify_certificate()""",
+}
+_LINES = {
+    "genpkey -algorithm EC -pkeyopt group:P-256": "genpkey, ecparam", "ecparam -name prime256v1 -genkey": "genpkey, ecparam",
+    "genrsa 2048": "genrsa", "ec -in k.pem -pubout": "ec, pkey", "pkey -in k.pem -pubout": "ec, pkey",
+    "req -new -key k.pem -subj /CN=x": "req", "req -x509 -key k.pem -subj /CN=x": "req",
+    "x509 -req -in x.csr -CA c.pem -CAkey k.pem -set_serial 1": "x509 -req",
+    "x509 -in c.pem -noout -subject -enddate": "x509", "verify -CAfile c.pem c.pem": "verify",
+}
+
+
+def verbs(rounds: int, folder: str) -> None:
+    """Each verb of openssl's, beside its work by bare calls and beside openssl."""
+    for line in ("genpkey -algorithm EC -pkeyopt group:P-256 -out k.pem", "req -new -key k.pem -subj /CN=x -out x.csr",
+                 "req -x509 -key k.pem -subj /CN=x -out c.pem"):
+        run([*KPKI, *line.split()], folder)
+    rows: dict[str, list[str]] = {f"bare: {name}": [PYTHON, "-c", code] for name, code in _BARE.items()}
+    rows |= {f"kpki {line}": [*KPKI, *line.split()] for line in _LINES}
+    rows |= {f"openssl {line}": ["openssl", *line.split()] for line in _LINES}
+
+    def starter(argv: list[str]) -> Work:
+        return lambda: run(argv, folder)
+
+    report("openssl's verbs, whole process", measure({name: starter(argv) for name, argv in rows.items()}, rounds),
+           {f"kpki {line}": f"bare: {name}" for line, name in _LINES.items()})
+
+
 def start_up(rounds: int, folder: str) -> None:
     """How long the command takes to start, beside the imports that it cannot do without."""
-    csr = ["req", "-new", "-key", "k.pem", "-subj", "/CN=x", "-out", "x.csr"]
-    run([*KPKI, "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "k.pem"], folder)
-    keys = ("from cryptography.hazmat.primitives import serialization, hashes; "
-            "from cryptography.hazmat.primitives.asymmetric import ec, rsa, ed25519, ed448, padding; ")
-    sign = keys + ("import cryptography.x509, cryptography.hazmat.asn1; serialization.load_pem_private_key("
-                   "open('k.pem', 'rb').read(), None).sign(b'', ec.ECDSA(hashes.SHA256()))")
     made = issue_node(load_authority(*example_authority(NOW), now=NOW), "worker-1", addresses=[ADDRESS], server=SERVER,
                       now=NOW)
     files.replace_tree(os.path.join(folder, "tree"), made, folder_mode=0o755, backup=None, now=NOW)
-    curve = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
     rows = {
         "python -c pass": [PYTHON, "-c", "pass"],
         "import typer": [PYTHON, "-c", "import typer"],
         "kpki --help": [*KPKI, "--help"],
-        "import cryptography's keys": [PYTHON, "-c", keys],
-        "make a P-256 key": [PYTHON, "-c", keys + "ec.generate_private_key(ec.SECP256R1())"],
-        "kpki genpkey": [*KPKI, *curve],
-        "make an RSA-2048 key": [PYTHON, "-c", keys + "rsa.generate_private_key(65537, 2048)"],
-        "kpki genrsa": [*KPKI, "genrsa"],
-        "openssl genrsa": ["openssl", "genrsa"],
+        "import cryptography's keys": [PYTHON, "-c", _KEYS],
         "import cryptography.x509": [PYTHON, "-c", "import cryptography.x509"],
-        "import what a request needs, load the key, sign": [PYTHON, "-c", sign],
-        "kpki req -new -subj": [*KPKI, *csr],
-        "openssl req -new -subj": ["openssl", *csr],
         "import typer and cryptography.x509": [PYTHON, "-c", "import typer, cryptography.x509"],
         "kpki check of one node's tree": [*KPKI, "check", "tree", "--node", "worker-1"],
     }
-    bases = {"kpki --help": "import typer", "kpki genpkey": "make a P-256 key", "kpki genrsa": "make an RSA-2048 key",
-             "kpki req -new -subj": "import what a request needs, load the key, sign",
+    bases = {"kpki --help": "import typer",
              "kpki check of one node's tree": "import typer and cryptography.x509"}
 
     def starter(argv: list[str]) -> Work:
@@ -285,6 +324,7 @@ def main() -> None:
     print(f"Python {sys.version.split()[0]}, {version}, {os.cpu_count()} processors; medians of {rounds} rounds")
     with tempfile.TemporaryDirectory() as folder:
         start_up(rounds, folder)
+        verbs(rounds, folder)
         for kind in ("EC", "RSA"):
             node(kind, rounds, folder)
     for kind in ("EC", "RSA"):

@@ -63,6 +63,7 @@ TABLE = (
     *RANDOM,
 )
 TABLES = {"req": TABLE}
+_SMALLEST_RSA = 512     # of which openssl takes the number, although a -pkeyopt gives another
 
 
 def run(verb: str, argv: Sequence[str]) -> int:
@@ -248,9 +249,9 @@ def _new_key(text: str, default_bits: str | None, texts: Sequence[str]) -> tuple
     if kind.lower() == "rsa":
         digits = re.match(r"[0-9]{1,6}(?![0-9])", size if colon else options.get("bits")
                           or default_bits or "2048")
-        if digits is None:
+        if digits is None or ("bits" in options and int(digits[0]) < _SMALLEST_RSA):
             raise InputError(f"req: {size or default_bits!r} is no number of bits")
-        options["bits"] = digits[0]
+        options.setdefault("bits", digits[0])       # a -pkeyopt counts more
     elif colon:
         raise InputError(f"req: -newkey {text} names no key",
                          hint="rsa:2048, ec, ec:PARAMETERS or ed25519")

@@ -83,6 +83,7 @@ def make(folder: Path) -> None:
     begin, end = b"-----BEGIN PRIVATE KEY-----\n", b"-----END PRIVATE KEY-----\n"
     for name, data in {
             "empty": b"", "plain.cnf": b"a = 1\n",
+            "dn.cnf": b"[req]\nprompt = no\ndistinguished_name = dn\n[dn]\nCN = a\n",
             "text": b"no key at all\n", "cut.pem": key[:300], "cut.der": read["r.der"][:100],
             "mark.pem": mark + key, "mark.pub": mark + read["r.pub"], "mark.par": mark + read["p.par"],
             "mark.crt": mark + certificate, "marks.pem": mark + mark + key,

@@ -29,7 +29,8 @@ PUBLIC = st.sampled_from("r.pub e.pub d.pub r1.pub rpub.der twopub.pem mark.pub 
 FORMS = st.sampled_from(["-outform PEM", "-outform DER", "-outform der", "-outform d", "-outform XX", "-inform PEM",
                          "-inform DER"])
 LOOKS = st.sampled_from(
-    ["-noout", "-noout", "-text", "-pubout", "-check", "-out new", "--noout", "-in=r.pem", "-nosuch"])
+    ["-noout", "-noout", "-text", "-pubout", "-check", "-out new", "--noout", "-in=r.pem", "-nosuch", "-out -",
+     "-provider default", "-passin pass:abcd", "-passin pass:bad", "-outform=DER", "-- extra"])
 OF_VERB = {
     "rsa": ["-modulus", "-traditional", "-RSAPublicKey_out"],
     "ec": ["-param_out", "-no_public", "-conv_form compressed", "-conv_form hybrid", "-conv_form x",
@@ -64,13 +65,21 @@ def shown(verb: str) -> st.SearchStrategy[str]:
         st.tuples(PUBLIC, words).map(lambda it: f"{verb} -in {it[0]} -pubin {it[1]}"))
 
 
+NEW_KEYS = st.tuples(
+    st.sampled_from(["rsa:1024", "1024", "rsa -pkeyopt bits:1024", "ec -pkeyopt group:P-384", "ec:p.par", "param:q.par",
+                     "ed25519", "ED448", "x25519", "ec", "rsa:x", "nosuch", "ec:nosuch", "rsa:1024 -pkeyopt bits:1025"]),
+    few(st.sampled_from(["-noenc", "-nodes", "-keyout new", "-keyout new", "-out new", "-out new2", "-keyout -", "-x509",
+                         "-outform DER", "-passout pass:abcd", "-passout pass:abc", "-passout env:SECRET", "-sha384",
+                         "-aes128", "-noout", "-pubkey", "-days 3", "-batch", "-set_serial 5", "-verify", "-newhdr"]),
+        most=5)).map(lambda it: f"req -new -config dn.cnf -newkey {it[0]} {it[1]}")
 LINES = st.one_of(
-    *map(shown, OF_VERB),
-    st.tuples(few(st.sampled_from(["-3", "-F4", "-f4", "-traditional", "-out new", "-primes 2", "-verbose"])),
+    *map(shown, OF_VERB), NEW_KEYS,
+    st.tuples(few(st.sampled_from(["-3", "-F4", "-f4", "-traditional", "-out new", "-primes 2", "-verbose", "-out -",
+                                          "-rand r.der", "-rand nosuch", "-rand r.der:e.pem"])),
               encrypted("passout"), st.sampled_from(["1024", "1024", "0x400", "1025", "x", "1024 1024", "-1"])
               ).map(lambda it: "genrsa " + " ".join(it)),
     st.tuples(st.sampled_from(["RSA -pkeyopt bits:1024", "EC", "EC -pkeyopt group:P-256", "ED25519", "ed448",
-                               "nosuch"]),
+                               "X25519", "x448", "nosuch"]),
               few(PKEYOPTS, FORMS, st.sampled_from(["-text", "-genparam", "-out new", "-paramfile p.par"]), most=2),
               encrypted("pass")).map(lambda it: f"genpkey -algorithm {it[0]} {it[1]} {it[2]}"),
     st.tuples(st.sampled_from(["p.par", "q.par", "pe.pem", "e.pem", "p.der", "nosuch"]),

@@ -48,6 +48,7 @@ req -new -key rsa.pem -config bench.cnf -out plain.csr
 req -new -key rsa.pem -config bench.cnf -reqexts asks -out asks.csr
 req -new -key ec.pem -config bench.cnf -out ec.csr
 req -in plain.csr -outform DER -out plain.der
+x509 -in ca.pem -addtrust serverAuth -addreject clientAuth -setalias a -out trusted.pem
 """
 
 

@@ -40,9 +40,9 @@ def no(text: str, words: str = "", answers: str = "", **environment: str) -> Row
     return Row(False, text, words, answers, environment)
 
 
-def dn(text: str) -> str:
-    """A configuration whose subject is *text*."""
-    return f"{SUBJECT}[dn]\n{text}\n"
+def dn(text: str, settings: str = "") -> str:
+    """A configuration whose subject is *text*; *settings* are further lines of its section [req]."""
+    return f"{SUBJECT}{settings}\n[dn]\n{text}\n"
 
 
 def ext(text: str, more: str = "") -> str:

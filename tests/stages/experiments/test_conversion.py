@@ -32,7 +32,7 @@ CERTIFIED = {
         no(X509, f"{IN} {CA} -addext noSuch=x")],
     "a new key certified by a CA": [
         yes(X509, f"-new -key rsa.pem {CA}"), yes(BARE, f"-x509 -new -key rsa.pem {CA} -subj /CN=x/O=y"),
-        yes(X509.replace("[dn]", "req_extensions=e\n[dn]"), f"-new -key rsa.pem {CA} -addext nsComment=hi"),
+        yes(f"{SUBJECT}req_extensions=e\n[dn]\nCN=a\n[e]\nsubjectAltName=DNS:mine\n", f"-new -key rsa.pem {CA} -addext nsComment=hi"),
         yes(X509, f"-new -key rsa.pem {CA} -copy_extensions copy"),
         yes(X509, f"-x509 -new -in ec.csr -key rsa.pem {CA}"),
         yes(X509, "-x509 -new -key rsa.pem -CAkey ec.pem"), no(X509, "-new -key rsa.pem -CA ca.pem -CAkey rsa.pem")],

@@ -44,6 +44,8 @@ EXTENSIONS = st.lists(st.one_of(
     st.sampled_from(["certificatePolicies=DER:3000", "certificatePolicies=DER:0500", "policyConstraints=DER:3000",
                      "certificatePolicies=DER:300c300406022a03300406022a03"]),
     st.sampled_from(["1.2.3.4=critical,DER:0500", "extendedKeyUsage=serverAuth", "extendedKeyUsage=clientAuth",
+                     "subjectAltName=DNS:a,IP:1.2.3.4,email:a@b", "extendedKeyUsage=critical,timeStamping",
+                     "extendedKeyUsage=emailProtection,OCSPSigning", "keyUsage=nonRepudiation", "nsCertType=server",
                      "proxyCertInfo=critical,language:id-ppl-inheritAll",
                      "proxyCertInfo=critical,language:id-ppl-anyLanguage,pathlen:0"])), max_size=4).map("\n".join)
 NOTICE = "\n[notice]\npolicyIdentifier=1.2.4\nCPS.1=http://a\nuserNotice.1=@text\n[text]\nexplicitText=a b\n" \
@@ -61,7 +63,11 @@ OPTIONS = st.lists(st.sampled_from([
     "-policy 1.2.3", "-policy 1.2.4", "-policy 2.5.29.32.0", "-policy 1.2.3.4", "-allow_proxy_certs", "-auth_level 1",
     "-auth_level 2", "-auth_level 3", "-auth_level 4", "-auth_level 5", "-x509_strict", "-ignore_critical",
     "-purpose sslserver", "-purpose sslclient", "-verify_name ssl_server", "-verify_name default", "-partial_chain",
-    "-no_alt_chains", "-verify_depth 1"]), max_size=5).map(" ".join)
+    "-no_alt_chains", "-verify_depth 1", "-verify_depth 0", "-attime 2000000000", "-attime 1000 -no_check_time",
+    "-no_check_time", "-verify_hostname a", "-verify_hostname b", "-verify_ip 1.2.3.4", "-verify_email a@b", "-show_chain",
+    "-nameopt oneline", "-nameopt multiline", "-check_ss_sig", "-trusted_first -issuer_checks", "-purpose crlsign",
+    "-purpose smimesign", "-purpose smimeencrypt", "-purpose nssslserver", "-purpose timestampsign",
+    "-purpose ocsphelper", "-purpose any", "-verify_name smime_sign", "-verbose"]), max_size=5).map(" ".join)
 TRUST = st.sampled_from([""] * 4 + [
     "-addtrust serverAuth", "-addtrust clientAuth", "-addreject serverAuth", "-addtrust anyExtendedKeyUsage",
     "-addreject anyExtendedKeyUsage", "-addtrust emailProtection -addreject clientAuth", "-setalias a", "-clrtrust"])
