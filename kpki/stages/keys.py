@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
@@ -27,6 +27,13 @@ CURVES: dict[str, type[ec.EllipticCurve]] = {
     "brainpoolP384r1": ec.BrainpoolP384R1, "brainpoolP512r1": ec.BrainpoolP512R1,
 }
 _SMALLEST_RSA, _LARGEST_RSA = 1024, 16384
+LONGEST_SALT = -2       # of RSASSA-PSS: as much as the key has room for
+_MGF1, _USUAL_SALT = "1.2.840.113549.1.1.8", 20
+# The digests with which OpenSSL 3.0 signs by RSASSA-PSS, by their OIDs.
+_PSS_DIGESTS = {
+    "sha1": "1.3.14.3.2.26", **{name: f"2.16.840.1.101.3.4.2.{last}" for name, last in (
+        ("sha224", 4), ("sha256", 1), ("sha384", 2), ("sha512", 3), ("sha512-224", 5),
+        ("sha512-256", 6))}}
 
 # Digest name → class in cryptography's hashes, the OIDs of its RSA and of its ECDSA signatures.
 DIGESTS: dict[str, tuple[str, str, str]] = {
@@ -155,6 +162,54 @@ def get_digest(name: str) -> str:
     return found
 
 
+class Pss(str):
+    """A digest's name that makes an RSA key sign by RSASSA-PSS (RFC 8017 §8.1).
+
+    Every *digest* of the stages may be one. *mask* is the digest of MGF1 (None: the same), *salt*
+    the octets of the salt: -1 for as many as the digest has, -2 for the most that the key has room
+    for. Raises InputError for a digest that makes no such signature.
+
+    >>> kpki.stages.keys.Pss("sha256", salt=-1).mask
+    'sha256'
+    """
+
+    __slots__ = ("mask", "salt")
+    mask: str
+    salt: int
+
+    def __new__(cls, digest: str, *, mask: str | None = None, salt: int = LONGEST_SALT) -> Self:
+        """The digest and the mask by their usual names."""
+        names = [get_digest(name) for name in (digest, mask or digest)]
+        if other := set(names) - set(_PSS_DIGESTS):
+            raise InputError(f"there is no RSA-PSS signature with {other.pop()}", hint="sha256")
+        made = super().__new__(cls, names[0])
+        made.mask, made.salt = names[1], salt
+        return made
+
+
+def _salt(key: rsa.RSAPrivateKey, scheme: Pss) -> int:
+    """The octets of the salt. Raises InputError if the key has no room for so many."""
+    size = _hash(scheme).digest_size
+    room = (key.key_size + 6) // 8 - size - 2       # RFC 8017 §9.1.1
+    salt = {-1: size, LONGEST_SALT: room}.get(scheme.salt, scheme.salt)
+    if not 0 <= salt <= room:
+        raise InputError(f"an RSA key of {key.key_size} bits has no room for {salt} octets of salt",
+                         hint="rsa_pss_saltlen:digest")
+    return salt
+
+
+def _pss_algorithm(key: rsa.RSAPrivateKey, scheme: Pss) -> bytes:
+    """The AlgorithmIdentifier (RFC 4055 §3.1): SHA-1 and 20 octets of salt are not written."""
+    from . import der
+    digest, mask = (der.sequence(der.oid(_PSS_DIGESTS[name]), der.NULL_ITEM)
+                    for name in (scheme, scheme.mask))
+    salt = _salt(key, scheme)
+    return der.sequence(der.oid("1.2.840.113549.1.1.10"), der.sequence(
+        der.tlv(0xA0, digest) if scheme != "sha1" else b"",
+        der.tlv(0xA1, der.sequence(der.oid(_MGF1), mask)) if scheme.mask != "sha1" else b"",
+        der.tlv(0xA2, der.integer(salt)) if salt != _USUAL_SALT else b""))
+
+
 def signature_algorithm(key: SigningKey, digest: str) -> bytes:
     """The AlgorithmIdentifier (DER) of a signature by *key* over *digest*.
 
@@ -164,6 +219,8 @@ def signature_algorithm(key: SigningKey, digest: str) -> bytes:
         return _algorithm("1.3.101.112")
     if isinstance(key, ed448.Ed448PrivateKey):
         return _algorithm("1.3.101.113")
+    if isinstance(key, rsa.RSAPrivateKey) and isinstance(digest, Pss):
+        return _pss_algorithm(key, digest)
     _, with_rsa, with_ecdsa = DIGESTS[get_digest(digest)]
     if isinstance(key, rsa.RSAPrivateKey):
         return _algorithm(with_rsa, null=True)
@@ -179,12 +236,17 @@ def _algorithm(oid: str, *, null: bool = False) -> bytes:
 
 
 def sign_bytes(key: SigningKey, digest: str, data: bytes) -> bytes:
-    """The signature of *data* by *key*: RSA PKCS#1 v1.5 or ECDSA over *digest*, or EdDSA."""
+    """The signature of *data* by *key*: RSA PKCS#1 v1.5 or ECDSA over *digest*, or EdDSA.
+
+    A *digest* that is a `Pss` makes an RSA key sign by RSASSA-PSS.
+    """
     if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
         return key.sign(data)
     algorithm = _hash(digest)
     if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(data, padding.PKCS1v15(), algorithm)
+        scheme = padding.PSS(padding.MGF1(_hash(digest.mask)), _salt(key, digest)) \
+            if isinstance(digest, Pss) else padding.PKCS1v15()
+        return key.sign(data, scheme, algorithm)
     return key.sign(data, ec.ECDSA(algorithm))
 
 

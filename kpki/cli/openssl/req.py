@@ -12,6 +12,7 @@ from . import explaining, looking, streams
 from .curves import named_curve
 from .genpkey import key_options, make_key
 from .options import COUNT, FILE, FORM, RANDOM, TEXT, GivenOptions, Option, begin
+from .sigopt import SIGOPT, signing_digest
 from ... import pem
 from ...errors import InputError, RefusedError, UnsupportedError, about
 
@@ -58,7 +59,7 @@ TABLE = (
     *looking.REQUEST_OPTIONS,
     Option("precert", "", instead="nothing: kpki makes no precertificates"),
     Option("keygen_engine", TEXT, instead="a key in a file"),
-    Option("sigopt", TEXT, instead="RSA PKCS#1 v1.5, ECDSA and EdDSA signatures"),
+    SIGOPT,
     Option("vfyopt", TEXT, instead="nothing: a signature has no options here"),
     *RANDOM,
 )
@@ -71,6 +72,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     given = begin(verb, TABLE, argv, word="digest")
     if given is None:
         return 0
+    serial_number(given)    # which openssl reads, and refuses, in any case
     copy = given.get("copy_extensions")
     if copy not in (None, "none", "copy", "copyall"):
         raise InputError(f"req: invalid extension copy option: {copy}",
@@ -114,6 +116,10 @@ def _make(given: GivenOptions) -> int:
                          digest=given.word,
                          utf8=given.has("utf8"), ask=None if given.has("batch") else streams.ask,
                          warnings=warnings, attributes=not certificate)
+        if given.has("sigopt"):
+            from dataclasses import replace
+            signer = authority[1] if authority else key
+            form = replace(form, digest=signing_digest(given, form.digest, signer))
         streams.note(*(f"req warning: {line}" for line in warnings))
         if given.has("verify") and csr is not None:
             _verify(given, csr, None if authority else key)

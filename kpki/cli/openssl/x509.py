@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import explaining, looking, streams, trust
 from .options import FILE, FORM, NUMBER, RANDOM, TEXT, GivenOptions, Option, begin
 from .req import serial_number
+from .sigopt import SIGOPT, signing_digest
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, UnsupportedError, about
 
@@ -49,7 +50,7 @@ TABLE = (
     *looking.CERTIFICATE_OPTIONS,
     *trust.OPTIONS,
     Option("badsig", "", instead="another CA's signature"),
-    Option("sigopt", TEXT, instead="RSA PKCS#1 v1.5, ECDSA and EdDSA signatures"),
+    SIGOPT,
     Option("vfyopt", TEXT, instead="nothing: a signature has no options here"),
     *RANDOM,
 )
@@ -147,7 +148,7 @@ def _signed(given: GivenOptions,
     serial, counted = _serial(given)
     path, days = given.get("extfile"), given.number("days", 30)
     extfile = None if path is None else streams.read_config(path)
-    subject, digest, extensions = _subject(given), given.word or "sha256", given.get("extensions")
+    subject, extensions = _subject(given), given.get("extensions")
     if given.has("req"):
         csr = _request(given)
         ca_cert, ca_key = _signer(given)
@@ -155,7 +156,7 @@ def _signed(given: GivenOptions,
             made = certificates.x509_req(
                 csr, ca_cert, ca_key, days=days, extfile=extfile, extensions=extensions,
                 copy_extensions=given.get("copy_extensions") or "none",
-                keep=looking.extension_names(given), digest=digest, serial_number=serial,
+                keep=looking.extension_names(given), digest=_digest(given, ca_key), serial_number=serial,
                 subject=subject, public_key=_forced_key(given))
         _warn(given, csr, made)
     elif old is None:
@@ -163,7 +164,7 @@ def _signed(given: GivenOptions,
         with streams.blaming(path):
             made = certificates.x509_new(
                 subject or "/", _forced_key(given), ca_cert, ca_key, days=days, extfile=extfile,
-                extensions=extensions, digest=digest, serial_number=serial)
+                extensions=extensions, digest=_digest(given, ca_key), serial_number=serial)
     else:
         if given.has("CA"):
             _refuse_issued(old, given)
@@ -173,11 +174,15 @@ def _signed(given: GivenOptions,
             made = certificates.x509_resign(
                 old, ca_cert, ca_key, extfile=extfile, extensions=extensions,
                 days=None if given.has("preserve_dates") else days,
-                clear_extensions=given.has("clrext"),
-                digest=digest, serial_number=serial, subject=subject, public_key=_forced_key(given))
+                clear_extensions=given.has("clrext"), digest=_digest(given, ca_key),
+                serial_number=serial, subject=subject, public_key=_forced_key(given))
     if extfile is not None:
         _warn_extfile(given, extfile, path)
     return made, counted
+
+
+def _digest(given: GivenOptions, key: PrivateKeyTypes) -> str:
+    return signing_digest(given, given.word or "sha256", key)
 
 
 def _kept(given: GivenOptions, certificate: Certificate) -> Certificate:
@@ -253,7 +258,7 @@ def _to_request(given: GivenOptions) -> int:
         csr = to_request(_kept(given, certificate), key, extfile=extfile,
                          extensions=given.get("extensions"),
                          copy_extensions=given.get("copy_extensions") in ("copy", "copyall"),
-                         subject=subject, digest=given.word or "sha256")
+                         subject=subject, digest=_digest(given, key))
     if extfile is not None:
         _warn_extfile(given, extfile, path)
     shown, status = looking.show_certificate(certificate, given,

@@ -233,6 +233,8 @@ def _issuing_distribution_point(values: Sequence[Value], context: ExtensionConte
             place = flags[value.name]
             fields[place] = der.tlv(0x80 + place, b"\xff") if truth(value) else b""
         elif value.name == "onlysomereasons":
+            if 3 in fields:
+                raise InputError("reasons already set")
             fields[3] = _reasons(value, 0x83, context)
         else:
             raise InputError(f"invalid name: {value.name}")

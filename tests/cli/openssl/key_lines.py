@@ -311,6 +311,10 @@ x509 -in mark.crt -noout -subject
 x509 -in keycrt.pem -noout -subject
 pkey -in long.pem""",
     "req": """\
+req -new -config dn.cnf -newkey rsa:1024 -passout pass:abcd -keyout new
+req -new -config dn.cnf -newkey rsa:1024 -pkeyopt bits:1025 -noenc -keyout new
+req -new -config dn.cnf -newkey rsa:1024 -noenc -keyout new -out new
+req -x509 -new -config dn.cnf -newkey ec:p.par -noenc -keyout - -out -
 req -new -newkey rsa:1024 -nodes -subj /CN=x -keyout new -out csr
 req -new -newkey 1024 -noenc -subj /CN=x -keyout new -out csr
 req -new -newkey RSA:1024 -noenc -subj /CN=x -keyout new -out csr

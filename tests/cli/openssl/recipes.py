@@ -132,18 +132,22 @@ def comparable(words: list[str], result: Result) -> object:
     if not (new or "-passout" in words):
         return result
     # A file that a failed line leaves is empty, or half a key: kpki leaves none.
-    files = {name: list(held(data, new)) for name, data in result.files.items()} if result.status == 0 else {}
-    return result.status, list(held(result.out, new)), files
+    of_req = words[0] == "req"
+    files = {name: list(held(data, new, of_req)) for name, data in result.files.items()} if result.status == 0 else {}
+    return result.status, list(held(result.out, new, of_req)), files
 
 
-def held(data: bytes, new: bool) -> Iterator[object]:
-    """What PEM, DER and text say, but for what is random: of a *new* key its kind, of another one its public half."""
+def held(data: bytes, new: bool, of_req: bool) -> Iterator[object]:
+    """What PEM, DER and text say, but for what is random: of a *new* key its kind, of another one its public half.
+
+    Of a key *of_req* the cipher is left out: AES-256 here, triple DES there, as docs/stages.md says.
+    """
     if data[:1] in (b"\x30", b"\x06"):      # parameters and a key, one behind the other
         yield [_key(item, new) if item[:1] == b"\x30" else item for item in der.items(data)]
         return
     for block in pem.blocks(data):
         if block.label in pem.KEY_LABELS:
-            yield block.label, _cipher(block), _key(block.armour, new)
+            yield block.label, "" if of_req else _cipher(block), _key(block.armour, new)
         else:
             yield block.label, None if new and block.label != "EC PARAMETERS" else block.der
     yield re.sub(rb"(?s)-----BEGIN .*?-----END [^\n]*\n", b"", re.sub(rb"( {4}[0-9a-f:]+\n)+", b"    ...\n", data))

@@ -22,6 +22,7 @@ from tests.stages.experiments.peer import content, is_validity, items
 
 NEW = "req -new -key leaf.key -config good.cnf -out out"
 SELF = "req -x509 -new -key root.key -config good.cnf -out out"
+PSS = "-sigopt rsa_padding_mode:pss"
 SIGN = "x509 -req -in asks.csr -CA root.pem -CAkey root.key -out out"
 REQUESTS = {
     "a request": [
@@ -135,6 +136,17 @@ CERTIFICATES = {
         "x509 -new -subj /CN=n -CA root.pem -CAkey root.key -force_pubkey leaf.pub -out out",
         "x509 -new -subj /CN=n -CA root.pem -CAkey root.key -out out",
         "x509 -new -subj /CN=n -in leaf.pem -key root.key -out out"],
+    "RSA-PSS": [
+        f"{SIGN} {PSS}", f"{SIGN} {PSS} -sha512 -sigopt rsa_pss_saltlen:digest", f"{SIGN} {PSS} -sigopt rsa_pss_saltlen:0",
+        f"{SIGN} {PSS} -sha1 -sigopt rsa_pss_saltlen:20", f"{SIGN} {PSS} -sigopt rsa_pss_saltlen:max -sigopt rsa_mgf1_md:sha512",
+        f"{SIGN} {PSS} -sigopt rsa_mgf1_md:SHA1", f"{SIGN} {PSS} -sigopt rsa_pss_saltlen:-3 -sha512-256",
+        f"{SIGN} {PSS} -sigopt rsa_pss_saltlen:-4", f"{SIGN} {PSS} -sigopt rsa_pss_saltlen:300", f"{SIGN} {PSS} -md5",
+        f"{SIGN} {PSS} -sigopt rsa_mgf1_md:nope", f"{SIGN} -sigopt rsa_pss_saltlen:20 {PSS}", f"{SIGN} -sigopt nope",
+        f"{SIGN} -sigopt rsa_padding_mode:pkcs1", f"{SIGN} -CA ed.pem -CAkey ed.key {PSS}",
+        f"{SIGN} -CA middle.pem -CAkey middle.key {PSS}", f"{SIGN} {PSS} -sha3-256",
+        f"{NEW} -key root.key {PSS}", f"{NEW} {PSS}", f"{NEW} -key root.key {PSS} -noout -verify", f"{SELF} {PSS}",
+        f"x509 -in root.pem -signkey root.key {PSS} -out out", f"x509 -in root.pem -x509toreq -key root.key {PSS} -out out",
+        "req -in asks.csr -noout -sigopt nope", "x509 -in leaf.pem -noout -sigopt nope"],
     "-ext keeps what it names": [
         f"{SIGN} -copy_extensions copy -ext keyUsage", f"{SIGN} -copy_extensions copy -ext subjectAltName,keyUsage",
         f"{SIGN} -copy_extensions copy -ext nope", f"{SIGN} -extfile ext.cnf -ext keyUsage",

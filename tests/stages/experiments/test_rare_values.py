@@ -45,6 +45,7 @@ TABLE = {
         *each(True, "issuingDistributionPoint", ("onlyAA:TRUE", "@i"), "[i]\nonlysomereasons=keyCompromise\n"),
         *each(True, "issuingDistributionPoint", ("onlyuser:TRUE,onlyuser:FALSE", "onlyCA:FALSE,onlyCA:TRUE")),
         *each(False, "issuingDistributionPoint", ("onlyAA:x", "foo:x", "onlysomereasons:foo",
+                                                  "onlysomereasons:superseded,onlysomereasons:superseded",
                                                   "fullname:URI:http://a,fullname:URI:http://b",
                                                   "fullname:URI:http://a,relativename:i"), "[i]\nCN=a\n")],
     "authorityInfoAccess": [
