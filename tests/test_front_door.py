@@ -85,6 +85,9 @@ def test_a_former_parameter_or_method_warns() -> None:
     with pytest.warns(DeprecationWarning, match="Inventory.look is called Inventory.file now") as seen:
         assert inventory.look("k") == inventory.file("k") == kpki.ObservedFile("k", b"")
     assert seen[0].filename == __file__
+    running = kpki.Running(component="etcd", source="etcd.service", settings={}, origins={"name": ("--name", "u")})
+    with pytest.warns(DeprecationWarning, match="Running.said is called Running.origins now"):
+        assert running.said == running.origins
 
 
 def test_importing_kpki_loads_no_room() -> None:

@@ -54,5 +54,5 @@ def nodes(ctx: typer.Context) -> list[str]:
 def commands(ctx: typer.Context) -> list[tuple[str, str]]:
     """The commands of kpki, below the commands that the line names already."""
     group: Any = find(ctx.parent, ctx.params.get("command") or []).command
-    return [(name, command.get_short_help_str()) for name,
-            command in getattr(group, "commands", {}).items()]
+    return [(name, command.get_short_help_str())
+            for name, command in getattr(group, "commands", {}).items()]

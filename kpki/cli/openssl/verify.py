@@ -317,8 +317,8 @@ def _folder(folder: str) -> Iterator[Trusted]:
     """
     from ...stages.names import subject_name
     from ...stages.verification.canonical import name_hash
-    names = {path for path,
-             _ in files.walk(folder, skip=lambda path: not re.fullmatch(r"[0-9a-f]{8}\.\d+", path))}
+    found = files.walk(folder, skip=lambda path: not re.fullmatch(r"[0-9a-f]{8}\.\d+", path))
+    names = {path for path, _ in found}
     for start in sorted({name.partition(".")[0] for name in names}):
         number = 0
         while (name := f"{start}.{number}") in names:

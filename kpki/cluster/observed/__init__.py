@@ -1,1 +1,1 @@
-"""What a host holds: its files, and what a file says."""
+"""The observed state of a host: its files and their contents, its components and their settings."""

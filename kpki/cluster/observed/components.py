@@ -1,4 +1,4 @@
-"""The uses of one component: what it is told, what that leads to, and its own defaults."""
+"""The uses of one component: its settings' files, the files that they name, and defaults."""
 from __future__ import annotations
 
 import posixpath
@@ -17,24 +17,22 @@ from ...kubernetes.settings import SETTINGS, Part, Setting, SettingValue, values
 
 
 def uses_of(tree: Tree, running: Started, settings: Settings) -> Iterator[Use]:
-    """The uses of one component, of several for one purpose the one that it prefers first."""
+    """The uses of one component; for each purpose, the use that the component prefers."""
     uses: list[Use] = []
     server = next(iter((*_values(settings, "master"), *_values(settings, "api-servers"))), "")
     for setting in SETTINGS[running.start.component]:
         if running.start.component == "etcd" and _is_plain(settings, setting.name):
             continue
-        for number, said in enumerate(settings.get(setting.name, ())):
-            if use := _told(running, setting, said, f" {number + 1}" if number else ""):
-                uses += kubeconfig_uses(tree, use, said.path, running.start, server=server) if (
+        for number, value in enumerate(settings.get(setting.name, ())):
+            if use := _setting_use(running, setting, value, f" {number + 1}" if number else ""):
+                uses += kubeconfig_uses(tree, use, value.path, running.start, server=server) if (
                     use.part == "kubeconfig") else [use]
     more = _MORE.get(running.start.component)
     yield from more(tree, running, settings, uses) if more else uses
 
 
 def _is_plain(settings: Settings, name: str) -> bool:
-    """Whether etcd passes a setting over, because it listens without TLS there
-    (server/embed/etcd.go).
-    """
+    """Whether etcd ignores a setting, because it listens without TLS (server/embed/etcd.go)."""
     names = ("listen-peer-urls",) if name.startswith("peer-") \
         else ("listen-client-urls", "listen-client-http-urls")
     urls = [url for flag in names for url in _values(settings, flag)]
@@ -49,10 +47,11 @@ def _is_on(settings: Settings, name: str) -> bool:
     return _values(settings, name) in (("true",), ("1",))
 
 
-def _told(running: Started, setting: Setting, said: SettingValue, which: str = "") -> Use | None:
-    """The use that a setting says; None where it names no file of the host."""
-    place = running.start.on_host(said.path)
-    return Use(component=running.start.component, setting=said.written, source=said.word.source,
+def _setting_use(running: Started, setting: Setting, value: SettingValue,
+                 which: str = "") -> Use | None:
+    """The use of a setting; None if the setting names no file of the host."""
+    place = running.start.on_host(value.path)
+    return Use(component=running.start.component, setting=value.written, source=value.word.source,
                path=inner(place),
                purpose=setting.purpose, part=setting.part, default=running.default,
                optional=running.default,
@@ -62,15 +61,12 @@ def _told(running: Started, setting: Setting, said: SettingValue, which: str = "
 
 def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None, *,
                     server: str = "") -> Iterator[Use]:
-    """The use of a kubeconfig, and of what its context names or embeds; *path* is as the component
-    sees it.
+    """The use of a kubeconfig, and of its context's files; *path* is the component's path.
 
-    *server* is the API server that it is told beside the kubeconfig (--master), which needs none
-    then.
-
-    One that cannot be read names nothing, but for the users of a webhook's: they are its hosts, and
-    need no context (staging/src/k8s.io/apiserver/pkg/util/webhook/authentication.go). A token or a
-    plug-in is no certificate.
+    *server* is the API server of --master; with it the kubeconfig needs no server. An unreadable
+    kubeconfig names no file. A webhook's kubeconfig needs no context: its users are its hosts
+    (staging/src/k8s.io/apiserver/pkg/util/webhook/authentication.go). A token or a plug-in is no
+    certificate.
     """
     data = tree.read(use.path, use.source) or b""
     try:
@@ -94,9 +90,7 @@ def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None,
 
 def _material(use: Use, where: str, material: Material, kubeconfig: str,
               start: Start | None) -> Iterator[Use]:
-    """The use of one field of a kubeconfig: data in itself, or a path that counts from the
-    kubeconfig's folder.
-    """
+    """The use of a kubeconfig's field: embedded data, or a path relative to its folder."""
     entry = replace(use, source=use.path, default=False)
     if material.data is not None:
         yield replace(entry, setting=f"{where}/{_FIELDS[use.part]}-data",
@@ -120,7 +114,7 @@ def _default(running: Started, setting: str, path: str, purpose: str, part: Part
 
 
 def _default_pair(running: Started, purpose: str, stem: str) -> Iterator[Use]:
-    """A pair that a component makes for itself if it is not there."""
+    """A pair that a component makes for itself if it is missing."""
     yield _default(running, "--tls-cert-file", f"{stem}.crt", purpose, "certificate",
                    "tls-cert-file")
     yield _default(running, "--tls-private-key-file", f"{stem}.key", purpose, "key",
@@ -128,19 +122,18 @@ def _default_pair(running: Started, purpose: str, stem: str) -> Iterator[Use]:
 
 
 def _store(running: Started, folder: str, name: str, purpose: str) -> Iterator[Use]:
-    """What the kubelet's store holds under a name: a certificate and its key in one file."""
+    """The certificate and key in one file of the kubelet's store, by the file's name."""
     for part in ("certificate", "key"):
         yield _default(running, "--cert-dir", f"{folder}/{name}-current.pem", purpose, part, name)
 
 
 def _kubelet(tree: Tree, running: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
-    """The kubelet's identity and its serving pair (pkg/kubelet/certificate,
-    cmd/kubelet/app/server.go).
+    """The kubelet's client and serving pairs (pkg/kubelet/certificate, cmd/kubelet/app/server.go).
 
-    It needs its kubeconfig or a bootstrap kubeconfig. If it rotates its client certificate, what is
-    in its store comes first, then the kubeconfig's pair. If its serving certificate comes by
-    request, what is in its store comes first, then the pair that it is told of; a pair of its own
-    making stands in for both.
+    The kubelet needs its kubeconfig or a bootstrap kubeconfig. If it rotates its client
+    certificate, it uses the pair of its store, then the kubeconfig's pair. If it requests its
+    serving certificate, it uses the pair of its store, then the configured pair. Without any pair
+    it makes one.
     """
     folder = "".join(_values(settings, "cert-dir")) or "/var/lib/kubelet/pki"
     bootstraps = any(use.purpose == "kubelet-bootstrap" and tree.there(use.file) for use in uses)
@@ -163,29 +156,27 @@ def _kubelet(tree: Tree, running: Started, settings: Settings, uses: list[Use]) 
 
 
 def _apiserver(tree: Tree, running: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
-    """What an API server has beside its table: its own pair, pairs by name, and files that name
-    further ones.
-    """
+    """The uses of an API server beside its table: own pair, pairs by name, configurations."""
     yield from uses
     if not running.default and not any(use.purpose == "apiserver-serving" for use in uses):
         folder = "".join(_values(settings, "cert-dir")) or "/var/run/kubernetes"
         yield from _default_pair(running, "apiserver-serving", f"{folder}/apiserver")
-    for number, said in enumerate(settings.get("tls-sni-cert-key", ())):
-        paths = said.word.text.partition(":")[0].split(",")
+    for number, value in enumerate(settings.get("tls-sni-cert-key", ())):
+        paths = value.word.text.partition(":")[0].split(",")
         for path, part in zip(paths, _PAIR, strict=False):
-            named = said._replace(word=said.word._replace(text=path))
-            if use := _told(running, Setting(said.name, "apiserver-sni", part, said.name), named,
-                            f" {number + 1}"):
+            named = value._replace(word=value.word._replace(text=path))
+            if use := _setting_use(running, Setting(value.name, "apiserver-sni", part, value.name),
+                                   named, f" {number + 1}"):
                 yield use
     for name, rows in _FURTHER.items():
-        for said in settings.get(name, ()):
-            place = inner(running.start.on_host(said.path))
-            yield from _further(tree, running, rows, tree.document(place, said.word.source), place)
+        for value in settings.get(name, ()):
+            place = inner(running.start.on_host(value.path))
+            yield from _further(tree, running, rows, tree.document(place, value.word.source), place)
 
 
 _PAIR: tuple[Part, Part] = ("certificate", "key")
-# Flag of a file that names further files → where in this they stand: the way to a mapping, its
-# field, and for what.
+# flag of a configuration file → the fields in the file with paths: the way to a mapping, the
+# mapping's field, and the purpose
 _Rows = tuple[tuple[tuple[str, ...], str, str, Part], ...]
 _TLS = ("egressSelections", "connection", "transport", "tcp", "tlsConfig")
 _PLUGIN: _Rows = (((), "kubeConfigFile", "webhook-client", "kubeconfig"),
@@ -203,9 +194,7 @@ _FURTHER: Mapping[str, _Rows] = {
 
 def _further(tree: Tree, running: Started, rows: _Rows, document: Any,
              source: str) -> Iterator[Use]:
-    """The uses of the files that a file of the API server names
-    (staging/src/k8s.io/apiserver/pkg/apis/apiserver).
-    """
+    """The uses of the files that a configuration names (k8s.io/apiserver/pkg/apis/apiserver)."""
     for way, field, purpose, part in rows:
         for number, holder in enumerate(_each(document, *way)):
             path = str((holder.get(field) if isinstance(holder, dict) else "") or "")
@@ -239,23 +228,20 @@ _ETCDCTL: tuple[tuple[str, str, str, Part, str], ...] = (
     ("ETCDCTL_KEY", "healthcheck-client.key", "etcd-client", "key", "etcdctl"))
 
 
-def _etcd(tree: Tree, running: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
-    """etcd's own, and those of etcdctl: by variables beside etcd's, else the client that kubeadm
-    makes for both.
-    """
+def _etcd(tree: Tree, running: Started, _: Settings, uses: list[Use]) -> Iterator[Use]:
+    """The uses of etcd and of etcdctl: etcdctl's variables, else the client that kubeadm makes."""
     yield from uses
     folders = {posixpath.dirname(use.path) for use in uses if use.purpose == "etcd-serving"}
     for name, file, purpose, part, pair in _ETCDCTL:
         word = running.start.environment.get(name)
-        told = [(name, word.source, inner(place))] if word and word.text and (
+        named = [(name, word.source, inner(place))] if word and word.text and (
             place := running.start.on_host(word.text)) else []
-        kubeadm = [(f"--{part[:4]}", running.source, path) for folder in sorted(folders) if file
-                   and not word
-                   and tree.there(path := f"{folder}/{file}")]
-        for setting, source, path in (*told, *kubeadm):
+        kubeadm = [(f"--{part[:4]}", running.source, path) for folder in sorted(folders)
+                   if file and not word and tree.there(path := f"{folder}/{file}")]
+        for setting, source, path in (*named, *kubeadm):
             yield Use(component="etcdctl", setting=setting, source=source, path=path,
-                      purpose=purpose, part=part,
-                      group=f"{source} {pair}", default=not told, optional=True)
+                      purpose=purpose, part=part, group=f"{source} {pair}", default=not named,
+                      optional=True)
 
 
 _MORE: Mapping[str, Callable[[Tree, Started, Settings, list[Use]], Iterator[Use]]] = {

@@ -1,6 +1,4 @@
-"""What a component is told in all: its flags, its configuration file, its variables, by its own
-order of precedence.
-"""
+"""The settings of a component from flags, configuration file and variables, by its precedence."""
 from __future__ import annotations
 
 import posixpath
@@ -20,23 +18,23 @@ from ...kubernetes.settings import (
 
 Settings = Mapping[str, tuple[SettingValue, ...]]
 _OPENSHIFT = "openshift-config"
-# Component → the flag that names its configuration file.
+# component → the flag that names its configuration file
 _CONFIGURATION: Mapping[str, str] = {"kubelet": "config", "kube-proxy": "config",
                                      "kube-scheduler": "config",
                                      "etcd": "config-file", "kube-apiserver": _OPENSHIFT,
                                      "kube-controller-manager": _OPENSHIFT}
 _DROP_IN = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
-# Component → the kind of its configuration file (cmd/*/app/options); etcd's and OpenShift's are any
-# mapping.
+# component → the kind of its configuration file (cmd/*/app/options); etcd and OpenShift accept any
+# mapping
 KINDS: Mapping[str, str] = {"kubelet": "KubeletConfiguration",
                             "kube-proxy": "KubeProxyConfiguration",
                             "kube-scheduler": "KubeSchedulerConfiguration"}
-# Flags of kube-proxy that count beside its file (cmd/kube-proxy/app/options.go).
+# the flags of kube-proxy that count beside its file (cmd/kube-proxy/app/options.go)
 _BESIDE = frozenset({"config", "master", "hostname-override"})
 
 
-def told(tree: Tree, start: Start) -> Settings:
-    """What counts of all that a component is told, by flag."""
+def settings_of(tree: Tree, start: Start) -> Settings:
+    """The effective settings of a component, by flag."""
     component = start.component
     flags = [*flags_of(component, start.words)]
     variables = [*variables_of(start.environment)] if component == "etcd" else []
@@ -44,7 +42,7 @@ def told(tree: Tree, start: Start) -> Settings:
     fields, folder = _fields(tree, start, named.get(_CONFIGURATION.get(component, "")))
     if component == "kubelet":      # the file < its drop-ins < flags (cmd/kubelet/app/server.go)
         return effective_values([*fields, *_drop_ins(tree, start, named.get("config-dir")), *flags])
-    # with a file nothing else counts (server/etcdmain/config.go)
+    # with a file, flags and variables do not count (server/etcdmain/config.go)
     if folder and component == "etcd":
         return effective_values([*fields, *named["config-file"]])
     if folder and component == "kube-proxy":
@@ -57,9 +55,7 @@ def told(tree: Tree, start: Start) -> Settings:
 
 def _fields(tree: Tree, start: Start,
             named: Sequence[SettingValue] | None) -> tuple[list[SettingValue], str]:
-    """What the configuration file says, and its folder as the component sees it; "" where it is
-    told of none.
-    """
+    """The settings of the configuration file, and its folder as the component sees it; else ""."""
     if not named:
         return [], ""
     path = posixpath.join(start.folder, named[-1].path)
@@ -71,17 +67,17 @@ def _fields(tree: Tree, start: Start,
 
 
 def _document(tree: Tree, start: Start, path: str, source: str) -> tuple[Any, str]:
-    """A file that a component is told of, and its path in the tree; None for what is no file of the
-    host.
-    """
+    """A file that a flag names, and its path in the tree; None if it is no file of the host."""
     place = start.on_host(path)
     return (tree.document(inner(place), source), inner(place)) if place else (None, "")
 
 
 def _drop_ins(tree: Tree, start: Start,
               named: Sequence[SettingValue] | None) -> Iterator[SettingValue]:
-    """The kubelet's --config-dir: all *.conf below it by path, each with apiVersion and kind;
-    relative paths in them count from the working directory (pkg/kubelet/kubeletconfig).
+    """The settings of the kubelet's --config-dir: all *.conf files below it, sorted by path.
+
+    Each has apiVersion and kind. Relative paths in them count from the working directory
+    (pkg/kubelet/kubeletconfig).
     """
     folder = inner(start.on_host(named[-1].path)) if named else ""
     for name in sorted(tree.names(folder, deep=True)) if folder else ():
@@ -93,13 +89,11 @@ def _drop_ins(tree: Tree, start: Start,
 
 
 def configurations_of(tree: Tree, start: Start, settings: Settings) -> tuple[tuple[str, str], ...]:
-    """The configuration files that a component is told, in the tree, each with the kind that it
-    must be of.
-    """
+    """The configuration files of a component in the tree, each with the required kind."""
     name, kind = _CONFIGURATION.get(start.component, ""), KINDS.get(start.component, "")
-    places = [start.on_host(posixpath.join(start.folder, said.path))
-              for said in settings.get(name, ())[-1:]]
-    folders = [inner(start.on_host(said.path)) for said in settings.get("config-dir", ())[-1:]]
+    places = [start.on_host(posixpath.join(start.folder, value.path))
+              for value in settings.get(name, ())[-1:]]
+    folders = [inner(start.on_host(value.path)) for value in settings.get("config-dir", ())[-1:]]
     drop_ins = (posixpath.join(folder, file) for folder in folders if folder
                 for file in tree.names(folder, deep=True)
                 if file.endswith(".conf") and start.component == "kubelet")

@@ -1,4 +1,4 @@
-"""What a file of a tree holds, or the finding that says why it holds nothing of use."""
+"""The contents of a file of a tree, or the finding that says why they cannot be used."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def read_certificates(found: ObservedFile, row: str) -> tuple[list[Certificate], Finding | None]:
-    """The certificates of a file, or why there are none."""
+    """The certificates of a file, or the finding for the file."""
     data, finding = readable(found, row)
     if data is None:
         return [], finding
@@ -33,7 +33,7 @@ def read_certificates(found: ObservedFile, row: str) -> tuple[list[Certificate],
     return [*certificates], fault and replace(fault, path=found.path, row=row)
 
 
-@lru_cache(maxsize=8)       # every host has the CA's
+@lru_cache(maxsize=8)       # every host has the CA's certificates: parse them once
 def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
     blocks, labels = _blocks(data)
     if "CERTIFICATE" not in labels:
@@ -67,8 +67,7 @@ def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
 
 
 def readable(found: ObservedFile, row: str) -> tuple[bytes | None, Finding | None]:
-    """The bytes of a file, or why there are none: neither for a file that the caller may not read.
-    """
+    """The bytes of a file, or the finding for the file; neither if the caller may not read it."""
     if found.unread:
         return None, None
     if found.missing:
@@ -101,9 +100,10 @@ def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
 
 
 def read_public_keys(found: ObservedFile, row: str) -> tuple[list[bytes], Finding | None]:
-    """The public keys (DER) of a file, or why there is none: of every block, a certificate or the
-    private key is as good, and what is none is passed over, as kube-apiserver does (client-go,
-    util/keyutil: ParsePublicKeysPEM).
+    """The public keys (DER) of a file, or the finding for the file.
+
+    Certificates and private keys count, and other blocks are ignored, as in kube-apiserver
+    (client-go, util/keyutil: ParsePublicKeysPEM).
     """
     data, finding = readable(found, row)
     if data is None:
@@ -122,8 +122,9 @@ def read_public_keys(found: ObservedFile, row: str) -> tuple[list[bytes], Findin
 
 
 def read_key(found: ObservedFile, row: str) -> tuple[PrivateKeyTypes | None, Finding | None]:
-    """The private key of a file as a component loads it, or why there is none; one that is
-    encrypted is of no use.
+    """The private key of a file as a component loads it, or the finding.
+
+    No component can use an encrypted key.
     """
     data, finding = readable(found, row)
     if data is None:
@@ -154,9 +155,7 @@ def read_key(found: ObservedFile, row: str) -> tuple[PrivateKeyTypes | None, Fin
 
 
 def private_key_in(found: ObservedFile) -> PrivateKeyTypes | None:
-    """The private key of a file, also of one that no component can use; None if nobody can without
-    a passphrase.
-    """
+    """The private key of a file, even if no component can use it; None if it needs a passphrase."""
     data = found.data or b""
     try:
         return verify_private_key(data).key or pem.load_key(data)

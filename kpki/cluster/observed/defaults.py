@@ -1,4 +1,4 @@
-"""The uses of components that a tree does not start: their files lie where the layout has them."""
+"""The uses of components that a tree does not start: the files of the layout."""
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
@@ -13,22 +13,21 @@ from ...kubernetes.purposes import PURPOSES
 from ...kubernetes.restarts import own_files
 from ...kubernetes.settings import SETTINGS, Part
 
-# The rows of people, whom no component's flag names, and what their files are for.
+# the rows of people, whose kubeconfigs no component reads, and their purposes
 _PEOPLE = {"admin": "admin-client", "super-admin": "super-admin-client",
            "etcd-healthcheck-client": "etcd-client"}
 
 
-def layout_uses(tree: Tree, layout: Layout, told: Container[str],
+def layout_uses(tree: Tree, layout: Layout, started: Container[str],
                 read: Container[str]) -> Iterator[Use]:
-    """The uses of the components that are not *told* anything: of those that have a file of their
-    own in *tree*.
+    """The uses of the components that are not in *started*, if *tree* has a file of their own.
 
-    A kubelet is supposed if nothing else runs on the host. People's files, and the keys of CAs,
-    count if they are there and no component has *read* them.
+    A kubelet is assumed if nothing else runs on the host. People's kubeconfigs, and the keys of
+    CAs, count if they exist and no component has *read* them.
     """
-    runs = [component for component in COMPONENTS if component.name not in told and any(
+    runs = [component for component in COMPONENTS if component.name not in started and any(
         map(tree.there, _marks(layout, component)))]
-    if not runs and not any(component.name in told for component in COMPONENTS):
+    if not runs and not any(component.name in started for component in COMPONENTS):
         runs = [KUBELET_COMPONENT]
     for component in runs:
         uses = [use for flag in component.flags for use in _uses(tree, layout, component, flag)]
@@ -46,18 +45,14 @@ _PAIR: tuple[Part, Part] = ("certificate", "key")
 
 
 def _marks(layout: Layout, component: Component) -> set[str]:
-    """The files of which one shows that a component runs: an API server's clients lie on other
-    hosts as well.
-    """
+    """The files that show that a component runs here: an API server's own, not its clients'."""
     serving = {path for place in layout.places if place.row == "apiserver"
                for path in place.files()}
     return serving if component == APISERVER else own_files(layout, component)
 
 
 def _is_wanted(use: Use, uses: Sequence[Use], tree: Tree, layout: Layout) -> bool:
-    """Whether a component beside a kubelet needs a file: half of what is there, or the CA of a
-    certificate that is.
-    """
+    """Whether a component beside a kubelet needs a file: half of an existing pair, or its CA."""
     group = {other.file for other in uses if other.group == use.group}
     if use.part == "authority" and not any(map(tree.there, group)):
         row = get_profile(PURPOSES[use.purpose].row)
@@ -68,7 +63,7 @@ def _is_wanted(use: Use, uses: Sequence[Use], tree: Tree, layout: Layout) -> boo
 
 
 def _uses(tree: Tree, layout: Layout, component: Component, flag: Flag) -> Iterator[Use]:
-    """What one flag of a component would name in the layout."""
+    """The use that a flag of a component would have in the layout."""
     setting = next((setting for setting in SETTINGS[component.name] if setting.name == flag.name),
                    None)
     place = _place(tree, layout, flag)
@@ -86,9 +81,7 @@ def _uses(tree: Tree, layout: Layout, component: Component, flag: Flag) -> Itera
 
 
 def _place(tree: Tree, layout: Layout, flag: Flag) -> Place | None:
-    """The place whose file a flag names: the preferred one, else the first that is there, else the
-    first.
-    """
+    """The place of a flag's file: the preferred one, else the first with a file, else the first."""
     places = [place for place in layout.places if place.row in flag.rows
               and getattr(place, flag.part)
               and (not place.only or any(map(tree.there, place.files())))]
@@ -100,7 +93,7 @@ def _place(tree: Tree, layout: Layout, flag: Flag) -> Place | None:
 
 
 def _of_people(tree: Tree, place: Place) -> Iterator[Use]:
-    """What people, and kubeadm, find at a place."""
+    """The uses of people and of kubeadm at a place."""
     purpose = _PEOPLE.get(place.row, "")
     if purpose and any(map(tree.there, place.files())):
         if place.kubeconfig and (tree.there(place.kubeconfig) or not place.certificate):

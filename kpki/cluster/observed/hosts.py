@@ -1,4 +1,4 @@
-"""A host as it lies under its root: what its components read, and every file that counts."""
+"""A host's tree: the files that its components read, and every other file that counts."""
 from __future__ import annotations
 
 import os
@@ -21,22 +21,21 @@ from ...kubernetes.purposes import PURPOSES
 
 _SECRETS = re.compile(
     r".*(\.key|-key\.pem|\.key\.pem|conf(ig)?([-._].*)?|-kubeconfig\.yaml)(\.(bak|old|orig|save))?")
-# Where a kubelet's configuration usually lies: if the caller may not read that, it may tell another
-# place.
+# the usual folders of a kubelet's configuration: if the caller may not read it, other files may be
+# in use
 TELLING = ("var/lib/kubelet/config.yaml", "var/lib/kubelet/kubelet-config.yaml",
            "var/lib/kubelet/kubeadm-flags.env",
            "etc/kubernetes/kubelet-config.yaml", "etc/kubernetes/kubelet.env",
            "etc/default/kubelet", "etc/sysconfig/kubelet")
-_SHALLOWEST = 2     # folders from the root: what lies higher up is no folder of certificates
+_SHALLOWEST = 2     # folders below the root: above them, no folder is a folder of certificates
 
 
 def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: str = "",
             given: Mapping[str, ObservedFile] | None = None) -> Inventory:
-    """A host's tree: what its components are told to read, and where the layout has files, what
-    they would read.
+    """The files of a host under *root*: those that its components read, and those of the layout.
 
-    *layout* is a name, None: the one whose marks are there; *node* whose tree it is; the *given*
-    files lie over those that are there. Raises InputError for an unknown layout, FileError if
+    *layout* is a name; None is the layout whose files exist. *node* is the name of the tree's node.
+    *given* files replace files of the tree. Raises InputError for an unknown layout, FileError if
     *root* cannot be read.
 
     >>> inventory = kpki.inspect_host(host)
@@ -48,10 +47,10 @@ def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: st
 
 
 def is_host_tree(folder: str, host: Host) -> bool:
-    """Whether a folder is a host's root; *host* is what `read_host` found there.
+    """Whether a folder is a host's root; *host* is the result of `read_host`.
 
-    It is, if a layout or a folder of Kubernetes is there, or if the host starts a component. `/` is
-    nothing else.
+    It is, if the folder has a layout or a folder of Kubernetes, or if the host starts a component.
+    `/` always is.
     """
     return (os.path.abspath(folder) == os.sep or layout_there(folder) is not None
             or any(files.read_entry(folder, top).kind != "missing" for top in TOPS)
@@ -60,12 +59,12 @@ def is_host_tree(folder: str, host: Host) -> bool:
 
 def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str = "",
                  given: Mapping[str, ObservedFile] | None = None) -> Inventory:
-    """`inspect` for a tree of which `read_host` gave *host*."""
+    """`inspect` for a tree, with the result of `read_host` in *host*."""
     tree = Tree(root, given, host.found)
     chosen = get_layout(layout) if layout else layout_there(root) or SSL
     chosen = chosen.as_found(node, tree.there)
-    told = {running.component for running in host.running}
-    uses = [*host.uses, *layout_uses(tree, chosen, told, {use.file for use in host.uses})]
+    started = {running.component for running in host.running}
+    uses = [*host.uses, *layout_uses(tree, chosen, started, {use.file for use in host.uses})]
     closed = list[str]()
     for path in [*TELLING, *(use.file for use in uses), *(path for path, _ in chosen.files()),
                  BOOTSTRAP, HOSTS, HOST_NAME, *_other_keys(tree, chosen, host, closed)]:
@@ -88,10 +87,9 @@ def _once(outside: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 
 def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:
-    """A layout whose files lie where the components are told to read them.
+    """A layout with the paths of the components' settings.
 
-    What two components are told differently has a place for each; a file stays where it is if a
-    component reads it.
+    If two components have different paths, each has a place. A path that a component reads stays.
     """
     read, places = {use.path for use in uses}, [*layout.places]
     for number, place in enumerate(layout.places):
@@ -100,12 +98,13 @@ def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:
                  if getattr(place, part)}
         first = {part: own if (own := getattr(place, part)) in read or not found else found[0]
                  for part, found in paths.items()}
-        places[number] = place = _at(place, first)
+        places[number] = _at(place, first)
         for part, found in paths.items():
-            for path in found if part == "kubeconfig" or get_profile(place.row).kind == "ca" \
-                else ():
-                if not any(path in {*place.files()} for place in places):
-                    places.append(_at(place, {part: path}))
+            if part != "kubeconfig" and get_profile(place.row).kind != "ca":
+                continue
+            for path in found:
+                if not any(path in {*other.files()} for other in places):
+                    places.append(_at(places[number], {part: path}))
     return replace(layout, places=tuple(places)) if places != [*layout.places] else layout
 
 
@@ -118,7 +117,7 @@ def _at(place: Place, paths: Mapping[str, str]) -> Place:
 
 
 def _is_of(use: Use, place: Place, part: str) -> bool:
-    """Whether a use is of the row of a place, and reads that part of the pair there."""
+    """Whether a use has the row of a place, and reads that part of the place's pair."""
     row = PURPOSES[use.purpose].row
     rows = (row, "kubelet") if row in ("kubelet-client", "kubelet-serving") else (row,)
     kubelets = use.component == "kubelet"
@@ -130,10 +129,10 @@ def _is_of(use: Use, place: Place, part: str) -> bool:
 
 
 def _other_keys(tree: Tree, layout: Layout, host: Host, closed: list[str]) -> Iterator[str]:
-    """The files in the folders of certificates that look like private keys or kubeconfigs, by their
-    names, and what runs of kpki have left there.
+    """The files beside certificates that look like private keys or kubeconfigs, by their names.
 
-    The folders that the caller may not list are added to *closed*.
+    Files that runs of kpki have left behind are among them. The folders that the caller may not
+    list are added to *closed*.
     """
     paths = {path for path, _ in layout.files()} | {use.file for use in host.uses}
     folders = {folder for path in paths
@@ -146,6 +145,6 @@ def _other_keys(tree: Tree, layout: Layout, host: Host, closed: list[str]) -> It
 
 
 def _tops(folders: Iterable[str]) -> list[str]:
-    """Those of the folders that lie in no other."""
+    """The folders that are in no other of the folders."""
     return [folder for folder in sorted(folders)
             if not any(folder.startswith(f"{other}/") for other in folders)]

@@ -1,6 +1,4 @@
-"""What is on disk: the files of a host's tree that its layout names, and those that its kubeconfigs
-name.
-"""
+"""The observed files of a host: the files of its layout, and those that its kubeconfigs name."""
 from __future__ import annotations
 
 import os
@@ -22,33 +20,40 @@ _EMBEDDED = re.compile(rb"^ +(?:client-certificate|certificate-authority)-data:"
 
 HOSTS = "etc/hosts"
 _KINDS = {"folder": "a folder", "link": "a link", "other": "a FIFO, a socket or a device"}
-_MOST_FOLDERS = 1000    # that are kept in mind
+_MOST_FOLDERS = 1000    # folders whose paths are remembered
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedFile:
-    """One file as it was found: what is in it, or why nothing of it was read."""
+    """One observed file: its content, or why it has none."""
 
-    path: str               # relative to the root
+    path: str
+    """The path, relative to the root."""
     data: bytes | None = field(default=None, repr=False)
-    mode: int = 0           # the permission bits
-    problem: str = ""       # what is wrong with the place, so that no user could read a file there
-    missing: bool = False   # whether nothing is there
-    link: bool = False      # whether a symbolic link leads to it
-    owner: int | None = None    # the user id that the file belongs to, None if nobody looked
-    # who should own the private key in the file, if a stranger does (`owners.with_owners`)
+    """The content; None if it was not read."""
+    mode: int = 0
+    """The permission bits."""
+    problem: str = ""
+    """Why no user could read a file at the path; "" if there is no such fault."""
+    missing: bool = False
+    """Whether no file exists at the path."""
+    link: bool = False
+    """Whether a symbolic link leads to the file."""
+    owner: int | None = None
+    """The id of the file's owner, None if unknown."""
     keeper: str = ""
-    # what the caller may not read, relative to the root: the file, or the folder that hides it
+    """The user who should own the private key in the file; "" if the owner is right."""
     unread: str = ""
+    """The path that the caller may not read: the file, or the folder that hides the file."""
 
     @property
     def there(self) -> bool:
-        """Whether something is known to lie there; of what a closed folder hides nobody knows."""
+        """Whether a file is known to exist; a file that a closed folder hides is not known."""
         return not self.missing and self.unread in ("", self.path)
 
     def at(self, path: str) -> ObservedFile:
-        # not by replace, which takes several times as long
-        """Internal: the same, found at another path."""
+        """Internal: the same file at another path."""
+        # dataclasses.replace takes several times as long
         return ObservedFile(path, self.data, self.mode, self.problem, self.missing, self.link,
                             self.owner, self.keeper, self.unread)
 
@@ -57,31 +62,35 @@ class ObservedFile:
 class Unread:
     """A file that the caller may not read, or a folder that the caller may not list or search."""
 
-    host: str | None    # whose tree it lies in, None if there is one tree only
-    path: str           # relative to the host's tree
+    host: str | None
+    """The host of the tree, None if there is a single tree."""
+    path: str
+    """The path, relative to the host's tree."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """A host's tree: its *layout*, and every file that matters by its path relative to the *root*.
-    """
+    """A host's tree: its *layout*, and every file that counts, by its path relative to *root*."""
 
     root: str
+    """The path of the tree."""
     layout: Layout
+    """The layout of the files."""
     found: Mapping[str, ObservedFile]
-    # the files and folders that the caller may not read, each once
+    """The files by their paths."""
     unread: tuple[str, ...] = ()
-    # Internal: the components that an unread file may tell something else
+    """The files and folders that the caller may not read, each once."""
+    # Internal: the components whose settings an unread file may change
     uncertain: frozenset[str] = frozenset()
     uses: tuple[Use, ...] = ()
-    """What the components of the host read, and for what."""
+    """The files that the components of the host read, each with its purpose."""
     running: tuple[Running, ...] = ()
     """The components as the host starts them."""
     outside: tuple[tuple[str, str], ...] = ()
-    """The file that names it, and the path, of each path that leaves the root."""
+    """Each path that leaves the root, after the file that names the path."""
 
     def file(self, path: str) -> ObservedFile:
-        """One file; what is neither the layout's nor named by a kubeconfig was not looked for."""
+        """The file at a path; missing if neither the layout nor a kubeconfig names the path."""
         return self.found.get(path) or ObservedFile(path, missing=True)
 
     def look(self, path: str) -> ObservedFile:
@@ -93,53 +102,47 @@ class Inventory:
 
     @property
     def started(self) -> frozenset[str]:
-        """Internal: the components that a file of the tree starts; for the others the layout
-        speaks.
-        """
+        """Internal: the components that files of the tree start; for others the layout counts."""
         return frozenset(running.component for running in self.running)
 
     def setting_values(self, component: str, name: str) -> tuple[str, ...]:
-        """Internal: the values of a setting, of the first start of the component that is told any;
-        empty if none is.
-        """
+        """Internal: the values of a setting, from the first start that has the setting."""
         return next((values for running in self.running if running.component == component
                      and (values := running.settings.get(name, ()))), ())
 
     def led_out(self) -> list[str]:
-        """A line for each path that leaves the root, and so was not looked at."""
+        """A line for each path that leaves the root, and so was not read."""
         return [f"{source} names {path}, which leads out of {self.root}" if source else
                 f"{path} leads out of {self.root}" for source, path in self.outside]
 
     def leftovers(self) -> list[str]:
-        """Internal: copies that runs of kpki have left, by their names, if they hold a private key.
-        """
+        """Internal: the staging files with a private key that interrupted runs have left."""
         return [path for path, file in self.found.items()
                 if files.staged_for(posixpath.basename(path)) is not None
                 and SECRET in (file.data or b"")]
 
     def certificates(self) -> int:
-        """How many certificates were read."""
+        """The number of certificates in all files."""
         return sum(certificates_in(file.data or b"") for file in self.found.values())
 
 
 def certificates_in(data: bytes) -> int:
-    """How many certificates a file holds: PEM blocks, or what a kubeconfig embeds."""
+    """The number of certificates in a file: PEM blocks, or certificates in a kubeconfig."""
     return data.count(b"-----BEGIN CERTIFICATE-----") + (len(_EMBEDDED.findall(data))
                                                          if b"-data:" in data else 0)
 
 
 def inspect_layout(root: str, layout: str | None = None, *, also: Iterable[str] = ()) -> Inventory:
-    """The files of a layout (a name, None: the one whose files or folders are there), those that
-    its kubeconfigs name, and *also* these. Raises InputError if no layout is there, FileError
-    for a root that cannot be read.
+    """The files of a layout, the files that its kubeconfigs name, and *also* these.
+
+    *layout* is a name; None is the layout whose files or folders exist. Raises InputError if no
+    layout exists, FileError for a root that cannot be read.
     """
     return read_layout(root, choose_layout(root, layout), also=also)
 
 
 def require(inventory: Inventory) -> Inventory:
-    """The inventory, if the caller may read all of it; else AccessError for the first file or
-    folder.
-    """
+    """Return the inventory. Raises AccessError for the first file that the caller may not read."""
     for path in inventory.unread:
         raise refusal(inventory.root, path)
     return inventory
@@ -153,7 +156,7 @@ def refusal(root: str, path: str) -> AccessError:
 
 
 def choose_layout(root: str, name: str | None) -> Layout:
-    """The layout of that *name*, None: the one whose files or folders are there.
+    """The layout of that *name*; None is the layout whose files or folders exist.
 
     Raises as `inspect`.
     """
@@ -161,7 +164,7 @@ def choose_layout(root: str, name: str | None) -> Layout:
 
 
 def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inventory:
-    """Read the files of a layout, those that its kubeconfigs name, and *also* these."""
+    """Read the files of a layout, the files that its kubeconfigs name, and *also* these."""
     found = {path: observe_file(root, path)
              for path in (*(path for path, _ in layout.files()), *also)}
     for place in layout.places:
@@ -177,8 +180,7 @@ def read_layout(root: str, layout: Layout, *, also: Iterable[str] = ()) -> Inven
 
 def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool], *,
          staged: bool = False) -> Iterator[str]:
-    """The files in a folder of a tree (see `files.walk`), by their paths there; none if the folder
-    cannot be listed.
+    """The paths of the files in a folder of a tree (see `files.walk`); none if it cannot be listed.
 
     The folders that the caller may not list, or search, are added to *closed*.
     """
@@ -190,22 +192,22 @@ def walk(root: str, folder: str, closed: list[str], skip: Callable[[str], bool],
     except AccessError:
         closed.append(observe_file(root, folder).unread or folder)
     except KpkiError:
-        pass        # nothing is there, or no folder
+        pass        # no such folder
     closed += [f"{folder}/{path}" for path in inner]
 
 
-# Folders that are not the tree: what was put aside, and what the kubelet keeps for its pods.
+# folders that are not the host's state: backups, and the kubelet's folders for pods
 PASSED_OVER = frozenset({"backup", "expired", "tmp", "pods", "plugins", "plugins_registry",
                          "device-plugins", "manifests", "volumes", "checkpoints"})
 
 
 def passes_over(path: str) -> bool:
-    """Whether a folder or file of that name is passed over where files are searched for."""
+    """Whether a search for files skips a folder or file of that name."""
     return posixpath.basename(path) in PASSED_OVER
 
 
 def kubeconfig_of(found: Mapping[str, ObservedFile], place: Place) -> Kubeconfig | None:
-    """The kubeconfig of a place, where it is there and can be read."""
+    """The kubeconfig of a place, if it exists and can be read."""
     there = found.get(place.kubeconfig)
     return kubeconfig_in(there.data if there else None)
 
@@ -219,10 +221,10 @@ def kubeconfig_in(data: bytes | None) -> Kubeconfig | None:
 
 
 def found_at(inventory: Inventory, path: str, part: str) -> ObservedFile:
-    """What a use reads: the file, or what a kubeconfig embeds as that *part*."""
+    """The file that a use reads, or the data that a kubeconfig embeds as that *part*."""
     file, _, entry = path.partition("#")
     there = inventory.file(file)
-    try:    # the server does not matter here: the component may be told another
+    try:    # the server does not matter here: a flag of the component may name another
         kubeconfig = _loaded(there.data or b"", server="https://kubernetes.invalid") if entry \
             else None
     except InputError:
@@ -234,26 +236,26 @@ def found_at(inventory: Inventory, path: str, part: str) -> ObservedFile:
     return ObservedFile(path, material.data or b"", 0)
 
 
-# a host has a few, and each is asked for many times
+# a host has a few kubeconfigs, and each is read many times
 _loaded = lru_cache(maxsize=16)(load_kubeconfig)
 
 
 @lru_cache(maxsize=256)     # all hosts of a layout have the same paths
 def named_path(kubeconfig: str, path: str) -> str:
-    """Where a path in a kubeconfig leads, relative to the root: from the root, or from the
-    kubeconfig's own folder.
+    """The path of a file that a kubeconfig names, relative to the root.
+
+    A relative path counts from the kubeconfig's folder.
     """
     return posixpath.normpath(posixpath.join("/", posixpath.dirname(kubeconfig), path)).lstrip("/")
 
 
-# The folders that make a folder a host's root.
+# a folder with one of these folders is a host's root
 TOPS = ("etc/kubernetes", "var/lib/kubelet", "var/lib/kubernetes", "var/lib/kube-proxy", "etc/etcd",
         "etc/ssl/etcd")
 
 
 def root_of(path: str) -> tuple[str, str]:
-    """The root of the tree that a file lies in, and its path there; outside of a tree, this host's.
-    """
+    """The root of a file's tree, and the file's path below; outside of a tree, this host's root."""
     inner = os.path.abspath(path).lstrip("/")
     for top in TOPS:
         before, found, after = f"/{inner}".rpartition(f"/{top}/")
@@ -264,16 +266,15 @@ def root_of(path: str) -> tuple[str, str]:
 
 def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[[str],
                                                                                 ObservedFile]:
-    """A look at one file after another of a tree: where its folders are is found out once, while
-    they are there.
+    """A function that observes the files of a tree, and finds the place of each folder once.
 
-    *linked* looks where a symbolic link is on the way.
+    *linked* observes a file if a symbolic link is on the way.
     """
     top, read = os.path.abspath(root), files.read_if_file
     folders = dict[str, str]()
 
     def place(folder: str) -> str | None:
-        """Where a folder is; None where nowhere, "" where a link leads to it."""
+        """The place of a folder; None if there is none, "" if a link leads to it."""
         if not folder:
             return top
         if folder not in folders:
@@ -299,7 +300,7 @@ def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[
             if entry and data is not None:
                 return ObservedFile(path, data, S_IMODE(entry.st_mode), owner=entry.st_uid)
         except AccessError:
-            return linked(path)     # which finds out what is closed
+            return linked(path)     # which finds the closed folder
         except KpkiError as error:
             return ObservedFile(path, problem=error.message)
         return linked(path)
@@ -308,7 +309,7 @@ def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[
 
 
 def observe_file(root: str, path: str) -> ObservedFile:
-    """One file of a tree, symbolic links read as on the host whose tree it is."""
+    """Observe one file of a tree; symbolic links are read as on the tree's host."""
     top, link, real = os.path.abspath(root), False, ""
     try:
         real = files.resolve(top, path)
@@ -322,7 +323,7 @@ def observe_file(root: str, path: str) -> ObservedFile:
                                         f"{_KINDS[entry.kind]}", link=link)
         return ObservedFile(path, files.read(real), entry.mode, link=link, owner=entry.owner)
     except AccessError as error:
-        # no file in it can be looked at
+        # no file in this folder can be read
         closed = os.path.relpath(os.path.dirname(error.path), top)
         return ObservedFile(path, link=link, unread=path if error.path == real else closed)
     except KpkiError as error:
@@ -346,18 +347,16 @@ def _found_layout(root: str) -> Layout:
 
 
 def layout_there(root: str) -> Layout | None:
-    """The layout whose kubelet's kubeconfig is there, else one of its kubelet's files, else its
-    CA's folder.
-    """
+    """The layout with an existing kubelet's kubeconfig, or kubelet's file, or CA folder."""
     def there(path: str) -> bool:
         return files.read_entry(root, path).kind != "missing"
 
-    clues: tuple[Callable[[Layout], list[str]], ...] = (
+    marks: tuple[Callable[[Layout], list[str]], ...] = (
         lambda layout: [layout.kubelet.kubeconfig],
         lambda layout: [path for place in layout.node_places() for path in place.files()],
         lambda layout: [posixpath.dirname(layout.places[0].certificate)])
-    for clue in clues:
+    for mark in marks:
         for layout in LAYOUTS:
-            if any(map(there, clue(layout))):
+            if any(map(there, mark(layout))):
                 return layout
     return None

@@ -1,6 +1,4 @@
-"""Who owns the private keys of a host: whoever runs the component that reads them, root, or
-somebody else.
-"""
+"""The owners of a host's private keys: the component's user, root, or a stranger."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -18,8 +16,8 @@ def with_owners(inventory: Inventory) -> Inventory:
     """The inventory, with the *keeper* who should own each private key of a wrong owner.
 
     The owner is wrong if a stranger owns the key, or if root keeps the key from the component's
-    user. Root is no stranger, nor is the owner of the whole tree: then an ordinary user has copied
-    the tree.
+    user. Root is no stranger. The owner of the whole tree is no stranger: an ordinary user has
+    copied the tree.
     """
     users = {name: {running.user or ROOT for running in inventory.running
                     if running.component == name}
@@ -32,7 +30,7 @@ def with_owners(inventory: Inventory) -> Inventory:
         file = inventory.file(path)
         runs = {user for name in readers for user in users[name]}
         known = {ids[user] for user in runs}
-        # in a tree that is a user's copy, root owns nothing
+        # in a user's copy of a tree, root owns no file
         unread = file.owner == 0 and usual == {0} and known - {0, None} and not file.mode & 0o077
         if file.owner is not None \
             and ((file.owner not in usual | known and None not in known) or unread):
@@ -41,18 +39,16 @@ def with_owners(inventory: Inventory) -> Inventory:
 
 
 def _secrets(inventory: Inventory) -> Iterator[tuple[str, set[str]]]:
-    """The private keys, and the kubeconfigs, that components read, and those of CAs; with the
-    components.
-    """
-    told = dict[str, set[str]]()
+    """The private keys and kubeconfigs of components, and the keys of CAs, with the components."""
+    readers = dict[str, set[str]]()
     for use in inventory.uses:
         if use.part in ("key", "kubeconfig"):
-            told.setdefault(use.file, set()).update({use.component} & {*COMPONENT_NAMES})
-    yield from told.items()
+            readers.setdefault(use.file, set()).update({use.component} & {*COMPONENT_NAMES})
+    yield from readers.items()
 
 
 def user_id(user: str, root: str) -> int | None:
-    """The number of a user of the tree; None if the tree does not say."""
+    """The number of a user of the tree; None if the tree does not tell."""
     if user == ROOT or user.isdecimal():
         return 0 if user == ROOT else int(user)
     for line in (observe_file(root, _USERS).data or b"").decode("utf-8", "replace").splitlines():

@@ -1,4 +1,4 @@
-"""Which files of a folder may hold a certificate, a key or a kubeconfig: by their names, then by their content."""
+"""The files of a folder that may be certificates, keys or kubeconfigs, by name and content."""
 from __future__ import annotations
 
 import os
@@ -12,32 +12,38 @@ CERTIFICATES, KEYS = (".crt", ".pem", ".cer", ".der"), (".key", "-key.pem", ".ke
 _OTHERS = ("", ".conf", ".config", ".kubeconfig", ".yaml", ".yml", ".json", ".key", ".pub")
 _KUBECONFIG = re.compile(rb"^[\"']?(clusters|users|contexts)[\"']?:", re.MULTILINE)
 _JSON = re.compile(rb'\A\s*\{.*"(clusters|users|contexts)"\s*:', re.DOTALL)
-_MOST = 1 << 20     # bytes of a file that nothing but its content speaks for
+_MOST = 1 << 20     # the largest file, in bytes, that is found by its content alone
 
 
 def is_aside(path: str) -> bool:
-    """Whether a file or folder is put aside: a backup, a staging file, what the kubelet keeps for its pods."""
+    """Whether a file or folder is skipped: a backup, a staging file, a folder for pods."""
     name = posixpath.basename(path)
     return name in PASSED_OVER or name.startswith(".kpki")
 
 
 def may_matter(path: str) -> bool:
-    """Whether a file could hold a certificate, a key or a kubeconfig, by its name."""
+    """Whether a file could be a certificate, a key or a kubeconfig, by its name."""
     return posixpath.splitext(path)[1].lower() in (*_OTHERS, *CERTIFICATES)
 
 
 def is_kubeconfig(data: bytes) -> bool:
     """Whether bytes look like a kubeconfig: a YAML or JSON document with its lists at the top."""
-    return b"\0" not in data[:_MOST] and bool(_KUBECONFIG.search(data[:_MOST]) or _JSON.search(data[:_MOST]))
+    start = data[:_MOST]
+    return b"\0" not in start and bool(_KUBECONFIG.search(start) or _JSON.search(start))
 
 
 def observe_in_folder(folder: str, name: str) -> ObservedFile:
-    """The file *name* of a folder. Links are followed as on the host whose tree holds the folder, else as here."""
+    """The file *name* of a folder.
+
+    Links are followed as on the host whose tree the folder is in; outside of a tree, as on this
+    host.
+    """
     return observe_in(folder, name, *root_of(os.path.join(folder, name)))
 
 
 def observe_in(folder: str, name: str, root: str, path: str) -> ObservedFile:
     """The file *path* of the tree under *root*, as the file *name* of a folder."""
     found = observe_file(root, path)
-    return replace(found, path=name, unread=found.unread and (
-        name if found.unread == path else os.path.relpath(os.path.join(root, found.unread), folder)))
+    unread = found.unread and (name if found.unread == path
+                               else os.path.relpath(os.path.join(root, found.unread), folder))
+    return replace(found, path=name, unread=unread)

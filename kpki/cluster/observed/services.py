@@ -1,6 +1,4 @@
-"""The systemd services of a host that may start a component: which files make up each, and what
-they say together.
-"""
+"""The systemd services of a host that may start a component: their unit files, merged in order."""
 from __future__ import annotations
 
 import posixpath
@@ -19,11 +17,9 @@ _NOTHING = "/dev/null"
 
 def services(tree: Tree,
              worth: re.Pattern[str]) -> Iterator[tuple[str, Service, Mapping[str, Word]]]:
-    """Each service whose name or files match *worth*: its main file, what it says, and its
-    environment.
-    """
+    """The services whose name or files match *worth*: main file, settings and environment."""
     listed = {folder: tree.names(folder, deep=True) for folder in _folders(tree)}
-    units: dict[str, str] = {}      # name of a unit → the file that wins
+    units: dict[str, str] = {}      # name of a unit → the file that counts
     names: dict[str, list[str]] = {}
     for folder, paths in listed.items():
         for path in paths:
@@ -51,13 +47,13 @@ def services(tree: Tree,
 
 
 def _folders(tree: Tree) -> list[str]:
-    """The folders of units; if /lib is a link to /usr/lib, as it is today, they are one."""
+    """The folders of units; if /lib is a link to /usr/lib, they are one folder."""
     return [folder for folder in FOLDERS if folder != "lib/systemd/system"
             or not tree.target("lib")]
 
 
 def _aliased(tree: Tree, name: str, unit: str, units: Mapping[str, str]) -> str:
-    """The name under which a unit is known that is a link to another."""
+    """The name of the unit that a unit links to."""
     target = posixpath.basename(tree.target(unit))
     return target if target != name and target in units else name
 
@@ -67,8 +63,9 @@ def _is_masked(tree: Tree, unit: str) -> bool:
 
 
 def _drop_ins(tree: Tree, names: list[str], listed: Mapping[str, list[str]]) -> list[str]:
-    """The drop-ins of a unit in systemd's order: by file name, whatever the folder; of equal names
-    the first found.
+    """The drop-ins of a unit in systemd's order.
+
+    The order is that of the file names, whatever the folder. Of equal names the first found counts.
     """
     tops = {top: {path.partition("/")[0] for path in paths} for top, paths in listed.items()}
     folders = [(top, folder) for name in dict.fromkeys(names) for top in tops
@@ -82,7 +79,7 @@ def _drop_ins(tree: Tree, names: list[str], listed: Mapping[str, list[str]]) -> 
 
 
 def _own_folders(name: str) -> Iterator[str]:
-    """NAME.service.d, then those of its beginnings up to each dash, then its template's."""
+    """The folder NAME.service.d, then those of its parts up to each dash, then its template's."""
     yield f"{name}.d"
     stem, at, _ = name.removesuffix(".service").partition("@")
     parts = stem.split("-")
@@ -95,8 +92,8 @@ def _own_folders(name: str) -> Iterator[str]:
 def _specifiers(tree: Tree) -> dict[str, str]:
     host = (tree.text("etc/hostname", "etc/hostname") or "").strip()
     machine = (tree.text("etc/machine-id", "etc/machine-id") or "").strip()
-    return {name: value for name,
-            value in (("H", host), ("l", host.partition(".")[0]), ("m", machine)) if value}
+    values = (("H", host), ("l", host.partition(".")[0]), ("m", machine))
+    return {name: value for name, value in values if value}
 
 
 def environment_of(tree: Tree, service: Service) -> dict[str, Word]:

@@ -1,6 +1,4 @@
-"""Which components a host starts, and with which words: by units, static pods, files of arguments,
-other programs.
-"""
+"""The components that a host starts, with arguments: by units, static pods and programs."""
 from __future__ import annotations
 
 import posixpath
@@ -29,21 +27,21 @@ _PARENTS = {program for program, _ in CHILDREN}
 
 
 class Started(NamedTuple):
-    """A component's *start*, the file *source* behind it, and whether its flags are a program's own
-    *default*.
+    """A component's *start*, and the file *source* of the start.
 
-    *user* runs it: a name or a number, "" if nothing says so.
+    *default* says whether the flags are a program's own. *user* runs the component: a name or a
+    number, "" if no file tells.
     """
 
     start: Start
     source: str
     default: bool = False
     user: str = ""
-    static: bool = False    # a static pod is behind the start
+    static: bool = False    # whether a static pod starts the component
 
 
 def starts(tree: Tree) -> list[Started]:
-    """Every start that no static pod is behind."""
+    """Every start by something else than a static pod."""
     found: list[Started] = []
     for source, service, environment in services(tree, _WORTH):
         if start := _started(tree, service, environment):
@@ -64,7 +62,7 @@ def starts(tree: Tree) -> list[Started]:
 
 
 def _started(tree: Tree, service: Service, environment: Mapping[str, Word]) -> Start | None:
-    """The component that a service starts, with the variables that it finds there."""
+    """The component that a service starts, with the service's variables."""
     for command in service.commands:
         words = service.words(command, environment)
         start = find_start(words, environment, service.folder)
@@ -79,36 +77,34 @@ def _started(tree: Tree, service: Service, environment: Mapping[str, Word]) -> S
 
 def _contained(tree: Tree, start: Start) -> dict[str, Word]:
     """The variables of a container's own files."""
-    return {name: Word(value, inner(path)) for path in start.environment_files
-            for name,
-            value in read_plain_environment(tree.text(inner(path), inner(path)) or "").items()}
+    texts = ((path, tree.text(path, path) or "") for path in map(inner, start.environment_files))
+    return {name: Word(value, path) for path, text in texts
+            for name, value in read_plain_environment(text).items()}
 
 
 def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
-    """The components that a program starts as its children: with its own flags, and with those that
-    it is told.
-    """
+    """The components that a program starts, with its own flags and with configured flags."""
     verb = next((word.text for word in start.words if not word.text.startswith("-")), "server")
     folder, lines = CHILDREN.get((start.component, verb), ("", ()))
-    own = {name: values_of(name, said) for name,
-           said in effective_values([*flags_of(start.component, start.words)]).items()}
-    # of k0s, which has another, there is none
+    effective = effective_values([*flags_of(start.component, start.words)])
+    own = {name: values_of(name, values) for name, values in effective.items()}
+    # k0s has another, and kpki does not read it
     path = f"etc/rancher/{start.component}/config.yaml"
-    told: dict[str, Any] = {}
+    configured: dict[str, Any] = {}
     for file in (path,
                  *(f"{path}.d/{name}" for name in tree.names(f"{path}.d")
                    if name.endswith(".yaml"))):
         document = tree.document(file, source)
-        told |= document if isinstance(document, dict) else {}
-    folder = str(told.get("data-dir") or next(iter(own.get("data-dir", ())), folder))
+        configured |= document if isinstance(document, dict) else {}
+    folder = str(configured.get("data-dir") or next(iter(own.get("data-dir", ())), folder))
     for line in lines:
         component, *words = line.format(data=folder).split()
         if start.component == "k3s" and not tree.there(inner(f"{folder}/{EMBEDDED_ETCD}")):
             words = [word for word in words if not word.startswith("--etcd-")]
-        further = [word for name, value in told.items() if name == f"{component}-arg"
+        further = [word for name, value in configured.items() if name == f"{component}-arg"
                    for word in (value if isinstance(value, list) else [value])]
         if component == "kubelet" \
-            and (node := told.get("node-name") or "".join(own.get("node-name", ()))):
+            and (node := configured.get("node-name") or "".join(own.get("node-name", ()))):
             further.append(f"hostname-override={node}")
         child = Start(component=component, words=(
             *(Word(word, source) for word in words), *(Word(f"--{word}", path) for word in further),
@@ -120,9 +116,7 @@ def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
 
 
 def _scripts(tree: Tree) -> Iterator[Started]:
-    """The components whose flags stand in files of their own, one a line, and those that a script
-    starts.
-    """
+    """The components whose flags lie in own files, and those that a script starts."""
     for pattern, variables in ARGUMENTS.items():
         for name, path in _of_components(tree, pattern):
             lines = [line for line in (tree.text(path, path) or "").splitlines()
@@ -138,7 +132,7 @@ def _scripts(tree: Tree) -> Iterator[Started]:
 
 
 def _of_components(tree: Tree, pattern: str) -> Iterator[tuple[str, str]]:
-    """The components whose file by a pattern is there, and this."""
+    """The components whose file matches a pattern, and the file."""
     if tree.there(pattern.partition("/{")[0]):
         yield from ((name, path) for name in sorted(PROGRAMS)
                     if tree.there(path := pattern.format(component=name)))

@@ -1,6 +1,4 @@
-"""One host's tree, read file by file: nothing outside of its root is ever read, and what would lead
-there is noted.
-"""
+"""One host's tree, read file by file; paths that leave the root are reported, not read."""
 from __future__ import annotations
 
 import fnmatch
@@ -23,12 +21,12 @@ def inner(path: str) -> str:
 
 
 class Tree:
-    """The files of the host under *root*; *found* holds each that was asked for, *outside* (source,
-    path) what led out.
+    """The files of the host under *root*.
 
-    *given* files lie over what is there; without a *root* (None) there are no others. Links are
-    read as on the host: an absolute one begins at the root. Where a folder is is found out once;
-    what was *found* before is not read again.
+    *found* has each file that was read. *outside* has (source, path) of paths that leave the root.
+    *given* files replace those of the tree; without a *root* (None) there are no others. Links are
+    read as on the host: an absolute link begins at the root. The place of each folder is found
+    once; a *found* file is not read again.
     """
 
     def __init__(self, root: str | None, given: Mapping[str, ObservedFile] | None = None,
@@ -42,7 +40,7 @@ class Tree:
         self._folders: dict[str, str | None] = {"": top}
 
     def file(self, path: str, source: str) -> ObservedFile:
-        """One file, which *source* names; a file out of the root is as good as missing."""
+        """The file at *path*, which *source* names; a file out of the root is missing."""
         if path not in self.found:
             self.found[path] = ObservedFile(path, missing=True) if self.kind(path) == "missing" \
                 else observe_file(self.root, path)
@@ -52,9 +50,9 @@ class Tree:
         return self.found[path]
 
     def _place(self, folder: str) -> str | None:
-        """Where a folder of the tree really is; None where there is none.
+        """The real place of a folder of the tree; None if there is none.
 
-        KpkiError where nobody may look.
+        Raises KpkiError for a folder that nobody may search.
         """
         if folder not in self._folders:
             above, _, name = folder.rpartition("/")
@@ -77,23 +75,21 @@ class Tree:
         return False
 
     def read(self, path: str, source: str) -> bytes | None:
-        """What is in a file; None where it is not there or cannot be read."""
+        """The content of a file; None if it is missing or cannot be read."""
         return self.file(path, source).data
 
     def text(self, path: str, source: str) -> str | None:
-        """The same as text; what is no UTF-8 stands as a sign for that."""
+        """The content of a file as text; octets that are no UTF-8 are replaced."""
         data = self.read(path, source)
         return None if data is None else data.decode("utf-8", "replace")
 
     def document(self, path: str, source: str) -> Any:
-        """The same as the value of its first YAML or JSON document, None for what is none."""
+        """The value of a file's first YAML or JSON document; None if there is none."""
         data = self.read(path, source)
         return None if data is None else load_first(data)
 
     def kind(self, path: str) -> str:
-        """What lies at a place: `file`, `link`, `folder`, `missing`, or `hidden` if the caller may
-        not look.
-        """
+        """The kind of a path: `file`, `link`, `folder`, `missing`, `hidden` (by a folder)."""
         if path in self.given:
             return "missing" if self.given[path].missing else "file"
         folder, _, name = path.rpartition("/")
@@ -107,7 +103,7 @@ class Tree:
             return "other"
 
     def there(self, path: str) -> bool:
-        """Whether there is a file, a folder or a link to one, as far as the caller may look."""
+        """Whether a file, a folder or a link to one exists, as far as the caller may see."""
         return self.kind(path) not in ("missing", "hidden")
 
     def script(self, path: str) -> str:
@@ -120,7 +116,7 @@ class Tree:
         return data.decode("utf-8", "replace") if data.startswith(b"#!") else ""
 
     def target(self, path: str) -> str:
-        """Where a link leads, as it says; "" for what is none."""
+        """The target of a link; "" for any other file."""
         folder, _, name = path.rpartition("/")
         try:
             place = self._place(folder)
@@ -129,14 +125,16 @@ class Tree:
             return ""
 
     def names(self, folder: str, *, deep: bool = False) -> list[str]:
-        """The files and links of a folder, sorted, with *deep* those of its folders too; none where
-        it is no folder.
+        """The files and links of a folder, sorted; none if it is no folder.
+
+        With *deep* the files of its folders too.
         """
         try:
             place = self._place(folder)
-            return [path for path,
-                    _ in files.walk(place, skip=lambda path: not deep and "/" in path)] if place \
-                        else []
+            if not place:
+                return []
+            found = files.walk(place, skip=lambda path: not deep and "/" in path)
+            return [path for path, _ in found]
         except AccessError:
             self.closed[observe_file(self.root, f"{folder}/.").unread or folder] = None
             return []
@@ -144,9 +142,7 @@ class Tree:
             return []
 
     def matching(self, pattern: str) -> Iterator[str]:
-        """The files that a path with wildcards in its last part stands for, sorted; without
-        wildcards that path.
-        """
+        """The files that match a path, which may have wildcards in its last part, sorted."""
         path = inner(pattern)
         folder, name = posixpath.split(path)
         if not any(sign in name for sign in "*?["):

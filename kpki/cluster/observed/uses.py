@@ -1,8 +1,8 @@
-"""Uses: which file each component of a host is told to read, for what, and who says so.
+"""The uses of a host's files: component, setting, purpose and source of each.
 
-Nothing else decides where files are. What nobody says is the component's own default; a component
-that is told nothing at all in this tree has no use. Sources of the rules stand beside them;
-kubernetes 1.34, etcd 3.6.
+Only settings decide which files count. Without a setting the component's default counts. A
+component without any setting in this tree has no use. The sources of the rules stand beside them:
+Kubernetes 1.34, etcd 3.6.
 """
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .components import kubeconfig_uses, uses_of
-from .configurations import Settings, configurations_of, told
+from .configurations import Settings, configurations_of, settings_of
 from .inventory import ObservedFile, validate_root
 from .starts import Started, pods, starts
 from .tree import Tree, inner
@@ -18,16 +18,15 @@ from .use import Running, Use
 from ...kubernetes.distributions import POD_FOLDERS
 from ...kubernetes.settings import SETTINGS, values_of
 
-# The kubeconfigs of people, of which no component is told.
+# the kubeconfigs of people, which no component reads
 _PEOPLE = ("etc/kubernetes/admin.conf", "etc/kubernetes/super-admin.conf", "root/.kube/config")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What a host's components are told: *uses* in the order of components and settings, *running*,
-    *found* files.
+    """The settings of a host's components, their *uses*, *running*, and the *found* files.
 
-    *outside* are (source, path) of paths that leave the *root*; they are not read.
+    *outside* has (source, path) of paths that leave the *root*; these files are not read.
     """
 
     root: str
@@ -39,20 +38,20 @@ class Host:
     """The files and folders that the caller may not read, list or search."""
 
     def of(self, component: str) -> tuple[Running, ...]:
-        """Each start of a component; several where a host runs several, as kops does etcd."""
+        """Each start of a component; kops, for example, starts etcd twice."""
         return tuple(running for running in self.running if running.component == component)
 
 
 def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Host:
-    """What the components of the host under *root* are told, if the *given* files lie over those
-    that are there.
+    """The host under *root*; *given* files replace files of the tree.
 
-    FileError where *root* cannot be listed.
+    Raises FileError if *root* cannot be listed.
     """
     validate_root(root)
     tree = Tree(root, given)
-    started = [(running, told(tree, running.start)) for running in starts(tree)]
-    started += [(running, told(tree, running.start)) for folder in _pod_folders(tree, started)
+    started = [(running, settings_of(tree, running.start)) for running in starts(tree)]
+    started += [(running, settings_of(tree, running.start))
+                for folder in _pod_folders(tree, started)
                 for running in pods(tree, folder)]
     order = [*SETTINGS]
     started.sort(key=lambda pair: order.index(pair[0].start.component))
@@ -70,14 +69,15 @@ def _running(tree: Tree, running: Started, settings: Settings) -> Running:
     return Running(component=running.start.component, source=running.source, user=running.user,
                    static=running.static,
                    configurations=configurations_of(tree, running.start, settings),
-                   settings={name: values_of(name, said) for name, said in settings.items()},
-                   said={name: (said[-1].written, said[-1].word.source) for name,
-                         said in settings.items()})
+                   settings={name: values_of(name, values) for name, values in settings.items()},
+                   origins={name: (values[-1].written, values[-1].word.source)
+                            for name, values in settings.items()})
 
 
 def _pod_folders(tree: Tree, started: Sequence[tuple[Started, Settings]]) -> Iterator[str]:
-    """Where static pods lie: where the kubelets are told; if no file tells a kubelet, or its
-    configuration is not there, where they usually lie.
+    """The folders of static pods: the kubelets' settings, else the usual folders.
+
+    The usual folders count too if a kubelet's configuration is missing.
     """
     kubelets = [(running, settings) for running, settings in started
                 if running.start.component == "kubelet"
@@ -92,7 +92,7 @@ def _pod_folders(tree: Tree, started: Sequence[tuple[Started, Settings]]) -> Ite
 
 
 def _of_people(tree: Tree, uses: Sequence[Use]) -> Iterator[Use]:
-    """The kubeconfigs of people that are there and that no component reads."""
+    """The existing kubeconfigs of people that no component reads."""
     read = {use.path for use in uses}
     for path in _PEOPLE:
         if path not in read and tree.there(path):

@@ -1,4 +1,4 @@
-"""Whose tree a root is."""
+"""The node that a host's root belongs to."""
 from __future__ import annotations
 
 import posixpath
@@ -16,18 +16,17 @@ HOST_NAME = "etc/hostname"     # hostname(5)
 
 
 def owner_of(root: str, *, host_name: str, source: str = "", host: Host | None = None) -> str:
-    """The name of the node whose root a folder is; "" if a file that may say so is not the caller's
-    to read.
+    """The name of the node that a root belongs to; "" if an unread file may tell the name.
 
     The first of these that exists: the kubelet's `--hostname-override`; for `/` this machine's
     *host_name*; the folder's own name under `nodes/`; the tree's etc/hostname; the name under
     `nodes/` of *source*, the tree to install. Names are in lower case, as the kubelet registers.
-    *host* is what `read_host` gave for the tree, if that is known. Raises InputError if nothing
-    tells.
+    *host* is the result of `read_host` for the tree, if known. Raises InputError if nothing tells
+    the name.
     """
-    said, sure = hostname_override(root, host)
-    if said or not sure:
-        return said
+    name, sure = hostname_override(root, host)
+    if name or not sure:
+        return name
     if posixpath.abspath(root) == "/":
         return host_name.lower()
     if name := _folder_name(root):
@@ -47,8 +46,9 @@ def _folder_name(path: str) -> str:
 
 
 def certified_owner(inventory: Inventory) -> str:
-    """The node that the kubelet's client certificate names, "" if none can be read: whose the
-    certificate is, which says nothing of whose the tree is.
+    """The node in the kubelet's client certificate, "" if it cannot be read.
+
+    The certificate may be another node's, so the name says nothing about the tree.
     """
     for use in inventory.uses:
         if use.purpose == "kubelet-client" and use.part == "certificate":
@@ -64,10 +64,10 @@ def certified_owner(inventory: Inventory) -> str:
 
 
 def hostname_override(root: str, host: Host | None = None) -> tuple[str, bool]:
-    """The node's name that a tree's kubelet is told, "" for none; and whether the caller may read
-    all that may tell.
+    """The node's name in the settings of a tree's kubelet, "" for none.
 
-    A value that is no node's name, as a variable that a unit leaves open, tells nothing.
+    The second value says whether the caller may read all files that may tell. A value that is no
+    node's name, as a variable without a value, does not count.
     """
     try:
         host = host or read_host(root)
@@ -78,9 +78,9 @@ def hostname_override(root: str, host: Host | None = None) -> tuple[str, bool]:
     used = {use.file for use in host.uses}
     sure = not host.closed \
         and not any(found.unread for path, found in host.found.items() if path not in used)
-    said = next((value for running in host.of(KUBELET_COMPONENT.name)
+    name = next((value for running in host.of(KUBELET_COMPONENT.name)
                  if (value := running.value("hostname-override"))), "")
     try:
-        return validate_node_name(said.strip().lower(), longest=LONGEST_NAME) if said else "", sure
+        return validate_node_name(name.strip().lower(), longest=LONGEST_NAME) if name else "", sure
     except InputError:
         return "", sure

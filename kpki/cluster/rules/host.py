@@ -71,10 +71,10 @@ def missing_files(inventory: Inventory) -> Iterator[Finding]:
             wanted.setdefault(use.file, []).append(use)
     for running in inventory.running:
         for path, _ in running.configurations:
-            told = [name for name in ("config", "config-file") if name in running.said]
-            if told and inventory.file(path).missing and path in inventory.found \
+            kinds = [name for name in ("config", "config-file") if name in running.origins]
+            if kinds and inventory.file(path).missing and path in inventory.found \
                 and not running.static:
-                setting, source = running.said[told[0]]
+                setting, source = running.origins[kinds[0]]
                 yield Finding("file-missing", path, "",
                               f"file is missing, and {running.component} ({setting} in "
                               f"{source}) reads the file")
@@ -192,7 +192,7 @@ def _contradictions(context: TreeContext) -> Iterator[Finding]:
         name = running.value("hostname-override").lower() \
             if running.component == KUBELET_COMPONENT.name else ""
         if name and context.node and name != context.node:
-            setting, source = running.said["hostname-override"]
+            setting, source = running.origins["hostname-override"]
             yield Finding("flags-mismatch", source, "",
                           f"{setting} calls this node {name}, expected {context.node}",
                           got=f"CN={NODE_PREFIX}{name}", expected=f"CN={NODE_PREFIX}{context.node}")

@@ -351,7 +351,7 @@ def test_every_setting_of_an_api_server(tmp_path: Path) -> None:
     assert running.settings["requestheader-allowed-names"] == ("a", "b", "c")
     assert running.settings["etcd-servers"] == ("https://a:1", "https://b:2")
     assert running.settings["authorization-mode"] == ("Node", "RBAC")
-    assert running.said["authorization-mode"] == ("--authorization-mode", f"{PODS}/a")
+    assert running.origins["authorization-mode"] == ("--authorization-mode", f"{PODS}/a")
 
 
 def test_a_controller_manager(tmp_path: Path) -> None:
