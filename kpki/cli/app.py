@@ -9,7 +9,21 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from . import check, expiry, flags, help, init, kubeconfig, node, plan, script, show, terminal, uses
+from . import (
+    check,
+    expiry,
+    flags,
+    help,
+    init,
+    kubeconfig,
+    node,
+    plan,
+    renew,
+    script,
+    show,
+    terminal,
+    uses,
+)
 from .command import HELP, Group, add, example
 from .. import __version__
 from ..errors import KpkiError
@@ -34,6 +48,7 @@ add(app, expiry.expiry, "kpki expiry /", "kpki expiry / --format prometheus --ou
 add(app, show.show, "kpki show worker.pem --ca ca.pem")
 add(app, plan.plan, "kpki plan cluster")
 add(app, plan.apply, "kpki apply cluster")
+add(app, renew.renew, "kpki renew --within 30d", "kpki renew --all --root /")
 add(app, script.script, "kpki script cluster > script.sh")
 add(app, kubeconfig.kubeconfig, "kpki kubeconfig alice --group developers --out alice.conf")
 add(app, flags.flags, "kpki flags kubelet --node worker-1")

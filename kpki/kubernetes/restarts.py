@@ -36,6 +36,11 @@ def own_files(layout: Layout, component: Component) -> set[str]:
     return {path for place in layout.places if place.row in rows for path in place.files()}
 
 
+def in_order(components: Iterable[str]) -> list[str]:
+    """Components in the order of their restarts: etcd first, as no API server starts without."""
+    return sorted(components, key=lambda name: name != "etcd")
+
+
 def restart_lines(units: Iterable[str], pods: Iterable[str] = ()) -> Iterator[str]:
     """The commands that restart *units* of systemd and static *pods* (paths of manifests)."""
     folders: dict[str, list[str]] = {}
@@ -51,6 +56,7 @@ def restart_lines(units: Iterable[str], pods: Iterable[str] = ()) -> Iterator[st
 
 def of_layout(components: Iterable[str], is_static: Callable[[str], bool]) -> Iterator[str]:
     """The commands that restart *components* under the layout's names; *is_static*: static pods."""
-    pods = [name for name in components if name != "kubelet" and is_static(name)]
-    yield from restart_lines((name for name in components if name not in pods),
+    names = in_order(components)
+    pods = [name for name in names if name != "kubelet" and is_static(name)]
+    yield from restart_lines((name for name in names if name not in pods),
                              [f"{MANIFESTS}/{name}.yaml" for name in pods])

@@ -44,7 +44,7 @@ from ...kubernetes.manifests import MANIFESTS
 from ...kubernetes.profiles import NODE_PREFIX, get_profile
 from ...kubernetes.restarts import own_files
 
-BACKUP = "var/lib/kpki/backup"
+BACKUP, LOCK = "var/lib/kpki/backup", "var/lib/kpki/lock"
 # Causes of files that nobody can read; all other errors are those of readable files.
 UNREADABLE = ("file-missing", "bad-pem", "malformed-x509", "key-unreadable", "encrypted-key",
               "kubeconfig-broken")
@@ -373,6 +373,6 @@ def install(plan: Installation, root: str, *, now: datetime, warnings: list[str]
     *warnings*: see `files.replace_tree`. Raises FileError.
     """
     _validate_root(root)
-    with files.lock(root, "var/lib/kpki/lock", now=now, folder_mode=FOLDER_MODE):
+    with files.lock(root, LOCK, now=now, folder_mode=FOLDER_MODE):
         return [(file, action) for file, action in files.replace_tree(
             root, plan.files, folder_mode=FOLDER_MODE, backup=BACKUP, now=now, warnings=warnings)]

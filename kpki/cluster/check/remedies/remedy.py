@@ -20,15 +20,15 @@ from .situation import Situation
 from ...finding import Finding
 from ...observed.contents import read_key
 from ...observed.inventory import TOPS, root_of
+from ...observed.restarts import restart_commands
 from ...rules.certificate import signer_of
 from ...rules.facts import Pair, pairs_of, trust_files_of
 from .... import files
 from ....kubernetes import reading
-from ....kubernetes.components import COMPONENTS, KUBELET_COMPONENT
+from ....kubernetes.components import KUBELET_COMPONENT
 from ....kubernetes.layouts import KUBELET_CURRENT, Layout, Place, get_layout
 from ....kubernetes.profiles import SERVICE_ACCOUNTS, get_profile
 from ....kubernetes.purposes import PURPOSES
-from ....kubernetes.restarts import restart_lines
 from ....stages.keys import public_key_der
 
 # What is mended without a component's knowing.
@@ -186,29 +186,12 @@ def _fields(name: bytes, data: bytes) -> list[bytes]:
 def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
     """Comments that name what is to be restarted on the host once the commands of these findings
     have been run.
-
-    It is the unit, or the static pod, that starts a component which reads a changed file; of a
-    component that nothing here starts, what has its name. A host whose units start other
-    components, and no pods, is without that one.
     """
     changed = {finding.path.partition("#")[0] for finding in findings
                if finding.cause not in _NO_RESTART
                and any(not line.startswith("#") for line in finding.remedy)}
-    readers = {use.component for use in here.inventory.uses if changed & {use.file, use.source}}
-    names = [component.name for component in COMPONENTS if component.name in readers]
-    starts = [running for running in here.inventory.running if running.component in names]
-    pods = dict.fromkeys(start.source for start in starts if start.static)
-    units = [_unit(start.source) or start.component for start in starts if not start.static]
-    if not here.inventory.running or any(running.static for running in here.inventory.running):
-        units += [name for name in names if name not in here.inventory.started]
-    for line in restart_lines(units, pods):
+    for line in restart_commands(here.inventory, changed):
         yield comment(f"then, on {here.node}: {line}")
-
-
-def _unit(source: str) -> str:
-    """The unit that a unit's file, or its drop-in's, belongs to; "" for any other file."""
-    return next((part.removesuffix(".d").removesuffix(".service") for part in source.split("/")
-                 if part.removesuffix(".d").endswith(".service")), "")
 
 
 def _told(path: str, here: Situation, row: str) -> tuple[str, str] | None:

@@ -1,0 +1,184 @@
+"""New dates for a certificate, and the files that hold the certificate.
+
+A renewal keeps the key, the subject, the names and the usages, each byte for byte, as `openssl x509
+-in CERT -CA CA -CAkey KEY` does. Only serial number, dates and signature differ, and the authority
+key identifier if another certificate of the CA signs.
+"""
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ..authority import BACKDATED, Authority, day, leaf_algorithm, make_key
+from ..observed.inventory import SECRET, Inventory
+from ..rules.facts import Pair
+from ... import files, pem
+from ...errors import InputError
+from ...files import File
+from ...kubernetes import reading
+from ...kubernetes.kubeconfig import load_users
+from ...kubernetes.layouts import KEY_MODE
+from ...stages import der, keys
+from ...stages.certificates import encoded, issuer_of, subject_der
+from ...stages.extensions.context import ExtensionContext
+from ...stages.extensions.identifiers import AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER
+from ...stages.extensions.table import extension
+from ...stages.serials import serial_or_random
+from ...stages.verification.facts import issues, read_facts
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+_DER = b"\x30"
+_CURRENT = re.compile(r"(kubelet-(?:client|server))-current\.pem")
+_STORE_TIME = "%Y-%m-%d-%H-%M-%S"   # in the names of the files that a kubelet keeps
+
+
+def renewed_certificate(certificate: Certificate, authority: Authority, *, now: datetime,
+                        validity: timedelta | None = None, public_key: bytes | None = None,
+                        warnings: list[str] | None = None) -> Certificate:
+    """The same certificate with new dates, for its own key or another *public_key* (DER).
+
+    The certificate is valid for *validity* from *now* (None: as long as before) and backdated by 5
+    minutes. A validity past the CA's end is cut, and a line is added to *warnings*.
+    """
+    data = certificate.public_bytes(Encoding.DER)
+    fields, extensions = der.certificate_fields(data), der.certificate_extensions(data)
+    length = validity or certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    end, last = now + length, authority.certificate.not_valid_after_utc
+    if end > last:
+        end = last
+        if warnings is not None:
+            warnings.append(f"{reading.subject_text(certificate)}: the certificate ends with its "
+                            f"CA, {day(last)}")
+    own = public_key or der.whole(fields.subject_public_key_info)
+    names_signer = issues(read_facts(authority.certificate), read_facts(certificate))
+    present = []
+    for item in extensions:
+        if item.oid == AUTHORITY_KEY_IDENTIFIER and not names_signer:
+            context = ExtensionContext(issuer=issuer_of(authority.certificate))
+            present.append(extension("authorityKeyIdentifier", "keyid, issuer", context))
+        elif item.oid == SUBJECT_KEY_IDENTIFIER and public_key is not None:
+            identifier = der.octet_string(keys.key_identifier(own))
+            present.append(der.Extension(item.oid, item.critical, identifier))
+        else:
+            present.append(item)
+    return encoded(present, subject_der(authority.certificate), der.whole(fields.subject), own,
+                   keys.validate_signing_key(authority.key), authority.digest,
+                   serial_or_random(None), now - BACKDATED, end, version=fields.version)
+
+
+class Renewed(NamedTuple):
+    """A pair with new dates, and what the host's files hold then."""
+
+    pair: Pair
+    """The pair as it was."""
+    certificate: Certificate
+    """The new certificate."""
+
+
+class HostRenewal(NamedTuple):
+    """What a renewal changes in one tree."""
+
+    renewed: tuple[Renewed, ...] = ()
+    files: tuple[File, ...] = ()
+    """The files to write, relative to the tree."""
+    waiting: tuple[Pair, ...] = ()
+    """The pairs whose CA has no key in reach."""
+
+
+def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequence[Authority], *,
+                now: datetime, validity: timedelta | None, new_key: bool,
+                warnings: list[str]) -> HostRenewal:
+    """New certificates for the *pairs* of a tree, each by the CA that signed the old certificate.
+
+    *validity* and *warnings* are as for `renewed_certificate`. With *new_key* each pair gets a new
+    key of the same algorithm. A pair whose files cannot be read, or whose key is another
+    certificate's, stays; a line in *warnings* says so.
+    """
+    changed, renewed, waiting = dict[str, bytes](), list[Renewed](), list[Pair]()
+    made: dict[str, PrivateKeyTypes] = {}   # a key that two certificates share stays shared
+    of_tokens = {use.file for use in inventory.uses if use.purpose.startswith("service-account")}
+    for pair in pairs:
+        if not pair.chain or not pair.matches or (new_key and pair.key is None):
+            warnings.append(f"{pair.path}: not renewed, for certificate and key are no pair that "
+                            "works; kpki check says what is wrong")
+            continue
+        leaf = pair.chain[0]
+        authority = next((authority for authority in authorities
+                          if reading.is_signed_by(leaf, authority.certificate)), None)
+        if authority is None:
+            waiting.append(pair)
+            continue
+        key = None
+        if new_key and pair.key_path in of_tokens:
+            warnings.append(f"{pair.key_path}: the key stays, for service accounts' tokens are "
+                            "signed with the key too")
+        elif new_key and pair.key:
+            key = made.get(pair.key_path) or make_key(leaf_algorithm(pair.key))
+            made[pair.key_path] = key
+        certificate = renewed_certificate(
+            leaf, authority, now=now, validity=validity, warnings=warnings,
+            public_key=keys.public_key_der(key) if key else None)
+        _replace(changed, inventory, pair.path, pem.dump_certificate(certificate))
+        if key:
+            _replace(changed, inventory, pair.key_path, pem.dump_key(key, form="traditional"))
+        renewed.append(Renewed(pair, certificate))
+    written = [file for path, data in changed.items()
+               for file in _files(inventory, path, data, now)]
+    return HostRenewal(tuple(renewed), tuple(written), tuple(waiting))
+
+
+def _replace(changed: dict[str, bytes], inventory: Inventory, path: str, block: bytes) -> None:
+    """Put a PEM block in the place of the first block of its kind; all else in the file stays."""
+    file, _, entry = path.partition("#")
+    data = changed.get(file, inventory.file(file).data or b"")
+    if not entry:
+        changed[file] = _with_block(data, block)
+        return
+    certificate, key = load_users(data)[entry.partition("/")[2]]
+    old = (key if SECRET in block else certificate).data or b""
+    text = base64.b64encode(old)
+    if text not in data:
+        raise InputError(f"{file}: the data of {entry} is not on one line, so kpki does not edit "
+                         "the file",
+                         hint=f"kubectl config view --raw --kubeconfig {file} prints the "
+                              "kubeconfig with such lines")
+    changed[file] = data.replace(text, base64.b64encode(_with_block(old, block)))
+
+
+def _with_block(data: bytes, block: bytes) -> bytes:
+    """*data* with *block* in the place of its first block of that kind; DER stays DER."""
+    new = next(pem.blocks(block))
+    if data[:1] == _DER:
+        return new.der
+    kind = "PRIVATE KEY" if new.label.endswith("PRIVATE KEY") else "CERTIFICATE"
+    old = next(found for found in pem.blocks(data) if found.label.endswith(kind))
+    return data.replace(old.armour, new.armour, 1)
+
+
+def _files(inventory: Inventory, path: str, data: bytes, now: datetime) -> Iterator[File]:
+    """The files that give *path* its new content: a link stays, and leads to the content.
+
+    A kubelet's store gets a new file with the time in its name, and the link is set to the file:
+    the kubelet itself does so.
+    """
+    found = inventory.file(path)
+    if not found.link:
+        yield File(path, data, found.mode)
+        return
+    folder, _, name = path.rpartition("/")
+    if stem := _CURRENT.fullmatch(name):
+        dated = f"{stem[1]}-{now:{_STORE_TIME}}.pem"
+        yield File(f"{folder}/{dated}", data, KEY_MODE)
+        yield File(path, dated.encode(), KEY_MODE, link=True)
+        return
+    real = files.resolve(os.path.abspath(inventory.root), path)
+    yield File(os.path.relpath(real, os.path.abspath(inventory.root)), data, found.mode)
