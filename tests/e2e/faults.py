@@ -7,8 +7,10 @@ from typing import Literal
 from tests.e2e.spoiling import (
     OTHER,
     Spoil,
+    also_holds,
     changed,
     copied,
+    copied_as,
     encrypted,
     gone,
     has,
@@ -17,6 +19,7 @@ from tests.e2e.spoiling import (
     other_ca,
     other_key,
     trusts_another,
+    with_waiting_pod,
 )
 from tests.hosts.pki import LATER, PAST
 
@@ -40,11 +43,13 @@ class Fault:
     outcome: Outcome = "refused"
     "Whether the component ends, runs and is refused, or is well."
     where: str = ""
-    "Who says it: a component, `kubectl` or `logs`, which is the way from the API server to the kubelet."
+    "Who says it: a component, or one of `test_faults.calls`."
     severity: str = "error"
     "Of the finding."
     by_hand: bool = False
     "Whether check has words alone against the fault, and no command."
+    described: bool = False
+    "Whether check is run in the workspace, whose description says what no file of the host does."
 
     def __str__(self) -> str:
         return self.name
@@ -85,6 +90,10 @@ OF_KUBELET = [
           where="kube-apiserver"),
     Fault("kubelet-server-only", "kubelet", leaf(WORKER, usages="serverAuth"), V2 + ".*incompatible key usage",
           "wrong-eku", where="kube-apiserver"),
+    Fault("kubelet-without-address", "kubelet", leaf(WORKER, names="DNS:worker-2"), "doesn't contain any IP SANs",
+          "missing-san-ip", where="logs", described=True),
+    Fault("kubelet-configuration-of-another-kind", "kubelet", holds("/var/lib/kubelet/config.yaml", "kind: Pod\n"),
+          "failed to load kubelet config file", "flags-mismatch", "ends", by_hand=True),
     Fault("kubelet-client-only", "kubelet", leaf(WORKER, usages="clientAuth"), "incompatible key usage", "wrong-eku",
           where="logs"),
     Fault("kubelet-organisation", "kubelet", leaf(WORKER, subject="/O=nodes/CN=system:node:worker-2"),
@@ -129,8 +138,18 @@ OF_CONTROL_PLANE = [
           "data does not contain any valid RSA or ECDSA public keys", "bad-pem", "ends"),
     Fault("apiserver-sa-key-of-another", "kube-controller-manager", holds(f"{PKI}/sa.key", other_key),
           "invalid bearer token", "sa-key-mismatch", "ends", where="kube-apiserver"),
+    Fault("apiserver-kubelet-client-expired", "kube-apiserver", leaf(f"{PKI}/apiserver-kubelet-client.crt", dates=PAST),
+          "Unauthorized|must be logged in", "expired-client-cert", where="logs"),
+    Fault("front-proxy-client-of-another-ca", "kube-apiserver", leaf(f"{PKI}/front-proxy-client.crt"),
+          'User "front-proxy-client" cannot get path', "front-proxy-ca", "well", where="front-proxy"),
     Fault("apiserver-etcd-client-of-another-ca", "kube-apiserver", leaf(f"{PKI}/apiserver-etcd-client.crt"),
           "rejected connection.*unknown authority", "etcd-peer-cert", "ends", where="etcd"),
+    Fault("etcd-server-expired", "etcd", leaf(f"{PKI}/etcd/server.crt", signer="etcd", dates=PAST),
+          "certificate has expired", "expired-server-cert", where="kube-apiserver"),
+    Fault("etcd-server-without-address", "etcd", leaf(f"{PKI}/etcd/server.crt", signer="etcd", names="DNS:cp"),
+          "doesn't contain any IP SANs", "missing-san-ip", where="kube-apiserver"),
+    Fault("etcd-server-of-another-ca", "etcd", leaf(f"{PKI}/etcd/server.crt"), "unknown authority", "etcd-peer-cert",
+          where="kube-apiserver"),
     Fault("etcd-server-only", "etcd", leaf(f"{PKI}/etcd/server.crt", signer="etcd", usages="serverAuth"),
           "incompatible key usage", "wrong-eku", "well", severity="warning"),
     Fault("etcd-key-gone", "etcd", gone(f"{PKI}/etcd/server.key"), "server.key: no such file", "file-missing", "ends"),
@@ -138,4 +157,19 @@ OF_CONTROL_PLANE = [
     Fault("controller-manager-wrong-ca", "kube-controller-manager",
           trusts_another("/etc/kubernetes/controller-manager.conf"), "certificate signed by unknown authority",
           "kubeconfig-wrong-ca", "ends"),
+    Fault("controller-manager-signing-bundle", "kube-controller-manager", also_holds(f"{PKI}/ca.crt", other_ca),
+          "expected 1 certificate, found 2", "signing-bundle", "ends", by_hand=True),
+    Fault("controller-manager-is-another", "kube-controller-manager",
+          copied_as("/etc/kubernetes/controller-manager.conf", "/etc/kubernetes/scheduler.conf"),
+          'User "system:kube-scheduler" cannot', "wrong-subject", "ends"),
+    Fault("scheduler-is-another", "kube-scheduler", with_waiting_pod(
+          copied_as("/etc/kubernetes/scheduler.conf", "/etc/kubernetes/controller-manager.conf")),
+          'User "system:kube-controller-manager" cannot create resource "pods/binding"', "wrong-subject"),
+    Fault("scheduler-of-no-known-name", "kube-scheduler",
+          leaf("/etc/kubernetes/scheduler.conf", subject="/CN=system:scheduler"),
+          'User "system:scheduler" cannot list resource "pods"', "wrong-subject", severity="warning"),
+    Fault("scheduler-expired", "kube-scheduler", leaf("/etc/kubernetes/scheduler.conf", dates=PAST),
+          V2 + ".*certificate has expired", "expired-client-cert", where="kube-apiserver"),
+    Fault("administrator-expired", "kube-apiserver", leaf("/etc/kubernetes/admin.conf", dates=PAST),
+          "Unauthorized|must be logged in", "expired-client-cert", "well", where="administrator"),
 ]

@@ -58,6 +58,25 @@ def copied(*paths: str, source: str) -> Spoil:
     return spoil
 
 
+def copied_as(path: str, source: str) -> Spoil:
+    """A file that holds what another one of the same host does."""
+    return holds(path, lambda cluster, host: cluster.hosts[host].path(source).read_bytes())
+
+
+def also_holds(path: str, content: Callable[[Cluster, str], bytes]) -> Spoil:
+    """A file with something else after what was there."""
+    return holds(path, lambda cluster, host: cluster.hosts[host].path(path).read_bytes() + content(cluster, host))
+
+
+def with_waiting_pod(other: Spoil) -> Spoil:
+    """Another thing that befalls a host, and a pod that waits for the scheduler."""
+    def spoil(cluster: Cluster, host: str) -> None:
+        other(cluster, host)
+        cluster.cp.stop("kube-scheduler")
+        cluster.run_pod("waiting", "", "exec sleep 100000")
+    return spoil
+
+
 def trusts_another(path: str) -> Spoil:
     """A kubeconfig with the certificate of another CA."""
     def data(cluster: Cluster, host: str) -> bytes:

@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +23,23 @@ FAULTS = [(KUBELETS, "worker-2", fault) for fault in OF_KUBELET] + [
 Machine = Host | Bare
 LOGS = "KPKI_E2E_LOGS"      # a folder: every log that a fault produces is kept there
 KEPT = "/run/before.tar"
-FOLDERS = "/etc/kubernetes /var/lib/kubelet/pki"
-AUTHORITIES = {"--ca": "ca", "--etcd-ca": "etcd/ca", "--front-proxy-ca": "front-proxy-ca"}
+FOLDERS = "/etc/kubernetes /var/lib/kubelet/pki /var/lib/kubelet/config.yaml"
+PKI = "/etc/kubernetes/pki"
+FRONT_PROXY = (f"--certificate-authority={PKI}/ca.crt", f"--client-certificate={PKI}/front-proxy-client.crt",
+               f"--client-key={PKI}/front-proxy-client.key")
+SECONDS = 60        # for what a faulty component does
+
+
+def calls(cluster: Cluster, host: str) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+    """Calls of the API server whose answer shows a fault: the kubeconfig, if not the tests' own, and kubectl's words.
+
+    `logs` is the way from the API server to the kubelet. The front proxy's certificate alone is nobody's login.
+    """
+    return {
+        "kubectl": (None, ("get", "nodes")),
+        "logs": (None, ("get", "--raw", f"/api/v1/nodes/{node(host)}/proxy/healthz")),
+        "administrator": ("/etc/kubernetes/admin.conf", ("get", "nodes")),
+        "front-proxy": ("/dev/null", (f"--server={cluster.server}", *FRONT_PROXY, "get", "--raw", "/metrics"))}
 
 
 @pytest.mark.parametrize(("cluster", "host", "fault"), FAULTS, indirect=["cluster"], scope="module",
@@ -45,7 +60,8 @@ def test_wrong_expectations_fail(cluster: Cluster, host: str, fault: Fault) -> N
         wait_for(f"{host} is well again", lambda: is_well(cluster, host))
 
 
-@pytest.mark.parametrize(("cluster", "host"), [(KUBELETS, "worker-2")], indirect=["cluster"], scope="module")
+@pytest.mark.parametrize(("cluster", "host"), [(KUBELETS, "worker-2"), (CONTROL_PLANE, "cp")], indirect=["cluster"],
+                         scope="module", ids=["kubelet", "control-plane"])
 def test_a_component_ends_if_a_file_is_gone(cluster: Cluster, host: str) -> None:
     """Of each file that is gone check names the components that do not start without it, and none of them does."""
     machine = cluster.hosts[host]
@@ -53,21 +69,30 @@ def test_a_component_ends_if_a_file_is_gone(cluster: Cluster, host: str) -> None
     paths = sorted({use["path"].partition("#")[0] for use in uses if use["component"] in machine.services})
     named, survivors = set(), []
     for path in paths:
+        cluster.wait_until_well("kube-apiserver")       # some read a file only after they have spoken with it
         machine.run(f"mv /{path} /run/aside")
-        for component in readers(machine, path):
+        for component in reversed(readers(machine, path)):
             named.add(component)
             machine.restart(component)
             try:
                 wait_for(f"{component} says that {path} is gone", lambda: says(
-                    machine.log(component), rf"{re.escape(path)}\"?: no such file"), seconds=20)
-                wait_for(f"{component} ends", lambda: machine.ended(component), seconds=30)
+                    machine.log(component), rf"{re.escape(path)}\"?: no such file"))
+                wait_for(f"{component} ends", lambda: machine.ended(component))
             except AssertionError as error:
                 survivors.append(f"{component} without {path}: {error}")
         machine.run(f"mv /run/aside /{path}")
-        machine.run(f"systemctl restart {' '.join(name for name in machine.services if machine.ended(name))} || :")
+        start_ended(cluster)
     assert not survivors
     assert named == {*machine.services} - {"containerd"}
-    wait_for(f"{host} is well again", lambda: is_well(cluster, host))
+    wait_for(f"{host} is well again", lambda: is_well(cluster, host), seconds=2 * SECONDS)
+
+
+def start_ended(cluster: Cluster) -> None:
+    """Start every component that has ended: the one without its file, and those that gave up waiting for it."""
+    for machine in cluster.hosts.values():
+        for component in machine.services:
+            if machine.ended(component):
+                machine.restart(component)
 
 
 def readers(machine: Machine, path: str) -> list[str]:
@@ -77,7 +102,7 @@ def readers(machine: Machine, path: str) -> list[str]:
     return [name for name in machine.services if any(re.search(rf" {name}( \(|,| reads)", text) for text in messages)]
 
 
-def prove(cluster: Cluster, host: str, fault: Fault, *, seconds: float = 40) -> None:
+def prove(cluster: Cluster, host: str, fault: Fault, *, seconds: float = SECONDS) -> None:
     """Spoil, see what the component and check say, mend as printed, see that all is well."""
     with preserved(cluster, host):
         fault.spoil(cluster, host)
@@ -94,27 +119,23 @@ def prove(cluster: Cluster, host: str, fault: Fault, *, seconds: float = 40) -> 
         if fault.outcome != "ends":
             assert not cluster.hosts[host].ended(fault.component)
         keep(cluster, host, fault)
-        assert causes(cluster, host) == {(fault.cause, fault.severity)}
+        assert causes(cluster, host, described=fault.described) == {(fault.cause, fault.severity)}
         if fault.by_hand:
             put_back(cluster.hosts[host])
         else:
-            mend(cluster, host)
-        for component in {*cluster.cp.services} - {fault.component}:
-            if cluster.cp.ended(component):     # by itself, for its API server was away
-                cluster.restart(component)
-        wait_for(f"{host} is well again", lambda: is_well(cluster, host), seconds=120)
-        assert not causes(cluster, host)
+            restarted = mend(cluster, host, described=fault.described)
+            assert restarted or fault.outcome == "well"
+        start_ended(cluster)        # but for what was restarted: their API server was away
+        wait_for(f"{host} is well again", lambda: is_well(cluster, host), seconds=2 * SECONDS)
+        assert not causes(cluster, host, described=fault.described)
 
 
 def said(cluster: Cluster, host: str, fault: Fault) -> str:
     """What is said where the fault's row has it."""
-    match fault.where:
-        case "kubectl":
-            return cluster.says("get", "nodes")
-        case "logs":
-            return cluster.says("get", "--raw", f"/api/v1/nodes/{node(host)}/proxy/healthz")
-        case "kube-apiserver" | "etcd":
-            return cluster.cp.log(fault.where)
+    if call := calls(cluster, host).get(fault.where):
+        return cluster.says(*call[1], kubeconfig=call[0])
+    if fault.where:
+        return cluster.cp.log(fault.where)
     return cluster.hosts[host].log(fault.component)
 
 
@@ -129,28 +150,29 @@ def is_well(cluster: Cluster, host: str) -> bool:
         and cluster.says("get", "--raw", f"/api/v1/nodes/{node(host)}/proxy/healthz") == "ok"
 
 
-def authorities(cluster: Cluster, host: str) -> str:
-    """The options of check that bring the CAs to a host that has none."""
-    pki = cluster.workspace / "pki"
-    return "" if host == "cp" else f"--ca {pki}/ca.crt --ca-key {pki}/ca.key"
+def check(cluster: Cluster, host: str, *options: str, described: bool) -> str:
+    """What `kpki check` prints on a host, which is told where the cluster's CA is; or in the workspace."""
+    pki, folder = cluster.workspace / "pki", cluster.workspace if described else "/run/mend"
+    given = () if described or host == "cp" else ("--ca", f"{pki}/ca.crt", "--ca-key", f"{pki}/ca.key")
+    words = " ".join(["kpki check / --quiet", *options, *given])
+    return cluster.hosts[host].run(f"mkdir -p {folder}; cd {folder}; {words}", check=False).stdout
 
 
-def causes(cluster: Cluster, host: str) -> set[tuple[str, str]]:
-    """What `kpki check` finds on a host, by itself."""
-    told = cluster.hosts[host].run("kpki check --json --quiet", check=False).stdout
-    return {(found["cause"], found["severity"]) for found in json.loads(told)["findings"]}
+def causes(cluster: Cluster, host: str, *, described: bool) -> set[tuple[str, str]]:
+    """What `kpki check` finds on a host."""
+    return {(found["cause"], found["severity"])
+            for found in json.loads(check(cluster, host, "--json", described=described))["findings"]}
 
 
-def mend(cluster: Cluster, host: str) -> None:
-    """Run what `kpki check --commands` prints, and the restarts that it names."""
-    script = cluster.hosts[host].run(f"kpki check --commands --quiet {authorities(cluster, host)}", check=False).stdout
-    done = cluster.hosts[host].run(f"mkdir -p /run/mend; rm -rf /run/mend/*; cd /run/mend; {script}")
-    restarts = re.findall(r"^#.*systemctl restart (.*)$", script, re.MULTILINE) or re.findall(
-        r"^ +systemctl restart (.*)$", done.stderr, re.MULTILINE)
-    assert restarts or "chmod" in script, script
+def mend(cluster: Cluster, host: str, *, described: bool) -> list[str]:
+    """Run what `kpki check --commands` prints, and the restarts that it names; return what was restarted."""
+    script = check(cluster, host, "--commands", described=described)
+    folder = cluster.workspace if described else "/run/mend; rm -rf ./*"
+    cluster.hosts[host].run(f"cd {folder}; {script}")
+    restarts = re.findall(r"^#.*systemctl restart (.*)$", script, re.MULTILINE)
     for component in restarts:
-        if component in cluster.hosts[host].services:   # cp has a kubelet's files, and no kubelet
-            cluster.hosts[host].run(f"systemctl restart {component}")
+        cluster.hosts[host].run(f"systemctl restart {component}")
+    return restarts
 
 
 @contextmanager
@@ -160,14 +182,22 @@ def preserved(cluster: Cluster, host: str) -> Iterator[None]:
     machine.run(f"tar -cf {KEPT} {FOLDERS} 2>/dev/null || :")
     try:
         yield
-    except BaseException:
+    except AssertionError:
         put_back(machine)
+        with suppress(AssertionError):
+            wait_for(f"{host} is well again", lambda: is_well(cluster, host))
         raise
 
 
 def put_back(machine: Machine) -> None:
-    """Put a host's files back as they were before the fault, and start its components anew."""
-    machine.run(f"tar -xf {KEPT} -C /; systemctl restart {' '.join(machine.services)}")
+    """Put a host's files back as they were before the fault, and start its components anew.
+
+    But not containerd: a kubelet ends if it finds none, and starts no more by itself.
+    """
+    machine.run(f"tar -xf {KEPT} -C /")
+    for component in machine.services:
+        if component != "containerd":
+            machine.restart(component)
 
 
 def keep(cluster: Cluster, host: str, fault: Fault) -> None:

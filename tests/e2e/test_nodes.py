@@ -67,3 +67,12 @@ def test_check_finds_nothing(cluster: Cluster) -> None:
         found = {finding["cause"] for finding in json.loads(done.stdout)["findings"]}
         assert (done.returncode, found - own) == (0, set()), name
         assert found == (own if name.startswith("worker") else set()), name
+
+
+def test_wrong_expectations_fail(pods: Cluster) -> None:
+    """Another pod's words, another phase, and a node that is not there are seen as such."""
+    for what, seen in (("words", lambda: pods.says("logs", "pod-worker-1") == "here is worker-2"),
+                       ("phase", lambda: phase(pods, "pod-worker-1") == "Failed"),
+                       ("node", lambda: pods.is_ready("worker-3"))):
+        with pytest.raises(AssertionError, match=f"not after 1 s: {what}"):
+            wait_for(what, seen, seconds=1)
