@@ -1,1 +1,1 @@
-"""What is wrong with a workspace, a host, a folder or a file, and the commands that mend it."""
+"""The faults of a workspace, a host, a folder or a file, and the commands that repair them."""

@@ -1,5 +1,4 @@
-"""What `kpki check` is asked of: a workspace, a host's tree, a folder of certificates, or one file.
-"""
+"""`check`: the faults of a workspace, a host's tree, a folder of certificates, or one file."""
 from __future__ import annotations
 
 import os
@@ -11,7 +10,7 @@ from datetime import datetime
 from cryptography.x509 import Certificate
 
 from .remedies.lines import command, each_once
-from .remedies.situation import Situation
+from .remedies.target import Target
 from ..authority import find_sound_key, load_trusted_bundle
 from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
@@ -34,42 +33,47 @@ from ...stages.keys import public_key_der
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check has found."""
+    """The result of a check."""
 
-    whose: str                      # whose files were checked, for people
-    findings: Sequence[Finding]     # everything that is wrong with what could be read
-    certificates: int               # how many were read
-    unread: Sequence[Unread] = ()   # what the caller may not read, each once: no finding is of it
-    notes: Sequence[str] = ()       # lines for a person: what else was not checked, and why
-    # which component reads which file, and who says so; none of what is no host
+    whose: str
+    """The name of the checked host, workspace, folder or file."""
+    findings: Sequence[Finding]
+    """The findings of all files that could be read."""
+    certificates: int
+    """The number of certificates read."""
+    unread: Sequence[Unread] = ()
+    """The files that the caller may not read, each once; no finding is about them."""
+    notes: Sequence[str] = ()
+    """Sentences about other parts that were not checked."""
     uses: Sequence[Use] = ()
-    # comments: which components read the mended files when they start anew
+    """The uses of a host's files; empty for a folder or a file."""
     restarts: Sequence[str] = ()
-    # which one a host looks like, if kpki lays out no files as that does
+    """Comments with the restarts after which components read the repaired files."""
     distribution: str = ""
+    """The distribution that a host looks like, if kpki has no layout for it."""
 
     def commands(self) -> list[str]:
-        """The commands that mend everything, errors first and each once, ready for `sh -e`;
-        comments begin with `#`.
+        """The commands that repair all findings, errors first, each once, ready for `sh -e`.
+
+        Comments begin with `#`.
         """
         errors_first = sorted(self.findings, key=lambda finding: finding.severity != "error")
         return [*each_once(finding.remedy for finding in errors_first), *self.restarts]
 
 
 def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_name: str = "",
-          node: str | None = None,
-          ca: str | None = None, ca_key: str | None = None, etcd_ca: str | None = None,
-          etcd_ca_key: str | None = None,
+          node: str | None = None, ca: str | None = None, ca_key: str | None = None,
+          etcd_ca: str | None = None, etcd_ca_key: str | None = None,
           front_proxy_ca: str | None = None, front_proxy_ca_key: str | None = None,
           layout: str | None = None) -> Report:
-    """Everything that is wrong with what lies at a path, each finding with the commands that mend
-    it here.
+    """Check the files at a path; each finding has the commands that repair the fault.
 
-    *path* is a workspace, which its description judges, a host's root tree, any folder, or one
-    file; *node* says whose tree it is, or which host of a workspace is asked for; *host_name* is
-    this host's, for `/`. *ca* is the file of the cluster's CA that counts, *ca_key* its key's,
-    which the commands name; likewise of etcd and of the front proxy. *now* (UTC, None: the clock)
-    is the moment. Raises InputError or FileError where there is nothing to judge.
+    *path* is a workspace, a host's root tree, any folder, or one file. *node* is the name of the
+    tree's node, or of one host of a workspace. *host_name* is the name of this host, for `/`. *ca*
+    is the file of the cluster's CA, *ca_key* the file of its key, which the commands name; the
+    other four are the files of etcd's and the front proxy's CA. *now* (UTC, None: the clock) is the
+    moment. *layout* is the name of a layout (None: the layout of the existing files). Raises
+    InputError or FileError if there is no file to check.
 
     >>> report = kpki.check_path(host / "etc/kubernetes/pki", now=now + timedelta(days=4000))
     >>> [(finding.severity, finding.cause) for finding in report.findings]
@@ -77,17 +81,16 @@ def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_nam
     """
     path = os.fspath(path)
     try:
+        given = (("ca", ca, ca_key), ("etcd-ca", etcd_ca, etcd_ca_key),
+                 ("front-proxy-ca", front_proxy_ca, front_proxy_ca_key))
         return _check(path, now=now or utc_now(), host_name=host_name, node=node, layout=layout,
-                      named={
-            row: files_of for row,
-            *files_of in (("ca", ca, ca_key), ("etcd-ca", etcd_ca, etcd_ca_key),
-                          ("front-proxy-ca", front_proxy_ca, front_proxy_ca_key))
-            if any(file is not None for file in files_of)})
+                      named={row: files_of for row, *files_of in given
+                             if any(file is not None for file in files_of)})
     except AccessError as error:
         closed = os.path.relpath(error.path, path or os.curdir)
         if closed.startswith(os.pardir):
             raise
-        # without it nothing can be judged
+        # without this file no other can be checked
         return Report(os.path.normpath(path), (), 0,
                       [Unread(None, observe_file(path, closed).unread or closed)])
 
@@ -99,7 +102,7 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
         _no_options(path, named, layout)
         if node is not None:
             read_cluster(path, host_name=host_name).host(node)
-        from .described import check_workspace  # which needs the plan, as no tree by itself does
+        from .described import check_workspace  # slow to import
         findings, certificates, unread = check_workspace(path, now=now, host_name=host_name)
         return Report(os.path.normpath(path),
                       [finding for finding in findings if node is None or finding.host == node],
@@ -121,9 +124,9 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
         owner = "" if node is None else validate_node_name(node, longest=LONGEST_NAME)
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
-        here = Situation(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, others,
-                         now=now)
-        return Report(os.path.normpath(path), _mended(found, here)[0],
+        target = Target(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, others,
+                        now=now)
+        return Report(os.path.normpath(path), _mended(found, target)[0],
                       plain.inventory.certificates(), _unread(plain.inventory))
     notes = list[str]()
     owner = validate_node_name(node, longest=LONGEST_NAME) if node is not None else _owner(
@@ -132,7 +135,7 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     described = None
     if not named and layout is None and _is_there(os.curdir, DESCRIPTION):
         from .described import check_described
-        # a workspace that cannot be taken tells nothing of a tree elsewhere
+        # a broken workspace tells nothing about a tree elsewhere
         with suppress(KpkiError):
             described = check_described(os.curdir, inventory, owner, now=now, host_name=host_name)
     if described is None:
@@ -140,49 +143,47 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     else:
         from ..rules.elsewhere import told_elsewhere
         found = [*described, *told_elsewhere(inventory, described)]
-    here = Situation(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, authorities,
-                     workspace=described is not None, now=now)
-    findings, anew = _mended(found, here)
+    target = Target(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, authorities,
+                    workspace=described is not None, now=now)
+    findings, anew = _mended(found, target)
     return Report(owner or os.path.normpath(path), findings, inventory.certificates(),
-                  _unread(inventory), [*notes, *inventory.led_out(), *_left(here)], inventory.uses,
-                  anew, _distribution(path))
+                  _unread(inventory), [*notes, *inventory.led_out(), *_left(target)],
+                  inventory.uses, anew, _distribution(path))
 
 
-def _mended(found: Sequence[Finding], here: Situation) -> tuple[list[Finding], tuple[str, ...]]:
-    """The findings with their commands, and which components are to be restarted then."""
+def _mended(found: Sequence[Finding], target: Target) -> tuple[list[Finding], tuple[str, ...]]:
+    """The findings with their commands, and the components to restart after the commands."""
     if not found:
         return [], ()
-    from .remedies.remedy import (  # half of what check imports; a healthy host needs none
+    from .remedies.remedy import (  # half of a check's imports; a healthy host needs none
         restarts,
         with_remedies,
     )
-    findings = with_remedies(found, here)
-    return findings, tuple(restarts(findings, here))
+    findings = with_remedies(found, target)
+    return findings, tuple(restarts(findings, target))
 
 
-def _left(here: Situation) -> Iterator[str]:
-    """What to do about copies of private keys that runs of kpki have left."""
-    for path in here.inventory.leftovers():
+def _left(target: Target) -> Iterator[str]:
+    """The remedy for copies of private keys that interrupted runs of kpki have left."""
+    for path in target.inventory.leftovers():
         yield (f"{path}: a private key that a run of kpki has left there; once the host works: "
-               f"{command('rm', here.at(path))}")
+               f"{command('rm', target.at(path))}")
 
 
 def _distribution(root: str) -> str:
-    """The distribution that a tree looks like, if kpki lays out no files as that distribution does;
-    else "".
-    """
+    """The distribution that a tree looks like, if kpki has no layout for it; else ""."""
     for name, mark in MARKS.items():
-        with suppress(FileError):   # a folder that cannot be looked into tells nothing
+        with suppress(FileError):   # an unreadable folder tells nothing
             if _is_there(root, mark):
                 return name
     return ""
 
 
 def _owner(root: str, host: Host, host_name: str, layout: str | None, notes: list[str]) -> str:
-    """Whose a tree is, "" if nobody knows because the caller may not read what tells.
+    """The node's name of a tree, "" if the caller may not read the files that tell it.
 
-    If nothing tells, the kubelet's certificate is taken at its word, with a line in *notes*. Raises
-    InputError if no certificate is there either.
+    If no file tells the name, the name in the kubelet's certificate is used, with a line in
+    *notes*. Raises InputError if there is no certificate either.
     """
     try:
         name = owner_of(root, host_name=host_name, host=host)
@@ -203,8 +204,10 @@ def _unread(inventory: Inventory) -> list[Unread]:
 
 
 def _described_tree(folder: str, name: str, *, now: datetime, host_name: str) -> Report | None:
-    """What is wrong with a host's tree in a workspace; None where the workspace does not know the
-    host, or something is wrong with the workspace's own CAs, which is no fault of the tree.
+    """The findings of a host's tree in a workspace; None without a verdict of the workspace.
+
+    None: the workspace does not know the host, or the workspace's own CAs have a fault, which is no
+    fault of the tree.
     """
     from .described import check_workspace
     try:
@@ -221,7 +224,7 @@ def _is_there(folder: str, path: str) -> bool:
 
 
 def _workspace_of(path: str) -> tuple[str | None, str]:
-    """The workspace that a host's tree lies in, None where it is in none; and the host's name."""
+    """The workspace of a host's tree, None if there is none; and the host's name."""
     trees, name = os.path.split(os.path.abspath(path))
     folder, last = os.path.split(trees)
     if last != NODES_FOLDER or not _is_there(folder, DESCRIPTION):
@@ -235,15 +238,13 @@ def _no_options(path: str, named: Mapping[str, Sequence[str | None]], layout: st
                          hint="leave out the CAs and --layout")
 
 
-# The option that names a CA of each row.
+# row of a CA → the option with the CA's certificate
 _OPTIONS = {"ca": "--ca", "etcd-ca": "--etcd-ca", "front-proxy-ca": "--front-proxy-ca"}
 
 
 def _given(row: str, ca: str | None, ca_key: str | None) -> tuple[Sequence[Certificate],
                                                                   bytes | None]:
-    """The certificates of a CA that a person names, and its key's public half (DER), None if no key
-    can be read.
-    """
+    """The certificates of a CA, and its key's public half (DER), None without a readable key."""
     option = _OPTIONS[row]
     if ca is None:
         raise InputError(f"{ca_key}: not the key of a CA that {option} names",

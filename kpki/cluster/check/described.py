@@ -1,4 +1,4 @@
-"""What is wrong with a workspace, or with a host that its description knows."""
+"""The check of a workspace, or of a host that its description knows."""
 from __future__ import annotations
 
 import os
@@ -9,7 +9,7 @@ from itertools import chain
 
 from .remedies.authority import renewal
 from .remedies.lines import command, comment
-from .remedies.situation import inside, no_option
+from .remedies.target import inside, no_option
 from ..desired.description import GIVEN_NAMES, Cluster
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
@@ -31,14 +31,12 @@ from ...kubernetes.profiles import get_profile
 def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
                     only: str | None = None,
                     processes: int | None = None) -> tuple[list[Finding], int, list[Unread]]:
-    """Everything that is wrong with a workspace by its own description, how many certificates were
-    read, and what the caller may not read.
+    """The findings of a workspace, the number of certificates, and the unread files.
 
-    *only* is the host that is asked for: then what was found names no host. What apply mends says
-    so; the files of a host are the host's. If a CA of the workspace's own is broken, or not the
-    caller's to read, that is all there is to say: by it all the others are judged. *processes* is
-    how many there may be (None: one a processor). Raises KpkiError for a description, or a CA that
-    it names, which cannot be taken.
+    *only* is the one host to check; then the findings name no host. A finding says whether apply
+    repairs it. If a CA of the workspace is broken or unreadable, only this CA has a finding: all
+    others depend on the CA. *processes* is the number of processes (None: one for each processor).
+    Raises KpkiError for a description, or a CA in the description, that cannot be used.
     """
     counts, refused, observe = dict[str, int](), dict[str, None](), workspace_observer(folder)
 
@@ -50,7 +48,7 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
         return found
 
     def tally() -> Tally:
-        """How many certificates were read, and what was refused, since it was asked last."""
+        """The number of certificates read, and of refused files, since the last call."""
         told = Tally(sum(counts.values()), tuple(refused))
         counts.clear()
         refused.clear()
@@ -62,7 +60,7 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
     except AccessError:
         if not refused:
             raise
-        return [], 0, _unread(refused, only)    # by the CAs all the others are judged
+        return [], 0, _unread(refused, only)    # all other files are checked against the CAs
     except KpkiError:
         broken = [*_broken_authorities(cluster, folder, counted, now)]
         if not broken or only is not None:
@@ -82,10 +80,9 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
 
 
 def _unread(paths: Iterable[str], only: str | None) -> list[Unread]:
-    """What of a workspace the caller may not read, each once: a host's by the host's name and by
-    its path there.
+    """The unread files of a workspace, each once, by the host's name and the path in its tree.
 
-    *only* is the host that is asked for, whose tree is the only one then.
+    *only* is the one host to check.
     """
     found = dict[Unread, None]()
     for path in paths:
@@ -100,7 +97,7 @@ def _unread(paths: Iterable[str], only: str | None) -> list[Unread]:
 
 
 def _mended(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
-    """The commands that mend a finding of a workspace."""
+    """The commands that repair a finding of a workspace."""
     apply = ["kpki", "apply", _plain(folder)]
     if finding.cause == "key-exposed":
         tree, path = os.path.join(folder, NODES_FOLDER, finding.host
@@ -122,8 +119,7 @@ def _mended(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
 
 
 def _renewed_authority(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
-    """The commands that give a CA of the workspace's own new dates, and every host its certificate.
-    """
+    """The commands that renew a CA of the workspace, and every host's copy of its certificate."""
     root, own = plan.roots[finding.row], WORKSPACE.place(finding.row)
     if finding.cause != "expiring-soon":
         yield comment("nothing in the cluster minds, and a CA that is there is never replaced")
@@ -140,15 +136,16 @@ def _renewed_authority(finding: Finding, folder: str, plan: Plan) -> Iterator[st
 
 
 def _plain(path: str) -> str:
-    """A path in its shortest form that no command takes for an option."""
+    """A path in its shortest form, which no command reads as an option."""
     return no_option(os.path.normpath(path))
 
 
 def check_described(folder: str, inventory: Inventory, name: str, *, now: datetime,
                     host_name: str | None = None) -> list[Finding] | None:
-    """What is wrong with a host's tree that lies elsewhere, by the description of the workspace
-    *folder*: with what its kubelet needs, and what lies there else; None where that does not
-    tell. Raises as `check_workspace`.
+    """The findings of a host's tree outside of the workspace *folder*, by its description.
+
+    The rows are the kubelet's, and those with a file in the tree. None if the workspace does not
+    know the host. Raises as `check_workspace`.
     """
     cluster = read_cluster(folder, host_name=host_name)
     host = next((known for known in cluster.hosts if known.name == name), None)
@@ -163,7 +160,7 @@ def check_described(folder: str, inventory: Inventory, name: str, *, now: dateti
 
 def _broken_authorities(cluster: Cluster, folder: str, observe: Callable[[str], ObservedFile],
                         now: datetime) -> Iterator[Finding]:
-    """What is wrong with the files of the workspace's own CAs that keeps a plan from being made."""
+    """The faults of the workspace's own CAs that make a plan impossible."""
     wanted = Wanted(cluster)
     for row in wanted.of_workspace():
         if row.profile.kind == "ca" and GIVEN_NAMES[row.name] not in cluster.authorities:
@@ -181,7 +178,7 @@ def _broken_authorities(cluster: Cluster, folder: str, observe: Callable[[str], 
 
 
 def _is_pair(row: Row, observe: Callable[[str], ObservedFile]) -> bool:
-    """Whether a CA's file holds one certificate, and the key beside it is that one's."""
+    """Whether a CA's file has one certificate, and the key beside it is this certificate's."""
     certificates = read_certificates(observe(row.place.certificate), row.name)[0]
     return len(certificates) == 1 \
         and is_for(read_key(observe(row.place.key), row.name)[0], certificates)
@@ -189,9 +186,7 @@ def _is_pair(row: Row, observe: Callable[[str], ObservedFile]) -> bool:
 
 def _put_back(path: str, copy: str, folder: str,
               observe: Callable[[str], ObservedFile]) -> Iterator[str]:
-    """The commands that bring back a file of a workspace's CA from where the tree of a host has the
-    right one still.
-    """
+    """The commands that restore a file of a workspace's CA from a host's tree that has it."""
     broken, sound = (_plain(os.path.join(folder, name)) for name in (path, copy))
     if observe(path).problem:
         yield comment(

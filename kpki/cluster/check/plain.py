@@ -1,6 +1,4 @@
-"""A folder of certificates that is no host's tree, or a single file: what each is by its name, else
-by its content.
-"""
+"""The check of a folder of certificates that is no host's tree, or of a single file."""
 from __future__ import annotations
 
 import os
@@ -45,25 +43,23 @@ from ...kubernetes.layouts import LAYOUTS, Layout, Place
 from ...kubernetes.reading import USAGE_OIDS
 from ...kubernetes.settings import Part
 
-# Names that many others use as well: alone they do not make a folder one of a layout's.
+# names that many layouts use: alone they do not show a layout
 _COMMON = re.compile(r"(ca|server|peer|admin)(-key)?\.(crt|key|pem)|kubeconfig")
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """What was found in a folder: its *inventory*, and the *others*, files that no layout has a
-    place for.
-    """
+    """The files of a folder: its *inventory*, and the *others*, which have no place in a layout."""
 
     inventory: Inventory
     others: tuple[str, ...]
 
 
 def inspect_plain(path: str) -> Plain:
-    """Read a folder, all below it but what is put aside, or one file.
+    """Read a folder and all below it except backups, or one file.
 
-    Raises FileError for what cannot be listed or is not there, InputError for a folder with nothing
-    to check.
+    Raises FileError for a missing file or a folder that cannot be listed, InputError for a folder
+    without a file to check.
     """
     closed = list[str]()
     entry = files.read_entry_at(path) if path else files.Entry(path=path, kind="missing")
@@ -96,7 +92,7 @@ def inspect_plain(path: str) -> Plain:
 
 
 def _in_pem(found: ObservedFile) -> ObservedFile:
-    """A file in DER as PEM, as others read it as well; any other as it is."""
+    """A file in DER as PEM; any other file as it is."""
     data = found.data or b""
     if data[:1] != b"\x30":
         return found
@@ -109,10 +105,7 @@ def _in_pem(found: ObservedFile) -> ObservedFile:
 
 
 def _matters(found: ObservedFile) -> bool:
-    """Whether a file is a certificate, a key or a kubeconfig, by its content.
-
-    Of a file that cannot be read the name counts.
-    """
+    """Whether a file is a certificate, key or kubeconfig, by content, or by name if unreadable."""
     if found.unread or found.path.endswith((*CERTIFICATES, *KEYS)):
         return True
     data = found.data or b""
@@ -122,9 +115,7 @@ def _matters(found: ObservedFile) -> bool:
 
 
 def _layout_by_names(root: str, found: Mapping[str, ObservedFile]) -> Layout:
-    """The layout that a folder is a part of, by the names in it, with the places that are in that
-    part.
-    """
+    """The layout that a folder is a part of, by its files' names, with the places in the part."""
     best, most = Layout(name="", places=(), administrators="", source=""), 0
     top = os.path.abspath(root)
     for layout in LAYOUTS:
@@ -141,7 +132,7 @@ def _layout_by_names(root: str, found: Mapping[str, ObservedFile]) -> Layout:
 
 
 def _part(layout: Layout, folder: str, found: Mapping[str, ObservedFile]) -> Iterator[Place]:
-    """The places of a layout that have a file in one of its folders, by their names there."""
+    """The places of a layout with a file in one of its folders, by the file's name."""
     for place in layout.places:
         certificate, key, kubeconfig = (
             path.removeprefix(f"{folder}/") if path.startswith(f"{folder}/") else ""
@@ -154,9 +145,7 @@ def _part(layout: Layout, folder: str, found: Mapping[str, ObservedFile]) -> Ite
 
 
 def _named_by(root: str, found: Mapping[str, ObservedFile]) -> Iterator[tuple[str, ObservedFile]]:
-    """The files that kubeconfigs name: from their own folder, or from the root of the tree that
-    they lie in.
-    """
+    """The files that kubeconfigs name, relative to their folder or to the root of the tree."""
     for path, file in found.items():
         kubeconfig = kubeconfig_in(file.data)
         for material in (kubeconfig.authority, kubeconfig.certificate, kubeconfig.key) \
@@ -169,11 +158,10 @@ def _named_by(root: str, found: Mapping[str, ObservedFile]) -> Iterator[tuple[st
 
 def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = WITHIN,
                 authorities: Mapping[str, Sequence[Certificate]] = {}) -> list[Finding]:
-    """Everything that is wrong with the files of a folder, each by itself and with what belongs to
-    it by its name.
+    """The findings of a folder's files: each alone, and with its pair's other file.
 
-    *node* is the node whose kubelet's they are ("": any), *authorities* the CAs that signed them,
-    by row; without any: those that are there.
+    *node* is the name of the kubelet's node ("": any). *authorities* are the CAs that must have
+    signed, by row; without any, the CAs in the folder.
     """
     inventory, alone = plain.inventory, [path for path in plain.others
                                          if _kind(plain.inventory.file(path)) == "key"]
@@ -197,9 +185,7 @@ def check_plain(plain: Plain, *, node: str, now: datetime, within: timedelta = W
 
 
 def _other_uses(found: Mapping[str, ObservedFile], others: Sequence[str]) -> Iterator[Use]:
-    """What the files are for that no layout has a place for: pairs by their names, of which little
-    is known.
-    """
+    """The pairs of files without a place in a layout, by name; their purposes are unknown."""
     tree, done, names = Tree(None, found), set[str](), {*others}
     for path in sorted(others, key=lambda path: (_kind(found[path]) != "certificate", path)):
         kind = _kind(found[path])
@@ -231,14 +217,13 @@ def _use(group: str, path: str, purpose: str, part: Part) -> Use:
 
 
 def _keys_of(path: str) -> Iterator[str]:
-    """What the key of a certificate is called."""
+    """The usual names of the key of a certificate."""
     stem, _ = posixpath.splitext(path)
     return (stem + ending for ending in KEYS)
 
 
 def _kind(found: ObservedFile) -> str:
-    """What a file is: by its content, else by its name; "" for what there is nothing to say about.
-    """
+    """The kind of a file: by content, else by name; "" if the file is not checked."""
     data, name = found.data or b"", found.path
     if is_kubeconfig(data):
         return "kubeconfig"

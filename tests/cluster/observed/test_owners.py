@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kpki.cluster.check.remedies.remedy import with_remedies
-from kpki.cluster.check.remedies.situation import Situation
+from kpki.cluster.check.remedies.target import Target
 from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.observed.owners import with_owners
 from kpki.cluster.rules.host import check_node
@@ -30,7 +30,7 @@ def faults(tree: Any, files: dict[str, str], owner: int) -> list[tuple[str, str,
     seen = inspect(str(tree.root), node="worker-1")
     assert seen.file(KEY).owner == os.getuid()
     seen = with_owners(replace(seen, found={**seen.found, KEY: replace(seen.file(KEY), owner=owner)}))
-    found = with_remedies(check_node(seen, node="worker-1", now=tree.now), Situation(seen, "worker-1", now=tree.now))
+    found = with_remedies(check_node(seen, node="worker-1", now=tree.now), Target(seen, "worker-1", now=tree.now))
     return [(one.cause, one.got, one.expected, one.remedy) for one in found]
 
 

@@ -1,1 +1,1 @@
-"""A finding becomes shell commands, with the host's own names and paths."""
+"""The remedies: shell commands that repair a finding, with the host's own names and paths."""

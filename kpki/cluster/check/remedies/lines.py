@@ -1,7 +1,6 @@
-"""The lines of a remedy: comments and commands, each one line of printable ASCII, whatever stands
-in the names in them.
+"""The lines of a remedy: comments and commands, each one line of printable ASCII.
 
-So a script of them is the same in every locale, and no letter in it is another than it looks.
+So a script of them is the same in every locale, and no letter looks like another.
 """
 from __future__ import annotations
 
@@ -15,23 +14,19 @@ _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
 def comment(text: str) -> str:
-    """A comment: all but printable ASCII is escaped, so that nothing in *text* ends the line."""
+    """A comment; all but printable ASCII is escaped, so that *text* cannot end the line."""
     return "# " + _UNPRINTABLE.sub(lambda odd: odd[0].encode("unicode_escape").decode(), text)
 
 
 def command(*words: str) -> str:
-    """A command of exactly these words; a comment in its place if a shell cannot be given one of
-    them in one line.
-    """
+    """A command of these words; a comment if a shell cannot have one of the words in one line."""
     if any("\0" in word or word.endswith("\n") for word in words):
         return comment(f"no shell takes a name like this in one line: {' '.join(words)}")
     return " ".join(map(_argument, words))
 
 
 def _argument(word: str) -> str:
-    """A word as POSIX sh takes it; with anything but printable ASCII, in octal: sh has no other way
-    in one line.
-    """
+    """A word for POSIX sh; words with other characters than printable ASCII have octal escapes."""
     if not _UNPRINTABLE.search(word):
         return quote(word)
     octal = _ODD.sub(lambda odd: b"\\%03o" % odd[0][0], word.encode("utf-8", "surrogateescape"))
@@ -41,8 +36,7 @@ def _argument(word: str) -> str:
 def each_once(remedies: Iterable[Iterable[str]]) -> Iterator[str]:
     """The lines of many remedies as one script: each command once, with the comments above it.
 
-    A command stands where it is needed first; an installation after the last command whose files it
-    is to put in place.
+    A command stands at its first use; an installation after the last command that makes its files.
     """
     groups = [group for remedy in remedies for group in _groups(remedy)]
     install = command(*INSTALL)
@@ -56,7 +50,7 @@ def each_once(remedies: Iterable[Iterable[str]]) -> Iterator[str]:
 
 
 def _groups(remedy: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    """Each command with the comments above it; comments that no command follows."""
+    """Each command with the comments above it; at the end the comments without a command."""
     group: list[str] = []
     for line in remedy:
         group.append(line)

@@ -1,6 +1,4 @@
-"""What a tree tells of the names, the addresses and the API server that a new certificate or
-kubeconfig wants.
-"""
+"""The names, addresses and API server of a new certificate or kubeconfig, from a tree's files."""
 from __future__ import annotations
 
 import ipaddress
@@ -9,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from .situation import Situation
+from .target import Target
 from ...finding import Finding
 from ...node.node import USUAL_NAMES
 from ...observed.inventory import HOSTS, kubeconfig_of
@@ -23,23 +21,24 @@ from ....pem import load_certificate
 
 _NO_ADDRESS = "ADDRESS"
 _SERVER = re.compile(rb"^ *server: *[\"']?(https://[^\s\"']+)", re.MULTILINE)
-# causes that say what should be named
+# causes whose findings name the missing names
 _NAMES = ("missing-san-ip", "missing-san-dns", "legacy-cn-no-san")
-# Words for what no file tells, and what a person puts there. kpki refuses them, so that no command
-# runs with them.
+# placeholders for facts that no file tells: kpki refuses them, so that no command runs with them
 UNTOLD = {_NO_ADDRESS: f"{_NO_ADDRESS} is the node's own, as `kubectl get nodes -o wide` shows it",
           NO_SERVER: f"{NO_SERVER} is where another host's kubeconfig leads"}
 
 
-def names_options(place: Place, profile: Profile, here: Situation,
+def names_options(place: Place, profile: Profile, target: Target,
                   missing: reading.Names) -> list[str]:
-    """The options for the names and addresses that a row's certificate is to have: those that are
-    *missing* from the one that is there, and what the tree tells of them.
+    """The options for the names and addresses of a row's certificate.
+
+    They are the *missing* names of the present certificate, and the names that the tree's files
+    tell.
     """
-    if profile.sans == "none" and place != here.inventory.layout.kubelet:
+    if profile.sans == "none" and place != target.inventory.layout.kubelet:
         return []
-    found = _found_names(place, profile, here, missing)
-    own = {here.node, *(USUAL_NAMES[profile.sans][0] if profile.sans != "none" else ())}
+    found = _found_names(place, profile, target, missing)
+    own = {target.node, *(USUAL_NAMES[profile.sans][0] if profile.sans != "none" else ())}
     addresses = [*found.addresses] or [_NO_ADDRESS] * (profile.sans != "none")
     dns = [name for name in found.dns if name not in own]
     return [word for option, values in (("--address", addresses), ("--dns", dns))
@@ -48,7 +47,7 @@ def names_options(place: Place, profile: Profile, here: Situation,
 
 
 def missing_names(finding: Finding | None) -> reading.Names:
-    """What a finding says that a certificate should name."""
+    """The names that a finding says a certificate should have."""
     dns, addresses = list[str](), list[str]()
     for word in finding.expected.split(", ") if finding and finding.cause in _NAMES else ():
         kind, _, name = word.partition(":")
@@ -60,22 +59,20 @@ def missing_names(finding: Finding | None) -> reading.Names:
     return reading.Names(tuple(dns), tuple(addresses))
 
 
-def _found_names(place: Place, profile: Profile, here: Situation,
+def _found_names(place: Place, profile: Profile, target: Target,
                  missing: reading.Names) -> reading.Names:
-    """What the certificate that is there says, where it is this row's own, and what the tree's
-    other files add.
-    """
-    inventory, dns, addresses = here.inventory, list[str](), list[str]()
+    """The names of the present certificate, if it is this row's, and of the tree's other files."""
+    inventory, dns, addresses = target.inventory, list[str](), list[str]()
     kubeconfig = kubeconfig_of(inventory.found, place)
     data = inventory.file(place.certificate).data if place.certificate else kubeconfig \
         and kubeconfig.certificate.data
-    for names in _certified(data or b"", profile, here.node):
+    for names in _certified(data or b"", profile, target.node):
         dns, addresses = [*names.dns], [*names.addresses]
-    wanted = _wanted_names(profile, here)
+    wanted = _wanted_names(profile, target)
     if not addresses and profile.sans != "none":
-        addresses = own_addresses(here)
+        addresses = own_addresses(target)
     if profile.sans == "apiserver":
-        services = service_names(here)
+        services = service_names(target)
         dns, addresses = [*dns, *services.dns], [*addresses, *services.addresses]
     usual = USUAL_NAMES[profile.sans][1] if profile.sans != "none" else ()
     addresses += (*wanted.addresses, *missing.addresses)
@@ -84,31 +81,33 @@ def _found_names(place: Place, profile: Profile, here: Situation,
                                              if address not in usual)))
 
 
-def _wanted_names(profile: Profile, here: Situation) -> reading.Names:
+def _wanted_names(profile: Profile, target: Target) -> reading.Names:
     """The names and addresses by which the tree's own files reach a row's server."""
     kinds = {"node": "kubelet", "apiserver": "apiserver", "etcd-server": "etcd",
              "etcd-peer": "etcd-peer"}
-    dns, addresses = wanted_names((kinds.get(profile.sans, ""),), here.inventory, here.node)
+    dns, addresses = wanted_names((kinds.get(profile.sans, ""),), target.inventory, target.node)
     if profile.sans == "apiserver":
-        led = [host for _, _, host in led_beside(here.inventory)]
-        certified = certified_names(here.pairs)
+        led = [host for _, _, host in led_beside(target.inventory)]
+        certified = certified_names(target.pairs)
         for word in [host for host in led if host in certified] or led:
             (addresses if is_address(word) else dns).append(word)
     return reading.Names(tuple(dns), tuple(addresses))
 
 
-def own_addresses(here: Situation) -> list[str]:
-    """The host's own addresses, as the first of these tells them: its components' flags, the
-    certificates of its servers, where its control plane is led to, its table of hosts.
+def own_addresses(target: Target) -> list[str]:
+    """The host's own addresses.
+
+    The first of these with an answer counts: the components' flags, the servers' certificates, the
+    servers of its control plane's kubeconfigs, /etc/hosts.
     """
     for source in (_told_addresses, _certified_addresses, _led_addresses, _listed_addresses):
-        if found := [*dict.fromkeys(_addresses(source(here)))]:
+        if found := [*dict.fromkeys(_addresses(source(target)))]:
             return found
     return []
 
 
 def _addresses(words: Iterable[str]) -> Iterator[str]:
-    """Those of some words that are addresses by which other hosts reach this one."""
+    """The words that are addresses by which other hosts reach this host."""
     for word in words:
         with suppress(InputError):
             address = ipaddress.ip_address(validate_address(word))
@@ -116,8 +115,8 @@ def _addresses(words: Iterable[str]) -> Iterator[str]:
                 yield str(address)
 
 
-def _told_addresses(here: Situation) -> Iterator[str]:
-    told = here.inventory.setting_values
+def _told_addresses(target: Target) -> Iterator[str]:
+    told = target.inventory.setting_values
     if words := told("kubelet", "node-ip") or told("kube-apiserver", "advertise-address"):
         yield from words
         return
@@ -125,62 +124,61 @@ def _told_addresses(here: Situation) -> Iterator[str]:
         yield from map(_host, told("etcd", name))
 
 
-def _certified_addresses(here: Situation) -> Iterator[str]:
-    """What certificates of the host's other servers name, where they name the host as well."""
-    layout, services = here.inventory.layout, service_names(here).addresses
+def _certified_addresses(target: Target) -> Iterator[str]:
+    """The names of the certificates of the host's other servers, if they name the host too."""
+    layout, services = target.inventory.layout, service_names(target).addresses
     for place in layout.places:
         profile = get_profile(place.row)
         if profile.sans == "none" or not place.certificate \
             or (profile.sans == "apiserver" and not services):
-            # which of an API server's addresses is the services', nothing else tells
+            # no other file tells which of an API server's addresses is the services' address
             continue
-        for names in _certified(here.inventory.file(place.certificate).data or b"", profile,
-                                here.node):
-            if here.node in map(str.lower, names.dns):
+        for names in _certified(target.inventory.file(place.certificate).data or b"", profile,
+                                target.node):
+            if target.node in map(str.lower, names.dns):
                 yield from (address for address in names.addresses if address not in services)
-    # wherever they lie; what serves as an API server's as well, see above
-    for pair in here.pairs:
+    # whatever the path; for API servers' certificates see above
+    for pair in target.pairs:
         kinds = {purpose.names for purpose in pair.purposes}
         if pair.chain and kinds & {"kubelet", "etcd", "etcd-peer"} and "apiserver" not in kinds:
             own = reading.names_of(reading.extensions_of(pair.chain[0]))
-            if own and here.node in map(str.lower, own.dns):
+            if own and target.node in map(str.lower, own.dns):
                 yield from own.addresses
 
 
-def _led_addresses(here: Situation) -> Iterator[str]:
-    """Where the components beside an API server are led to: its own host's, as kubeadm has it."""
-    certified = certified_names(here.pairs)
-    for place in here.inventory.layout.places:
-        kubeconfig = kubeconfig_of(here.inventory.found, place)
-        if kubeconfig and place.server == "local" and place != here.inventory.layout.kubelet \
-                and (not certified or here.node in certified):
+def _led_addresses(target: Target) -> Iterator[str]:
+    """The servers of the kubeconfigs beside an API server: the host's own, as with kubeadm."""
+    certified = certified_names(target.pairs)
+    for place in target.inventory.layout.places:
+        kubeconfig = kubeconfig_of(target.inventory.found, place)
+        if kubeconfig and place.server == "local" and place != target.inventory.layout.kubelet \
+                and (not certified or target.node in certified):
             yield _host(kubeconfig.server)
 
 
-def _listed_addresses(here: Situation) -> Iterator[str]:
-    """What the host's table of hosts says of its name."""
-    for line in (here.inventory.file(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
+def _listed_addresses(target: Target) -> Iterator[str]:
+    """The addresses of the host's name in its /etc/hosts."""
+    for line in (target.inventory.file(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
         address, *names = line.partition("#")[0].split() or [""]
-        if here.node in names:
+        if target.node in names:
             yield address
 
 
-def services_told(here: Situation) -> bool:
-    """Whether a file of the tree tells how services reach the API server: its flags, or its
-    certificate as it is.
-    """
-    place = here.inventory.layout.place("apiserver")
+def services_told(target: Target) -> bool:
+    """Whether the API server's flags or certificate tell how services reach the API server."""
+    place = target.inventory.layout.place("apiserver")
     profile = get_profile(place.row)
-    certified = [*_certified(here.inventory.file(place.certificate).data or b"", profile,
-                             here.node)]
-    return any(service_names(here).addresses) or any(identity.addresses for identity in certified)
+    certified = [*_certified(target.inventory.file(place.certificate).data or b"", profile,
+                             target.node)]
+    return any(service_names(target).addresses) or any(identity.addresses for identity in certified)
 
 
-def service_names(here: Situation) -> reading.Names:
-    """What the API server is told of the names under which services reach it: the cluster's domain,
-    and its first address (kubeadm: util/pkiutil, GetAPIServerAltNames).
+def service_names(target: Target) -> reading.Names:
+    """The names of the API server's service, from its flags: the domain, and the first address.
+
+    (kubeadm: util/pkiutil, GetAPIServerAltNames)
     """
-    told, dns, addresses = here.inventory.setting_values, tuple[str, ...](), tuple[str, ...]()
+    told, dns, addresses = target.inventory.setting_values, tuple[str, ...](), tuple[str, ...]()
     for issuer in told("kube-apiserver", "service-account-issuer")[:1]:
         if issuer.startswith("https://kubernetes.default.svc."):
             dns = (issuer.removeprefix("https://"),)
@@ -191,7 +189,7 @@ def service_names(here: Situation) -> reading.Names:
 
 
 def _certified(data: bytes, profile: Profile, node: str) -> Iterator[reading.Names]:
-    """The names in a certificate, where it is the row's own, and the host's."""
+    """The names in a certificate, if it is the row's and the host's."""
     try:
         certificate = load_certificate(data)
         user = reading.certificate_subject(certificate).user
@@ -205,30 +203,28 @@ def _certified(data: bytes, profile: Profile, node: str) -> Iterator[reading.Nam
                             names.addresses)
 
 
-def server_url(place: Place, here: Situation) -> str:
-    """The API server's URL: from the row's kubeconfig, else another one that leads the same way,
-    else any.
-    """
-    others = sorted((other for other in here.inventory.layout.places if other.kubeconfig
+def server_url(place: Place, target: Target) -> str:
+    """The API server's URL: from the row's kubeconfig, else a similar one, else any."""
+    others = sorted((other for other in target.inventory.layout.places if other.kubeconfig
                      and other != place),
                     key=lambda other: other.server != place.server)
-    certified = certified_names(here.pairs)
+    certified = certified_names(target.pairs)
     for other in (place, *others):
-        kubeconfig = kubeconfig_of(here.inventory.found, other)
+        kubeconfig = kubeconfig_of(target.inventory.found, other)
         if kubeconfig and kubeconfig.server.isprintable() \
             and kubeconfig.server.startswith("https://") \
                 and (host := _host(kubeconfig.server)) and (
                     other.server != "local" or not certified or host in certified):
             return kubeconfig.server
-    data = here.inventory.file(place.kubeconfig).data or b"" if place.kubeconfig else b""
-    for server in _SERVER.findall(data):        # of a kubeconfig that is broken elsewhere
+    data = target.inventory.file(place.kubeconfig).data or b"" if place.kubeconfig else b""
+    for server in _SERVER.findall(data):    # also in a kubeconfig with another fault
         with suppress(InputError):
             return validate_server(server.decode())
     return NO_SERVER
 
 
 def _host(url: str) -> str:
-    """The host in a URL, "" where none is."""
+    """The host in a URL, "" if there is none."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

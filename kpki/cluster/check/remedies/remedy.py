@@ -1,7 +1,7 @@
-"""A finding → the shell commands that mend it here, in order.
+"""A finding → the shell commands that repair it, in order.
 
-A line that begins with `#` says where the next ones are run, or what no command can do. No command
-takes a file away before the file's replacement exists. A run that stops half way leaves the host as
+A line that begins with `#` says where to run the next commands, or what no command can do. No
+command removes a file before its replacement exists. A run that stops half way leaves the host as
 it was.
 """
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .authority import authority_remedy
 from .leaf import leaf_remedy
 from .lines import command, comment
 from .pair import needs_key, owned_by, pair_remedy
-from .situation import Situation
+from .target import Target
 from ...finding import Finding
 from ...observed.contents import read_key
 from ...observed.inventory import TOPS, root_of
@@ -31,27 +31,27 @@ from ....kubernetes.profiles import SERVICE_ACCOUNTS, get_profile
 from ....kubernetes.purposes import PURPOSES
 from ....stages.keys import public_key_der
 
-# What is mended without a component's knowing.
+# causes after which no component needs a restart
 _NO_RESTART = ("key-exposed", "ca-key-on-worker")
 _LONGEST_NAME = 255     # octets of a file's name: NAME_MAX of Linux
-# What is said of a CA file that holds another CA.
+# the words of a CA file that holds another CA
 _OTHER_CA = ("unknown-authority", "kubeconfig-wrong-ca")
 
 
-def with_remedies(findings: Sequence[Finding], situation: Situation) -> list[Finding]:
-    """The findings, each with the commands that mend it."""
+def with_remedies(findings: Sequence[Finding], target: Target) -> list[Finding]:
+    """The findings, each with the commands that repair it."""
     if not findings:
         return []
     wrong = {finding.path for finding in findings if finding.cause in _OTHER_CA
              and not finding.mild}
-    here = situation._replace(pairs=pairs_of(situation.inventory), trust_files=[
-        file for file in trust_files_of(situation.inventory) if file.path not in wrong])
-    return [replace(finding, remedy=tuple(_remedy(finding, here))) for finding in findings]
+    target = target._replace(pairs=pairs_of(target.inventory), trust_files=[
+        file for file in trust_files_of(target.inventory) if file.path not in wrong])
+    return [replace(finding, remedy=tuple(_remedy(finding, target))) for finding in findings]
 
 
-def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
+def _remedy(finding: Finding, target: Target) -> Iterator[str]:
     path = finding.path.partition("#")[0]
-    place = next((place for place in here.inventory.layout.places if path in place.files()
+    place = next((place for place in target.inventory.layout.places if path in place.files()
                   and place.row == finding.row), None)
     kind = get_profile(place.row).kind if place else ""
     if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.split("/")):
@@ -59,84 +59,88 @@ def _remedy(finding: Finding, here: Situation) -> Iterator[str]:
             "no file can have a name this long: let the setting that names the file name another")
     elif finding.cause in ("key-exposed", "key-unreadable") \
         and finding.expected.startswith("owner "):
-        yield owned_by(finding.expected.removeprefix("owner "), path, here)
+        yield owned_by(finding.expected.removeprefix("owner "), path, target)
     elif finding.cause == "key-exposed":
-        yield command("chmod", "600", here.at(path))
-    elif not finding.row and (pair := _told_pair(finding.path, here)):
-        yield from pair_remedy(finding, pair, here)
+        yield command("chmod", "600", target.at(path))
+    elif not finding.row and (pair := _told_pair(finding.path, target)):
+        yield from pair_remedy(finding, pair, target)
     elif finding.cause == "file-missing" and place is None \
-        and (told := _told(path, here, finding.row)):
+        and (told := _setting_of(path, target, finding.row)):
         setting, source = told
         yield comment(
-            f"put {here.at(path)} there, or let {setting} in {here.at(source)} name the right file")
-    elif finding.cause == "file-missing" and here.inventory.running and not finding.row:
-        yield comment(f"put {here.at(path)} there, or let what names the file name the right one")
-    elif not here.inventory.layout.name \
+            f"put {target.at(path)} there, or let {setting} in {target.at(source)} name the right "
+            "file")
+    elif finding.cause == "file-missing" and target.inventory.running and not finding.row:
+        yield comment(f"put {target.at(path)} there, or let what names the file name the right one")
+    elif not target.inventory.layout.name \
         or (place is None and not finding.row and finding.cause != "flags-mismatch"):
-        yield _elsewhere(path, here)
+        yield _elsewhere(path, target)
     elif finding.cause == "flags-mismatch":
-        yield from _flags(finding, here)
+        yield from _flags(finding, target)
     elif finding.cause == "signing-bundle":
         signer = f"{posixpath.splitext(path)[0]}-signer.crt"
         yield comment(
-            f"write the certificate of the CA's key, that one alone, to {here.at(signer)}, and let "
+            f"write the certificate of the CA's key, that one alone, to {target.at(signer)}, and "
+            "let "
                       f"--cluster-signing-cert-file of kube-controller-manager name /{signer}")
     elif finding.cause == "ca-key-on-worker":
-        yield _away(path, here)
+        yield _away(path, target)
     elif kind in ("ca", "key") and place \
-        and any(here.inventory.file(path).unread for path in place.files()):
+        and any(target.inventory.file(path).unread for path in place.files()):
         yield comment(
             "what mends it depends on a file that this user may not read: kpki check as root tells")
     elif kind == "key" and place:
-        yield from _service_accounts(finding, place, here)
+        yield from _service_accounts(finding, place, target)
     elif kind == "ca" and place:
-        yield from authority_remedy(finding, place, path, here)
+        yield from authority_remedy(finding, place, path, target)
     elif finding.cause == "kubelet-client-current-broken" and finding.mild:
-        current, kept = here.at(KUBELET_CURRENT), "kubelet-client-kept.pem"
+        current, kept = target.at(KUBELET_CURRENT), "kubelet-client-kept.pem"
         yield command("cp", "-p", current, posixpath.join(posixpath.dirname(current), kept))
         yield command("ln", "-sf", f"/{posixpath.dirname(KUBELET_CURRENT)}/{kept}", current)
-    elif (pair := _told_pair(finding.path, here)) \
+    elif (pair := _told_pair(finding.path, target)) \
         and not ("#" in pair.path and needs_key(finding, pair)):
-        yield from pair_remedy(finding, pair, here)
-    elif not here.workspace and _has_several(here) and any(
-            use.part == "kubeconfig" for use in here.inventory.uses if use.path == path):
-        trusts = next((file for file in here.trust_files if file.serves("apiserver-ca", "root-ca")),
+        yield from pair_remedy(finding, pair, target)
+    elif not target.workspace and _has_several(target) and any(
+            use.part == "kubeconfig" for use in target.inventory.uses if use.path == path):
+        trusts = next((file for file in target.trust_files
+                       if file.serves("apiserver-ca", "root-ca")),
                       None)
         yield comment(
-            f"clients and servers have a CA each here: put a kubeconfig at {here.at(path)} by "
+            f"clients and servers have a CA each here: put a kubeconfig at {target.at(path)} by "
             "hand, whose "
                       f"certificate the clients' CA signs, and which trusts "
-                      f"{here.at(trusts.path) if trusts else 'the CA of the API server'}")
+                      f"{target.at(trusts.path) if trusts else 'the CA of the API server'}")
     else:
-        yield from leaf_remedy(finding.row or here.inventory.layout.kubelet.row, here, finding)
+        yield from leaf_remedy(finding.row or target.inventory.layout.kubelet.row, target, finding)
 
 
-def _told_pair(path: str, here: Situation) -> Pair | None:
-    """The pair of a finding, if a component reads the pair where kpki's layout has none, or for
-    several rows.
-    """
-    if here.workspace or not here.inventory.layout.name:
+def _told_pair(path: str, target: Target) -> Pair | None:
+    """The pair of a finding, if its path has no place in kpki's layout, or serves several rows."""
+    if target.workspace or not target.inventory.layout.name:
         return None
-    layout = get_layout(here.inventory.layout.name)
-    pairs = [pair for pair in here.pairs if path in (pair.path, pair.key_path)
+    layout = get_layout(target.inventory.layout.name)
+    pairs = [pair for pair in target.pairs if path in (pair.path, pair.key_path)
              and any(use.source for use in pair.uses)
-             and (_is_stored(pair, here) or _is_elsewhere(pair, layout) or _is_embedded(pair, here)
-                  or (_has_several(here) and pair.key_path not in ("", pair.path)
+             and (_is_stored(pair, target) or _is_elsewhere(pair, layout)
+                  or _is_embedded(pair, target)
+                  or (_has_several(target) and pair.key_path not in ("", pair.path)
                       and "#" not in pair.path))]
-    # a key of several pairs: the one that its certificate is not for
+    # of several pairs with the key, the pair whose certificate is another key's
     return min(pairs, key=lambda pair: (pair.path != path, pair.matches), default=None)
 
 
-def _is_stored(pair: Pair, here: Situation) -> bool:
+def _is_stored(pair: Pair, target: Target) -> bool:
     """Whether certificate and key are one file.
 
-    In the kubelet's own store the client's has another way if the kubelet reads the kubeconfig of
-    kubeadm, which is made anew with it; and what has no key is not asked of the API server.
+    The client's file in the kubelet's store has another remedy if the kubelet reads kubeadm's
+    kubeconfig, which is made anew with it. A file without a key needs no certificate from the API
+    server.
     """
     kubeadm = get_layout("kubeadm").kubelet.kubeconfig
     return pair.key_path == pair.path and "#" not in pair.path and (
         not pair.path.endswith("-current.pem")
-        or (not any(use.path == kubeadm and use.part == "kubeconfig" for use in here.inventory.uses)
+        or (not any(use.path == kubeadm and use.part == "kubeconfig"
+                    for use in target.inventory.uses)
             if pair.serves("kubelet-client") else pair.key is not None))
 
 
@@ -149,31 +153,30 @@ def _is_elsewhere(pair: Pair, layout: Layout) -> bool:
         pair.path not in own or len(served - {"kubelet-client"}) > 1)
 
 
-def _has_several(here: Situation) -> bool:
-    """Whether clients and servers of the cluster have a CA each, so that nothing can be issued and
-    installed as one.
-    """
-    every = [certificate for file in here.trust_files if file.row == "ca"
+def _has_several(target: Target) -> bool:
+    """Whether clients and servers have different CAs, so that one pair cannot serve both."""
+    every = [certificate for file in target.trust_files if file.row == "ca"
              for certificate in file.certificates]
     return not all(reading.is_same_authority(every[0], certificate) for certificate in every)
 
 
-def _is_embedded(pair: Pair, here: Situation) -> bool:
-    """Whether a kubeconfig embeds a sound key, a field a line, and trusts another CA than the one
-    that signs its pair: what kpki issues would trust that.
+def _is_embedded(pair: Pair, target: Target) -> bool:
+    """Whether a kubeconfig embeds a sound key and trusts another CA than the signer of its pair.
+
+    Each field has a line of its own. A kubeconfig that kpki issues would trust the signer.
     """
-    data = here.inventory.file(pair.path.partition("#")[0]).data or b""
+    data = target.inventory.file(pair.path.partition("#")[0]).data or b""
     if "#" not in pair.path or pair.key is None or any(
             len(_fields(name, data)) != 1
             for name in (b"client-certificate-data", b"client-key-data")):
         return False
     groups = {use.group for use in pair.uses}
-    trusts = [certificate for file in here.trust_files
+    trusts = [certificate for file in target.trust_files
               if any(use.group in groups for use in file.uses)
               for certificate in file.certificates]
-    sure = [file for file in here.trust_files
+    sure = [file for file in target.trust_files
             if any(file.serves(*purpose.verifiers) for purpose in pair.purposes)]
-    signs = [certificate for file in sure or here.trust_files for certificate in file.certificates
+    signs = [certificate for file in sure or target.trust_files for certificate in file.certificates
              if sure or (pair.chain and signer_of(pair.chain, [certificate]))]
     return bool(trusts and signs) and not any(
         reading.is_same_authority(certificate, other) for certificate in trusts for other in signs)
@@ -183,48 +186,41 @@ def _fields(name: bytes, data: bytes) -> list[bytes]:
     return re.findall(rb"^ *" + name + rb": *[A-Za-z0-9+/=]+\r?$", data, re.MULTILINE)
 
 
-def restarts(findings: Sequence[Finding], here: Situation) -> Iterator[str]:
-    """Comments that name what is to be restarted on the host once the commands of these findings
-    have been run.
-    """
+def restarts(findings: Sequence[Finding], target: Target) -> Iterator[str]:
+    """Comments that name the restarts on the host after the commands of these findings."""
     changed = {finding.path.partition("#")[0] for finding in findings
                if finding.cause not in _NO_RESTART
                and any(not line.startswith("#") for line in finding.remedy)}
-    for line in restart_commands(here.inventory, changed):
-        yield comment(f"then, on {here.node}: {line}")
+    for line in restart_commands(target.inventory, changed):
+        yield comment(f"then, on {target.node}: {line}")
 
 
-def _told(path: str, here: Situation, row: str) -> tuple[str, str] | None:
-    """The setting that names a file, and where it stands; None for a file of a *row* that the
-    kubelet alone reads.
-    """
-    return next(((use.setting, use.source) for use in here.inventory.uses if use.source
+def _setting_of(path: str, target: Target, row: str) -> tuple[str, str] | None:
+    """The setting that names a file, and its source; None if only the kubelet reads *row*."""
+    return next(((use.setting, use.source) for use in target.inventory.uses if use.source
                  and use.path == path
                  and not (row and use.component == KUBELET_COMPONENT.name)), None)
 
 
-def _elsewhere(path: str, here: Situation) -> str:
-    """What to do about a file that is judged by itself: nothing tells whose it is, but for the tree
-    that it lies in.
-    """
-    root, inner = root_of(posixpath.join(here.inventory.root, path))
+def _elsewhere(path: str, target: Target) -> str:
+    """The comment for a file that was checked alone: only its tree, if any, tells its owner."""
+    root, inner = root_of(posixpath.join(target.inventory.root, path))
     if inner.startswith(TOPS):
-        given = [word for pair in (("--ca", here.ca), ("--ca-key", here.ca_key)) if pair[1]
+        given = [word for pair in (("--ca", target.ca), ("--ca-key", target.ca_key)) if pair[1]
                  for word in pair]
         words = command("kpki", "check", os.path.relpath(root), "--node", "NODE", *map(str, given))
         return comment(f"the commands that mend it: {words}")
     return comment("nothing here tells what it is for: make it anew where it was made")
 
 
-def _away(path: str, here: Situation) -> str:
-    """What takes a CA's key from a worker: nothing before it is known that whoever signs holds it.
-    """
-    key = read_key(here.inventory.file(path), "ca")[0]
-    if key is not None and public_key_der(key) == here.ca_public_key \
-        and not _is_same(here.ca_key or "", here.at(path)):
-        return command("rm", here.at(path))
+def _away(path: str, target: Target) -> str:
+    """The commands that remove a CA's key from a worker, if another file is known to have it."""
+    key = read_key(target.inventory.file(path), "ca")[0]
+    if key is not None and public_key_der(key) == target.ca_public_key \
+        and not _is_same(target.ca_key or "", target.at(path)):
+        return command("rm", target.at(path))
     return comment(
-        f"take {here.at(path)} away once a control-plane host, or a place that is locked away, "
+        f"take {target.at(path)} away once a control-plane host, or a place that is locked away, "
         "holds it; "
                    "kpki check --ca CERT --ca-key KEY says how")
 
@@ -235,16 +231,15 @@ def _is_same(first: str, other: str) -> bool:
                                                                           os.path.abspath(other))
 
 
-def _flags(finding: Finding, here: Situation) -> Iterator[str]:
-    """What lets a setting name the file that is there: its own words, if they stand in the file
-    that says so.
+def _flags(finding: Finding, target: Target) -> Iterator[str]:
+    """The commands that change a setting to the existing file, in the setting's own source.
 
-    A drop-in could not win over an environment file (systemd.exec(5)), nor over flags that stand in
+    A drop-in cannot replace a value of an environment file (systemd.exec(5)), nor flags in
     ExecStart=.
     """
-    source = here.at(finding.path)
+    source = target.at(finding.path)
     written = re.compile(re.escape(finding.got) + r"(?![\w./-])")
-    data = (here.inventory.file(finding.path).data or b"").decode("utf-8", "replace")
+    data = (target.inventory.file(finding.path).data or b"").decode("utf-8", "replace")
     if not finding.got.startswith("/") or not written.search(data) \
         or not finding.expected.startswith("/"):
         yield comment(f"in {source}: {finding.expected or 'what is wrong'}")
@@ -256,11 +251,11 @@ def _flags(finding: Finding, here: Situation) -> Iterator[str]:
                     f"s|{plain}$|{finding.expected}|",
                     f"{source}.aside")
     yield f"{words} > {command(source)}"
-    yield comment(f"then, on {here.node}: systemctl daemon-reload, if the file is a unit's")
+    yield comment(f"then, on {target.node}: systemctl daemon-reload, if the file is a unit's")
 
 
-def _service_accounts(finding: Finding, place: Place, here: Situation) -> Iterator[str]:
-    key, fault = read_key(here.inventory.file(place.key), SERVICE_ACCOUNTS) if place.key \
+def _service_accounts(finding: Finding, place: Place, target: Target) -> Iterator[str]:
+    key, fault = read_key(target.inventory.file(place.key), SERVICE_ACCOUNTS) if place.key \
         else (None, None)
     if key is None or fault is not None or not place.certificate:
         yield comment(
@@ -269,10 +264,10 @@ def _service_accounts(finding: Finding, place: Place, here: Situation) -> Iterat
                       "lost on all of them, a new pair makes every service account's token void")
     elif finding.cause == "key-unreadable":
         yield comment(
-            f"what lies at {here.at(place.certificate)} is no file: move it elsewhere, and check "
+            f"what lies at {target.at(place.certificate)} is no file: move it elsewhere, and check "
             "again")
     else:
-        public = here.at(place.certificate)
-        if here.holds(place.certificate):
+        public = target.at(place.certificate)
+        if target.holds(place.certificate):
             yield command("cp", "-p", public, f"{public}.aside")
-        yield command("kpki", "pkey", "-in", here.at(place.key), "-pubout", "-out", public)
+        yield command("kpki", "pkey", "-in", target.at(place.key), "-pubout", "-out", public)

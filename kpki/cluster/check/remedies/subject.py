@@ -1,4 +1,4 @@
-"""A distinguished name as openssl's `-subj` takes one."""
+"""A distinguished name as the value of openssl's `-subj`."""
 from __future__ import annotations
 
 import re
@@ -16,11 +16,11 @@ def subject_option(name: Name) -> str:
 
 
 def _short(oid: str) -> str:
-    """What `-subj` calls an attribute."""
+    """The name of an attribute in `-subj`."""
     known = by_oid().get(oid)
     return known.short_name if known else oid
 
 
 def _escaped(text: str) -> str:
-    """A value as `-subj` takes it."""
+    """A value, with the escapes of `-subj`."""
     return re.sub(r"([\\/+])", r"\\\g<1>", text)
