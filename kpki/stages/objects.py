@@ -1,7 +1,7 @@
 """The object identifiers that openssl has names for, and the search by name or digits.
 
-The rows are those of `openssl list -objects` (3.0) with an OID, in its order. A test compares the
-rows with the installed openssl.
+The rows are those of `openssl list -objects` (3.0) with an OID, in its order: data, and so the one
+long module. A test compares the rows with the installed openssl.
 """
 from __future__ import annotations
 
