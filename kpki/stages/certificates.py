@@ -234,7 +234,9 @@ def extfile_section(config: Config, extensions: str | None) -> str:
 
     The section is *extensions*, else what the default section names, else the default section.
     """
-    return extensions or config.get("default", "extensions") or "default"
+    if extensions is not None:
+        return extensions
+    return config.get("default", "extensions") or "default"
 
 
 def _der_or(public_key: PublicKeyTypes | bytes | None, own: bytes) -> bytes:

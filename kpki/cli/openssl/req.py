@@ -90,10 +90,15 @@ def _config(given: GivenOptions) -> tuple[str | None, Config]:
     return path, default_config() if path is None else streams.read_config(path)
 
 
+def _section(given: GivenOptions) -> str:
+    name = given.get("section")
+    return "req" if name is None else name
+
+
 def _make(given: GivenOptions) -> int:
     from ...stages.keys import validate_signing_key
     from ...stages.requests import fill_form, request_der
-    certificate, section = given.has("x509", "CA"), given.get("section") or "req"
+    certificate, section = given.has("x509", "CA"), _section(given)
     csr = _certified(given) if _certifies(given) else None
     if given.has("verify") and certificate and csr is None:
         raise InputError("req: -verify is for a request, and -x509 writes a certificate",
@@ -215,7 +220,7 @@ def _key(given: GivenOptions, config: Config) -> tuple[PrivateKeyTypes, tuple[st
     and its bytes.
     """
     def setting(name: str) -> str | None:
-        return config.get(given.get("section") or "req", name)
+        return config.get(_section(given), name)
 
     if given.has("key"):
         source = given.get("passin") or _source(setting("input_password"))
@@ -304,7 +309,7 @@ def _test_config(given: GivenOptions) -> None:
     from ...stages.requests import fill_form
     path, config = _config(given)
     with streams.blaming(path):
-        fill_form(config, section=given.get("section") or "req", subject=Name(),
+        fill_form(config, section=_section(given), subject=Name(),
                   addext=given.all("addext"),
                   request_extensions=given.get("reqexts"),
                   certificate_extensions=given.get("extensions"))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 SIGOPT = Option("sigopt", TEXT,
-                "rsa_padding_mode:pss, then rsa_pss_saltlen:N and rsa_mgf1_md:DIGEST (may come again)")
+                "rsa_padding_mode:pss, then rsa_pss_saltlen:N, rsa_mgf1_md:DIGEST (may come again)")
 _SALTS = {"digest": -1, "auto": -2, "max": -2, "-2": -2, "-3": -2}
 
 

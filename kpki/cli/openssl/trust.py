@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     Option("trustout", "",
-           "write a TRUSTED CERTIFICATE, with its trust settings; Kubernetes passes over such a block"),
+           "write a TRUSTED CERTIFICATE, with its trust settings; Kubernetes reads none"),
     Option("setalias", TEXT, "give it an alias, and -trustout"),
     Option("addtrust", TEXT, "trust it for a use, serverAuth … (may come again), and -trustout"),
     Option("addreject", TEXT, "never trust it for a use (may come again), and -trustout"),

@@ -156,7 +156,8 @@ def _signed(given: GivenOptions,
             made = certificates.x509_req(
                 csr, ca_cert, ca_key, days=days, extfile=extfile, extensions=extensions,
                 copy_extensions=given.get("copy_extensions") or "none",
-                keep=looking.extension_names(given), digest=_digest(given, ca_key), serial_number=serial,
+                keep=looking.extension_names(given), digest=_digest(given, ca_key),
+                serial_number=serial,
                 subject=subject, public_key=_forced_key(given))
         _warn(given, csr, made)
     elif old is None:

@@ -34,7 +34,7 @@ REQUESTS = {
         f"{NEW} -key locked.key -passin pass:secret", f"{NEW} -key locked.key -passin pass:wrong",
         f"{NEW} -key missing.key", f"{NEW} -key leaf.pem", f"{NEW} -reqexts leaf", f"{NEW} -reqexts client",
         f"{NEW} -reqexts gone", f"{NEW} -extensions gone", f"{NEW} -reqexts empty", f"{NEW} -reqexts policy",
-        f"{NEW} -reqexts proxy", f"{NEW} -section gone", f"{NEW} -section gone -subj /CN=a", f"{NEW} -days 5",
+        f"{NEW} -reqexts proxy", f"{NEW} -section gone", f"{NEW} -section ''", f"{NEW} -reqexts ''", f"{SELF} -extensions ''", f"{NEW} -section gone -subj /CN=a", f"{NEW} -days 5",
         f"{NEW} -verify", f"{NEW} -noout", f"{NEW} -pubkey", f"{NEW} -subject -noout",
         f"{NEW} -modulus -noout -key root.key"],
     "-addext": [
@@ -97,14 +97,14 @@ REQUESTS = {
         "req -in missing.csr -noout", "req -in asks.csr -text -noout -nameopt RFC2253",
         "req -in asks.csr -text -noout -reqopt no_sigdump,no_pubkey",
         "req -in asks.csr -noout -subject -nameopt nope", "req -in ed.csr -noout -text", "req -noout -nope",
-        "req -noout extra", "req -in asks.csr -noout -inform PEM -pubkey"],
+        "req -noout extra", "req -in asks.csr -noout -set_serial x", "req -in asks.csr -noout -set_serial 1 -set_serial 2", "req -in asks.csr -noout -inform PEM -pubkey"],
 }
 CERTIFICATES = {
     "a request is signed": [
         SIGN, f"{SIGN} -days 10", f"{SIGN} -days -1", f"{SIGN} -days -2", f"{SIGN} -days x", f"{SIGN} -set_serial 7",
         f"{SIGN} -set_serial 0xAB", f"{SIGN} -extfile ext.cnf", f"{SIGN} -extfile ext.cnf -extensions v3",
         f"{SIGN} -extfile ext.cnf -extensions bad", f"{SIGN} -extfile ext.cnf -extensions gone",
-        f"{SIGN} -extensions v3", f"{SIGN} -extfile good.cnf", f"{SIGN} -extfile missing.cnf",
+        f"{SIGN} -extensions v3", f"{SIGN} -extfile good.cnf", f"{SIGN} -extfile good.cnf -extensions ''", f"{SIGN} -extfile missing.cnf",
         f"{SIGN} -copy_extensions copy", f"{SIGN} -copy_extensions copyall -extfile ext.cnf",
         f"{SIGN} -copy_extensions none", f"{SIGN} -copy_extensions x", f"{SIGN} -clrext",
         f"{SIGN} -clrext -copy_extensions copy", f"{SIGN} -subj /CN=z", f"{SIGN} -force_pubkey leaf.pub",
