@@ -43,7 +43,7 @@ CERTIFICATE_OPTIONS = (
     Option("enddate", "", "notAfter"),
     Option("fingerprint", "", "the digest of the certificate (-sha1; -sha256 and so on)"),
     Option("ext", TEXT,
-           "these extensions: subjectAltName,keyUsage,…; no other is signed, or shown by -text"),
+           "these extensions (subjectAltName,keyUsage): no other is signed, or shown by -text"),
     Option("purpose", "", "what the certificate may be used for"),
     Option("checkend", NUMBER, "exit 1 where it ends within so many seconds"),
     Option("checkhost", TEXT, "whether it is for this host"),
