@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from .words import Word, is_variable
@@ -26,6 +26,9 @@ _RUNNERS = frozenset({"exec", "env", "nice", "sudo", "hyperkube", "kubenswrapper
 _PROGRAM = re.compile(
     r"(?:[\w-]+-(?=cloud-controller-manager))?(.+?)"
     r"(?:-wrapper|-(?:amd|arm)64|[-_]v?[0-9][\w.+-]*)?(?::[\w.-]+)?(?:@sha256.*)?")
+# Wrapper that runs a container → the folder that the container has from the host, and the variable
+# with its place there (Container Linux, Flatcar: app-admin/etcd-wrapper).
+_WRAPPERS = {"etcd-wrapper": ("/etc/ssl/certs", "ETCD_SSL_DIR")}
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _ENGINES = frozenset({"docker", "podman", "nerdctl"})
 # The engines' options of `run` without a value; any other option has the next word as its value,
@@ -35,8 +38,16 @@ _ALONE = frozenset("""
     oom-kill-disable disable-content-trust quiet replace rmi tls-verify no-hosts env-host
     http-proxy no-hostname systemd-always""".split())
 _ALONE_LETTERS = frozenset("ditPq")
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?-([^{}]*))?\}|(\w+)|\{[^{}]*\})")
 _OPERATOR = re.compile(r"[;&|()<>]+")
+# What a shell puts in place of a command: the output, which no file tells.
+_OUTPUT = re.compile(r"\$\((?!\()[^()]*\)|`[^`\n]*`")
+UNKNOWN = "\x1a"     # stands for text that no file tells
+# Words of a shell before a command.
+_BEFORE = frozenset({"then", "else", "elif", "if", "do", "while", "!", "{", "export", "readonly",
+                     "declare", "local", "typeset"})
+# An absolute path as the script sees the file → the file's text, with its path on the host.
+Reader = Callable[[str], Word | None]
 
 
 class Start(NamedTuple):
@@ -62,11 +73,23 @@ class Start(NamedTuple):
         if not path.isprintable():
             return ""
         whole = posixpath.normpath(posixpath.join(self.folder, path))
+        if found := self._mount(whole):
+            inside, outside = found
+            return posixpath.normpath(f"{outside}/{whole[len(inside):]}") if outside else ""
+        return "/" + whole.lstrip("/")
+
+    def has_mounted(self, path: str) -> bool:
+        """Whether a path that the component sees lies in a folder or file of the host."""
+        found = self._mount(posixpath.normpath(posixpath.join(self.folder, path)))
+        return found is not None and found[1] != ""
+
+    def _mount(self, whole: str) -> tuple[str, str] | None:
+        """The mount that an absolute path lies in."""
         for mount, outside in sorted(self.mounts, key=lambda mount: -len(mount[0])):
             inside = posixpath.normpath(mount)
             if whole == inside or whole.startswith(inside.rstrip("/") + "/"):
-                return posixpath.normpath(f"{outside}/{whole[len(inside):]}") if outside else ""
-        return "/" + whole.lstrip("/")
+                return inside, outside
+        return None
 
 
 def component_named(word: str, before: str = "") -> str:
@@ -79,24 +102,33 @@ def component_named(word: str, before: str = "") -> str:
     return name if name in PROGRAMS else ""
 
 
-def find_start(words: Sequence[Word], environment: Mapping[str, Word],
-               folder: str = "/") -> Start | None:
-    """The component that a command line starts; None if there is none."""
+def _unread(_: str) -> Word | None:
+    return None
+
+
+def find_start(words: Sequence[Word], environment: Mapping[str, Word], folder: str = "/",
+               read: Reader = _unread) -> Start | None:
+    """The component that a command line starts; None if there is none.
+
+    *read* gives the files that a shell's script takes in.
+    """
     before = ""
     for number, word in enumerate(words):
         program, rest = posixpath.basename(word.text), words[number + 1:]
         sure = (number == 0 or before in _RUNNERS
                 or any(following.text.startswith("--") for following in rest[:1]))
         if sure and (component := component_named(word.text, before)):
+            inside, variable = _WRAPPERS.get(program, ("", ""))
+            place = environment.get(variable)
             return Start(component=component, words=tuple(rest), environment=environment,
-                         folder=folder)
+                         folder=folder, mounts=((inside, place.text),) if place else ())
         if program in _ENGINES:
             run = next((at for at, argument in enumerate(rest) if argument.text == "run"), None)
             return None if run is None else _container(rest[run + 1:], environment)
         if program in _SHELLS:
             for at, option in enumerate(rest[:-1]):
                 if re.fullmatch(r"-\w*c\w*", option.text):
-                    return read_script(rest[at + 1], rest[at + 2:], environment, folder)
+                    return read_script(rest[at + 1], rest[at + 2:], environment, folder, read)
         before = program
     return None
 
@@ -148,40 +180,64 @@ def _container(words: Sequence[Word], outside: Mapping[str, Word]) -> Start | No
 
 
 def read_script(script: Word, arguments: Sequence[Word], environment: Mapping[str, Word],
-                folder: str = "/") -> Start | None:
+                folder: str = "/", read: Reader = _unread) -> Start | None:
     """The component that the last matching command of a shell script starts; None if there is none.
 
-    *arguments* are the values of `$@`. Assignments before the command count, conditions do not.
+    *arguments* are the values of `$@`. Assignments before the command count, also those of files
+    that the script takes in by `source`; conditions do not.
     """
     known, found = dict(environment), None
     for words in _script_commands(script.text):
-        while words and is_variable(words[0]):
-            name, _, value = words.pop(0).partition("=")
-            known[name] = Word(_filled(value, known), script.source)
+        while words and words[0] in _BEFORE:
+            del words[0]
+        _assign(words, known, script.source)
+        if words[:1] in (["."], ["source"]) and len(words) > 1:
+            taken = read(posixpath.join(folder, _filled(words[1], known)))
+            for inner in _script_commands(taken.text) if taken else ():
+                _assign(inner[inner[:1] == ["export"]:], known, taken.source if taken else "")
+            continue
         expanded: list[Word] = []
         for word in words:
             whole = _VARIABLE.fullmatch(word)
             if word in ("$@", "$*"):
                 expanded += arguments
-            elif whole:
-                filled = known.get(whole[1] or whole[2], Word("", script.source))
+            elif whole and (name := whole[1] or whole[3]) and (name in known or not whole[2]):
+                filled = known.get(name, Word("", script.source))
                 expanded += [Word(part, filled.source) for part in filled.text.split()]
             else:
                 expanded.append(Word(_filled(word, known), script.source))
-        found = find_start(expanded, known, folder) or found
+        found = find_start(expanded, known, folder, read) or found
     return found
 
 
+def _assign(words: list[str], known: dict[str, Word], source: str) -> None:
+    """Take the assignments off the beginning of a command, and note them."""
+    while words and is_variable(words[0]):
+        name, _, value = words.pop(0).partition("=")
+        known[name] = Word(_filled(value, known), source)
+
+
 def _filled(text: str, environment: Mapping[str, Word]) -> str:
-    """A word of a script with its variables in place."""
-    return _VARIABLE.sub(lambda name: environment.get(name[1] or name[2], Word("", "")).text, text)
+    """A word of a script with its variables in place.
+
+    What nobody has assigned, and a shell's other substitutions, are unknown.
+    """
+    def value(found: re.Match[str]) -> str:
+        word = environment.get(found[1] or found[3] or "")
+        if word is None:
+            return UNKNOWN if found[2] is None else found[2]
+        return word.text or found[2] or ""
+
+    return _VARIABLE.sub(value, text)
 
 
 def _script_commands(text: str) -> Iterator[list[str]]:
     """The words of each simple command of a shell script; other syntax is left out."""
-    lines = (line for line in text.replace("\\\n", " ").split("\n")
-             if not line.lstrip().startswith("#"))
-    lexer = shlex.shlex("\n;\n".join(lines), posix=True, punctuation_chars=";&|()<>")
+    text = "\n".join(line for line in text.replace("\\\n", " ").split("\n")
+                     if not line.lstrip().startswith("#"))
+    while _OUTPUT.search(text):
+        text = _OUTPUT.sub(UNKNOWN, text)
+    lexer = shlex.shlex(text.replace("\n", "\n;\n"), posix=True, punctuation_chars=";&|()<>")
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []
     comment = False

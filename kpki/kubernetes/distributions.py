@@ -194,7 +194,8 @@ OPENRC = "$command $command_args $command_args_foreground"
 # files.
 EMBEDDED_ETCD = "server/db/etcd"
 # Folders of static pods that no kubelet setting of the tree names.
-POD_FOLDERS = ("etc/kubernetes/manifests", "var/lib/rancher/rke2/agent/pod-manifests",
+POD_FOLDERS = ("etc/kubernetes/manifests", "etc/origin/node/pods",
+               "var/lib/rancher/rke2/agent/pod-manifests",
                "var/lib/rancher/k3s/agent/pod-manifests")
 # Distributions for which kpki has no layout, each with a file or folder that only it has.
 MARKS: Mapping[str, str] = {

@@ -16,6 +16,10 @@ Subject = Literal["any", "node", "bound", "administrator", "kubelet-client", "fr
                   "etcd-peer"]
 # Groups that may do everything: the first by the API server itself, the second by kubeadm's
 # binding.
+# The kubeconfigs whose cluster is a webhook; those of admission need no context, as their users are
+# the webhooks' hosts (staging/src/k8s.io/apiserver/pkg/util/webhook/{webhook,authentication}.go).
+ADMISSION = "admission-client"
+WEBHOOKS = ("webhook-client", ADMISSION)
 ADMINISTRATOR_GROUPS = (MASTERS_GROUP, "kubeadm:cluster-admins")
 
 
@@ -123,12 +127,14 @@ PURPOSES = {purpose.name: purpose for purpose in (
     Purpose(name="component-serving", usages=_SERVER, source=_X509),
     Purpose(name="service-account-verify", row="service-accounts", source=_API),
     Purpose(name="service-account-sign", row="service-accounts", source=_API),
-    Purpose(name="webhook-client", usages=_CLIENT, source=_WEBHOOK),
+    *(Purpose(name=name, usages=_CLIENT, source=_WEBHOOK) for name in WEBHOOKS),
     Purpose(name="webhook-ca", source=_WEBHOOK),
-    Purpose(name="egress-client", usages=_CLIENT, source=_API),
-    Purpose(name="konnectivity-serving", usages=_SERVER, source=_API),
-    Purpose(name="konnectivity-agent-serving", usages=_SERVER, source=_API),
-    Purpose(name="konnectivity-agent-client", usages=_CLIENT, source=_API),
+    *(Purpose(name=name, usages=usages, verifiers=(authority,), source=_API)
+      for name, usages, authority in (
+          ("egress-client", _CLIENT, "konnectivity-client-ca"),
+          ("konnectivity-serving", _SERVER, "egress-ca"),
+          ("konnectivity-agent-client", _CLIENT, "konnectivity-agent-client-ca"),
+          ("konnectivity-agent-serving", _SERVER, "konnectivity-agent-ca"))),
     *(Purpose(name=name, source=_API) for name in (
         "egress-ca", "oidc-ca", "peer-ca", "konnectivity-client-ca", "konnectivity-agent-client-ca",
         "konnectivity-agent-ca")),

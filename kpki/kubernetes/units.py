@@ -52,6 +52,11 @@ class Service(NamedTuple):
     user: str = ""
     """The user that runs the commands; "" if the unit names none."""
 
+    @property
+    def unit(self) -> str:
+        """The name without `.service`, as systemctl takes it."""
+        return self.name.removesuffix(".service")
+
     def words(self, command: Command, environment: Mapping[str, Word]) -> list[Word]:
         """The words of a command with the values of variables, except in the program's name."""
         words = list(command.words)

@@ -13,6 +13,7 @@ from .use import Use
 from ...errors import InputError
 from ...kubernetes.commands import Start
 from ...kubernetes.kubeconfig import Material, load_kubeconfig, load_users
+from ...kubernetes.purposes import ADMISSION, WEBHOOKS
 from ...kubernetes.settings import SETTINGS, Part, Setting, SettingValue, values_of
 
 
@@ -55,7 +56,7 @@ def _setting_use(running: Started, setting: Setting, value: SettingValue,
                path=inner(place),
                purpose=setting.purpose, part=setting.part, default=running.default,
                optional=running.default,
-               group=f"{running.source} {running.start.component} {setting.pair}{which}") if place \
+               group=f"{running.key} {setting.pair}{which}") if place \
                    else None
 
 
@@ -64,23 +65,22 @@ def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None,
     """The use of a kubeconfig, and of its context's files; *path* is the component's path.
 
     *server* is the API server of --master; with it the kubeconfig needs no server. An unreadable
-    kubeconfig names no file. A webhook's kubeconfig needs no context: its users are its hosts
-    (staging/src/k8s.io/apiserver/pkg/util/webhook/authentication.go). A token or a plug-in is no
-    certificate.
+    kubeconfig names no file, but for the users of a kubeconfig for admission. A token or a plug-in
+    is no certificate.
     """
     data = tree.read(use.path, use.source) or b""
     try:
         found = load_kubeconfig(data, server=server)
     except InputError:
         yield use
-        for name, pair in load_users(data).items() if use.purpose == "webhook-client" else ():
+        for name, pair in load_users(data).items() if use.purpose == ADMISSION else ():
             for part, material in zip(_PAIR, pair, strict=True):
                 entry = replace(use, part=part, group=f"{use.path}#users/{name}")
                 yield from _material(entry, f"users/{name}", material, path, start)
         return
     use = replace(use, group=f"{use.path}#contexts/{found.context_name}")
     yield use
-    authority = "webhook-ca" if use.purpose == "webhook-client" else "apiserver-ca"
+    authority = "webhook-ca" if use.purpose in WEBHOOKS else "apiserver-ca"
     cluster, user = f"clusters/{found.cluster_name}", f"users/{found.user_name}"
     yield from _material(replace(use, part="authority", purpose=authority), cluster,
                          found.authority, path, start)
@@ -109,7 +109,7 @@ def _default(running: Started, setting: str, path: str, purpose: str, part: Part
     return Use(component=running.start.component, setting=setting, source=running.source,
                path=inner(running.start.on_host(path)),
                purpose=purpose, part=part,
-               group=f"{running.source} {running.start.component} {pair}",
+               group=f"{running.key} {pair}",
                default=True, optional=True)
 
 
@@ -179,7 +179,7 @@ _PAIR: tuple[Part, Part] = ("certificate", "key")
 # mapping's field, and the purpose
 _Rows = tuple[tuple[tuple[str, ...], str, str, Part], ...]
 _TLS = ("egressSelections", "connection", "transport", "tcp", "tlsConfig")
-_PLUGIN: _Rows = (((), "kubeConfigFile", "webhook-client", "kubeconfig"),
+_PLUGIN: _Rows = (((), "kubeConfigFile", ADMISSION, "kubeconfig"),
                   (("imagePolicy",), "kubeConfigFile", "webhook-client", "kubeconfig"))
 _FURTHER: Mapping[str, _Rows] = {
     "egress-selector-config-file": ((_TLS, "caBundle", "egress-ca", "authority"),
@@ -200,7 +200,8 @@ def _further(tree: Tree, running: Started, rows: _Rows, document: Any,
             path = str((holder.get(field) if isinstance(holder, dict) else "") or "")
             place = running.start.on_host(path) if path else ""
             if place and not purpose:       # a plug-in's configuration in a file of its own
-                own = inner(posixpath.join("/", posixpath.dirname(source), path))
+                own = inner(place if posixpath.isabs(path)
+                            else posixpath.join(posixpath.dirname(source), path))
                 yield from _further(tree, running, _PLUGIN, tree.document(own, source), own)
             elif place:
                 use = Use(component=running.start.component, setting=".".join((*way[-1:], field)),

@@ -18,17 +18,21 @@ from ...kubernetes.settings import (
 
 Settings = Mapping[str, tuple[SettingValue, ...]]
 _OPENSHIFT = "openshift-config"
-# component → the flag that names its configuration file
-_CONFIGURATION: Mapping[str, str] = {"kubelet": "config", "kube-proxy": "config",
-                                     "kube-scheduler": "config",
-                                     "etcd": "config-file", "kube-apiserver": _OPENSHIFT,
-                                     "kube-controller-manager": _OPENSHIFT}
 _DROP_IN = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
-# component → the kind of its configuration file (cmd/*/app/options); etcd and OpenShift accept any
-# mapping
-KINDS: Mapping[str, str] = {"kubelet": "KubeletConfiguration",
-                            "kube-proxy": "KubeProxyConfiguration",
-                            "kube-scheduler": "KubeSchedulerConfiguration"}
+# component → the flags of its configuration files, and the required kind of each file
+# (cmd/*/app/options, staging/src/k8s.io/apiserver/pkg/apis/apiserver); etcd and OpenShift accept
+# any mapping. The first file has settings.
+CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
+    "kubelet": {"config": "KubeletConfiguration"},
+    "kube-proxy": {"config": "KubeProxyConfiguration"},
+    "kube-scheduler": {"config": "KubeSchedulerConfiguration"},
+    "etcd": {"config-file": ""},
+    "kube-apiserver": {
+        _OPENSHIFT: "", "authentication-config": "AuthenticationConfiguration",
+        "authorization-config": "AuthorizationConfiguration",
+        "egress-selector-config-file": "EgressSelectorConfiguration",
+        "admission-control-config-file": "AdmissionConfiguration"},
+    "kube-controller-manager": {_OPENSHIFT: ""}}
 # the flags of kube-proxy that count beside its file (cmd/kube-proxy/app/options.go)
 _BESIDE = frozenset({"config", "master", "hostname-override"})
 
@@ -39,7 +43,8 @@ def settings_of(tree: Tree, start: Start) -> Settings:
     flags = [*flags_of(component, start.words)]
     variables = [*variables_of(start.environment)] if component == "etcd" else []
     named = effective_values([*variables, *flags])
-    fields, folder = _fields(tree, start, named.get(_CONFIGURATION.get(component, "")))
+    first = next(iter(CONFIGURATIONS.get(component, ())), "")
+    fields, folder = _fields(tree, start, named.get(first))
     if component == "kubelet":      # the file < its drop-ins < flags (cmd/kubelet/app/server.go)
         return effective_values([*fields, *_drop_ins(tree, start, named.get("config-dir")), *flags])
     # with a file, flags and variables do not count (server/etcdmain/config.go)
@@ -88,13 +93,18 @@ def _drop_ins(tree: Tree, start: Start,
             yield from fields_of(start.component, document, path)
 
 
-def configurations_of(tree: Tree, start: Start, settings: Settings) -> tuple[tuple[str, str], ...]:
-    """The configuration files of a component in the tree, each with the required kind."""
-    name, kind = _CONFIGURATION.get(start.component, ""), KINDS.get(start.component, "")
-    places = [start.on_host(posixpath.join(start.folder, value.path))
-              for value in settings.get(name, ())[-1:]]
-    folders = [inner(start.on_host(value.path)) for value in settings.get("config-dir", ())[-1:]]
-    drop_ins = (posixpath.join(folder, file) for folder in folders if folder
-                for file in tree.names(folder, deep=True)
-                if file.endswith(".conf") and start.component == "kubelet")
-    return tuple((path, kind) for path in (*(inner(place) for place in places if place), *drop_ins))
+def configurations_of(tree: Tree, start: Start, settings: Settings, *,
+                      static: bool) -> Iterator[tuple[str, str, str]]:
+    """The configuration files of a component in the tree.
+
+    Of a *static* pod, the files in the folders that the pod mounts from the host.
+    """
+    for flag, kind in CONFIGURATIONS.get(start.component, {}).items():
+        for value in settings.get(flag, ())[-1:]:
+            place = start.on_host(value.path)
+            if place and (start.has_mounted(value.path) or not static):
+                yield inner(place), kind, flag
+    for value in settings.get("config-dir", ())[-1:] if start.component == "kubelet" else ():
+        if folder := inner(start.on_host(value.path)):
+            yield from ((posixpath.join(folder, file), _DROP_IN["kind"], "")
+                        for file in tree.names(folder, deep=True) if file.endswith(".conf"))

@@ -12,6 +12,7 @@ from ...kubernetes.profiles import CA, get_profile
 from ...kubernetes.purposes import PURPOSES
 from ...kubernetes.restarts import own_files
 from ...kubernetes.settings import SETTINGS, Part
+from ...kubernetes.units import FOLDERS as UNITS
 
 # the rows of people, whose kubeconfigs no component reads, and their purposes
 _PEOPLE = {"admin": "admin-client", "super-admin": "super-admin-client",
@@ -22,12 +23,13 @@ def layout_uses(tree: Tree, layout: Layout, started: Container[str],
                 read: Container[str]) -> Iterator[Use]:
     """The uses of the components that are not in *started*, if *tree* has a file of their own.
 
-    A kubelet is assumed if nothing else runs on the host. People's kubeconfigs, and the keys of
-    CAs, count if they exist and no component has *read* them.
+    A kubelet is assumed if nothing else runs on the host, and the tree has no systemd units.
+    People's kubeconfigs, and the keys of CAs, count if they exist and no component has *read* them.
     """
     runs = [component for component in COMPONENTS if component.name not in started and any(
         map(tree.there, _marks(layout, component)))]
-    if not runs and not any(component.name in started for component in COMPONENTS):
+    if not (runs or any(component.name in started for component in COMPONENTS)
+            or any(map(tree.there, UNITS))):
         runs = [KUBELET_COMPONENT]
     for component in runs:
         uses = [use for flag in component.flags for use in _uses(tree, layout, component, flag)]

@@ -20,13 +20,7 @@ def restart_commands(inventory: Inventory, changed: AbstractSet[str]) -> Iterato
     starts = sorted((running for running in inventory.running if running.component in names),
                     key=lambda running: names.index(running.component))
     pods = dict.fromkeys(start.source for start in starts if start.static)
-    units = [_unit(start.source) or start.component for start in starts if not start.static]
+    units = [start.unit or start.component for start in starts if not start.static]
     if not inventory.running or any(running.static for running in inventory.running):
         units += [name for name in names if name not in inventory.started]
     yield from restart_lines(units, pods)
-
-
-def _unit(source: str) -> str:
-    """The unit that a unit's file, or its drop-in's, belongs to; "" for any other file."""
-    return next((part.removesuffix(".d").removesuffix(".service") for part in source.split("/")
-                 if part.removesuffix(".d").endswith(".service")), "")

@@ -10,6 +10,9 @@ from ...kubernetes.units import FOLDERS, Service, read_service
 from ...kubernetes.words import Word, read_environment, split_words
 
 _NAME = re.compile(r"[\w.@\\:-]+\.service")
+_DROP_IN = re.compile(r"([^/]+\.service)\.d/[^/]+")
+# An instance of a template is there if something wants it.
+_INSTANCE = re.compile(r".*\.(?:wants|requires)/([\w.\\:-]+@[\w.@\\:-]+\.service)")
 _SETTING = re.compile(r"^[ \t]*DefaultEnvironment=(.*)$", re.MULTILINE)
 _MANAGER = ("etc/systemd/system.conf", "usr/lib/systemd/system.conf")
 _NOTHING = "/dev/null"
@@ -25,13 +28,13 @@ def services(tree: Tree,
         for path in paths:
             if _NAME.fullmatch(path):
                 units.setdefault(path, f"{folder}/{path}")
-            elif (owner := path.partition(".d/")[0]).endswith(".service") and path.count("/") == 1:
-                names.setdefault(owner, [])
+            elif found := _DROP_IN.fullmatch(path) or _INSTANCE.fullmatch(path):
+                names.setdefault(found[1], [])
     for name, unit in units.items():
         names.setdefault(_aliased(tree, name, unit, units), []).append(name)
     specifiers = _specifiers(tree)
     for name in sorted(names):
-        unit = units.get(name, "")
+        unit = units.get(name) or units.get(_template(name), "")
         if (unit and _is_masked(tree, unit)) or name.endswith("@.service"):
             continue
         sources = [*([unit] if unit else []), *_drop_ins(tree, [name, *names[name]], listed)]
@@ -55,7 +58,13 @@ def _folders(tree: Tree) -> list[str]:
 def _aliased(tree: Tree, name: str, unit: str, units: Mapping[str, str]) -> str:
     """The name of the unit that a unit links to."""
     target = posixpath.basename(tree.target(unit))
-    return target if target != name and target in units else name
+    return target if target not in (name, _template(name)) and target in units else name
+
+
+def _template(name: str) -> str:
+    """The name of the template whose instance a unit's name is; "" for any other."""
+    stem, at, _ = name.partition("@")
+    return f"{stem}@.service" if at else ""
 
 
 def _is_masked(tree: Tree, unit: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .services import environment_of, services
 from .tree import Tree, inner
-from ...kubernetes.commands import PROGRAMS, Start, find_start, read_script
+from ...kubernetes.commands import PROGRAMS, Reader, Start, find_start, read_script
 from ...kubernetes.distributions import (
     ARGUMENTS,
     CHILDREN,
@@ -30,7 +30,7 @@ class Started(NamedTuple):
     """A component's *start*, and the file *source* of the start.
 
     *default* says whether the flags are a program's own. *user* runs the component: a name or a
-    number, "" if no file tells.
+    number, "" if no file tells. *unit* is the systemd unit without `.service`, "" without a unit.
     """
 
     start: Start
@@ -38,6 +38,12 @@ class Started(NamedTuple):
     default: bool = False
     user: str = ""
     static: bool = False    # whether a static pod starts the component
+    unit: str = ""
+
+    @property
+    def key(self) -> str:
+        """The mark of this start, in the groups of its uses."""
+        return f"{self.source} {self.unit} {self.start.component}"
 
 
 def starts(tree: Tree) -> list[Started]:
@@ -45,8 +51,8 @@ def starts(tree: Tree) -> list[Started]:
     found: list[Started] = []
     for source, service, environment in services(tree, _WORTH):
         if start := _started(tree, service, environment):
-            found += _children(tree, start, source) if start.component in _PARENTS else [
-                Started(start, source, user=service.user)]
+            started = Started(start, source, user=service.user, unit=service.unit)
+            found += _children(tree, started) if start.component in _PARENTS else [started]
     found += _scripts(tree)
     for standard in STANDARDS:
         if any(running.start.component == standard.component for running in found):
@@ -65,14 +71,23 @@ def _started(tree: Tree, service: Service, environment: Mapping[str, Word]) -> S
     """The component that a service starts, with the service's variables."""
     for command in service.commands:
         words = service.words(command, environment)
-        start = find_start(words, environment, service.folder)
+        start = find_start(words, environment, service.folder, _reader(tree))
         program = words[0].text
         if script := tree.script(inner(program)) if program.startswith("/") else "":
             start = read_script(Word(script, inner(program)), words[1:], environment,
-                                service.folder) or start
+                                service.folder, _reader(tree)) or start
         if start:
             return start._replace(environment={**_contained(tree, start), **start.environment})
     return None
+
+
+def _reader(tree: Tree, outside: Start | None = None) -> Reader:
+    """What reads the files that a script takes in, as *outside*, a container, sees them."""
+    def read(path: str) -> Word | None:
+        place = inner(outside.on_host(path) if outside else path) if path.isprintable() else ""
+        text = tree.text(place, place) if place else None
+        return None if text is None else Word(text, place)
+    return read
 
 
 def _contained(tree: Tree, start: Start) -> dict[str, Word]:
@@ -82,8 +97,9 @@ def _contained(tree: Tree, start: Start) -> dict[str, Word]:
             for name, value in read_plain_environment(text).items()}
 
 
-def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
+def _children(tree: Tree, parent: Started) -> Iterator[Started]:
     """The components that a program starts, with its own flags and with configured flags."""
+    start, source = parent.start, parent.source
     verb = next((word.text for word in start.words if not word.text.startswith("-")), "server")
     folder, lines = CHILDREN.get((start.component, verb), ("", ()))
     effective = effective_values([*flags_of(start.component, start.words)])
@@ -112,7 +128,7 @@ def _children(tree: Tree, start: Start, source: str) -> Iterator[Started]:
               if word.text.startswith(f"--{component}-arg="))))
         if any(tree.there(inner(word.partition("=")[2])) for word in words
                if f"={folder}/" in word):
-            yield Started(child, source, default=True)
+            yield Started(child, source, default=True, unit=parent.unit)
 
 
 def _scripts(tree: Tree) -> Iterator[Started]:
@@ -122,13 +138,13 @@ def _scripts(tree: Tree) -> Iterator[Started]:
             lines = [line for line in (tree.text(path, path) or "").splitlines()
                      if not line.lstrip().startswith("#")]
             if any(map(str.strip, lines)):
-                yield from _by_script(" ".join((name, *lines)), path, variables)
+                yield from _by_script(tree, " ".join((name, *lines)), path, variables)
     for before, pattern in SCRIPTS:
         for name, path in _of_components(tree, pattern):
             sources = [source for source in (before.format(component=name), path) if source
                        and tree.there(source)]
             texts = [tree.text(source, path) or "" for source in sources]
-            yield from _by_script("\n".join((*texts, OPENRC)), sources[0], {})
+            yield from _by_script(tree, "\n".join((*texts, OPENRC)), sources[0], {})
 
 
 def _of_components(tree: Tree, pattern: str) -> Iterator[tuple[str, str]]:
@@ -138,9 +154,11 @@ def _of_components(tree: Tree, pattern: str) -> Iterator[tuple[str, str]]:
                     if tree.there(path := pattern.format(component=name)))
 
 
-def _by_script(text: str, path: str, variables: Mapping[str, str]) -> Iterator[Started]:
+def _by_script(tree: Tree, text: str, path: str,
+               variables: Mapping[str, str]) -> Iterator[Started]:
     start = read_script(Word(text, path), (),
-                        {name: Word(value, path) for name, value in variables.items()})
+                        {name: Word(value, path) for name, value in variables.items()},
+                        read=_reader(tree))
     if start:
         yield Started(start, path)
 
@@ -152,8 +170,9 @@ def pods(tree: Tree, folder: str) -> Iterator[Started]:
     for path in [folder] if tree.kind(folder) == "file" else paths:
         for container in read_containers(tree.read(path, path) or b""):
             environment = {name: Word(value, path) for name, value in container.environment.items()}
+            outside = Start(component="", words=(), mounts=container.mounts)
             start = find_start([Word(word, path) for word in container.words], environment,
-                               container.folder)
+                               container.folder, _reader(tree, outside))
             if start:
                 yield Started(start._replace(mounts=container.mounts), path, user=container.user,
                               static=True)

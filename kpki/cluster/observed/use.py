@@ -43,7 +43,8 @@ class Running:
     *settings* has the effective values, by flag without dashes. Fields of configuration files and
     etcd's variables have the name of their flag; a list has several values. *origins* has for each
     setting its written name and its file. *user* runs the component: a name or a number, "" if no
-    file tells. *static*: the source is a static pod's.
+    file tells. *unit* is the systemd unit without `.service`, "" without a unit. *static*: the
+    source is a static pod's.
     """
 
     component: str
@@ -51,10 +52,10 @@ class Running:
     settings: Mapping[str, tuple[str, ...]]
     origins: Mapping[str, tuple[str, str]]
     user: str = ""
+    unit: str = ""
     static: bool = False
-    configurations: tuple[tuple[str, str], ...] = ()
-    """The configuration files, with drop-ins, and the required kind of each; "" for any document.
-    """
+    configurations: tuple[tuple[str, str, str], ...] = ()
+    """Each configuration file: path; required kind, "" for any; its flag, "" for a drop-in."""
 
     @property
     def said(self) -> Mapping[str, tuple[str, str]]:

@@ -15,6 +15,7 @@ from .inventory import ObservedFile, validate_root
 from .starts import Started, pods, starts
 from .tree import Tree, inner
 from .use import Running, Use
+from ...kubernetes.commands import UNKNOWN
 from ...kubernetes.distributions import POD_FOLDERS
 from ...kubernetes.settings import SETTINGS, values_of
 
@@ -58,20 +59,29 @@ def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Hos
     uses = list(dict.fromkeys(use for running, settings in started
                               for use in uses_of(tree, running, settings)))
     uses += _of_people(tree, uses)
-    for use in uses:
-        tree.file(use.file, use.source)
-    return Host(root=root, uses=tuple(uses),
-                running=tuple(_running(tree, *pair) for pair in started),
+    running = tuple(_running(tree, *pair) for pair in started)
+    for path, source in (*((use.file, use.source) for use in uses),
+                         *((path, start.source) for start in running
+                           for path, _, _ in start.configurations)):
+        tree.file(path, source)
+    return Host(root=root, uses=tuple(uses), running=running,
                 outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed))
 
 
 def _running(tree: Tree, running: Started, settings: Settings) -> Running:
     return Running(component=running.start.component, source=running.source, user=running.user,
-                   static=running.static,
-                   configurations=configurations_of(tree, running.start, settings),
-                   settings={name: values_of(name, values) for name, values in settings.items()},
+                   unit=running.unit, static=running.static,
+                   configurations=tuple(configurations_of(
+                       tree, running.start, settings, static=running.static)),
+                   settings={name: _known(values_of(name, values))
+                             for name, values in settings.items()},
                    origins={name: (values[-1].written, values[-1].word.source)
                             for name, values in settings.items()})
+
+
+def _known(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Some values of a setting, but for those that no file tells."""
+    return tuple(value for value in values if UNKNOWN not in value)
 
 
 def _pod_folders(tree: Tree, started: Sequence[tuple[Started, Settings]]) -> Iterator[str]:

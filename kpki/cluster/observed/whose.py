@@ -67,7 +67,8 @@ def hostname_override(root: str, host: Host | None = None) -> tuple[str, bool]:
     """The node's name in the settings of a tree's kubelet, "" for none.
 
     The second value says whether the caller may read all files that may tell. A value that is no
-    node's name, as a variable without a value, does not count.
+    node's name, as a variable without a value, does not count. Raises InputError if the name is a
+    command's output.
     """
     try:
         host = host or read_host(root)
@@ -78,8 +79,14 @@ def hostname_override(root: str, host: Host | None = None) -> tuple[str, bool]:
     used = {use.file for use in host.uses}
     sure = not host.closed \
         and not any(found.unread for path, found in host.found.items() if path not in used)
-    name = next((value for running in host.of(KUBELET_COMPONENT.name)
-                 if (value := running.value("hostname-override"))), "")
+    kubelets = [running for running in host.of(KUBELET_COMPONENT.name)
+                if "hostname-override" in running.origins]
+    names = [value for running in kubelets if (value := running.value("hostname-override"))]
+    if kubelets and not names:
+        source = kubelets[0].origins["hostname-override"][1]
+        raise InputError(f"{source}: no file tells the name in --hostname-override",
+                         hint="say --node NAME")
+    name = names[0] if names else ""
     try:
         return validate_node_name(name.strip().lower(), longest=LONGEST_NAME) if name else "", sure
     except InputError:

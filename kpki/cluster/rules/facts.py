@@ -10,7 +10,7 @@ from ..observed.inventory import Inventory, ObservedFile, found_at, kubeconfig_i
 from ..observed.use import Use
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
-from ...kubernetes.purposes import PURPOSES, Purpose
+from ...kubernetes.purposes import PURPOSES, WEBHOOKS, Purpose
 from ...stages.keys import public_key_der
 
 if TYPE_CHECKING:
@@ -174,6 +174,6 @@ def kubeconfigs_of(inventory: Inventory) -> Mapping[str, Kubeconfig]:
     """The readable kubeconfigs that lead to an API server, by path."""
     paths = dict.fromkeys(use.path for use in inventory.uses
                           if use.part == "kubeconfig"
-                          and use.purpose not in ("webhook-client", "kubelet-bootstrap"))
+                          and use.purpose not in ("kubelet-bootstrap", *WEBHOOKS))
     return {path: found for path in paths
             if (found := kubeconfig_in(inventory.file(path).data)) is not None}

@@ -70,11 +70,9 @@ def missing_files(inventory: Inventory) -> Iterator[Finding]:
                 not use.optional or _is_half(use, inventory) or _dangles(use, inventory)):
             wanted.setdefault(use.file, []).append(use)
     for running in inventory.running:
-        for path, _ in running.configurations:
-            kinds = [name for name in ("config", "config-file") if name in running.origins]
-            if kinds and inventory.file(path).missing and path in inventory.found \
-                and not running.static:
-                setting, source = running.origins[kinds[0]]
+        for path, _, flag in running.configurations:
+            if flag and inventory.file(path).missing:
+                setting, source = running.origins[flag]
                 yield Finding("file-missing", path, "",
                               f"file is missing, and {running.component} ({setting} in "
                               f"{source}) reads the file")
@@ -102,7 +100,7 @@ def configuration_faults(inventory: Inventory) -> Iterator[Finding]:
     An empty file has a finding only if the component requires a kind.
     """
     for running in inventory.running:
-        for path, kind in running.configurations:
+        for path, kind, _ in running.configurations:
             data = inventory.file(path).data
             if data is None or (not kind and not data.strip()):
                 continue

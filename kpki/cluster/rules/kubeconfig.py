@@ -30,6 +30,7 @@ from ...kubernetes.kubeconfig import (
     same_kubeconfig,
 )
 from ...kubernetes.profiles import NODE_PREFIX
+from ...kubernetes.purposes import ADMISSION, WEBHOOKS
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -51,9 +52,8 @@ def kubeconfig_faults(inventory: Inventory, pairs: Sequence[Pair]) -> Iterator[F
 
 def _faults(inventory: Inventory, path: str, readers: Collection[Use]) -> Iterator[Finding]:
     found, row = inventory.file(path), row_of([*readers])
-    components = {use.component for use in readers}
-    # a webhook's kubeconfig needs no context
-    if any(use.purpose == "webhook-client" for use in readers):
+    components, purposes = {use.component for use in readers}, {use.purpose for use in readers}
+    if ADMISSION in purposes:
         finding = readable(found, row)[1]
         yield from [finding] if finding else []
         return
@@ -63,9 +63,9 @@ def _faults(inventory: Inventory, path: str, readers: Collection[Use]) -> Iterat
     if kubeconfig is None:
         yield from [finding] if finding else []
         return
-    bootstrap = any(use.purpose == "kubelet-bootstrap" for use in readers)
+    free = kubeconfig.other_means or not purposes.isdisjoint(("kubelet-bootstrap", *WEBHOOKS))
     yield from _lacking(kubeconfig, path, row,
-                        [*[_CERTIFICATE] * (not kubeconfig.other_means and not bootstrap),
+                        [*[_CERTIFICATE] * (not free),
                          *[_AUTHORITY] * inventory.started.isdisjoint(components)])
     yield from _astray(kubeconfig, path, row, None)
 

@@ -345,8 +345,9 @@ def test_every_setting_of_an_api_server(tmp_path: Path) -> None:
         "apiserver-kubelet-client certificate": "k.crt", "apiserver-kubelet-client key": "k.key",
         "oidc-ca authority": "o", "apiserver-sni certificate": "s.crt", "apiserver-sni key": "s.key",
         "egress-ca authority": "e.ca", "egress-client certificate": "e.crt", "egress-client key": "e.key",
-        "webhook-client kubeconfig": "w, v, i, y", "webhook-ca authority": "w.ca, i#clusters/c, y#clusters/c",
-        "webhook-client certificate": "w.crt, v.crt, y#users/u", "webhook-client key": "w.key, v.key, y#users/u"}
+        "webhook-client kubeconfig": "w, i, y", "admission-client kubeconfig": "v", "webhook-ca authority": "w.ca, i#clusters/c, y#clusters/c",
+        "webhook-client certificate": "w.crt, y#users/u", "webhook-client key": "w.key, y#users/u",
+        "admission-client certificate": "v.crt", "admission-client key": "v.key"}
     running, = host.running
     assert running.settings["requestheader-allowed-names"] == ("a", "b", "c")
     assert running.settings["etcd-servers"] == ("https://a:1", "https://b:2")
