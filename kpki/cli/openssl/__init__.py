@@ -1,3 +1,1 @@
-"""openssl's own verbs, with openssl's own options: a table per verb says what each option takes and
-means.
-"""
+"""openssl's verbs with openssl's options: each verb has a table of its options."""

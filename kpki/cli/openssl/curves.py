@@ -1,6 +1,4 @@
-"""EC PARAMETERS: a curve by its name, as `ecparam` and `genpkey -genparam` write it and
-`-paramfile` reads it.
-"""
+"""EC PARAMETERS: the name of a curve in a file, for `ecparam`, `-genparam` and `-paramfile`."""
 from __future__ import annotations
 
 from . import streams

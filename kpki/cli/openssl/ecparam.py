@@ -9,7 +9,8 @@ from .options import FILE, FORM, RANDOM, TEXT, GivenOptions, Option, begin
 from ... import pem
 from ...errors import InputError
 
-NAMED_CURVE, POINT_FORMS = "named_curve, the only one there is here", "the point: uncompressed, compressed or hybrid"
+NAMED_CURVE = "named_curve, the only one"
+POINT_FORMS = "the point: uncompressed, compressed or hybrid"
 TABLE = (
     Option("name", TEXT, "the curve: prime256v1, secp384r1, P-256 …"),
     Option("in", FILE, "else a file of EC PARAMETERS (standard input)"),
@@ -67,8 +68,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
 
 
 def validate_curve_words(given: GivenOptions) -> None:
-    """Refuse a form of the point that there is not, and a curve that is to be written by its
-    numbers.
+    """Raise InputError for an unknown form of the point, and for a curve written by its numbers.
 
     RFC 5480 §2.1.1 forbids the numbers, and Go does not read them.
     """

@@ -1,4 +1,4 @@
-"""The digests that openssl makes a certificate's fingerprint with: more than it signs with."""
+"""The digests of openssl's fingerprints: more than the digests of its signatures."""
 from __future__ import annotations
 
 from typing import Any
@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import hashes
 
 from ...stages.keys import DIGESTS, get_digest
 
-# Digest that makes no signature → cryptography's class, and the octets that openssl takes.
+# digest that makes no signature → cryptography's class, and the number of octets in openssl
 _UNSIGNED: dict[str, tuple[Any, ...]] = {
     "blake2b512": ("BLAKE2b", 64), "blake2s256": ("BLAKE2s", 32), "shake128": ("SHAKE128", 16),
     "shake256": ("SHAKE256", 32), "sm3": ("SM3",)}

@@ -1,5 +1,4 @@
-"""`kpki genpkey`: a key of any kind, or the parameters of a curve, as `openssl genpkey` makes them.
-"""
+"""`kpki genpkey`: a key of any kind, or the parameters of a curve, as with `openssl genpkey`."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ TABLE = (
     Option("config", FILE, instead="nothing: kpki loads no module"),
 )
 TABLES = {"genpkey": TABLE}
-# -pkeyopt by either name → the word of kpki.genpkey for it, and the kind of key that has it.
+# name of a -pkeyopt → the argument of kpki.genpkey, and the kind of key
 _OPTIONS = {
     "rsa_keygen_bits": ("bits", "RSA"), "bits": ("bits", "RSA"),
     "rsa_keygen_pubexp": ("exponent", "RSA"), "e": ("exponent", "RSA"),
@@ -39,8 +38,8 @@ _OPTIONS = {
     "ec_paramgen_curve": ("curve", "EC"), "group": ("curve", "EC"),
     "ec_param_enc": ("encoding", "EC"), "encoding": ("encoding", "EC"),
     "point-format": ("point", "EC")}
-# The values that are taken of those that are no argument of kpki.genpkey, all of them openssl's
-# defaults.
+# -pkeyopts that are no argument of kpki.genpkey → their accepted values, all of them openssl's
+# defaults
 _USUAL = {"exponent": "65537", "primes": "2", "encoding": "named_curve", "point": "uncompressed"}
 _HINT = "rsa_keygen_bits:N, ec_paramgen_curve:NAME"
 

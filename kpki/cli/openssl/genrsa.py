@@ -50,7 +50,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
     if given.has("explain"):
         made = call_text("genrsa", str(bits), exponent="3" if exponent == 3 else None)
         streams.explain(verb, reads=[],
-                        does=f"makes an RSA key of {bits} bits: two random primes and their product",
+                        does=f"makes an RSA key of {bits} bits: two random primes and their "
+                             "product",
                         writes=[given.get("out") or "standard output"],
                         call=dumping(made, given.word, form))
     if given.has("verbose"):
@@ -72,11 +73,9 @@ def write_key(given: GivenOptions, bits: int, exponent: int, form: str) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Control-C end the process at once, by the signal itself: Python would hear of it once the
-    key is made.
-    """
+    """Let Control-C end the process at once: Python would react only after the key is made."""
     handler = signal.getsignal(signal.SIGINT)
-    # whoever started the command ignores it, or has plans of its own
+    # the caller of the command ignores the signal, or handles it
     if handler is not signal.default_int_handler:
         yield
         return
@@ -88,11 +87,9 @@ def interruptible() -> Iterator[None]:
 
 
 def encryption(given: GivenOptions, source: str = "passout") -> tuple[bytes, str] | None:
-    """The passphrase and the cipher that a key is to be encrypted with, None where no cipher was
-    named.
-    """
+    """The passphrase and the cipher for a key's encryption; None if no cipher was named."""
     if given.word is None:
-        streams.passphrase(given.get(source))   # which openssl reads, and refuses, in any case
+        streams.passphrase(given.get(source))   # openssl reads it even without a cipher
         return None
     from ...stages.encryption import get_cipher
     get_cipher(given.word)

@@ -1,8 +1,6 @@
-"""Looking at certificates and requests: the display options that `x509` and `req` share, and what
-each prints.
+"""The display options of `x509` and `req`, and their output.
 
-`x509` prints in the order in which the options stand on the command line, `req` always in its own
-(openssl 3.0).
+`x509` prints in the order of the options on the command line, `req` in a fixed order (openssl 3.0).
 """
 from __future__ import annotations
 
@@ -45,7 +43,7 @@ CERTIFICATE_OPTIONS = (
     Option("ext", TEXT,
            "these extensions (subjectAltName,keyUsage): no other is signed, or shown by -text"),
     Option("purpose", "", "what the certificate may be used for"),
-    Option("checkend", NUMBER, "exit 1 where it ends within so many seconds"),
+    Option("checkend", NUMBER, "exit 1 if it expires within so many seconds"),
     Option("checkhost", TEXT, "whether it is for this host"),
     Option("checkip", TEXT, "for this address"),
     Option("checkemail", TEXT, "for this e-mail address"),
@@ -61,7 +59,7 @@ CERTIFICATE_OPTIONS = (
     Option("dateopt", TEXT, "rfc_822 or iso_8601"),
 )
 
-SIGNING = ("req", "new", "CA", "signkey", "key")     # with one of these `x509` signs what it shows
+SIGNING = ("req", "new", "CA", "signkey", "key")     # with these `x509` signs
 _PARTS = ("header", "version", "serial", "signame", "issuer", "validity", "subject", "pubkey",
           "extensions", "sigdump", "attributes", "aux")
 _CA_DEFAULT = frozenset(("header", "version", "issuer", "pubkey"))
@@ -76,9 +74,7 @@ _INFORMATION_ACCESS, _OCSP = "1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.48.1"
 
 
 class _Look(NamedTuple):
-    """A certificate with what its lines are made of: DER of the whole, of names and of key, and the
-    options given.
-    """
+    """A certificate, the DER of its parts, and the options of the line."""
 
     certificate: Certificate
     settings: Settings | None
@@ -93,19 +89,17 @@ class _Look(NamedTuple):
 def show_certificate(certificate: Certificate, given: GivenOptions, *,
                      settings: Settings | None = None,
                      now: datetime | None = None) -> tuple[str, int]:
-    """What the display options print of a certificate, and the exit status; *now* (None: the clock)
-    is for -checkend.
+    """The text and the exit status of a certificate's display options.
 
-    *settings* are its trust settings. With `-x509toreq` the certificate is shown as its own issuer,
-    as in openssl.
-
-    Of `req -x509` the four options that `req` has are shown, in its order. Raises InputError for a
-    value of an option that openssl refuses, UnsupportedError for one that kpki does not have.
+    *now* (None: the clock) is for -checkend. *settings* are the certificate's trust settings. With
+    `-x509toreq` the certificate is shown as its own issuer, as in openssl. `req -x509` shows only
+    the four options that `req` has, in its order. Raises InputError for a value of an option that
+    openssl refuses, UnsupportedError for a value that kpki lacks.
     """
     look = _look(certificate, settings, given)
     if given.verb == "req":
         return "".join(_ITEMS[name](look) for name in _REQUEST_ORDER if given.has(name)), 0
-    _name_flags(given), _text_options(given, "certopt")  # a wrong value is refused, used or not
+    _name_flags(given), _text_options(given, "certopt")  # wrong values are refused, used or not
     if given.get("dateopt") not in (None, "rfc_822", "iso_8601"):
         raise InputError(f"invalid date format: {given.get('dateopt')}", hint="rfc_822 or iso_8601")
     text = "".join(_ITEMS[name](look) for name in _in_order(given))
@@ -117,10 +111,7 @@ def show_certificate(certificate: Certificate, given: GivenOptions, *,
 
 
 def show_request(csr: CertificateSigningRequest, given: GivenOptions) -> tuple[str, int]:
-    """What the display options print of a request, and the exit status.
-
-    Raises as `show_certificate` does.
-    """
+    """The text and the exit status of a request's display options. Raises as `show_certificate`."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from ...stages import der
@@ -159,7 +150,7 @@ def _look(certificate: Certificate, settings: Settings | None, given: GivenOptio
 
 
 def _in_order(given: GivenOptions) -> Iterable[str]:
-    """The items asked for; of one asked for twice the last place counts."""
+    """The parts to show; of a part that is named twice, the last place counts."""
     places: dict[str, None] = {}
     for name, _ in given.order:
         for item in _SPREAD.get(name, (name,)):
@@ -175,9 +166,7 @@ def _name_flags(given: GivenOptions) -> int:
 
 
 def _text_options(given: GivenOptions, option: str) -> tuple[frozenset[str], str]:
-    """The parts of -text to leave out, and how an unknown extension is shown (`-certopt`,
-    `-reqopt`).
-    """
+    """The parts that -text leaves out, and the form of unknown extensions (`-certopt`)."""
     from ...stages.text.name import option_words
     without: set[str] = set()
     unknown = "default"
@@ -321,13 +310,12 @@ def _responders(look: _Look) -> str:
         pairs = [der.items(der.content_of(item)) for item in _items(look, _INFORMATION_ACCESS)]
         return _texts([der.content_of(name) for method, name in pairs
                        if der.oid_text(method) == _OCSP and der.tag_of(name) == 0x86])
-    except ValueError:  # an entry that is no pair, or none at all: the extension counts for nothing
+    except ValueError:  # an entry that is no pair, or no list at all: the extension does not count
         return ""
 
 
 def _items(look: _Look, oid: str) -> Sequence[bytes]:
-    """The items of an extension, none where it is absent, there twice or broken (X509_get_ext_d2i).
-    """
+    """The items of an extension; none if it is absent, double or broken (X509_get_ext_d2i)."""
     from ...stages import der
     values = [extension.value for extension in look.extensions if extension.oid == oid]
     try:
@@ -337,9 +325,9 @@ def _items(look: _Look, oid: str) -> Sequence[bytes]:
 
 
 def _texts(entries: Iterable[bytes]) -> str:
-    """A line for each text, none twice.
+    """A line for each text, each once.
 
-    OpenSSL sorts what it has before it looks for the next, and so its output.
+    OpenSSL sorts the texts before each search, and so the output is sorted.
     """
     lines: list[bytes] = []
     for entry in entries:
@@ -351,7 +339,7 @@ def _texts(entries: Iterable[bytes]) -> str:
 
 
 def _matches(look: _Look) -> str:
-    """What -checkhost, -checkemail and -checkip print, which never change the exit status."""
+    """The text of -checkhost, -checkemail and -checkip, which never change the exit status."""
     from ...stages.extensions.general_names import ip_octets
     from ...stages.verification.hostnames import matches_email, matches_host, matches_ip
 
@@ -364,14 +352,15 @@ def _matches(look: _Look) -> str:
                                   ("checkip", "IP", matches_address)):
         wanted = look.given.get(option)
         if wanted is not None:
-            text += f"{noun} {wanted} does {'' if matches(look.certificate, wanted) else 'NOT '}match certificate\n"
+            negation = "" if matches(look.certificate, wanted) else "NOT "
+            text += f"{noun} {wanted} does {negation}match certificate\n"
     return text
 
 
-# Option → the items it asks for, where these are not the one of its own name.
+# option → its parts, if they are not the part of its own name
 _SPREAD = {"dates": ("startdate", "enddate"), "hash": ("subject_hash",)}
 _REQUEST_ORDER = ("pubkey", "text", "subject", "modulus")
-# Item → its lines.
+# part → the function that makes its lines
 _ITEMS: dict[str, Callable[[_Look], str]] = {
     "text": _text,
     "subject": lambda look: _named("subject=", look.subject, _name_flags(look.given)),

@@ -1,6 +1,4 @@
-"""openssl's option grammar (apps/lib/opt.c), driven by a table per verb; the table also makes the
-verb's help page.
-"""
+"""openssl's option grammar (apps/lib/opt.c), driven by a table for each verb, and help pages."""
 from __future__ import annotations
 
 import re
@@ -13,12 +11,13 @@ from ... import files
 from ...errors import FileError, InputError, UnsupportedError
 
 FILE, TEXT, NUMBER, COUNT, FORM = "FILE", "TEXT", "N", "+N", "PEM|DER"
-_WIDTH, _COLUMN = 80, 27     # of a help page: its width, and the column at which meanings begin
+_WIDTH, _COLUMN = 80, 27     # of a help page: its width, and the column of the meanings
 
 
 class Option(NamedTuple):
-    """One option: its *name*, what it *takes* ("" for nothing), what it *means*; *instead* where
-    kpki lacks it.
+    """One option: its *name*, the value that it *takes* ("" for none), what it *means*.
+
+    *instead* says what to use for an option that kpki lacks.
     """
 
     name: str
@@ -27,7 +26,7 @@ class Option(NamedTuple):
     instead: str | None = None
 
 
-# Of every verb: what openssl loads or keeps outside the files it is given, which kpki never does.
+# options of every verb for what openssl loads or saves outside of its files; kpki never does
 EVERYWHERE = (
     Option("help", "", "show this page"), Option("h", "", "the same"),
     Option("engine", TEXT, instead="a key in a file"),
@@ -45,18 +44,17 @@ OURS = (
            "say on stderr what the step reads, does and writes, and the library call it equals"),
     Option("quiet", "", "no warning of kpki's"),
 )
-_BUILT_IN = ("provider", "default")     # which is what there is anyway
-# kpki's own, which also stand behind the last option
+_BUILT_IN = ("provider", "default")     # kpki does so anyway
+# kpki's own options, which may also stand behind the last option
 _ANYWHERE = ("explain", "quiet", "json", "kubernetes")
-# What word processors and web pages make of a dash and of quotation marks; no option and no value
-# begins with one.
-_DASHES, _QUOTES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+# dashes and quotation marks of word processors and web pages; no option and no value begins with
+# one
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 
 class GivenOptions(NamedTuple):
-    """A command line as it was read: (name, value) in order, what came after, and the one word that
-    is no option.
-    """
+    """A parsed command line: (name, value) in order, the words after the options, another word."""
 
     verb: str
     order: tuple[tuple[str, str], ...]
@@ -89,14 +87,14 @@ class GivenOptions(NamedTuple):
         return self.form_or_none(name) or "PEM"
 
     def form_or_none(self, name: str) -> str | None:
-        """PEM or DER, None where the option was not given."""
+        """PEM or DER, None without the option."""
         value = self.get(name)
         return value and {"P": "PEM", "D": "DER"}[value[0].upper()]
 
 
 def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *,
           word: str | None = None) -> GivenOptions | None:
-    """A verb's command line, read; None if it asked for the help page, which is printed then."""
+    """A verb's parsed command line; None if the line asks for the help page, which is printed."""
     given = read_options(verb, table, argv, word=word)
     if given.has("help", "h"):
         put(*help_page(verb, table).split("\n"))
@@ -114,9 +112,7 @@ def begin(verb: str, table: Sequence[Option], argv: Sequence[str], *,
 
 
 def typographic(words: Iterable[str]) -> str | None:
-    """What is wrong with a word that begins with a dash or a quotation mark of typography, None if
-    none does.
-    """
+    """The fault of a word that begins with a typographic dash or quotation mark, or None."""
     for text in words:
         if text.startswith(tuple(_DASHES)):
             return f"{text} begins with a typographic dash: write -{text.lstrip(_DASHES)}"
@@ -127,14 +123,12 @@ def typographic(words: Iterable[str]) -> str | None:
 
 def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *,
                  word: str | None = None) -> GivenOptions:
-    """Read a command line by the verb's table.
+    """Parse a command line by the verb's table.
 
-    *word* names what an unknown option is taken for (a digest, a cipher).
-
-    Options start with one dash or two, and take their value as the next word or after `=`. They end
-    at the first word without a dash. kpki's own options stand anywhere before a `--`. Raises
-    InputError for a command line that openssl refuses, UnsupportedError for an option that kpki has
-    not.
+    *word* names the kind of an unknown option (a digest, a cipher). Options start with one dash or
+    two. The value is the next word, or stands after `=`. The options end at the first word without
+    a dash. kpki's own options stand anywhere before a `--`. Raises InputError for a command line
+    that openssl refuses, UnsupportedError for an option that kpki lacks.
     """
     known: Mapping[str, Option] = {option.name: option for option in (*OURS, *EVERYWHERE, *table)}
     order: list[tuple[str, str]] = []
@@ -173,9 +167,7 @@ def read_options(verb: str, table: Sequence[Option], argv: Sequence[str], *,
 
 def _read(verb: str, known: Mapping[str, Option], order: Sequence[tuple[str, str]],
           rest: Sequence[str], unknown: str | None, word: str | None) -> GivenOptions:
-    """The line as it was read; InputError if the one option that is not in the table is no *word*
-    either.
-    """
+    """The parsed line. Raises InputError if the option outside of the table is no *word* either."""
     given = GivenOptions(verb, tuple(order), tuple(rest), unknown)
     if unknown is not None and not given.has("help", "h"):
         if word == "digest":
@@ -190,12 +182,12 @@ def _read(verb: str, known: Mapping[str, Option], order: Sequence[tuple[str, str
 
 
 def _no_option(verb: str, names: Iterable[str], text: str, noun: str) -> InputError:
-    """The error for an option that does not exist, with the names that come nearest to it."""
+    """The error for an unknown option, with the names of similar options."""
     from difflib import get_close_matches
     name = text.lstrip("-").partition("=")[0]
     spelled = {option.lower(): option for option in reversed([*names])}
     near = get_close_matches(name.lower(), spelled, n=2, cutoff=0.7)
-    if near[:1] == [name.lower()]:      # but for its capitals
+    if near[:1] == [name.lower()]:      # except for capitals
         near = near[:1]
     own = {option.name for option in OURS}
     dashed = [f"{'--' if spelled[found] in own else '-'}{spelled[found]}" for found in near]
@@ -204,7 +196,7 @@ def _no_option(verb: str, names: Iterable[str], text: str, noun: str) -> InputEr
 
 
 def is_number(text: str) -> bool:
-    """Whether openssl reads a number there."""
+    """Whether openssl reads the text as a number."""
     return re.fullmatch(r"\s*[+-]?(0[xX][0-9A-Fa-f]+|\d+)", text, re.ASCII) is not None
 
 
@@ -228,14 +220,12 @@ def _check(verb: str, option: Option, value: str) -> None:
 
 
 def usage(verb: str) -> str:
-    """How a verb's command line goes on after its name."""
+    """The rest of a verb's command line after its name."""
     return " ".join(filter(None, ["[options]", VERBS[verb].words]))
 
 
 def sections(table: Sequence[Option]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """A verb's options by heading, each with what it means: openssl's that kpki has, and kpki's
-    own.
-    """
+    """A verb's options by heading, with their meanings: openssl's options, and kpki's own."""
     rows = [option for option in (*table, *EVERYWHERE) if option.instead is None]
     for heading, dash, options in (("Options, with one dash or two", "-", rows),
                                    ("kpki's own options", "--", OURS)):
@@ -244,15 +234,13 @@ def sections(table: Sequence[Option]) -> Iterator[tuple[str, list[tuple[str, str
 
 
 def notes(verb: str, table: Sequence[Option]) -> list[str]:
-    """What a verb's page says after the options: which of openssl's kpki has not, and the verb's
-    own note.
-    """
+    """The notes of a verb's page: openssl's options that kpki lacks, and the verb's note."""
     missing = [f"-{option.name}" for option in (*table, *EVERYWHERE) if option.instead is not None]
     return [f"Not supported: {', '.join(missing)}", *filter(None, [VERBS[verb].note])]
 
 
 def help_page(verb: str, table: Sequence[Option]) -> str:
-    """The verb's help, made of its table: what kpki takes, and what of openssl's it does not."""
+    """The verb's help page, from its table."""
     from textwrap import TextWrapper
     wrapper = TextWrapper(_WIDTH, break_on_hyphens=False, break_long_words=False)
     lines = [f"Usage: kpki {verb} {usage(verb)}", "", f"  {VERBS[verb].does}"]

@@ -1,4 +1,4 @@
-"""`kpki rsa`, `ec` and `pkey`: reading keys, showing, checking and rewriting them."""
+"""`kpki rsa`, `ec` and `pkey`: reading, showing, checking and rewriting keys."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ _COMMON = (
     Option("text", "", "the key in words"), Option("check", "", "check that the key is consistent"),
 )
 _PUBLIC_INPUT = ("pubin", "RSAPublicKey_in")
-# The object identifier, in DER, that a key of the verb's kind begins with: rsaEncryption,
-# id-ecPublicKey.
+# the object identifier (DER) at the beginning of a key of the verb's kind: rsaEncryption,
+# id-ecPublicKey
 _ALGORITHMS = {"rsa": bytes.fromhex("06092a864886f70d010101"),
                "ec": bytes.fromhex("06072a8648ce3d0201")}
 TABLES: dict[str, tuple[Option, ...]] = {
@@ -50,15 +50,13 @@ TABLES: dict[str, tuple[Option, ...]] = {
         Option("ec_conv_form", TEXT, POINT_FORMS),
         Option("ec_param_enc", TEXT, NAMED_CURVE)),
 }
-# The order in which each verb puts out what it is asked for.
+# the order of each verb's output
 _ORDER = {"rsa": ("text", "modulus", "check", "key"), "ec": ("text", "check", "key"),
           "pkey": ("check", "key", "text")}
 
 
 class _Loaded(NamedTuple):
-    """A key that was read: *private* None where it is a public one; *public* its
-    SubjectPublicKeyInfo in DER.
-    """
+    """A key: *private* is None for a public key; *public* is its SubjectPublicKeyInfo (DER)."""
 
     private: PrivateKeyTypes | None
     public: bytes
@@ -82,7 +80,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     key = _load(given)
     writes = not given.has("noout")
     if given.word is None or not writes or _public_only(given):
-        streams.passphrase(given.get("passout"))    # which openssl reads, and refuses, in any case
+        streams.passphrase(given.get("passout"))    # openssl reads it even without a cipher
     parts = {"text": _text(given, key), "modulus": _modulus(key) if given.has("modulus") else b"",
              "check": _check(given), "key": _written(given, key) if writes else b""}
     if writes and given.verb != "pkey":
@@ -137,8 +135,9 @@ def _load(given: GivenOptions) -> _Loaded:
 
 
 def _wrong_kind(given: GivenOptions, wanted: str, public: bytes, name: str) -> None:
-    """Refuse a key that is not of the kind *wanted*; `ec` works on any kind, as openssl's does, and
-    kpki says so.
+    """Raise InputError for a key that is not of the kind *wanted*.
+
+    `ec` accepts any kind, as openssl does, and kpki prints a warning.
     """
     from ...stages.text.key import key_algorithm
     fact, hint = f"not an {wanted} key but {key_algorithm(public)}", "kpki pkey takes any kind"
@@ -155,17 +154,16 @@ def _public_only(given: GivenOptions) -> bool:
 
 
 def _old_public_form(given: GivenOptions) -> str | None:
-    """RSAPublicKey_out or param_out, if that is what is written: of the two forms of an RSA key the
-    last one counts.
-    """
+    """RSAPublicKey_out or param_out, if given: of the forms of an RSA key the last counts."""
     return "param_out" if given.has("param_out") else \
         "RSAPublicKey_out" if given.last("pubout", "RSAPublicKey_out") == "RSAPublicKey_out" \
             else None
 
 
 def _shows_public(given: GivenOptions) -> bool:
-    """Whether the text is of the public half; `pkey -pubout -text` is `-text_pub`, with the other
-    verbs it is not.
+    """Whether the text is that of the public half.
+
+    `pkey -pubout -text` means `-text_pub`; for the other verbs it does not.
     """
     return given.has("text_pub", *_PUBLIC_INPUT) or (given.verb == "pkey" and given.has("pubout"))
 
@@ -188,7 +186,7 @@ def _modulus(key: _Loaded) -> bytes:
 
 
 def _check(given: GivenOptions) -> bytes:
-    """A key that is not consistent does not load, so what comes here is; `ec` says so on stderr."""
+    """Check a key: no inconsistent key can be loaded, so this key is right, as `ec` says."""
     if not given.has("check", "pubcheck"):
         return b""
     if given.verb == "ec":
@@ -212,15 +210,16 @@ def _written(given: GivenOptions, key: _Loaded) -> bytes:
 
 
 def _private(given: GivenOptions, private: PrivateKeyTypes, key: _Loaded, encoding: str) -> bytes:
-    """A private key as the verb writes it: `ec` in SEC1, the others in PKCS#8, but `pkey` in DER in
-    SEC1 or PKCS#1.
+    """A private key in the verb's form: `ec` writes SEC1, the others PKCS#8.
+
+    In DER `pkey` writes SEC1 or PKCS#1.
     """
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     traditional = given.verb == "ec" or given.has("traditional")
     if given.verb == "pkey" and encoding == "DER":
         traditional = isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
-    # openssl writes such a key in the clear
+    # openssl writes such a key unencrypted
     if given.word is not None and encoding == "DER" and traditional:
         raise InputError(f"{given.verb}: SEC1 and PKCS#1 in DER cannot be encrypted",
                          hint="-outform PEM")

@@ -1,6 +1,4 @@
-"""`kpki req`: requests and self-signed certificates, as `openssl req` makes them, and a look at a
-request.
-"""
+"""`kpki req`: requests and self-signed certificates, as with `openssl req`."""
 from __future__ import annotations
 
 import os
@@ -64,15 +62,15 @@ TABLE = (
     *RANDOM,
 )
 TABLES = {"req": TABLE}
-_SMALLEST_RSA = 512     # of which openssl takes the number, although a -pkeyopt gives another
+_SMALLEST_RSA = 512     # openssl uses the number of these even if a -pkeyopt gives another
 
 
 def run(verb: str, argv: Sequence[str]) -> int:
-    """Make a request or a certificate, or look at a request."""
+    """Make a request or a certificate, or show a request."""
     given = begin(verb, TABLE, argv, word="digest")
     if given is None:
         return 0
-    serial_number(given)    # which openssl reads, and refuses, in any case
+    serial_number(given)    # openssl reads and refuses the passphrase even without a cipher
     copy = given.get("copy_extensions")
     if copy not in (None, "none", "copy", "copyall"):
         raise InputError(f"req: invalid extension copy option: {copy}",
@@ -83,7 +81,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
 
 
 def _config(given: GivenOptions) -> tuple[str | None, Config]:
-    """The configuration's file, None for openssl's own defaults, and what it says."""
+    """The configuration's file, None for openssl's own defaults, and its content."""
     from ...stages.requests import default_config
     path = given.get("config")
     path = os.environ.get("OPENSSL_CONF") if path is None else path
@@ -147,7 +145,7 @@ def _make(given: GivenOptions) -> int:
 
 def _write(given: GivenOptions, shown: str, data: bytes,
            key_file: tuple[str, bytes] | None = None) -> None:
-    """The key, what is shown, and the PEM or DER unless -noout; if that is nothing, no file."""
+    """Write the key, the shown text, and the PEM or DER unless -noout; no empty file."""
     out = shown.encode("utf-8", "surrogateescape") + (b"" if given.has("noout") else data)
     path, key_path = given.get("out"), key_file[0] if key_file else ""
     if key_file is not None and path and os.path.normpath(path) == os.path.normpath(key_path):
@@ -165,12 +163,12 @@ def _certifies(given: GivenOptions) -> bool:
 
 
 def _certified(given: GivenOptions) -> CertificateSigningRequest:
-    """The request of -in, where it is to be certified."""
+    """The request of -in, if it is certified."""
     if not given.has("key", "CA"):
         raise InputError("req: no key to sign the certificate with",
                          hint="-key FILE, or -CA FILE -CAkey FILE")
     if given.has("subj") and not given.has("CA"):
-        # openssl leaves the old subject in the certificate as its issuer.
+        # openssl keeps the old subject as the certificate's issuer
         raise UnsupportedError("openssl's req -x509 -in with -subj is not supported",
                                hint="kpki x509 -req -in FILE -signkey KEY -subj SUBJECT")
     return streams.read_csr(given.get("in"), given.form("inform"))
@@ -194,9 +192,7 @@ def _subject(given: GivenOptions, csr: CertificateSigningRequest | None) -> str 
 def _certificate(given: GivenOptions, form: Form, key: PrivateKeyTypes,
                  csr: CertificateSigningRequest | None,
                  authority: tuple[Certificate, PrivateKeyTypes] | None) -> Certificate:
-    """The certificate that -x509 writes: of *csr*, or where there is none of *key*; by a CA or by
-    *key* itself.
-    """
+    """The certificate of -x509 for *csr*, else for *key*; signed by a CA or by *key* itself."""
     days, serial = given.number("days", 30), serial_number(given)
     if given.has("in") and not given.has("copy_extensions"):
         streams.note("Warning: No -copy_extensions given; ignoring any extensions in the request")
@@ -211,14 +207,12 @@ def _certificate(given: GivenOptions, form: Form, key: PrivateKeyTypes,
 
 
 def _looks(given: GivenOptions) -> bool:
-    """Whether anything is to be shown: what shows it takes its time to load."""
+    """Whether a part is shown: the module that shows parts is slow to import."""
     return given.has(*(option.name for option in looking.REQUEST_OPTIONS))
 
 
 def _key(given: GivenOptions, config: Config) -> tuple[PrivateKeyTypes, tuple[str, bytes] | None]:
-    """The key that signs; of a new one, or with -keyout, also the file for it ("": standard output)
-    and its bytes.
-    """
+    """The key that signs; of a new key, or with -keyout, also its file and bytes."""
     def setting(name: str) -> str | None:
         return config.get(_section(given), name)
 
@@ -234,7 +228,7 @@ def _key(given: GivenOptions, config: Config) -> tuple[PrivateKeyTypes, tuple[st
 
 def _key_file(given: GivenOptions, setting: Callable[[str], str | None], key: PrivateKeyTypes,
               path: str | None) -> tuple[str, bytes]:
-    """The file that a key belongs in, and its bytes: encrypted, unless it is said not to be."""
+    """The file of a key, and its bytes: encrypted, unless the line says otherwise."""
     secret = None
     if not given.has("noenc", "nodes") and setting("encrypt_key") != "no" \
         and setting("encrypt_rsa_key") != "no":
@@ -249,9 +243,7 @@ def _source(text: str | None) -> str | None:
 
 def _new_key(text: str, default_bits: str | None, texts: Sequence[str]) -> tuple[str,
                                                                                  dict[str, str]]:
-    """The kind of the key of -newkey and the options to make it with: [rsa:]BITS, KIND, ec:FILE or
-    param:FILE.
-    """
+    """The kind of -newkey's key and the options for it: [rsa:]BITS, KIND, ec:FILE or param:FILE."""
     kind, colon, size = f"rsa:{text}".partition(":") if text[:1].isdecimal() \
         else text.partition(":")
     if kind in ("param", "ec") and colon:
@@ -293,7 +285,7 @@ def _look(given: GivenOptions) -> int:
 
 def _verify(given: GivenOptions, csr: CertificateSigningRequest,
             key: PrivateKeyTypes | None) -> None:
-    """Refuse a request that its own key has not signed, or *key*, if there is one."""
+    """Refuse a request whose signature is not its own key's, or not that of *key*, if given."""
     from ...stages.signatures import is_self_signed, is_signed_by
     with about(given.get("in") or "standard input"):
         if not (is_self_signed(csr) if key is None else is_signed_by(csr, key.public_key())):
@@ -302,9 +294,7 @@ def _verify(given: GivenOptions, csr: CertificateSigningRequest,
 
 
 def _test_config(given: GivenOptions) -> None:
-    """Refuse a configuration that a request could not be made with: openssl reads it before it
-    looks at one.
-    """
+    """Refuse a configuration that cannot make a request: openssl reads it even with -in."""
     from ...stages.names import Name
     from ...stages.requests import fill_form
     path, config = _config(given)
@@ -316,9 +306,7 @@ def _test_config(given: GivenOptions) -> None:
 
 
 def serial_number(given: GivenOptions) -> int | None:
-    """The `-set_serial` value: decimal, or hexadecimal after 0x, a minus sign before either; None
-    without one.
-    """
+    """The `-set_serial` value: decimal, or hexadecimal after 0x, with `-` before; else None."""
     from ...stages.extensions.values import number
     texts = given.all("set_serial")
     if len(texts) > 1:
@@ -374,16 +362,16 @@ def _explain(given: GivenOptions, path: str | None) -> None:
     new_key = None if _certifies(given) else "no key: a new one is made"
     reads = [given.get("in") if _certifies(given) else None, given.get("CA"), given.get("CAkey"),
              given.get("key") or new_key, path or "openssl's own defaults (built in)"]
+    subject, key_name = ("request", "the key of -key") if _certifies(given) \
+        else ("key", "the key itself")
+    key_name = "the key of the CA" if given.has("CA") else key_name
+    does = f"writes a certificate for the {subject}, signed with {key_name}" if certificate else \
+        "writes a request: who wants a certificate, for which key and names, signed with that key"
     streams.explain(
         "req", reads=[source for source in reads if source],
         call=explaining.call_text("dump_certificate" if certificate else "dump_csr", made,
                                   encoding=code(given.form_or_none("outform"))),
-        does=f"writes a certificate for the {'request' if _certifies(given) else 'key'}, signed "
-             "with "
-        f"{'the key of the CA' if given.has('CA') else 'the key of -key' if _certifies(given) else 'the key itself'}"
-        if certificate else
-        "writes a request: who wants a certificate, for which key and names, signed with that key",
-        writes=[given.get("out") or "standard output", *given.all("keyout")])
+        does=does, writes=[given.get("out") or "standard output", *given.all("keyout")])
 
 
 def _loaded(given: GivenOptions) -> str:

@@ -15,7 +15,7 @@ _SALTS = {"digest": -1, "auto": -2, "max": -2, "-2": -2, "-3": -2}
 
 
 def signing_digest(given: GivenOptions, digest: str, key: PrivateKeyTypes) -> str:
-    """The digest that *key* signs with, which also says how if -sigopt asks for RSASSA-PSS.
+    """The digest for *key*'s signature; it also states RSASSA-PSS, if -sigopt asks for it.
 
     Raises InputError for an option that openssl refuses, and for a key that is no RSA key.
     """

@@ -1,5 +1,4 @@
-"""What the verbs read and write: files or standard input and output, passphrases, configurations.
-"""
+"""The verbs' inputs and outputs: files or standard streams, passphrases, configurations."""
 from __future__ import annotations
 
 import os
@@ -27,18 +26,16 @@ _MARK = b"\xef\xbb\xbf"
 
 
 def read(path: str | None) -> bytes:
-    """A file's bytes, standard input's for None; of PEM without a byte order mark before it, as
-    openssl reads it.
-    """
+    """The bytes of a file, or of standard input for None, without a byte order mark before PEM."""
     data = files.read(STANDARD_INPUT if path is None else path, pipes=True)
     return data.removeprefix(_MARK) if data.startswith(_MARK + b"-----BEGIN ") else data
 
 
 def write(path: str | None, data: bytes, *, private: bool = False) -> None:
-    """Write a file, or standard output for None and `-`; a private one is 0600 from its first byte.
+    """Write a file, or standard output for None and `-`; a private file always has mode 0600.
 
-    What the disk refuses once the file is written is told on stderr, also with --quiet: a key may
-    lie about.
+    If a copy of the old file cannot be removed, a warning says so, also with --quiet: it may be a
+    key.
     """
     if path in (None, "-"):
         terminal.put_document(data)
@@ -52,8 +49,9 @@ def write(path: str | None, data: bytes, *, private: bool = False) -> None:
 
 def read_key(path: str | None, passin: str | None = None,
              encoding: str | None = None) -> PrivateKeyTypes:
-    """A private key from a file, with the passphrase of a `-passin` source, or asked for on a
-    terminal.
+    """A private key from a file.
+
+    The passphrase is that of a `-passin` source, or is asked for on a terminal.
     """
     data = read(path)
     with about(path or "standard input"):
@@ -79,18 +77,14 @@ def read_trusted_certificate(path: str | None,
 
 
 def read_csr(path: str | None, encoding: str | None = None) -> CertificateSigningRequest:
-    """The first request of a file; `-` is standard input, as openssl has it for requests and
-    configurations alone.
-    """
+    """The first request of a file; `-` is standard input, as in openssl."""
     data = read(None if path == "-" else path)
     with about(path or "standard input"):
         return pem.load_csr(data, encoding=encoding)
 
 
 def read_config(path: str) -> Config:
-    """A configuration file, with this process's environment as `$ENV::` and the disk behind
-    `.include`.
-    """
+    """A configuration file; `$ENV::` reads the environment, `.include` reads the disk."""
     from ...stages.config import parse_config
     text = read(None if path == "-" else path).decode("utf-8", "surrogateescape") if path else ""
     with about(path):
@@ -99,7 +93,7 @@ def read_config(path: str) -> Config:
 
 @contextmanager
 def blaming(path: str | None) -> Iterator[None]:
-    """Put the configuration's name before what is wrong in it."""
+    """Put the configuration's name before its errors."""
     try:
         yield
     except ConfigurationError as error:
@@ -108,18 +102,15 @@ def blaming(path: str | None) -> Iterator[None]:
 
 
 def warn(given: GivenOptions, lines: Iterable[str], path: str | None = None) -> None:
-    """Warnings of kpki's own, one line each, with the name of the file they are about; none with
-    --quiet.
-    """
+    """Print warnings of kpki's, each on a line with the name of its file; none with --quiet."""
     if not given.has("quiet"):
         note(*(f"kpki: warning: {path + ': ' if path else ''}{line}" for line in lines))
 
 
 def _included(name: str) -> Iterator[tuple[str, str]]:
-    """The files that an `.include` stands for: the file itself, or the *.cnf and *.conf of a
-    folder; none is fine.
+    """The files of an `.include`: the file itself, or the *.cnf and *.conf files of a folder.
 
-    The order is the file system's own, as in openssl.
+    No file is no error. The order is the file system's own, as in openssl.
     """
     paths = [name]
     if name and files.read_entry_at(name).kind == "folder":
@@ -133,14 +124,14 @@ def _included(name: str) -> Iterator[tuple[str, str]]:
 
 
 def ask(question: str) -> str | None:
-    """Put a question on stderr; the line that standard input answers, None at its end."""
+    """Print a question on stderr, and return the line of standard input; None at its end."""
     terminal.prompt(question)
     line = sys.stdin.readline()
     return line[:-1] if line.endswith("\n") else None
 
 
 def ask_passphrase(prompt: str) -> bytes:
-    """A passphrase from the terminal, not shown."""
+    """A passphrase from the terminal, without echo."""
     from getpass import getpass
     try:
         return getpass(terminal.printable(prompt) + " ").encode()
@@ -149,9 +140,7 @@ def ask_passphrase(prompt: str) -> bytes:
 
 
 def new_passphrase(source: str | None, what: str) -> bytes:
-    """The passphrase that a new key is encrypted with: of a `-passout` source, else asked for
-    twice.
-    """
+    """The passphrase for a new key: a `-passout` source's, else the answer to two questions."""
     given = passphrase(source)
     if given is not None:
         return given
@@ -167,11 +156,10 @@ def new_passphrase(source: str | None, what: str) -> bytes:
 
 
 def passphrase(source: str | None) -> bytes | None:
-    """The passphrase of a source: pass:TEXT, env:NAME, file:PATH, fd:N or stdin
-    (openssl-passphrase-options(1)).
+    """The passphrase of a source: pass:TEXT, env:NAME, file:PATH, fd:N or stdin.
 
-    Only the first line counts. Raises InputError or FileError where the source gives none; never
-    shows it.
+    Only the first line counts (openssl-passphrase-options(1)). Raises InputError or FileError if
+    the source has no passphrase. The passphrase is never shown.
     """
     if source is None:
         return None
@@ -197,7 +185,7 @@ def _first_line(data: bytes) -> bytes:
 
 def explain(verb: str, *, reads: Iterable[str], does: str, writes: Iterable[str],
             call: str) -> None:
-    """The lines of `--explain`; *call* is an expression that runs, see explaining.py."""
+    """Print the lines of `--explain`; *call* is code that runs, see explaining.py."""
     terminal.say(f"kpki {verb}: {does}", f"  reads:   {', '.join(reads) or 'nothing'}",
                  f"  writes:  {', '.join(writes) or 'nothing'}", f"  library: {call}",
                  f"  openssl: the same words after `openssl {verb}`")

@@ -27,7 +27,7 @@ WARNING = "Go passes over a TRUSTED CERTIFICATE: in a file of CAs this one is no
 
 
 def writes_settings(given: GivenOptions) -> bool:
-    """Whether a TRUSTED CERTIFICATE is written: in PEM alone."""
+    """Whether a TRUSTED CERTIFICATE is written: only in PEM."""
     return given.has(*_WRITE) and given.form("outform") == "PEM"
 
 

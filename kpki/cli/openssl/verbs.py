@@ -1,4 +1,4 @@
-"""openssl's verbs: which module runs each, and what its help page says beside its options."""
+"""openssl's verbs: the module of each, and the parts of its help page beside its options."""
 from __future__ import annotations
 
 from importlib import import_module
@@ -13,9 +13,7 @@ _DIGEST = "The name of a digest (-sha256) is the hash of the signature."
 
 
 class Verb(NamedTuple):
-    """One verb: its *module*, what it *does*, an *example*, the *words* after its options, the
-    page's last *note*.
-    """
+    """One verb: *module*, what it *does*, *example*, the *words* after its options, last *note*."""
 
     module: str
     does: str
@@ -48,7 +46,7 @@ VERBS = {
 
 
 def run_verb(verb: str, argv: Sequence[str]) -> int:
-    """Run a verb with the words after its name; the exit status."""
+    """Run a verb with the words after its name, and return the exit status."""
     status: int = _module(verb).run(verb, argv)
     return status
 

@@ -1,8 +1,6 @@
-"""`kpki verify`: whether certificates hold, in the words and with the exit status of `openssl
-verify`.
+"""`kpki verify`: the verdicts, the words and the exit status of `openssl verify`.
 
-Unlike openssl, which falls back on the system's store, kpki trusts nothing but what its options
-name.
+Unlike openssl, which falls back on the system's store, kpki trusts only what its options name.
 """
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from . import streams
-from .explaining import call_text, code, reading
+from .explaining import call_text, code, moment, reading
 from .options import FILE, NUMBER, TEXT, GivenOptions, Option, begin, to_number
 from ..terminal import put, short
 from ... import files, pem
@@ -73,9 +71,9 @@ TABLE = (
     Option("explicit_policy", "", "an acceptable policy must hold for the whole path"),
     Option("inhibit_any", "", "anyPolicy stands for no policy"),
     Option("inhibit_map", "", "no policy is mapped to another"),
-    Option("policy_print", "", "say which policies hold, where they are looked at"),
+    Option("policy_print", "", "print the valid policies, if policies are checked"),
     Option("kubernetes", "",
-           "judge as Kubernetes does, which is built with Go; -purpose is sslserver by default"),
+           "verify as Kubernetes does, which is built with Go; -purpose is sslserver by default"),
     Option("json", "", 'print {"ok", "code", "reason", "depth"}, of several files a list'),
     Option("suiteB_128_only", "", instead=_NO_SUITE_B),
     Option("suiteB_128", "", instead=_NO_SUITE_B),
@@ -96,8 +94,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def run(verb: str, argv: Sequence[str]) -> int:
-    """Verify each file, standard input where none is named: 0 all hold, 2 one is refused or cannot
-    be read.
+    """Verify each file, or standard input.
+
+    The exit status is 0 if all are valid, 2 if one is refused or cannot be read.
     """
     given = begin(verb, TABLE, argv)
     if given is None:
@@ -128,7 +127,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
 
 
 def _question(given: GivenOptions) -> dict[str, Any]:
-    """The options as verify()'s arguments, refused where openssl refuses the command line."""
+    """The options as arguments of verify(). Raises InputError if openssl refuses the line."""
     from ...stages.extensions.general_names import ip_octets
     from ...stages.verification.purposes import PURPOSES
     question: dict[str, Any] = {word: given.get(name) for name, word in _WORDS.items()
@@ -172,7 +171,7 @@ def _purpose(given: GivenOptions) -> str | None:
 
 
 def _policies(given: GivenOptions) -> tuple[str, ...]:
-    """The OIDs of -policy, whether they will be looked at or not."""
+    """The OIDs of -policy, also if no policy is checked."""
     from ...stages import objects
     oids = []
     for text in given.all("policy"):
@@ -185,7 +184,7 @@ def _policies(given: GivenOptions) -> tuple[str, ...]:
 
 
 def _moment(given: GivenOptions) -> datetime | None:
-    """The moment of -attime, None where it was not given."""
+    """The moment of -attime, None without it."""
     text = given.get("attime")
     try:
         return None if text is None else _EPOCH + timedelta(seconds=to_number(text))
@@ -195,8 +194,9 @@ def _moment(given: GivenOptions) -> datetime | None:
 
 def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[Certificate],
             question: dict[str, Any], flags: int, given: GivenOptions) -> dict[str, Any]:
-    """Verify one file and say so; what --json shows of it (code and depth are null for a file that
-    cannot be read).
+    """Verify one file, print the verdict, and return the document for --json.
+
+    Code and depth are null for a file that cannot be read.
     """
     from ...stages.verification.verify import verify
     name = "stdin" if path is None else path
@@ -219,7 +219,7 @@ def _answer(path: str | None, roots: Sequence[Certificate], untrusted: Sequence[
 
 def _errors(verdict: Verdict, flags: int) -> Iterator[str]:
     for fault in verdict.faults:
-        # of the whole path, so that no subject stands before it
+        # the fault of a whole path: no subject stands before it
         lacks_policy = fault.code == NO_EXPLICIT_POLICY
         for certificate in verdict.chain[fault.depth:fault.depth + (not lacks_policy)]:
             yield from _subject(certificate, flags).split("\n")
@@ -229,7 +229,7 @@ def _errors(verdict: Verdict, flags: int) -> Iterator[str]:
 
 
 def _policy_lines(answer: PolicyAnswer) -> Iterator[str]:
-    """What openssl prints of a path's policies, for -policy_print or after error 43."""
+    """openssl's text of a path's policies, for -policy_print or after error 43."""
     from ...stages.text.extension import qualifiers_text
     from ...stages.text.value import object_text
     yield f"Require explicit Policy: {answer.explicit}"
@@ -243,9 +243,7 @@ def _policy_lines(answer: PolicyAnswer) -> Iterator[str]:
 
 
 def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> Iterator[str]:
-    """The path from the leaf up; what stands below the first trusted certificate above it is
-    marked.
-    """
+    """The path from the leaf up; certificates below the first trusted one are marked."""
     known = set(roots)
     untrusted = next((depth for depth, certificate in enumerate(verdict.chain)
                       if depth and certificate in known), 0)
@@ -256,9 +254,7 @@ def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> Iterat
 
 
 def _subject(certificate: Certificate, flags: int) -> str:
-    """The subject, on several lines if the display has one a RDN; a line end in a value begins
-    none.
-    """
+    """The subject; on several lines only if the display format has a line for each RDN."""
     from ...stages.names import subject_name
     from ...stages.text.name import OPTIONS, flagged_name_text, lined
     if lined(flags):
@@ -267,8 +263,9 @@ def _subject(certificate: Certificate, flags: int) -> str:
 
 
 def _trust(trusted: Sequence[Trusted]) -> dict[Certificate, Any]:
-    """The trust settings of each certificate that has some; of a certificate twice the first
-    counts, as in a store.
+    """The trust settings of the certificates that have some.
+
+    If a certificate stands there twice, the first counts, as in a store.
     """
     from ...stages.verification.trust import Trust, read_trust
     found: dict[Certificate, bytes] = {}
@@ -292,7 +289,7 @@ def _roots(given: GivenOptions) -> list[Trusted]:
 
 
 def _store(uri: str) -> Iterable[Trusted]:
-    """The certificates of -CAstore, a path or file:/PATH; of a file that holds none, none."""
+    """The certificates of -CAstore, a path or file:/PATH; none if there are none."""
     path = re.sub("^file:(//)?(?=/)", "", uri)
     if files.read_entry_at(path).kind == "folder":
         return _folder(path)
@@ -312,9 +309,7 @@ def _bundle(path: str, *, only_pem: bool = False) -> list[Trusted]:
 
 
 def _folder(folder: str) -> Iterator[Trusted]:
-    """The certificates that openssl finds in a folder: by the hash of the subject, numbered from 0
-    without a gap.
-    """
+    """The certificates of a folder as openssl finds them: HASH.N, numbered from 0 without a gap."""
     from ...stages.names import subject_name
     from ...stages.verification.canonical import name_hash
     found = files.walk(folder, skip=lambda path: not re.fullmatch(r"[0-9a-f]{8}\.\d+", path))
@@ -334,12 +329,14 @@ def _explain(given: GivenOptions, question: dict[str, Any], paths: Sequence[str 
     words = {word: code(value) for word, value in question.items()
              if word not in ("now", "check_time", "policies", "trust")}
     if "now" in question:
-        words["now"] = f"__import__('datetime').datetime.fromisoformat({question['now'].isoformat()!r})"
+        words["now"] = moment(question["now"])
     if "policies" in question:
-        words["policies"] = f"__import__('kpki.stages.verification.policies', fromlist=['']).{question['policies']!r}"
+        module = "__import__('kpki.stages.verification.policies', fromlist=[''])"
+        words["policies"] = f"{module}.{question['policies']!r}"
     if "check_time" in question:
         words["check_time"] = "False"
-    does = "builds the path from each certificate to a trusted one, then checks extensions, names, signatures and times"
+    does = ("builds the path from each certificate to a trusted one, "
+            "then checks extensions, names, signatures and times")
     call = call_text("verify", reading("load_certificate", paths[0]), _reading_all(trusted) or "[]",
                      untrusted=_reading_all(between), **words)
     streams.explain("verify",

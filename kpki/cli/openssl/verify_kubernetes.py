@@ -1,6 +1,4 @@
-"""`kpki verify -kubernetes`: whether Kubernetes takes a certificate, in Go's words and with
-verify's exit status.
-"""
+"""`kpki verify -kubernetes`: Kubernetes' verdict, in Go's words and with verify's exit status."""
 from __future__ import annotations
 
 import json
@@ -9,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from . import streams
-from .explaining import call_text, code, reading
+from .explaining import call_text, code, moment, reading
 from .options import GivenOptions
 from ..terminal import put
 from ...errors import InputError, KpkiError, about
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
 
     from ...kubernetes.verdict import KubernetesVerdict
 
-# What asks Go for nothing: those of openssl's that change nothing in kpki either pass, all others
-# are refused.
+# options that ask Go for nothing: openssl's own that change nothing in kpki either; all others are
+# refused
 _TAKEN = ("kubernetes", "CAfile", "trusted", "untrusted", "purpose", "verify_hostname", "verify_ip",
           "attime", "json",
           "explain", "quiet", "verbose", "no-CAfile", "no-CApath", "no-CAstore", "trusted_first",
@@ -28,12 +26,12 @@ _TAKEN = ("kubernetes", "CAfile", "trusted", "untrusted", "purpose", "verify_hos
 
 
 def run(given: GivenOptions, now: datetime | None) -> int:
-    """Judge each file, standard input where none is named: 0 all hold, 2 one is refused or cannot
-    be read.
+    """Verify each file, or standard input.
 
-    A file's first certificate is judged, the others in it help, as a server sends the whole file.
-    Raises InputError for an option that Go knows nothing of, and where Kubernetes could not load
-    the trusted certificates.
+    The exit status is 0 if all are valid, 2 if one is refused or cannot be read. The first
+    certificate of a file is verified; the others help, because a server sends the whole file.
+    Raises InputError for an option that Go has no answer to, and if Kubernetes could not load the
+    trusted certificates.
     """
     from ...kubernetes.verdict import authorities, validate_purpose
     for name, _ in given.order:
@@ -64,8 +62,9 @@ def run(given: GivenOptions, now: datetime | None) -> int:
 
 
 def _certificates(path: str | None) -> list[bytes]:
-    """The certificates of a file (DER), at least one: those that count of a PEM file, or the whole
-    of a DER file.
+    """The certificates of a file (DER): those of a PEM file that count, or the whole of a DER file.
+
+    Raises InputError if there is none.
     """
     from ...kubernetes.go.pem import certificates
     data = streams.read(path)
@@ -79,7 +78,7 @@ def _certificates(path: str | None) -> list[bytes]:
 
 def _answer(path: str | None, roots: Sequence[bytes], untrusted: Sequence[bytes],
             question: dict[str, Any], given: GivenOptions) -> dict[str, Any]:
-    """Judge one file and say so; what --json shows of it."""
+    """Verify one file, print the verdict, and return the document for --json."""
     from ...kubernetes.verdict import KubernetesVerdict, verify_kubernetes
     name = "stdin" if path is None else path
     try:
@@ -102,7 +101,7 @@ def _answer(path: str | None, roots: Sequence[bytes], untrusted: Sequence[bytes]
 
 
 def _words(verdict: KubernetesVerdict) -> Iterator[str]:
-    """A refusal: Go's sentence, then the cause and what it means."""
+    """A refusal: Go's sentence, then the cause and its meaning."""
     from ...kubernetes.causes import CAUSES
     yield verdict.reason
     cause = CAUSES.get(verdict.cause or "")
@@ -115,7 +114,7 @@ def _explain(given: GivenOptions, trusted: Sequence[str], question: dict[str, An
     whole, *helping = (reading("load_certificates", path) for path in (paths[0], *between))
     words = {word: code(value) for word, value in question.items() if word != "now"}
     if question["now"] is not None:
-        words["now"] = f"__import__('datetime').datetime.fromisoformat({question['now'].isoformat()!r})"
+        words["now"] = moment(question["now"])
     roots = " + ".join(reading("load_certificates", path) for path in trusted) or "[]"
     call = call_text("verify_kubernetes", f"{whole}[0]", roots,
                      untrusted=" + ".join([f"{whole}[1:]", *helping]),

@@ -1,6 +1,4 @@
-"""`kpki x509`: signing a request or a certificate with a CA, as `openssl x509` does, and a look at
-a certificate.
-"""
+"""`kpki x509`: showing and signing certificates and requests, as with `openssl x509`."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -31,7 +29,7 @@ TABLE = (
     Option("CAform", FORM, "the form of -CA (found out by itself)"),
     Option("CAkeyform", FORM, "the form of -CAkey (likewise)"),
     Option("CAserial", FILE, "the file that counts serial numbers"),
-    Option("CAcreateserial", "", "make that file where it is not there"),
+    Option("CAcreateserial", "", "make the serial file if it is missing"),
     Option("signkey", FILE, "sign with this key itself"), Option("key", FILE, "the same"),
     Option("keyform", FORM, "its form (likewise)"),
     Option("passin", TEXT, "passphrase source of the key"),
@@ -57,15 +55,15 @@ TABLE = (
 TABLES = {"x509": TABLE}
 
 
-_SELF_SIGNED = 18   # the error of a certificate that has signed itself and is trusted by nobody
-# An option that says nothing without another: openssl warns and goes on.
+_SELF_SIGNED = 18   # the error of a self-signed certificate that is not trusted
+# options without effect beside a missing option: openssl prints a warning and goes on
 _IDLE = (("CA", ("CAkey", "CAkeyform", "CAform", "CAserial", "CAcreateserial"),
           "since -CA option is not given"),
          ("extfile", ("extensions",), "without -extfile"))
 
 
 def run(verb: str, argv: Sequence[str]) -> int:
-    """Sign, or look."""
+    """Sign, or show."""
     given = begin(verb, TABLE, argv, word="digest")
     if given is None:
         return 0
@@ -129,7 +127,7 @@ def _refuse(given: GivenOptions) -> None:
         raise UnsupportedError(f"x509: -{idle[0]} changes a certificate, and nothing signs it",
                                hint="add -CA FILE -CAkey FILE, or -signkey FILE")
     if toreq and given.has("force_pubkey"):
-        # The request would hold one key and be signed with another: openssl's own check refuses it.
+        # the request would contain another key than the signing key: openssl refuses it
         raise UnsupportedError("openssl's x509 -x509toreq with -force_pubkey is not supported",
                                hint="-key FILE names the key that the request is for")
 
@@ -141,9 +139,7 @@ def _read(given: GivenOptions) -> tuple[Certificate, bytes]:
 
 def _signed(given: GivenOptions,
             old: Certificate | None) -> tuple[Certificate, tuple[str, str] | None]:
-    """The certificate that a request, *old* or a bare subject gives, signed; the serial file and
-    its text.
-    """
+    """The signed certificate of a request, *old* or a subject; the serial file and its new text."""
     from ...stages import certificates
     serial, counted = _serial(given)
     path, days = given.get("extfile"), given.number("days", 30)
@@ -187,7 +183,7 @@ def _digest(given: GivenOptions, key: PrivateKeyTypes) -> str:
 
 
 def _kept(given: GivenOptions, certificate: Certificate) -> Certificate:
-    """A certificate with those of its extensions that -ext names, or all."""
+    """A certificate with the extensions that -ext names, or with all."""
     if not given.has("ext") or given.has("clrext"):
         return certificate
     from ...stages.conversion import altered
@@ -195,7 +191,7 @@ def _kept(given: GivenOptions, certificate: Certificate) -> Certificate:
 
 
 def _subject(given: GivenOptions) -> Name | None:
-    """What -subj says; openssl skips an attribute that openssl does not know, with a warning."""
+    """The value of -subj; as in openssl, an unknown attribute is left out, with a warning."""
     from ...stages.names import parse_subject
     warnings = list[str]()
     text = given.get("subj")
@@ -205,9 +201,7 @@ def _subject(given: GivenOptions) -> Name | None:
 
 
 def _refuse_issued(certificate: Certificate, given: GivenOptions) -> None:
-    """Refuse a certificate that has not signed itself, or does not hold: openssl lets a CA certify
-    no other.
-    """
+    """Refuse a certificate that is not self-signed or not valid, as openssl does."""
     from ...stages.verification.verify import verify
     faults = verify(certificate, ()).faults
     if [fault.code for fault in faults] != [_SELF_SIGNED]:
@@ -218,7 +212,7 @@ def _refuse_issued(certificate: Certificate, given: GivenOptions) -> None:
 
 
 def _request(given: GivenOptions) -> CertificateSigningRequest:
-    """The request to sign, once its signature holds."""
+    """The request to sign, after a check of its signature."""
     from ...stages.names import subject_name
     from ...stages.signatures import is_self_signed
     from ...stages.text.name import name_text
@@ -271,9 +265,7 @@ def _to_request(given: GivenOptions) -> int:
 
 def _to_turn(given: GivenOptions, key: PrivateKeyTypes,
              subject: Name | None) -> tuple[Certificate, bytes]:
-    """What -x509toreq makes a request of, with its trust settings: the input, or what a request or
-    -new gives.
-    """
+    """The certificate of -x509toreq, with its trust settings: the input, or a new certificate."""
     from ...stages.certificates import x509_new, x509_req
     if given.has("req"):
         return x509_req(_request(given), None, key,
@@ -301,10 +293,9 @@ def _forced_key(given: GivenOptions) -> bytes | None:
 
 
 def _serial(given: GivenOptions) -> tuple[int | None, tuple[str, str] | None]:
-    """The number of -set_serial; else, with a CA, the next of its serial file, and that file's new
-    text; None: random.
+    """The number of -set_serial; with a CA, the next of its serial file and the file's new text.
 
-    The file is written when all else is done, so that a refusal counts nothing.
+    None is a random number. The file is written last, so that a refusal uses no number.
     """
     ca = given.get("CA")
     if given.has("set_serial") or ca is None:
