@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import kpki
 from kpki.cli.main import main
+from kpki.cli.openssl.options import EVERYWHERE
+from kpki.cli.openssl.verbs import VERBS, table_of
 
+ROOT = Path(__file__).parents[3]
 SIGN = "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -out leaf.pem -set_serial".split()[:-1]
 
 
@@ -165,6 +169,17 @@ def test_a_key_that_cannot_be_made_is_refused(folder: Path, words: str, capsys: 
     assert main(words.split()) == 1
     assert capsys.readouterr().err.startswith("kpki: ")
     assert set(os.listdir(folder)) == before
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_of_openssl_is_known_or_has_its_sentence(verb: str) -> None:
+    """Each name in openssl's own help is in the verb's table; one that is refused is named in the docs with a reason."""
+    page = subprocess.run(["openssl", verb, "-help"], capture_output=True, text=True).stderr
+    table = {option.name: option for option in (*table_of(verb), *EVERYWHERE)}
+    names = set(re.findall(r"^ -([\w-]+)", page, re.MULTILINE))
+    assert names and names <= set(table)
+    docs = "".join((ROOT / "docs" / name).read_text() for name in ("stages.md", "verify.md"))
+    assert [name for name in names if table[name].instead is not None and not re.search(rf"`(\w+ )?-{name}\b", docs)] == []
 
 
 UNSUPPORTED = {
