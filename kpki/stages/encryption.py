@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROUNDS = 20_000     # of PBKDF2, as cryptography has it; OpenSSL 3.0 has 2,048
 _PBES2, _PBKDF2 = "1.2.840.113549.1.5.13", "1.2.840.113549.1.5.12"
 _HMAC_SHA256 = "1.2.840.113549.2.9"
+_SEALED = "ENCRYPTED PRIVATE KEY"
 
 
 class Cipher(NamedTuple):
@@ -132,35 +133,50 @@ def encrypted_key(key: PrivateKeyTypes, passphrase: bytes, cipher: str = "aes256
     for a cipher or a key that the form cannot hold. Raises UnsupportedError for a cipher that
     kpki's libraries lack.
     """
-    from ..pem import armour, dump_key
+    from ..pem import armour, blocks, dump_key
     found = get_cipher(cipher)
     if found.name == "AES-256-CBC" or not passphrase:
         return dump_key(key, form=form, passphrase=passphrase, encoding=encoding)
     if form == "traditional":
         if encoding == "DER":
             raise InputError("PKCS#1 and SEC1 in DER cannot be encrypted", hint="-outform PEM")
-        return _traditional(key, found, passphrase)
-    data = _pkcs8(key, found, passphrase)
-    return data if encoding == "DER" else armour(data, "ENCRYPTED PRIVATE KEY")
+        block = next(blocks(dump_key(key, form="traditional")))
+        return _traditional(block.der, block.label, found, passphrase)
+    try:
+        data = _pkcs8(dump_key(key, encoding="DER"), found, passphrase)
+    except UnsupportedError:
+        data = _by_openssl(key, found, passphrase)
+    return data if encoding == "DER" else armour(data, _SEALED)
 
 
-def _pkcs8(key: PrivateKeyTypes, cipher: Cipher, passphrase: bytes) -> bytes:
+def encrypted_octets(plain: bytes, label: str, passphrase: bytes, cipher: str = "aes256") -> bytes:
+    """The DER of a private key under *cipher*, as PEM, whatever the DER leaves out or compresses.
+
+    *label* is the label of the plain key: PRIVATE KEY makes PBES2, another the older form. Raises
+    as `encrypted_key` does.
+    """
+    from ..pem import armour
+    found = get_cipher(cipher)
+    if not passphrase:
+        raise InputError("an empty passphrase protects nothing, and kpki accepts none")
+    if label == "PRIVATE KEY":
+        return armour(_pkcs8(plain, found, passphrase), _SEALED)
+    return _traditional(plain, label, found, passphrase)
+
+
+def _pkcs8(plain: bytes, cipher: Cipher, passphrase: bytes) -> bytes:
     """EncryptedPrivateKeyInfo (DER): PBES2 with PBKDF2 and HMAC-SHA-256 (RFC 8018 §6.2)."""
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
     from . import der
-    from ..pem import dump_key
     if not cipher.oid:
         raise InputError(f"PKCS#8 has no name for the cipher {cipher.name}", hint="aes256")
     if cipher.mode.startswith("CFB"):
         cipher = cipher._replace(mode="CFB")
     salt, vector = os.urandom(16), os.urandom(_vector_size(cipher))
     secret = PBKDF2HMAC(SHA256(), cipher.octets, salt, ROUNDS).derive(passphrase)
-    try:
-        sealed = _encrypted(cipher, secret, vector, dump_key(key, encoding="DER"))
-    except UnsupportedError:
-        return _by_openssl(key, cipher, passphrase)
+    sealed = _encrypted(cipher, secret, vector, plain)
     scheme = der.sequence(der.oid(cipher.oid), der.octet_string(vector))
     derivation = der.sequence(
         der.oid(_PBKDF2),
@@ -170,10 +186,9 @@ def _pkcs8(key: PrivateKeyTypes, cipher: Cipher, passphrase: bytes) -> bytes:
                         der.octet_string(sealed))
 
 
-def _traditional(key: PrivateKeyTypes, cipher: Cipher, passphrase: bytes) -> bytes:
+def _traditional(plain: bytes, label: str, cipher: Cipher, passphrase: bytes) -> bytes:
     """PKCS#1 or SEC1 as PEM with RFC 1421 headers; its secret is one round of MD5."""
-    from ..pem import armour, blocks, dump_key
-    block = next(blocks(dump_key(key, form="traditional")))
+    from ..pem import armour
     if cipher.mode == "ECB":
         raise InputError(
             f"PKCS#1 and SEC1 cannot be encrypted with {cipher.name}: the cipher has no "
@@ -181,8 +196,8 @@ def _traditional(key: PrivateKeyTypes, cipher: Cipher, passphrase: bytes) -> byt
     vector, secret = os.urandom(_vector_size(cipher)), b""
     while len(secret) < cipher.octets:      # EVP_BytesToKey
         secret += md5(secret[-16:] + passphrase + vector[:8], usedforsecurity=False).digest()
-    sealed = _encrypted(cipher, secret[:cipher.octets], vector, block.der)
-    begin, _, body = armour(sealed, block.label).partition(b"\n")
+    sealed = _encrypted(cipher, secret[:cipher.octets], vector, plain)
+    begin, _, body = armour(sealed, label).partition(b"\n")
     return b"%s\nProc-Type: 4,ENCRYPTED\nDEK-Info: %s,%s\n\n%s" % (
         begin, cipher.name.encode(), vector.hex().upper().encode(), body)
 

@@ -175,7 +175,7 @@ STRICTER = [
     f"ec -in e.pem -outform DER -aes256 -passout {SECRET}",
     f"rsa -in r.pem -traditional -outform DER -aes256 -passout {SECRET}",
     "ec -in e.pem -param_enc explicit", f"ec -in e.pem -des -passout {SECRET}",
-    f"rsa -in r.pem -traditional -bf -passout {SECRET}",  f"ec -in e.pem -no_public -aes256 -passout {SECRET}",
+    f"rsa -in r.pem -traditional -bf -passout {SECRET}",
 ]
 
 

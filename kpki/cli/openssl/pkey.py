@@ -224,13 +224,15 @@ def _private(given: GivenOptions, private: PrivateKeyTypes, key: _Loaded, encodi
         raise InputError(f"{given.verb}: SEC1 and PKCS#1 in DER cannot be encrypted",
                          hint="-outform PEM")
     if isinstance(private, ec.EllipticCurvePrivateKey) and (key.reshaped or given.has("no_public")):
-        if given.word is not None:
-            raise InputError(
-                f"{given.verb}: an encrypted key keeps its public half, in uncompressed form")
         from ...stages.points import ec_private_key
         data = ec_private_key(private, key.public, pkcs8=not traditional,
                               without_public=given.has("no_public"))
-        return _encoded(data, "EC PRIVATE KEY" if traditional else "PRIVATE KEY", encoding)
+        label = "EC PRIVATE KEY" if traditional else "PRIVATE KEY"
+        secret = None if given.word is None else encryption(given)
+        if secret is None:
+            return _encoded(data, label, encoding)
+        from ...stages.encryption import encrypted_octets
+        return encrypted_octets(data, label, *secret)
     return sealed(private, encryption(given), form="traditional" if traditional else "pkcs8",
                   encoding=encoding)
 

@@ -189,6 +189,10 @@ rsa -in r.pem -noout -aes128 -des3""",
     "ec": """\
 ec -in e.pem
 ec -in e.pem -pubout -out -
+ec -in e.pem -aes256 -passout pass:abcd -no_public
+ec -in e.pem -des3 -passout pass:abcd -conv_form compressed
+pkey -in e.pem -aes128 -passout pass:abcd -ec_conv_form hybrid
+pkey -in e.pem -camellia128 -passout pass:abcd -ec_conv_form compressed -traditional
 ec -in e8.pem
 ec -in f.pem -text
 ec -in k.pem -noout -text -check
