@@ -57,7 +57,7 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
     Exit status 0: no error; 1: an error; 2: no file to check, or no error but a file that this user
     may not read.
     """
-    from ..cluster.check.check import check as look_through
+    from ..cluster.check.check import check as check_path
     from ..cluster.workspace import DESCRIPTION
     if json and commands:
         raise InputError("--json and --commands are two forms of one answer",
@@ -65,9 +65,9 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
     words, now = Words(quiet=quiet), moment_of(at)
     if path is None:
         path = os.sep if files.read_entry(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
-    report = look_through(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key,
-                          etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key, front_proxy_ca=front_proxy_ca,
-                          front_proxy_ca_key=front_proxy_ca_key, layout=layout)
+    report = check_path(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key,
+                        etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key, front_proxy_ca=front_proxy_ca,
+                        front_proxy_ca_key=front_proxy_ca_key, layout=layout)
     raise typer.Exit(_tell(report, words, strict=strict, commands=commands, json=json,
                            explain=explain))
 

@@ -67,11 +67,12 @@ class Rooted:
             folder, _, name = folder.rpartition("/")
             folder = folder or self.root    # if the root is `/`
             names.append(name)
-        here = self.open(self.root) if folder == self.root else self._open[folder]
+        descriptor = self.open(self.root) if folder == self.root else self._open[folder]
         for name in reversed(names):
             folder = self._start + name if folder == self.root else f"{folder}/{name}"
-            here = self._keep(folder, os.open(name, SEARCH | os.O_NOFOLLOW, dir_fd=here))
-        return here
+            descriptor = self._keep(folder,
+                                    os.open(name, SEARCH | os.O_NOFOLLOW, dir_fd=descriptor))
+        return descriptor
 
     def _keep(self, folder: str, descriptor: int) -> int:
         self._open[folder] = descriptor

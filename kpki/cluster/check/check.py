@@ -141,8 +141,8 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     if described is None:
         found = check_node(inventory, node=owner, now=now, authorities=authorities)
     else:
-        from ..rules.elsewhere import told_elsewhere
-        found = [*described, *told_elsewhere(inventory, described)]
+        from ..rules.elsewhere import settings_elsewhere
+        found = [*described, *settings_elsewhere(inventory, described)]
     target = Target(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, authorities,
                     workspace=described is not None, now=now)
     findings, anew = _mended(found, target)

@@ -49,10 +49,10 @@ def check_workspace(folder: str, *, now: datetime, host_name: str | None = None,
 
     def tally() -> Tally:
         """The number of certificates read, and of refused files, since the last call."""
-        told = Tally(sum(counts.values()), tuple(refused))
+        tally = Tally(sum(counts.values()), tuple(refused))
         counts.clear()
         refused.clear()
-        return told
+        return tally
 
     cluster = read_cluster(folder, host_name=host_name)
     try:

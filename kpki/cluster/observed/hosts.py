@@ -76,7 +76,7 @@ def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str 
     files_of = {use.file for use in uses}
     hides = [path for path in unread if path not in files_of and not any(
         name.startswith(f"{path}/") and not found[name].there for name in files_of)]
-    return Inventory(root, told_layout(chosen, host.uses), found, running=host.running,
+    return Inventory(root, layout_of_settings(chosen, host.uses), found, running=host.running,
                      unread=unread, uncertain=frozenset(COMPONENT_NAMES if hides else ()),
                      uses=tuple(dict.fromkeys(uses)), outside=_once([*host.outside, *tree.outside]))
 
@@ -86,7 +86,7 @@ def _once(outside: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple({path: (source, path) for source, path in reversed([*outside])}.values())[::-1]
 
 
-def told_layout(layout: Layout, uses: Iterable[Use]) -> Layout:
+def layout_of_settings(layout: Layout, uses: Iterable[Use]) -> Layout:
     """A layout with the paths of the components' settings.
 
     If two components have different paths, each has a place. A path that a component reads stays.

@@ -92,11 +92,11 @@ def _pod_folders(tree: Tree, started: Sequence[tuple[Started, Settings]]) -> Ite
     kubelets = [(running, settings) for running, settings in started
                 if running.start.component == "kubelet"
                 and not running.default
-                and all(tree.there(inner(running.start.on_host(said.path)))
-                        for said in settings.get("config", ()))]
+                and all(tree.there(inner(running.start.on_host(value.path)))
+                        for value in settings.get("config", ()))]
     for running, settings in kubelets:
-        for said in settings.get("pod-manifest-path", ()):
-            yield inner(running.start.on_host(said.path))
+        for value in settings.get("pod-manifest-path", ()):
+            yield inner(running.start.on_host(value.path))
     if not kubelets:
         yield from POD_FOLDERS
 

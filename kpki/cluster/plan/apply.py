@@ -168,7 +168,7 @@ def _steps_of(report: _Report, waiting: list[Waiting], warnings: list[str]) -> I
 def _missing_roots(plan: Plan) -> int:
     """The number of missing keys of the CAs and the service accounts' pair."""
     pair = plan.service_accounts
-    return sum(root.bundle is None and root.kept is None for root in plan.roots.values()) \
+    return sum(root.bundle is None and root.existing_key is None for root in plan.roots.values()) \
         + (pair is not None and pair.public_pem is None)
 
 

@@ -155,11 +155,12 @@ class Plan:
         """Internal: the tasks of one host. *bare*: its tree is missing; *shared*: hosts' marks."""
         tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
         observe = nothing_there if bare else _recording(self._observer_of(host), unread)
-        judged = self._judged(host, observe, self._context_of(host, shared), proved or Proved())
-        for row, result in judged:
+        context = self._context_of(host, shared)
+        checked = self._check_rows(host, observe, context, proved or Proved())
+        for row, result in checked:
             self._add(row, result, observe, tasks, waiting)
         _require(unread)
-        return HostPlan(host.name, tuple(tasks), tuple(waiting), marks_of(judged, host.name))
+        return HostPlan(host.name, tuple(tasks), tuple(waiting), marks_of(checked, host.name))
 
     def hosts(self, shared: frozenset[bytes] | None = None) -> Iterator[HostPlan]:
         """Internal: the workspace's tasks, then each host's; *shared*: marks (None: found)."""
@@ -205,12 +206,12 @@ class Plan:
         return self.context._replace(shared=shared, warns=warns or self.renews,
                        forbidden=() if host.roles else self.wanted.layout.authority_keys())
 
-    def _add(self, row: Row, judged: CheckedRow, observe: Observe, tasks: list[Task],
+    def _add(self, row: Row, checked: CheckedRow, observe: Observe, tasks: list[Task],
              waiting: list[Waiting]) -> None:
         if row.profile.kind == "leaf":
-            task = leaf_task(row, judged, observe, renew=self._is_renewed(row, judged))
+            task = leaf_task(row, checked, observe, renew=self._is_renewed(row, checked))
         else:
-            task = self._copy_task(row, judged, observe)
+            task = self._copy_task(row, checked, observe)
         if not task.steps:
             return
         root = self.roots.get(row.profile.signer or "")
@@ -220,26 +221,26 @@ class Plan:
         else:
             tasks.append(task)
 
-    def _is_renewed(self, row: Row, judged: CheckedRow) -> bool:
+    def _is_renewed(self, row: Row, checked: CheckedRow) -> bool:
         """Whether a right certificate is renewed, because renewal repairs its warnings."""
-        causes = {finding.cause for finding in judged.findings if finding.row == row.name} & RENEWED
-        if not self.renews or not causes or not judged.chain:
+        own = {finding.cause for finding in checked.findings if finding.row == row.name}
+        if not self.renews or not (causes := own & RENEWED) or not checked.chain:
             return False
         # no leaf is valid past its CA's end
         signer = self.context.signers.get(row.profile.signer or "")
         return causes != {"expiring-soon"} or signer is None \
-            or judged.chain[0].not_valid_after_utc < signer.not_valid_after_utc
+            or checked.chain[0].not_valid_after_utc < signer.not_valid_after_utc
 
-    def _copy_task(self, row: Row, judged: CheckedRow, observe: Observe) -> Task:
+    def _copy_task(self, row: Row, checked: CheckedRow, observe: Observe) -> Task:
         """The task of a host's CA or pair: replace files that differ from the workspace's."""
         context = self.context
         unmade = row.name in context.unmade \
             or (row.profile.kind == "key" and context.service_accounts is None)
-        wrong = {finding.path for finding in judged.findings}
-        steps = [step_of(row, path, observe, judged.findings) for path in row.paths()
+        wrong = {finding.path for finding in checked.findings}
+        steps = [step_of(row, path, observe, checked.findings) for path in row.paths()
                  if unmade or path in wrong]
         steps += [Step("remove", row.host, finding.path, finding.row, (finding.cause,))
-                  for finding in judged.findings
+                  for finding in checked.findings
                   if finding.cause == "ca-key-on-worker" and self.holds_key(finding.row)]
         return Task(row, tuple(steps))
 
@@ -277,12 +278,11 @@ class Plan:
         hosts, proved = self.cluster.hosts, Proved()
 
         def examine(number: int, shared: frozenset[bytes] = frozenset()) -> tuple[Checked, Marks]:
-            host = hosts[number]
-            judged = self._judged(host, self._observer_of(host),
-                                  self._context_of(host, shared, warns=True), proved)
+            host, context = hosts[number], self._context_of(hosts[number], shared, warns=True)
+            checked = self._check_rows(host, self._observer_of(host), context, proved)
             findings = dict.fromkeys(replace(finding, host=host.name)
-                                     for _, result in judged for finding in result.findings)
-            return Checked(host.name, tuple(findings), tally()), marks_of(judged, host.name)
+                                     for _, result in checked for finding in result.findings)
+            return Checked(host.name, tuple(findings), tally()), marks_of(checked, host.name)
 
         if processes > 1:
             examine(0)     # the children inherit the first host's proofs and imports
@@ -303,11 +303,12 @@ class Plan:
                       counts: Callable[[Place], bool]) -> Iterator[Finding]:
         """Internal: one host's findings; *observe* shows its tree, *counts* selects places."""
         context = self._context_of(host, frozenset(), warns=True)
-        for _, judged in self._judged(host, observe, context, Proved(), counts):
-            yield from judged.findings
+        for _, checked in self._check_rows(host, observe, context, Proved(), counts):
+            yield from checked.findings
 
-    def _judged(self, host: Host, observe: Observe, context: RowContext, proved: Proved,
-                counts: Callable[[Place], bool] = lambda _: True) -> list[tuple[Row, CheckedRow]]:
+    def _check_rows(self, host: Host, observe: Observe, context: RowContext, proved: Proved,
+                    counts: Callable[[Place], bool] = lambda _: True,
+                    ) -> list[tuple[Row, CheckedRow]]:
         """The rows of a host, each with the result of its check."""
         rows = [row for row in map(self._held, self.wanted.of_host(host)) if counts(row.place)]
         context = context._replace(authority_paths={

@@ -63,7 +63,7 @@ class Root:
     """Whether the description names the CA's files."""
     encrypted: bool = False
     """Whether the key is encrypted; no host gets an encrypted key."""
-    kept: PrivateKeyTypes | None = field(default=None, repr=False)
+    existing_key: PrivateKeyTypes | None = field(default=None, repr=False)
     """The key of a CA whose certificate is missing."""
     authority: Authority | None = None
     """The CA with its key opened, None if the key is missing or its passphrase unknown."""
@@ -184,7 +184,7 @@ def load_root(row: Row, observe: Observe, *, wanted: Wanted, read: Read, passphr
                            now)
     key_file = observe(row.place.key)
     return Root(row, certificate_path=row.place.certificate, key_path=row.place.key,
-                kept=_load_key(key_file, passphrase),
+                existing_key=_load_key(key_file, passphrase),
                 encrypted=pem.is_encrypted(key_file.data or b""))
 
 
@@ -288,7 +288,7 @@ def _load_key(found: ObservedFile, passphrase: bytes | None) -> PrivateKeyTypes 
 def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime,
               new_key: NewKey) -> Root:
     """Make a missing CA: its certificate, and its key unless the key exists."""
-    key = root.kept or new_key(algorithm)
+    key = root.existing_key or new_key(algorithm)
     authority = make_authority(root.row.profile, key, validity=wanted.cluster.ca_validity, now=now)
     return replace(root, bundle=authority.bundle, key_pem=pem.dump_key(key, form="traditional"),
                    authority=authority, certificates=(authority.certificate,))

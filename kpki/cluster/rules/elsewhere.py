@@ -11,7 +11,7 @@ from ...kubernetes.layouts import Layout, get_layout
 from ...kubernetes.purposes import PURPOSES
 
 
-def told_elsewhere(inventory: Inventory, known: Sequence[Finding]) -> Iterator[Finding]:
+def settings_elsewhere(inventory: Inventory, known: Sequence[Finding]) -> Iterator[Finding]:
     """The settings of a described host that name other files than the layout's, or missing files.
 
     *known* findings are left out. If an unread file may change a component's settings, the
@@ -19,9 +19,9 @@ def told_elsewhere(inventory: Inventory, known: Sequence[Finding]) -> Iterator[F
     """
     layout, done = get_layout(inventory.layout.name), {(finding.cause, finding.path)
                                                        for finding in known}
-    told = {use.file for use in inventory.uses if use.source and not use.default}
+    configured = {use.file for use in inventory.uses if use.source and not use.default}
     findings = [finding for use in inventory.uses for finding in _mismatch(use, inventory, layout)]
-    findings += (finding for finding in missing_files(inventory) if finding.path in told)
+    findings += (finding for finding in missing_files(inventory) if finding.path in configured)
     yield from {(finding.cause, finding.path): finding for finding in reversed(findings)
                 if (finding.cause, finding.path) not in done}.values()
 

@@ -133,10 +133,10 @@ def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
                 yield str(ipaddress.ip_network(network, strict=False)[1])
     led = [(host, asked_host(kubeconfig)) for kubeconfig in kubeconfigs_of(inventory).values()
            if (host := host_of(kubeconfig.server))]
-    here = [asked for host, asked in led if host in {*own}]
-    yield from filter(None, here)
+    own_servers = [asked for host, asked in led if host in {*own}]
+    yield from filter(None, own_servers)
     # the host's files name a single endpoint
-    if not here and servers and len(led) > 1 and len({*led}) == 1:
+    if not own_servers and servers and len(led) > 1 and len({*led}) == 1:
         yield from filter(None, [led[0][1]])
 
 
@@ -159,7 +159,7 @@ def _shortest(values: Iterable[str]) -> Iterator[str]:
 
 def certified_names(pairs: Iterable[Pair]) -> set[str]:
     """The names and addresses in the API server's certificate; empty if the file cannot be read."""
-    return set[str]().union(*_said(pair for pair in pairs if pair.serves("apiserver-serving")))
+    return set[str]().union(*_certified(pair for pair in pairs if pair.serves("apiserver-serving")))
 
 
 def led_beside(inventory: Inventory) -> Iterator[tuple[str, Kubeconfig, str]]:
@@ -182,9 +182,9 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places,
         return None
     words, names = [*dict.fromkeys(_wanted(kinds, places))], reading.names_of(
         reading.extensions_of(pair.chain[0]))
-    said, there = _said((pair, *others))
+    certified, there = _certified((pair, *others))
     if "apiserver" in kinds \
-        and not any(name == "kubernetes" or name.startswith("kubernetes.") for name in said):
+        and not any(name == "kubernetes" or name.startswith("kubernetes.") for name in certified):
         words.append(_SERVICE)
     if names is None and not words:
         words.append(places.node)
@@ -198,7 +198,7 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places,
         other = node_fault(pair.path, "kubelet-serving", subject, places.node) \
             if subject.user.startswith(NODE_PREFIX) else None
         return other or _missing("DNS", pair, names, [places.node])
-    if by_layout and kinds & {"etcd", "etcd-peer"} and not {*_LOOPBACK} & {*said, *there}:
+    if by_layout and kinds & {"etcd", "etcd-peer"} and not {*_LOOPBACK} & {*certified, *there}:
         return _missing("DNS", pair, names, ["localhost"])
     return None
 
@@ -216,13 +216,13 @@ def missing_names(pair: Pair, dns: Sequence[str], addresses: Sequence[str],
                        "for a name", expected=", ".join([*(f"DNS:{name}" for name in dns),
                                                          *(f"IP:{address}"
                                                            for address in addresses)]))
-    said, there = _said((pair, *others))
-    return _missing("DNS", pair, names, [name for name in dns if not _is_named(name, said)]) \
+    certified, there = _certified((pair, *others))
+    return _missing("DNS", pair, names, [name for name in dns if not _is_named(name, certified)]) \
         or _missing(
         "IP", pair, names, [address for address in addresses if address not in there])
 
 
-def _said(pairs: Iterable[Pair]) -> tuple[set[str], set[str]]:
+def _certified(pairs: Iterable[Pair]) -> tuple[set[str], set[str]]:
     """The DNS names, in lower case, and the addresses of certificates."""
     every = [names for pair in pairs if pair.chain
              and (names := reading.names_of(reading.extensions_of(pair.chain[0])))]
@@ -259,9 +259,10 @@ def _wanted(kinds: Container[str], places: Places) -> Iterator[str]:
         yield from places.peers
 
 
-def _is_named(name: str, said: set[str]) -> bool:
+def _is_named(name: str, certified: set[str]) -> bool:
     """Whether a DNS name is among *names*; a wildcard matches one label (RFC 6125 §6.4.3)."""
-    return name.lower() in said or ("." in name and f"*.{name.lower().partition('.')[2]}" in said)
+    return name.lower() in certified \
+        or ("." in name and f"*.{name.lower().partition('.')[2]}" in certified)
 
 
 def _is_hosts(names: reading.Names, places: Places) -> bool:

@@ -162,7 +162,7 @@ def comment(text: str) -> str:
                           for character in text) + "\n"
 
 
-def here(command: str, text: str) -> str:
+def here_document(command: str, text: str) -> str:
     """A command with *text* as its standard input; the shell does not expand the text."""
     return f"{command} <<'END'\n{text}END\n"
 
@@ -201,8 +201,8 @@ def kubeconfig(document: Kubeconfig, words: Sequence[str], target: str) -> str:
     text, lines = "{\n", ""
     for line in dump_kubeconfig(marked).decode().removesuffix("\n").split("\n"):
         if line in marks:
-            text += (here("    cat", lines) if lines else "") + marks[line]
+            text += (here_document("    cat", lines) if lines else "") + marks[line]
             lines = ""
         else:
             lines += f"{line}\n"
-    return f"{text}{here('    cat', lines)}}} > {target}\n"
+    return f"{text}{here_document('    cat', lines)}}} > {target}\n"

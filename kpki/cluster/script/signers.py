@@ -110,7 +110,7 @@ class Signer:
     def _public_key(self) -> PublicKeyTypes | None:
         if self._signing is not None:
             return self._signing.public_key()
-        return self.root.kept.public_key() if self.root.kept else None
+        return self.root.existing_key.public_key() if self.root.existing_key else None
 
     @property
     def algorithm(self) -> str:
@@ -169,7 +169,7 @@ class Signer:
 
     def copy_key(self, target: str) -> str:
         """The command that copies the CA's key to *target*, in the traditional form."""
-        key = self.root.kept or (self.root.authority.key if self.root.authority else None)
+        key = self.root.existing_key or (self.root.authority.key if self.root.authority else None)
         raw = self.root.key_pem or self.plan.observe(self.root.row.place.key).data
         if key is None:
             return f"cp {self.key} {target}\n"

@@ -193,7 +193,7 @@ class Steps:
         signer, place = self.signers[task.row.name], task.row.place
         root, key, certificate = signer.root, self.word(place.key), self.word(place.certificate)
         if task.changes(place.key):
-            if signer.made and root.kept is None:
+            if signer.made and root.existing_key is None:
                 yield self._key(self.plan.algorithm, key)
             else:
                 own = signer.made or root.key_path == place.key
@@ -208,9 +208,9 @@ class Steps:
             return
         if signer.made:
             extensions = [*ca_extensions(task.row.profile), ("subjectKeyIdentifier", "hash")]
-            yield shell.here(f"cat > {_CONFIGURATION}",
-                             shell.configuration(ca_identity(task.row.profile), extensions,
-                                                 section="v3_ca"))
+            yield shell.here_document(f"cat > {_CONFIGURATION}",
+                                      shell.configuration(ca_identity(task.row.profile), extensions,
+                                                          section="v3_ca"))
             yield (f"openssl req -x509 -new -config {_CONFIGURATION} -key {key} -days "
                    f"{signer.own_days} -{signer.hash} -out {certificate}\n")
         else:
@@ -293,7 +293,7 @@ class Steps:
         target = self.word(place.kubeconfig)
         if place.by_path:
             document = path_kubeconfig(task.row, self.plan.wanted.layout).data.decode()
-            yield shell.here(f"cat > {target}", document)
+            yield shell.here_document(f"cat > {target}", document)
         else:
             if place.certificate:
                 yield from self._plain_copies(task, words)
@@ -370,7 +370,7 @@ class Steps:
             else self._algorithm(row).startswith("RSA")
         extensions = [*leaf_extensions(row.profile, row.identity, rsa=of_rsa),
                       ("subjectKeyIdentifier", "hash"), ("authorityKeyIdentifier", "keyid,issuer")]
-        yield shell.here(f"cat > {_CONFIGURATION}",
-                         shell.configuration(row.identity, extensions, section="v3_ext"))
+        yield shell.here_document(f"cat > {_CONFIGURATION}",
+                                  shell.configuration(row.identity, extensions, section="v3_ext"))
         yield (f"sign {key} {certificate} {signer.certificate} {signer.key} {signer.days} "
                f"{signer.hash}\n")

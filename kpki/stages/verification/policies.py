@@ -76,7 +76,7 @@ class _Node:
 class _Level:
     """The nodes of one certificate in the tree."""
 
-    said: _Statement
+    statements: _Statement
     inhibit_any: bool = False
     inhibit_map: bool = False
     nodes: list[_Node] = field(default_factory=list)
@@ -98,12 +98,12 @@ def check_policies(chain: Sequence[Facts], question: PolicyQuestion) -> PolicyAn
     below = chain[:-1]
     if not below:
         return PolicyAnswer()
-    said = [_read(facts) for facts in below]
-    explicit, empty, broken = _explicit(below, said, question)
+    statements = [_read(facts) for facts in below]
+    explicit, empty, broken = _explicit(below, statements, question)
     if broken:
-        depth = next(depth for depth, statement in enumerate(said) if statement.broken)
+        depth = next(depth for depth, statement in enumerate(statements) if statement.broken)
         return PolicyAnswer((42, depth))
-    levels = [] if empty else _tree(below, said, question)
+    levels = [] if empty else _tree(below, statements, question)
     if levels is None:
         return PolicyAnswer((17, 0), explicit)
     if not levels:
@@ -113,7 +113,7 @@ def check_policies(chain: Sequence[Facts], question: PolicyQuestion) -> PolicyAn
     return PolicyAnswer((43, 0) if explicit and not user else None, explicit, authority, user)
 
 
-def _explicit(below: Sequence[Facts], said: Sequence[_Statement],
+def _explicit(below: Sequence[Facts], statements: Sequence[_Statement],
               question: PolicyQuestion) -> tuple[bool, bool, bool]:
     """Whether the path needs a policy, whether a certificate has none, and whether one is broken.
 
@@ -121,7 +121,7 @@ def _explicit(below: Sequence[Facts], said: Sequence[_Statement],
     needed.
     """
     left, empty = 0 if question.explicit else len(below) + 1, False
-    for facts, statement in zip(reversed(below), reversed(said), strict=True):
+    for facts, statement in zip(reversed(below), reversed(statements), strict=True):
         if statement.broken:
             return False, empty, True
         empty = empty or statement.policies is None
@@ -134,7 +134,7 @@ def _explicit(below: Sequence[Facts], said: Sequence[_Statement],
     return not left, empty, False
 
 
-def _tree(below: Sequence[Facts], said: Sequence[_Statement],
+def _tree(below: Sequence[Facts], statements: Sequence[_Statement],
           question: PolicyQuestion) -> list[_Level] | None:
     """The levels of the tree from the anchor down.
 
@@ -146,7 +146,7 @@ def _tree(below: Sequence[Facts], said: Sequence[_Statement],
     skips = [0 if question.inhibit_any else len(below) + 1,
              0 if question.inhibit_map else len(below) + 1]
     for depth in range(len(below) - 1, -1, -1):
-        facts, statement = below[depth], said[depth]
+        facts, statement = below[depth], statements[depth]
         level = _Level(statement)
         level.inhibit_any = statement.any is None \
             or (not skips[0] and (not facts.self_issued or depth == 0))
@@ -173,15 +173,15 @@ def _link(above: _Level, level: _Level) -> None:
     A node hangs under the nodes of the level above that expect its policy, else under its
     anyPolicy.
     """
-    for stated in level.said.policies or ():
+    for stated in level.statements.policies or ():
         parents = [node for node in above.nodes if stated.policy.oid in _expected(above, node)]
         if not parents and above.any is not None:
             parents = [above.any]
         for parent in parents:
             level.add(stated, parent)
-    if level.inhibit_any or level.said.any is None:
+    if level.inhibit_any or level.statements.any is None:
         return
-    every = level.said.any
+    every = level.statements.any
     for node in above.nodes:
         if above.inhibit_map or not node.stated.mapped:
             missing = [] if node.children else [node.stated.policy.oid]
@@ -298,63 +298,64 @@ def _read_extensions(facts: Facts) -> _Statement:
             if extension.oid in found:
                 raise InputError("an extension occurs twice")
             found[extension.oid] = extension
-    said = _Statement()
+    statements = _Statement()
     if _CONSTRAINTS in found:
         parts = {der.tag_of(item): _number(der.content_of(item))
                  for item in _inside(found[_CONSTRAINTS].value)}
         if not parts or parts.keys() - {_REQUIRE_EXPLICIT, _INHIBIT_MAPPING}:
             raise InputError("not a PolicyConstraints")
-        said.skip_explicit = parts.get(_REQUIRE_EXPLICIT)
-        said.skip_map = parts.get(_INHIBIT_MAPPING)
+        statements.skip_explicit = parts.get(_REQUIRE_EXPLICIT)
+        statements.skip_map = parts.get(_INHIBIT_MAPPING)
     if _POLICIES not in found:
-        return said
-    _read_policies(said, found[_POLICIES])
-    if said.policies is None:       # OpenSSL stops at an empty list
-        return said
+        return statements
+    _read_policies(statements, found[_POLICIES])
+    if statements.policies is None:       # OpenSSL stops at an empty list
+        return statements
     if _MAPPINGS in found:
-        _read_mappings(said, found[_MAPPINGS].value)
+        _read_mappings(statements, found[_MAPPINGS].value)
     if _INHIBIT_ANY in found:
         if der.tag_of(found[_INHIBIT_ANY].value) != der.INTEGER:
             raise InputError("not an InhibitAnyPolicy")
-        said.skip_any = _number(der.content_of(found[_INHIBIT_ANY].value))
-    return said
+        statements.skip_any = _number(der.content_of(found[_INHIBIT_ANY].value))
+    return statements
 
 
-def _read_policies(said: _Statement, extension: der.Extension) -> None:
-    said.policies = []
+def _read_policies(statements: _Statement, extension: der.Extension) -> None:
+    statements.policies = []
     entries = _inside(extension.value)
     if not entries:
-        said.policies = None
+        statements.policies = None
         return
     for entry in entries:
         kind, *qualifiers = _inside(entry)
         stated = _Stated(Policy(der.oid_text(kind), extension.critical,
                                 tuple(_inside(qualifiers[0])) if qualifiers else None))
         if stated.policy.oid == ANY_POLICY:
-            if said.any is not None:
+            if statements.any is not None:
                 raise InputError("anyPolicy occurs twice")
-            said.any = stated
+            statements.any = stated
             continue
-        said.policies.sort(key=lambda earlier: _order(earlier.policy.oid))
-        if any(earlier.policy.oid == stated.policy.oid for earlier in said.policies):
+        statements.policies.sort(key=lambda earlier: _order(earlier.policy.oid))
+        if any(earlier.policy.oid == stated.policy.oid for earlier in statements.policies):
             raise InputError("a policy occurs twice")
-        said.policies.append(stated)
+        statements.policies.append(stated)
 
 
-def _read_mappings(said: _Statement, value: bytes) -> None:
+def _read_mappings(statements: _Statement, value: bytes) -> None:
     pairs = [[der.oid_text(item) for item in _inside(pair)] for pair in _inside(value)]
     if not pairs:
         raise InputError("PolicyMappings has no mapping")
-    policies = said.policies if said.policies is not None else []
+    policies = statements.policies if statements.policies is not None else []
     for issuer, subject in pairs:
         if ANY_POLICY in (issuer, subject):
             raise InputError("anyPolicy is mapped (RFC 5280 §4.2.1.5)")
         policies.sort(key=lambda stated: _order(stated.policy.oid))
         stated = next((stated for stated in policies if stated.policy.oid == issuer), None)
         if stated is None:
-            if said.any is None:
+            if statements.any is None:
                 continue
-            stated = _Stated(Policy(issuer, said.any.policy.critical, said.any.policy.qualifiers),
+            stated = _Stated(Policy(issuer, statements.any.policy.critical,
+                                    statements.any.policy.qualifiers),
                              mapped_from_any=True)
             policies.append(stated)
         else:

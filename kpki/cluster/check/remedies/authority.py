@@ -63,18 +63,20 @@ def authority_remedy(finding: Finding, place: Place, path: str, target: Target) 
         if folder not in {posixpath.dirname(path) for path, found in inventory.found.items()
                           if not found.missing}:
             yield command("mkdir", "-p", target.at(folder))
-        yield from _kept(path, target)
+        yield from _saved(path, target)
         yield from made
     elif place in inventory.layout.node_places() and (
-            _untold(path, target) or place in get_layout(inventory.layout.name).node_places()):
+            _is_without_setting(path, target)
+            or place in get_layout(inventory.layout.name).node_places()):
         yield from leaf_remedy(inventory.layout.kubelet.row, target)
-    elif asked := [pair for pair in _asked(path, place, target) if not _untold(path, target)]:
+    elif asked := [pair for pair in _asked(path, place, target)
+                   if not _is_without_setting(path, target)]:
         issuer = reading.issuer_text(asked[0].chain[-1])
         yield comment(
             f"put the certificate of CA {issuer} at {target.at(path)}: that CA signed "
             f"{asked[0].path}, and no "
                       "file here holds the certificate")
-    elif not _untold(path, target):
+    elif not _is_without_setting(path, target):
         yield comment(
             f"put the CA at {target.at(path)} that signs those whom {_readers(path, target)} "
             "verifies: no file "
@@ -85,7 +87,7 @@ def authority_remedy(finding: Finding, place: Place, path: str, target: Target) 
             "was made")
 
 
-def _kept(path: str, target: Target) -> Iterator[str]:
+def _saved(path: str, target: Target) -> Iterator[str]:
     """The command that saves a copy of a file before it is replaced."""
     if target.holds(path):
         yield command("cp", "-p", target.at(path), f"{target.at(path)}.aside")
@@ -151,7 +153,7 @@ def _proved_key(place: Place, target: Target) -> str | None:
         reading.has_public_key(certificate, public_key) for certificate in certificates)), None)
 
 
-def _untold(path: str, target: Target) -> bool:
+def _is_without_setting(path: str, target: Target) -> bool:
     """Whether no setting of the host names a CA file: then the layout counts, with one CA."""
     return not any(use.source and not use.default for use in target.inventory.uses
                    if use.path == path)
@@ -176,7 +178,7 @@ def _asked(path: str, place: Place, target: Target) -> list[Pair]:
              # no CA has signed a kubelet's own certificate
              and not reading.is_named_issuer(pair.chain[-1], pair.chain[-1])]
     sure = [pair for pair in pairs if any(uses & {*purpose.verifiers} for purpose in pair.purposes)]
-    if not uses or _untold(path, target):
+    if not uses or _is_without_setting(path, target):
         return [pair for pair in pairs if pair.row and get_profile(pair.row).signer == place.row]
     return sure \
         or [pair for pair in pairs if any(uses & {*purpose.likely} for purpose in pair.purposes)]

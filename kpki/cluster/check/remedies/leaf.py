@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from cryptography.x509 import Certificate
 
 from .lines import INSTALL, command, comment
-from .names import UNTOLD, missing_names, names_options, server_url, services_told
+from .names import PLACEHOLDERS, missing_names, names_options, server_url, tells_services
 from .target import Target
 from ...desired.rows import NODES_FOLDER
 from ...finding import Finding
@@ -60,21 +60,21 @@ def leaf_remedy(row: str, target: Target, finding: Finding | None = None) -> Ite
     issue = ["kpki", "node", "issue", node, *which, *renew, *signs, *names, *server, *common]
     to_root = ["--node", node, "--root", target.root]
     tree = f"{NODES_FOLDER}/{node}"
-    untold = [comment(words) for word, words in UNTOLD.items() if word in (*names, *server)
-              and trees is None]
-    untold += [] if target.workspace or trees is not None else which_ca
-    if profile.sans == "apiserver" and not target.workspace and not services_told(target):
-        untold.append(
+    hints = [comment(words) for word, words in PLACEHOLDERS.items() if word in (*names, *server)
+             and trees is None]
+    hints += [] if target.workspace or trees is not None else which_ca
+    if profile.sans == "apiserver" and not target.workspace and not tells_services(target):
+        hints.append(
             comment("no file here tells how services reach it: add --address FIRST-SERVICE-ADDRESS "
                     "and --dns kubernetes.default.svc.DOMAIN"))
     if target.workspace or key is not None:
-        yield from untold
+        yield from hints
         yield command(*issue, *([] if trees in (None, NODES_FOLDER) else ["--out", trees or ""]))
         if trees is None:
             yield command(*INSTALL, tree, *to_root, *common)
     elif kubelet:
         yield comment(f"on {node}")
-        yield from untold
+        yield from hints
         yield command("kpki", "node", "request", node, *names, *common)
         yield comment("at the CA")
         yield comment(f"(copy {tree}.csr there)")
@@ -85,7 +85,7 @@ def leaf_remedy(row: str, target: Target, finding: Finding | None = None) -> Ite
         yield command(*INSTALL, f"{tree}.pem", *to_root, *server, *common)
     else:
         yield comment("at the CA")
-        yield from untold
+        yield from hints
         yield command(*issue)
         yield comment(f"on {node}")
         yield comment(f"(copy {tree} there)")
@@ -166,8 +166,8 @@ def own_key(certificate: str, target: Target) -> str:
     """The path of a CA certificate's key: the setting's, else by name; "" in a kubeconfig."""
     groups = {use.group for use in target.inventory.uses if use.path == certificate
               and use.part == "certificate"}
-    told = (use.path for use in target.inventory.uses if use.part == "key" and use.group in groups)
-    return next(told, "" if "#" in certificate else key_beside(certificate))
+    paths = (use.path for use in target.inventory.uses if use.part == "key" and use.group in groups)
+    return next(paths, "" if "#" in certificate else key_beside(certificate))
 
 
 def key_beside(certificate: str) -> str:

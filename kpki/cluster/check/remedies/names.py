@@ -24,8 +24,9 @@ _SERVER = re.compile(rb"^ *server: *[\"']?(https://[^\s\"']+)", re.MULTILINE)
 # causes whose findings name the missing names
 _NAMES = ("missing-san-ip", "missing-san-dns", "legacy-cn-no-san")
 # placeholders for facts that no file tells: kpki refuses them, so that no command runs with them
-UNTOLD = {_NO_ADDRESS: f"{_NO_ADDRESS} is the node's own, as `kubectl get nodes -o wide` shows it",
-          NO_SERVER: f"{NO_SERVER} is where another host's kubeconfig leads"}
+PLACEHOLDERS = {
+    _NO_ADDRESS: f"{_NO_ADDRESS} is the node's own, as `kubectl get nodes -o wide` shows it",
+                NO_SERVER: f"{NO_SERVER} is where another host's kubeconfig leads"}
 
 
 def names_options(place: Place, profile: Profile, target: Target,
@@ -100,7 +101,7 @@ def own_addresses(target: Target) -> list[str]:
     The first of these with an answer counts: the components' flags, the servers' certificates, the
     servers of its control plane's kubeconfigs, /etc/hosts.
     """
-    for source in (_told_addresses, _certified_addresses, _led_addresses, _listed_addresses):
+    for source in (_setting_addresses, _certified_addresses, _led_addresses, _listed_addresses):
         if found := [*dict.fromkeys(_addresses(source(target)))]:
             return found
     return []
@@ -115,13 +116,13 @@ def _addresses(words: Iterable[str]) -> Iterator[str]:
                 yield str(address)
 
 
-def _told_addresses(target: Target) -> Iterator[str]:
-    told = target.inventory.setting_values
-    if words := told("kubelet", "node-ip") or told("kube-apiserver", "advertise-address"):
+def _setting_addresses(target: Target) -> Iterator[str]:
+    values = target.inventory.setting_values
+    if words := values("kubelet", "node-ip") or values("kube-apiserver", "advertise-address"):
         yield from words
         return
     for name in ("advertise-client-urls", "initial-advertise-peer-urls"):
-        yield from map(_host, told("etcd", name))
+        yield from map(_host, values("etcd", name))
 
 
 def _certified_addresses(target: Target) -> Iterator[str]:
@@ -164,7 +165,7 @@ def _listed_addresses(target: Target) -> Iterator[str]:
             yield address
 
 
-def services_told(target: Target) -> bool:
+def tells_services(target: Target) -> bool:
     """Whether the API server's flags or certificate tell how services reach the API server."""
     place = target.inventory.layout.place("apiserver")
     profile = get_profile(place.row)
@@ -178,11 +179,11 @@ def service_names(target: Target) -> reading.Names:
 
     (kubeadm: util/pkiutil, GetAPIServerAltNames)
     """
-    told, dns, addresses = target.inventory.setting_values, tuple[str, ...](), tuple[str, ...]()
-    for issuer in told("kube-apiserver", "service-account-issuer")[:1]:
+    values, dns, addresses = target.inventory.setting_values, tuple[str, ...](), tuple[str, ...]()
+    for issuer in values("kube-apiserver", "service-account-issuer")[:1]:
         if issuer.startswith("https://kubernetes.default.svc."):
             dns = (issuer.removeprefix("https://"),)
-    for subnet in told("kube-apiserver", "service-cluster-ip-range")[:1]:
+    for subnet in values("kube-apiserver", "service-cluster-ip-range")[:1]:
         with suppress(ValueError):
             addresses = (str(ipaddress.ip_network(subnet)[1]),)
     return reading.Names(dns, addresses)

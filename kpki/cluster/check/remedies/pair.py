@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .leaf import key_beside, signing_files
 from .lines import command, comment
-from .names import UNTOLD, missing_names, own_addresses, service_names
+from .names import PLACEHOLDERS, missing_names, own_addresses, service_names
 from .subject import subject_option
 from .target import Target, inside
 from ...finding import Finding
@@ -89,7 +89,7 @@ def _certified(finding: Finding, pair: Pair, key: str, made: str, target: Target
     authority, authority_key, which_ca = signing_files(pair.purposes, profile, target, pair.chain)
     request = f"{made.removesuffix('.new.crt')}.csr"
     names = _names(finding, pair, target)
-    yield from (comment(words) for word, words in UNTOLD.items() if f"IP:{word}" in names)
+    yield from (comment(words) for word, words in PLACEHOLDERS.items() if f"IP:{word}" in names)
     extensions = [*([f"subjectAltName={','.join(names)}"] if names else []),
                   f"extendedKeyUsage={','.join(_usages(pair))}"]
     yield command("kpki", "req", "-new", "-key", key, "-subj",
@@ -236,7 +236,7 @@ def _names(finding: Finding, pair: Pair, target: Target) -> list[str]:
         dns, addresses = [*dns, *USUAL_NAMES["apiserver"][0], *services.dns], [*addresses,
                                                                                *services.addresses]
     if not addresses:
-        addresses = own_addresses(target) or ([] if dns else [next(iter(UNTOLD))])
+        addresses = own_addresses(target) or ([] if dns else [next(iter(PLACEHOLDERS))])
     return [*(f"DNS:{name}" for name in dict.fromkeys(dns)),
             *(f"IP:{address}" for address in dict.fromkeys(addresses))]
 

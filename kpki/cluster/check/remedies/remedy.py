@@ -62,11 +62,11 @@ def _remedy(finding: Finding, target: Target) -> Iterator[str]:
         yield owned_by(finding.expected.removeprefix("owner "), path, target)
     elif finding.cause == "key-exposed":
         yield command("chmod", "600", target.at(path))
-    elif not finding.row and (pair := _told_pair(finding.path, target)):
+    elif not finding.row and (pair := _pair_elsewhere(finding.path, target)):
         yield from pair_remedy(finding, pair, target)
     elif finding.cause == "file-missing" and place is None \
-        and (told := _setting_of(path, target, finding.row)):
-        setting, source = told
+        and (named := _setting_of(path, target, finding.row)):
+        setting, source = named
         yield comment(
             f"put {target.at(path)} there, or let {setting} in {target.at(source)} name the right "
             "file")
@@ -97,7 +97,7 @@ def _remedy(finding: Finding, target: Target) -> Iterator[str]:
         current, kept = target.at(KUBELET_CURRENT), "kubelet-client-kept.pem"
         yield command("cp", "-p", current, posixpath.join(posixpath.dirname(current), kept))
         yield command("ln", "-sf", f"/{posixpath.dirname(KUBELET_CURRENT)}/{kept}", current)
-    elif (pair := _told_pair(finding.path, target)) \
+    elif (pair := _pair_elsewhere(finding.path, target)) \
         and not ("#" in pair.path and needs_key(finding, pair)):
         yield from pair_remedy(finding, pair, target)
     elif not target.workspace and _has_several(target) and any(
@@ -114,7 +114,7 @@ def _remedy(finding: Finding, target: Target) -> Iterator[str]:
         yield from leaf_remedy(finding.row or target.inventory.layout.kubelet.row, target, finding)
 
 
-def _told_pair(path: str, target: Target) -> Pair | None:
+def _pair_elsewhere(path: str, target: Target) -> Pair | None:
     """The pair of a finding, if its path has no place in kpki's layout, or serves several rows."""
     if target.workspace or not target.inventory.layout.name:
         return None
