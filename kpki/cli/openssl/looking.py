@@ -100,8 +100,8 @@ def show_certificate(certificate: Certificate, given: GivenOptions, *,
     if given.verb == "req":
         return "".join(_ITEMS[name](look) for name in _REQUEST_ORDER if given.has(name)), 0
     _name_flags(given), _text_options(given, "certopt")  # wrong values are refused, used or not
-    if given.get("dateopt") not in (None, "rfc_822", "iso_8601"):
-        raise InputError(f"invalid date format: {given.get('dateopt')}", hint="rfc_822 or iso_8601")
+    if wrong := set(given.all("dateopt")) - {"rfc_822", "iso_8601"}:
+        raise InputError(f"invalid date format: {wrong.pop()}", hint="rfc_822 or iso_8601")
     text = "".join(_ITEMS[name](look) for name in _in_order(given))
     if given.has("checkend"):
         left = certificate.not_valid_after_utc - (now or utc_now())

@@ -16,7 +16,7 @@ from .explaining import call_text, code, moment, reading
 from .options import FILE, NUMBER, TEXT, GivenOptions, Option, begin, to_number
 from ..terminal import put, short
 from ... import files, pem
-from ...errors import InputError, KpkiError, about
+from ...errors import InputError, KpkiError, UnsupportedError, about
 
 if TYPE_CHECKING:
     from typing import Any
@@ -112,6 +112,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
     roots, trust = [certificate for certificate, _ in trusted], _trust(trusted)
     untrusted = [certificate for path in given.all("untrusted") for certificate, _ in _bundle(path)]
     if trust:
+        _refuse_two_uses(given, question.get("purpose"))
         question["trust"] = trust
     paths: Sequence[str | None] = given.rest or (None,)
     if given.has("explain"):
@@ -141,9 +142,10 @@ def _question(given: GivenOptions) -> dict[str, Any]:
     if given.has("policy_check", "policy", *_POLICIES):
         from ...stages.verification.policies import PolicyQuestion
         question["policies"] = PolicyQuestion(wanted, *(given.has(name) for name in _POLICIES))
-    if question.get("purpose", "any") not in PURPOSES:
-        raise InputError(f"verify: invalid purpose {question['purpose']}",
-                         hint=f"one of {', '.join(PURPOSES)}")
+    for purpose in given.all("purpose"):
+        if purpose not in PURPOSES:
+            raise InputError(f"verify: invalid purpose {purpose}",
+                             hint=f"one of {', '.join(PURPOSES)}")
     if "ip" in question:
         ip_octets(question["ip"])
     if (depth := given.number("verify_depth", -1)) >= 0:
@@ -168,6 +170,18 @@ def _purpose(given: GivenOptions) -> str | None:
                                  hint=f"one of {', '.join(_NAMES)}")
             purpose = _NAMES[value] or purpose
     return purpose
+
+
+def _refuse_two_uses(given: GivenOptions, purpose: str | None) -> None:
+    """Refuse a -purpose that is not that of -verify_name.
+
+    openssl asks the trust settings about the one, the certificates about the other.
+    """
+    named = [_NAMES[name] for name in given.all("verify_name") if _NAMES[name] is not None]
+    if named and named[-1] != purpose:
+        raise UnsupportedError(
+            "verify: -verify_name with another -purpose is not supported with trust settings",
+            hint="leave one of the two out")
 
 
 def _policies(given: GivenOptions) -> tuple[str, ...]:

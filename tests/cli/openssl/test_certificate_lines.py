@@ -173,7 +173,7 @@ CERTIFICATES = {
         "x509 -in leaf.pem -noout -text", "x509 -in root.pem -noout -text -certopt no_sigdump",
         "x509 -in ofed.pem -noout -text", "x509 -in leaf.pem -noout -subject -issuer",
         "x509 -in leaf.pem -noout -issuer -subject -nameopt RFC2253", "x509 -in leaf.pem -noout -serial -dates",
-        "x509 -in leaf.pem -noout -dates -dateopt iso_8601", "x509 -in leaf.pem",
+        "x509 -in leaf.pem -noout -dates -dateopt iso_8601", "x509 -in leaf.pem -noout -dateopt x -dateopt iso_8601", "x509 -in leaf.pem",
         "x509 -in leaf.pem -noout -fingerprint", "x509 -in leaf.pem -noout -fingerprint -md5-sha1",
         "x509 -in leaf.pem -noout -fingerprint -blake2b512", "x509 -in leaf.pem -noout -fingerprint -BLAKE2s-256",
         "x509 -in leaf.pem -noout -fingerprint -shake128", "x509 -in leaf.pem -noout -fingerprint -sm3",

@@ -69,7 +69,7 @@ NEW_KEYS = st.tuples(
     st.sampled_from(["rsa:1024", "1024", "rsa -pkeyopt bits:1024", "ec -pkeyopt group:P-384", "ec:p.par", "param:q.par",
                      "ed25519", "ED448", "x25519", "ec", "rsa:x", "nosuch", "ec:nosuch", "rsa:1024 -pkeyopt bits:1025"]),
     few(st.sampled_from(["-noenc", "-nodes", "-keyout new", "-keyout new", "-out new", "-out new2", "-keyout -", "-x509",
-                         "-outform DER", "-passout pass:abcd", "-passout pass:abc", "-passout env:SECRET", "-sha384",
+                         "-outform PEM", "-passout pass:abcd", "-passout pass:abc", "-passout env:SECRET", "-sha384",
                          "-aes128", "-noout", "-pubkey", "-days 3", "-batch", "-set_serial 5", "-verify", "-newhdr"]),
         most=5)).map(lambda it: f"req -new -config dn.cnf -newkey {it[0]} {it[1]}")
 LINES = st.one_of(

@@ -68,6 +68,13 @@ VERIFICATIONS = {
         "verify -trusted plain+server.pem -purpose sslclient ofplain.pem",
         "verify -trusted root.pem -untrusted middle-server.pem -purpose sslserver leaf.pem",
         "verify -CAfile cut.pem -untrusted middle.pem leaf.pem"],
+    "each purpose is read": [
+        f"{CHAIN} -purpose nope -purpose sslserver leaf.pem", f"{CHAIN} -purpose sslclient -purpose sslserver leaf.pem",
+        f"{CHAIN} -verify_name nope -verify_name ssl_server leaf.pem",
+        f"{CHAIN} -verify_name ssl_client -purpose sslserver leaf.pem",
+        f"{CHAIN} -purpose sslserver -verify_name ssl_client leaf.pem",
+        "verify -trusted root+server.pem -untrusted middle.pem -verify_name ssl_server -purpose sslserver leaf.pem",
+        "verify -trusted root+server.pem -untrusted middle.pem -verify_name default -purpose sslclient leaf.pem"],
     "a store": [
         "verify -CAstore root.pem -untrusted middle.pem leaf.pem", "verify -CAstore root.der root.pem",
         "verify -CAstore root.key root.pem", "verify -CAstore missing root.pem", "verify -CAstore . root.pem",
@@ -132,3 +139,10 @@ def test_a_verdict_is_openssls(here: Path, line: str, capfdbinary: pytest.Captur
     status = main([words[0], "--quiet", *words[1:]])
     out, err = capfdbinary.readouterr()
     assert (status, out, told(err)) == (done.returncode, done.stdout, told(done.stderr))
+
+
+def test_two_uses_are_one_too_many(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """openssl asks a root's settings about -verify_name and the certificates about -purpose; kpki refuses."""
+    line = "verify -trusted root+server.pem -untrusted middle.pem -verify_name ssl_client -purpose sslserver leaf.pem"
+    assert main(line.split()) == 1
+    assert "-verify_name with another -purpose is not supported" in capfd.readouterr().err
