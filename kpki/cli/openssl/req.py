@@ -62,6 +62,7 @@ TABLE = (
     *RANDOM,
 )
 TABLES = {"req": TABLE}
+COPY = ("none", "copy", "copyall")      # the values of -copy_extensions
 _SMALLEST_RSA = 512     # openssl uses the number of these even if a -pkeyopt gives another
 
 
@@ -70,12 +71,17 @@ def run(verb: str, argv: Sequence[str]) -> int:
     given = begin(verb, TABLE, argv, word="digest")
     if given is None:
         return 0
-    serial_number(given)    # openssl reads and refuses the passphrase even without a cipher
-    copy = given.get("copy_extensions")
-    if copy not in (None, "none", "copy", "copyall"):
-        raise InputError(f"req: invalid extension copy option: {copy}",
-                         hint="none, copy or copyall")
-    if given.has("new", "x509", "newkey", "CA"):
+    for copy in given.all("copy_extensions"):
+        if copy not in COPY:
+            raise InputError(f"req: invalid extension copy option: {copy}", hint=", ".join(COPY))
+    # openssl also reads what the line does not need, and refuses a value that is wrong.
+    serial_number(given)
+    makes = given.has("new", "x509", "newkey", "CA")
+    if not given.has("key", "CA"):
+        streams.passphrase(given.get("passin"))
+    if not makes or (given.has("key") and not given.has("keyout")):
+        streams.passphrase(given.get("passout"))
+    if makes:
         return _make(given)
     return _look(given)
 
@@ -234,6 +240,8 @@ def _key_file(given: GivenOptions, setting: Callable[[str], str | None], key: Pr
         and setting("encrypt_rsa_key") != "no":
         secret = streams.new_passphrase(given.get("passout") or _source(setting("output_password")),
                                         "the key")
+    else:
+        streams.passphrase(given.get("passout"))
     return path or "", pem.dump_key(key, passphrase=secret)
 
 

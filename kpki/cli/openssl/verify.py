@@ -146,8 +146,8 @@ def _question(given: GivenOptions) -> dict[str, Any]:
         if purpose not in PURPOSES:
             raise InputError(f"verify: invalid purpose {purpose}",
                              hint=f"one of {', '.join(PURPOSES)}")
-    if "ip" in question:
-        ip_octets(question["ip"])
+    for address in given.all("verify_ip"):
+        ip_octets(address)
     if (depth := given.number("verify_depth", -1)) >= 0:
         question["depth"] = depth
     moment = _moment(given)

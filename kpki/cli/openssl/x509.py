@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import explaining, looking, streams, trust
 from .options import FILE, FORM, NUMBER, RANDOM, TEXT, GivenOptions, Option, begin
-from .req import serial_number
+from .req import COPY, serial_number
 from .sigopt import SIGOPT, signing_digest
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, UnsupportedError, about
@@ -74,6 +74,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
         if not given.has(needed):
             streams.note(*(f"Warning: ignoring -{name} option {why}" for name in options
                            if given.has(name)))
+    if not _signs(given):
+        streams.passphrase(given.get("passin"))     # openssl reads it even if no key is read
     if given.has("x509toreq"):
         return _to_request(given)
     old, data = (None, b"") if given.has("req", "new") else _read(given)
@@ -101,6 +103,7 @@ def _signs(given: GivenOptions) -> bool:
 def _refuse(given: GivenOptions) -> None:
     own, toreq = given.has("signkey", "key"), given.has("x509toreq")
     copy = given.get("copy_extensions")
+    wrong = next((value for value in given.all("copy_extensions") if value not in COPY), None)
     for refused, words in (
             (given.number("days", 30) < -1, "-days parameter arg must be >= -1"),
             (given.has("days") and given.has("preserve_dates"),
@@ -115,8 +118,7 @@ def _refuse(given: GivenOptions) -> None:
             (given.has("req", "new") and not (own or given.has("CA")),
              "we need a private key to sign with, use -key or -CA with a private key"),
             (toreq and not own, "must specify request signing key using -key"),
-            (copy not in (None, "none", "copy", "copyall"),
-             f"invalid extension copy option: {copy}"),
+            (wrong is not None, f"invalid extension copy option: {wrong}"),
             (given.has("clrext") and (copy in ("copy", "copyall") or (toreq and copy is None)),
              "must not use -clrext together with -copy_extensions")):
         if refused:

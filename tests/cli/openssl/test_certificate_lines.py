@@ -147,6 +147,12 @@ CERTIFICATES = {
         f"{NEW} -key root.key {PSS}", f"{NEW} {PSS}", f"{NEW} -key root.key {PSS} -noout -verify", f"{SELF} {PSS}",
         f"x509 -in root.pem -signkey root.key {PSS} -out out", f"x509 -in root.pem -x509toreq -key root.key {PSS} -out out",
         "req -in asks.csr -noout -sigopt nope", "x509 -in leaf.pem -noout -sigopt nope"],
+    "what a line does not need is read all the same": [
+        "x509 -in leaf.pem -copy_extensions x -copy_extensions copy -noout", "x509 -in leaf.pem -passin x -noout",
+        "req -in asks.csr -copy_extensions x -copy_extensions copy -noout", "req -in asks.csr -passin x -noout",
+        "req -in asks.csr -passout x -noout", f"{NEW} -passout x", f"{NEW} -noenc -passout x -keyout key",
+        f"{NEW} -noenc -passout pass:x -keyout key", "x509 -in leaf.pem -passin pass:x -noout",
+        "req -in asks.csr -passin env:NOSUCH -noout", "x509 -in leaf.pem -nameopt x -nameopt oneline -noout"],
     "-ext keeps what it names": [
         f"{SIGN} -copy_extensions copy -ext keyUsage", f"{SIGN} -copy_extensions copy -ext subjectAltName,keyUsage",
         f"{SIGN} -copy_extensions copy -ext nope", f"{SIGN} -extfile ext.cnf -ext keyUsage",

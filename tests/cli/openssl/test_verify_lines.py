@@ -70,7 +70,7 @@ VERIFICATIONS = {
         "verify -CAfile cut.pem -untrusted middle.pem leaf.pem"],
     "each purpose is read": [
         f"{CHAIN} -purpose nope -purpose sslserver leaf.pem", f"{CHAIN} -purpose sslclient -purpose sslserver leaf.pem",
-        f"{CHAIN} -verify_name nope -verify_name ssl_server leaf.pem",
+        f"{CHAIN} -verify_name nope -verify_name ssl_server leaf.pem", f"{CHAIN} -verify_ip x -verify_ip 10.0.0.9 leaf.pem",
         f"{CHAIN} -verify_name ssl_client -purpose sslserver leaf.pem",
         f"{CHAIN} -purpose sslserver -verify_name ssl_client leaf.pem",
         "verify -trusted root+server.pem -untrusted middle.pem -verify_name ssl_server -purpose sslserver leaf.pem",
