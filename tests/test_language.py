@@ -14,6 +14,8 @@ _END = re.compile(r"(?<=[.:;?!])\s+")
 _CODE = re.compile(r"`[^`]*`|\([^()]*\)")
 _BLOCK = re.compile(r"\s*([-*|>]|\d+\.)\s|.*[├└│]", re.DOTALL)     # a list, a table, an example, a drawing
 _PRONOUN = re.compile(r"(it|it's) \w")
+_CONDITION = re.compile(r", where (?!applicable)")     # a condition begins with "if"
+_PRIVATE = re.compile(r" .*\b(told|untold|judge[ds]?|clues?|situations?)\b|\b(told|untold|judge[ds]?|clues?|situations?) ")
 
 
 def sentences(docstring: str) -> Iterator[str]:
@@ -40,6 +42,12 @@ def messages(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
+def variables(tree: ast.AST) -> set[str]:
+    """Every name that a module assigns, and every parameter."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)} | {
+        node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+
+
 MODULES = {str(path.relative_to(TOP)): ast.parse(path.read_text())
            for path in sorted((TOP / "kpki").rglob("*.py"))}
 
@@ -55,6 +63,26 @@ def test_a_sentence_has_at_most_25_words(module: str) -> None:
 def test_a_message_names_what_it_speaks_of(module: str) -> None:
     """A message stands alone, in a log or in JSON: none begins with `it`."""
     assert [text for text in messages(MODULES[module]) if _PRONOUN.match(text)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_words_are_the_glossarys(module: str) -> None:
+    """No docstring and no message says `where` for `if`, or has a private word for a term of the glossary."""
+    texts = [*(" ".join(text.split()) for text in docstrings(MODULES[module])), *messages(MODULES[module])]
+    assert [text for text in texts if _CONDITION.search(text) or _PRIVATE.search(text)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_loop_variable_is_a_noun(module: str) -> None:
+    """A variable is called after what it holds, never `one`."""
+    assert variables(MODULES[module]).isdisjoint({"one"})
+
+
+def test_the_words_can_be_wrong() -> None:
+    """A condition with `where`, a private word and a variable `one` are seen, a place and an option are not."""
+    assert _CONDITION.search("None, where there is none") and not _CONDITION.search("the folder where files lie")
+    assert _PRIVATE.search("what is told") and _PRIVATE.search("a judged row") and not _PRIVATE.search("judge")
+    assert variables(ast.parse("for one in (1,): x = [y for y in z]\n\ndef f(a): b: int = 1")) == {"one", "x", "y", "a", "b"}
 
 
 def test_the_rules_can_be_broken() -> None:

@@ -122,7 +122,7 @@ def _renewed_authority(finding: Finding, folder: str, plan: Plan) -> Iterator[st
     """The commands that renew a CA of the workspace, and every host's copy of its certificate."""
     root, own = plan.roots[finding.row], WORKSPACE.place(finding.row)
     if finding.cause != "expiring-soon":
-        yield comment("nothing in the cluster minds, and a CA that is there is never replaced")
+        yield comment("the cluster works, and kpki never replaces an existing CA")
     elif root.authority is None or len(root.certificates) != 1 \
             or (root.certificate_path, root.key_path) != (own.certificate, own.key):
         yield comment(

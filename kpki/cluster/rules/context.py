@@ -1,4 +1,4 @@
-"""The contexts of rules: what a rule judges by, from a host's own files or from a description."""
+"""The contexts of rules: a rule's facts, from a host's own files or from a description."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
