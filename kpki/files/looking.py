@@ -31,6 +31,8 @@ class Entry(NamedTuple):
     """The target of a symbolic link."""
     owner: int | None = None
     """The owner's user id; None if nothing lies at the path."""
+    group: int | None = None
+    """The group's id; None if nothing lies at the path."""
 
 
 def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
@@ -99,7 +101,8 @@ def read_entry(root: Path, relative: str) -> Entry:
         with disk(place):
             raise
     return Entry(path=relative, kind=_KINDS.get(stat.S_IFMT(found.st_mode), "other"),
-                 mode=stat.S_IMODE(found.st_mode), target=target, owner=found.st_uid)
+                 mode=stat.S_IMODE(found.st_mode), target=target, owner=found.st_uid,
+                 group=found.st_gid)
 
 
 def read_entry_at(path: Path) -> Entry:

@@ -66,6 +66,11 @@ class Kubeconfig:
     verifies: bool = field(default=True, compare=False)
     """Whether the client verifies the server's certificate."""
 
+    @property
+    def url(self) -> str:
+        """The server as client-go takes it: without a scheme, https (rest.defaultServerUrlFor)."""
+        return self.server if "://" in self.server else f"https://{self.server}"
+
 
 def dump_kubeconfig(kubeconfig: Kubeconfig) -> bytes:
     """The YAML document, with one cluster, user and context."""

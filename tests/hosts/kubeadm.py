@@ -260,6 +260,9 @@ HOSTS = {
 
 FAULTS = (
     Fault("kubeadm control plane", gone(f"{PKI}/apiserver.crt"), "file-missing", f"{PKI}/apiserver.crt"),
+    Fault("kubeadm control plane", holds(f"{PKI}/etcd/ca.crt", joined(crt("etcd-ca"), key("etcd-ca")), "the key too"),
+          "bad-pem", f"{PKI}/etcd/ca.crt"),
+    Fault("kubeadm control plane", holds(CURRENT, crt("cp-1"), "no key"), "kubelet-client-current-broken", CURRENT),
     Fault("kubeadm control plane", expired("apiserver-etcd-client"), "expired-client-cert",
           f"{PKI}/apiserver-etcd-client.crt"),
     Fault("kubeadm control plane", by_stray("front-proxy-client"), "front-proxy-ca", f"{PKI}/front-proxy-client.crt"),

@@ -124,6 +124,10 @@ ODDITIES = (
     Oddity("hard way 2023 server", holds("var/lib/kubernetes/service-accounts.crt", public("service-accounts"),
                                          "a bare public key")),
     Oddity("kubeadm control plane", holds(f"{PKI}/sa.pub", joined(public("sa"), public("super-admin")), "two keys")),
+    # servers
+    Oddity("kubeadm control plane", holds(f"{CONF}/scheduler.conf", embedded(
+        "system:kube-scheduler", "10.0.0.10:6443", "ca", "scheduler"), "a server without https://")),
+    Oddity("kubeadm control plane", holds(f"{PKI}/ca.crt", joined(crt("ca"), key("ca")), "the key too")),
     # CAs
     Oddity("kubeadm worker", holds(f"{PKI}/ca.crt", crt("ca", "ca!"), "two CAs")),
     Oddity("kubeadm worker", known(holds(f"{PKI}/ca.crt", crt("ended-ca", "ca"), "an ended CA and the right one"))),

@@ -33,6 +33,17 @@ def read_certificates(found: ObservedFile, row: str) -> tuple[list[Certificate],
     return [*certificates], fault and replace(fault, path=found.path, row=row)
 
 
+def other_block(found: ObservedFile, row: str) -> Finding | None:
+    """The finding for a CA file of etcd's with a block that is no certificate.
+
+    etcd, and its clients, parse each block as one (etcd, client/pkg/tlsutil: NewCertPool).
+    """
+    label = next((label for label in _blocks(found.data or b"")[1] if label != "CERTIFICATE"), "")
+    return Finding("bad-pem", found.path, row,
+                   f"file holds a {label} beside certificates, and etcd reads certificates alone",
+                   got=label, expected="CERTIFICATE") if label else None
+
+
 @lru_cache(maxsize=8)       # every host has the CA's certificates: parse them once
 def _certificates(data: bytes) -> tuple[Sequence[Certificate], Finding | None]:
     blocks, labels = _blocks(data)

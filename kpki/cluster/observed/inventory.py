@@ -15,6 +15,7 @@ from ...errors import AccessError, InputError, KpkiError
 from ...kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
 from ...kubernetes.layouts import LAYOUTS, Layout, Place, get_layout
 
+CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 SECRET = b"PRIVATE KEY-----"     # in every file with a private key
 _EMBEDDED = re.compile(rb"^ +(?:client-certificate|certificate-authority)-data:", re.MULTILINE)
 
@@ -32,7 +33,7 @@ class ObservedFile:
     data: bytes | None = field(default=None, repr=False)
     """The content; None if it was not read."""
     mode: int = 0
-    """The permission bits."""
+    """The permission bits; `with_owners` leaves out the group's if it has no stranger."""
     problem: str = ""
     """Why no user could read a file at the path; "" if there is no such fault."""
     missing: bool = False
@@ -45,6 +46,8 @@ class ObservedFile:
     """The user who should own the private key in the file; "" if the owner is right."""
     unread: str = ""
     """The path that the caller may not read: the file, or the folder that hides the file."""
+    group: int | None = None
+    """The id of the file's group, None if unknown."""
 
     @property
     def there(self) -> bool:
@@ -55,7 +58,7 @@ class ObservedFile:
         """Internal: the same file at another path."""
         # dataclasses.replace takes several times as long
         return ObservedFile(path, self.data, self.mode, self.problem, self.missing, self.link,
-                            self.owner, self.keeper, self.unread)
+                            self.owner, self.keeper, self.unread, self.group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +301,8 @@ def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[
             if there is None or (there and not entry):
                 return ObservedFile(path, missing=True)
             if entry and data is not None:
-                return ObservedFile(path, data, S_IMODE(entry.st_mode), owner=entry.st_uid)
+                return ObservedFile(path, data, S_IMODE(entry.st_mode), owner=entry.st_uid,
+                                    group=entry.st_gid)
         except AccessError:
             return linked(path)     # which finds the closed folder
         except KpkiError as error:
@@ -321,7 +325,8 @@ def observe_file(root: str, path: str) -> ObservedFile:
             return ObservedFile(path,
                                 problem=f"the path leads to no regular file but "
                                         f"{_KINDS[entry.kind]}", link=link)
-        return ObservedFile(path, files.read(real), entry.mode, link=link, owner=entry.owner)
+        return ObservedFile(path, files.read(real), entry.mode, link=link, owner=entry.owner,
+                            group=entry.group)
     except AccessError as error:
         # no file in this folder can be read
         closed = os.path.relpath(os.path.dirname(error.path), top)

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..finding import Finding
-from ..observed.contents import read_certificates, read_key
+from ..observed.contents import other_block, read_certificates, read_key
 from ..observed.inventory import Inventory, ObservedFile, found_at, kubeconfig_in
 from ..observed.use import Use
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
-from ...kubernetes.purposes import PURPOSES, WEBHOOKS, Purpose
+from ...kubernetes.purposes import ETCD_CAS, PURPOSES, WEBHOOKS, Purpose
 from ...stages.keys import public_key_der
 
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ def _trust_file(inventory: Inventory, path: str, uses: Sequence[Use]) -> TrustFi
                and use.path == path.partition("#")[0]]
     owner = row_of(readers) if "#" in path else row
     certificates, fault = ([], None) if there.missing else read_certificates(there, owner)
+    if fault is None and any(use.purpose in ETCD_CAS for use in uses):
+        fault = other_block(there, owner)
     return TrustFile(path, row, owner, tuple(uses), certificates, fault, there.unread != "")
 
 

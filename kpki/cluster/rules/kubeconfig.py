@@ -100,7 +100,7 @@ def _astray(kubeconfig: Kubeconfig, path: str, row: str, servers: Container[str]
     """The finding for a kubeconfig without a usable server, or with none of the known *servers*."""
     server, where = kubeconfig.server, f"{path}#clusters/{kubeconfig.cluster_name}"
     try:
-        url = urlsplit(server)
+        url = urlsplit(kubeconfig.url)
         host = url.hostname or "" if url.port != 0 else ""
     except ValueError:
         host = ""

@@ -132,7 +132,7 @@ def _api_names(inventory: Inventory, own: Iterable[str]) -> Iterator[str]:
             with suppress(ValueError, IndexError):
                 yield str(ipaddress.ip_network(network, strict=False)[1])
     led = [(host, asked_host(kubeconfig)) for kubeconfig in kubeconfigs_of(inventory).values()
-           if (host := host_of(kubeconfig.server))]
+           if (host := host_of(kubeconfig.url))]
     own_servers = [asked for host, asked in led if host in {*own}]
     yield from filter(None, own_servers)
     # the host's files name a single endpoint
@@ -148,7 +148,7 @@ def asked_host(kubeconfig: Kubeconfig) -> str:
     if not kubeconfig.verifies:
         return ""
     name = kubeconfig.asked_name
-    return host_of(f"https://{name}" if name else kubeconfig.server)
+    return host_of(f"https://{name}" if name else kubeconfig.url)
 
 
 def _shortest(values: Iterable[str]) -> Iterator[str]:

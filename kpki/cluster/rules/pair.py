@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 # the causes for which the kubelet cannot read its own store
-_UNREADABLE = ("file-missing", "key-unreadable", "bad-pem", "malformed-x509",
+_UNREADABLE = ("file-missing", "key-unreadable", "bad-pem", "malformed-x509", "key-cert-mismatch",
                "weak-signature-or-key")
 # one fault of certificate and key: the files are exchanged, or of the same curve or size
 _ONE_FOR_BOTH = {"key-cert-mismatch": ": certificate and key are swapped",
@@ -101,15 +101,16 @@ def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) ->
                       "client certificate of the kubelet's own "
                       f"store cannot be used: {broken.message}")
         return
+    fault = next((fault for fault in faults if fault.severity == "error"), None)
     if len({fault.cause for fault in pair.faults}) == 1 < len(pair.faults) \
         and pair.faults[0].cause in _ONE_FOR_BOTH:
         yield replace(pair.faults[0],
                       message=pair.faults[0].message + _ONE_FOR_BOTH[pair.faults[0].cause])
     else:
-        yield from pair.faults
+        yield from (own for own in pair.faults if not fault or own.cause != fault.cause
+                    or own.cause not in _ONE_FOR_BOTH)
     if asked is None:
         return
-    fault = next((fault for fault in faults if fault.severity == "error"), None)
     if not pair.matches:
         at_key = fault is None and not pair.key_proved
         yield Finding("key-cert-mismatch", pair.key_path if at_key else pair.path, pair.row,

@@ -22,14 +22,15 @@ START = ("ExecStart=/usr/bin/kubelet --kubeconfig=/etc/kubernetes/worker-kubecon
 PASSWD = {"etc/passwd": "root:x:0:0::/:/bin/sh\nkube:x:54321:54321::/:/bin/false\n"}
 
 
-def faults(tree: Any, files: dict[str, str], owner: int) -> list[tuple[str, str, str, tuple[str, ...]]]:
+def faults(tree: Any, files: dict[str, str], owner: int, group: int = 0, mode: int = 0o600) -> list[tuple[str, str, str, tuple[str, ...]]]:
     """What is wrong if the worker's key is this user's, and what mends it."""
     for path, text in files.items():
         tree.path(path).parent.mkdir(parents=True, exist_ok=True)
         tree.put(path, text)
     seen = inspect(str(tree.root), node="worker-1")
     assert seen.file(KEY).owner == os.getuid()
-    seen = with_owners(replace(seen, found={**seen.found, KEY: replace(seen.file(KEY), owner=owner)}))
+    seen = with_owners(replace(seen, found={**seen.found, KEY: replace(
+        seen.file(KEY), owner=owner, group=group, mode=mode)}))
     found = with_remedies(check_node(seen, node="worker-1", now=tree.now), Target(seen, "worker-1", now=tree.now))
     return [(one.cause, one.got, one.expected, one.remedy) for one in found]
 
@@ -62,3 +63,22 @@ def test_a_key_that_root_keeps_from_its_components_user_is_unreadable(tree: Any)
     """The component does not start: it runs as a user who cannot open the file (open(2))."""
     assert faults(tree, {**PASSWD, UNIT: "[Service]\nUser=kube\n" + START}, 0) == [
         ("key-unreadable", "owner root", "owner kube", (f"chown 54321 {tree.path(KEY)}",))]
+
+
+@pytest.mark.parametrize(("groups", "passwd", "trusted"), [
+    ("kube:x:600:", "kube:x:54321:600::/:\n", True),         # the component's user alone
+    ("keys:x:600:kube", "kube:x:54321:54321::/:\n", True),
+    ("keys:x:600:", "", True),                               # nobody: kubeadm's users without root
+    ("microk8s:x:600:ann", "ann:x:1000:1000::/:\n", True),   # whom the distribution makes administrators
+    ("kube:x:600:ann", "kube:x:54321:600::/:\nann:x:1000:1000::/:\n", False),
+    ("kube:x:600:", "kube:x:54321:600::/:\nann:x:1000:600::/:\n", False),
+    ("kube:x:600:someone-else", "kube:x:54321:600::/:\n", False),
+    ("kube:x:601:", "kube:x:54321:600::/:\n", False),        # the tree does not tell who is in the group
+])
+def test_a_group_without_a_stranger_exposes_nothing(tree: Any, groups: str, passwd: str, trusted: bool) -> None:
+    """A group may read a key if root and the components' users alone are in the group."""
+    files = {"etc/group": f"root:x:0:\n{groups}\n", "etc/passwd": f"root:x:0:0::/:\n{passwd or 'kube:x:54321:1::/:'}",
+             UNIT: "[Service]\nUser=kube\n" + START}
+    found = [cause for cause, *_ in faults(tree, files, 54321, group=600, mode=0o640)]
+    assert found == ([] if trusted else ["key-exposed"])
+    assert [cause for cause, *_ in faults(tree, files, 54321, group=600, mode=0o644)] == ["key-exposed"]
