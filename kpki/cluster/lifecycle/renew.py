@@ -7,23 +7,24 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .expiry import read_certificates
 from .renewal import HostRenewal, renew_pairs
-from ..authority import Authority, Passphrase, load_authority
+from ..authority import Authority, Passphrase, load_bundle
 from ..desired.description import Cluster
 from ..desired.rows import NODES_FOLDER, layout_of
 from ..fleet.processes import in_turn
 from ..fleet.survey import batches, processes_for
 from ..leaf_files import Step
 from ..node.installation import BACKUP as HOST_BACKUP, LOCK
+from ..observed.contents import read_certificates as read_certificates_in
 from ..observed.hosts import inventory_of
 from ..observed.inventory import Inventory, require
 from ..observed.restarts import restart_commands
 from ..observed.uses import read_host
 from ..plan.host_plan import Waiting
-from ..rules.facts import Pair, pairs_of, read_pair, signing_pairs_of
+from ..rules.facts import Pair, pairs_of, read_pair, signing_pairs_of, trust_files_of
 from ..workspace import (
     BACKUP,
     authority_paths,
@@ -33,14 +34,18 @@ from ..workspace import (
     read_cluster,
     write,
 )
-from ... import files
-from ...errors import InputError
+from ... import files, pem
+from ...errors import InputError, about
 from ...kubernetes import reading
 from ...kubernetes.components import COMPONENTS
 from ...kubernetes.kubeconfig import load_users
 from ...kubernetes.layouts import FOLDER_MODE, WORKSPACE
 from ...kubernetes.profiles import get_profile
 from ...kubernetes.restarts import components_of, of_layout
+from ...stages.keys import public_key_der
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 _AUTHORITIES = ("ca", "etcd-ca", "front-proxy-ca")
 _USERS, _KUBECONFIG = "users", ".conf"
@@ -100,10 +105,10 @@ def renew_host(root: str, order: Order, *, passphrase: Passphrase, now: datetime
 
     The files count that a component reads (see `inspect_host`). A new certificate is valid as long
     as the old certificate was. Replaced files stay under var/lib/kpki/backup. Raises InputError for
-    a name that no certificate of the host has, and what `load_authority` raises for a CA.
+    a name that no certificate of the host has, RefusedError for a CA that has ended.
     """
     inventory = require(inventory_of(root, read_host(root)))
-    pairs, authorities = _pairs(inventory), _of_host(inventory, passphrase, now)
+    pairs, authorities = _pairs(inventory), _of_host(inventory, passphrase)
     _validate_names(order, {pair.row for pair in pairs}, root)
     # a host without a CA's key is only looked at, and gets no lock
     with files.lock(root, LOCK, now=now, folder_mode=FOLDER_MODE) if authorities else nullcontext():
@@ -123,7 +128,7 @@ def renew_workspace(folder: str, order: Order, *, passphrase: Passphrase, now: d
 
     The description says how long a new certificate is valid. Replaced files stay under backup/. A
     batch of hosts is changed completely or not at all. Raises InputError for a name that the
-    workspace does not have, and what `load_authority` raises for a CA.
+    workspace does not have, RefusedError for a CA that has ended.
     """
     with locked(folder, now):
         cluster = read_cluster(folder, host_name=host_name)
@@ -134,7 +139,7 @@ def renew_workspace(folder: str, order: Order, *, passphrase: Passphrase, now: d
         hosts = _asked_hosts(order, known, folder, now)
         run = files.free_run(folder, BACKUP, now)
         work = partial(_renew, _Work(folder, cluster, order, now, run,
-                                     _of_workspace(cluster, folder, passphrase, now), users))
+                                     _of_workspace(cluster, folder, passphrase), users))
         count = processes_for(len(hosts), processes)
         parts: list[Sequence[str | None]] = [[None], *(
             [hosts[number] for number in batch] for batch in batches(range(len(hosts)), count))]
@@ -242,30 +247,37 @@ def _pairs_of_users(users: Inventory) -> list[Pair]:
     return [pair for pair in pairs if pair.chain]
 
 
-def _of_host(inventory: Inventory, passphrase: Passphrase, now: datetime) -> list[Authority]:
-    """The CAs whose keys lie on the host."""
-    places = [(place.certificate, place.key) for place in inventory.layout.places
-              if get_profile(place.row).kind == "ca" and place.key]
-    places += [(pair.path, pair.key_path) for pair in signing_pairs_of(inventory)]
-    return [_authority(os.path.join(inventory.root, certificate), os.path.join(inventory.root, key),
-                       inventory.file(certificate).data or b"", inventory.file(key).data or b"",
-                       passphrase, now)
-            for certificate, key in dict.fromkeys(places)
-            if inventory.file(certificate).there and inventory.file(key).there]
+def _of_host(inventory: Inventory, passphrase: Passphrase) -> list[Authority]:
+    """The CAs whose keys lie on the host; certificate and key are paired by the public key."""
+    places = [place for place in inventory.layout.places if get_profile(place.row).kind == "ca"]
+    signing = signing_pairs_of(inventory)
+    known = [certificate for pair in signing for certificate in pair.chain]
+    for file in trust_files_of(inventory):
+        known += file.certificates
+    for place in places:
+        known += read_certificates_in(inventory.file(place.certificate), place.row)[0]
+    keys = dict.fromkeys([*(place.key for place in places), *(pair.key_path for pair in signing)])
+    found = (_authority(known, os.path.join(inventory.root, path), data, passphrase)
+             for path in keys if path and (data := inventory.file(path).data))
+    return [authority for authority in found if authority]
 
 
-def _of_workspace(cluster: Cluster, folder: str, passphrase: Passphrase,
-                  now: datetime) -> list[Authority]:
+def _of_workspace(cluster: Cluster, folder: str, passphrase: Passphrase) -> list[Authority]:
     """The CAs whose keys the workspace has."""
     places = [authority_paths(cluster, folder, row) for row in _AUTHORITIES]
-    return [_authority(certificate, key, files.read(certificate), files.read(key), passphrase, now)
-            for certificate, key in places if key and is_there(key) and is_there(certificate)]
+    found = (_authority(load_bundle(files.read(certificate)), key, files.read(key), passphrase)
+             for certificate, key in places if key and is_there(key) and is_there(certificate))
+    return [authority for authority in found if authority]
 
 
-def _authority(certificate: str, key: str, certificate_pem: bytes, key_pem: bytes,
-               passphrase: Passphrase, now: datetime) -> Authority:
-    return load_authority(certificate_pem, key_pem, passphrase=passphrase([(key, key_pem)]),
-                          now=now, names=(certificate, key))
+def _authority(known: Sequence[Certificate], path: str, data: bytes,
+               passphrase: Passphrase) -> Authority | None:
+    """The CA of the private key in the file *path*; None if none of the certificates is for it."""
+    with about(path):
+        key = pem.load_key(data, passphrase([(path, data)]))
+    public_key = public_key_der(key)
+    return next((Authority(certificate, key) for certificate in known
+                 if reading.has_public_key(certificate, public_key)), None)
 
 
 def _asked_hosts(order: Order, known: Sequence[str], folder: str, now: datetime) -> list[str]:

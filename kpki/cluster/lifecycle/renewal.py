@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..authority import BACKDATED, Authority, day, leaf_algorithm, make_key
+from ..authority import (
+    BACKDATED,
+    Authority,
+    day,
+    leaf_algorithm,
+    make_key,
+    validate_ca,
+    validate_ca_validity,
+)
 from ..observed.inventory import SECRET, Inventory
 from ..rules.facts import Pair
 from ... import files, pem
-from ...errors import InputError
+from ...errors import InputError, about
 from ...files import File
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import load_users
@@ -101,7 +109,8 @@ def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequen
 
     *validity* and *warnings* are as for `renewed_certificate`. With *new_key* each pair gets a new
     key of the same algorithm. A pair whose files cannot be read, or whose key is another
-    certificate's, stays; a line in *warnings* says so.
+    certificate's, stays; a line in *warnings* says so. Raises RefusedError for a CA that has ended,
+    or whose leaves Kubernetes refuses.
     """
     changed, renewed, waiting = dict[str, bytes](), list[Renewed](), list[Pair]()
     made: dict[str, PrivateKeyTypes] = {}   # a key that two certificates share stays shared
@@ -117,6 +126,9 @@ def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequen
         if authority is None:
             waiting.append(pair)
             continue
+        with about(pair.path):
+            validate_ca(authority.certificate)
+            validate_ca_validity([authority.certificate], now)
         key = None
         if new_key and pair.key_path in of_tokens:
             warnings.append(f"{pair.key_path}: the key stays, for service accounts' tokens are "
