@@ -16,6 +16,7 @@ from tests.hosts.making import (
     expired,
     gone,
     holds,
+    joined,
     key,
     kubeconfig,
     made_so,
@@ -238,10 +239,37 @@ etc/konnectivity/server.crt {_MORE}/egress-ca.crt server 127.0.0.1
 """, warnings=("kubelet-serving-self-signed",),
     mounts={"/in/pki": f"/{PKI}", "/in/more": f"/{_MORE}", "/in/k": "/etc/konnectivity"})
 
+# Verifiers know the root alone: each file has the CA that signed it, in one file with its key or in a kubeconfig
+_CHAINED = Host({
+    "root": ca("/CN=site-root"), "issuing": Row("/CN=site-kubernetes", "root", shape="go-ca", days=1800),
+    "chained": Row("/CN=kube-apiserver", "issuing", "serverAuth", "DNS:kubernetes.default.svc,IP:10.3.0.1,IP:10.96.0.1"),
+    "chained-kubelets": Row("/O=system:masters/CN=api", "issuing", "clientAuth"),
+    "chained-kcm": Row("/CN=system:kube-controller-manager", "issuing", "clientAuth"), "sa": Row("/CN=unused")}, {
+        "etc/hostname": "chain\n", f"{TLS}/root.pem": crt("root"), **pair(f"{TLS}/issuing.pem", f"{TLS}/issuing-key.pem",
+                                                                        "issuing"),
+        f"{TLS}/api.pem": joined(crt("chained", "issuing"), key("chained")), f"{TLS}/sa.pem": key("sa"),
+        f"{TLS}/kubelets.pem": crt("chained-kubelets", "issuing"), f"{TLS}/kubelets-key.pem": key("chained-kubelets"),
+        f"{TLS}/kcm.conf": kubeconfig("kcm", "https://10.3.0.1:6443", crt("root"), crt("chained-kcm", "issuing"),
+                                      key("chained-kcm")),
+        f"{UNITS}/kube-apiserver.service": unit("/opt/bin/kube-apiserver", f"""--advertise-address=10.3.0.1
+            --authorization-mode=Node,RBAC --client-ca-file=/{TLS}/root.pem --tls-cert-file=/{TLS}/api.pem
+            --tls-private-key-file=/{TLS}/api.pem --kubelet-client-certificate=/{TLS}/kubelets.pem
+            --kubelet-client-key=/{TLS}/kubelets-key.pem --etcd-servers=http://127.0.0.1:2379
+            --service-account-key-file=/{TLS}/sa.pem --service-account-signing-key-file=/{TLS}/sa.pem
+            --service-account-issuer=https://kubernetes.default.svc --service-cluster-ip-range=10.96.0.0/12"""),
+        f"{UNITS}/kube-controller-manager.service": unit("/opt/bin/kube-controller-manager", f"""
+            --kubeconfig=/{TLS}/kcm.conf --root-ca-file=/{TLS}/root.pem --service-account-private-key-file=/{TLS}/sa.pem
+            --cluster-signing-cert-file=/{TLS}/issuing.pem --cluster-signing-key-file=/{TLS}/issuing-key.pem""")},
+    seen=f"""
+{TLS}/api.pem {TLS}/root.pem server 10.3.0.1 10.96.0.1 kubernetes.default.svc
+{TLS}/kubelets.pem {TLS}/root.pem client
+{TLS}/kcm.conf#user {TLS}/root.pem client
+""")
+
 HOSTS = {
     "by hand, names that clients choose": _SIX, "by hand, instances of etcd": _INSTANCES,
     "Alpine, OpenRC": _ALPINE, "OpenShift 3.11, etcd": _ORIGIN, "Container Linux, etcd": _WRAPPED,
-    "by hand, further files of the API server": _FURTHER}
+    "by hand, further files of the API server": _FURTHER, "by hand, an intermediate CA": _CHAINED}
 
 FAULTS = (
     Fault("by hand, names that clients choose", made_so("api", names=_NAMES.replace("DNS:api.internal,", "")),
@@ -284,4 +312,10 @@ FAULTS = (
           (by_stray("egress"), "unknown-authority", "egress.crt"),
           (expired("hook"), "expired-client-cert", "hook.crt"),
           (gone(f"{_MORE}/hook.key"), "file-missing", "hook.key"))),
+    Fault("by hand, an intermediate CA", expired("chained"), "expired-server-cert", f"{TLS}/api.pem"),
+    Fault("by hand, an intermediate CA", holds(f"{TLS}/kubelets.pem", crt("chained-kubelets"), "no intermediate CA"),
+          "unknown-authority", f"{TLS}/kubelets.pem"),
+    Fault("by hand, an intermediate CA", expired("chained-kcm"), "expired-client-cert",
+          f"{TLS}/kcm.conf#users/kcm"),
+    Fault("by hand, an intermediate CA", gone(f"{TLS}/kubelets-key.pem"), "file-missing", f"{TLS}/kubelets-key.pem"),
 )

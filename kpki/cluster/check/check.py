@@ -21,6 +21,7 @@ from ..observed.use import Use
 from ..observed.uses import Host, read_host
 from ..observed.whose import certified_owner, owner_of
 from ..rules.host import check_node
+from ..rules.pair import SELF_SIGNED
 from ..workspace import DESCRIPTION, read_cluster
 from ... import files
 from ...clock import utc_now
@@ -55,9 +56,10 @@ class Report:
     def commands(self) -> list[str]:
         """The commands that repair all findings, errors first, each once, ready for `sh -e`.
 
-        Comments begin with `#`.
+        Comments begin with `#`. A kubelet's own serving certificate stays: it serves most clusters.
         """
-        errors_first = sorted(self.findings, key=lambda finding: finding.severity != "error")
+        errors_first = sorted(filter(_is_in_script, self.findings),
+                              key=lambda finding: finding.severity != "error")
         return [*each_once(finding.remedy for finding in errors_first), *self.restarts]
 
 
@@ -160,7 +162,12 @@ def _mended(found: Sequence[Finding], target: Target) -> tuple[list[Finding], tu
         with_remedies,
     )
     findings = with_remedies(found, target)
-    return findings, tuple(restarts(findings, target))
+    return findings, tuple(restarts([*filter(_is_in_script, findings)], target))
+
+
+def _is_in_script(finding: Finding) -> bool:
+    """Whether the script of all commands repairs a finding."""
+    return finding.cause != SELF_SIGNED
 
 
 def _left(target: Target) -> Iterator[str]:

@@ -176,6 +176,22 @@ def signer_of(chain: Sequence[Certificate], trusted: Sequence[Certificate]) -> C
         certificate = above
 
 
+def intermediate_of(chain: Sequence[Certificate],
+                    trusted: Sequence[Certificate]) -> Certificate | None:
+    """The CA that signed the leaf of a chain, if only the rest of the chain leads to *trusted*.
+
+    None for a CA that a CA above allows no leaf (pathlen).
+    """
+    from ...kubernetes.verdict import verify_kubernetes
+    if signer_of(chain[:1], trusted) is not None or signer_of(chain, trusted) is None:
+        return None
+    verdict = verify_kubernetes(chain[0], trusted, untrusted=chain[1:], purpose="any",
+                                now=chain[0].not_valid_before_utc)
+    if verdict.cause == "chain-depth":
+        return None
+    return next(ca for ca in chain[1:] if reading.is_signed_by(chain[0], ca))
+
+
 def serial_reused(path: str, row: str, certificate: Certificate, *, mild: bool = False) -> Finding:
     """The finding for a serial number that its CA has used twice (RFC 5280 §4.1.2.2)."""
     return Finding("serial-reused", path, row,

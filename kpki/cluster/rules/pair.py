@@ -27,6 +27,7 @@ _ONE_FOR_BOTH = {"key-cert-mismatch": ": certificate and key are swapped",
 # the causes of a leaf's dates, beside the causes of an invalid leaf
 DATES = frozenset({"expiring-soon", "outlives-ca"})
 # recipes sign a leaf just after its CA, for the same number of days
+SELF_SIGNED = "kubelet-serving-self-signed"
 _SAME_DAY = timedelta(days=1)
 
 
@@ -118,7 +119,7 @@ def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) ->
                       "certificate is not for the private key beside it"
                       + (f"; {fault.message}" if fault else ""))
     elif asked.self_made:
-        yield Finding("kubelet-serving-self-signed", pair.path, pair.row,
+        yield Finding(SELF_SIGNED, pair.path, pair.row,
                       "certificate was signed by the kubelet itself: an API server with "
                       "--kubelet-certificate-authority refuses the certificate",
                       got=reading.issuer_text(pair.chain[0]))

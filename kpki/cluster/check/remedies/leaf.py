@@ -13,7 +13,8 @@ from ...desired.rows import NODES_FOLDER
 from ...finding import Finding
 from ...leaf_files import RENEWED
 from ...observed.contents import read_certificates, read_key
-from ...rules.certificate import signer_of
+from ...rules.certificate import intermediate_of, signer_of
+from ...rules.facts import signing_pairs_of
 from ....kubernetes import reading
 from ....kubernetes.layouts import get_layout
 from ....kubernetes.profiles import Profile, get_profile
@@ -134,6 +135,8 @@ def signing_files(purposes: Iterable[Purpose], profile: Profile | None, target: 
     if chain and (signer := signer_of(chain, trusted)):
         trusted = [signer]
     named = {"ca": (target.ca, target.ca_key), **target.given}
+    if intermediate := find_intermediate(chain, trusted, target):
+        return _intermediate_files(intermediate, target)
     several = any(not reading.is_same_authority(trusted[0], certificate) for certificate in trusted)
     for row, certificates in target.authorities.items() if sure or not several else ():
         certificate, key = named.get(row, (None, None))
@@ -157,9 +160,37 @@ def signing_files(purposes: Iterable[Purpose], profile: Profile | None, target: 
     which = names[0] if len(names) == 1 \
         else f"one of {'; '.join(names)}, and no file here tells which" if names else \
         "the one that clients of this server trust"
-    return _CA, None, [
-        comment(f"{_CA} and {_CA_KEY} are the certificate and the key of the CA that signs: "
-                f"{which}")]
+    return _CA, None, [_which(which)]
+
+
+def find_intermediate(chain: Sequence[Certificate], trusted: Sequence[Certificate],
+                      target: Target) -> Certificate | None:
+    """The CA that signed a leaf, if verifiers trust the CA above it alone.
+
+    The CA is one of the leaf's chain, or the controller manager's.
+    """
+    signing = [pair.chain[0] for pair in signing_pairs_of(target.inventory) if pair.chain]
+    return intermediate_of([*chain, *signing], trusted) if chain else None
+
+
+def _intermediate_files(intermediate: Certificate,
+                        target: Target) -> tuple[str, str | None, list[str]]:
+    """The files of an intermediate CA, given or the controller manager's, as `signing_files`."""
+    named = {"ca": (target.ca, target.ca_key), **target.given}
+    for row, (certificate, key) in named.items():
+        if certificate and key and any(reading.is_same_authority(intermediate, signer)
+                                       for signer in target.authorities.get(row, ())):
+            return certificate, key, []
+    for pair in signing_pairs_of(target.inventory):
+        if pair.key is not None and pair.matches and pair.chain \
+            and reading.is_same_authority(intermediate, pair.chain[0]):
+            return target.at(pair.path), target.at(pair.key_path), []
+    return _CA, None, [_which(reading.subject_text(intermediate))]
+
+
+def _which(name: str) -> str:
+    return comment(f"{_CA} and {_CA_KEY} are the certificate and the key of the CA that signs: "
+                   f"{name}")
 
 
 def own_key(certificate: str, target: Target) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .leaf import key_beside, signing_files
+from .leaf import find_intermediate, key_beside, signing_files
 from .lines import command, comment
 from .names import PLACEHOLDERS, missing_names, own_addresses, service_names
 from .subject import subject_option
@@ -102,8 +102,16 @@ def _certified(finding: Finding, pair: Pair, key: str, made: str, target: Target
     yield command("kpki", "x509", "-req", "-in", request, "-CA", authority, "-CAkey",
                   authority_key or key_beside(authority), "-days", str(_DAYS), "-copy_extensions",
                   "copy", "-out", made)
+    if is_chained(pair, target):
+        yield f"{command('cat', authority)} >> {command(made)}"
     if authority_key is None:
         yield comment(f"on {target.node}: (copy {made} to this folder)")
+
+
+def is_chained(pair: Pair, target: Target) -> bool:
+    """Whether verifiers know the root alone, so that a file needs the intermediate CA as well."""
+    trusted = [certificate for file in target.trust_files for certificate in file.certificates]
+    return find_intermediate(pair.chain, trusted, target) is not None
 
 
 def needs_key(finding: Finding, pair: Pair) -> bool:

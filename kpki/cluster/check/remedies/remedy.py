@@ -15,7 +15,7 @@ from dataclasses import replace
 from .authority import authority_remedy
 from .leaf import leaf_remedy
 from .lines import command, comment
-from .pair import needs_key, owned_by, pair_remedy
+from .pair import is_chained, needs_key, owned_by, pair_remedy
 from .target import Target
 from ...finding import Finding
 from ...observed.contents import read_key
@@ -123,8 +123,8 @@ def _pair_elsewhere(path: str, target: Target) -> Pair | None:
              and any(use.source for use in pair.uses)
              and (_is_stored(pair, target) or _is_elsewhere(pair, layout)
                   or _is_embedded(pair, target)
-                  or (_has_several(target) and pair.key_path not in ("", pair.path)
-                      and "#" not in pair.path))]
+                  or ((_has_several(target) or is_chained(pair, target)) and "#" not in pair.path
+                      and pair.key_path not in ("", pair.path)))]
     # of several pairs with the key, the pair whose certificate is another key's
     return min(pairs, key=lambda pair: (pair.path != path, pair.matches), default=None)
 
@@ -170,6 +170,8 @@ def _is_embedded(pair: Pair, target: Target) -> bool:
             len(_fields(name, data)) != 1
             for name in (b"client-certificate-data", b"client-key-data")):
         return False
+    if is_chained(pair, target):
+        return True
     groups = {use.group for use in pair.uses}
     trusts = [certificate for file in target.trust_files
               if any(use.group in groups for use in file.uses)
