@@ -73,15 +73,15 @@ def test_a_row_is_the_programs(cause: Cause) -> None:
 
 
 def test_what_is_read_and_passed_over_is_on_the_page() -> None:
-    """The files that tell something, the folders that make a root, those that are passed over, the layouts."""
+    """The files that tell something, the folders that make a root, those that are skipped, the layouts."""
     read = section("What is read")
     for path in TELLING:
         assert f"`/{path}`" in read or f"`{path.rpartition('/')[2]}`" in read, path
     assert all(f"`/{path}`" in read for path in (MANIFESTS, KUBELET_CURRENT, BOOTSTRAP))
-    passed = {*re.findall(r"`([\w-]+)`", read.partition("Passed over")[2])}
+    passed = {*re.findall(r"`([\w-]+)`", read.partition("skips the folders")[2])}
     assert passed == PASSED_OVER
     assert all(f"`{name}`" in read for name in LAYOUT_NAMES)
-    assert all(f"`{path}`" in section("What it takes") for path in TOPS)
+    assert all(f"`{path}`" in section("What is checked") for path in TOPS)
 
 
 def test_the_document_is_on_the_page(story: Story, kpki: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from kpki.kubernetes.settings import SETTINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "uses.md"
 # What is no setting's purpose: kubeconfigs' CAs, and what files and variables of other programs name.
-FURTHER = {"apiserver-ca", "apiserver-sni", "webhook-ca", "egress-client", "egress-ca", "admin-client", "etcd-client"}
+FURTHER = {"apiserver-ca", "apiserver-sni", "admission-client", "webhook-client", "webhook-ca", "egress-client", "egress-ca", "admin-client", "etcd-client"}
 
 
 def test_the_page_says_what_happens(run_page: Callable[[Path], tuple[Path, list[Any]]]) -> None:
