@@ -182,9 +182,9 @@ def test_static_pods(cluster: Cluster) -> None:
     cp = cluster.node("cp")
     for component in CONTROL_PLANE:
         cp.run(f"systemctl stop {component}; rm /etc/systemd/system/{component}.service; systemctl daemon-reload")
-    workers.start(cluster, "cp", 9)
 
     def run_pods() -> None:
+        workers.start(cluster, "cp", 9)
         for component in CONTROL_PLANE:
             cp.write(f"/etc/kubernetes/manifests/{component}.yaml", yaml.safe_dump(static_pod(cluster, component)))
         wait_for("the API server's pod is ready", lambda: cluster.says("get", "--raw", "/readyz") == "ok")
