@@ -11,10 +11,12 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.e2e.commands import SECONDS, run, words_of
+from tests.e2e.commands import run, words_of
 
 # What of a host's own folders a command names; in a bare host they lie below its folder.
 PATH = re.compile(r"(?<![\w/.])/(?:etc|var/lib)/")
+
+STOP = 2        # seconds for an end in good order: an API server waits a minute for those who watch
 
 
 class Bare:
@@ -68,7 +70,7 @@ class Bare:
             process = self._running.pop(name)
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(SECONDS)
+                process.wait(STOP)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

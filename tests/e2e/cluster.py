@@ -89,11 +89,6 @@ class Cluster:
         found: dict[str, object] = json.loads(done.stdout) if done.returncode == 0 else {}
         return found
 
-    def minor(self) -> int:
-        """The API server's minor version: 34 of 1.34.4."""
-        version = json.loads(self.kubectl("get", "--raw", "/version").stdout)
-        return int(version["minor"].rstrip("+"))
-
     def flags(self, component: str, host: str) -> list[str]:
         """The start flags that kpki gives a component."""
         return run(["kpki", "flags", component, "--node", host, "--workspace", str(self.workspace)]).stdout.split()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-SECONDS = 60            # for anything that a healthy component does
+SECONDS = 120           # for anything that a component does, on a machine that has other work as well
 
 
 def wait_for(what: str, seen: Callable[[], object], *, seconds: float = SECONDS) -> None:
@@ -40,3 +40,8 @@ def run(command: Sequence[str], *, check: bool = True, given: str | None = None)
     if check and done.returncode:
         raise AssertionError(f"{shlex.join(command)}: status {done.returncode}\n{done.stdout}{done.stderr}")
     return done
+
+
+def minor() -> int:
+    """The minor version of the programs: 34 of 1.34.4."""
+    return int(run(["kubelet", "--version"]).stdout.split(".")[1])

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.bare import Bare
 from tests.e2e.cluster import Cluster, Wanted
-from tests.e2e.commands import says, wait_for
+from tests.e2e.commands import SECONDS, says, wait_for
 from tests.e2e.faults import OF_CONTROL_PLANE, OF_KUBELET, Fault
 from tests.e2e.hosts import Host
 
@@ -27,7 +27,6 @@ FOLDERS = "/etc/kubernetes /var/lib/kubelet/pki /var/lib/kubelet/config.yaml"
 PKI = "/etc/kubernetes/pki"
 FRONT_PROXY = (f"--certificate-authority={PKI}/ca.crt", f"--client-certificate={PKI}/front-proxy-client.crt",
                f"--client-key={PKI}/front-proxy-client.key")
-SECONDS = 60        # for what a faulty component does
 
 
 def calls(cluster: Cluster, host: str) -> dict[str, tuple[str | None, tuple[str, ...]]]:
@@ -84,7 +83,7 @@ def test_a_component_ends_if_a_file_is_gone(cluster: Cluster, host: str) -> None
         start_ended(cluster)
     assert not survivors
     assert named == {*machine.services} - {"containerd"}
-    wait_for(f"{host} is well again", lambda: is_well(cluster, host), seconds=2 * SECONDS)
+    wait_for(f"{host} is well again", lambda: is_well(cluster, host))
 
 
 def start_ended(cluster: Cluster) -> None:
@@ -126,7 +125,7 @@ def prove(cluster: Cluster, host: str, fault: Fault, *, seconds: float = SECONDS
             restarted = mend(cluster, host, described=fault.described)
             assert restarted or fault.outcome == "well"
         start_ended(cluster)        # but for what was restarted: their API server was away
-        wait_for(f"{host} is well again", lambda: is_well(cluster, host), seconds=2 * SECONDS)
+        wait_for(f"{host} is well again", lambda: is_well(cluster, host))
         assert not causes(cluster, host, described=fault.described)
 
 
@@ -213,6 +212,7 @@ def keep(cluster: Cluster, host: str, fault: Fault) -> None:
 
 def shortened(log: str) -> str:
     """A log without what merely informs and what was said before, its last 40 lines."""
-    lines = {re.sub(r"^\w\d{4} \S+ +\d+ |\"ts\":\"[^\"]*\"|[:=]\d{5}\b", "", line): line for line in log.splitlines()
+    lines = {re.sub(r"^\w\d{4} \S+ +\d+ |\"ts\":\"[^\"]*\"|[:=]\d{5}\b|#\d+", "", line): line
+             for line in log.splitlines()
              if not re.match(r'I\d{4} |\{"level":"info"|Flag |W.*Skipping API ', line)}
     return "".join(f"{line}\n" for line in [*lines.values()][-40:])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.cluster import Cluster, Wanted, started
-from tests.e2e.commands import SECONDS, run, says, wait_for
+from tests.e2e.commands import SECONDS, minor, run, says, wait_for
 from tests.e2e.rig import Rig
 from tests.e2e.spoiling import leaf
 from tests.hosts.pki import PAST
@@ -162,7 +162,7 @@ def test_neighbours(story: Story) -> None:
     worker = story.cluster.node("worker-2")
     for path in FILES:
         worker.write(path, story.cluster.node("worker-1").path(path).read_bytes(), 0o600)
-    words = "node 'worker-1' cannot read 'worker-2', only its own Node object" if story.cluster.minor() >= 32 else (
+    words = "node 'worker-1' cannot read 'worker-2', only its own Node object" if minor() >= 32 else (
         'node "worker-1" is not allowed to modify node "worker-2"')
     story.expect(words, "wrong-node-identity", ends=False)
     assert words in worker.run("kpki check", check=False).stdout

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,16 +45,28 @@ def files(host: Host) -> dict[Inode, str]:
 
 
 def opened(cluster: Cluster, act: Callable[[], object]) -> dict[str, Told]:
-    """For each host component and path of those of these files that a component opens while *act* starts them all."""
+    """For each host component and path of those of these files that a component opens when *act* starts them all.
+
+    A component is well before its last part has read its files: all that uses says is waited for.
+    """
     opens = Opens([host.path(folder) for host in machines(cluster) for folder in FOLDERS])
+    seen = set[tuple[str, Inode]]()
+
+    def of_hosts() -> dict[str, Told]:
+        seen.update(opens.seen())
+        return {host.name: {(program, inodes[inode]) for inodes in [files(host)] for program, inode in seen
+                            if program in COMPONENTS and inode in inodes} for host in machines(cluster)}
+
+    def is_all() -> bool:
+        found = of_hosts()
+        return all(told(host) <= found[host.name] for host in machines(cluster))
     try:
         act()
-        seen = opens.seen()
+        with suppress(AssertionError):      # who compares says what is missing
+            wait_for("all is opened", is_all, seconds=60)
+        return of_hosts()
     finally:
         opens.close()
-    known = {host.name: files(host) for host in machines(cluster)}
-    return {host: {(program, inodes[inode]) for program, inode in seen if program in COMPONENTS and inode in inodes}
-            for host, inodes in known.items()}
 
 
 def machines(cluster: Cluster) -> list[Host]:
@@ -182,9 +195,10 @@ def test_static_pods(cluster: Cluster) -> None:
     cp = cluster.node("cp")
     for component in CONTROL_PLANE:
         cp.run(f"systemctl stop {component}; rm /etc/systemd/system/{component}.service; systemctl daemon-reload")
+    workers.start_containerd(cp, 9)     # before anybody watches: who watches holds files, and their mounts
 
     def run_pods() -> None:
-        workers.start(cluster, "cp", 9)
+        workers.start_kubelet(cluster, "cp")
         for component in CONTROL_PLANE:
             cp.write(f"/etc/kubernetes/manifests/{component}.yaml", yaml.safe_dump(static_pod(cluster, component)))
         wait_for("the API server's pod is ready", lambda: cluster.says("get", "--raw", "/readyz") == "ok")

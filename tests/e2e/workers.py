@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.e2e.commands import wait_for
+from tests.e2e.commands import minor, wait_for
 from tests.e2e.hosts import Host
 
 if TYPE_CHECKING:
@@ -48,9 +48,16 @@ KUBELET = {
 
 def start(cluster: Cluster, name: str, number: int) -> None:
     """Start containerd and the kubelet of worker *name*, whose pods have 10.244.*number*.0/24."""
+    start_containerd(cluster.node(name), number)
+    start_kubelet(cluster, name)
+
+
+def start_kubelet(cluster: Cluster, name: str) -> None:
+    """Start a host's kubelet, with kpki's flags."""
     host = cluster.node(name)
-    start_containerd(host, number)
-    host.write("/var/lib/kubelet/config.yaml", yaml.safe_dump(KUBELET))
+    # since 1.35 a kubelet does not start on a machine with cgroups v1 unless this is said, which 1.30 does not know
+    old_cgroups = {"failCgroupV1": False} if minor() >= 31 else {}
+    host.write("/var/lib/kubelet/config.yaml", yaml.safe_dump({**KUBELET, **old_cgroups}))
     host.service("kubelet", ["kubelet", "--config=/var/lib/kubelet/config.yaml", *cluster.flags("kubelet", name),
                              f"--node-ip={cluster.addresses[name]}", "--v=2"])
     host.restart("kubelet")
