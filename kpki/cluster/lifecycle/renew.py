@@ -104,8 +104,9 @@ def renew_host(root: str, order: Order, *, passphrase: Passphrase, now: datetime
     """Renew certificates of a host that holds the keys of its CAs; *root* is the host's `/`.
 
     The files count that a component reads (see `inspect_host`). A new certificate is valid as long
-    as the old certificate was. Replaced files stay under var/lib/kpki/backup. Raises InputError for
-    a name that no certificate of the host has, RefusedError for a CA that has ended.
+    as the old certificate was, and at least a year. Replaced files stay under var/lib/kpki/backup.
+    Raises InputError for a name that no certificate of the host has, RefusedError for a CA that has
+    ended.
     """
     inventory = require(inventory_of(root, read_host(root)))
     pairs, authorities = _pairs(inventory), _of_host(inventory, passphrase)

@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..authority import (
     BACKDATED,
+    DAYS,
     Authority,
     day,
+    lasting,
     leaf_algorithm,
     make_key,
     validate_ca,
@@ -54,12 +56,14 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
                         warnings: list[str] | None = None) -> Certificate:
     """The same certificate with new dates, for its own key or another *public_key* (DER).
 
-    The certificate is valid for *validity* from *now* (None: as long as before) and backdated by 5
-    minutes. A validity past the CA's end is cut, and a line is added to *warnings*.
+    The certificate is valid for *validity* from *now* (None: as long as before, and at least a
+    year) and backdated by 5 minutes. A validity past the CA's end is cut, and a line is added to
+    *warnings*.
     """
     data = certificate.public_bytes(Encoding.DER)
     fields, extensions = der.certificate_fields(data), der.certificate_extensions(data)
-    length = validity or certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    before = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    length = validity or max(before, lasting(DAYS))
     end, last = now + length, authority.certificate.not_valid_after_utc
     if end > last:
         end = last

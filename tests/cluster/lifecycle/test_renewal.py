@@ -76,6 +76,14 @@ def test_a_validity_is_what_was_asked_for() -> None:
     assert warnings == ["CN=system:node:w,O=system:nodes: the certificate ends with its CA, 2031-05-16T00:00:00Z"]
 
 
+@pytest.mark.parametrize(("days", "renewed"), [(1, 365), (365, 365), (3000, 3000)])
+def test_without_a_wish_the_length_is_the_old_one(days: int, renewed: int) -> None:
+    """A certificate lasts as long as before, but at least a year, as kubeadm's do."""
+    ca = authority(days=9999)
+    old = x509_req(req_new(KEY, subject="/CN=w"), ca.certificate, CA_KEY, days=days, now=START)
+    assert renewed_certificate(old, ca, now=NOW).not_valid_after_utc == NOW + timedelta(days=renewed)
+
+
 def test_the_authority_key_identifier_follows_a_renewed_ca() -> None:
     """A leaf that pins the serial number of the CA's old certificate names the new one; strict openssl accepts it."""
     old_ca = authority()

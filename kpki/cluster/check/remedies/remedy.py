@@ -16,6 +16,7 @@ from .authority import authority_remedy
 from .leaf import leaf_remedy
 from .lines import command, comment
 from .pair import is_chained, needs_key, owned_by, pair_remedy
+from .renewal import renewal
 from .target import Target
 from ...finding import Finding
 from ...observed.contents import read_key
@@ -62,6 +63,8 @@ def _remedy(finding: Finding, target: Target) -> Iterator[str]:
         yield owned_by(finding.expected.removeprefix("owner "), path, target)
     elif finding.cause == "key-exposed":
         yield command("chmod", "600", target.at(path))
+    elif line := renewal(finding, target):
+        yield line
     elif not finding.row and (pair := _pair_elsewhere(finding.path, target)):
         yield from pair_remedy(finding, pair, target)
     elif finding.cause == "file-missing" and place is None \
