@@ -86,8 +86,8 @@ def made_by_kpki(document: str) -> dict[str, File]:
     """The same host's files by kpki."""
     cluster = load_cluster(document)
     prefix = f"nodes/{cluster.hosts[0].name}/"
-    return {name: File(name, one.data, one.mode) for one in make_plan(cluster, now=utc_now()).files()
-            if one.path.startswith(prefix) for name in [one.path.removeprefix(prefix)]}
+    return {name: File(name, file.data, file.mode) for file in make_plan(cluster, now=utc_now()).files()
+            if file.path.startswith(prefix) for name in [file.path.removeprefix(prefix)]}
 
 
 def facts_of(file: File) -> Iterator[tuple[str, Facts]]:
@@ -118,20 +118,20 @@ def block_facts(data: bytes) -> Facts:
 
 def certificate_facts(certificate: x509.Certificate) -> Facts:
     """The fields of a certificate, those that are drawn at random by their kind."""
-    extensions = {one.oid: one for one in certificate.extensions}
+    extensions = {extension.oid: extension for extension in certificate.extensions}
     basic, usage = extensions.pop(x509.BasicConstraints.oid), extensions.pop(x509.KeyUsage.oid)
     assert isinstance(basic.value, x509.BasicConstraints) and isinstance(usage.value, x509.KeyUsage)
     kind = "a CA" if basic.value.ca else "a leaf"
     public_key = certificate.public_key()
     kind_of_usage = "an ECDSA leaf" if kind == "a leaf" and isinstance(public_key, ec.EllipticCurvePublicKey) else kind
-    authority, subject_key = (extensions.pop(one.oid, None) for one in (
+    authority, subject_key = (extensions.pop(item.oid, None) for item in (
         x509.AuthorityKeyIdentifier, x509.SubjectKeyIdentifier))
     lifetime = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds()
     return {
         "version": certificate.version.name,
-        "subject": [one.rfc4514_string() for one in certificate.subject.rdns],
-        "issuer": [one.rfc4514_string() for one in certificate.issuer.rdns],
-        "strings in a name": sorted({one._type.name for one in certificate.subject}),
+        "subject": [rdn.rfc4514_string() for rdn in certificate.subject.rdns],
+        "issuer": [rdn.rfc4514_string() for rdn in certificate.issuer.rdns],
+        "strings in a name": sorted({item._type.name for item in certificate.subject}),
         "serial number": "up to 63 bits" if certificate.serial_number.bit_length() < 64 else "more bits",
         f"the end of {kind}": f"{round(lifetime / 60)} min",     # kubeadm looks at the clock again for the end
         "public key": (type(public_key).__name__, getattr(public_key, "key_size", None)),
@@ -143,8 +143,9 @@ def certificate_facts(certificate: x509.Certificate) -> Facts:
         f"subjectKeyIdentifier of {kind}": None if subject_key is None else subject_key.critical,
         "authorityKeyIdentifier": authority and (authority.critical, bool(authority.value.key_identifier),
                                                  bool(authority.value.authority_cert_issuer)),
-        "other extensions": sorted((one.oid.dotted_string, one.critical, one.value.public_bytes().hex())
-                                   for one in extensions.values()),
+        "other extensions": sorted((extension.oid.dotted_string, extension.critical,
+                                    extension.value.public_bytes().hex())
+                                   for extension in extensions.values()),
     }
 
 
@@ -186,7 +187,8 @@ def mended(document: str, theirs: Mapping[str, File]) -> list[str]:
         file = theirs.get(path.removeprefix(prefix)) if path.startswith(prefix) else None
         return ObservedFile(path, missing=True) if file is None else ObservedFile(path, file.data, file.mode)
 
-    return [f"{step.action} {step.path}: {', '.join(step.causes)}" for step in make_plan(cluster, observe=observe).steps()
+    return [f"{step.action} {step.path}: {', '.join(step.causes)}"
+            for step in make_plan(cluster, observe=observe).steps()
             if step.host]
 
 
@@ -196,7 +198,7 @@ def main(program: str, *documents: str) -> int:
         raise SystemExit("kubeadm changes its root: run this as root")
     program, status = os.path.abspath(program), 0
     subprocess.run([program, "version", "-o", "short"], check=True)
-    for name, document in {one: Path(one).read_text() for one in documents}.items() or DOCUMENTS.items():
+    for name, document in {document: Path(document).read_text() for document in documents}.items() or DOCUMENTS.items():
         with tempfile.TemporaryDirectory() as folder:
             run_kubeadm(program, Path(folder), document)
             theirs = tree_of(Path(folder))
@@ -208,9 +210,9 @@ def main(program: str, *documents: str) -> int:
             found[field, str(near), str(far)].append(where)
         fields = {field for field, _, _ in found}
         print(f"  differ, as the page says, in: {', '.join(sorted(fields & KNOWN))}")
-        for (field, one, other), places in found.items():
+        for (field, item, other), places in found.items():
             if field not in KNOWN:
-                print(f"  ! {field}: kubeadm {one}, kpki {other}, in {', '.join(places)}")
+                print(f"  ! {field}: kubeadm {item}, kpki {other}, in {', '.join(places)}")
         for what, lines in (("kubeadm does not keep", changed), ("kpki would", wrong)):
             for line in lines:
                 print(f"  ! {what} {line}")

@@ -21,8 +21,8 @@ TOP = Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs" / "library-reference.md"
 INTERNAL = "Internal: "     # how the docstring of a member begins that is not public
 GROUPS = {"what it issues": "Certificate authorities", "a host": "Hosts and their faults",
-          "end": "The end of certificates", "a cluster": "Clusters and their plans", "verdicts": "Verdicts on a certificate",
-          "openssl": "openssl's steps",
+          "end": "The end of certificates", "a cluster": "Clusters and their plans",
+          "verdicts": "Verdicts on a certificate", "openssl": "openssl's steps",
           "keys": "Keys, requests and certificates as PEM or DER", "errors": "Errors"}
 # What the examples speak of: run before each of them.
 SETUP = '''
@@ -97,7 +97,7 @@ def entry(name: str) -> str:
     if not isinstance(value, type):
         return "\n".join([*parts, *function(name, value)])
     if issubclass(value, Exception):
-        bases = " and ".join(f"`{one.__name__}`" for one in value.__bases__)
+        bases = " and ".join(f"`{base.__name__}`" for base in value.__bases__)
         return "\n".join([*parts, *words(value, f"A kind of {bases}.")])
     parts += words(value)
     parts += field_table(value)

@@ -160,7 +160,7 @@ def cluster_arrows(sources: Sources) -> list[str]:
     """A room of cluster/ imports itself and what stands below it."""
     inner = [(path, line, room_of(module_of(path).removeprefix("kpki.")), room_of(module.removeprefix("kpki.")))
              for path, line, module in edges(sources)
-             if all(is_of(one, "kpki.cluster") for one in (module_of(path), module))]
+             if all(is_of(item, "kpki.cluster") for item in (module_of(path), module))]
     strange = [f"{path}: no such room" for path, _ in package(sources) if path.startswith("kpki/cluster/")
                and room_of(module_of(path).removeprefix("kpki.")) not in {*CLUSTER, "front"}]
     return strange + [f"{path}:{line} imports {there}" for path, line, here, there in inner
@@ -264,9 +264,9 @@ def values(sources: Sources) -> list[str]:
     for path, tree in package(sources):
         for node in ast.walk(tree) if path.startswith("kpki/cluster/") and path not in AT_WORK else ():
             if isinstance(node, ast.ClassDef):
-                said = [ast.unparse(one) for one in node.decorator_list]
-                complaints += [f"{path}:{node.lineno} {node.name} is not frozen" for one in said
-                               if one.startswith("dataclass") and "frozen=True" not in one]
+                said = [ast.unparse(item) for item in node.decorator_list]
+                complaints += [f"{path}:{node.lineno} {node.name} is not frozen" for item in said
+                               if item.startswith("dataclass") and "frozen=True" not in item]
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del) \
                     and ast.unparse(node.value) not in ("self", "cls"):
                 complaints.append(f"{path}:{node.lineno} sets {ast.unparse(node)}")

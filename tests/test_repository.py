@@ -96,8 +96,8 @@ def test_an_issue_form_asks(form: str) -> None:
     """A form has a name, a description and questions with labels, and asks for no key."""
     document = yaml.safe_load((TOP / ".github/ISSUE_TEMPLATE" / form).read_text())
     assert document["name"] and document["description"]
-    questions = [one for one in document["body"] if one["type"] != "markdown"]
-    assert all(one["attributes"]["label"] and one["id"] for one in questions)
+    questions = [item for item in document["body"] if item["type"] != "markdown"]
+    assert all(question["attributes"]["label"] and question["id"] for question in questions)
     assert "private key" in document["body"][0]["attributes"]["value"]
 
 
@@ -106,4 +106,4 @@ def test_the_hooks_and_updates_are_yaml() -> None:
     hooks = yaml.safe_load((TOP / ".pre-commit-config.yaml").read_text())["repos"]
     assert [hook["id"] for repository in hooks for hook in repository["hooks"]] == ["ruff-check", "mypy"]
     updates = yaml.safe_load((TOP / ".github/dependabot.yml").read_text())["updates"]
-    assert [one["package-ecosystem"] for one in updates] == ["pip", "github-actions"]
+    assert [update["package-ecosystem"] for update in updates] == ["pip", "github-actions"]

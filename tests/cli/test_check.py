@@ -71,7 +71,7 @@ def test_an_exposed_key_wants_no_new_one(tree: Path, kpki: Run) -> None:
     """Its remedy is chmod, not another pair."""
     (tree / KEY).chmod(0o644)
     document = json.loads(kpki("check", TREE, "--json", status=1).out)
-    assert [one["remedy"] for one in document["findings"]] == [[f"chmod 600 {TREE}/{KEY}"]]
+    assert [item["remedy"] for item in document["findings"]] == [[f"chmod 600 {TREE}/{KEY}"]]
 
 
 def test_json_is_the_document_of_the_design(tree: Path, kpki: Run) -> None:

@@ -45,7 +45,7 @@ def test_a_description_is_written_with_comments(layout: str | None, kpki: Run, t
     path = tmp_path / "a/b/cluster.yaml"
     assert path.read_text() == example_description(layout or "kubeadm")
     assert load_cluster(path.read_bytes()).layout == (layout or "kubeadm")
-    assert [stat.S_IMODE(one.stat().st_mode) for one in (path, path.parent)] == [0o644, 0o700]
+    assert [stat.S_IMODE(item.stat().st_mode) for item in (path, path.parent)] == [0o644, 0o700]
 
 
 def test_without_a_folder_it_is_this_one(kpki: Run, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_host_s_tree_is_read_back(layout: str, kpki: Run, trees: Callable[[str
 def test_the_host_s_name_can_be_said(kpki: Run, trees: Callable[[str], Path], tmp_path: Path) -> None:
     """As the layout can; a certificate's own name is no reason against it."""
     kpki("init", "w", "--from", trees("ssl") / "worker-1", "--node", "worker-9", "--layout", "ssl")
-    assert [one.name for one in load_cluster((tmp_path / "w/cluster.yaml").read_bytes()).hosts] == ["worker-9"]
+    assert [host.name for host in load_cluster((tmp_path / "w/cluster.yaml").read_bytes()).hosts] == ["worker-9"]
 
 
 def test_a_kubeadm_configuration_gives_cluster_yaml_alone(kpki: Run, tmp_path: Path) -> None:

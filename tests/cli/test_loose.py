@@ -46,7 +46,7 @@ def test_a_node_gets_its_files_of_such_a_ca(ca: Path, kpki: Run) -> None:
     told = kpki("verify", "-kubernetes", "-purpose", "sslclient", "-CAfile", "ca.pem", tree / "worker.pem")
     assert told.out == f"{tree / 'worker.pem'}: OK\n"
     document = json.loads(kpki("check", "nodes/w", "--json").out)
-    assert [one["cause"] for one in document["findings"]] == ["strict-refused"]     # for want of an SKI
+    assert [item["cause"] for item in document["findings"]] == ["strict-refused"]     # for want of an SKI
     before = {path: path.read_bytes() for path in tree.iterdir()}
     kpki(*ISSUE)
     assert {path: path.read_bytes() for path in tree.iterdir()} == before
@@ -91,7 +91,7 @@ def test_nothing_is_advised_against_such_a_ca(ca: Path, kpki: Run) -> None:
     kpki(*ISSUE)
     (ca.parent / "nodes/w/etc/kubernetes/ssl/worker.pem").unlink()
     document = json.loads(kpki("check", "nodes/w", "--json", status=1).out)
-    assert {one["cause"] for one in document["findings"]} == {"file-missing"}
+    assert {item["cause"] for item in document["findings"]} == {"file-missing"}
 
 
 UNSUPPORTED = {
@@ -128,7 +128,8 @@ def test_a_curve_in_full_is_wrong_to_both(kpki: Run, openssl: Run, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("make", "why"), [
-    ("genrsa -out bad.key 512", "Kubernetes refuses every certificate of this CA: crypto/rsa: 512-bit keys are insecure"),
+    ("genrsa -out bad.key 512",
+     "Kubernetes refuses every certificate of this CA: crypto/rsa: 512-bit keys are insecure"),
     ("genrsa -out bad.key 1016", "crypto/rsa: 1016-bit keys are insecure"),
     ("ecparam -name prime192v1 -genkey -noout -out bad.key", "x509: unsupported elliptic curve"),
     ("ecparam -name secp256k1 -genkey -noout -out bad.key", "x509: unsupported elliptic curve"),
@@ -170,7 +171,7 @@ def test_a_key_that_go_cannot_load_is_made_anew(full_key: Path, kpki: Run, tmp_p
     """check names it, install refuses it and writes nothing, issue makes another and its certificate."""
     before, certificate = full_key.read_bytes(), full_key.with_name("worker.pem").read_bytes()
     found = json.loads(kpki("check", "nodes/w", "--json", status=1).out)["findings"]
-    errors = [(one["cause"], one["path"]) for one in found if one["severity"] == "error"]
+    errors = [(item["cause"], item["path"]) for item in found if item["severity"] == "error"]
     assert errors == [("weak-signature-or-key", "etc/kubernetes/ssl/worker-key.pem")]
     (tmp_path / "root").mkdir()
     told = kpki("node", "install", "nodes/w", "--node", "w", "--root", "root", status=1)

@@ -44,7 +44,7 @@ def assert_is_node(cert: x509.Certificate, name: str, *addresses: str) -> None:
     assert cert.subject.rfc4514_string() == f"CN=system:node:{name},O=system:nodes"
     names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName)[0] == name
-    assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == list(addresses)
+    assert [str(item) for item in names.get_values_for_type(x509.IPAddress)] == list(addresses)
     assert set(cert.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) \
         == {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}
 
@@ -106,7 +106,7 @@ def test_renew_makes_a_new_certificate_for_the_same_key(issue: Run, tmp_path: Pa
 def test_what_check_could_not_tell_is_refused(kpki: Run, pki: Path, tmp_path: Path, words: tuple[str, str]) -> None:
     """A word that stands for something is no address and no server: nothing is made with it."""
     both = dict((("--address", "10.0.0.21"), SERVER, words))
-    given = [one for pair in both.items() for one in pair]
+    given = [item for pair in both.items() for item in pair]
     told = kpki("node", "issue", "w", "--ca", pki / "ca.pem", "--ca-key", pki / "ca.key", *given, status=2)
     assert words[1] in told.refusal() and not (tmp_path / "nodes").exists()
 
@@ -140,7 +140,7 @@ def test_a_ca_is_taken_in_every_form(kpki: Run, openssl: Run, pki: Path, tmp_pat
     """
     monkeypatch.setenv("SECRET", "secret")
     told = kpki("node", "issue", "worker-1", "--ca", pki / ca, "--ca-key", pki / key, "--address", "10.0.0.21", *SERVER,
-                *(one.replace("PKI", str(pki)) for one in more))
+                *(item.replace("PKI", str(pki)) for item in more))
     assert "secret" not in told.err + told.out
     tree = tmp_path / "nodes/worker-1"
     issued, signer = certificate(tree), "ec.pem" if ca == "ec.pem" else "ca.pem"
@@ -244,7 +244,7 @@ def test_the_commands_that_explain_names_make_such_a_certificate(kpki: Run, pki:
     theirs = pem.load_certificate((tmp_path / "worker.pem").read_bytes())
     ours = certificate(tmp_path / "nodes/worker-1")
     assert theirs.subject == ours.subject
-    assert {one.oid for one in theirs.extensions} == {one.oid for one in ours.extensions}
+    assert {extension.oid for extension in theirs.extensions} == {extension.oid for extension in ours.extensions}
     for kind in (x509.SubjectAlternativeName, x509.ExtendedKeyUsage, x509.BasicConstraints, x509.KeyUsage,
                  x509.AuthorityKeyIdentifier):
         assert theirs.extensions.get_extension_for_class(kind) == ours.extensions.get_extension_for_class(kind)
@@ -278,17 +278,18 @@ def test_json_says_what_was_done(issue: Run) -> None:
 def test_a_node_may_be_called_like_a_folder(issue: Run) -> None:
     """Paths in the document are those of the tree, whatever the node's name."""
     told = issue("ssl", "--json")
-    assert [one["path"] for one in json.loads(told.out)["written"]] == [*FILES]
+    assert [file["path"] for file in json.loads(told.out)["written"]] == [*FILES]
 
 
 def test_json_of_request_and_sign(kpki: Run, pki: Path) -> None:
     """Files beside a tree have their path in the workspace."""
     told = kpki("node", "request", "worker-1", "--address", "10.0.0.21", "--json")
-    assert [(one["path"], one["action"]) for one in json.loads(told.out)["written"]] \
+    assert [(file["path"], file["action"]) for file in json.loads(told.out)["written"]] \
         == [(f"{SSL}/worker-key.pem", "create"), ("nodes/worker-1.csr", "create")]
     told = kpki("node", "sign", "nodes/worker-1.csr", "--node", "worker-1", "--ca", pki / "ca.pem", "--ca-key",
                 pki / "ca.key", "--address", "10.0.0.21", "--json")
-    assert [(one["path"], one["row"]) for one in json.loads(told.out)["written"]] == [("nodes/worker-1.pem", "kubelet")]
+    assert [(file["path"], file["row"])
+            for file in json.loads(told.out)["written"]] == [("nodes/worker-1.pem", "kubelet")]
 
 
 def test_archive_packs_the_tree(issue: Run, kpki: Run, tmp_path: Path) -> None:
@@ -297,7 +298,7 @@ def test_archive_packs_the_tree(issue: Run, kpki: Run, tmp_path: Path) -> None:
     archive = tmp_path / "nodes/worker-1.tar"
     assert archive.stat().st_mode & 0o777 == 0o600
     with tarfile.open(archive) as tar:
-        assert {one.name: one.mode for one in tar.getmembers() if one.isfile()} \
+        assert {member.name: member.mode for member in tar.getmembers() if member.isfile()} \
             == {f"worker-1/{path}": mode for path, mode in FILES.items()}
     kpki("node", "install", archive, "--node", "worker-1", "--root", root(tmp_path))
     for path in FILES:
@@ -406,7 +407,8 @@ def test_install_needs_a_server_only_where_nothing_tells_it(kpki: Run, pki: Path
     """Without a kubeconfig in place or in what is installed, --server must be said."""
     signed(kpki, pki)
     told = kpki("node", "install", "nodes/worker-1.pem", "--node", "worker-1", "--root", root(tmp_path), status=2)
-    assert "a new kubeconfig of this node needs the API server's URL" in told.refusal() and "--server https://" in told.err
+    assert "a new kubeconfig of this node needs the API server's URL" in told.refusal() \
+        and "--server https://" in told.err
 
 
 def test_install_follows_coreos_links_into_the_backup(issue: Run, kpki: Run, tmp_path: Path) -> None:
@@ -438,7 +440,7 @@ def test_install_says_what_comes_next_and_what_a_neighbour_left(issue: Run, kpki
     third = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", *words)
     assert "everything was right already" in third.err
     told = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", *words, "--json")
-    assert {(one["host"], one["action"]) for one in json.loads(told.out)["written"]} == {(None, "keep")}
+    assert {(file["host"], file["action"]) for file in json.loads(told.out)["written"]} == {(None, "keep")}
 
 
 def test_install_says_that_the_ca_is_another(issue: Run, kpki: Run, pki: Path, tmp_path: Path) -> None:

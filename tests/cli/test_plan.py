@@ -37,7 +37,8 @@ def described(tmp_path: Path) -> Callable[..., Path]:
 
 
 def steps(told: Any) -> list[tuple[str, str | None, str, tuple[str, ...]]]:
-    return [(one["action"], one["host"], one["path"], tuple(one["causes"])) for one in json.loads(told.out)["steps"]]
+    return [(step["action"], step["host"], step["path"], tuple(step["causes"]))
+            for step in json.loads(told.out)["steps"]]
 
 
 @pytest.mark.parametrize("layout", LAYOUT_NAMES)
@@ -48,7 +49,8 @@ def test_plan_shows_what_apply_does(kpki: Run, described: Run, snapshot: Run, la
     planned = steps(kpki("plan", "--json", status=1))
     assert snapshot(folder) == before and not (folder / ".kpki.lock").exists()
     written = json.loads(kpki("apply", "--json").out)
-    assert [(one["action"], one["host"], one["path"]) for one in written["written"]] == [one[:3] for one in planned]
+    assert [(item["action"], item["host"], item["path"]) for item in written["written"]] == [item[:3]
+                                                                                             for item in planned]
     assert written["waiting"] == []
     made = snapshot(folder)
     places = [f"nodes/{host}/{path}" if host else path for _, host, path, _ in planned]
@@ -142,7 +144,8 @@ def test_example_needs_no_file_at_all(kpki: Run, tmp_path: Path) -> None:
     assert (tmp_path / "cluster.yaml").read_text() == example_description()
     kpki("apply", "--example")
     (tmp_path / "cluster.yaml").write_text(example_description("ssl"))
-    assert "the workspace has a description already, other than the example" in kpki("apply", "--example", status=2).refusal()
+    assert "the workspace has a description already, other than the example" in kpki("apply", "--example",
+                                                                                     status=2).refusal()
 
 
 def test_without_a_description_there_is_nothing_to_go_by(kpki: Run, tmp_path: Path) -> None:
@@ -194,8 +197,8 @@ def test_a_ca_without_its_key_makes_the_rest_wait(kpki: Run, described: Run, pki
     folder = described(("certificateAuthorities: {}", f"certificateAuthorities:\n  kubernetes: {{certificate: "
                         f"{pki}/other.pem}}"))
     planned = json.loads(kpki("plan", "--json", status=1).out)
-    assert {one["row"] for one in planned["waiting"]} >= {"apiserver", "kubelet-client", "admin"}
-    assert {one["needs"] for one in planned["waiting"]} == {"the key of " + f"{pki}/other.pem"}
+    assert {item["row"] for item in planned["waiting"]} >= {"apiserver", "kubelet-client", "admin"}
+    assert {item["needs"] for item in planned["waiting"]} == {"the key of " + f"{pki}/other.pem"}
     told = kpki("apply", status=1)
     assert (folder / "nodes/cp-1" / PKI / "etcd/server.crt").is_file()
     assert not (folder / "nodes/cp-1" / PKI / "apiserver.crt").exists()

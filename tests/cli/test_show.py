@@ -182,7 +182,7 @@ def test_who_signed_it_is_proven(kpki: Run, made: Path, name: str, ca: str | Non
 
 
 def verdicts(told: dict[str, Any]) -> dict[tuple[str, str | None], bool]:
-    return {(one["judge"], one["use"]): one["ok"] for one in told["verdicts"]}
+    return {(item["judge"], item["use"]): item["ok"] for item in told["verdicts"]}
 
 
 def test_where_the_judges_differ_each_has_a_line(show: Run, kpki: Run, made: Path) -> None:
@@ -234,9 +234,9 @@ def test_what_it_is_for_is_said_in_words(kpki: Run, made: Path) -> None:
 def test_a_bundle_shows_each_in_order(show: Run) -> None:
     """The first at the top, the others beside it in the same shape."""
     told = show("bundle.pem")
-    assert [one["subject"] for one in (told, *told["others"])] == ["CN=10.0.0.10", "CN=10.0.0.10", "CN=other"]
+    assert [item["subject"] for item in (told, *told["others"])] == ["CN=10.0.0.10", "CN=10.0.0.10", "CN=other"]
     assert set(told["others"][0]) == set(told) - {"path", "others"}
-    assert len({one["public_key"] for one in (told, *told["others"])}) == 3
+    assert len({item["public_key"] for item in (told, *told["others"])}) == 3
 
 
 def test_a_chain_is_judged_by_its_own_root(show: Run) -> None:
@@ -336,7 +336,8 @@ def test_a_broken_secret_is_not_quoted(kpki: Run, tmp_path: Path, broken: str) -
     ("kind: Config", "kind: {a: b}", "apiVersion or kind is no text"), ("users:", "users", "line "),
     ("token: x", "client-certificate: gone.crt, client-key: gone.key", "gone.crt: no such file or directory"),
     ("token: x", "client-certificate: folder, client-key: folder", "folder: a folder, not a regular file"),
-    ("token: x", "client-certificate: node.key, client-key: node.key", "client-certificate: a private key, not a certificate"),
+    ("token: x", "client-certificate: node.key, client-key: node.key",
+     "client-certificate: a private key, not a certificate"),
     ("token: x", "client-certificate: config, client-key: config", "client-certificate: no PEM block"),
     ("token: x", "client-certificate-data: '%', client-key-data: '%'", "client-certificate: the data is no base64")])
 def test_a_broken_kubeconfig_is_an_answer(kpki: Run, made: Path, tmp_path: Path, old: str, new: str,
@@ -377,7 +378,7 @@ def test_every_file_of_a_trees_own_is_shown(kpki: Run, tmp_path: Path, layout: s
 def secrets(path: Path) -> set[str]:
     """The lines of the private keys in a file, those in a kubeconfig too."""
     text = path.read_text()
-    text += "".join(base64.b64decode(one).decode() for one in re.findall(r"client-key-data: (\S+)", text))
+    text += "".join(base64.b64decode(item).decode() for item in re.findall(r"client-key-data: (\S+)", text))
     keys = re.findall(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)-----END", text, re.DOTALL)
     return {line for key in keys for line in key.split()} | {*re.findall(r"client-key-data: (\S+)", text)}
 
@@ -415,7 +416,8 @@ def test_standard_input_is_a_dash(kpki: Run, made: Path) -> None:
 
 BROKEN = [(b"", "the file is empty"), (b"-----BEGIN EC PARAMETERS-----\nBggq", "EC parameters only"),
           (b"\n \n", "the file is empty"), (b"hello\n", "neither a certificate"),
-          (b"\x30\x82\x05", "cut off or broken"), (b"  -----BEGIN CERTIFICATE-----\n", "must begin at the start of a line"),
+          (b"\x30\x82\x05", "cut off or broken"),
+          (b"  -----BEGIN CERTIFICATE-----\n", "must begin at the start of a line"),
           (b"-----BEGIN CERTIFICATE-----\n", "the PEM block is cut off"),
           (b"-----BEGIN CERTIFICATE-----\n%%\n-----END CERTIFICATE-----\n", "the base64 of the PEM block is broken"),
           (b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", "not a well-formed certificate"),
@@ -441,7 +443,7 @@ def test_beside_what_is_broken_the_rest_is_shown(kpki: Run, made: Path, tmp_path
     whole, other = (made / "ca.crt").read_bytes(), (made / "other.crt").read_bytes()
     (tmp_path / "bundle").write_bytes(whole + whole[:300] + b"\n" + other)
     told = json.loads(kpki("show", "bundle", "--json", status=1).out)
-    assert [one["subject"] for one in (told, *told["others"])] == ["CN=10.0.0.10", None, "CN=other"]
+    assert [item["subject"] for item in (told, *told["others"])] == ["CN=10.0.0.10", None, "CN=other"]
     assert told["others"][0]["problem"] == "the PEM block is cut off"
 
 
@@ -449,7 +451,8 @@ def test_a_label_that_kubernetes_passes_over_is_noted(kpki: Run, made: Path, tmp
     """X509 CERTIFICATE is openssl's alone, headers make a block none to Go; CERTIFICATE plain has no note."""
     text = (made / "ca.crt").read_text()
     (tmp_path / "old.crt").write_text(text.replace("CERTIFICATE", "X509 CERTIFICATE"))
-    assert "Kubernetes ignores this certificate because of the PEM label X509 CERTIFICATE" in kpki("show", "old.crt").out
+    assert "Kubernetes ignores this certificate because of the PEM label X509 CERTIFICATE" in kpki("show",
+                                                                                                   "old.crt").out
     (tmp_path / "head.crt").write_text(text.replace("E-----\n", "E-----\nA: b\n\n", 1))
     assert "Kubernetes ignores this certificate because of headers in the PEM block" in kpki("show", "head.crt").out
     assert "passes over" not in kpki("show", made / "ca.crt").out

@@ -56,8 +56,8 @@ def test_what_cannot_be_seen_is_escaped(text: str, seen: str) -> None:
 
 def test_no_character_that_unicode_hides_is_printed() -> None:
     """Of all characters those of a control, format, surrogate or line class are escaped, and no space but one stays."""
-    hidden = [one for one in map(chr, range(0x110000))
-              if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs") and one != " "]
+    hidden = [number for number in map(chr, range(0x110000))
+              if unicodedata.category(number) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs") and number != " "]
     assert len(hidden) > 2000 and printable("".join(hidden)).isascii()
 
 
@@ -200,7 +200,7 @@ def test_paths_and_other_words_of_the_command_line(said: Run, words: tuple[str, 
         assert said(*(word.format(value) for word in words)), value
 
 
-@pytest.mark.parametrize("value", [one[:200] for one in IN_PATHS.values()], ids=IN_PATHS)
+@pytest.mark.parametrize("value", [path[:200] for path in IN_PATHS.values()], ids=IN_PATHS)
 def test_folders_with_such_names(said: Run, tmp_path: Path, issue: Run, value: str) -> None:
     """What kpki does in a folder is told with the folder's name escaped, also on standard output."""
     os.mkdir(value)

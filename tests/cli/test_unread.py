@@ -107,8 +107,8 @@ def test_a_ca_whose_key_is_unread_is_not_given_up(kpki: Any, space: Path) -> Non
     words = ("check", "host", "--node", "cp-1", "--at", "2099-01-01", "--json")
     for closed, line in (((), "kpki x509 -in"), ((f"host/{SSL}/ca-key.pem",), "# what mends it depends on a file")):
         out, _ = kpki(*words, closed=closed, status=1)
-        finding, = (one for one in json.loads(out)["findings"] if one["path"] == f"{SSL}/ca.pem")
-        assert finding["cause"] == "expired-ca" and any(one.startswith(line) for one in finding["remedy"]), finding
+        finding, = (finding for finding in json.loads(out)["findings"] if finding["path"] == f"{SSL}/ca.pem")
+        assert finding["cause"] == "expired-ca" and any(item.startswith(line) for item in finding["remedy"]), finding
 
 
 @pytest.mark.parametrize(("words", "status"), [((), 2), (("--strict",), 1)])

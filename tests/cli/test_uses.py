@@ -32,7 +32,7 @@ def test_what_nobody_is_told(kpki: Callable[..., Any], tmp_path: Path) -> None:
                                          "etc/kubernetes/pki/apiserver.key": ""})).out
     lines = [line.split() for line in told.splitlines()]
     assert ["kube-apiserver", "etc/kubernetes/pki/apiserver.crt", "(layout)"] in [
-        [one[0], one[2], one[-1]] for one in lines]
+        [line[0], line[2], line[-1]] for line in lines]
     assert "apiserver-kubelet-client.crt" not in told
 
 

@@ -37,7 +37,7 @@ BROKEN = leaf(after=b"\0")
 
 
 def pem(*certificates: Made, label: str = "CERTIFICATE") -> bytes:
-    return b"".join(armour(one.der, label) for one in certificates)
+    return b"".join(armour(certificate.der, label) for certificate in certificates)
 
 
 @pytest.fixture

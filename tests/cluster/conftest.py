@@ -80,7 +80,7 @@ class Tree:
         return check_node(inspect(str(self.root)), node=node, now=self.now, authorities=authorities)
 
     def faults(self, node: str = "worker-1") -> list[tuple[str, str]]:
-        return [(one.cause, one.path) for one in self.check(node)]
+        return [(item.cause, item.path) for item in self.check(node)]
 
 
 def make_ca(now: datetime = NOW) -> Authority:

@@ -275,8 +275,9 @@ def ends(connection: Connection, kind: tuple[str, str]) -> tuple[Held | None, He
 
 def rows(connections: tuple[Connection, ...]) -> list[object]:
     """Every connection under each layout that has it, with keys of both kinds."""
-    return [pytest.param(kind, one, id=f"{'-'.join(kind)}-{one.name}")
-            for kind in KINDS for one in connections if one.layouts is None or kind[0] in one.layouts]
+    return [pytest.param(kind, connection, id=f"{'-'.join(kind)}-{connection.name}")
+            for kind in KINDS for connection in connections if connection.layouts is None
+            or kind[0] in connection.layouts]
 
 
 @cache

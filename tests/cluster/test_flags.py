@@ -159,7 +159,7 @@ def test_without_the_cas_key_nothing_signs(layout: str) -> None:
 
 def test_of_a_bundle_the_signer_alone_signs() -> None:
     """kube-controller-manager refuses a bundle to sign with; to trust by it gets all of it."""
-    plain, bundled = (flags_of("kube-controller-manager", layout="ssl", bundled=one) for one in (False, True))
+    plain, bundled = (flags_of("kube-controller-manager", layout="ssl", bundled=item) for item in (False, True))
     assert {name for name in plain if plain[name] != bundled[name]} == {"cluster-signing-cert-file"}
     assert bundled["cluster-signing-cert-file"] == "/etc/kubernetes/ssl/ca-signer.pem"
 
@@ -196,7 +196,8 @@ def test_kubeadms_document_moves_the_files_and_names_the_issuer() -> None:
 def test_a_host_without_the_role_is_refused() -> None:
     """The message says which hosts have it; where there is one only, no name is needed."""
     cluster = describe()
-    with pytest.raises(InputError, match="worker-1 does not run kube-apiserver, .* control-plane; .*: cp-1, cp-2") as error:
+    with pytest.raises(InputError,
+                       match="worker-1 does not run kube-apiserver, .* control-plane; .*: cp-1, cp-2") as error:
         component_flags(cluster, "kube-apiserver", cluster.host("worker-1"))
     assert error.value.hint == "--node cp-1"
     with pytest.raises(InputError, match="2 nodes run etcd, so --node must name a node: cp-2, db-1"):

@@ -127,14 +127,15 @@ class Case:
         """The certificates that are files of their own on this host."""
         if self.role == "worker":
             return CAS[:1]
-        return tuple(one for one in CAS + LEAVES if self.stacked or "etcd/ca" not in (one.stem, one.signer))
+        return tuple(item for item in CAS + LEAVES if self.stacked or "etcd/ca" not in (item.stem, item.signer))
 
     @property
     def kubeconfigs(self) -> tuple[tuple[Made, str], ...]:
         """The certificates in kubeconfigs."""
         if self.role == "worker":       # as after its TLS bootstrap, when it leads to the endpoint
             return tuple((made, "endpoint") for made, _ in KUBECONFIGS if made.stem == "kubelet.conf")
-        return tuple(one for one in KUBECONFIGS if self.role == "init" or one[0].stem != "super-admin.conf")
+        return tuple(kubeconfig for kubeconfig in KUBECONFIGS if self.role == "init"
+                     or kubeconfig[0].stem != "super-admin.conf")
 
     def filled(self, made: Made) -> Made:
         """The row for this host."""
@@ -218,7 +219,7 @@ def kubeconfig_of(case: Case, stem: str) -> dict[str, Any]:
 def rdns(name: x509.Name) -> list[tuple[str, str]]:
     """The parts of a name in DER order, each by itself."""
     assert all(len(list(rdn)) == 1 for rdn in name.rdns)
-    return [(one.rfc4514_attribute_name, str(one.value)) for one in name]
+    return [(item.rfc4514_attribute_name, str(item.value)) for item in name]
 
 
 def san_of(certificate: x509.Certificate) -> str:
@@ -227,7 +228,7 @@ def san_of(certificate: x509.Certificate) -> str:
     except x509.ExtensionNotFound:
         return ""
     assert not found.critical
-    return " ".join(f"{'DNS' if isinstance(one, x509.DNSName) else 'IP'}:{one.value}" for one in found.value)
+    return " ".join(f"{'DNS' if isinstance(item, x509.DNSName) else 'IP'}:{item.value}" for item in found.value)
 
 
 def usages_of(certificate: x509.Certificate) -> str:
@@ -237,7 +238,7 @@ def usages_of(certificate: x509.Certificate) -> str:
         return ""
     assert not found.critical
     words = {ExtendedKeyUsageOID.SERVER_AUTH: "server", ExtendedKeyUsageOID.CLIENT_AUTH: "client"}
-    return " ".join(words[one] for one in found.value)
+    return " ".join(words[item] for item in found.value)
 
 
 def key_usage_of(certificate: x509.Certificate) -> set[str]:
@@ -271,7 +272,7 @@ def check_certificate(case: Case, made: Made, certificate: x509.Certificate) -> 
     assert certificate.not_valid_after_utc == NOW + (case.ca_validity if is_ca else case.validity)
     basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     assert (basic.critical, basic.value.ca, basic.value.path_length) == (True, is_ca, None)
-    identifiers = {one.oid for one in certificate.extensions} & {x509.AuthorityKeyIdentifier.oid}
+    identifiers = {extension.oid for extension in certificate.extensions} & {x509.AuthorityKeyIdentifier.oid}
     assert bool(identifiers) is not is_ca
     if not is_ca:
         authority = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
@@ -299,7 +300,7 @@ def check_key(case: Case, data: bytes, certificate: x509.Certificate | None = No
 @by_name
 def test_the_files_and_their_modes_are_kubeadms(case: Case) -> None:
     """A host has every file that kubeadm makes there, where it makes it, in its mode, and none besides."""
-    stems = [one.stem for one in case.certificates]
+    stems = [certificate.stem for certificate in case.certificates]
     names = [f"{case.folder}/{stem}.{end}" for stem in stems for end in ("crt", "key")]
     names += [f"etc/kubernetes/{made.stem}" for made, _ in case.kubeconfigs]
     if case.role == "worker":       # a worker holds no key of the CA's
@@ -341,7 +342,7 @@ def test_the_kubeconfigs_are_kubeadms(case: Case) -> None:
         made = case.filled(row)
         config = kubeconfig_of(case, made.stem)
         (cluster,), (user,) = config["clusters"], config["users"]
-        ca, certificate, key = (b64decode(one, validate=True) for one in (
+        ca, certificate, key = (b64decode(item, validate=True) for item in (
             cluster["cluster"].pop("certificate-authority-data"), user["user"].pop("client-certificate-data"),
             user["user"].pop("client-key-data")))
         assert config == {
@@ -375,7 +376,7 @@ def test_no_leaf_outlives_its_ca() -> None:
     warnings: list[str] = []
     found = [x509.load_pem_x509_certificate(file.data) for file in plan.files(warnings=warnings)
              if file.path.endswith(".crt")]
-    assert {one.not_valid_after_utc for one in found} == {NOW + timedelta(hours=4380)}
+    assert {item.not_valid_after_utc for item in found} == {NOW + timedelta(hours=4380)}
     assert warnings
 
 
@@ -395,8 +396,8 @@ def test_what_differs_is_what_the_page_says() -> None:
                   x509.SubjectAlternativeName.oid}
     kubeadm_leaf = {x509.BasicConstraints.oid, x509.KeyUsage.oid, x509.ExtendedKeyUsage.oid,
                     x509.AuthorityKeyIdentifier.oid, x509.SubjectAlternativeName.oid}
-    assert {one.oid for one in ca.extensions} == kubeadm_ca
-    assert {one.oid for one in leaf.extensions} - kubeadm_leaf == {x509.SubjectKeyIdentifier.oid}
+    assert {extension.oid for extension in ca.extensions} == kubeadm_ca
+    assert {extension.oid for extension in leaf.extensions} - kubeadm_leaf == {x509.SubjectKeyIdentifier.oid}
     assert key_usage_of(ca) ^ {"digital_signature", "key_encipherment", "key_cert_sign"} \
         == {"key_encipherment", "crl_sign"}
     assert {"digital_signature", "key_encipherment"} - key_usage_of(ec_leaf) == {"key_encipherment"}

@@ -32,7 +32,7 @@ def run(way: str, text: str, folder: Path) -> None:
     else:
         steps = "".join(code for name, code in blocks(text, "sh") if name == way)
         program = ["sh", "-euc", 'kpki() { "$PYTHON" -m kpki "$@"; }\n' + steps]
-    subprocess.run([one.replace("4096", "2048") for one in program], cwd=folder, check=True, capture_output=True,
+    subprocess.run([item.replace("4096", "2048") for item in program], cwd=folder, check=True, capture_output=True,
                    env={"PATH": os.environ["PATH"], "PYTHONPATH": str(TOP), "PYTHON": sys.executable})
 
 
@@ -41,8 +41,9 @@ def facts(path: Path) -> list[object]:
     data = path.read_bytes()
     made = x509.load_pem_x509_csr(data) if path.suffix == ".csr" else x509.load_pem_x509_certificate(data)
     found: list[object] = [made.subject.public_bytes(), made.signature_algorithm_oid.dotted_string]
-    found += [(one.oid.dotted_string, one.critical, None if one.oid in IDENTIFIERS else one.value.public_bytes())
-              for one in made.extensions]
+    found += [(extension.oid.dotted_string, extension.critical, None if extension.oid in IDENTIFIERS
+               else extension.value.public_bytes())
+              for extension in made.extensions]
     if isinstance(made, x509.Certificate):
         found += [made.version, made.issuer.public_bytes(), made.not_valid_after_utc - made.not_valid_before_utc]
     return found

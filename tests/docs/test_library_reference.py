@@ -63,8 +63,8 @@ def test_an_example_runs(name: str, names: dict[str, Any]) -> None:
 
 
 def types_in(hint: Any) -> set[Any]:
-    inner = [one for part in typing.get_args(hint) for one in (part if isinstance(part, list) else [part])]
-    return {one for part in inner for one in types_in(part)} if inner else {hint}
+    inner = [item for part in typing.get_args(hint) for item in (part if isinstance(part, list) else [part])]
+    return {item for part in inner for item in types_in(part)} if inner else {hint}
 
 
 def hints_of(name: str) -> list[Any]:
@@ -74,12 +74,12 @@ def hints_of(name: str) -> list[Any]:
         return [*resolved(value).values()]
     fields = [resolved(value)[name] for name in public_fields(value)]
     inner = [inner.fget if isinstance(inner, property) else inner for _, inner in members(value)]
-    return fields + [hint for one in inner for hint in resolved(one).values()]
+    return fields + [hint for item in inner for hint in resolved(item).values()]
 
 
 @pytest.mark.parametrize("name", kpki.__all__)
 def test_every_type_on_the_page_is_public(name: str) -> None:
     """What a public name takes or gives is public too."""
-    kinds = {one for hint in hints_of(name) for one in types_in(hint) if isinstance(one, type)}
-    assert {one.__qualname__ for one in kinds if one.__module__.startswith("kpki.")
-            and getattr(kpki, one.__name__, None) is not one} == set()
+    kinds = {item for hint in hints_of(name) for item in types_in(hint) if isinstance(item, type)}
+    assert {kind.__qualname__ for kind in kinds if kind.__module__.startswith("kpki.")
+            and getattr(kpki, kind.__name__, None) is not kind} == set()

@@ -38,7 +38,7 @@ def host(rig: Rig) -> Iterator[Host]:
 def expiry(host: Host) -> dict[str, bool]:
     """What `kubeadm certs check-expiration` lists → whether the file is there."""
     listed = json.loads(host.run("kubeadm certs check-expiration --config /run/kubeadm.yaml -o json").stdout)
-    return {one["name"]: not one["missing"] for one in listed["certificates"]}
+    return {item["name"]: not item["missing"] for item in listed["certificates"]}
 
 
 def test_expiration(host: Host) -> None:

@@ -83,7 +83,7 @@ class Story:
     def check(self, *options: str) -> tuple[set[str], set[str]]:
         """The causes that check finds on worker-2, errors and warnings apart."""
         told = self.cluster.node("worker-2").run(f"kpki check --json --quiet {' '.join(options)}", check=False).stdout
-        found = [(one["severity"], one["cause"]) for one in json.loads(told)["findings"]]
+        found = [(finding["severity"], finding["cause"]) for finding in json.loads(told)["findings"]]
         return {cause for kind, cause in found if kind == "error"}, {cause for kind, cause in found if kind != "error"}
 
     def expect(self, words: str, cause: str, *, ends: bool, log: str = "kubelet", seconds: float = SECONDS) -> None:

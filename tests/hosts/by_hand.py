@@ -34,8 +34,8 @@ def asking(made: Maker, line: str) -> Maker:
     """A kubeconfig with a further line for its cluster; if the server is not verified, without the CA."""
     def make(shelf: Shelf) -> bytes:
         lines = made(shelf).decode().splitlines(keepends=True)
-        return "".join((f"    {line}\n" if "server: " in one else "") + one for one in lines
-                       if not (line.startswith("insecure") and "certificate-authority" in one)).encode()
+        return "".join((f"    {line}\n" if "server: " in item else "") + item for item in lines
+                       if not (line.startswith("insecure") and "certificate-authority" in item)).encode()
     return make
 
 
@@ -88,7 +88,8 @@ ETCD_ADVERTISE_CLIENT_URLS=https://10.2.0.12:{port}
 """
 _WANTS = f"{UNITS}/multi-user.target.wants"
 _INSTANCES = Host({
-    "etcd-ca": ca("/CN=etcd-ca"), "main": Row("/CN=main", "etcd-ca", "serverAuth,clientAuth", "IP:10.2.0.12,IP:127.0.0.1"),
+    "etcd-ca": ca("/CN=etcd-ca"),
+    "main": Row("/CN=main", "etcd-ca", "serverAuth,clientAuth", "IP:10.2.0.12,IP:127.0.0.1"),
     "events": Row("/CN=events", "etcd-ca", "serverAuth,clientAuth", "IP:10.2.0.12,IP:127.0.0.1")}, {
         "etc/hostname": "e1\n", "etc/etcd/ca.crt": crt("etcd-ca"),
         f"{UNITS}/etcd@.service": unit("/usr/bin/etcd", "", "Environment=ETCD_NAME=%i",
@@ -192,7 +193,8 @@ _FURTHER = Host(kubeadm.certificates() | {
             --etcd-servers=https://127.0.0.1:2379 --etcd-cafile=/in/pki/etcd/ca.crt
             --etcd-certfile=/in/pki/apiserver-etcd-client.crt --etcd-keyfile=/in/pki/apiserver-etcd-client.key
             --service-account-key-file=/in/pki/sa.pub --service-account-signing-key-file=/in/pki/sa.key
-            --service-account-issuer=https://kubernetes.default.svc""", {"/in/pki": f"/{PKI}", "/in/more": f"/{_MORE}"}),
+            --service-account-issuer=https://kubernetes.default.svc""",
+                                                     {"/in/pki": f"/{PKI}", "/in/more": f"/{_MORE}"}),
         f"{_MORE}/authn.yaml": "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\n",
         f"{_MORE}/authz.yaml": """apiVersion: apiserver.config.k8s.io/v1
 kind: AuthorizationConfiguration
@@ -228,7 +230,8 @@ egressSelections:
         tlsConfig: {caBundle: /in/more/egress-ca.crt, clientCert: /in/more/egress.crt, clientKey: /in/more/egress.key}
 """,
         f"{CONF}/manifests/konnectivity-server.yaml": pod("konnectivity-server", """--server-cert=/in/k/server.crt
-            --server-key=/in/k/server.key --server-ca-cert=/in/k/ca.crt""", {"/in/k": "/etc/konnectivity"}, "/proxy-server"),
+            --server-key=/in/k/server.key --server-ca-cert=/in/k/ca.crt""", {"/in/k": "/etc/konnectivity"},
+                                                          "/proxy-server"),
         "etc/konnectivity/ca.crt": crt("egress-ca"),
         **pair("etc/konnectivity/server.crt", "etc/konnectivity/server.key", "konnectivity")},
     seen=f"""
@@ -242,10 +245,12 @@ etc/konnectivity/server.crt {_MORE}/egress-ca.crt server 127.0.0.1
 # Verifiers know the root alone: each file has the CA that signed it, in one file with its key or in a kubeconfig
 _CHAINED = Host({
     "root": ca("/CN=site-root"), "issuing": Row("/CN=site-kubernetes", "root", shape="go-ca", days=1800),
-    "chained": Row("/CN=kube-apiserver", "issuing", "serverAuth", "DNS:kubernetes.default.svc,IP:10.3.0.1,IP:10.96.0.1"),
+    "chained": Row("/CN=kube-apiserver", "issuing", "serverAuth",
+                   "DNS:kubernetes.default.svc,IP:10.3.0.1,IP:10.96.0.1"),
     "chained-kubelets": Row("/O=system:masters/CN=api", "issuing", "clientAuth"),
     "chained-kcm": Row("/CN=system:kube-controller-manager", "issuing", "clientAuth"), "sa": Row("/CN=unused")}, {
-        "etc/hostname": "chain\n", f"{TLS}/root.pem": crt("root"), **pair(f"{TLS}/issuing.pem", f"{TLS}/issuing-key.pem",
+        "etc/hostname": "chain\n", f"{TLS}/root.pem": crt("root"),
+        **pair(f"{TLS}/issuing.pem", f"{TLS}/issuing-key.pem",
                                                                         "issuing"),
         f"{TLS}/api.pem": joined(crt("chained", "issuing"), key("chained")), f"{TLS}/sa.pem": key("sa"),
         f"{TLS}/kubelets.pem": crt("chained-kubelets", "issuing"), f"{TLS}/kubelets-key.pem": key("chained-kubelets"),
@@ -282,7 +287,8 @@ FAULTS = (
           "kubeconfig-wrong-ca", f"{TLS}/node.conf#clusters/kubernetes", "a person"),
     Fault("by hand, names that clients choose", expired("scheduler"), "expired-client-cert",
           f"{TLS}/scheduler.conf#users/scheduler", "a person"),
-    Fault("by hand, instances of etcd", gone("etc/etcd/events/server.key"), "file-missing", "etc/etcd/events/server.key"),
+    Fault("by hand, instances of etcd", gone("etc/etcd/events/server.key"), "file-missing",
+          "etc/etcd/events/server.key"),
     Fault("by hand, instances of etcd", expired("main"), EXPIRED, "etc/etcd/main/server.crt"),
     Fault("by hand, instances of etcd", made_so("events", names="IP:10.2.0.13,IP:127.0.0.1"), "missing-san-ip",
           "etc/etcd/events/server.crt"),
@@ -300,7 +306,8 @@ FAULTS = (
     Fault("OpenShift 3.11, etcd", gone("etc/etcd/server.key"), "file-missing", "etc/etcd/server.key"),
     Fault("OpenShift 3.11, etcd", by_stray("origin-etcd"), "etcd-peer-cert", "etc/etcd/server.crt"),
     Fault("Container Linux, etcd", expired("wrapped"), EXPIRED, "etc/ssl/etcd/etcd/server.crt"),
-    Fault("Container Linux, etcd", gone("etc/ssl/etcd/etcd/server.key"), "file-missing", "etc/ssl/etcd/etcd/server.key"),
+    Fault("Container Linux, etcd", gone("etc/ssl/etcd/etcd/server.key"), "file-missing",
+          "etc/ssl/etcd/etcd/server.key"),
     Fault("Container Linux, etcd", made_so("wrapped", names="DNS:node2.example.test"), "missing-san-dns",
           "etc/ssl/etcd/etcd/server.crt"),
     Fault("Container Linux, etcd", empty("etc/ssl/etcd/etcd/ca.crt"), "bad-pem", "etc/ssl/etcd/etcd/ca.crt"),

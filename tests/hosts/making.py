@@ -79,7 +79,7 @@ def public(name: str) -> Maker:
 
 
 def joined(*made: Maker) -> Maker:
-    return lambda shelf: b"".join(one(shelf) for one in made)
+    return lambda shelf: b"".join(item(shelf) for item in made)
 
 
 def pair(certificate: str, secret: str, name: str) -> dict[str, Made]:
@@ -231,7 +231,7 @@ def put(name: str, files: Files) -> Change:
 
 def gone(*paths: str) -> Change:
     def apply(host: Host) -> Host:
-        assert {*paths} <= {*host.files}, [one for one in paths if one not in host.files]
+        assert {*paths} <= {*host.files}, [path for path in paths if path not in host.files]
         return replace(host, files={**host.files, **dict.fromkeys(paths)})
     return Change(f"no {' '.join(paths)}", apply)
 

@@ -29,9 +29,9 @@ def test_a_fault_is_named_once_where_its_component_reads_it(fault: Fault, lay: C
     """What befell the host is one error, of the right cause and at the path that the component is told."""
     host = fault.change.apply(HOSTS[fault.host])
     found = kpki.check_path(str(lay(host)), node=host.node).findings
-    errors = [(one.cause, one.path) for one in found if one.severity == "error"]
+    errors = [(item.cause, item.path) for item in found if item.severity == "error"]
     assert errors in [[(cause, fault.path)] for cause in fault.cause.split()], \
-        [(one.severity, one.cause, one.path, one.message) for one in found]
+        [(item.severity, item.cause, item.path, item.message) for item in found]
 
 
 @pytest.mark.parametrize("fault", REPRESENTATIVE, ids=str)

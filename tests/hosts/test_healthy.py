@@ -21,8 +21,8 @@ def test_a_healthy_host_has_no_fault(name: str, lay: Lay) -> None:
     """What a distribution's own recipe leaves is no error, and no warning but those that are known of it."""
     host = HOSTS[name]
     found = kpki.check_path(str(lay(host)), node=host.node).findings
-    assert [(one.severity, one.cause, one.path, one.message) for one in found
-            if one.severity == "error" or one.cause not in host.warnings] == []
+    assert [(item.severity, item.cause, item.path, item.message) for item in found
+            if item.severity == "error" or item.cause not in host.warnings] == []
 
 
 @pytest.mark.parametrize("oddity", ODDITIES, ids=str)
@@ -30,7 +30,7 @@ def test_what_looks_odd_is_no_fault(oddity: Oddity, lay: Lay) -> None:
     """A file that nobody reads, a name that nobody asks for, a CA among others: none of it is an error."""
     host = HOSTS[oddity.host]
     found = kpki.check_path(str(lay(oddity.change.apply(host))), node=host.node).findings
-    assert [(one.cause, one.path, one.message) for one in found if one.severity == "error"] == []
+    assert [(item.cause, item.path, item.message) for item in found if item.severity == "error"] == []
 
 
 @pytest.mark.parametrize("name", HOSTS)

@@ -30,4 +30,4 @@ def test_the_address_of_a_kubelet_is_wanted_where_files_tell_that_it_is_asked(
     """It is wanted of a host with both an API server that verifies kubelets by address and a kubelet with --node-ip."""
     host = change.apply(HOSTS["kops control plane"])
     findings = kpki.check_path(str(lay(host)), node=host.node).findings
-    assert [(one.severity, one.cause, one.expected) for one in findings] == found
+    assert [(finding.severity, finding.cause, finding.expected) for finding in findings] == found

@@ -33,21 +33,22 @@ def test_a_ca_that_a_person_names_is_one_of_those_that_count(name: str, row: str
     """`--ca` says nothing against another CA file that verifies what it should."""
     host = HOSTS[name]
     found = kpki.check_path(str(lay(host)), ca=bring(host, shelf, tmp_path, row)).findings
-    assert [(one.cause, one.path) for one in found if one.severity == "error"] == []
+    assert [(item.cause, item.path) for item in found if item.severity == "error"] == []
 
 
 def test_a_ca_that_is_none_of_the_hosts_is_named(lay: Lay, shelf: Shelf, tmp_path: Path) -> None:
     """A person names the CA of another cluster: then each CA file of this one is wrong."""
     other = bring(WORKER, shelf, tmp_path, "front")
     found = kpki.check_path(str(lay(WORKER)), ca=other).findings
-    assert {f"{TLS}/clients.pem", f"{TLS}/servers.pem"} <= {one.path for one in found if one.severity == "error"}
+    assert {f"{TLS}/clients.pem", f"{TLS}/servers.pem"} <= {item.path for item in found if item.severity == "error"}
 
 
 def test_a_foreign_ca_of_the_clients_is_made_again_by_its_own_key(lay: Lay, run_script: Callable[[str], None]) -> None:
     """The servers' CA is never put there: the key that signed the clients is the proof."""
     root = lay(holds(f"{TLS}/clients.pem", crt("front")).apply(CONTROL))
     report = kpki.check_path(str(root))
-    assert [(one.cause, one.path) for one in report.findings] == [("unknown-authority", f"{TLS}/clients.pem")]
+    assert [(finding.cause, finding.path)
+            for finding in report.findings] == [("unknown-authority", f"{TLS}/clients.pem")]
     assert not any(f"{TLS}/servers.pem {root}" in line for line in report.commands())
     run_script("\n".join(report.commands()))
     assert kpki.check_path(str(root)).findings == []
@@ -77,7 +78,7 @@ def test_at_the_ca_the_one_is_named_by_which_the_verifier_verifies(host: Host, c
 def test_a_subject_that_is_a_warning_is_put_right(lay: Lay, run_script: Callable[[str], None]) -> None:
     """The subject that authorization does not know is not asked for again."""
     root = lay(made_so("scheduler", subject="/CN=my-scheduler").apply(CONTROL))
-    assert [one.severity for one in kpki.check_path(str(root)).findings] == ["warning"]
+    assert [finding.severity for finding in kpki.check_path(str(root)).findings] == ["warning"]
     run_script("\n".join(kpki.check_path(str(root)).commands()))
     assert kpki.check_path(str(root)).findings == []
 
@@ -96,7 +97,7 @@ def test_a_configuration_that_its_component_cannot_read_is_a_fault(words: str, f
     """The kubelet does not start (cmd/kubelet/app/server.go: loadConfigFile)."""
     root = lay(text(f"{UNITS}/kubelet.service", "--node-ip", "--config=/etc/kubelet.yaml --node-ip").apply(WORKER))
     (root / "etc/kubelet.yaml").write_text(words)
-    found = [(one.severity, one.cause, one.path) for one in kpki.check_path(str(root)).findings]
+    found = [(finding.severity, finding.cause, finding.path) for finding in kpki.check_path(str(root)).findings]
     assert found == [("error", "flags-mismatch", "etc/kubelet.yaml")] * faults
 
 

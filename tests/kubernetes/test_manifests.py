@@ -35,7 +35,7 @@ def test_the_containers_of_a_pod() -> None:
 def test_the_user_of_a_container(pod: str, container: str, user: str) -> None:
     """The container's own comes before the pod's; nothing else tells."""
     text = f"kind: Pod\nspec: {{{pod}containers: [{{{container}}}]}}\n"
-    assert [one.user for one in read_containers(text.encode())] == [user]
+    assert [container.user for container in read_containers(text.encode())] == [user]
 
 
 @pytest.mark.parametrize("data", [

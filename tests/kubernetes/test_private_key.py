@@ -113,7 +113,7 @@ def test_a_key_as_go_and_openssl_write_it_is_read_at_once(name: str, read: bool,
               data.replace(b"\n", b"\r\n"), pem.armour(der, "PRIVATE KEY")]
     others += [pem.armour(der[:place] + bytes((der[place] ^ 1,)) + der[place + 1:], "EC PRIVATE KEY")
                for place in (0, 1, 4, 6, der.index(bytes.fromhex(oid)))]
-    assert [find_canonical_key(one) for one in others] == [None] * len(others)
+    assert [find_canonical_key(other) for other in others] == [None] * len(others)
 
 
 @pytest.mark.parametrize(("name", "above"), [("P-256", 0), ("P-256", 1), ("P-384", 0)])
@@ -122,7 +122,7 @@ def test_a_secret_that_the_curve_has_not_is_no_key(name: str, above: int) -> Non
     key = genpkey("EC", curve=name)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     size = key.key_size // 8
-    curve = next(one for one in CURVES.values() if one.name == name.replace("-", ""))
+    curve = next(curve for curve in CURVES.values() if curve.name == name.replace("-", ""))
     der = next(pem.blocks(pem.dump_key(key, form="traditional"))).der
     secret = key.private_numbers().private_value.to_bytes(size)
     for number in (0, curve.order + above):

@@ -58,7 +58,8 @@ ROWS = {
 def test_the_rows_are_the_pages() -> None:
     """Every row of Kubernetes' pages is there, with what they say of it, and no other."""
     assert {row.name: (row.kind, row.signer, row.organizations, row.common_name,
-                       " ".join(one.removesuffix("Auth") for one in row.usages), row.per) for row in PROFILES} == ROWS
+                       " ".join(usage.removesuffix("Auth") for usage in row.usages), row.per)
+            for row in PROFILES} == ROWS
 
 
 def test_a_row_is_found_by_its_name_and_cannot_be_changed() -> None:
@@ -142,7 +143,7 @@ def test_a_row_says_who_for_one_host() -> None:
 def test_the_subject_has_o_before_cn(identity: Identity, words: list[tuple[str, bytes]]) -> None:
     """O before CN, each by itself, several O in their order; no O where there is no group."""
     found = subject_name(identity)
-    assert [[(one.oid, one.octets) for one in rdn] for rdn in found.rdns] == [[word] for word in words]
+    assert [[(item.oid, item.octets) for item in rdn] for rdn in found.rdns] == [[word] for word in words]
     assert leaf_values(KUBELET_PROFILE, identity, rsa=True).subject == found
 
 
@@ -177,7 +178,7 @@ def test_a_ca_says_so(profile: Profile) -> None:
 
 def extensions(settings: list[tuple[str, str]]) -> tuple[Extension, ...]:
     """What lines of an openssl configuration say."""
-    return settings_extensions(ExtensionContext(), [Setting(*one) for one in settings])
+    return settings_extensions(ExtensionContext(), [Setting(*setting) for setting in settings])
 
 
 def test_names_are_in_openssls_words() -> None:

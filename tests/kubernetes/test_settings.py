@@ -56,21 +56,21 @@ def test_flags_of_etcd() -> None:
     ({"authentication": []}, {}), ({"authentication": {"x509": {}}}, {}), ({}, {}), ([], {}), ("x", {})])
 def test_fields(document: Any, wanted: dict[str, str]) -> None:
     """A field stands for its flag; a null takes back what an earlier file says, also above the field (RFC 7386)."""
-    said = {one.name: one.word.text for one in fields_of("kubelet", document, "s")}
+    said = {item.name: item.word.text for item in fields_of("kubelet", document, "s")}
     assert {name: text for name, text in said.items() if name in wanted or text} == wanted
 
 
 def test_relative_paths_of_fields() -> None:
     """Only paths of the kubelet's own file count from its folder."""
     said = [*fields_of("kubelet", {"tlsCertFile": "a", "staticPodPath": "/p", "clusterDomain": "x"}, "s", "/f")]
-    assert {one.name: one.path for one in said} == {
+    assert {item.name: item.path for item in said} == {
         "tls-cert-file": "/f/a", "pod-manifest-path": "/p", "cluster-domain": "x"}
 
 
 def test_variables() -> None:
     """etcd's variables have its flags' names; etcdctl's are others."""
     said = variables_of({"ETCD_PEER_CERT_FILE": Word("/a", "s"), "ETCDCTL_CERT": Word("/b", "s"), "X": Word("", "s")})
-    assert [(one.name, one.word.text, one.written) for one in said] == [
+    assert [(item.name, item.word.text, item.written) for item in said] == [
         ("peer-cert-file", "/a", "ETCD_PEER_CERT_FILE")]
 
 
@@ -80,7 +80,7 @@ def test_openshift() -> None:
         "apiServerArguments": {"client-ca-file": ["/a"], "etcd-servers": ["x", "y"], "v": "2"},
         "servingInfo": {"certFile": "/c", "keyFile": "/k", "namedCertificates": [{"certFile": "/n", "keyFile": "/m"}]}},
         "s")
-    assert [(one.name, one.word.text) for one in said] == [
+    assert [(item.name, item.word.text) for item in said] == [
         ("tls-cert-file", "/c"), ("tls-private-key-file", "/k"), ("tls-sni-cert-key", "/n,/m"),
         ("client-ca-file", "/a"), ("etcd-servers", "x"), ("etcd-servers", "y"), ("v", "2")]
     assert [*openshift_fields([], "s")] == [*openshift_fields({"servingInfo": 1, "apiServerArguments": 2}, "s")] == []
@@ -99,7 +99,8 @@ def test_what_kpki_writes_is_what_kpki_reads() -> None:
 def test_a_pair_has_two_halves() -> None:
     """Each key's pair is a certificate's setting of the same component and purpose, unless it signs alone."""
     for component, settings in SETTINGS.items():
-        halves = {(one.pair, one.purpose): one.name for one in settings if one.part == "certificate"}
-        for one in settings:
-            if one.part == "key" and one.purpose != "service-account-sign":
-                assert halves[one.pair, one.purpose] == one.pair, (component, one.name)
+        halves = {(setting.pair, setting.purpose): setting.name for setting in settings
+                  if setting.part == "certificate"}
+        for setting in settings:
+            if setting.part == "key" and setting.purpose != "service-account-sign":
+                assert halves[setting.pair, setting.purpose] == setting.pair, (component, setting.name)

@@ -49,13 +49,13 @@ SECOND = timedelta(seconds=1)
 
 def judge(certificate: Made = GOOD, *roots: Made, via: tuple[Made, ...] = (), purpose: str = "sslserver",
           hostname: str | None = None, ip: str | None = None, now: datetime = NOON) -> KubernetesVerdict:
-    return verify_kubernetes(certificate.der, [one.der for one in roots or (CA,)], untrusted=[one.der for one in via],
-                             purpose=purpose, hostname=hostname, ip=ip, now=now)
+    return verify_kubernetes(certificate.der, [item.der for item in roots or (CA,)],
+                             untrusted=[item.der for item in via], purpose=purpose, hostname=hostname, ip=ip, now=now)
 
 
 def test_a_certificate_is_taken_loaded_or_as_der() -> None:
     """cryptography's objects and their octets give the same verdict; what holds has no cause and no note."""
-    loaded, root = (load_der_x509_certificate(one.der) for one in (GOOD, CA))
+    loaded, root = (load_der_x509_certificate(item.der) for item in (GOOD, CA))
     good = KubernetesVerdict(True, "ok", None, ())
     assert verify_kubernetes(loaded, [root], hostname="api", now=NOON) == good == judge(hostname="api")
     assert verify_kubernetes(loaded, iter([CA.der]), untrusted=iter([root]), hostname="api", now=NOON) == good
@@ -176,7 +176,7 @@ NOTED: list[tuple[KubernetesVerdict, bool, str]] = [
 def test_a_note_says_what_the_verdict_does_not(verdict: KubernetesVerdict, ok: bool, note: str) -> None:
     """One sentence for each version of Go that judges otherwise, and for what only a handshake would refuse."""
     assert verdict.ok == ok
-    assert [note in one for one in verdict.notes] == [True]
+    assert [note in item for item in verdict.notes] == [True]
 
 
 @pytest.mark.parametrize("verdict", [
@@ -254,7 +254,7 @@ print(*(name for name in sys.modules if name.startswith(("cryptography", "OpenSS
 # -- CA files --------------------------------------------------------------------------------------------------------
 
 def pem(*certificates: bytes, label: str = "CERTIFICATE") -> bytes:
-    return b"".join(armour(one, label) for one in certificates)
+    return b"".join(armour(certificate, label) for certificate in certificates)
 
 
 BROKEN = leaf(after=b"\0").der
@@ -297,7 +297,8 @@ def test_a_file_without_certificates_is_refused(data: bytes, why: str) -> None:
 def test_an_empty_file_is_no_ca_file() -> None:
     """client-go would go on with the system's certificates, which no verdict here is about; nor is there one for an
     unknown purpose."""
-    with pytest.raises(InputError, match="^an empty CA file: client-go trusts the system's certificates instead [(]hint: "):
+    with pytest.raises(InputError,
+                       match="^an empty CA file: client-go trusts the system's certificates instead [(]hint: "):
         authorities(b"", "sslserver")
     with pytest.raises(InputError, match="invalid purpose crlsign"):
         authorities(pem(CA.der), "crlsign")

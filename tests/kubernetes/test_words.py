@@ -78,7 +78,7 @@ ENVIRONMENT = {"A": Word("b c", "a"), "Q": Word("--x='y z' \\\"w", "q"), "E": Wo
 def test_variables_in_words(word: str, wanted: list[tuple[str, str]]) -> None:
     """`$NAME` alone is split, quotes in the value respected; `${NAME}` is one word wherever it stands; nothing else is
     a variable (systemd.service(5), "Command lines")."""
-    assert [(one.text, one.source) for one in expand([Word(word, "u")], ENVIRONMENT)] == wanted
+    assert [(item.text, item.source) for item in expand([Word(word, "u")], ENVIRONMENT)] == wanted
 
 
 def test_a_word_that_is_none() -> None:

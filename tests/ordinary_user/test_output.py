@@ -176,7 +176,7 @@ def test_a_certificate_goes_where_openssl_lets_it_go(ordinary_user: OrdinaryUser
         told = ordinary_user.run(*line) if program == "kpki" else ordinary_user.program("openssl", *line)
         folder.chmod(folder.stat().st_mode | 0o700)     # whoever runs the tests is to see it
         found = seen(folder)
-        outcomes[program] = told.status, {path: one if words.startswith("x509") else one[:3]
-                                          for path, one in found.items()}
+        outcomes[program] = told.status, {path: item if words.startswith("x509") else item[:3]
+                                          for path, item in found.items()}
         assert program == "openssl" or ((told.status == 0) == (told.err == "") and "Traceback" not in told.err), told
     assert outcomes["kpki"] == outcomes["openssl"]

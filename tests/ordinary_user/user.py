@@ -49,12 +49,13 @@ class OrdinaryUser:
         done = subprocess.run(words, cwd=self.home, env=_environment(self.packages), umask=umask,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False,
                               **credentials(groups))
-        return Outcome(done.returncode, *(one.decode("utf-8", "surrogateescape") for one in (done.stdout, done.stderr)))
+        return Outcome(done.returncode,
+                       *(item.decode("utf-8", "surrogateescape") for item in (done.stdout, done.stderr)))
 
     def give(self, path: Path) -> Path:
         """Give a file, or a folder with all that is in it, to this user; the path."""
-        for one in (path, *path.rglob("*")):
-            os.chown(one, UID, GID, follow_symlinks=False)
+        for item in (path, *path.rglob("*")):
+            os.chown(item, UID, GID, follow_symlinks=False)
         return path
 
 
@@ -73,8 +74,8 @@ def copy_for_everybody(folder: Path) -> Path:
                     (folder / file).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy2(str(file.locate()), folder / file)
         python = _python_in(folder / "python")
-    for one in folder.rglob("*"):
-        one.chmod(one.stat().st_mode | (0o555 if one.is_dir() else 0o444))
+    for path in folder.rglob("*"):
+        path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
     assert _runs(python, folder), f"an ordinary user cannot run {python}"
     return python
 
@@ -87,8 +88,8 @@ def _python_in(folder: Path) -> Path:
     shutil.copy2(os.path.realpath(sys.executable), python)
     shutil.copytree(libraries, folder / "lib" / libraries.name, ignore=shutil.ignore_patterns(
         "*.pyc.*", "config-*", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "tkinter"))
-    for one in library.glob("libpython*.so*"):
-        shutil.copy2(one, folder / "lib")
+    for path in library.glob("libpython*.so*"):
+        shutil.copy2(path, folder / "lib")
     return python
 
 

@@ -118,7 +118,7 @@ def test_what_go_reads_is_loaded() -> None:
     from kpki.kubernetes.go.certificate import parse
     from kpki.kubernetes.go.der import GoError
     count = 0
-    for data in {one for chain in CHAINS.values() for one in (chain.leaf, *chain.roots, *chain.untrusted)}:
+    for data in {item for chain in CHAINS.values() for item in (chain.leaf, *chain.roots, *chain.untrusted)}:
         try:
             parse(data)
         except GoError:

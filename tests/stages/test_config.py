@@ -8,7 +8,7 @@ from kpki.stages.config import parse_config
 
 
 def values(text: str) -> dict[str, str]:
-    return {one.key: one.value for one in parse_config(text).settings("default") or ()}
+    return {item.key: item.value for item in parse_config(text).settings("default") or ()}
 
 
 @pytest.mark.parametrize(("text", "value"), [
@@ -22,13 +22,14 @@ def test_a_long_value_is_read_to_its_end(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "e=" + "a" * 65_000 + "\nx=$e$e", "a=" + "x" * 60_000 + "\n" + "".join(f"b{one}=$a c\n" for one in range(600)),
+    "e=" + "a" * 65_000 + "\nx=$e$e",
+    "a=" + "x" * 60_000 + "\n" + "".join(f"b{number}=$a c\n" for number in range(600)),
     "a=aa\n" + "a=$a$a\n" * 40])
 def test_variables_do_not_stand_for_everything(text: str) -> None:
     """In one value openssl's own limit counts, in all values of a file kpki's; half of it is read."""
     with pytest.raises(ConfigurationError, match="variable expansion too long$"):
         parse_config(text)
-    parse_config("a=" + "x" * 60_000 + "\n" + "".join(f"b{one}=$a c\n" for one in range(500)))
+    parse_config("a=" + "x" * 60_000 + "\n" + "".join(f"b{number}=$a c\n" for number in range(500)))
 
 
 def test_a_configuration_has_an_end() -> None:

@@ -68,7 +68,7 @@ def test_the_environment_and_included_files_are_given() -> None:
 def test_a_section_becomes_ordered_extensions() -> None:
     """Each extension with its criticality, in the section's order."""
     made = section_extensions(ExtensionContext(kpki.parse_config(TEXT)), "e")
-    assert [(one.oid, one.critical) for one in made] == [("2.5.29.15", True), ("2.5.29.17", False)]
+    assert [(item.oid, item.critical) for item in made] == [("2.5.29.15", True), ("2.5.29.17", False)]
 
 
 def test_an_error_has_its_line() -> None:
@@ -83,7 +83,7 @@ def test_names_go_to_der_and_back() -> None:
     name = kpki.parse_subject("/O=b/CN=a+OU=c/emailAddress=x@y")
     assert load_name(name.dump()) == name
     assert name_of([("O", "b")]) == kpki.parse_subject("/O=b") != name
-    assert [one.text for one in name.attributes("2.5.4.3")] == ["a"]
+    assert [attribute.text for attribute in name.attributes("2.5.4.3")] == ["a"]
     assert name.without("1.2.840.113549.1.9.1") == kpki.parse_subject("/O=b/CN=a+OU=c")
 
 
@@ -115,7 +115,8 @@ def test_sign_gives_what_a_request_gives(key: SigningKey) -> None:
     leaf = kpki.genpkey("EC", curve="P-256")
     csr = kpki.req_new(leaf, config=TEXT)
     by_request = kpki.x509_req(csr, ca, key, copy_extensions="copy", now=NOW, serial_number=1)
-    values = kpki.Values(kpki.parse_subject("/CN=a/O=b"), section_extensions(ExtensionContext(kpki.parse_config(TEXT)), "e"))
+    values = kpki.Values(kpki.parse_subject("/CN=a/O=b"),
+                         section_extensions(ExtensionContext(kpki.parse_config(TEXT)), "e"))
     public_key = kpki.dump_public_key(leaf.public_key(), encoding="DER")
     for public in (leaf.public_key(), public_key):
         by_values = kpki.sign_certificate(values, public, ca, key, not_before=NOW,

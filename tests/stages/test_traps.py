@@ -58,14 +58,15 @@ def test_a_certificate_does_not_take_req_extensions() -> None:
     """req -x509 with req_extensions alone is told so, with x509_extensions or -extensions it is not."""
     config = parse_config(HEAD + "[dn]\nCN = a\n[e]\nkeyUsage = cRLSign\n")
     found = request_traps(config, "req", subject=False, certificate=True)
-    assert [one[:37] for one in found] == ["line 4: req_extensions is for request"]
+    assert [item[:37] for item in found] == ["line 4: req_extensions is for request"]
     assert request_traps(config, "req", subject=False, certificate=True, extensions="e") == []
 
 
 def test_an_extfile_without_its_section() -> None:
     """An extfile of which nothing is used names the sections it has, one that is used does not."""
     config = parse_config("[v3_ext]\nkeyUsage = cRLSign\n[other]\nx = y\n")
-    assert unused_section(config, "default") == ["the extensions in [v3_ext] are not used: name the section with -extensions"]
+    assert unused_section(config,
+                          "default") == ["the extensions in [v3_ext] are not used: name the section with -extensions"]
     assert unused_section(config, "v3_ext") == [] and unused_section(parse_config(""), "default") == []
     assert extension_traps(config, None) == []
 

@@ -179,7 +179,8 @@ def test_every_option_of_openssl_is_known_or_has_its_sentence(verb: str) -> None
     names = set(re.findall(r"^ -([\w-]+)", page, re.MULTILINE))
     assert names and names <= set(table)
     docs = "".join((ROOT / "docs" / name).read_text() for name in ("stages.md", "verify.md"))
-    assert [name for name in names if table[name].instead is not None and not re.search(rf"`(\w+ )?-{name}\b", docs)] == []
+    assert [name for name in names if table[name].instead is not None
+            and not re.search(rf"`(\w+ )?-{name}\b", docs)] == []
 
 
 UNSUPPORTED = {
@@ -243,10 +244,10 @@ def facts(data: bytes) -> list[object]:
     """What a certificate or request says but for its dates and signature."""
     if b"REQUEST" in data or data[:1] == b"\x30":
         csr = kpki.load_csr(data)
-        return [csr.subject.public_bytes(), csr.signature_algorithm_oid, *(one for one in csr.extensions)]
+        return [csr.subject.public_bytes(), csr.signature_algorithm_oid, *(extension for extension in csr.extensions)]
     made = kpki.load_certificate(data)
     return [made.subject.public_bytes(), made.serial_number, made.version, made.issuer.public_bytes(),
-            made.not_valid_after_utc - made.not_valid_before_utc, *(one for one in made.extensions)]
+            made.not_valid_after_utc - made.not_valid_before_utc, *(extension for extension in made.extensions)]
 
 
 def test_explain_never_shows_a_passphrase(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

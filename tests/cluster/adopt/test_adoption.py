@@ -102,7 +102,7 @@ def plan_of(workspace: Path) -> Plan:
 
 
 def steps(workspace: Path) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [(one.action, one.path, one.causes) for one in plan_of(workspace).steps()]
+    return [(step.action, step.path, step.causes) for step in plan_of(workspace).steps()]
 
 
 def adopted(root: Path, workspace: Path, **more: str) -> Cluster:
@@ -166,7 +166,7 @@ def test_what_was_found_is_copied_byte_for_byte(layout: str, host: str, tree: Ca
         "pki/ca.key", "pki/etcd/ca.crt", "pki/etcd/ca.key", "pki/front-proxy-ca.crt", "pki/front-proxy-ca.key",
         "pki/sa.pub", "pki/sa.key", "users/admin.conf"})
     assert set(own) == names
-    assert {one for path, one in own.items() if path.startswith("pki/")} <= set(before.values()) | {
+    assert {item for path, item in own.items() if path.startswith("pki/")} <= set(before.values()) | {
         (stat.S_IFREG | 0o644, data) for _, data in before.values()}
     assert {stat.S_IMODE(path.stat().st_mode) for path in (workspace, workspace / "pki", workspace / "nodes" / host)
             } == {0o700}
@@ -260,7 +260,8 @@ def test_an_external_etcd_is_what_the_manifest_names(tree: Callable[..., Path], 
     manifest(root, etcd_cafile="/e/ca.crt", etcd_certfile="/e/client.crt", etcd_keyfile="/e/client.key")
     adoption = take(root)
     assert cluster_of(adoption).external_etcd == wanted
-    assert adoption.undetermined[0].startswith("etcd.external: the API server names other files than this host's etcd has")
+    assert adoption.undetermined[0].startswith(
+        "etcd.external: the API server names other files than this host's etcd has")
 
 
 def test_without_etcd_in_a_control_plane_s_tree_it_is_elsewhere(tree: Callable[..., Path], tmp_path: Path) -> None:
@@ -320,7 +321,7 @@ def test_a_hand_made_worker_is_described_too(tree: Callable[..., Path], tmp_path
     found = cluster_of(adoption)
     assert found.hosts == (Host("worker-1", frozenset(), ("10.0.0.21",)),)
     assert (found.name, found.endpoint, found.layout) == ("local", ("10.0.0.10", 443), "ssl")
-    todo = [(one.path, one.row, one.needs) for one in plan_of(tmp_path / "w").waiting() if one.host]
+    todo = [(file.path, file.row, file.needs) for file in plan_of(tmp_path / "w").waiting() if file.host]
     assert todo == [(f"etc/kubernetes/ssl/{path}", row, "pki/ca.key") for path, row in (
         ("kube-proxy.pem", "kube-proxy"), ("worker.pem", "kubelet"))]
 
@@ -369,9 +370,9 @@ def test_a_broken_ca_is_the_cluster_s_all_the_same(tree: Callable[..., Path]) ->
     root = tree("layout: ssl\n" + NODES, "worker-1")
     path = root / "etc/kubernetes/ssl/ca.pem"
     path.write_bytes(b"broken")
-    assert {one.file.path: one.file.data for one in take(root).adopted}["pki/ca.crt"] == b"broken"
+    assert {item.file.path: item.file.data for item in take(root).adopted}["pki/ca.crt"] == b"broken"
     path.unlink()
-    assert "pki/ca.crt" not in {one.file.path for one in take(root).adopted}
+    assert "pki/ca.crt" not in {item.file.path for item in take(root).adopted}
 
 
 def test_a_serving_pair_is_wished_for_where_the_ca_signed_it(tree: Callable[..., Path], tmp_path: Path) -> None:
@@ -390,12 +391,12 @@ def test_broken_files_say_nothing_and_are_copied(layout: str, data: bytes, tree:
                                                  tmp_path: Path) -> None:
     """Each file of a host in its turn: what is wrong with it is the plan's to say, not a reason to give up."""
     root = tree(f"layout: {layout}\n{NODES}")
-    for number, path in enumerate(sorted(one for one in root.rglob("*") if one.is_file())):
+    for number, path in enumerate(sorted(path for path in root.rglob("*") if path.is_file())):
         kept = path.read_bytes()
         path.write_bytes(data)
         adoption = take(root)
         assert cluster_of(adoption).hosts[0].name == "cp-1", path
-        copy = {one.file.path: one.file.data for one in adoption.adopted}
+        copy = {item.file.path: item.file.data for item in adoption.adopted}
         assert copy[f"nodes/cp-1/{path.relative_to(root)}"] == data
         path.write_bytes(kept)
 
@@ -435,7 +436,9 @@ def test_a_description_is_never_overwritten(tree: Callable[..., Path], tmp_path:
     workspace.mkdir()
     (workspace / "cluster.yaml").write_bytes(b"")
     for adoption in (take(tree()), described(example_description())):
-        with pytest.raises(FileError, match=r"w/cluster\.yaml: the description exists already, and kpki never overwrites a description"):
+        with pytest.raises(FileError,
+                           match=r"w/cluster\.yaml: the description exists already, and kpki never overwrites a "
+                                 r"description"):
             adopt(str(workspace), adoption, now=NOW)
     assert snapshot(workspace) == {"cluster.yaml": (stat.S_IFREG | 0o644, b"")}
 
@@ -459,7 +462,7 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next(tree: Callable[..., Path
     adoption, workspace = take(tree()), tmp_path / "w"
     for count in range(0, len(adoption.adopted), 7):
         shutil.rmtree(workspace, ignore_errors=True)
-        files.replace_tree(workspace, [one.file for one in adoption.adopted[:count]], folder_mode=0o700, backup=None,
+        files.replace_tree(workspace, [item.file for item in adoption.adopted[:count]], folder_mode=0o700, backup=None,
                            now=NOW)
         actions = [action for _, action in adopt(str(workspace), adoption, now=NOW)]
         assert actions == ["keep"] * count + ["create"] * (len(adoption.adopted) - count)
@@ -525,7 +528,7 @@ def test_an_administrator_s_kubeconfig_without_its_files_is_no_person_s(tree: Ca
     """It would be of no use away from its host; that host keeps it."""
     root = tree("layout: ssl\n" + NODES)
     (root / "etc/kubernetes/ssl/admin-key.pem").unlink()
-    paths = {one.file.path for one in take(root).adopted}
+    paths = {item.file.path for item in take(root).adopted}
     assert "users/admin.conf" not in paths and "nodes/cp-1/etc/kubernetes/admin-kubeconfig.yaml" in paths
 
 

@@ -25,7 +25,7 @@ class Workspace:
     def __init__(self) -> None:
         self.cluster: Cluster = load_cluster(example_description("ssl"))
         self.made = make_plan(self.cluster, now=NOW).with_roots()
-        self.found = {one.path: ObservedFile(one.path, one.data, one.mode) for one in self.made.files()}
+        self.found = {file.path: ObservedFile(file.path, file.data, file.mode) for file in self.made.files()}
 
     def observe(self, path: str) -> ObservedFile:
         return self.found.get(path, ObservedFile(path, missing=True))
@@ -40,10 +40,10 @@ class Workspace:
         return make_plan(self.cluster, observe=self.observe, now=NOW)
 
     def faults(self) -> list[tuple[str, str | None, str]]:
-        return [(one.cause, one.host, one.path) for one in self.plan().findings()]
+        return [(finding.cause, finding.host, finding.path) for finding in self.plan().findings()]
 
     def row(self, name: str, host: str = "cp-1") -> Row:
-        return next(one for one in wanted_rows(self.cluster) if (one.name, one.host) == (name, host))
+        return next(row for row in wanted_rows(self.cluster) if (row.name, row.host) == (name, host))
 
     def issued(self, name: str, *, signer: str, now: datetime = NOW, addresses: tuple[str, ...] | None = None,
                host: str = "cp-1") -> None:
@@ -106,7 +106,7 @@ def workspace(healthy: Workspace) -> Iterator[Workspace]:
 
 
 @pytest.mark.parametrize(("cause", "host", "path", "mutation"), FAULTS,
-                         ids=[f"{one[0]}-{number}" for number, one in enumerate(FAULTS)])
+                         ids=[f"{item[0]}-{number}" for number, item in enumerate(FAULTS)])
 def test_a_fault_is_named_once_on_its_host(workspace: Workspace, cause: str, host: str | None, path: str,
                                            mutation: Mutation) -> None:
     """One thing wrong with a healthy cluster is one finding, and one step or more mends it."""
@@ -114,7 +114,7 @@ def test_a_fault_is_named_once_on_its_host(workspace: Workspace, cause: str, hos
     mutation(workspace)
     assert workspace.faults() == [(cause, host, path)]
     steps = list(workspace.plan().steps())
-    assert cause in {one for step in steps for one in step.causes} and {step.host for step in steps} == {host}
+    assert cause in {cause for step in steps for cause in step.causes} and {step.host for step in steps} == {host}
 
 
 def test_a_shared_key_is_named_on_each_host(workspace: Workspace) -> None:
@@ -122,5 +122,5 @@ def test_a_shared_key_is_named_on_each_host(workspace: Workspace) -> None:
     shared(workspace)
     key = f"{PKI}/worker-key.pem"
     assert workspace.faults() == [("shared-key", host, key) for host in ("worker-1", "worker-2")]
-    assert {(one.host, one.path) for one in workspace.plan().steps()} \
+    assert {(step.host, step.path) for step in workspace.plan().steps()} \
         == {(host, f"{PKI}/{name}.pem") for host in ("worker-1", "worker-2") for name in ("worker", "worker-key")}

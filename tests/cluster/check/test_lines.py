@@ -36,11 +36,11 @@ def test_a_command_has_exactly_its_words(tmp_path: Path) -> None:
     some = random.Random(1)
     odd = ("".join(some.choices(SIGNS, k=some.randrange(1, 12))) for _ in range(1000))
     words = [*PAYLOADS.values(), "", "-", "'", *odd]
-    words = [one for one in words if not one.endswith("\n")]
+    words = [word for word in words if not word.endswith("\n")]
     lines = [command("printf", r"%s\0", word) for word in words]
     assert all(line.isascii() and line.isprintable() and not line.startswith("#") for line in lines)
     done = sh("\n".join(lines), tmp_path)
-    assert done.stdout.split(b"\0")[:-1] == [os.fsencode(one) for one in words] and not done.stderr
+    assert done.stdout.split(b"\0")[:-1] == [os.fsencode(word) for word in words] and not done.stderr
     assert [*tmp_path.iterdir()] == []
 
 
@@ -166,7 +166,7 @@ def programs(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-@pytest.mark.parametrize("mutate", HOSTILE, ids=[one.__name__ for one in HOSTILE])
+@pytest.mark.parametrize("mutate", HOSTILE, ids=[item.__name__ for item in HOSTILE])
 def test_no_name_becomes_a_command(healthy: Path, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str], payload: str,
                                    mutate: Callable[[Path, str], None]) -> None:
@@ -190,12 +190,12 @@ def test_no_name_becomes_a_command(healthy: Path, programs: Path, tmp_path: Path
         found += json.loads(capsys.readouterr().out)["findings"]
     assert main(["check", "--node", "cp-1", "--commands", "--", root]) == 1
     told = capsys.readouterr()
-    lines = [line for one in found for line in one["remedy"]] + told.out.split("\n")[:-1]
-    assert len(lines) >= 10 and all(one["remedy"] for one in found)
+    lines = [line for item in found for line in item["remedy"]] + told.out.split("\n")[:-1]
+    assert len(lines) >= 10 and all(item["remedy"] for item in found)
     assert all(line.isascii() and line.isprintable() for line in lines)
     words = tmp_path / "words"
     for line in lines:
         sh(line, place, PATH=f"{programs}:{os.environ['PATH']}", WORDS=str(words))
     assert not [*tmp_path.rglob("PWNED*")]
-    roots = {os.fsdecode(one) for one in words.read_bytes().split(b"\0")}
+    roots = {os.fsdecode(word) for word in words.read_bytes().split(b"\0")}
     assert {root, f"./{root}"} & roots

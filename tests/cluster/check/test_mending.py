@@ -67,7 +67,7 @@ def check(capsys: pytest.CaptureFixture[str]) -> Check:
 
 def issued(found: Findings, row: str) -> str:
     """The command that issues a row's certificate."""
-    lines = {line for one in found for line in one["remedy"]}
+    lines = {line for item in found for line in item["remedy"]}
     command, = (line for line in lines if line.startswith(f"kpki node issue cp-1 --row {row} "))
     return str(command)
 
@@ -194,8 +194,8 @@ def test_a_ca_that_no_leaf_proves_is_not_made_again(host: Path, check: Check) ->
     shutil.copyfile(host / f"{PKI}/apiserver.crt", host / f"{PKI}/front-proxy-client.crt")
     shutil.copyfile(host / f"{PKI}/apiserver.key", host / f"{PKI}/front-proxy-client.key")
     found = check("host", "--node", "cp-1")
-    assert f"{PKI}/front-proxy-ca.crt" in {one["path"] for one in found}
-    assert not any("kpki req" in line for one in found for line in one["remedy"])
+    assert f"{PKI}/front-proxy-ca.crt" in {item["path"] for item in found}
+    assert not any("kpki req" in line for item in found for line in item["remedy"])
 
 
 @pytest.mark.parametrize("spoil", ["", "key", "bundle"])
@@ -208,8 +208,8 @@ def test_a_ca_is_renewed_by_the_key_that_it_is_for(host: Path, check: Check, spo
     path.write_bytes(pem.dump_certificate(expired) * (2 if spoil == "bundle" else 1))
     if spoil == "key":
         another(key)
-    found = [one for one in check("host", "--node", "cp-1") if one["path"].endswith("front-proxy-ca.crt")]
-    commands = [line for one in found for line in one["remedy"] if not line.startswith("#")]
+    found = [item for item in check("host", "--node", "cp-1") if item["path"].endswith("front-proxy-ca.crt")]
+    commands = [line for item in found for line in item["remedy"] if not line.startswith("#")]
     where = f"host/{PKI}/front-proxy-ca"
     assert commands == ([] if spoil else [
         f"cp -p {where}.crt {where}.crt.aside",
@@ -230,8 +230,8 @@ def test_a_cas_key_goes_once_the_same_key_is_named(healthy: Path, check: Check, 
     stray = ["--ca", "other.crt", "--ca-key", "other.key"]
     for words, starts in (([], "# "), (["--ca", ca], "# "), (own, "# "), (stray, "# "),
                           (["--ca", ca, "--ca-key", str(healthy / "pki/ca.key")], "rm ")):
-        line, = [line for one in check("host", "--node", "w-1", *words) if one["cause"] == "ca-key-on-worker"
-                 for line in one["remedy"]]
+        line, = [line for item in check("host", "--node", "w-1", *words) if item["cause"] == "ca-key-on-worker"
+                 for line in item["remedy"]]
         assert line.startswith(starts), words
 
 
@@ -258,11 +258,11 @@ def test_a_wrong_flag_is_put_right_where_it_stands(host: Path, check: Check, nam
     for name in names:
         put(folder / f"{name}.conf", "[Service]\nEnvironment=KUBELET_NODE_ARGS=--node-ip=10.0.0.10\n")
     before = {path: path.read_text() for path in folder.glob("*")}
-    finding, = [one for one in check("host", "--node", "cp-1") if one["cause"] == "flags-mismatch"]
+    finding, = [item for item in check("host", "--node", "cp-1") if item["cause"] == "flags-mismatch"]
     subprocess.run(["sh", "-e"], input="\n".join(finding["remedy"]), text=True, check=True, timeout=60)
     assert told.read_text() == f"# /{PKI}/nowhere.crt.old\nKUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/ca.crt\n"
     assert {path: path.read_text() for path in folder.glob("*")} == before
-    assert "flags-mismatch" not in {one["cause"] for one in check("host", "--node", "cp-1")}
+    assert "flags-mismatch" not in {item["cause"] for item in check("host", "--node", "cp-1")}
 
 
 def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Check, tmp_path: Path,
@@ -297,8 +297,8 @@ def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Che
     (["etcd.service"], []),
     (["etcd.service", "kubelet.service"], ["systemctl restart kubelet"]),
     (["etcd.yaml"], ["systemctl restart kubelet"])])
-def test_a_kubelet_is_restarted_on_a_host_that_has_one(starts: list[str], restarted: list[str], host: Path, check: Check,
-                                                       capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kubelet_is_restarted_on_a_host_that_has_one(starts: list[str], restarted: list[str], host: Path,
+                                                       check: Check, capsys: pytest.CaptureFixture[str]) -> None:
     """Units that start all but the kubelet say that the host has none; static pods, or nothing, that it has one."""
     for name in starts:
         if name == "kubelet.service":
@@ -308,7 +308,7 @@ def test_a_kubelet_is_restarted_on_a_host_that_has_one(starts: list[str], restar
         else:
             put(host / "etc/systemd/system" / name, f"[Service]\nExecStart=/usr/bin/etcd {' '.join(ETCD)}\n")
     (host / "etc/kubernetes/kubelet.conf").write_bytes(b"")
-    assert [one["cause"] for one in check("host", "--node", "cp-1")] == ["kubeconfig-broken"]
+    assert [item["cause"] for item in check("host", "--node", "cp-1")] == ["kubeconfig-broken"]
     main(["check", "host", "--node", "cp-1", "--commands", "--quiet"])
     told = capsys.readouterr().out
     assert [line.partition(": ")[2] for line in told.splitlines() if "systemctl restart" in line] == restarted

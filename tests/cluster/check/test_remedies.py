@@ -72,7 +72,7 @@ def test_what_a_kubeconfig_says_is_no_command(tmp_path: Path) -> None:
             cluster_name="c", user_name="u", context_name="x", server=server, authority=Material("/a"),
             certificate=Material("/b"), key=Material("/c"))))
         here = Target(inspect(str(tmp_path), layout="ssl"), "w", "ca.pem", "k.pem")
-        assert f"--server {wanted} --layout" in next(one for one in remedy("bad-pem", here) if one[0] != "#")
+        assert f"--server {wanted} --layout" in next(item for item in remedy("bad-pem", here) if item[0] != "#")
 
 
 def test_modes_want_chmod_and_a_cas_end_wants_thought() -> None:
@@ -96,7 +96,7 @@ def test_a_tree_tells_its_addresses_and_server(tree: Any) -> None:
     def issue(node: str) -> str:
         inventory = inspect(str(tree.root), node=node, layout="ssl")
         lines = remedy("bad-pem", Target(inventory, node, "ca.pem", "k.pem"))
-        return next(one for one in lines if one[0] != "#").partition("k.pem")[2]
+        return next(line for line in lines if line[0] != "#").partition("k.pem")[2]
 
     there = " --address 10.0.0.21 --server https://10.0.0.10:6443"
     assert issue("worker-1").startswith(there)
@@ -118,7 +118,7 @@ def test_names_that_a_finding_misses_are_in_the_new_certificate() -> None:
     finding = Finding("missing-san-ip", "etc/kubernetes/ssl/apiserver.pem", "apiserver", "x",
                       expected="IP:10.9.9.9, IP:x; reboot, DNS:api.example, DNS:$(reboot), IP:2001:db8::1")
     told, = with_remedies([finding], Target(nothing_in("/"), "w", "ca.pem", "k.pem"))
-    command = next(one for one in told.remedy if one.startswith("kpki node issue"))
+    command = next(item for item in told.remedy if item.startswith("kpki node issue"))
     words = command.split()
     values = [(option, value) for option, value in zip(words, words[1:]) if option in ("--address", "--dns")]
     assert values == [("--address", "10.9.9.9"), ("--address", "2001:db8::1"), ("--dns", "api.example")]

@@ -42,19 +42,19 @@ def checked(tree: Any, shared_path: Path, as_nobody: Dropped) -> Callable[..., R
         if os.geteuid() == 0:
             for path in (copy.parent, copy, *copy.rglob("*")):
                 os.lchown(path, 65534, 65534)
-        for one in closed:
-            (copy / one).chmod(mode)
+        for item in closed:
+            (copy / item).chmod(mode)
         try:
             with as_nobody():
                 return check(str(copy / inner), now=tree.now, node=node)
         finally:
-            for one in reversed(closed):
-                (copy / one).chmod(0o700)
+            for item in reversed(closed):
+                (copy / item).chmod(0o700)
     return run
 
 
 def paths(report: Report) -> list[str]:
-    return [one.path for one in report.unread]
+    return [file.path for file in report.unread]
 
 
 @pytest.mark.parametrize(("closed", "unread"), [
@@ -83,16 +83,16 @@ def test_what_could_be_read_is_judged_all_the_same(tree: Any, checked: Callable[
     tree.leaf("extendedKeyUsage=clientAuth,serverAuth\nsubjectAltName=DNS:worker-1", days=1,
               ago=timedelta(days=9))
     report = checked([KEY])
-    assert [(one.cause, one.path) for one in report.findings] == [("expired-client-cert", CERTIFICATE)]
+    assert [(finding.cause, finding.path) for finding in report.findings] == [("expired-client-cert", CERTIFICATE)]
     assert paths(report) == [KEY]
     tree.path(KEY).unlink()
-    assert ("file-missing", KEY) in [(one.cause, one.path) for one in checked([CA]).findings]
+    assert ("file-missing", KEY) in [(finding.cause, finding.path) for finding in checked([CA]).findings]
 
 
 def test_by_a_ca_that_nobody_has_seen_nothing_is_judged(tree: Any, checked: Callable[..., Report]) -> None:
     """Another CA's certificate is wrong by the CA's file alone: without the file nothing is said of the signer."""
     tree.leaf("extendedKeyUsage=clientAuth,serverAuth\nsubjectAltName=DNS:worker-1", ca=tree.other)
-    assert {one.cause for one in checked().findings} == {"unknown-authority"}
+    assert {finding.cause for finding in checked().findings} == {"unknown-authority"}
     report = checked([CA])
     assert (report.findings, paths(report)) == ([], [CA])
 
@@ -100,7 +100,7 @@ def test_by_a_ca_that_nobody_has_seen_nothing_is_judged(tree: Any, checked: Call
 def test_another_ca_does_not_stand_in_for_the_unread_one(tree: Any, checked: Callable[..., Report]) -> None:
     """A kubeconfig with another CA is wrong by the CA's file; by that CA alone nothing is said of the certificate."""
     tree.embed(ca=tree.other.bundle)
-    assert [one.cause for one in checked().findings] == ["kubeconfig-wrong-ca"]
+    assert [finding.cause for finding in checked().findings] == ["kubeconfig-wrong-ca"]
     report = checked([CA])
     assert (report.findings, paths(report)) == ([], [CA])
 
@@ -110,7 +110,7 @@ def test_a_file_may_lie_where_an_unread_file_says(tree: Any, checked: Callable[.
     tree.path(CONFIG).parent.mkdir(parents=True)
     tree.put(CONFIG, "kind: KubeletConfiguration\n")
     tree.path(CERTIFICATE).unlink()
-    assert [(one.cause, one.path) for one in checked().findings] == [("file-missing", CERTIFICATE)]
+    assert [(finding.cause, finding.path) for finding in checked().findings] == [("file-missing", CERTIFICATE)]
     for closed in (CONFIG, "var/lib/kubelet"):
         report = checked([closed])
         assert ([*report.findings], paths(report)) == ([], [closed])
@@ -120,8 +120,8 @@ def test_a_host_that_may_be_no_worker_may_hold_a_cas_key(tree: Any, checked: Cal
     """A CA's key on a worker is wrong; if the API server's manifest cannot be read, nobody knows whether it is one."""
     (tree.root / "etc/kubernetes/manifests").mkdir()
     shutil.copy(tree.path(KEY), tree.path(f"{SSL}/ca-key.pem"))
-    assert [one.cause for one in checked().findings] == ["ca-key-on-worker"]
-    assert "ca-key-on-worker" not in [one.cause for one in checked(["etc/kubernetes/manifests"]).findings]
+    assert [finding.cause for finding in checked().findings] == ["ca-key-on-worker"]
+    assert "ca-key-on-worker" not in [finding.cause for finding in checked(["etc/kubernetes/manifests"]).findings]
     report = checked([f"{SSL}/ca-key.pem"])
     assert (report.findings, paths(report)) == ([], [f"{SSL}/ca-key.pem"])
 
@@ -135,7 +135,7 @@ def test_whose_tree_an_unread_file_may_say_nobody_knows(tree: Any, checked: Call
     tree.put(UNIT, "[Service]\nEnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\nExecStart=/usr/bin/kubelet "
                    f"--kubeconfig=/{KUBECONFIG} --client-ca-file=/{CA} --tls-cert-file=/{CERTIFICATE} "
                    f"--tls-private-key-file=/{KEY} $KUBELET_KUBEADM_ARGS\n")
-    assert {one.cause for one in checked(node=None).findings} == {"wrong-node-identity"}
+    assert {finding.cause for finding in checked(node=None).findings} == {"wrong-node-identity"}
     tree.leaf("extendedKeyUsage=clientAuth,serverAuth\nsubjectAltName=DNS:worker-2",
               subject="/O=system:nodes/CN=system:node:worker-2")
     assert [*checked(node=None).findings] == []
@@ -171,7 +171,7 @@ def test_who_signed_what_a_kubelet_serves_the_ca_tells(kubeadm: Any, checked: Ca
     report = checked(["etc/kubernetes/pki/ca.crt"])
     assert (report.findings, paths(report)) == ([], ["etc/kubernetes/pki/ca.crt"])
     serves(kubeadm, kubeadm.other)
-    assert [one.cause for one in checked().findings] == ["kubelet-serving-self-signed"]
+    assert [finding.cause for finding in checked().findings] == ["kubelet-serving-self-signed"]
 
 
 def test_whether_a_closed_folder_holds_a_link_nobody_knows(kubeadm: Any, checked: Callable[..., Report]) -> None:
@@ -182,7 +182,7 @@ def test_whether_a_closed_folder_holds_a_link_nobody_knows(kubeadm: Any, checked
     kubeadm.path(current).chmod(0o600)
     kubeadm.put(config, dump_kubeconfig(replace(there, certificate=Material(path=f"/{current}"),
                                                 key=Material(path=f"/{current}"))))
-    assert [one.cause for one in checked().findings] == ["kubelet-client-current-broken"]
+    assert [finding.cause for finding in checked().findings] == ["kubelet-client-current-broken"]
     report = checked([PKI])
     assert (report.findings, paths(report)) == ([], [PKI])
 
@@ -198,7 +198,7 @@ def test_in_a_folder_an_unread_ca_may_be_the_signer(tree: Any, checked: Callable
     report = checked(["certs/new.crt"], inner="certs", node=None)
     assert (report.findings, paths(report)) == ([], ["new.crt"])
     (folder / "new.crt").unlink()
-    assert [one.cause for one in checked(inner="certs", node=None).findings] == ["unknown-authority"]
+    assert [finding.cause for finding in checked(inner="certs", node=None).findings] == ["unknown-authority"]
 
 
 @pytest.mark.parametrize("inner", [SSL, KEY])

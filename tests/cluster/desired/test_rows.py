@@ -88,7 +88,7 @@ def test_roles_decide_what_a_host_gets(layout: str, nodes: str, host: str) -> No
     assert has_key == HOSTS[layout, nodes, host].split()
 
 
-@pytest.mark.parametrize("layout", [one.name for one in LAYOUTS])
+@pytest.mark.parametrize("layout", [layout.name for layout in LAYOUTS])
 @pytest.mark.parametrize("nodes", [STACKED, APART, EXTERNAL], ids=["stacked", "apart", "external"])
 def test_a_worker_holds_nothing_of_the_control_plane(layout: str, nodes: str) -> None:
     """Without a role a host has no CA's key, no other node's name, no user's pair but its kubelet's and proxy's."""
@@ -182,12 +182,12 @@ def test_a_bundle_is_wanted_with_its_signer_alone_on_control_planes() -> None:
 
 def test_every_row_is_frozen_and_has_its_source() -> None:
     """Profiles, layouts and their places cannot be changed, and each says where it comes from."""
-    rows: tuple[tuple[object, str], ...] = (*((one, "name") for one in (*PROFILES, *LAYOUTS)),
+    rows: tuple[tuple[object, str], ...] = (*((profile, "name") for profile in (*PROFILES, *LAYOUTS)),
                                             *((place, "row") for layout in LAYOUTS for place in layout.places))
-    for one, field in rows:
+    for item, field in rows:
         with pytest.raises(FrozenInstanceError):
-            setattr(one, field, "")
-    assert all(one.source for one in PROFILES) and all(one.source for one in LAYOUTS)
+            setattr(item, field, "")
+    assert all(profile.source for profile in PROFILES) and all(layout.source for layout in LAYOUTS)
 
 
 def test_a_new_row_and_a_new_layout_need_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +219,8 @@ def test_a_new_row_and_a_new_layout_need_nothing_else(monkeypatch: pytest.Monkey
     assert config.certificate.data == made["nodes/cp-2/opt/konnectivity.pem"].data
 
     def observe(path: str) -> ObservedFile:
-        return ObservedFile(path, made[path].data, made[path].mode) if path in made else ObservedFile(path, missing=True)
+        return ObservedFile(path, made[path].data, made[path].mode) if path in made \
+            else ObservedFile(path, missing=True)
 
     assert [*make_plan(cluster, observe=observe, now=NOW).steps()] == []
     made.pop("nodes/cp-1/opt/konnectivity-key.pem")

@@ -58,8 +58,8 @@ class Fleet:
             self.put("pki/ca.crt", ca.bundle, 0o644)
             self.put("pki/ca.key", pem.dump_key(ca.key, form="traditional"))
         self.made = make_plan(self.cluster, observe=self.observe, now=NOW).with_roots()
-        for one in self.made.files():
-            self.put(one.path, one.data, one.mode)
+        for file in self.made.files():
+            self.put(file.path, file.data, file.mode)
 
     def observe(self, path: str) -> ObservedFile:
         return self.found.get(path, ObservedFile(path, missing=True))
@@ -76,8 +76,8 @@ class Fleet:
     def issue(self, host: str, *, now: datetime = NOW, serial_number: int | None = None,
               ca: Authority | None = None, addresses: Sequence[str] | None = None) -> None:
         """Another certificate for the kubelet's key that is there."""
-        row = next(one for one in Wanted(self.cluster).of_host(self.cluster.host(host))
-                   if one.place.certificate == self.certificate)
+        row = next(item for item in Wanted(self.cluster).of_host(self.cluster.host(host))
+                   if item.place.certificate == self.certificate)
         identity = row.identity if addresses is None else replace(row.identity, addresses=tuple(addresses))
         signer, key = ca or self.made.roots["ca"].ready(), public_key_der(pem.load_key(self.data(host, self.key)))
         made = certificates.sign_certificate(
@@ -89,7 +89,7 @@ class Fleet:
         return make_plan(self.cluster, observe=self.observe, now=now)
 
     def findings(self, now: datetime = NOW, processes: int = 1) -> list[Finding]:
-        return [finding for one in self.plan(now).check(processes) for finding in one.findings]
+        return [finding for item in self.plan(now).check(processes) for finding in item.findings]
 
 
 def describe(layout: str) -> str:
@@ -171,8 +171,8 @@ def foreign(*extensions: der.Extension, usage: str = "critical,digitalSignature,
     from kpki.stages.extensions.identifiers import KEY_USAGE
     from kpki.stages.extensions.table import extension
     key, values = make_key("ECDSA-P256"), ca_values(CA)
-    kept = tuple(one if one.oid != KEY_USAGE else extension("keyUsage", usage, ExtensionContext())
-                 for one in values.extensions if usage or one.oid != KEY_USAGE)
+    kept = tuple(item if item.oid != KEY_USAGE else extension("keyUsage", usage, ExtensionContext())
+                 for item in values.extensions if usage or item.oid != KEY_USAGE)
     made = certificates.self_sign(Values(values.subject, kept + extensions), key, not_before=NOW,
                                   not_after=NOW + validity)
     return Authority(made, key, pem.dump_certificate(made))
@@ -218,7 +218,7 @@ def test_each_ca_is_judged_once(ca: Callable[[], Authority] | None, monkeypatch:
 
     monkeypatch.setattr(verdict, "verify_kubernetes", counted)
     assert one.findings() == []
-    assert len(asked) == sum(len(one.usages) for one in profiles)
+    assert len(asked) == sum(len(profile.usages) for profile in profiles)
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +237,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_workspace_is_counted_once_by_any_number_of_processes(folder: Path) -> None:
     """Findings, their commands, and how many certificates were read: the same by one process, two and three."""
     found = check_workspace(str(folder), now=NOW, processes=1)
-    assert [(one.cause, one.host) for one in found[0]] == [("key-exposed", "w-03"), ("key-exposed", "w-10")]
+    assert [(item.cause, item.host) for item in found[0]] == [("key-exposed", "w-03"), ("key-exposed", "w-10")]
     held = [path for path in folder.rglob("*") if path.is_file() and "nodes" in path.parts]
     text = b"".join(path.read_bytes() for path in held)
     control_planes = text.count(b"client-certificate-data:") + text.count(b"certificate-authority-data:")
@@ -251,7 +251,7 @@ def test_one_host_is_told_its_own(folder: Path) -> None:
     """Asked for one host, only its findings come, without its name, and only its certificates count."""
     for processes in (1, 2):
         found, certificates, _ = check_workspace(str(folder), now=NOW, only="w-10", processes=processes)
-        assert [(one.cause, one.host) for one in found] == [("key-exposed", None)] and certificates == 3
+        assert [(item.cause, item.host) for item in found] == [("key-exposed", None)] and certificates == 3
     assert check_workspace(str(folder), now=NOW, only="w-00")[0] == []
 
 
@@ -268,7 +268,7 @@ def test_more_processes_only_for_a_fleet(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_batches_are_of_one_size(hosts: int, processes: int, most: int, sizes: list[int]) -> None:
     """As few as can be, none longer than allowed, as many for each process; every host in one, in order."""
     found = fleet.batches(range(hosts), processes, most)
-    assert [len(one) for one in found] == sizes and [host for one in found for host in one] == [*range(hosts)]
+    assert [len(item) for item in found] == sizes and [host for item in found for host in item] == [*range(hosts)]
 
 
 def test_a_survey_tells_what_several_have() -> None:

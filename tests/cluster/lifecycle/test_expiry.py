@@ -61,7 +61,7 @@ contexts: []
 
 def seen(found: CertificateList) -> list[tuple[str, str, int]]:
     """Path, row and days left of each certificate."""
-    return [(one.path, one.row, one.days_left(NOW)) for one in found.certificates]
+    return [(certificate.path, certificate.row, certificate.days_left(NOW)) for certificate in found.certificates]
 
 
 def test_every_certificate_of_a_folder(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_one_file(tmp_path: Path) -> None:
     """A file is asked for by its path, whatever its name; what the certificate allows is told."""
     (tmp_path / "strange name").write_bytes(authority() + leaf("w", 9))
     found = read_certificates(tmp_path / "strange name")
-    assert [(one.path, one.usages) for one in found.certificates] == [
+    assert [(certificate.path, certificate.usages) for certificate in found.certificates] == [
         ("strange name", ("serverAuth", "clientAuth")), ("strange name", ("CA",))]
 
 
@@ -110,8 +110,8 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, data: bytes, reason: str) -
     (tmp_path / "bad.pem").write_bytes(leaf("w", 9) + data)
     (tmp_path / "good.pem").write_bytes(leaf("w", 9))
     found = read_certificates(tmp_path)
-    assert "good.pem" in [one.path for one in found.certificates]
-    assert [(one.path, one.host) for one in found.skipped] == [("bad.pem", None)]
+    assert "good.pem" in [certificate.path for certificate in found.certificates]
+    assert [(item.path, item.host) for item in found.skipped] == [("bad.pem", None)]
     assert found.skipped[0].reason.startswith(reason)
 
 
@@ -138,13 +138,13 @@ def test_a_workspace_host_by_host(tmp_path: Path, layout: str, rows: set[tuple[s
         for _ in apply(plan_of(str(tmp_path), now=NOW), str(tmp_path), now=NOW):
             pass
     found = read_certificates(tmp_path)
-    assert rows <= {(one.host, one.path, one.row) for one in found.certificates}
-    assert {one.host for one in found.certificates} == {None, "cp-1", "worker-1"}
+    assert rows <= {(certificate.host, certificate.path, certificate.row) for certificate in found.certificates}
+    assert {certificate.host for certificate in found.certificates} == {None, "cp-1", "worker-1"}
     assert found == read_certificates(tmp_path, processes=2) and not found.of_host
     tree = read_certificates(tmp_path / "nodes/worker-1")
-    assert tree.of_host and {one.host for one in tree.certificates} == {None}
+    assert tree.of_host and {certificate.host for certificate in tree.certificates} == {None}
     assert {(path, row) for host, path, row in rows if host == "worker-1"} <= {
-        (one.path, one.row) for one in tree.certificates}
+        (certificate.path, certificate.row) for certificate in tree.certificates}
 
 
 def test_of_a_host_what_is_read(tmp_path: Path) -> None:
@@ -198,7 +198,8 @@ def test_the_series_of_a_certificate() -> None:
     labels |= {f"{prefix}_{kind}": "" for prefix in ("subject", "issuer") for kind in ("C", "CN", "L", "O", "OU", "ST")
                if f"{prefix}_{kind}" not in labels}
     start = int(NOW.timestamp())
-    assert metrics(text) == {"x509_cert_not_before": [(labels, start)], "x509_cert_not_after": [(labels, start + 86400)],
+    assert metrics(text) == {"x509_cert_not_before": [(labels, start)],
+                             "x509_cert_not_after": [(labels, start + 86400)],
                              "x509_cert_expired": [(labels, 0)]}
     assert [line for line in text.splitlines() if line.startswith("#")] == [
         "# HELP x509_cert_not_before The first moment of the validity of a certificate, in Unix time.",

@@ -46,12 +46,14 @@ def parts(certificate: x509.Certificate) -> list[object]:
     """What a renewal keeps: version, names, key, and the extensions in their order."""
     data = certificate.public_bytes(Encoding.DER)
     fields = der.certificate_fields(data)
-    return [fields.version, *(der.whole(part) for part in (fields.subject, fields.issuer, fields.subject_public_key_info)),
+    return [fields.version,
+            *(der.whole(part) for part in (fields.subject, fields.issuer, fields.subject_public_key_info)),
             der.certificate_extensions(data)]
 
 
 @pytest.mark.parametrize("extensions", [
-    EXTENSIONS + "authorityKeyIdentifier = keyid\n", EXTENSIONS + "authorityKeyIdentifier = keyid:always, issuer:always\n",
+    EXTENSIONS + "authorityKeyIdentifier = keyid\n",
+    EXTENSIONS + "authorityKeyIdentifier = keyid:always, issuer:always\n",
     EXTENSIONS + "authorityKeyIdentifier = none\n", "1.2.3.4 = critical, ASN1:NULL\n",
     "subjectKeyIdentifier = 01:02\nauthorityKeyIdentifier = keyid\n"])
 def test_all_but_serial_dates_and_signature_stays(extensions: str) -> None:
@@ -61,7 +63,8 @@ def test_all_but_serial_dates_and_signature_stays(extensions: str) -> None:
     new = renewed_certificate(old, ca, now=NOW)
     assert parts(new) == parts(old)
     assert new.serial_number != old.serial_number and new.signature != old.signature
-    assert (new.not_valid_before_utc, new.not_valid_after_utc) == (NOW - timedelta(minutes=5), NOW + timedelta(days=365))
+    assert (new.not_valid_before_utc, new.not_valid_after_utc) == (NOW - timedelta(minutes=5),
+                                                                   NOW + timedelta(days=365))
     new.verify_directly_issued_by(ca.certificate)
 
 
@@ -247,7 +250,7 @@ def test_another_cas_leaf_waits(tmp_path: Path) -> None:
     foreign = x509_req(req_new(KEY, subject="/CN=w"), stranger, other, days=365, now=START)
     cluster_ca(kubelet(tmp_path, SERVING, w_pem=pem.dump_certificate(foreign), w_key=KEY_PEM), authority())
     done = renew_host(str(tmp_path), Order(), passphrase=nobody_asks, now=NOW, warnings=[])
-    assert (done.renewed, [(one.path, one.needs) for one in done.waiting]) == (0, [("k/w.pem", "the key of CN=ca")])
+    assert (done.renewed, [(file.path, file.needs) for file in done.waiting]) == (0, [("k/w.pem", "the key of CN=ca")])
     assert (tmp_path / "k/w.pem").read_bytes() == pem.dump_certificate(foreign)
 
 
@@ -293,6 +296,7 @@ subjectKeyIdentifier = hash
 """), CA_KEY)
     cluster_ca(kubelet(tmp_path, SERVING, w_pem=pem.dump_certificate(leaf(ca)), w_key=KEY_PEM), ca)
     assert renew(tmp_path)[0] == 1
-    done = subprocess.run(["openssl", "verify", "-x509_strict", "-attime", str(int(NOW.timestamp())), "-purpose", "sslserver",
+    done = subprocess.run(["openssl", "verify", "-x509_strict", "-attime", str(int(NOW.timestamp())), "-purpose",
+                           "sslserver",
                            "-CAfile", tmp_path / "k/ca.crt", tmp_path / "k/w.pem"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"{tmp_path}/k/w.pem: OK\n"), done.stderr

@@ -36,7 +36,7 @@ def issued(ca: Authority, now: datetime, server: str = SERVER) -> tuple[files.Fi
 
 
 def pair_of(source: Sequence[files.File]) -> bytes:
-    config = load_kubeconfig(next(one.data for one in source if one.path == CONF))
+    config = load_kubeconfig(next(item.data for item in source if item.path == CONF))
     return (config.certificate.data or b"") + (config.key.data or b"")
 
 
@@ -52,7 +52,7 @@ def root(tmp_path: Path, ca: Authority) -> Path:
     source = issued(ca, NOW)
     folder = tmp_path / "root"
     old = "var/lib/kubelet/pki/kubelet-client-2026-01-02-03-00-00.pem"
-    config = load_kubeconfig(next(one.data for one in source if one.path == CONF))
+    config = load_kubeconfig(next(item.data for item in source if item.path == CONF))
     for path, data in ((old, pair_of(source)), (source[0].path, source[0].data),
                        (CONF, dump_kubeconfig(replace(config, certificate=NAMED, key=NAMED)) + b"# mine\n")):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def root(tmp_path: Path, ca: Authority) -> Path:
 
 def healthy(root: Path, now: datetime) -> bool:
     found = check_node(inspect(str(root), node="w"), node="w", now=now, within=timedelta(0))
-    return [one for one in found if one.severity == "error"] == []
+    return [item for item in found if item.severity == "error"] == []
 
 
 def test_the_pair_goes_where_the_kubelet_keeps_it(root: Path, ca: Authority) -> None:

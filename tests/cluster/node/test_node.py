@@ -42,7 +42,7 @@ def test_no_disk_is_needed(authorities: Any, tree: Any) -> None:
     warnings: list[str] = []
     files = nodes.issue_node(authorities[0], "w", addresses=["10.0.0.1"], server="https://api:6443", days=10 ** 5,
                              now=tree.now, warnings=warnings)
-    assert [one.path.rpartition("/")[2] for one in files] \
+    assert [file.path.rpartition("/")[2] for file in files] \
         == ["ca.pem", "worker.pem", "worker-key.pem", "worker-kubeconfig.yaml"]
     assert len(warnings) == 1
 
@@ -123,7 +123,8 @@ def test_no_flipped_octet_gets_a_certificate(data: st.DataObject) -> None:
     """One octet of a request's DER changed is refused or unreadable, never signed and never another exception."""
     at, value = data.draw(st.integers(0, len(CSR) - 1)), data.draw(st.integers(1, 255))
     with pytest.raises(KpkiError):
-        validate_request(pem.load_csr(CSR[:at] + bytes([CSR[at] ^ value]) + CSR[at + 1:]), node="w", dns=[], addresses=[])
+        validate_request(pem.load_csr(CSR[:at] + bytes([CSR[at] ^ value]) + CSR[at + 1:]), node="w", dns=[],
+                         addresses=[])
 
 
 def test_a_signature_is_whole_octets() -> None:

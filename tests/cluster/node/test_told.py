@@ -109,10 +109,10 @@ def test_files_go_where_the_host_is_told(authority: Authority, tmp_path: Path, c
     row, layout, told, wanted = TOLD[case]
     source, root = issued(authority, tmp_path / "tree", row, layout), planted(tmp_path / "root", told)
     plan = plan_install(source, str(root), "w", layout=get_layout(layout), server=None, now=NOW)
-    assert {one.path for one in plan.files} == wanted
+    assert {file.path for file in plan.files} == wanted
     install(plan, str(root), now=NOW)
     found = check_node(inspect(str(root), node="w"), node="w", now=NOW)
-    assert [one for one in found if one.severity == "error" and one.path.partition("#")[0] in wanted] == []
+    assert [item for item in found if item.severity == "error" and item.path.partition("#")[0] in wanted] == []
 
 
 def test_a_combined_file_holds_both_halves(authority: Authority, tmp_path: Path) -> None:
@@ -121,9 +121,9 @@ def test_a_combined_file_holds_both_halves(authority: Authority, tmp_path: Path)
     root = planted(tmp_path / "root", told)
     plan = plan_install(issued(authority, tmp_path / "tree", row, layout), str(root), "w", layout=get_layout(layout),
                         server=None, now=NOW)
-    pair = next(one for one in plan.files if one.path == "srv/w.pem")
+    pair = next(file for file in plan.files if file.path == "srv/w.pem")
     assert pem.load_certificate(pair.data) and pem.load_key(pair.data) and pair.mode == 0o600
-    named = load_kubeconfig(next(one.data for one in plan.files if one.path == "srv/kubelet.conf"))
+    named = load_kubeconfig(next(file.data for file in plan.files if file.path == "srv/kubelet.conf"))
     assert {named.certificate.path, named.key.path} <= {"/srv/w.pem", "w.pem"}
 
 
@@ -145,6 +145,6 @@ def test_what_nobody_is_told_to_read_is_judged_all_the_same(authority: Authority
     source, root = issued(authority, tmp_path / "tree", row, "ssl"), planted(tmp_path / "root", told)
     layout = get_layout("ssl")
     assert f"etc/kubernetes/ssl/{row}.pem" in {
-        one.path for one in plan_install(source, str(root), "w", layout=layout, server=None, now=NOW).files}
+        file.path for file in plan_install(source, str(root), "w", layout=layout, server=None, now=NOW).files}
     with pytest.raises(RefusedError, match="expired"):
         plan_install(source, str(root), "w", layout=layout, server=None, now=NOW.replace(year=2036))

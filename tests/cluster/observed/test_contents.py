@@ -27,8 +27,8 @@ def certificates(data: bytes) -> tuple[int, str | None, str]:
 def test_what_go_reads_is_no_fault(name: str) -> None:
     """Whatever Python's cryptography makes of it, the certificates are there."""
     chain = CHAINS[name]
-    for one in (chain.leaf, *chain.roots):
-        assert certificates(pem.armour(one, "CERTIFICATE") * 2) == (2, None, "")
+    for item in (chain.leaf, *chain.roots):
+        assert certificates(pem.armour(item, "CERTIFICATE") * 2) == (2, None, "")
 
 
 @pytest.mark.parametrize(("data", "cause", "words"), [

@@ -22,7 +22,8 @@ START = ("ExecStart=/usr/bin/kubelet --kubeconfig=/etc/kubernetes/worker-kubecon
 PASSWD = {"etc/passwd": "root:x:0:0::/:/bin/sh\nkube:x:54321:54321::/:/bin/false\n"}
 
 
-def faults(tree: Any, files: dict[str, str], owner: int, group: int = 0, mode: int = 0o600) -> list[tuple[str, str, str, tuple[str, ...]]]:
+def faults(tree: Any, files: dict[str, str], owner: int, group: int = 0,
+           mode: int = 0o600) -> list[tuple[str, str, str, tuple[str, ...]]]:
     """What is wrong if the worker's key is this user's, and what mends it."""
     for path, text in files.items():
         tree.path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +33,7 @@ def faults(tree: Any, files: dict[str, str], owner: int, group: int = 0, mode: i
     seen = with_owners(replace(seen, found={**seen.found, KEY: replace(
         seen.file(KEY), owner=owner, group=group, mode=mode)}))
     found = with_remedies(check_node(seen, node="worker-1", now=tree.now), Target(seen, "worker-1", now=tree.now))
-    return [(one.cause, one.got, one.expected, one.remedy) for one in found]
+    return [(item.cause, item.got, item.expected, item.remedy) for item in found]
 
 
 @pytest.mark.parametrize(("files", "owner", "expected"), [

@@ -345,7 +345,8 @@ def test_every_setting_of_an_api_server(tmp_path: Path) -> None:
         "apiserver-kubelet-client certificate": "k.crt", "apiserver-kubelet-client key": "k.key",
         "oidc-ca authority": "o", "apiserver-sni certificate": "s.crt", "apiserver-sni key": "s.key",
         "egress-ca authority": "e.ca", "egress-client certificate": "e.crt", "egress-client key": "e.key",
-        "webhook-client kubeconfig": "w, i, y", "admission-client kubeconfig": "v", "webhook-ca authority": "w.ca, i#clusters/c, y#clusters/c",
+        "webhook-client kubeconfig": "w, i, y", "admission-client kubeconfig": "v",
+        "webhook-ca authority": "w.ca, i#clusters/c, y#clusters/c",
         "webhook-client certificate": "w.crt, y#users/u", "webhook-client key": "w.key, y#users/u",
         "admission-client certificate": "v.crt", "admission-client key": "v.key"}
     running, = host.running
@@ -393,7 +394,7 @@ def test_two_of_a_kind(tmp_path: Path) -> None:
     """Two etcds on a host, as kops has them, are two starts, and their pairs two groups."""
     host = read_host(str(plant(tmp_path, {f"{PODS}/{name}.manifest": pod("etcd", f"--cert-file=/{name}")
                                           for name in ("main", "events")})))
-    assert [one.source for one in host.of("etcd")] == [f"{PODS}/events.manifest", f"{PODS}/main.manifest"]
+    assert [item.source for item in host.of("etcd")] == [f"{PODS}/events.manifest", f"{PODS}/main.manifest"]
     assert len({use.group for use in host.uses}) == 2
 
 
@@ -409,7 +410,7 @@ def test_the_children_of_a_program(tmp_path: Path) -> None:
         "etc/rancher/k3s/config.yaml": "node-name: N\nkubelet-arg: [tls-cert-file=/b]\n",
         "etc/rancher/k3s/config.yaml.d/1.yaml": "node-name: M\n",
         f"{K3S}/server/tls/client-ca.crt": "x", f"{K3S}/agent/client-ca.crt": "x"})))
-    assert [one.component for one in host.running] == ["kubelet", "kube-apiserver"]
+    assert [running.component for running in host.running] == ["kubelet", "kube-apiserver"]
     assert host.of("kubelet")[0].value("hostname-override") == "M"
     found = paths(host)
     assert (found["apiserver-client-ca authority"], found["kubelet-serving certificate"]) == ("(a)", "(b)")
@@ -444,4 +445,4 @@ def test_who_runs_a_component(tmp_path: Path, lines: list[str], user: str) -> No
     """The unit's last User= (systemd.exec(5)); a drop-in comes after the unit."""
     host = read_host(str(plant(tmp_path, {KUBELET: unit(f"ExecStart=/usr/bin/kubelet {A}"),
                                           f"{KUBELET}.d/1.conf": unit(*lines)})))
-    assert [one.user for one in host.of("kubelet")] == [user]
+    assert [item.user for item in host.of("kubelet")] == [user]

@@ -73,16 +73,16 @@ class Space:
 
     def state(self) -> State:
         """Every file: mode, mtime, bytes; the lock's own text aside."""
-        return {str(one.relative_to(self.folder)): (seen.st_mode, seen.st_mtime_ns, one.read_bytes())
-                for one in sorted(self.folder.rglob("*")) if stat.S_ISREG((seen := one.lstat()).st_mode)
-                and one.name != ".kpki.lock"}
+        return {str(path.relative_to(self.folder)): (seen.st_mode, seen.st_mtime_ns, path.read_bytes())
+                for path in sorted(self.folder.rglob("*")) if stat.S_ISREG((seen := path.lstat()).st_mode)
+                and path.name != ".kpki.lock"}
 
     def backups(self) -> dict[str, bytes]:
         """The files of the one folder in the backup, by their paths."""
         runs = [*self.path("backup").iterdir()] if self.path("backup").exists() else []
         assert len(runs) <= 1
-        return {str(one.relative_to(runs[0])): one.read_bytes() for run in runs for one in run.rglob("*")
-                if one.is_file()}
+        return {str(path.relative_to(runs[0])): path.read_bytes() for run in runs for path in run.rglob("*")
+                if path.is_file()}
 
 
 def make(folder: Path, layout: str = "kubeadm", algorithm: str = "ECDSA-P256") -> Space:
@@ -126,7 +126,7 @@ def test_the_first_apply_makes_what_the_plan_says(tmp_path: Path, made: Callable
     space.folder.mkdir()
     shutil.copy(made("kubeadm").path("cluster.yaml"), space.folder)
     planned = space.left(NOW)
-    assert space.run(NOW) == planned and {one.action for one in planned} == {"create"}
+    assert space.run(NOW) == planned and {item.action for item in planned} == {"create"}
     assert planned[0].host is None and planned[0].path == "pki/ca.crt"
     for name, host, mode in (("pki/ca.key", None, 0o600), (KUBELET, "w-1", 0o600), (f"{PKI}/ca.crt", "w-1", 0o644)):
         assert space.path(name, host).stat().st_mode & 0o777 == mode
@@ -211,7 +211,7 @@ def test_each_fault_is_mended_and_the_rest_untouched(space: Space, change: Calla
     change(space)
     before = space.state()
     steps = space.run()
-    assert [(one.action, one.host, one.path, one.causes) for one in steps] == [
+    assert [(step.action, step.host, step.path, step.causes) for step in steps] == [
         (action, host, path, tuple(causes.split())) for action, host, path, causes in expected]
     after, changed = space.state(), {f"nodes/{host}/{path}": action for action, host, path, _ in expected}
     for path, content in before.items():
@@ -227,7 +227,7 @@ def test_each_fault_is_mended_and_the_rest_untouched(space: Space, change: Calla
 def test_a_host_that_is_gone_comes_back(space: Space) -> None:
     """A host without its folder is made whole."""
     lose_host(space)
-    assert {one.host for one in space.run()} == {"w-2"} and space.left() == []
+    assert {item.host for item in space.run()} == {"w-2"} and space.left() == []
 
 
 def test_an_exposed_key_keeps_its_bytes(space: Space) -> None:
@@ -269,8 +269,8 @@ def test_what_waits_for_a_cas_key_waits_and_all_else_is_done(space: Space) -> No
     for host, path in (("w-1", KUBELET), ("cp-1", peer), ("cp-1", SERVER)):
         space.path(path, host).unlink()
     steps = space.run()
-    assert [(one.host, one.path) for one in steps] == [("cp-1", peer)]
-    assert [(one.host, one.path, one.row, one.needs) for one in space.waiting] == [
+    assert [(step.host, step.path) for step in steps] == [("cp-1", peer)]
+    assert [(file.host, file.path, file.row, file.needs) for file in space.waiting] == [
         ("cp-1", SERVER, "apiserver", "pki/ca.key"), ("w-1", KUBELET, "kubelet-client", "pki/ca.key")]
     assert space.path("pki/ca.crt").read_bytes() == ca and space.left() == []
 
@@ -323,14 +323,14 @@ def test_an_error_in_a_process_is_the_callers(space: Space, monkeypatch: pytest.
     write = workspace.write
 
     def failing(folder: str, wanted: Sequence[File], **rest: Any) -> Any:
-        if any("/w-2/" in one.path for one in wanted):
+        if any("/w-2/" in item.path for item in wanted):
             raise FileError("w-2/etc/kubernetes/kubelet.conf: injected")
         return write(folder, wanted, **rest)
     monkeypatch.setattr(room, "write", failing)
     with pytest.raises(FileError, match=r"w-2/etc/kubernetes/kubelet\.conf: injected"):
         space.run(processes=2)
     monkeypatch.undo()
-    assert [one.host for one in space.left()] == ["w-2"]
+    assert [item.host for item in space.left()] == ["w-2"]
 
 
 @pytest.mark.usefixtures("fleet")
@@ -340,9 +340,9 @@ def test_a_folder_in_a_files_place_is_kept_in_the_backup(space: Space) -> None:
     path.unlink()
     path.mkdir()
     (path / "notes").write_text("mine")
-    assert {one.host for one in space.run(processes=1)} == {"w-2"}
+    assert {item.host for item in space.run(processes=1)} == {"w-2"}
     assert path.is_file() and space.left() == []
-    assert [one.read_text() for one in space.folder.glob(f"backup/*/nodes/w-2/{KUBELET}/notes")] == ["mine"]
+    assert [path.read_text() for path in space.folder.glob(f"backup/*/nodes/w-2/{KUBELET}/notes")] == ["mine"]
 
 
 @pytest.mark.usefixtures("fleet")
@@ -428,8 +428,8 @@ def test_what_ends_soon_is_renewed_for_its_key(space: Space) -> None:
     steps = space.run(SOON, renew_before=timedelta(days=30))
     leaves = {path for host in ("cp-1", "cp-2", "w-1", "w-2") for path in space.path(f"nodes/{host}").rglob("*")
               if path.suffix in (".crt", ".conf") and "ca.crt" not in path.name}
-    assert {space.path(one.path, one.host) for one in steps} == leaves | {space.path("users/admin.conf")}
-    assert {one.causes for one in steps} == {("expiring-soon",)} and {one.action for one in steps} == {"replace"}
+    assert {space.path(step.path, step.host) for step in steps} == leaves | {space.path("users/admin.conf")}
+    assert {step.causes for step in steps} == {("expiring-soon",)} and {step.action for step in steps} == {"replace"}
     certificate, key = served(space)
     assert key == before[1] and certificate != before[0] and space.path("pki/ca.crt").read_bytes() == authorities
     old, new = pem.load_certificate(before[0]), pem.load_certificate(certificate)
@@ -454,7 +454,7 @@ def test_what_outlives_its_ca_is_renewed(space: Space) -> None:
     long = x509_resign(pem.load_certificate(place.read_bytes()), root.certificate, root.key, days=9000, now=NOW)
     place.write_bytes(pem.dump_certificate(long))
     assert space.run() == []
-    assert [(one.host, one.path, one.causes) for one in space.run(renew_before=timedelta(0))] == [
+    assert [(item.host, item.path, item.causes) for item in space.run(renew_before=timedelta(0))] == [
         ("cp-1", SERVER, ("outlives-ca",))]
     assert pem.load_certificate(place.read_bytes()).not_valid_after_utc <= root.certificate.not_valid_after_utc
 
@@ -467,8 +467,8 @@ def test_a_cas_key_on_a_worker_stays_if_nobody_else_holds_it(space: Space) -> No
         path.unlink()
     stray.write_bytes(key)
     stray.chmod(0o600)
-    assert [one for one in space.run() if one.action == "remove"] == [] and stray.read_bytes() == key
+    assert [item for item in space.run() if item.action == "remove"] == [] and stray.read_bytes() == key
     held[1].write_bytes(key)
     held[1].chmod(0o600)
-    assert [(one.host, one.path) for one in space.run() if one.action == "remove"] == [("w-1", f"{PKI}/ca.key")]
+    assert [(item.host, item.path) for item in space.run() if item.action == "remove"] == [("w-1", f"{PKI}/ca.key")]
     assert not stray.exists() and space.backups()[f"nodes/w-1/{PKI}/ca.key"] == key

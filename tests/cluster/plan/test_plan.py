@@ -93,7 +93,7 @@ def disk() -> Disk:
 
 def steps(plan: Plan) -> list[Change]:
     """(action, where, causes) of every step."""
-    return [(one.action, f"{one.host or ''}:{one.path}", " ".join(one.causes)) for one in plan.steps()]
+    return [(step.action, f"{step.host or ''}:{step.path}", " ".join(step.causes)) for step in plan.steps()]
 
 
 def certificate(disk: Disk, path: str) -> x509.Certificate:
@@ -120,7 +120,7 @@ def test_the_files_are_the_steps_and_then_nothing_is_left_to_do() -> None:
     """files() gives one file for each step that writes; over these files a plan has no step."""
     disk = Disk(load_cluster(TEXT))
     plan = disk.plan()
-    wanted = [f"nodes/{one.host}/{one.path}" if one.host else one.path for one in plan.steps()]
+    wanted = [f"nodes/{step.host}/{step.path}" if step.host else step.path for step in plan.steps()]
     assert disk.apply(plan) == wanted
     assert len(set(wanted)) == len(wanted)
     assert steps(disk.plan()) == [] and [*disk.plan().files()] == []
@@ -202,7 +202,7 @@ def test_each_fault_is_mended_and_nothing_else_is_touched(disk: Disk, change: Ca
     written = disk.apply(plan)
     assert {path for path in before if disk.files.get(path) != before[path]} <= {
         f"nodes/{where.replace(':', '/')}".removeprefix("nodes//") for _, where, _ in wanted}
-    assert len(written) == len([one for one in wanted if one[0] != "remove"])
+    assert len(written) == len([item for item in wanted if item[0] != "remove"])
     assert steps(disk.plan()) == []
 
 
@@ -266,7 +266,8 @@ def test_a_given_ca_signs_and_is_never_written_over() -> None:
     ca = x509.load_pem_x509_certificate(given["/ca/ca.crt"])
     certificate(disk, f"nodes/cp-1/{PKI}/apiserver.crt").verify_directly_issued_by(ca)
     assert steps(disk.plan(given=given)) == []
-    with pytest.raises(InputError, match="/ca/ca.crt: the description names this CA, and make_plan has no function to read the CA"):
+    with pytest.raises(InputError,
+                       match="/ca/ca.crt: the description names this CA, and make_plan has no function to read the CA"):
         disk.plan()
 
 
@@ -282,19 +283,19 @@ def test_what_a_ca_without_its_key_would_sign_waits() -> None:
     given = given_ca()
     disk = Disk(load_cluster(TEXT + "certificateAuthorities: {kubernetes: {certificate: /ca/ca.crt}}\n"))
     plan = disk.plan(given=given)
-    waiting = {(one.host, one.row) for one in plan.waiting()}
-    assert {one.needs for one in plan.waiting()} == {"the key of /ca/ca.crt"}
+    waiting = {(file.host, file.row) for file in plan.waiting()}
+    assert {file.needs for file in plan.waiting()} == {"the key of /ca/ca.crt"}
     assert waiting == {*((host, row) for host in ("cp-1", "cp-2") for row in (
         "apiserver", "apiserver-kubelet-client", "admin", "kube-controller-manager", "kube-scheduler")),
         ("cp-1", "super-admin"), (None, "admin"),
         *((host, "kubelet-client") for host in ("cp-1", "cp-2", "w-1", "w-2"))}
-    assert not {(one.host, one.row) for one in plan.steps()} & waiting
+    assert not {(step.host, step.row) for step in plan.steps()} & waiting
     disk.apply(plan)
     assert disk.files[f"nodes/w-1/{PKI}/ca.crt"].data == given["/ca/ca.crt"]
     assert not [path for path in disk.files if path.endswith("/ca.key") and "etcd" not in path]
     assert {f"nodes/cp-1/{PKI}/{name}" for name in ("etcd/server.crt", "front-proxy-client.key")} <= {*disk.files}
     again = disk.plan(given=given)
-    assert steps(again) == [] and {(one.host, one.row) for one in again.waiting()} == waiting
+    assert steps(again) == [] and {(file.host, file.row) for file in again.waiting()} == waiting
 
 
 def test_an_encrypted_key_stays_where_it_is() -> None:
@@ -364,7 +365,7 @@ def test_a_key_that_nobody_has_is_kept_elsewhere(disk: Disk) -> None:
     del disk.files[f"nodes/cp-1/{PKI}/apiserver.crt"], disk.files[f"nodes/cp-1/{PKI}/etcd/peer.crt"]
     plan = disk.plan()
     assert steps(plan) == [("create", f"cp-1:{PKI}/etcd/peer.crt", "file-missing")]
-    assert [(one.host, one.path, one.row, one.needs) for one in plan.waiting()] == [
+    assert [(file.host, file.path, file.row, file.needs) for file in plan.waiting()] == [
         ("cp-1", f"{PKI}/apiserver.crt", "apiserver", "pki/ca.key")]
 
 
@@ -607,6 +608,6 @@ def test_a_kubeconfig_that_is_right_for_one_host_says_nothing_of_another(change:
     disk.files[f"nodes/w-2/{path}"] = replace(file, data=file.data.replace(old, new) if old else file.data)
     if change == "file":
         del disk.files[f"nodes/w-2/{path}"]
-    found = [(one.host, one.path.partition("#")[0]) for one in disk.plan().findings()]
+    found = [(finding.host, finding.path.partition("#")[0]) for finding in disk.plan().findings()]
     wrong = "etc/kubernetes/ssl/xx.pem" if change == "authority" else path
     assert found == ([] if change == "nothing" else [("w-2", wrong)])

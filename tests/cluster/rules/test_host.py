@@ -58,7 +58,7 @@ def link_at(tree: Tree, name: str, target: str) -> None:
 
 
 def neighbour(tree: Tree) -> dict[str, bytes]:
-    return {one.path: one.data for one in issue_node(
+    return {item.path: item.data for item in issue_node(
         tree.ca, "worker-2", addresses=["10.0.0.22"], server="https://10.0.0.10:6443", now=tree.now)}
 
 
@@ -117,7 +117,7 @@ FAULTS: list[tuple[str, str, Mutation]] = [
     ("weak-signature-or-key", CERTIFICATE,
      lambda tree: tree.leaf(RIGHT, key=genpkey("EC", curve="P-224"))),
     ("weak-signature-or-key", CERTIFICATE, lambda tree: tree.leaf(RIGHT, key=tiny_key())),
-    ("wrong-node-identity", CERTIFICATE, lambda tree: [tree.put(*one) for one in neighbour(tree).items()]),
+    ("wrong-node-identity", CERTIFICATE, lambda tree: [tree.put(*item) for item in neighbour(tree).items()]),
     ("hostname-case-fqdn", CERTIFICATE, lambda tree: rename(tree, "/O=system:nodes/CN=system:node:Worker-1")),
     ("hostname-case-fqdn", CERTIFICATE, lambda tree: rename(tree, "/O=system:nodes/CN=system:node:worker-1.example")),
     ("wrong-organisation", CERTIFICATE, lambda tree: rename(tree, "/CN=system:node:worker-1")),
@@ -237,7 +237,7 @@ def test_every_cause_has_a_fault_that_shows_it() -> None:
 def test_what_is_healthy_has_no_error(tree: Tree, name: str) -> None:
     """A tree that a kubelet can work with has no error, however it is written."""
     HEALTHY[name](tree)
-    assert [one for one in tree.check() if one.severity == "error"] == []
+    assert [item for item in tree.check() if item.severity == "error"] == []
 
 
 def test_three_files_gone_are_three_findings(tree: Tree) -> None:
@@ -270,7 +270,7 @@ def test_time_wins_over_signer_and_identity_over_time(tree: Tree) -> None:
 def test_the_authorities_that_are_given_count(tree: Tree) -> None:
     """Against another CA than the tree's own both of its certificates are of an unknown authority."""
     assert tree.check(authorities=[tree.ca.certificate]) == []
-    assert [(one.cause, one.path) for one in tree.check(authorities=[tree.other.certificate])] \
+    assert [(item.cause, item.path) for item in tree.check(authorities=[tree.other.certificate])] \
         == [("unknown-authority", CA), ("unknown-authority", CERTIFICATE)]
 
 
@@ -306,7 +306,7 @@ def test_a_version_1_ca_is_a_root_for_go(plant: Callable[..., Tree]) -> None:
     tree = plant()
     certificate = req_x509(key, config="[req]\n", subject="/CN=old", days=3650, now=tree.now)
     old = load_authority(pem.dump_certificate(certificate), pem.dump_key(key), now=tree.now)
-    assert [one.cause for one in plant(old).check() if one.severity == "error"] == []
+    assert [item.cause for item in plant(old).check() if item.severity == "error"] == []
 
 
 @pytest.mark.parametrize("name", [CA, CERTIFICATE, KEY, KUBECONFIG])
@@ -322,7 +322,7 @@ def test_no_bytes_make_check_raise(tree: Tree, name: str, data: st.DataObject) -
             at, value = data.draw(st.integers(0, len(right) - 1)), data.draw(st.integers(0, 255))
             bad = right[:at] + bytes([value]) + right[at + 1:]
         tree.put(name, bad)
-        assert all(one.cause in CAUSES for one in tree.check())
+        assert all(item.cause in CAUSES for item in tree.check())
     finally:
         tree.put(name, right)
 
@@ -333,10 +333,10 @@ def test_no_bytes_make_check_raise(tree: Tree, name: str, data: st.DataObject) -
 def test_no_flipped_octet_of_the_der_makes_check_raise(tree: Tree, name: str, data: st.DataObject) -> None:
     """One octet of a certificate's or key's DER changed is a finding or nothing, never an exception."""
     right = bytes_of(tree, name)
-    label, content = next((one.label, one.der) for one in pem.blocks(right))
+    label, content = next((block.label, block.der) for block in pem.blocks(right))
     at, value = data.draw(st.integers(0, len(content) - 1)), data.draw(st.integers(0, 255))
     try:
         tree.put(name, pem.armour(content[:at] + bytes([value]) + content[at + 1:], label))
-        assert all(one.cause in CAUSES for one in tree.check())
+        assert all(item.cause in CAUSES for item in tree.check())
     finally:
         tree.put(name, right)

@@ -97,12 +97,13 @@ def modes(folder: Path) -> dict[str, int]:
 def certificate_fields(data: bytes) -> list[object]:
     """What a file of certificates says, but for serial numbers, dates, keys and what follows from those."""
     found: list[object] = []
-    for one in pem.load_certificates(data):
-        key: Any = one.public_key()
+    for certificate in pem.load_certificates(data):
+        key: Any = certificate.public_key()
         extensions = [(oid := extension.oid.dotted_string, extension.critical,
-                       None if oid in IDENTIFIERS else extension.value.public_bytes()) for extension in one.extensions]
-        found.append((one.subject.public_bytes(), one.issuer.public_bytes(), one.version, type(key), key.key_size,
-                      one.signature_algorithm_oid.dotted_string, extensions))
+                       None if oid in IDENTIFIERS else extension.value.public_bytes())
+                      for extension in certificate.extensions]
+        found.append((certificate.subject.public_bytes(), certificate.issuer.public_bytes(), certificate.version,
+                      type(key), key.key_size, certificate.signature_algorithm_oid.dotted_string, extensions))
     return found
 
 
@@ -185,11 +186,12 @@ def test_in_an_empty_folder_it_makes_what_apply_makes(
 
 def test_serial_numbers_are_random_and_dates_whole_days(scripted: Callable[..., Path]) -> None:
     """No two certificates of a run have one serial number, and each ends whole days after it began."""
-    certificates = [one for path in scripted("hard-way", None, "sh").rglob("nodes/**/kube*.crt")
-                    for one in pem.load_certificates(path.read_bytes())]
-    assert len({one.serial_number for one in certificates}) == len(certificates) > 2
-    assert all(one.serial_number.bit_length() > 64 for one in certificates)
-    assert {one.not_valid_after_utc - one.not_valid_before_utc for one in certificates} == {timedelta(days=365)}
+    certificates = [certificate for path in scripted("hard-way", None, "sh").rglob("nodes/**/kube*.crt")
+                    for certificate in pem.load_certificates(path.read_bytes())]
+    assert len({certificate.serial_number for certificate in certificates}) == len(certificates) > 2
+    assert all(certificate.serial_number.bit_length() > 64 for certificate in certificates)
+    assert {certificate.not_valid_after_utc - certificate.not_valid_before_utc
+            for certificate in certificates} == {timedelta(days=365)}
 
 
 @pytest.mark.parametrize(("validity", "ca_validity", "leaf", "ca"), [

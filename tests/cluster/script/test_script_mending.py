@@ -162,7 +162,7 @@ def public_keys(data: bytes) -> list[bytes]:
     if b"PRIVATE KEY-----" in data:
         found = [pem.load_key(data).public_key()]
     elif b"-----BEGIN CERTIFICATE" in data:
-        found = [one.public_key() for one in pem.load_certificates(data)]
+        found = [certificate.public_key() for certificate in pem.load_certificates(data)]
     elif b"-----BEGIN PUBLIC" in data:
         found = [pem.load_public_key(data)]
     else:
@@ -187,9 +187,9 @@ def test_it_mends_what_is_wrong_and_touches_nothing_else(name: str, there: Calla
     after = snapshot(folder)
     saved = {path.split("/", 2)[2]: data for path, (_, data, _) in after.items() if path.startswith("backup/") and data}
     assert saved == {path: before[path][1] for path in expected if path in before}
-    for path, one in after.items():
-        if path not in expected and not path.startswith("backup") and one[1] is not None:
-            assert one == before[path], path
+    for path, item in after.items():
+        if path not in expected and not path.startswith("backup") and item[1] is not None:
+            assert item == before[path], path
     for path in expected:
         (mode, data, _), (old_mode, old_data, _) = after[path], healthy[path]
         assert mode == old_mode and fields(data or b"") == fields(old_data or b""), path

@@ -48,7 +48,7 @@ def chain(*each: list[Item], self_issued: bool = False) -> str:
         by = authority(*items, subject=by.subject if self_issued and number else cn(f"m{number}"),
                        key=ec_key(3 + number), by=by)
         via.append(by)
-    return verify_kubernetes(leaf(*last, by=by).der, [CA.der], untrusted=[one.der for one in via], now=NOON).reason
+    return verify_kubernetes(leaf(*last, by=by).der, [CA.der], untrusted=[item.der for item in via], now=NOON).reason
 
 
 @pytest.mark.parametrize("each", [

@@ -107,7 +107,7 @@ def dns(name: str, *permitted: str, excluded: tuple[str, ...] = ()) -> Asked:
 
 
 def ip(text: str, *permitted: str) -> Asked:
-    ranges = [tuple(bytes(map(int, part.split("."))) for part in one.split("/")) for one in permitted]
+    ranges = [tuple(bytes(map(int, part.split("."))) for part in item.split("/")) for item in permitted]
     return Asked(Alternatives(ips=(bytes(map(int, text.split("."))),)),
                  Subtrees(ips=tuple((address, mask) for address, mask in ranges)))
 
@@ -164,7 +164,7 @@ def test_many_names_under_many_constraints_take_no_time() -> None:
     """Ten thousand of each: a name looks at its nearest constraint, not at all of them."""
     domains, addresses = tuple(f"d{number}.svc" for number in range(10000)), range(10000)
     ranges = tuple((number.to_bytes(4, "big"), b"\xff" * 4) for number in addresses)
-    asked = Asked(Alternatives(dns=tuple(f"x.{one}" for one in domains),
+    asked = Asked(Alternatives(dns=tuple(f"x.{domain}" for domain in domains),
                                ips=tuple(number.to_bytes(4, "big") for number in addresses)),
                   Subtrees(dns=domains, ips=ranges))
     assert refusal(asked) == ""
@@ -185,7 +185,7 @@ def pkcs1_key(bits: int) -> tuple[Key, bytes]:
     """An RSA key whose modulus has so many bits, and its signature over b"text"."""
     made = rsa_key(1, bits)
     numbers = der.items(der.content_of(der.content_of(der.items(der.content_of(made.spki))[1])[1:]))
-    modulus, exponent = (int.from_bytes(der.content_of(one), "big") for one in numbers)
+    modulus, exponent = (int.from_bytes(der.content_of(number), "big") for number in numbers)
     return Key("RSA", modulus=modulus, exponent=exponent), made.sign(b"text", "rsa-sha256")
 
 

@@ -58,7 +58,7 @@ def test_the_strict_line_is_pythons(tmp_path: Path, ca: list[str], leaf: str, da
     made = x509_req(req_new(key, subject="/CN=api"), root, ca_key, extfile=leaf, days=days, now=START)
     files = [pem.dump_certificate(root), pem.dump_certificate(made), pem.dump_key(key)]
     theirs = python_says(tmp_path, files[0], files[1], files[2])
-    strict = [one for one in _openssl(pem.dump_certificate(made, encoding="DER"),
-                                      [pem.dump_certificate(root, encoding="DER")], [], "server", "api.example", None,
-                                      datetime.now(UTC)) if one.verifier == "strict"]
-    assert ([one.reason for one in strict], theirs) == ([reason], reason)
+    strict = [item for item in _openssl(pem.dump_certificate(made, encoding="DER"),
+                                        [pem.dump_certificate(root, encoding="DER")], [], "server", "api.example", None,
+                                        datetime.now(UTC)) if item.verifier == "strict"]
+    assert ([item.reason for item in strict], theirs) == ([reason], reason)

@@ -15,14 +15,15 @@ USES: dict[str, Use] = {"serverAuth": "server", "clientAuth": "client"}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: one.name)
-@pytest.mark.parametrize("profile", [one for one in PROFILES if one.kind != "key"], ids=lambda one: one.name)
+@pytest.mark.parametrize("profile", [profile for profile in PROFILES if profile.kind != "key"],
+                         ids=lambda one: one.name)
 def test_every_row_is_found_by_what_it_is_issued_with(profile: Profile, layout: Layout) -> None:
     """A certificate with a row's own subject, usages and names could be that row."""
     identity = identity_of(profile, node="worker-1", administrators=layout.administrators)
-    uses: tuple[Use, ...] = ("sign",) if profile.kind == "ca" else tuple(USES[one] for one in profile.usages)
+    uses: tuple[Use, ...] = ("sign",) if profile.kind == "ca" else tuple(USES[usage] for usage in profile.usages)
     found = rows_of(Subject(identity.user, identity.groups), NONE if profile.sans == "none" else LOCAL, uses)
     assert profile.name in found
-    assert all(one.kind == profile.kind for one in PROFILES if one.name in found)
+    assert all(item.kind == profile.kind for item in PROFILES if item.name in found)
 
 
 @pytest.mark.parametrize(("user", "groups", "names", "uses", "rows"), [

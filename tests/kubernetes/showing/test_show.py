@@ -61,7 +61,7 @@ def test_what_go_reads_and_the_library_does_not_is_shown(key: PrivateKeyTypes) -
     wide = extension(BASIC, der.boolean(False), value=der.sequence(der.boolean(True)))
     short = der.tlv(der.UTC_TIME, b"2501020304Z"), der.tlv(der.UTC_TIME, b"2701020304Z")
     whole = told(certificate(key, plain))
-    assert whole.notes == () and {one.verifier for one in whole.verdicts} == {"openssl", "strict", "kubernetes"}
+    assert whole.notes == () and {verdict.verifier for verdict in whole.verdicts} == {"openssl", "strict", "kubernetes"}
     for odd in (told(certificate(key, wide)), told(certificate(key, plain, times=short))):
         assert (odd.subject, odd.uses, odd.problem) == ("CN=x", ("sign",), "")
         assert odd.not_after is not None and odd.not_after - NOW < timedelta(days=366)
@@ -71,7 +71,7 @@ def test_what_the_library_reads_and_go_does_not_is_shown_with_gos_reason(key: Pr
     """An address of eight octets: no verdict of Go's but that it cannot be parsed."""
     odd = told(certificate(key, extension(NAMES, value=der.sequence(der.tlv(0x87, bytes(8))))))
     assert odd.subject == "CN=x"
-    said, = {one.reason for one in odd.verdicts if one.verifier == "kubernetes"}
+    said, = {verdict.reason for verdict in odd.verdicts if verdict.verifier == "kubernetes"}
     assert said.startswith("x509: ")
     good = told(certificate(key, extension(NAMES, value=der.sequence(der.tlv(0x87, bytes(4))))))
     assert good.names == ("0.0.0.0",) and good.public_key == odd.public_key
@@ -132,9 +132,9 @@ def test_a_kubeconfig_reads_what_it_names(key: PrivateKeyTypes) -> None:
 def test_an_authority_that_is_given_counts_before_the_file(key: PrivateKeyTypes) -> None:
     """A chain that proves itself is judged by the CA that is given: another's is refused."""
     other = genpkey("EC")
-    ca, stranger = (req_x509(one, subject="/CN=ca", days=10, now=NOW) for one in (key, other))
+    ca, stranger = (req_x509(item, subject="/CN=ca", days=10, now=NOW) for item in (key, other))
     leaf = x509_req(req_new(key, subject="/CN=w"), ca, key, days=5, now=NOW, extfile="extendedKeyUsage = clientAuth")
     file = pem.dump_certificates([leaf, ca])
     for authority, good in ((ca, True), (stranger, False)):
         shown, _ = show(file, now=NOW, authorities=[pem.dump_certificate(authority, encoding="DER")])
-        assert {one.ok for one in shown.verdicts if one.verifier == "kubernetes"} == {good}
+        assert {verdict.ok for verdict in shown.verdicts if verdict.verifier == "kubernetes"} == {good}

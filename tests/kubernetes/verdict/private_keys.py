@@ -23,12 +23,12 @@ def rsa(bits: int = 1024, e: int = 65537, *, version: int = 0, primes: tuple[int
         hints: int = 3, **changed: int) -> bytes:
     """PKCS#1; *changed* numbers are written in the place of the right ones, of dP, dQ and qInv so many *hints*."""
     p, q, *rest = primes or rsa_primes(SOURCE, bits)
-    phi = prod(one - 1 for one in (p, q, *rest))
+    phi = prod(item - 1 for item in (p, q, *rest))
     d = changed.get("d", pow(e, -1, phi) if phi % e else 1)
     right = {"n": prod((p, q, *rest)), "e": e, "d": d, "p": p, "q": q, "dp": d % (p - 1), "dq": d % (q - 1),
              "qinv": pow(q, -1, p) if p != q and p % q and q % p else 1} | changed
     numbers = [version, *right.values()][:6 + hints]
-    others = [der.sequence(*map(der.integer, (one, d % (one - 1), pow(p * q, -1, one)))) for one in rest]
+    others = [der.sequence(*map(der.integer, (item, d % (item - 1), pow(p * q, -1, item)))) for item in rest]
     return der.sequence(*map(der.integer, numbers), der.sequence(*others) if others else b"", more)
 
 
@@ -78,7 +78,8 @@ SEED = der.octet_string(bytes(range(32)))
 NAMED = der.oid(P256)
 HEADERS = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n"
 P, Q = rsa_primes(SOURCE, 1024)
-NEAR = next(one for one in range(P + 2, P + 2**14, 2) if all(pow(base, one - 1, one) == 1 for base in (2, 3, 5, 7)))
+NEAR = next(number for number in range(P + 2, P + 2**14, 2)
+            if all(pow(base, number - 1, number) == 1 for base in (2, 3, 5, 7)))
 
 RULES: dict[str, Variants] = {
     "RSA in its own form": {

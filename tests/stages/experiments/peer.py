@@ -110,7 +110,7 @@ def comparable(der: bytes, words: list[str]) -> bytes:
     fields = items(content(signed))
     if "-set_serial" not in words and "-in" not in words:  # drawn at random
         del fields[fields[0][0] == 0xA0]
-    return b"".join(one for one in fields if not is_validity(one)) + algorithm
+    return b"".join(field for field in fields if not is_validity(field)) + algorithm
 
 
 def is_validity(item: bytes) -> bool:

@@ -61,8 +61,8 @@ def ask(named: Sequence[x509.Certificate], tmp_path_factory: pytest.TempPathFact
     """What `openssl verify` says of every certificate, asked about one name."""
     folder: Path = tmp_path_factory.mktemp("named")
     files = [folder / str(number) for number in range(len(named))]
-    for path, one in zip(files, named, strict=True):
-        path.write_bytes(pem.dump_certificate(one))
+    for path, item in zip(files, named, strict=True):
+        path.write_bytes(pem.dump_certificate(item))
     (folder / "all").write_bytes(b"".join(map(pem.dump_certificate, named)))
 
     def answers(option: str, value: str) -> list[bool]:
@@ -76,19 +76,19 @@ def ask(named: Sequence[x509.Certificate], tmp_path_factory: pytest.TempPathFact
 @pytest.mark.parametrize("host", HOSTS)
 def test_hosts(named: Sequence[x509.Certificate], ask: Ask, host: str) -> None:
     """A host is matched by the DNS entries and common names by which openssl matches it, and by no other."""
-    assert [matches_host(one, host) for one in named] == ask("-verify_hostname", host)
+    assert [matches_host(item, host) for item in named] == ask("-verify_hostname", host)
 
 
 @pytest.mark.parametrize("email", EMAILS)
 def test_emails(named: Sequence[x509.Certificate], ask: Ask, email: str) -> None:
     """So is an e-mail address by e-mail entries, internationalised ones, and the subject where there are none."""
-    assert [matches_email(one, email) for one in named] == ask("-verify_email", email)
+    assert [matches_email(item, email) for item in named] == ask("-verify_email", email)
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_addresses(named: Sequence[x509.Certificate], ask: Ask, address: str) -> None:
     """So is an IP address by IP entries alone."""
-    assert [matches_ip(one, ipaddress.ip_address(address).packed) for one in named] == ask("-verify_ip", address)
+    assert [matches_ip(item, ipaddress.ip_address(address).packed) for item in named] == ask("-verify_ip", address)
 
 
 @pytest.mark.parametrize("san", BROKEN)

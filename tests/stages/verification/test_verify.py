@@ -96,8 +96,8 @@ def openssl_verify(folder: Path, world: World, options: Sequence[str]) -> tuple[
     """What openssl answers: its status, and (number, depth, words) of each error."""
     leaf, roots, untrusted = world
     command = ["openssl", "verify", "-no-CAfile", "-no-CApath", "-no-CAstore"]
-    for option, certificates in (("-CAfile", [one.certificate for one in roots]),
-                                 ("-untrusted", [one.certificate for one in untrusted])):
+    for option, certificates in (("-CAfile", [root.certificate for root in roots]),
+                                 ("-untrusted", [item.certificate for item in untrusted])):
         if certificates:
             path = folder / option
             path.write_bytes(b"".join(map(pem.dump_certificate, certificates)))
@@ -125,7 +125,7 @@ def worlds(bench: Bench) -> Callable[[str], World]:
 def test_verify_is_openssl_verify(worlds: Callable[[str], World], tmp_path: Path, name: str, options: str) -> None:
     """The verdict, and every error before it in its order, are openssl's."""
     leaf, roots, untrusted = worlds(name)
-    verdict = verify(leaf, [one.certificate for one in roots], untrusted=[one.certificate for one in untrusted],
+    verdict = verify(leaf, [root.certificate for root in roots], untrusted=[item.certificate for item in untrusted],
                      **arguments(options))
     status, errors = openssl_verify(tmp_path, worlds(name), options.split())
     found = [(fault.code, fault.depth, fault.reason) for fault in verdict.faults]
@@ -187,6 +187,6 @@ def test_any_octet_turned_is_a_verdict(worlds: Callable[[str], World]) -> None:
         except InputError:
             continue
         loaded += 1
-        assert not verify(changed, [one.certificate for one in roots],
-                          untrusted=[one.certificate for one in between], now=NOW, strict=True).ok
+        assert not verify(changed, [root.certificate for root in roots],
+                          untrusted=[item.certificate for item in between], now=NOW, strict=True).ok
     assert loaded > 100

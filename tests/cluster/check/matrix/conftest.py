@@ -48,8 +48,8 @@ class Bench:
         status, out = self._kpki(f"{self.check} --json")
         assert out.startswith("{"), out
         found = json.loads(out)["findings"]
-        return status, [(one["cause"], one["severity"], one["host"], one["path"]) for one in found], \
-            [tuple(one["remedy"]) for one in found]
+        return status, [(item["cause"], item["severity"], item["host"], item["path"]) for item in found], \
+            [tuple(item["remedy"]) for item in found]
 
     def printed(self) -> list[str]:
         """The lines of the remedies as a person sees them."""
@@ -123,11 +123,11 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def put(root: Path, found: Iterable[files.File]) -> None:
     """Files on disk, as quickly as it goes."""
-    for one in found:
-        path = root / one.path
+    for item in found:
+        path = root / item.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(one.data)
-        path.chmod(one.mode)
+        path.write_bytes(item.data)
+        path.chmod(item.mode)
 
 
 @pytest.fixture

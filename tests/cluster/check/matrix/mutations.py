@@ -102,8 +102,8 @@ def copied(source: str, place: str) -> Mutation:
 def each(*mutations: Mutation) -> Mutation:
     """One after the other."""
     def mutate(tree: Tree) -> None:
-        for one in mutations:
-            one(tree)
+        for mutation in mutations:
+            mutation(tree)
     return mutate
 
 

@@ -14,8 +14,8 @@ from tests.cluster.check.matrix.mutations import Trial, rotated, trials
 
 Bench = Any     # the conftest's, which has no importable name of its own
 # Of each cause one tree in each situation; keys of RSA, which take long to make, where the table has no others.
-TRIALS = [*{(one.fault.cause, one.situation): one
-            for one in sorted(trials(FAULTS)[::-1], key=lambda one: one.keys != "RSA")}.values()]
+TRIALS = [*{(trial.fault.cause, trial.situation): trial
+            for trial in sorted(trials(FAULTS)[::-1], key=lambda trial: trial.keys != "RSA")}.values()]
 TAKING = {"rm", "mv", "rmdir", "unlink", "truncate", ">|"}
 
 
@@ -23,7 +23,7 @@ def errors(bench: Bench) -> set[tuple[str, str | None, str]]:
     return {(cause, host, path) for cause, severity, host, path in bench.findings()[1] if severity == "error"}
 
 
-@pytest.mark.parametrize("trial", TRIALS, ids=[one.id for one in TRIALS])
+@pytest.mark.parametrize("trial", TRIALS, ids=[trial.id for trial in TRIALS])
 def test_no_line_makes_it_worse(bench: Callable[[Trial], Bench], trial: Trial) -> None:
     """After each line the tree has the same errors as before, or fewer; no line takes a file away, but for a CA's key
     on a worker that the person who asks holds as well."""

@@ -26,7 +26,7 @@ ON_DISK = frozenset("""
     signing-bundle kubeconfig-broken wrong-subject outlives-ca expiring-soon strict-refused""".split())
 
 
-@pytest.mark.parametrize("trial", HEALTHY, ids=[one.id.rstrip("-") for one in HEALTHY])
+@pytest.mark.parametrize("trial", HEALTHY, ids=[item.id.rstrip("-") for item in HEALTHY])
 def test_a_healthy_tree_has_no_finding(bench: Callable[[Trial], Bench], trial: Trial) -> None:
     """What kpki itself has made is right, in each layout, with keys of each kind, wherever it is looked at."""
     assert bench(trial).findings() == (0, [], [])
@@ -40,7 +40,7 @@ def test_a_kubelet_that_rotates_its_certificate_is_healthy(bench: Callable[[Tria
     assert one.findings() == (0, [], [])
 
 
-@pytest.mark.parametrize("trial", TRIALS, ids=[one.id for one in TRIALS])
+@pytest.mark.parametrize("trial", TRIALS, ids=[trial.id for trial in TRIALS])
 def test_a_fault_is_named_once_and_its_remedy_mends_it(bench: Callable[[Trial], Bench], trial: Trial) -> None:
     """One thing wrong is that cause at its path, nothing beside it; the remedy's lines, run as they stand, mend it."""
     one, fault = bench(trial), trial.fault

@@ -42,7 +42,7 @@ def check(capsys: pytest.CaptureFixture[str]) -> Check:
             assert status == 2 and not told.out
             return [{"message": told.err}]
         found: Findings = json.loads(told.out)["findings"]
-        assert status == any(one["severity"] == "error" for one in found)
+        assert status == any(item["severity"] == "error" for item in found)
         return found
     return run
 
@@ -94,7 +94,7 @@ ROWS = (
          (("key-exposed", "etc/kubernetes/kubelet.conf.bak"),)),
     Root("CA and kubeconfigs gone", do.gone("ca", "kubelet:kubeconfig", "kube-controller-manager:kubeconfig",
                                             "kube-scheduler:kubeconfig"),
-         (("file-missing", f"{PKI}/ca.crt"), *(("file-missing", one) for one in KUBECONFIGS))),
+         (("file-missing", f"{PKI}/ca.crt"), *(("file-missing", kubeconfig) for kubeconfig in KUBECONFIGS))),
     Root("manifest names no certificate", told("kube-apiserver", "tls-cert-file", "srv/api.crt"),
          (("file-missing", "srv/api.crt"),)),
     Root("manifest names no peer", told("etcd", "peer-cert-file", "srv/peer.crt"),
@@ -200,7 +200,7 @@ def test_a_user_may_have_other_means(bench: Benches, check: Check, name: str, me
                  if "client-key-data" not in line]
         path.write_text("\n".join(f"    {said}" if "client-certificate-data" in line else line for line in lines))
         found = check("host", "--node", "cp-1")
-        assert [(one["cause"], one["path"].partition("#")[0]) for one in found] == wanted
+        assert [(item["cause"], item["path"].partition("#")[0]) for item in found] == wanted
 
 
 def test_the_key_of_another_ca_is_refused_at_once(bench: Benches, check: Check) -> None:

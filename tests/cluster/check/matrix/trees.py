@@ -76,7 +76,7 @@ class Healthy:
     def of_host(self, host: str) -> Iterable[File]:
         """A host's files, relative to its root."""
         folder = f"nodes/{host}/"
-        return (replace(one, path=path.removeprefix(folder)) for path, one in self.files.items()
+        return (replace(item, path=path.removeprefix(folder)) for path, item in self.files.items()
                 if path.startswith(folder))
 
     def spare(self) -> PrivateKeyTypes:
@@ -95,7 +95,7 @@ def healthy(layout: str, algorithm: str, now: datetime) -> Healthy:
         return spare_key(kind, made - 1)
 
     plan = make_plan(cluster, now=now).with_roots(new_key)
-    files = {one.path: one for one in plan.files(new_key=new_key)}
+    files = {file.path: file for file in plan.files(new_key=new_key)}
     return Healthy(cluster, text, files, {name: root.ready() for name, root in plan.roots.items()}, made, now)
 
 
@@ -174,7 +174,7 @@ class Tree:
     def row(self, name: str, host: str | None = None) -> Row:
         """A row of this host, or another; `kubelet` is also what kubeadm calls kubelet-client."""
         names = ("kubelet", "kubelet-client") if name == "kubelet" else (name,)
-        return next(one for one in self.cluster.rows(host or self.host) if one.name in names)
+        return next(row for row in self.cluster.rows(host or self.host) if row.name in names)
 
     def at(self, words: str) -> tuple[str | None, str]:
         """Host (None: this one) and path of `[HOST@]ROW[:PART]`, as a finding tells them.
@@ -241,7 +241,7 @@ class Tree:
         key = key or pem.load_key(self.pair(name)[1])
         signer = signer or self.cluster.roots[row.profile.signer or ""]
         wanted = dict(leaf_extensions(row.profile, row.identity, rsa=self.cluster.algorithm.startswith("RSA")))
-        text = "".join(f"{one} = {value}\n" for one, value in (wanted | extensions).items() if value)
+        text = "".join(f"{item} = {value}\n" for item, value in (wanted | extensions).items() if value)
         return x509_new(subject or subject_name(row.identity), public_key_der(key), signer.certificate, signer.key,
                         days=days, extfile=text, digest=digest, serial_number=serial, now=self.cluster.now - ago)
 
@@ -249,7 +249,7 @@ class Tree:
         """A CA of this cluster under another certificate of the same key, subject and serial number."""
         root = self.cluster.roots[name]
         wanted = {"basicConstraints": "critical,CA:TRUE", "keyUsage": "critical,digitalSignature,keyCertSign,cRLSign"}
-        text = "".join(f"{one} = {value}\n" for one, value in (wanted | extensions).items() if value)
+        text = "".join(f"{item} = {value}\n" for item, value in (wanted | extensions).items() if value)
         again = x509_resign(root.certificate, None, root.key, days=days, clear_extensions=True, extfile=text,
                             now=self.cluster.now - ago)
         return Authority(again, root.key, pem.dump_certificate(again))

@@ -65,11 +65,12 @@ class Answer:
 
     @property
     def errors(self) -> list[tuple[str, str]]:
-        return [(one["cause"], one["path"]) for one in self.findings if one["severity"] == "error"]
+        return [(finding["cause"], finding["path"]) for finding in self.findings if finding["severity"] == "error"]
 
     @property
     def told(self) -> list[str]:
-        return [f"{one['severity']} {one['cause']} {one['path']}: {one['message']}" for one in self.findings]
+        return [f"{finding['severity']} {finding['cause']} {finding['path']}: {finding['message']}"
+                for finding in self.findings]
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def told(secrets: frozenset[str], work: Callable[[], int]) -> tuple[int, str, st
         status = work()
     words = out.getvalue() + err.getvalue()
     assert status in (0, 1, 2) and "Traceback" not in words, words
-    assert not [one for one in secrets if one in words]
+    assert not [secret for secret in secrets if secret in words]
     return status, out.getvalue(), err.getvalue()
 
 
@@ -185,7 +185,7 @@ ODD = {
     "contexts: [{name: a, context: {user: a, cluster: a}}]\n"
     "clusters: [{name: a, cluster: {server: x, certificate-authority: /}}]\ncurrent-context: a\n",
     "bomb": "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-        f"{one}: &{one} [{','.join([f'*{last}'] * 9)}]\n" for last, one in zip("abcdefgh", "bcdefghi")),
+        f"{item}: &{item} [{','.join([f'*{last}'] * 9)}]\n" for last, item in zip("abcdefgh", "bcdefghi")),
     "deep-flow": "[" * 20000, "deep-pairs": '{"a":' * 20000,
     "deep-block": "".join(f"{' ' * depth}a:\n" for depth in range(2000)),
     "container-of-nothing": "spec: {containers: [null, 1, {command: 1, args: [1, null, --x, '--y=']}]}\n",

@@ -415,6 +415,6 @@ def test_its_one_fault_is_named(variant: Variant, host: Host, check: Callable[..
 
 def test_the_table_is_sound() -> None:
     """Twenty trees at least, each by a name of its own; the faults are of the vocabulary, and of many kinds."""
-    assert len({one.id for one in VARIANTS}) == len(VARIANTS) >= 20
-    causes = {one.cause for one in VARIANTS}
+    assert len({variant.id for variant in VARIANTS}) == len(VARIANTS) >= 20
+    causes = {variant.cause for variant in VARIANTS}
     assert causes <= {*CAUSES} and len(causes) >= 12

@@ -30,7 +30,7 @@ class Host:
 
     def of(self, *made: str) -> bytes:
         """Files of the recipe, one after the other."""
-        return b"".join((self.made / one).read_bytes() for one in made)
+        return b"".join((self.made / item).read_bytes() for item in made)
 
     def put(self, path: str, data: bytes | str, mode: int | None = None) -> None:
         """Write a file anew; what holds a key is 0600, all else 0644."""
