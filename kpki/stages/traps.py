@@ -43,7 +43,7 @@ def request_traps(config: Config, section: str, *, subject: bool, certificate: b
     if certificate and used is None and (other := config.find(section, "req_extensions")):
         found.append(
             f"{other.place}req_extensions is for requests: nothing of [{other.value}] goes into "
-            "the certificate, which takes x509_extensions or -extensions")
+            "the certificate, which has those of x509_extensions or -extensions")
     return found + extension_traps(config, used)
 
 

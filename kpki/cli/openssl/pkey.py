@@ -140,7 +140,7 @@ def _wrong_kind(given: GivenOptions, wanted: str, public: bytes, name: str) -> N
     `ec` accepts any kind, as openssl does, and kpki prints a warning.
     """
     from ...stages.text.key import key_algorithm
-    fact, hint = f"not an {wanted} key but {key_algorithm(public)}", "kpki pkey takes any kind"
+    fact, hint = f"not an {wanted} key but {key_algorithm(public)}", "kpki pkey accepts any kind"
     if given.verb != "ec":
         raise InputError(fact, hint=hint if given.verb == "rsa"
                          else "leave -ec_conv_form and -ec_param_enc out")

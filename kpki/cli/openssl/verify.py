@@ -318,7 +318,8 @@ def _bundle(path: str, *, only_pem: bool = False) -> list[Trusted]:
     data = streams.read(path)
     with about(path):
         if only_pem and b"-----BEGIN " not in data:
-            raise InputError("no PEM in it", hint="-trusted FILE takes a certificate in DER")
+            raise InputError("the file has no PEM block",
+                             hint="-trusted FILE accepts a certificate in DER")
         return pem.load_trusted_certificates(data)
 
 

@@ -140,7 +140,8 @@ def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Find
             return None
         return finding("wrong-organisation",
                        f"certificate belongs to {subject.user!r}, who is not in the group "
-                       f"{NODES_GROUP} (O): the API server does not take it for a node")
+                       f"{NODES_GROUP} (O): the API server does not authenticate its owner as a "
+                       "node")
     # the words of the Node authorizer (AuthorizeNodeWithSelectors); NodeRestriction has other
     # words, and is asked after the authorizer
     answer = (

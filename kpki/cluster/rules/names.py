@@ -211,11 +211,10 @@ def missing_names(pair: Pair, dns: Sequence[str], addresses: Sequence[str],
     """
     names = reading.names_of(reading.extensions_of(pair.chain[0]))
     if names is None:
+        expected = [*(f"DNS:{name}" for name in dns), *(f"IP:{address}" for address in addresses)]
         return Finding("legacy-cn-no-san", pair.path, pair.row,
-                       "certificate has no subjectAltName, and Go takes no CN "
-                       "for a name", expected=", ".join([*(f"DNS:{name}" for name in dns),
-                                                         *(f"IP:{address}"
-                                                           for address in addresses)]))
+                       "certificate has no subjectAltName, and Go does not read names from the CN",
+                       expected=", ".join(expected))
     certified, there = _certified((pair, *others))
     return _missing("DNS", pair, names, [name for name in dns if not _is_named(name, certified)]) \
         or _missing(

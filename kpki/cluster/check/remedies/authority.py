@@ -49,8 +49,8 @@ def authority_remedy(finding: Finding, place: Place, path: str, target: Target) 
         yield from _renewed(place, target)
     elif finding.cause in OF_THE_CA and key is None:
         yield comment(
-            "Kubernetes takes it; the CA certificate that strict clients want is made with the "
-            "CA's key")
+            "Kubernetes accepts the certificate; the CA certificate that strict clients want is "
+            "made with the CA's key")
     elif finding.cause == "key-unreadable" and place not in inventory.layout.node_places():
         yield comment(
             f"what lies at {target.at(path)} is no file: move it elsewhere, and check again")
