@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from .words import Word, is_variable
+from .words import UNKNOWN, Word, is_variable
 
 PROGRAMS = frozenset({
     "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "etcd",
@@ -42,7 +42,6 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?-([^{}]*))?\}|(\w+)|\{[^{}]*\})")
 _OPERATOR = re.compile(r"[;&|()<>]+")
 # What a shell puts in place of a command: the output, which no file tells.
 _OUTPUT = re.compile(r"\$\((?!\()[^()]*\)|`[^`\n]*`")
-UNKNOWN = "\x1a"     # stands for text that no file tells
 # Words of a shell before a command.
 _BEFORE = frozenset({"then", "else", "elif", "if", "do", "while", "!", "{", "export", "readonly",
                      "declare", "local", "typeset"})

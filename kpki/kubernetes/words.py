@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 BLANKS = " \t\n\r"
+UNKNOWN = "\x1a"     # stands for text that no file tells
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " ",
             "\\": "\\", '"': '"', "'": "'"}
 _NUMBERS = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})")
@@ -91,8 +92,10 @@ def _escaped(text: str, place: int, escapes: bool, relaxed: bool) -> tuple[str, 
 def expand(words: list[Word], environment: Mapping[str, Word]) -> list[Word]:
     """The words of a command with the values of variables: a whole word `$NAME` is split.
 
-    `${NAME}` anywhere in a word is replaced without a split.
+    `${NAME}` anywhere in a word is replaced without a split. The variable "" is the value of every
+    variable that has none.
     """
+    other = environment.get("", Word("", ""))
     done: list[Word] = []
     for word in words:
         if word.text.startswith("$") and word.text[1:2] not in ("{", "$"):
@@ -102,8 +105,7 @@ def expand(words: list[Word], environment: Mapping[str, Word]) -> list[Word]:
         else:
             named = [environment[name] for name in _CURLY.findall(word.text) if name in environment]
             text = _CURLY.sub(lambda found: "$" if found[1] is None
-                              else environment[found[1]].text if found[1] in environment
-                              else "", word.text)
+                              else environment.get(found[1], other).text, word.text)
             done.append(Word(text, named[-1].source if named else word.source))
     return done
 

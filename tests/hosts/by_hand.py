@@ -271,10 +271,25 @@ _CHAINED = Host({
 {TLS}/kcm.conf#user {TLS}/root.pem client
 """)
 
+# Flatcar on AWS: what names the node is written at boot, and /etc/hostname tells nothing
+_AT_BOOT = Host({
+    "ca": ca("/CN=kubernetes-ca"), "at-boot": Row("/O=system:nodes/CN=system:node:ip-10-0-4-5.ec2.internal", "ca",
+                                               "clientAuth")}, {
+        "etc/hostname": "localhost\n", "etc/kubernetes/ca.crt": crt("ca"),
+        "var/lib/kubelet/kubeconfig": kubeconfig("default-auth", "https://api.example.test:6443", crt("ca"),
+                                                 f"/{CURRENT}", f"/{CURRENT}"),
+        CURRENT: Link("kubelet-client-1.pem"),
+        "var/lib/kubelet/pki/kubelet-client-1.pem": joined(crt("at-boot"), key("at-boot")),
+        f"{UNITS}/kubelet.service": unit("/usr/bin/kubelet", """--client-ca-file=/etc/kubernetes/ca.crt
+            --kubeconfig=/var/lib/kubelet/kubeconfig --rotate-certificates --node-ip=${COREOS_EC2_IPV4_LOCAL}
+            --hostname-override=${COREOS_EC2_HOSTNAME}""", "EnvironmentFile=-/run/metadata/flatcar")},
+    seen=f"{CURRENT} etc/kubernetes/ca.crt client\n", given={"ca": "ca"})
+
 HOSTS = {
     "by hand, names that clients choose": _SIX, "by hand, instances of etcd": _INSTANCES,
     "Alpine, OpenRC": _ALPINE, "OpenShift 3.11, etcd": _ORIGIN, "Container Linux, etcd": _WRAPPED,
-    "by hand, further files of the API server": _FURTHER, "by hand, an intermediate CA": _CHAINED}
+    "by hand, further files of the API server": _FURTHER, "by hand, an intermediate CA": _CHAINED,
+    "Flatcar, named at boot": _AT_BOOT}
 
 FAULTS = (
     Fault("by hand, names that clients choose", made_so("api", names=_NAMES.replace("DNS:api.internal,", "")),
@@ -325,4 +340,9 @@ FAULTS = (
     Fault("by hand, an intermediate CA", expired("chained-kcm"), "expired-client-cert",
           f"{TLS}/kcm.conf#users/kcm"),
     Fault("by hand, an intermediate CA", gone(f"{TLS}/kubelets-key.pem"), "file-missing", f"{TLS}/kubelets-key.pem"),
+    Fault("Flatcar, named at boot", expired("at-boot"), "expired-client-cert", CURRENT),
+    Fault("Flatcar, named at boot", made_so("at-boot", subject="/O=nodes/CN=system:node:ip-10-0-4-5.ec2.internal"),
+          "wrong-organisation", CURRENT),
+    Fault("Flatcar, named at boot", gone("etc/kubernetes/ca.crt"), "file-missing", "etc/kubernetes/ca.crt"),
+    Fault("Flatcar, named at boot", made_so("at-boot", usages="serverAuth"), "wrong-eku", CURRENT),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from .tree import Tree, inner
 from ...kubernetes.units import FOLDERS, Service, read_service
-from ...kubernetes.words import Word, read_environment, split_words
+from ...kubernetes.words import UNKNOWN, Word, read_environment, split_words
 
 _NAME = re.compile(r"[\w.@\\:-]+\.service")
 _DROP_IN = re.compile(r"([^/]+\.service)\.d/[^/]+")
@@ -15,7 +15,7 @@ _DROP_IN = re.compile(r"([^/]+\.service)\.d/[^/]+")
 _INSTANCE = re.compile(r".*\.(?:wants|requires)/([\w.\\:-]+@[\w.@\\:-]+\.service)")
 _SETTING = re.compile(r"^[ \t]*DefaultEnvironment=(.*)$", re.MULTILINE)
 _MANAGER = ("etc/systemd/system.conf", "usr/lib/systemd/system.conf")
-_NOTHING = "/dev/null"
+_NOTHING, _RUN = "/dev/null", "run"
 
 
 def services(tree: Tree,
@@ -106,15 +106,21 @@ def _specifiers(tree: Tree) -> dict[str, str]:
 
 
 def environment_of(tree: Tree, service: Service) -> dict[str, Word]:
-    """The variables of a service: the manager's defaults, then its own, then those of its files."""
+    """The variables of a service: the manager's defaults, then its own, then those of its files.
+
+    If a file is written at boot, and is not in the tree, variables without a value are unknown.
+    """
     found: dict[str, Word] = {}
     manager = next((path for path in _MANAGER if tree.there(path)), "")
     for line in _SETTING.findall(tree.text(manager, manager) or "" if manager else ""):
         found |= {name: Word(value, manager) for name, _,
                   value in (word.partition("=") for word in split_words(line))}
     found |= service.environment
-    for pattern, _, source in service.environment_files:
+    for pattern, optional, source in service.environment_files:
         for path in tree.matching(inner(pattern)):
+            if not tree.there(path) and not (optional and (tree.there(_RUN)
+                                                           or not path.startswith(f"{_RUN}/"))):
+                found[""] = Word(UNKNOWN, source)
             found |= {name: Word(value, path)
                       for name, value in read_environment(tree.text(path, source) or "").items()}
     return found

@@ -15,9 +15,9 @@ from .inventory import ObservedFile, validate_root
 from .starts import Started, pods, starts
 from .tree import Tree, inner
 from .use import Running, Use
-from ...kubernetes.commands import UNKNOWN
 from ...kubernetes.distributions import POD_FOLDERS
 from ...kubernetes.settings import SETTINGS, values_of
+from ...kubernetes.words import UNKNOWN
 
 # the kubeconfigs of people, which no component reads
 _PEOPLE = ("etc/kubernetes/admin.conf", "etc/kubernetes/super-admin.conf", "root/.kube/config")

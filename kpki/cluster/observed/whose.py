@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 from .inventory import Inventory, found_at, observe_file
 from .uses import Host, read_host
@@ -12,6 +13,8 @@ from ...kubernetes.components import KUBELET_COMPONENT
 from ...kubernetes.profiles import LONGEST_NAME, NODE_PREFIX, validate_node_name
 from ...pem import load_certificate
 
+# names that systemd does not set: is_localhost in src/basic/hostname-util.c
+_LOCALHOST = re.compile(r"(.+\.)?localhost(\.localdomain)?")
 HOST_NAME = "etc/hostname"     # hostname(5)
 
 
@@ -34,6 +37,8 @@ def owner_of(root: str, *, host_name: str, source: str = "", host: Host | None =
     found = observe_file(root, HOST_NAME)
     lines = [line.strip() for line in (found.data or b"").decode("utf-8", "replace").splitlines()]
     name = next((line.lower() for line in lines if line and not line.startswith("#")), "")
+    if _LOCALHOST.fullmatch(name):      # the machine gets its name from DHCP or the cloud
+        name = ""
     if name or found.unread or (name := _folder_name(source)):
         return name
     raise InputError(f"{root}: whose tree is this?", hint="say --node NAME")
