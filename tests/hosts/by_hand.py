@@ -23,6 +23,7 @@ from tests.hosts.making import (
     pair,
     pairs,
     pod,
+    text,
     unit,
 )
 from tests.hosts.pki import Row, Shelf, ca
@@ -345,4 +346,8 @@ FAULTS = (
           "wrong-organisation", CURRENT),
     Fault("Flatcar, named at boot", gone("etc/kubernetes/ca.crt"), "file-missing", "etc/kubernetes/ca.crt"),
     Fault("Flatcar, named at boot", made_so("at-boot", usages="serverAuth"), "wrong-eku", CURRENT),
+    Fault("by hand, names that clients choose", text(f"{UNITS}/kubelet.service", f"--tls-cert-file=/{TLS}/node-server.crt",
+                                                     "--v=2"), "flags-mismatch", f"{UNITS}/kubelet.service", "a person"),
+    Fault("by hand, instances of etcd", text("etc/etcd/main.env", "ETCD_KEY_FILE=", "#ETCD_KEY_FILE="), "flags-mismatch",
+          "etc/etcd/main.env", "a person"),
 )

@@ -65,6 +65,11 @@ class Running:
                       stacklevel=2)
         return self.origins
 
+    @property
+    def key(self) -> str:
+        """Internal: the mark of this start, with which the groups of its uses begin."""
+        return f"{self.source} {self.unit} {self.component}"
+
     def value(self, name: str) -> str:
         """The first value of a setting; "" without the setting."""
         return next(iter(self.settings.get(name, ())), "")

@@ -21,6 +21,7 @@ from ...documents import load_first
 from ...kubernetes.components import COMPONENT_NAMES, KUBELET_COMPONENT
 from ...kubernetes.layouts import LAYOUTS
 from ...kubernetes.profiles import NODE_PREFIX
+from ...kubernetes.settings import SETTINGS
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -45,7 +46,7 @@ def check_node(inventory: Inventory, *, node: str, now: datetime | None = None,
         if authorities else {}
     context = TreeContext.from_tree(inventory, node=node, now=now or utc_now(), within=within,
                                     given=given)
-    findings = [*missing_files(inventory), *context.trust.findings]
+    findings = [*missing_files(inventory), *half_pairs(inventory), *context.trust.findings]
     for pair in _without_alternatives(context):
         asked = context.asked(pair) if pair.chain else None
         findings += pair_findings(pair, asked, certificate_faults(pair, asked) if asked else ())
@@ -92,6 +93,29 @@ def missing_files(inventory: Inventory) -> Iterator[Finding]:
         else:
             yield Finding("file-missing", path, row,
                           f"file is missing, and {_readers(uses)} reads the file")
+
+
+def half_pairs(inventory: Inventory) -> Iterator[Finding]:
+    """The settings that name one half of a pair, without which the component does not start."""
+    halves: dict[str, dict[str, Use]] = {}
+    for use in inventory.uses:
+        if use.purpose in _WHOLE and not use.default and use.part in _OTHER:
+            halves.setdefault(use.group, {})[use.part] = use
+    for use in (use for group in halves.values() if len(group) == 1 for use in group.values()):
+        other = next(setting.name for setting in SETTINGS[use.component]
+                     if setting.purpose == use.purpose and setting.part == _OTHER[use.part])
+        if not any(other in running.origins for running in inventory.running
+                   if use.group.startswith(f"{running.key} ")):
+            yield Finding("flags-mismatch", use.source, row_of([use]),
+                          f"{use.setting} of {use.component} has no {_OTHER[use.part]} beside it: "
+                          f"{use.component} does not start", expected=f"--{other} as well")
+
+
+_OTHER = {"certificate": "key", "key": "certificate"}
+# The purposes of pairs that a component refuses by half: cmd/kubelet/app/server.go,
+# apiserver/pkg/server/options/serving.go, etcd client/pkg/transport/listener.go.
+_WHOLE = ("kubelet-serving", "apiserver-serving", "etcd-serving", "etcd-peer",
+          "apiserver-etcd-client")
 
 
 def configuration_faults(inventory: Inventory) -> Iterator[Finding]:

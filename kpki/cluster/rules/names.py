@@ -196,7 +196,8 @@ def names_fault(pair: Pair, others: Sequence[Pair], places: Places,
         and not _is_hosts(names, places):
         subject = reading.certificate_subject(pair.chain[0])
         other = node_fault(pair.path, "kubelet-serving", subject, places.node) \
-            if subject.user.startswith(NODE_PREFIX) else None
+            if subject.user.startswith(NODE_PREFIX) \
+            and subject.user != NODE_PREFIX + places.node else None
         return other or _missing("DNS", pair, names, [places.node])
     if by_layout and kinds & {"etcd", "etcd-peer"} and not {*_LOOPBACK} & {*certified, *there}:
         return _missing("DNS", pair, names, ["localhost"])
