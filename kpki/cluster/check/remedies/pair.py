@@ -213,12 +213,20 @@ def _subject(finding: Finding, pair: Pair, names: Sequence[str], target: Target)
 
 
 def _allowed(purpose: Purpose, target: Target) -> Sequence[str]:
-    """A CN that a flag allows, if the purpose depends on one."""
+    """The CNs that a flag allows, if the purpose depends on them."""
     setting = {"front-proxy": "requestheader-allowed-names",
                "etcd-peer": "peer-cert-allowed-cn"}.get(
         purpose.subject, "")
     return [name for running in target.inventory.running
-            for name in running.settings.get(setting, ())][:1]
+            for name in running.settings.get(setting, ())]
+
+
+def has_other_name(pair: Pair, target: Target) -> bool:
+    """Whether a flag allows names for a pair, but not the name that kpki issues."""
+    allowed = [name for purpose in pair.purposes for name in _allowed(purpose, target)]
+    return bool(allowed) and identity_of(
+        get_profile(pair.row), node=target.node,
+        administrators=target.inventory.layout.administrators).user not in allowed
 
 
 def _names(finding: Finding, pair: Pair, target: Target) -> list[str]:

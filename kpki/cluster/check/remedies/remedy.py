@@ -15,7 +15,7 @@ from dataclasses import replace
 from .authority import authority_remedy
 from .leaf import leaf_remedy
 from .lines import command, comment
-from .pair import is_chained, needs_key, owned_by, pair_remedy
+from .pair import has_other_name, is_chained, needs_key, owned_by, pair_remedy
 from .renewal import renewal
 from .target import Target
 from ...finding import Finding
@@ -125,7 +125,7 @@ def _pair_elsewhere(path: str, target: Target) -> Pair | None:
     pairs = [pair for pair in target.pairs if path in (pair.path, pair.key_path)
              and any(use.source for use in pair.uses)
              and (_is_stored(pair, target) or _is_elsewhere(pair, layout)
-                  or _is_embedded(pair, target)
+                  or _is_embedded(pair, target) or has_other_name(pair, target)
                   or ((_has_several(target) or is_chained(pair, target)) and "#" not in pair.path
                       and pair.key_path not in ("", pair.path)))]
     # of several pairs with the key, the pair whose certificate is another key's
