@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from kpki.cluster.authority import Authority
 from kpki.cluster.lifecycle.renewal import renew_pairs
 from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.rules.facts import pairs_of
+from kpki.stages.certificates import x509_resign
 from tests.e2e.cluster import CONTROL_PLANE, Cluster, Wanted, wanted
 from tests.e2e.commands import run, says, wait_for
 
@@ -33,7 +35,10 @@ def end_all(cluster: Cluster) -> int:
 
 
 def authority(certificate: Path, key: Path) -> Authority:
-    return load_authority(certificate.read_bytes(), key.read_bytes())
+    """A CA as it would be if it had been made before what it signs: with dates of the past, else the same."""
+    now = load_authority(certificate.read_bytes(), key.read_bytes())
+    return replace(now, certificate=x509_resign(now.certificate, None, now.key, days=3650,
+                                                now=ENDED - timedelta(days=30)))
 
 
 def found_causes(cluster: Cluster) -> list[str]:
