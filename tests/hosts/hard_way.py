@@ -234,7 +234,7 @@ var/lib/kubernetes/kube-api-server.crt var/lib/kubernetes/kube-scheduler.kubecon
         seen="var/lib/kubelet/kubelet.crt var/lib/kubelet/ca.crt server node-0\n"
              "var/lib/kubelet/kubeconfig#user var/lib/kubelet/ca.crt client\n"
              "var/lib/kube-proxy/kubeconfig#user var/lib/kubelet/ca.crt client\n",
-        warnings=("strict-refused",), given={"ca": "ca"}),
+        warnings=("strict-refused",), given={"ca": "ca"}, address="10.240.0.20"),
 }
 
 FAULTS = (
@@ -291,7 +291,7 @@ FAULTS = (
     Fault("hard way 2023 node", by_stray("node-0", at=f"{KUBELET}/kubelet.crt"), "unknown-authority",
           f"{KUBELET}/kubelet.crt"),
     Fault("hard way 2023 node", made_so("node-0", at=f"{KUBELET}/kubelet.crt", subject="/CN=system:node:node-0",
-                                        names="DNS:node-1"), "missing-san-dns", f"{KUBELET}/kubelet.crt", "a person"),
+                                        names="DNS:node-1"), "missing-san-dns", f"{KUBELET}/kubelet.crt"),
     Fault("hard way 2023 node", empty(f"{KUBELET}/kubelet.key"), "bad-pem", f"{KUBELET}/kubelet.key"),
     Fault("hard way 2023 node", expired("kube-proxy"), "expired-client-cert",
           "var/lib/kube-proxy/kubeconfig#users/system:kube-proxy"),

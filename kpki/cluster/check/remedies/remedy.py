@@ -65,7 +65,8 @@ def _remedy(finding: Finding, target: Target) -> Iterator[str]:
         yield command("chmod", "600", target.at(path))
     elif line := renewal(finding, target):
         yield line
-    elif not finding.row and (pair := _pair_elsewhere(finding.path, target)):
+    elif (not finding.row or (finding.cause == "file-missing" and place is None)) \
+        and (pair := _pair_elsewhere(finding.path, target)):
         yield from pair_remedy(finding, pair, target)
     elif finding.cause == "file-missing" and place is None \
         and (named := _setting_of(path, target, finding.row)):

@@ -1,7 +1,6 @@
 """New dates for a certificate, on a host that holds its CA's key."""
 from __future__ import annotations
 
-from .leaf import own_key
 from .lines import command
 from .target import Target
 from ...finding import Finding
@@ -26,10 +25,9 @@ def renewal(finding: Finding, target: Target) -> str:
     pair = next((pair for pair in target.pairs if pair.path == finding.path), None)
     if pair is None or not pair.row or not pair.chain or pair.key is None or not pair.matches:
         return ""
-    known = [(certificate, own_key(file.path, target)) for file in target.trust_files
-             for certificate in file.certificates]
-    known += [(certificate, signer.key_path) for signer in signing_pairs_of(target.inventory)
-              for certificate in signer.chain]
+    # the keys that `kpki renew` finds on a host
+    known = [(certificate, signer.key_path) for signer in signing_pairs_of(target.inventory)
+             for certificate in signer.chain]
     for certificate, path in known:
         key = read_key(target.inventory.file(path), "")[0] if path else None
         if key and reading.has_public_key(certificate, public_key_der(key)) \
