@@ -104,13 +104,16 @@ def half_pairs(inventory: Inventory) -> Iterator[Finding]:
     for use in (use for group in halves.values() if len(group) == 1 for use in group.values()):
         other = next(setting.name for setting in SETTINGS[use.component]
                      if setting.purpose == use.purpose and setting.part == _OTHER[use.part])
-        if not any(other in running.origins for running in inventory.running
-                   if use.group.startswith(f"{running.key} ")):
+        # without URLs, etcd listens without TLS
+        urls = _LISTENS.get(use.purpose, "")
+        if not any(other in running.origins or (urls and urls not in running.origins)
+                   for running in inventory.running if use.group.startswith(f"{running.key} ")):
             yield Finding("flags-mismatch", use.source, row_of([use]),
                           f"{use.setting} of {use.component} has no {_OTHER[use.part]} beside it: "
                           f"{use.component} does not start", expected=f"--{other} as well")
 
 
+_LISTENS = {"etcd-serving": "listen-client-urls", "etcd-peer": "listen-peer-urls"}
 _OTHER = {"certificate": "key", "key": "certificate"}
 # The purposes of pairs that a component refuses by half: cmd/kubelet/app/server.go,
 # apiserver/pkg/server/options/serving.go, etcd client/pkg/transport/listener.go.
