@@ -80,11 +80,11 @@ def test_an_escape_is_refused_when_asked(root: Path, path: str) -> None:
 
 
 def test_each_kind_is_told(root: Path, give_away: Callable[[Path], tuple[int, int]]) -> None:
-    """File, link, folder, other, missing; with mode, owner and target."""
+    """File, link, folder, other, missing; with mode, owner, group and target."""
     os.mkfifo(root / "fifo")
-    owner, _ = give_away(root / "etc/kubernetes/pki/ca.crt")
+    owner, group = give_away(root / "etc/kubernetes/pki/ca.crt")
     assert read_entry(root, "etc/absolute/ca.crt") == Entry(
-        path="etc/absolute/ca.crt", kind="file", mode=0o640, owner=owner)
+        path="etc/absolute/ca.crt", kind="file", mode=0o640, owner=owner, group=group)
     assert read_entry(root, "etc/absolute").owner == os.getuid()
     assert read_entry(root, "etc/absolute").target == "/etc/kubernetes/pki" and read_entry(root, "etc/absolute").kind == "link"
     assert [read_entry(root, path).kind for path in ("etc", "", "..", "fifo")] == ["folder", "folder", "folder", "other"]

@@ -157,7 +157,7 @@ def _old_public_form(given: GivenOptions) -> str | None:
     """RSAPublicKey_out or param_out, if given: of the forms of an RSA key the last counts."""
     return "param_out" if given.has("param_out") else \
         "RSAPublicKey_out" if given.last("pubout", "RSAPublicKey_out") == "RSAPublicKey_out" \
-            else None
+        else None
 
 
 def _shows_public(given: GivenOptions) -> bool:

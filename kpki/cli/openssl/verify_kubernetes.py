@@ -122,5 +122,5 @@ def _explain(given: GivenOptions, trusted: Sequence[str], question: dict[str, An
     reads = ", ".join([*(path or "standard input" for path in paths), *trusted, *between])
     streams.note(
         "kpki verify: builds the chain as Go's crypto/x509 does, which Kubernetes verifies with",
-                 f"  reads:   {reads}", "  writes:  nothing", f"  library: {call}",
-                 "  openssl: none; `openssl verify` goes by other rules")
+        f"  reads:   {reads}", "  writes:  nothing", f"  library: {call}",
+        "  openssl: none; `openssl verify` goes by other rules")

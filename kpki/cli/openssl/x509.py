@@ -210,7 +210,7 @@ def _refuse_issued(certificate: Certificate, given: GivenOptions) -> None:
         with about(given.get("in") or "standard input"):
             raise RefusedError(
                 f"the certificate to be certified should be self-signed: {faults[-1].reason}",
-                               hint="-x509toreq makes a request of it, and -req signs that")
+                hint="-x509toreq makes a request of it, and -req signs that")
 
 
 def _request(given: GivenOptions) -> CertificateSigningRequest:

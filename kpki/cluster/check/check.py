@@ -202,7 +202,7 @@ def _owner(root: str, host: Host, host_name: str, layout: str | None, notes: lis
         notes.append(
             f"{root}: nothing tells whose tree it is, so nobody checked that the kubelet's "
             "certificate is "
-                     "the node's; say --node NAME")
+            "the node's; say --node NAME")
     return validate_node_name(name, longest=LONGEST_NAME) if name else ""
 
 

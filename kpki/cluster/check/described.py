@@ -109,7 +109,7 @@ def _mended(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
         yield comment(
             f"neither the workspace nor a control-plane host's tree holds this key: copy "
             f"{finding.path} to "
-                      f"{WORKSPACE.place(finding.row).key} first")
+            f"{WORKSPACE.place(finding.row).key} first")
     elif finding.severity == "warning" and get_profile(finding.row).kind == "ca":
         yield from _renewed_authority(finding, folder, plan)
     elif finding.cause in RENEWED and finding.severity == "warning":
@@ -128,7 +128,7 @@ def _renewed_authority(finding: Finding, folder: str, plan: Plan) -> Iterator[st
         yield comment(
             "this CA's certificate is renewed where its key is: kpki x509 -in CA -signkey CA-KEY "
             "-days 3650 "
-                      "-out CA")
+            "-out CA")
     else:
         yield from renewal(*(_plain(os.path.join(folder, path))
                              for path in (own.certificate, own.key)))
@@ -173,7 +173,7 @@ def _broken_authorities(cluster: Cluster, folder: str, observe: Callable[[str], 
                 if finding.cause == "expired-ca" and _is_pair(row, observe):
                     remedy = chain(
                         renewal(*(_plain(os.path.join(folder, half)) for half in row.paths())),
-                                   [command("kpki", "apply", _plain(folder))])
+                        [command("kpki", "apply", _plain(folder))])
                 yield replace(finding, path=path or finding.path, remedy=tuple(remedy))
 
 

@@ -76,8 +76,7 @@ def inspect_plain(path: str) -> Plain:
     if not found and not closed:
         raise InputError(
             f"{path}: no certificate, key or kubeconfig is in it, and none of kpki's layouts",
-                         hint="is it a host's root, with etc/kubernetes in it? Otherwise say "
-                              "--layout")
+            hint="is it a host's root, with etc/kubernetes in it? Otherwise say --layout")
     layout = _layout_by_names(root, found)
     named = {path for path, _ in layout.files()}
     found = {path: file if path in named else _in_pem(file) for path, file in found.items()}
@@ -110,8 +109,6 @@ def _matters(found: ObservedFile) -> bool:
         return True
     data = found.data or b""
     return b"-----BEGIN " in data or is_kubeconfig(data)
-
-
 
 
 def _layout_by_names(root: str, found: Mapping[str, ObservedFile]) -> Layout:

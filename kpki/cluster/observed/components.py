@@ -57,7 +57,7 @@ def _setting_use(running: Started, setting: Setting, value: SettingValue,
                purpose=setting.purpose, part=setting.part, default=running.default,
                optional=running.default,
                group=f"{running.key} {setting.pair}{which}") if place \
-                   else None
+        else None
 
 
 def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None, *,

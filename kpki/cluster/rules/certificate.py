@@ -147,8 +147,8 @@ def node_fault(path: str, row: str, subject: reading.Subject, node: str) -> Find
     answer = (
         f"the API server will answer: node '{other}' cannot read '{node}', only its own Node "
         "object (before "
-              f'1.32: node "{other}" is not allowed to modify node "{node}"; before 1.14: node '
-              f'"{other}" cannot modify node "{node}")')
+        f'1.32: node "{other}" is not allowed to modify node "{node}"; before 1.14: node '
+        f'"{other}" cannot modify node "{node}")')
     if row == "kubelet-serving":    # the authorizer lets no other user in
         answer = "whoever calls this node wants its own name, and refuses it"
     if _first_label(other) == _first_label(node):

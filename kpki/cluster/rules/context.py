@@ -56,7 +56,7 @@ class TreeContext(NamedTuple):
         """The context of a host without a description; *given* are the caller's CAs, by row."""
         registered = next(
             iter(inventory.setting_values(KUBELET_COMPONENT.name, "hostname-override")),
-                          node).lower()
+            node).lower()
         pairs, files, places = pairs_of(inventory), trust_files_of(inventory), places_of(inventory,
                                                                                          registered)
         signing = signing_pairs_of(inventory)

@@ -83,7 +83,7 @@ def test_a_signature_that_cannot_be_checked_is_not_called_forged(
     ("-config none.conf", "kpki: none.conf: no such file or directory\n"),
     ("-config plain.conf -reqexts x",
      "kpki: plain.conf: error checking request extension section x: [x] is absent\n"),
-    ("-copy_extensions all", "kpki: req: invalid extension copy option: all\nkpki: hint: none, copy or copyall\n"),
+    ("-copy_extensions all", "kpki: req: invalid extension copy option: all\nkpki: hint: none, copy, copyall\n"),
     ("-x509 -key leaf.key -subj /CN=b", "kpki: openssl's req -x509 -in with -subj is not supported\n"
                                         "kpki: hint: kpki x509 -req -in FILE -signkey KEY -subj SUBJECT\n"),
     ("-x509", "kpki: req: no key to sign the certificate with\nkpki: hint: -key FILE, or -CA FILE -CAkey FILE\n")])

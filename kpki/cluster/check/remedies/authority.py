@@ -75,12 +75,12 @@ def authority_remedy(finding: Finding, place: Place, path: str, target: Target) 
         yield comment(
             f"put the certificate of CA {issuer} at {target.at(path)}: that CA signed "
             f"{asked[0].path}, and no "
-                      "file here holds the certificate")
+            "file here holds the certificate")
     elif not _is_without_setting(path, target):
         yield comment(
             f"put the CA at {target.at(path)} that signs those whom {_readers(path, target)} "
             "verifies: no file "
-                      "here tells which")
+            "here tells which")
     else:
         yield comment(
             f"copy the cluster's {path} from another control-plane host: nothing here tells how it "
@@ -106,8 +106,8 @@ def _authority_key(finding: Finding, place: Place, target: Target) -> Iterator[s
         yield comment(
             f"no command makes a CA's key again: copy {place.key} from another control-plane host; "
             "if it is "
-                      "lost on all of them, everything that it signed stays good until it ends, "
-                      "and then a new CA is needed")
+            "lost on all of them, everything that it signed stays good until it ends, "
+            "and then a new CA is needed")
 
 
 def _can_be_rewritten(place: Place, target: Target) -> bool:
@@ -124,7 +124,7 @@ def _renewed(place: Place, target: Target) -> Iterator[str]:
         yield comment(
             f"at the CA: kpki x509 -in CA -signkey CA-KEY -days {_CA_DAYS} -out CA renews it; then "
             "copy it "
-                      f"to {place.certificate} on every host")
+            f"to {place.certificate} on every host")
         return
     yield from renewal(certificate, key)
     for other in target.inventory.layout.places:
@@ -212,7 +212,7 @@ def _copied(place: Place, target: Target) -> Iterator[str]:
         every = [certificate for certificates, _ in good for certificate in certificates]
         good = good \
             if all(reading.is_same_authority(every[0], certificate) for certificate in every) \
-                else []
+            else []
     yield from [line for certificates, line in good
                 if all(signer_of(pair.chain, certificates) for pair in asked)][:1]
 

@@ -26,7 +26,7 @@ _NAMES = ("missing-san-ip", "missing-san-dns", "legacy-cn-no-san")
 # placeholders for facts that no file tells: kpki refuses them, so that no command runs with them
 PLACEHOLDERS = {
     _NO_ADDRESS: f"{_NO_ADDRESS} is the node's own, as `kubectl get nodes -o wide` shows it",
-                NO_SERVER: f"{NO_SERVER} is where another host's kubeconfig leads"}
+    NO_SERVER: f"{NO_SERVER} is where another host's kubeconfig leads"}
 
 
 def names_options(place: Place, profile: Profile, target: Target,

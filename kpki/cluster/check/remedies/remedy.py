@@ -86,7 +86,7 @@ def _remedy(finding: Finding, target: Target) -> Iterator[str]:
         yield comment(
             f"write the certificate of the CA's key, that one alone, to {target.at(signer)}, and "
             "let "
-                      f"--cluster-signing-cert-file of kube-controller-manager name /{signer}")
+            f"--cluster-signing-cert-file of kube-controller-manager name /{signer}")
     elif finding.cause == "ca-key-on-worker":
         yield _away(path, target)
     elif kind in ("ca", "key") and place \
@@ -112,8 +112,8 @@ def _remedy(finding: Finding, target: Target) -> Iterator[str]:
         yield comment(
             f"clients and servers have a CA each here: put a kubeconfig at {target.at(path)} by "
             "hand, whose "
-                      f"certificate the clients' CA signs, and which trusts "
-                      f"{target.at(trusts.path) if trusts else 'the CA of the API server'}")
+            f"certificate the clients' CA signs, and which trusts "
+            f"{target.at(trusts.path) if trusts else 'the CA of the API server'}")
     else:
         yield from leaf_remedy(finding.row or target.inventory.layout.kubelet.row, target, finding)
 
@@ -228,7 +228,7 @@ def _away(path: str, target: Target) -> str:
     return comment(
         f"take {target.at(path)} away once a control-plane host, or a place that is locked away, "
         "holds it; "
-                   "kpki check --ca CERT --ca-key KEY says how")
+        "kpki check --ca CERT --ca-key KEY says how")
 
 
 def _is_same(first: str, other: str) -> bool:
@@ -267,7 +267,7 @@ def _service_accounts(finding: Finding, place: Place, target: Target) -> Iterato
         yield comment(
             f"no command makes this key again: copy {place.key} from another control-plane host; "
             "if it is "
-                      "lost on all of them, a new pair makes every service account's token void")
+            "lost on all of them, a new pair makes every service account's token void")
     elif finding.cause == "key-unreadable":
         yield comment(
             f"what lies at {target.at(place.certificate)} is no file: move it elsewhere, and check "
