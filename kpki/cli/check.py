@@ -1,17 +1,26 @@
 """`kpki check`: what is wrong with a workspace, a host's tree, a folder or a file."""
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import completion
-from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json
+from .common import (
+    At,
+    Explain,
+    Json,
+    Path,
+    Quiet,
+    Words,
+    host_name,
+    moment_of,
+    place_of,
+    put_json,
+)
 from .terminal import Line, Painted, note, put, short
 from .uses import table
-from .. import files
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -19,9 +28,6 @@ if TYPE_CHECKING:
     from ..cluster.finding import Finding
     from ..cluster.observed.inventory import Unread
 
-Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
-    "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else "
-    "/)."))]
 NodeName = Annotated[str | None, typer.Option(
     "--node", metavar="NAME", autocompletion=completion.nodes,
     help="The node's name (the kubelet's --hostname-override; for / the host name; the folder's "
@@ -58,16 +64,14 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
     may not read.
     """
     from ..cluster.check.check import check as check_path
-    from ..cluster.workspace import DESCRIPTION
     if json and commands:
         raise InputError("--json and --commands are two forms of one answer",
                          hint="leave out one of them")
     words, now = Words(quiet=quiet), moment_of(at)
-    if path is None:
-        path = os.sep if files.read_entry(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
-    report = check_path(path, now=now, host_name=host_name(), node=node, ca=ca, ca_key=ca_key,
-                        etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key, front_proxy_ca=front_proxy_ca,
-                        front_proxy_ca_key=front_proxy_ca_key, layout=layout)
+    report = check_path(place_of(path), now=now, host_name=host_name(), node=node, ca=ca,
+                        ca_key=ca_key, etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key,
+                        front_proxy_ca=front_proxy_ca, front_proxy_ca_key=front_proxy_ca_key,
+                        layout=layout)
     raise typer.Exit(_tell(report, words, strict=strict, commands=commands, json=json,
                            explain=explain))
 

@@ -1,16 +1,20 @@
 """What several commands share: options, words on stderr, and times."""
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import completion, terminal
 from ..clock import utc_now
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..cluster.plan.host_plan import Waiting
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Explain = Annotated[bool, typer.Option(
@@ -41,6 +45,9 @@ LayoutName = Annotated[str | None, typer.Option(
 Out = Annotated[str, typer.Option("--out", metavar="DIR", help="The folder of the nodes' trees.")]
 Folder = Annotated[str, typer.Argument(
     metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
+Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
+    "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else "
+    "/)."))]
 Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
 
 
@@ -70,6 +77,21 @@ def json_lines(document: dict[str, Any]) -> list[str]:
     """The lines of a JSON document."""
     import json
     return json.dumps(document, indent=2).split("\n")
+
+
+def place_of(path: str | None) -> str:
+    """*path*; without one this folder, if the folder is a workspace, else /."""
+    from .. import files
+    from ..cluster.workspace import DESCRIPTION
+    if path is not None:
+        return path
+    return os.sep if files.read_entry(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
+
+
+def waiting_document(waiting: Waiting) -> dict[str, object]:
+    """What waits for a CA's key, as JSON has it."""
+    return {"host": waiting.host, "path": waiting.path, "row": waiting.row,
+            "needs": waiting.needs}
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:

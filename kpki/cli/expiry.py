@@ -1,7 +1,6 @@
 """`kpki expiry`: when certificates end."""
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,12 +11,14 @@ from .common import (
     At,
     Explain,
     Json,
+    Path,
     Quiet,
     Words,
     columns,
     host_name,
     json_lines,
     moment_of,
+    place_of,
     span_of,
     stamp,
 )
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from ..cluster.lifecycle.expiry import CertificateList, DatedCertificate
 
 FORMATS = ("table", "prometheus")
-Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
-    "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, "
-    "else /)."))]
 Within = Annotated[str, typer.Option("--within", metavar="SPAN", help=(
     "What ends in this time makes the exit status 1: 30d, 12h."))]
 Format = Annotated[str, typer.Option("--format", metavar="F", autocompletion=lambda: FORMATS, help=(
@@ -50,15 +48,12 @@ def expiry(path: Path = None, within: Within = "30d", form: Format = "table", ou
     within the time; 2: there is no certificate, or else a file could not be read.
     """
     from ..cluster.lifecycle.expiry import read_certificates
-    from ..cluster.workspace import DESCRIPTION
     words, now, span = Words(quiet=quiet), moment_of(at), span_of("--within", within)
     if form not in FORMATS:
         raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
     if json and form != "table":
         raise InputError("--json and --format are two forms of one answer", hint="leave out one")
-    if path is None:
-        workspace = files.read_entry(os.curdir, DESCRIPTION).kind != "missing"
-        path = os.curdir if workspace else os.sep
+    path = place_of(path)
     found = read_certificates(path, host_name=host_name())
     _answer(found, out, words, form="json" if json else form, span=span, now=now)
     if explain:

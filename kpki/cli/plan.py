@@ -22,6 +22,7 @@ from .common import (
     key_passphrase,
     put_json,
     span_of,
+    waiting_document,
 )
 from .terminal import put
 from ..clock import utc_now
@@ -54,7 +55,7 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
     hosts = list(planned.hosts()) if json else planned.hosts()
     if json:
         put_json({"steps": [_step(step) for host in hosts for step in host.steps],
-                  "waiting": [_waiting(file) for host in hosts for file in host.waiting]})
+                  "waiting": [waiting_document(file) for host in hosts for file in host.waiting]})
     todo = Counter[str]()
     for host in hosts:
         todo.update(step.action for step in host.steps)
@@ -99,7 +100,7 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
     if json:
         put_json({"written": [
             {"host": step.host, "path": step.path, "row": step.row, "action": step.action}
-            for step in written], "waiting": [_waiting(file) for file in waiting]})
+            for step in written], "waiting": [waiting_document(file) for file in waiting]})
     else:
         put(*_made(made))
         words.say(*_next(made, waiting, folder), *_restarts(changed, planned))
@@ -110,10 +111,6 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
 def _step(step: Step) -> dict[str, object]:
     return {"action": step.action, "host": step.host, "path": step.path, "row": step.row,
             "causes": list(step.causes)}
-
-
-def _waiting(file: Waiting) -> dict[str, object]:
-    return {"host": file.host, "path": file.path, "row": file.row, "needs": file.needs}
 
 
 def _lines(host: HostPlan) -> Iterator[str]:

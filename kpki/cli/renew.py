@@ -19,6 +19,7 @@ from .common import (
     key_passphrase,
     put_json,
     span_of,
+    waiting_document,
 )
 from .terminal import put
 from ..clock import utc_now
@@ -66,8 +67,7 @@ def renew(names: Names = None, everything: All = False, within: Within = None,
     if json:
         put_json({"written": [{"host": step.host, "path": step.path, "row": step.row or None,
                                "action": step.action} for step in done.steps],
-                  "waiting": [{"host": waiting.host, "path": waiting.path, "row": waiting.row,
-                               "needs": waiting.needs} for waiting in done.waiting]})
+                  "waiting": [waiting_document(waiting) for waiting in done.waiting]})
     else:
         put(*(f"{f'{step.host}: ' if step.host else ''}{step.path}" for step in done.steps))
     if explain:

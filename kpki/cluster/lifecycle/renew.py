@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set as AbstractSet
+from collections.abc import Container, Iterable, Iterator, Sequence, Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from ..observed.inventory import Inventory, require
 from ..observed.restarts import restart_commands
 from ..observed.uses import read_host
 from ..plan.host_plan import Waiting
+from ..plan.of_workspace import components_to_restart
 from ..rules.facts import Pair, pairs_of, read_pair, signing_pairs_of, trust_files_of
 from ..workspace import (
     BACKUP,
@@ -37,11 +38,10 @@ from ..workspace import (
 from ... import files, pem
 from ...errors import InputError, about
 from ...kubernetes import reading
-from ...kubernetes.components import COMPONENTS
 from ...kubernetes.kubeconfig import load_users
 from ...kubernetes.layouts import FOLDER_MODE, WORKSPACE
 from ...kubernetes.profiles import get_profile
-from ...kubernetes.restarts import components_of, of_layout
+from ...kubernetes.restarts import of_layout
 from ...stages.keys import public_key_der
 
 if TYPE_CHECKING:
@@ -113,13 +113,16 @@ def renew_host(root: str, order: Order, *, passphrase: Passphrase, now: datetime
     _validate_names(order, {pair.row for pair in pairs}, root)
     # a host without a CA's key is only looked at, and gets no lock
     with files.lock(root, LOCK, now=now, folder_mode=FOLDER_MODE) if authorities else nullcontext():
+        if authorities:     # another run may have written while this one waited
+            inventory = require(inventory_of(root, read_host(root)))
+            pairs = _pairs(inventory)
         found = renew_pairs(inventory, [pair for pair in pairs if order.wants(pair, now, pair.row)],
                             authorities, now=now, validity=None, new_key=order.new_key,
                             warnings=warnings)
         if found.files:
             files.replace_tree(root, found.files, folder_mode=FOLDER_MODE, backup=HOST_BACKUP,
                                now=now, warnings=warnings)
-    return _summed([_done(None, found, restart_commands(inventory, _changed(found)))])
+    return _summed([_done(None, found, restart_commands(inventory, _rows(found).keys()))])
 
 
 def renew_workspace(folder: str, order: Order, *, passphrase: Passphrase, now: datetime,
@@ -182,7 +185,7 @@ def _renew(work: _Work, hosts: Sequence[str | None]) -> tuple[list[_Done], list[
                             validity=work.cluster.validity, new_key=work.order.new_key,
                             warnings=warnings)
         written += [replace(file, path=place + file.path) for file in found.files]
-        done.append(_done(host, found, _restarts(work.cluster, host, _changed(found))))
+        done.append(_done(host, found, _restarts(work.cluster, host, _rows(found))))
     if written:
         write(work.folder, written, trees=NODES_FOLDER, now=work.now, run=work.run,
               warnings=warnings)
@@ -190,8 +193,7 @@ def _renew(work: _Work, hosts: Sequence[str | None]) -> tuple[list[_Done], list[
 
 
 def _done(host: str | None, found: HostRenewal, restarts: Iterable[str]) -> _Done:
-    rows = {pair.path.partition("#")[0]: pair.row for pair, _ in found.renewed}
-    rows |= {pair.key_path.partition("#")[0]: pair.row for pair, _ in found.renewed}
+    rows = _rows(found)
     steps = tuple(Step("replace", host, file.path, rows.get(file.path, ""), ("renewed",))
                   for file in found.files)
     waiting = tuple(Waiting(host, pair.path, pair.row,
@@ -213,9 +215,9 @@ def _summed(done: Iterable[_Done]) -> Renewal:
                    tuple((commands, tuple(hosts)) for commands, hosts in restarts.items()))
 
 
-def _changed(found: HostRenewal) -> set[str]:
-    """The files by whose names components read what was renewed."""
-    return {path.partition("#")[0] for pair, _ in found.renewed
+def _rows(found: HostRenewal) -> dict[str, str]:
+    """The files by whose names components read what was renewed, each with the row."""
+    return {path.partition("#")[0]: pair.row for pair in found.renewed
             for path in (pair.path, pair.key_path) if path}
 
 
@@ -314,13 +316,12 @@ def _validate_names(order: Order, known: AbstractSet[str], place: str) -> None:
                              hint=f"known names: {', '.join(sorted(known)[:_MOST_NAMES])}")
 
 
-def _restarts(cluster: Cluster, host: str | None, changed: AbstractSet[str]) -> Iterator[str]:
+def _restarts(cluster: Cluster, host: str | None, changed: Container[str]) -> Iterator[str]:
     """The commands for a host of the description, whose tree starts no component."""
-    if host is None:
-        return
-    layout, roles = layout_of(cluster), {"", *cluster.host(host).roles}
-    running = {component.name for component in COMPONENTS if component.role in roles}
-    yield from of_layout(components_of(layout, changed, running), lambda _: layout.static_pods)
+    if host is not None:
+        layout = layout_of(cluster)
+        yield from of_layout(components_to_restart(layout, cluster.host(host), changed),
+                             lambda _: layout.static_pods)
 
 
 def _tree(folder: str, host: str) -> str:

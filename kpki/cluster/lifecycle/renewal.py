@@ -87,19 +87,11 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
                    serial_or_random(None), now - BACKDATED, end, version=fields.version)
 
 
-class Renewed(NamedTuple):
-    """A pair with new dates, and what the host's files hold then."""
-
-    pair: Pair
-    """The pair as it was."""
-    certificate: Certificate
-    """The new certificate."""
-
-
 class HostRenewal(NamedTuple):
     """What a renewal changes in one tree."""
 
-    renewed: tuple[Renewed, ...] = ()
+    renewed: tuple[Pair, ...] = ()
+    """The pairs that get new dates, as they were."""
     files: tuple[File, ...] = ()
     """The files to write, relative to the tree."""
     waiting: tuple[Pair, ...] = ()
@@ -116,7 +108,7 @@ def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequen
     certificate's, stays; a line in *warnings* says so. Raises RefusedError for a CA that has ended,
     or whose leaves Kubernetes refuses.
     """
-    changed, renewed, waiting = dict[str, bytes](), list[Renewed](), list[Pair]()
+    changed, renewed, waiting = dict[str, bytes](), list[Pair](), list[Pair]()
     made: dict[str, PrivateKeyTypes] = {}   # a key that two certificates share stays shared
     of_tokens = {use.file for use in inventory.uses if use.purpose.startswith("service-account")}
     for pair in pairs:
@@ -146,7 +138,7 @@ def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequen
         _replace(changed, inventory, pair.path, pem.dump_certificate(certificate))
         if key:
             _replace(changed, inventory, pair.key_path, pem.dump_key(key, form="traditional"))
-        renewed.append(Renewed(pair, certificate))
+        renewed.append(pair)
     written = [file for path, data in changed.items()
                for file in _files(inventory, path, data, now)]
     return HostRenewal(tuple(renewed), tuple(written), tuple(waiting))

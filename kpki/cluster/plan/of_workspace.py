@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from .plan import Plan, make_plan
 from ..authority import Passphrase
-from ..desired.description import Cluster
+from ..desired.description import Cluster, Host
 from ..observed.inventory import ObservedFile
 from ..workspace import (
     ca_keys,
@@ -20,6 +20,7 @@ from ..workspace import (
 )
 from ... import files
 from ...kubernetes.components import COMPONENTS
+from ...kubernetes.layouts import Layout
 from ...kubernetes.restarts import components_of
 
 
@@ -66,11 +67,17 @@ def restarts(plan: Plan,
     """
     hosts = dict[tuple[str, ...], list[str]]()
     for host in plan.cluster.hosts:
-        paths, roles = changed.get(host.name, set()), {"", *host.roles}
+        paths = changed.get(host.name, set())
         if not paths or paths >= {path for row in plan.wanted.of_host(host)
                                   for path in row.paths()}:
             continue
-        running = {component.name for component in COMPONENTS if component.role in roles}
-        if components := tuple(components_of(plan.wanted.layout, paths, running)):
+        if components := tuple(components_to_restart(plan.wanted.layout, host, paths)):
             hosts.setdefault(components, []).append(host.name)
     return hosts
+
+
+def components_to_restart(layout: Layout, host: Host, paths: Container[str]) -> list[str]:
+    """The components of a host's roles that read one of *paths*."""
+    roles = {"", *host.roles}
+    running = {component.name for component in COMPONENTS if component.role in roles}
+    return components_of(layout, paths, running)
