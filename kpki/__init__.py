@@ -2,8 +2,9 @@
 
 Each name is loaded from its module at its first use, so that a program loads only what it uses.
 Functions accept and return values: they print nothing, have no global state, and read no disk (but
-for `check_path`, `inspect_host` and `read_certificates`). A function raises TypeError, with the
-parameter's name, for a value of the wrong type, and InputError for a datetime without a zone.
+for `check_path`, `inspect_host`, `read_certificates` and `read_graph`). A function raises
+TypeError, with the parameter's name, for a value of the wrong type, and InputError for a datetime
+without a zone.
 
 The names of `__all__` are public and stable: a change is announced one release before, by a
 warning. Modules below `kpki` are not public. docs/library-reference.md describes every name.
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     )
     from .cluster.desired.rows import Row, wanted_rows
     from .cluster.finding import Finding
+    from .cluster.graph.diagrams import dot_text, mermaid_text
+    from .cluster.graph.graph import Call, Graph, GraphCertificate, Holder
+    from .cluster.graph.reading import read_graph
+    from .cluster.graph.svg import svg_text
     from .cluster.leaf_files import Step
     from .cluster.lifecycle.expiry import (
         CertificateList,
@@ -88,6 +93,10 @@ _ROOMS = {
     "cluster.desired.description": "Cluster ExternalEtcd GivenAuthority Host load_cluster",
     "cluster.desired.rows": "Row wanted_rows",
     "cluster.finding": "Finding",
+    "cluster.graph.diagrams": "dot_text mermaid_text",
+    "cluster.graph.graph": "Call Graph GraphCertificate Holder",
+    "cluster.graph.reading": "read_graph",
+    "cluster.graph.svg": "svg_text",
     "cluster.leaf_files": "Step",
     "cluster.lifecycle.expiry": "CertificateList DatedCertificate SkippedFile read_certificates",
     "cluster.lifecycle.prometheus": "prometheus_text",
@@ -142,6 +151,9 @@ __all__ = [
     "check_path", "inspect_host",
     # when certificates end
     "CertificateList", "DatedCertificate", "SkippedFile", "prometheus_text", "read_certificates",
+    # who signs whom, who holds what, who calls whom
+    "Call", "Graph", "GraphCertificate", "Holder", "dot_text", "mermaid_text", "read_graph",
+    "svg_text",
     # a cluster and its plan
     "Cluster", "ExternalEtcd", "GivenAuthority", "Host", "Identity", "Kubeconfig", "Layout",
     "Material", "Place", "Plan", "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan",

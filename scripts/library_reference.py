@@ -21,7 +21,8 @@ TOP = Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs" / "library-reference.md"
 INTERNAL = "Internal: "     # how the docstring of a member begins that is not public
 GROUPS = {"what it issues": "Certificate authorities", "a host": "Hosts and their faults",
-          "end": "The end of certificates", "a cluster": "Clusters and their plans",
+          "end": "The end of certificates", "who signs": "The graph of certificates",
+          "a cluster": "Clusters and their plans",
           "verdicts": "Verdicts on a certificate", "openssl": "openssl's steps",
           "keys": "Keys, requests and certificates as PEM or DER", "errors": "Errors"}
 # What the examples speak of: run before each of them.

@@ -54,6 +54,7 @@ CLUSTER = {
     "adopt": {"workspace", "authority"},
     "check": {"flags", "users", "plan", "node", "script", "adopt"},
     "lifecycle": {"plan", "node"},
+    "graph": {"check", "lifecycle"},
 }
 
 # What only some rooms may name → the rooms (a path's beginning), and the parameter that makes it right elsewhere:

@@ -13,6 +13,7 @@ from . import (
     check,
     expiry,
     flags,
+    graph,
     help,
     init,
     kubeconfig,
@@ -46,6 +47,7 @@ add(app, check.check, "kpki check / --node worker-1")
 add(app, uses.uses, "kpki uses /")
 add(app, expiry.expiry, "kpki expiry /", "kpki expiry / --format prometheus --out kpki.prom")
 add(app, show.show, "kpki show worker.pem --ca ca.pem")
+add(app, graph.graph, "kpki graph /", "kpki graph cluster --format svg --out cluster.svg")
 add(app, plan.plan, "kpki plan cluster")
 add(app, plan.apply, "kpki apply cluster")
 add(app, renew.renew, "kpki renew --within 30d", "kpki renew --all --root /")

@@ -49,6 +49,9 @@ Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
     "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else "
     "/)."))]
 Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
+OutFile = Annotated[str | None, typer.Option("--out", metavar="FILE", help=(
+    "Write the answer to this file, whole or not at all."))]
+WITHIN = timedelta(days=30)     # what ends in this time has a colour
 
 
 class Words:
@@ -71,6 +74,19 @@ class Words:
 def put_json(document: dict[str, Any]) -> None:
     """Print one JSON document on stdout."""
     terminal.put(*json_lines(document))
+
+
+def put_or_write(lines: Sequence[terminal.Line], out: str | None, words: Words) -> None:
+    """Print the lines of an answer, or write them to the file *out*."""
+    if out is None:
+        terminal.put(*lines)
+        return
+    from .. import files
+    text = "".join(f"{line if isinstance(line, str) else ''.join(map(str, line))}\n"
+                   for line in lines)
+    warnings = list[str]()
+    files.write_output(out, text.encode(), warnings=warnings)
+    words.warn(warnings)
 
 
 def json_lines(document: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from .common import (
     At,
     Explain,
     Json,
+    OutFile,
     Path,
     Quiet,
     Words,
@@ -19,11 +20,11 @@ from .common import (
     json_lines,
     moment_of,
     place_of,
+    put_or_write,
     span_of,
     stamp,
 )
-from .terminal import Line, Painted, note, put
-from .. import files
+from .terminal import Line, Painted, note
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ Within = Annotated[str, typer.Option("--within", metavar="SPAN", help=(
     "What ends in this time makes the exit status 1: 30d, 12h."))]
 Format = Annotated[str, typer.Option("--format", metavar="F", autocompletion=lambda: FORMATS, help=(
     "table; prometheus: a text file for node_exporter."))]
-OutFile = Annotated[str | None, typer.Option("--out", metavar="FILE", help=(
-    "Write the answer to this file, whole or not at all."))]
 _HEAD = ("END", "DAYS", "FILE", "FOR", "SUBJECT", "ISSUER")
 
 
@@ -81,18 +80,7 @@ def _answer(found: CertificateList, out: str | None, words: Words, *, form: str,
                        for skipped in found.skipped]})]
     else:
         lines = [*_table(found, span, now)]
-    if out is None:
-        put(*lines)
-        return
-    text = "".join(f"{line if isinstance(line, str) else ''.join(map(_plain, line))}\n"
-                   for line in lines)
-    warnings = list[str]()
-    files.write_output(out, text.encode(), warnings=warnings)
-    words.warn(warnings)
-
-
-def _plain(part: str | Painted) -> str:
-    return part if isinstance(part, str) else part.text
+    put_or_write(lines, out, words)
 
 
 def _table(found: CertificateList, span: timedelta, now: datetime) -> Iterator[Line]:

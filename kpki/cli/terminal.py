@@ -31,7 +31,10 @@ class Painted(NamedTuple):
 
     text: str
     colour: str
-    """A name of `_COLOURS`."""
+    """A name of `_COLOURS`, "" for no colour."""
+
+    def __str__(self) -> str:
+        return self.text
 
 
 Line = str | tuple[str | Painted, ...]
@@ -80,6 +83,15 @@ def _shown(stream: TextIO, line: Line) -> str:
     parts = (part if isinstance(part, Painted) else Painted(part, "") for part in line)
     return "".join(f"{_COLOURS[colour]}{printable(text)}{_PLAIN}" if colour and colours
                    else printable(text) for text, colour in parts) + "\n"
+
+
+def draws(text: str) -> bool:
+    """Whether standard output can write all characters of a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def put(*lines: Line) -> None:

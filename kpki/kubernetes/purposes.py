@@ -48,6 +48,8 @@ class Purpose(NamedTuple):
     """What authorization, or a flag, asks of CN and O."""
     cause: str = "unknown-authority"
     """The cause if another CA has signed the certificate."""
+    server: str = ""
+    """The purpose with which the called server shows its certificate: a key of `SERVERS`."""
 
 
 _ACCESS = "https://kubernetes.io/docs/reference/access-authn-authz"
@@ -70,8 +72,15 @@ _API_CLIENTS, _KUBELETS_CA = ("apiserver-client-ca",), ("apiserver-ca", "kubelet
 def _api_client(name: str, row: str, subject: Subject, source: str) -> Purpose:
     """A client certificate that is shown to the API server."""
     return Purpose(name=name, row=row, usages=_CLIENT, verifiers=_API_CLIENTS, likely=_KUBELETS_CA,
-                   subject=subject, source=source)
+                   subject=subject, source=source, server="apiserver-serving")
 
+
+# purpose with which a server shows its certificate → the server
+SERVERS = {
+    "apiserver-serving": "kube-apiserver", "kubelet-serving": "kubelet", "etcd-serving": "etcd",
+    "etcd-peer": "etcd", "konnectivity-serving": "konnectivity-server",
+    "konnectivity-agent-serving": "konnectivity-server",
+    "aggregated-serving": "extension API servers", "webhook-serving": "webhooks"}
 
 PURPOSES = {purpose.name: purpose for purpose in (
     _api_client("kubelet-client", "kubelet-client", "node", _NODE),
@@ -101,42 +110,48 @@ PURPOSES = {purpose.name: purpose for purpose in (
     Purpose(name="apiserver-sni", usages=_SERVER, source=_API),
     Purpose(name="apiserver-kubelet-client", row="apiserver-kubelet-client", usages=_CLIENT,
             verifiers=("kubelet-client-ca",), likely=("apiserver-client-ca",),
-            subject="kubelet-client", source=_KUBELET),
+            subject="kubelet-client", source=_KUBELET, server="kubelet-serving"),
     Purpose(name="kubelet-serving", row="kubelet-serving", usages=_SERVER,
             verifiers=("kubelet-serving-ca",),
             likely=_KUBELETS_CA, names="kubelet", source=_KUBELET),
     Purpose(name="apiserver-etcd-client", row="apiserver-etcd-client", usages=_CLIENT,
             verifiers=("etcd-client-ca",),
-            likely=("etcd-server-ca",), cause="etcd-peer-cert", source=_ETCD),
+            likely=("etcd-server-ca",), cause="etcd-peer-cert", source=_ETCD,
+            server="etcd-serving"),
     Purpose(name="etcd-client", row="etcd-healthcheck-client", usages=_CLIENT,
             verifiers=("etcd-client-ca",),
-            likely=("etcd-server-ca",), cause="etcd-peer-cert", source=_ETCD),
+            likely=("etcd-server-ca",), cause="etcd-peer-cert", source=_ETCD,
+            server="etcd-serving"),
     # etcd's JSON gateway calls etcd itself with the serving pair:
     # https://github.com/etcd-io/etcd/issues/9785
     Purpose(name="etcd-serving", row="etcd-server", usages=_SERVER, wishes=_CLIENT,
             verifiers=("etcd-server-ca",),
             likely=("etcd-client-ca",), names="etcd", cause="etcd-peer-cert", source=_ETCD),
     Purpose(name="etcd-own-client", usages=_CLIENT, verifiers=("etcd-client-ca",),
-            cause="etcd-peer-cert", source=_ETCD),
+            cause="etcd-peer-cert", source=_ETCD, server="etcd-serving"),
     Purpose(name="etcd-peer", row="etcd-peer", usages=_SERVER + _CLIENT,
             verifiers=("etcd-peer-ca",),
-            names="etcd-peer", subject="etcd-peer", cause="etcd-peer-cert", source=_ETCD),
+            names="etcd-peer", subject="etcd-peer", cause="etcd-peer-cert", source=_ETCD,
+            server="etcd-peer"),
     Purpose(name="etcd-peer-client", usages=_CLIENT, verifiers=("etcd-peer-ca",),
-            subject="etcd-peer", cause="etcd-peer-cert", source=_ETCD),
+            subject="etcd-peer", cause="etcd-peer-cert", source=_ETCD, server="etcd-peer"),
     Purpose(name="front-proxy-client", row="front-proxy-client", usages=_CLIENT,
             verifiers=("requestheader-ca",),
-            subject="front-proxy", cause="front-proxy-ca", source=_AGGREGATION),
+            subject="front-proxy", cause="front-proxy-ca", source=_AGGREGATION,
+            server="aggregated-serving"),
     Purpose(name="component-serving", usages=_SERVER, source=_X509),
     Purpose(name="service-account-verify", row="service-accounts", source=_API),
     Purpose(name="service-account-sign", row="service-accounts", source=_API),
-    *(Purpose(name=name, usages=_CLIENT, source=_WEBHOOK) for name in WEBHOOKS),
+    *(Purpose(name=name, usages=_CLIENT, source=_WEBHOOK, server="webhook-serving")
+      for name in WEBHOOKS),
     Purpose(name="webhook-ca", source=_WEBHOOK),
-    *(Purpose(name=name, usages=usages, verifiers=(authority,), source=_API)
-      for name, usages, authority in (
-          ("egress-client", _CLIENT, "konnectivity-client-ca"),
-          ("konnectivity-serving", _SERVER, "egress-ca"),
-          ("konnectivity-agent-client", _CLIENT, "konnectivity-agent-client-ca"),
-          ("konnectivity-agent-serving", _SERVER, "konnectivity-agent-ca"))),
+    *(Purpose(name=name, usages=usages, verifiers=(authority,), server=server, source=_API)
+      for name, usages, authority, server in (
+          ("egress-client", _CLIENT, "konnectivity-client-ca", "konnectivity-serving"),
+          ("konnectivity-serving", _SERVER, "egress-ca", ""),
+          ("konnectivity-agent-client", _CLIENT, "konnectivity-agent-client-ca",
+           "konnectivity-agent-serving"),
+          ("konnectivity-agent-serving", _SERVER, "konnectivity-agent-ca", ""))),
     *(Purpose(name=name, source=_API) for name in (
         "egress-ca", "oidc-ca", "peer-ca", "konnectivity-client-ca", "konnectivity-agent-client-ca",
         "konnectivity-agent-ca")),
