@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from .cluster.plan.host_plan import Waiting
     from .cluster.plan.plan import Plan, make_plan
     from .cluster.rules.host import check_node as check_host
+    from .doctor.logs import Diagnosis, UnknownLine, diagnose
+    from .doctor.rules import LOG_RULES, LogRule
+    from .doctor.summary import summarize
     from .errors import (
         AccessError,
         ConfigurationError,
@@ -107,6 +110,9 @@ _ROOMS = {
     "cluster.plan.host_plan": "Waiting",
     "cluster.plan.plan": "Plan make_plan",
     "cluster.rules.host": "check_host=check_node",
+    "doctor.logs": "Diagnosis UnknownLine diagnose",
+    "doctor.rules": "LOG_RULES LogRule",
+    "doctor.summary": "summarize",
     "errors": "AccessError ConfigurationError FileError InputError KpkiError RefusedError "
               "UnsupportedError",
     "files.tree": "File",
@@ -149,6 +155,8 @@ __all__ = [
     # a host and its faults
     "Finding", "Inventory", "ObservedFile", "Report", "Running", "Unread", "Use", "check_host",
     "check_path", "inspect_host",
+    # what a log says
+    "LOG_RULES", "Diagnosis", "LogRule", "UnknownLine", "diagnose", "summarize",
     # when certificates end
     "CertificateList", "DatedCertificate", "SkippedFile", "prometheus_text", "read_certificates",
     # who signs whom, who holds what, who calls whom
@@ -185,7 +193,7 @@ if not TYPE_CHECKING:       # with this function a type checker would accept eve
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         room, inner = _ROOM_OF[name]
         value = getattr(import_module(f".{room}", __name__), inner)
-        if not isinstance(value, type):
+        if callable(value) and not isinstance(value, type):
             value = _public(value, name)
         globals()[name] = value
         return value

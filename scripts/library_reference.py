@@ -19,9 +19,10 @@ from kpki.arguments import described, resolved
 
 TOP = Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs" / "library-reference.md"
+TABLES = {"LOG_RULES": "The rows of `LogRule` that `diagnose` compares lines with, in order: the first that fits counts."}
 INTERNAL = "Internal: "     # how the docstring of a member begins that is not public
 GROUPS = {"what it issues": "Certificate authorities", "a host": "Hosts and their faults",
-          "end": "The end of certificates", "who signs": "The graph of certificates",
+          "log says": "Logs", "end": "The end of certificates", "who signs": "The graph of certificates",
           "a cluster": "Clusters and their plans",
           "verdicts": "Verdicts on a certificate", "openssl": "openssl's steps",
           "keys": "Keys, requests and certificates as PEM or DER", "errors": "Errors"}
@@ -95,6 +96,8 @@ def entry(name: str) -> str:
     """A public name: what it is, its parameters, members and example."""
     value = getattr(kpki, name)
     parts = [f"### {name}\n"]
+    if name in TABLES:
+        return "\n".join([*parts, TABLES[name], ""])
     if not isinstance(value, type):
         return "\n".join([*parts, *function(name, value)])
     if issubclass(value, Exception):

@@ -71,7 +71,7 @@ def hints_of(name: str) -> list[Any]:
     """The annotations on the page: of a signature, or of a class's public fields and members."""
     value = getattr(kpki, name)
     if not isinstance(value, type):
-        return [*resolved(value).values()]
+        return [*resolved(value).values()] if callable(value) else []
     fields = [resolved(value)[name] for name in public_fields(value)]
     inner = [inner.fget if isinstance(inner, property) else inner for _, inner in members(value)]
     return fields + [hint for item in inner for hint in resolved(item).values()]

@@ -1,0 +1,41 @@
+"""Rows for files that are missing, or closed to the reader."""
+from __future__ import annotations
+
+from .parts import CURRENT, FILE, MISSING
+from .rule import LogRule
+
+FILES = (
+    LogRule("key-unreadable", "ermission denied", rf"{FILE}.{{0,60}}?(?i:permission denied)",
+            unless=r"oom_score_adj|\.sock\b"),
+    LogRule("key-unreadable", "ermission denied",
+            rf"(?i:permission denied).{{0,60}}?{FILE}", unless=r"oom_score_adj|\.sock\b"),
+    LogRule("kubelet-client-current-broken", "kubelet-client-current.pem",
+            rf"{CURRENT}.*(?i:no such file|too many levels|could not|unable|cannot|not (?:found"
+            rf"|gen)"
+            r"|does not exist|PEM data|failed)"),
+    LogRule("kubelet-client-current-broken", "kubelet-client-current.pem",
+            rf"(?i:unable to (?:read|load)|cannot (?:read|load|find)|not (?:found|generated)"
+            rf"|missing"
+            rf"|fail(?:ed)? to (?:read|load)|couldn't (?:read|load)|doesn't exist).*{CURRENT}"),
+    LogRule("bootstrap-kubeconfig-missing-or-token-expired", "bootstrap",
+            r"unable to load bootstrap kubeconfig.*?(?P<file>/[^\s:\"]+)"),
+    LogRule("file-missing", "o such file|s a directory|not exist|n't exist|ot be found|annot find",
+            rf"{FILE}.{{0,120}}?{MISSING}",
+            unless=r"cannot statx?|/cni/net\.d|config\.yaml|resolv\.conf|node_exporter|\.sock\b"
+                   r"|(?:will|to) (?:be )?(?:generat|creat)|using self-signed|No .{0,40}ignoring"
+                   r"|bootstrap-kubeconfig.*skipping"),
+    LogRule("file-missing", "o such file", rf"(?i:no such file or directory)[^/\w]{{0,60}}?{FILE}",
+            unless=r"cannot statx?"),
+    LogRule("file-missing", "curl: (77)|erify locations", r"curl: \(77\)"
+            r"|certificate verify locations"
+            rf"(?:.*?{FILE})?"),
+    LogRule("file-missing", "ould not open file or uri|an't open|invalid path|could not load PEM",
+            rf"(?:Could not open file or uri for loading .*? from|Can't open"
+            rf"|bundle, invalid path:) "
+            rf"[\"']?{FILE}", unless=r"(?i:permission denied)"),
+    LogRule("file-missing", "file not found|FileNotFound|not find a suitable TLS",
+            rf"(?:certificate|key) file not found.*?{FILE}|FileNotFound.*?{FILE}"
+            .replace("(?P<file>", "(?:", 1)),
+    LogRule("file-missing", "certificate not found (nick",
+            r"SSL CA cert \(path\? access rights\?\)"),
+)

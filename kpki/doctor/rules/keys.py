@@ -1,0 +1,71 @@
+"""Rows for what a file holds: PEM, keys, pairs, strength; and for tokens."""
+from __future__ import annotations
+
+from .parts import FILE
+from .rule import LogRule
+
+KEYS = (
+    LogRule("signing-bundle", "expected 1 certificate, found",
+            rf"(?:{FILE}.*)?expected 1 certificate, found \d+"),
+    LogRule("encrypted-key", "decrypt|failed to parse private key|DEK-Info|assphrase|ass phrase"
+            "|ENCRYPTED|PASSWORD",
+            r"tls: failed to parse private key|bad decrypt|decryption password incorrect"
+            r"|no DEK-Info header|private key is (?:encrypted|password)|(?i:bad_?(?: )?decrypt)"
+            r"|(?i:password was not given but private key is encrypted)|maybe wrong pass"
+            r"|(?i:problems getting password|bad[ _]password[ _]read)|BEGIN ENCRYPTED PRIVATE"
+            r"|Enter (?:PEM )?pass ?phrase for|encrypted private keys? (?:is|are) not supported"),
+    LogRule("key-cert-mismatch", "does not match|not match|alues mismatch|VALUES_MISMATCH"
+            "|rather than"
+            "|have been switched|private key file",
+            r"private key (?:type )?does not match public key|(?i:key[ _]values[ _]mismatch)"
+            r"|found a certificate rather than a key|PEM inputs may have been switched"
+            r"|unable to set private key file: '?(?P<file>[^\s']*)"
+            r"|(?i:private key (?:does not|doesn't|do not) match (?:the )?(?:public|cert))"
+            r"|(?i:(?:certificate and (?:the )?(?:private )?key|key and cert\w*) (?:pair )?"
+            r"(?:do not|does not|don't|doesn't|mis)\W?match)|X509_check_private_key"
+            r"|(?i:key[ _]type[ _]mismatch)"),
+    LogRule("weak-signature-or-key", "insecure|too small|too weak|TOO_SMALL|TOO_WEAK|unsupported"
+            "|unimplemented|larger than|too short|unknown private key type|unknown public key",
+            r"insecure algorithm (?P<algorithm>[\w-]+)|(?P<bits>\d+)-bit keys are insecure"
+            r"|(?i:(?:ee|ca)[ _]key[ _]too[ _]small|(?:key|md|digest(?: algorithm)?)[ _]too[ _]weak"
+            r"|dh[ _]key[ _]too[ _]small)|RSA key size too small"
+            r"|cannot verify signature: algorithm unimplemented|unsupported certificate curve"
+            r"|RSA key larger than \d+|(?:unsupported|unknown) elliptic curve"
+            r"|unsupported (?:type of )?public key|unknown private key type|unknown public key alg"
+            r"|unsupported public key type|certificate key too weak"),
+    LogRule("sa-key-mismatch", "public keys", r"(?P<file>\S*(?:\.key|_rsa)\.pub): data does not "
+            r"contain any valid RSA or ECDSA public keys",
+            versions="a public key of ssh-keygen, which names the file after the private key"),
+    LogRule("malformed-x509", "asn1",
+            r"asn1: structure error:? tags don't match \(16 vs \{class:0 tag:6 "),
+    LogRule("bad-pem", "PEM|missing content for|does not contain|base64|start line|START_LINE"
+            "|Could not"
+            "|structure error|ould not read|no valid cert|NO_CERTIFICATE|NOT_ENOUGH_DATA",
+            r"failed to find (?:any )?(?:certificate )?(?:\"CERTIFICATE\" )?PEM|any PEM data"
+            r"|failed to parse certificate PEM data|missing content for (?:\w+ )*(?:cert|bundle"
+            r"|key|CA)"
+            r"|data does not contain (?:any|a) valid (?:RSA|ECDSA|private|public|cert)"
+            r"|does(?: not|n't) contain (?:any )?(?:a )?(?:valid )?(?:PEM|certificates?"
+            r"|private key)\b"
+            r"|trailing data after first PEM|(?:parse|decod|find|load|read)\w*(?: \w+){0,4} "
+            r"(?:as |from )?PEM\b|illegal base64 data|(?i:no[ _]start[ _]line|bad base64 decode"
+            r"|bad[ _]end[ _]line)|\[SSL\] PEM lib|NO_CERTIFICATE_OR_CRL_FOUND|NOT_ENOUGH_DATA"
+            r"|Could not read (?:\w+ )?(?:certificate|private key|CA|public key|cert|key)"
+            r"|asn1: structure error: tags don't match|no valid certificates? (?:found|in)"
+            r"|(?:invalid|not (?:a )?(?:valid )?)\bPEM\b|unable to parse bytes as PEM block"
+            r"|No certificates? found in|x509: failed to parse (?:EC )?private key"
+            r"|no PEM[- ](?:data|encoded|block)|empty PEM|PEM_read_bio",
+            unless=r"(?i:no such file|permission denied)|Unable to decode an event"),
+    LogRule("malformed-x509", "asn1:|ASN1|asn1 ", r"asn1: (?:syntax|structure) error"
+            r"|asn1_check_tlen"
+            r"|(?i:asn1 encoding routines)|\[ASN1: "),
+    LogRule("sa-key-mismatch", "go-jose|no keys found|invalid signature|ignature error|public key",
+            r"go-jose: error in cryptographic primitive|go-jose/go-jose: error in crypt"
+            r"|invalid signature, no keys found|Signature error \(key \d+\)"
+            r"|(?:bearer token|token)\b.*\binvalid signature"),
+    LogRule("sa-key-mismatch", "crypto/rsa: verification|crypto/ecdsa: verification",
+            r"(?:crypto/rsa: verification error|crypto/ecdsa: verification error)",
+            unless=r"x509|candidate authority|not signed by|CA certificate"),
+    LogRule("bootstrap-kubeconfig-missing-or-token-expired", "invalid bearer token",
+            r"\[invalid bearer token(?:, \[?invalid bearer token\]?)*\]"),
+)
