@@ -1,7 +1,9 @@
-"""What a fleet costs: from cluster.yaml to every host's files, beside bare library calls, openssl and a Go program.
+"""What a fleet costs: from cluster.yaml to every host's files, beside bare library calls, openssl
+and a Go program.
 
-Layout kubeadm with kubeletServing: two pairs and four files a worker. Every run is a process of its own, in a new
-folder; nothing is deleted before the end, for a file system is slow for a while after (ext4).
+Layout kubeadm with kubeletServing: two pairs and four files a worker. Every run is a process of its
+own, in a new folder; nothing is deleted before the end, for a file system is slow for a while after
+(ext4).
 """
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ from kpki.cluster.plan.of_workspace import plan_of
 from kpki.kubernetes.profiles import CA
 
 ALGORITHMS = {"EC": "ECDSA-P256", "RSA": "RSA-2048"}
-DEFAULT = ("1000", "10000", "rsa:200")      # an RSA worker costs 70 ms of pure luck: more of them tell nothing more
+# an RSA worker costs 70 ms of pure luck: more of them tell nothing more
+DEFAULT = ("1000", "10000", "rsa:200")
 OPENSSL_WORKERS = 50
 BATCH = 512
 FOLDERS = ("etc/kubernetes/pki", "var/lib/kubelet/pki")
@@ -44,7 +47,8 @@ def describe(folder: str, workers: int, kind: str) -> None:
         file.write("apiVersion: kpki/v1\nkind: Cluster\nkubeletServing: true\n"
                    f"encryptionAlgorithm: {ALGORITHMS[kind]}\n"
                    "nodes:\n- {name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.10]}\n")
-        file.writelines(f"- {{name: worker-{number}, addresses: [{address(number)}]}}\n" for number in range(workers))
+        file.writelines(f"- {{name: worker-{number}, addresses: [{address(number)}]}}\n"
+                        for number in range(workers))
 
 
 # What is measured, each in a process of its own
@@ -62,7 +66,8 @@ def kpki_read(folder: str, workers: int, kind: str) -> None:
 
 
 def bare(folder: str, workers: int, kind: str) -> None:
-    """cryptography's own calls in one thread (request, its check, certificate), the files durable batch by batch."""
+    """cryptography's own calls in one thread (request, its check, certificate), the files durable
+    batch by batch."""
     ca = make_authority(CA, make_key(ALGORITHMS[kind]), validity=timedelta(days=3650), now=NOW)
     library = ctypes.CDLL(None, use_errno=True)
     text = base64.b64encode(ca.bundle).decode()
@@ -70,20 +75,24 @@ def bare(folder: str, workers: int, kind: str) -> None:
     for start in range(0, workers, BATCH):
         staged: list[str] = []
         for number in range(start, min(start + BATCH, workers)):
-            (key, certificate), (server_key, server) = (bare_node(ca, bare_key(kind), request=True) for _ in range(2))
+            (key, certificate), (server_key, server) = (bare_node(ca, bare_key(kind), request=True)
+                                                        for _ in range(2))
             config = ("apiVersion: v1\nkind: Config\nclusters:\n- name: kubernetes\n  cluster:\n"
-                      f"    certificate-authority-data: {text}\n    server: https://10.0.0.10:6443\nusers:\n"
-                      f"- name: me\n  user:\n    client-certificate-data: {base64.b64encode(certificate).decode()}\n"
-                      f"    client-key-data: {base64.b64encode(key).decode()}\ncontexts:\n- name: it\n  context:\n"
+                      f"    certificate-authority-data: {text}\n    server: https://10.0.0.10:"
+                      "6443\nusers:\n- name: me\n  user:\n    client-certificate-data: "
+                      f"{base64.b64encode(certificate).decode()}\n    client-key-data: "
+                      f"{base64.b64encode(key).decode()}\ncontexts:\n- name: it\n  context:\n"
                       "    cluster: kubernetes\n    user: me\ncurrent-context: it\n").encode()
             tree = os.path.join(folder, "nodes", f"worker-{number}")
             for name in FOLDERS:
                 os.makedirs(os.path.join(tree, name))
-            for name, data, mode in ((f"{FOLDERS[0]}/ca.crt", ca.bundle, 0o644), ("etc/kubernetes/kubelet.conf", config,
-                                     0o600), (f"{FOLDERS[1]}/kubelet.crt", server, 0o644),
+            for name, data, mode in ((f"{FOLDERS[0]}/ca.crt", ca.bundle, 0o644),
+                                     ("etc/kubernetes/kubelet.conf", config, 0o600),
+                                     (f"{FOLDERS[1]}/kubelet.crt", server, 0o644),
                                      (f"{FOLDERS[1]}/kubelet.key", server_key, 0o600)):
                 staged.append(os.path.join(tree, name))
-                descriptor = os.open(staged[-1] + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+                descriptor = os.open(staged[-1] + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL,
+                                     mode)
                 os.write(descriptor, data)
                 os.close(descriptor)
         library.syncfs(root)
@@ -104,9 +113,10 @@ while [ $number -lt %(workers)d ]; do
         base=$tree/var/lib/kubelet/pki/$usage
         openssl genpkey %(make)s -out $base.key 2>/dev/null
         openssl req -new -key $base.key -subj /O=system:nodes/CN=system:node:worker-$number -out csr
-        printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=%%sAuth\n' \
-            $usage >ext
-        openssl x509 -req -in csr -CA ca.crt -CAkey ca.key -days 365 -extfile ext -out $base.crt 2>/dev/null
+        printf '%%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
+            extendedKeyUsage=${usage}Auth >ext
+        openssl x509 -req -in csr -CA ca.crt -CAkey ca.key -days 365 -extfile ext \
+            -out $base.crt 2>/dev/null
     done
     number=$((number + 1))
 done
@@ -116,7 +126,8 @@ done
 def openssl(folder: str, workers: int, kind: str) -> None:
     """The loop over genpkey, req and x509 -req."""
     make = {"EC": "-algorithm EC -pkeyopt ec_paramgen_curve:P-256", "RSA": "-algorithm RSA"}[kind]
-    subprocess.run(["sh", "-c", OPENSSL % {"make": make, "workers": workers}], cwd=folder, check=True)
+    subprocess.run(["sh", "-c", OPENSSL % {"make": make, "workers": workers}], cwd=folder,
+                   check=True)
 
 
 MEASURED: dict[str, Callable[[str, int, str], None]] = {
@@ -124,11 +135,13 @@ MEASURED: dict[str, Callable[[str, int, str], None]] = {
 
 
 def measured(name: str, folder: str, workers: str, kind: str) -> None:
-    """Do one and print what it cost: seconds, and at most how many KiB (pages that processes share count twice)."""
+    """Do one and print what it cost: seconds, and at most how many KiB (pages that processes share
+    count twice)."""
     start = time.perf_counter()
     MEASURED[name](folder, int(workers), kind)
     seconds = time.perf_counter() - start
-    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    own, children = (resource.getrusage(who).ru_maxrss
+                     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(json.dumps([seconds, own + children * (os.cpu_count() or 1)]))
 
 
@@ -136,8 +149,8 @@ def measured(name: str, folder: str, workers: str, kind: str) -> None:
 
 def cost(name: str, folder: str, workers: int, kind: str) -> tuple[float, int]:
     """What one of MEASURED costs."""
-    found = subprocess.run([PYTHON, __file__, f"--{name}", folder, str(workers), kind], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout
+    found = subprocess.run([PYTHON, __file__, f"--{name}", folder, str(workers),
+                            kind], check=True, text=True, stdout=subprocess.PIPE).stdout
     seconds, kib = json.loads(found)
     return seconds, kib
 
@@ -148,7 +161,8 @@ def go_program(place: str) -> str | None:
         return None
     program = os.path.join(place, "bench_fleet")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bench_fleet.go")
-    subprocess.run(["go", "build", "-o", program, source], check=True, env=os.environ | {"GOCACHE": f"{place}/cache"})
+    subprocess.run(["go", "build", "-o", program, source], check=True,
+                   env=os.environ | {"GOCACHE": f"{place}/cache"})
     return program
 
 
@@ -172,7 +186,8 @@ def fleet(place: str, workers: int, kind: str, program: str | None) -> tuple[flo
             subprocess.run([program, folders[2], str(workers), kind], check=True)
             keep("(c) Go", (time.perf_counter() - start, 0))
     seconds, _ = cost("openssl", folders[3], min(workers, OPENSSL_WORKERS), kind)
-    best["(b) the openssl loop, extrapolated"] = seconds * workers / min(workers, OPENSSL_WORKERS), 0
+    best["(b) the openssl loop, extrapolated"] = (seconds * workers / min(workers, OPENSSL_WORKERS),
+                                                  0)
     first = best["kpki apply"][0]
     print(f"\n{workers} workers, {ALGORITHMS[kind]}: best of {rounds}")
     for name, (taken, kib) in best.items():
@@ -184,9 +199,11 @@ def fleet(place: str, workers: int, kind: str, program: str | None) -> tuple[flo
 def main(words: Sequence[str]) -> None:
     """Print every table."""
     found: dict[int, tuple[float, int]] = {}
-    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors; × is beside kpki's first apply")
+    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors; × is beside kpki's first "
+          "apply")
     # Beside the checkout, for /tmp may be memory, and nothing there is ever made durable.
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(__file__)), prefix=".bench-") as place:
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(__file__)),
+                                     prefix=".bench-") as place:
         program = go_program(place)
         for word in words or DEFAULT:
             kind, _, count = word.rpartition(":")
@@ -197,8 +214,8 @@ def main(words: Sequence[str]) -> None:
         few, many = min(found), max(found)
         exponent = math.log(found[many][0] / found[few][0]) / math.log(many / few)
         grown = (found[many][1] - found[few][1]) * 1024 / (many - few)
-        print(f"\nfrom {few} to {many} workers: time grows with exponent {exponent:.2f}, memory beyond the "
-              f"description's by {grown:.0f} bytes a worker")
+        print(f"\nfrom {few} to {many} workers: time grows with exponent {exponent:.2f}, memory "
+              f"beyond the description's by {grown:.0f} bytes a worker")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Writes docs/library-reference.md: every public name of the library, from its signature and its docstring.
+"""Writes docs/library-reference.md: every public name of the library, from its signature and its
+docstring.
 
-usage: library_reference.py [--check]      --check: say with status 1 that the page is not what would be written
+usage: library_reference.py [--check]      --check: say with status 1 that the page is not what
+would be written
 """
 from __future__ import annotations
 
@@ -19,11 +21,12 @@ from kpki.arguments import described, resolved
 
 TOP = Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs" / "library-reference.md"
-TABLES = {"LOG_RULES": "The rows of `LogRule` that `diagnose` compares lines with, in order: the first that fits counts."}
+TABLES = {"LOG_RULES": "The rows of `LogRule` that `diagnose` compares lines with, in order: the "
+          "first that fits counts."}
 INTERNAL = "Internal: "     # how the docstring of a member begins that is not public
 GROUPS = {"what it issues": "Certificate authorities", "a host": "Hosts and their faults",
-          "log says": "Logs", "end": "The end of certificates", "who signs": "The graph of certificates",
-          "a cluster": "Clusters and their plans",
+          "log says": "Logs", "end": "The end of certificates",
+          "who signs": "The graph of certificates", "a cluster": "Clusters and their plans",
           "verdicts": "Verdicts on a certificate", "openssl": "openssl's steps",
           "keys": "Keys, requests and certificates as PEM or DER", "errors": "Errors"}
 # What the examples speak of: run before each of them.
@@ -55,20 +58,22 @@ host = Path(temporary.name)         # worker-1's files, but for its kubeconfig
 '''.strip()
 HEAD = """# The library, name by name
 
-This page is written by `scripts/library_reference.py` from the signatures and docstrings; a test holds the page against
-them and runs the examples. [The library's first page](library.md) shows the names at work.
+This page is written by `scripts/library_reference.py` from the signatures and docstrings; a test
+holds the page against them and runs the examples. [The library's first page](library.md) shows the
+names at work.
 
-**Public and stable** is what stands here: names of `kpki.__all__`, their parameters, and the members that are listed.
-A change of them is announced one release before by a `DeprecationWarning`. Modules below `kpki`, members that are not
-listed and the words of messages are not public.
+**Public and stable** is what stands here: names of `kpki.__all__`, their parameters, and the
+members that are listed. A change of them is announced one release before by a `DeprecationWarning`.
+Modules below `kpki`, members that are not listed and the words of messages are not public.
 
 **Types.** `Certificate`, `CertificateSigningRequest`, `PrivateKeyTypes` and `PublicKeyTypes` are
-[cryptography's](https://cryptography.io/). Sizes of keys are in bits, `days` in days of 24 hours, file modes are
-permission bits, texts of configurations are what openssl reads, PEM and DER are `bytes`.
+[cryptography's](https://cryptography.io/). Sizes of keys are in bits, `days` in days of 24 hours,
+file modes are permission bits, texts of configurations are what openssl reads, PEM and DER are
+`bytes`.
 
-**Times** are datetimes with a zone; `now` is the present moment if none is given. **Errors**: each function raises
-`TypeError`, with the parameter's name, for a value of another type, and `InputError` for a datetime without a zone;
-the descriptions name what else is raised.
+**Times** are datetimes with a zone; `now` is the present moment if none is given. **Errors**: each
+function raises `TypeError`, with the parameter's name, for a value of another type, and
+`InputError` for a datetime without a zone; the descriptions name what else is raised.
 
 The examples follow on these lines:
 """
@@ -76,7 +81,8 @@ The examples follow on these lines:
 
 def groups() -> Iterator[tuple[str, list[str]]]:
     """The groups of `kpki.__all__`, as the comments there part them."""
-    text = re.split(r"__all__ = \[|^\]", (TOP / "kpki/__init__.py").read_text(), flags=re.MULTILINE)[1]
+    text = re.split(r"__all__ = \[|^\]", (TOP / "kpki/__init__.py").read_text(),
+                    flags=re.MULTILINE)[1]
     for comment, body in re.findall(r"# (.*)\n((?:[^#]*))", text):
         title = next(title for words, title in GROUPS.items() if words in comment)
         yield title, sorted(re.findall(r'"(\w+)"', body), key=str.lower)
@@ -107,7 +113,8 @@ def entry(name: str) -> str:
     parts += field_table(value)
     for member, inner in public_members(value):
         if isinstance(inner, property):
-            parts.append(f"- `{member}` → `{described(resolved(inner.fget)['return'])}`: {first_line(inner)}")
+            parts.append(f"- `{member}` → `{described(resolved(inner.fget)['return'])}`: "
+                         f"{first_line(inner)}")
     parts.append("") if parts[-1].startswith("- ") else None
     for member, inner in public_members(value):
         if not isinstance(inner, property):
@@ -127,8 +134,10 @@ def public_members(value: type) -> Iterator[tuple[str, Any]]:
 
 def public_fields(value: Any) -> dict[str, Any]:
     """The public fields of a dataclass or a NamedTuple, and their defaults."""
-    fields = {name: value._field_defaults.get(name, MISSING) for name in getattr(value, "_fields", ())}
-    fields |= {name: field.default for name, field in getattr(value, "__dataclass_fields__", {}).items() if field.init}
+    fields = {name: value._field_defaults.get(name, MISSING)
+              for name in getattr(value, "_fields", ())}
+    fields |= {name: field.default
+               for name, field in getattr(value, "__dataclass_fields__", {}).items() if field.init}
     texts = field_words(value) if fields else {}
     return {name: default for name, default in fields.items()
             if not name.startswith("_") and not texts.get(name, "").startswith(INTERNAL)}
@@ -140,7 +149,8 @@ def field_table(value: type) -> Iterator[str]:
     if not fields:
         return
     texts = field_words(value)
-    titles = ("field", "type", "default", *(["meaning"] if any(texts[name] for name in fields) else []))
+    titles = ("field", "type", "default",
+              *(["meaning"] if any(texts[name] for name in fields) else []))
     yield f"| {' | '.join(titles)} |"
     yield "|---" * len(titles) + "|"
     for name, standard in fields.items():
@@ -173,7 +183,8 @@ def function(name: str, value: Callable[..., object]) -> list[str]:
             continue
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
             parts.append("*")
-        default = "" if parameter.default is parameter.empty else f" = {default_text(parameter.default)}"
+        default = ("" if parameter.default is parameter.empty
+                   else f" = {default_text(parameter.default)}")
         parts.append(f"{parameter.name}: {described(hints[parameter.name])}{default}")
     opening = f"{name}("
     lines = [f"{opening}{', '.join(parts)}) -> {described(hints['return'])}"]
@@ -191,7 +202,8 @@ def words(value: object, before: str = "") -> list[str]:
     """A docstring as Markdown: parameters as code, the example as a block."""
     text, example = split(inspect.cleandoc(getattr(value, "__doc__", "") or ""))
     text = re.sub(r"(?<![`\w*])\*(\w+)\*(?![`\w*])", r"`\1`", text)
-    return [*([before, ""] if before else []), text, "", *(["```pycon", example, "```", ""] if example else [])]
+    return [*([before, ""] if before else []), text, "",
+            *(["```pycon", example, "```", ""] if example else [])]
 
 
 def split(text: str) -> tuple[str, str]:

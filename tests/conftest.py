@@ -1,5 +1,5 @@
-"""What tests of several rooms share: a page of the docs run as it stands, work ended at any call to the disk, and an
-ordinary user."""
+"""What tests of several rooms share: a page of the docs run as it stands, work ended at any call to
+the disk, and an ordinary user."""
 from __future__ import annotations
 
 import os
@@ -27,8 +27,8 @@ Act = Callable[[str, "partial[object]"], object]
 NOBODY = 65534
 AtCall = Callable[..., AbstractContextManager[list[str]]]
 
-CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir", "chmod", "unlink",
-            "rmdir")
+CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir",
+            "chmod", "unlink", "rmdir")
 
 
 def pytest_report_header() -> str:
@@ -38,13 +38,15 @@ def pytest_report_header() -> str:
 
 @pytest.fixture
 def at_call(monkeypatch: pytest.MonkeyPatch) -> AtCall:
-    """`with at_call(nth, act) as calls:` the *nth* call to the disk, of those that change something or of *names*, is
-    *act*'s, which gets its name and the call itself; with *on* every one from there. *calls* are the names so far.
+    """`with at_call(nth, act) as calls:` the *nth* call to the disk, of those that change something
+    or of *names*, is *act*'s, which gets its name and the call itself; with *on* every one from
+    there. *calls* are the names so far.
 
     The files room calls the disk by `os.NAME` alone, so that each call can be counted.
     """
     @contextmanager
-    def counted(nth: int, act: Act, names: Sequence[str] = CHANGING, *, on: bool = False) -> Iterator[list[str]]:
+    def counted(nth: int, act: Act, names: Sequence[str] = CHANGING, *,
+                on: bool = False) -> Iterator[list[str]]:
         calls: list[str] = []
 
         def wrap(name: str) -> Callable[..., object]:
@@ -66,8 +68,8 @@ def at_call(monkeypatch: pytest.MonkeyPatch) -> AtCall:
 
 @pytest.fixture
 def killed_at(at_call: AtCall) -> Callable[[int, Callable[[], object]], bool]:
-    """Do the work in a child that SIGKILL ends at its *nth* call, a write when half of it is done; whether it came so
-    far. Without it the child must end well."""
+    """Do the work in a child that SIGKILL ends at its *nth* call, a write when half of it is done;
+    whether it came so far. Without it the child must end well."""
     def die(name: str, real: partial[object]) -> object:
         if name == "write":
             descriptor, data = real.args
@@ -100,7 +102,8 @@ def shared_path() -> Iterator[Path]:
 
 @pytest.fixture
 def as_nobody() -> Callable[[], AbstractContextManager[None]]:
-    """`with as_nobody():` the block has no power over others' files; an ordinary user has none anyway.
+    """`with as_nobody():` the block has no power over others' files; an ordinary user has none
+    anyway.
 
     All of kpki is loaded before, for the checkout may be another's as well.
     """
@@ -137,7 +140,8 @@ def kpki_for_everybody() -> Iterator[tuple[Path, Path]]:
 
 @pytest.fixture
 def ordinary_user(kpki_for_everybody: tuple[Path, Path]) -> Iterator[OrdinaryUser]:
-    """A user without power over others' files, with an empty folder: `nobody` if the tests run as root."""
+    """A user without power over others' files, with an empty folder: `nobody` if the tests run as
+    root."""
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o755)
         home = Path(name, "home")
@@ -161,7 +165,8 @@ class Step:
 
 
 def steps_of(page: str) -> Iterator[Step]:
-    """The commands of the page's consoles: `$ ` begins one, `> ` goes on with it, the rest is what it prints."""
+    """The commands of the page's consoles: `$ ` begins one, `> ` goes on with it, the rest is what
+    it prints."""
     for block in CONSOLE.findall(page):
         step = Step("", "")
         for line in block.splitlines():
@@ -179,7 +184,8 @@ def steps_of(page: str) -> Iterator[Step]:
 
 @pytest.fixture(scope="session")
 def run_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Path, list[Step]]]:
-    """Run every command of a page, in a folder of its own; the folder, and the steps with what they printed."""
+    """Run every command of a page, in a folder of its own; the folder, and the steps with what they
+    printed."""
     programs = tmp_path_factory.mktemp("bin")
     command = programs / "kpki"
     command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki "$@"\n')
@@ -191,9 +197,9 @@ def run_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple
         folder = tmp_path_factory.mktemp("page")
         steps = list(steps_of(page.read_text()))
         for step in steps:
-            done = subprocess.run(["bash", "-c", step.command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS,
-                                  check=False)
+            done = subprocess.run(["bash", "-c", step.command], cwd=folder, env=environment,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False)
             step.printed, step.status = done.stdout, done.returncode
         return folder, steps
     return run

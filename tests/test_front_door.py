@@ -1,4 +1,5 @@
-"""kpki/__init__.py: the library's names, each loaded from its room on first use, and what a caller may give."""
+"""kpki/__init__.py: the library's names, each loaded from its room on first use, and what a caller
+may give."""
 from __future__ import annotations
 
 import ast
@@ -26,7 +27,8 @@ def names_for_type_checkers() -> dict[str, tuple[str, str]]:
     """Name → room and name there, as the imports under TYPE_CHECKING have them."""
     return {alias.asname or alias.name: (node.module or "", alias.name)
             for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.ImportFrom)
-            if node.level for alias in node.names if alias.name not in ("import_module", "renamed", "validated")}
+            if node.level for alias in node.names
+            if alias.name not in ("import_module", "renamed", "validated")}
 
 
 def test_every_name_stands_in_the_table_in_all_and_for_type_checkers() -> None:
@@ -41,7 +43,8 @@ def test_a_name_comes_from_its_room(name: str) -> None:
     """What the front door gives is defined where the table says, and says what it is for."""
     value = getattr(kpki, name)
     inner = getattr(value, "__wrapped__", value)
-    assert (inner.__module__, inner.__name__) == (f"kpki.{kpki._ROOM_OF[name][0]}", kpki._ROOM_OF[name][1])
+    assert (inner.__module__, inner.__name__) == (f"kpki.{kpki._ROOM_OF[name][0]}",
+                                                  kpki._ROOM_OF[name][1])
     assert value.__name__ == name
     assert value.__doc__
 
@@ -57,7 +60,8 @@ def test_a_type_checker_refuses_an_unknown_name(tmp_path: Path) -> None:
     def mypy(text: str) -> int:
         program = tmp_path / "program.py"
         program.write_text(text)
-        command: list[str | Path] = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path, program]
+        command: list[str | Path] = [sys.executable, "-m", "mypy", "--strict", "--cache-dir",
+                                     tmp_path, program]
         return subprocess.run(command, cwd=TOP, capture_output=True, check=False).returncode
 
     names = ", ".join((*kpki.__all__, *kpki._RENAMED))
@@ -74,7 +78,8 @@ def test_a_former_name_warns(former: str, name: str) -> None:
 
 
 def test_a_former_parameter_or_method_warns() -> None:
-    """`make_plan(look=)` is `observe=`, and `Inventory.look` is `Inventory.file`, each with a warning."""
+    """`make_plan(look=)` is `observe=`, and `Inventory.look` is `Inventory.file`, each with a
+    warning."""
     def observe(path: str) -> kpki.ObservedFile:
         return kpki.ObservedFile(path, missing=True)
 
@@ -82,34 +87,43 @@ def test_a_former_parameter_or_method_warns() -> None:
         plan = kpki.make_plan(PLAN.cluster, look=observe)   # type: ignore[call-arg]
     assert (plan.observe, seen[0].filename) == (observe, __file__)
     inventory = kpki.Inventory("/", PLAN.wanted.layout, {"k": kpki.ObservedFile("k", b"")})
-    with pytest.warns(DeprecationWarning, match="Inventory.look is called Inventory.file now") as seen:
+    with pytest.warns(DeprecationWarning,
+                      match="Inventory.look is called Inventory.file now") as seen:
         assert inventory.look("k") == inventory.file("k") == kpki.ObservedFile("k", b"")
     assert seen[0].filename == __file__
-    running = kpki.Running(component="etcd", source="etcd.service", settings={}, origins={"name": ("--name", "u")})
+    running = kpki.Running(component="etcd", source="etcd.service", settings={},
+                           origins={"name": ("--name", "u")})
     with pytest.warns(DeprecationWarning, match="Running.said is called Running.origins now"):
         assert running.said == running.origins
 
 
 def test_importing_kpki_loads_no_room() -> None:
     """`import kpki` alone costs neither cryptography nor any room of its own."""
-    code = "import sys, kpki; print(*(name for name in sys.modules if name.startswith(('kpki.', 'cryptography'))))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=TOP, capture_output=True, text=True, check=True)
+    code = ("import sys, kpki; print(*(name for name in sys.modules if name.startswith(('kpki.', "
+            "'cryptography'))))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=TOP, capture_output=True, text=True,
+                          check=True)
     assert done.stdout.split() == []
 
 
 def test_the_example_of_the_readme_runs() -> None:
-    """The README's Python prints a certificate that openssl reads, with the subject and the names it says."""
+    """The README's Python prints a certificate that openssl reads, with the subject and the names
+    it says."""
     code = re.findall(r"```python\n(.*?)```", (TOP / "README.md").read_text(), re.DOTALL)
     assert len(code) == 1
     made = subprocess.run([sys.executable, "-c", code[0]], cwd=TOP, capture_output=True, check=True)
-    read = subprocess.run(["openssl", "x509", "-noout", "-subject", "-ext", "subjectAltName,extendedKeyUsage"],
+    read = subprocess.run(["openssl", "x509", "-noout", "-subject", "-ext",
+                           "subjectAltName,extendedKeyUsage"],
                           input=made.stdout, capture_output=True, check=True).stdout.decode()
-    for fact in ("O = system:nodes, CN = system:node:worker-1", "DNS:worker-1", "TLS Web Client Authentication"):
+    for fact in ("O = system:nodes, CN = system:node:worker-1", "DNS:worker-1",
+                 "TLS Web Client Authentication"):
         assert fact in read
-    assert len(code[0].split("\n\n")[0].splitlines()) + len(code[0].split("\n\n")[1].splitlines()) <= 5
+    assert (len(code[0].split("\n\n")[0].splitlines())
+            + len(code[0].split("\n\n")[1].splitlines()) <= 5)
 
 
-def test_the_check_of_the_readme_is_real(run_page: Callable[[Path], tuple[Path, list[Any]]]) -> None:
+def test_the_check_of_the_readme_is_real(
+        run_page: Callable[[Path], tuple[Path, list[Any]]]) -> None:
     """What the README shows of a check is what the command prints."""
     _, steps = run_page(TOP / "README.md")
     assert [step.printed for step in steps] == [step.promised for step in steps]
@@ -140,14 +154,16 @@ TIMES: list[Call] = [
 
 @pytest.mark.parametrize("call", TIMES)
 def test_a_time_has_a_zone(call: Call) -> None:
-    """A datetime without a zone is refused, in whatever zone the host is; one with a zone is accepted."""
+    """A datetime without a zone is refused, in whatever zone the host is; one with a zone is
+    accepted."""
     with pytest.raises(kpki.InputError, match="^now is a time without a zone: 2026-01-01 12:00:00"):
         call(datetime(2026, 1, 1, 12))      # noqa: DTZ001 (the fault)
     call(datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=9))))
 
 
-@pytest.mark.parametrize("name", [name for name in kpki.__all__ if "now" in resolved(getattr(kpki, name))
-                                  and not isinstance(getattr(kpki, name), type)])
+@pytest.mark.parametrize("name",
+                         [name for name in kpki.__all__ if "now" in resolved(getattr(kpki, name))
+                          and not isinstance(getattr(kpki, name), type)])
 def test_now_has_a_default(name: str) -> None:
     """No caller has to say what time it is."""
     assert type(None) in typing.get_args(resolved(getattr(kpki, name))["now"])
@@ -156,17 +172,25 @@ def test_now_has_a_default(name: str) -> None:
 WRONG: list[tuple[Call, str]] = [
     (lambda one: kpki.genrsa("2048"), "bits is a str, expected int"),    # type: ignore[arg-type]
     (lambda one: kpki.genrsa(True), "bits is a bool, expected int"),
-    (lambda one: kpki.load_key("PEM"), r"data is a str, expected bytes \| Block"),   # type: ignore[arg-type]
-    (lambda one: kpki.dump_key(CA), "key is a Certificate, expected PrivateKeyTypes"),  # type: ignore[arg-type]
+    (lambda one: kpki.load_key("PEM"),    # type: ignore[arg-type]
+     r"data is a str, expected bytes \| Block"),
+    (lambda one: kpki.dump_key(CA),    # type: ignore[arg-type]
+     "key is a Certificate, expected PrivateKeyTypes"),
     (lambda one: kpki.req_new(KEY, addext="x=y"), r"addext is a str, expected Sequence\[str\]"),
     (lambda one: kpki.verify(CA, [b""]),   # type: ignore[list-item]
      r"roots is a list, expected Iterable\[Certificate\]"),
-    (lambda one: kpki.verify_kubernetes(CA, CA), "roots is a Certificate, expected Iterable"),  # type: ignore[arg-type]
-    (lambda one: kpki.make_plan("cluster.yaml"), "cluster is a str, expected Cluster"),  # type: ignore[arg-type]
-    (lambda one: kpki.check_path(3), r"path is an int, expected str \| PathLike\[str\]"),  # type: ignore[arg-type]
-    (lambda one: kpki.Authority(CA, b""), "key is a bytes, expected PrivateKeyTypes"),  # type: ignore[arg-type]
-    (lambda one: kpki.Authority.create(None), "name is NoneType, expected str"),  # type: ignore[arg-type]
-    (lambda one: AUTHORITY.issue_node("w", addresses="10.0.0.1"), r"addresses is a str, expected Sequence\[str\]"),
+    (lambda one: kpki.verify_kubernetes(CA, CA),    # type: ignore[arg-type]
+     "roots is a Certificate, expected Iterable"),
+    (lambda one: kpki.make_plan("cluster.yaml"),    # type: ignore[arg-type]
+     "cluster is a str, expected Cluster"),
+    (lambda one: kpki.check_path(3),    # type: ignore[arg-type]
+     r"path is an int, expected str \| PathLike\[str\]"),
+    (lambda one: kpki.Authority(CA, b""),    # type: ignore[arg-type]
+     "key is a bytes, expected PrivateKeyTypes"),
+    (lambda one: kpki.Authority.create(None),    # type: ignore[arg-type]
+     "name is NoneType, expected str"),
+    (lambda one: AUTHORITY.issue_node("w", addresses="10.0.0.1"),
+     r"addresses is a str, expected Sequence\[str\]"),
 ]
 
 
@@ -192,10 +216,13 @@ def test_a_public_key_is_an_object_or_its_der() -> None:
     ("/O=/CN=w", "subject name attribute 'O' has no value"),
 ])
 def test_an_attribute_of_the_subject_is_never_dropped_in_silence(subject: str, words: str) -> None:
-    """The library refuses what openssl skips with a warning; whoever asks for the warnings gets openssl's way."""
+    """The library refuses what openssl skips with a warning; whoever asks for the warnings gets
+    openssl's way."""
     csr, told = kpki.req_new(KEY, subject="/CN=x"), list[str]()
-    for call in (lambda: kpki.req_new(KEY, subject=subject), lambda: kpki.req_x509(KEY, subject=subject),
-                 lambda: kpki.x509_req(csr, CA, KEY, subject=subject), lambda: kpki.parse_subject(subject)):
+    for call in (lambda: kpki.req_new(KEY, subject=subject),
+                 lambda: kpki.req_x509(KEY, subject=subject),
+                 lambda: kpki.x509_req(csr, CA, KEY, subject=subject),
+                 lambda: kpki.parse_subject(subject)):
         with pytest.raises(kpki.InputError, match=f"^{words}"):
             call()
     assert kpki.req_new(KEY, subject=subject, warnings=told).subject.rfc4514_string() == "CN=w"
@@ -217,7 +244,8 @@ SHOWN: list[tuple[object, str]] = [
     (kpki.parse_subject("/O=a,b/CN= #x+OU=\\+"), r"Name('CN=\\ #x+OU=\\+,O=a\\,b')"),
     (kpki.parse_subject("/emailAddress=a@b"), "Name('1.2.840.113549.1.9.1=a@b')"),
     (kpki.File("pki/ca.key", kpki.dump_key(KEY), 0o600), "File('pki/ca.key', 0o600, 241 octets)"),
-    (kpki.Finding("key-exposed", "w.key", "kubelet", "mode 0644", host="w", remedy=("# as root", "chmod 0600 w.key")),
+    (kpki.Finding("key-exposed", "w.key", "kubelet", "mode 0644", host="w",
+                  remedy=("# as root", "chmod 0600 w.key")),
      "Finding(error key-exposed, 'w: w.key': 'mode 0644', 1 commands)"),
     (PLAN, "Plan('kubernetes', 1 hosts, 3 CAs, 0 unread)"),
     (kpki.parse_config("[req]\ninput_password = hunter2"), "Config(sections default, req)"),
@@ -235,9 +263,10 @@ ISSUED = AUTHORITY.issue_node("w", addresses=["10.0.0.1"], key=KEY, now=NOW)
 
 
 @pytest.mark.parametrize("value", [
-    AUTHORITY, ISSUED, kpki.File("k", kpki.dump_key(KEY), 0o600), kpki.ObservedFile("k", kpki.dump_key(KEY)),
-    kpki.Inventory("/", PLAN.wanted.layout, {"k": kpki.ObservedFile("k", kpki.dump_key(KEY))}), PLAN.with_roots(),
-    kpki.Material(data=kpki.dump_key(KEY)),
+    AUTHORITY, ISSUED, kpki.File("k", kpki.dump_key(KEY), 0o600),
+    kpki.ObservedFile("k", kpki.dump_key(KEY)),
+    kpki.Inventory("/", PLAN.wanted.layout, {"k": kpki.ObservedFile("k", kpki.dump_key(KEY))}),
+    PLAN.with_roots(), kpki.Material(data=kpki.dump_key(KEY)),
 ])
 def test_a_repr_shows_no_secret(value: object) -> None:
     """Whatever holds a private key shows nothing of the key."""
@@ -248,5 +277,6 @@ def test_a_repr_shows_no_secret(value: object) -> None:
 def test_values_of_the_right_types_pass(tmp_path: Path) -> None:
     """Iterators, subclasses, paths and None are accepted if a signature says so."""
     assert kpki.verify(CA, iter([CA]), now=NOW).ok
-    assert kpki.verify_kubernetes(kpki.dump_certificate(CA, encoding="DER"), (CA,), purpose="any", now=NOW).ok
+    assert kpki.verify_kubernetes(kpki.dump_certificate(CA, encoding="DER"), (CA,), purpose="any",
+                                  now=NOW).ok
     assert kpki.inspect_host(tmp_path).root == str(tmp_path)

@@ -12,10 +12,12 @@ TOP = Path(__file__).parents[1]
 MOST_WORDS = 25     # of a sentence
 _END = re.compile(r"(?<=[.:;?!])\s+")
 _CODE = re.compile(r"`[^`]*`|\([^()]*\)")
-_BLOCK = re.compile(r"\s*([-*|>]|\d+\.)\s|.*[├└│]", re.DOTALL)     # a list, a table, an example, a drawing
+# a list, a table, an example, a drawing
+_BLOCK = re.compile(r"\s*([-*|>]|\d+\.)\s|.*[├└│]", re.DOTALL)
 _PRONOUN = re.compile(r"(it|it's) \w")
 _CONDITION = re.compile(r", where (?!applicable)")     # a condition begins with "if"
-_PRIVATE = re.compile(r" .*\b(told|untold|judge[ds]?|clues?|situations?)\b|\b(told|untold|judge[ds]?|clues?|situations?) ")
+_PRIVATE = re.compile(r" .*\b(told|untold|judge[ds]?|clues?|situations?)\b|\b(told|untold|"
+                      r"judge[ds]?|clues?|situations?) ")
 
 
 def sentences(docstring: str) -> Iterator[str]:
@@ -44,8 +46,9 @@ def messages(tree: ast.AST) -> Iterator[str]:
 
 def variables(tree: ast.AST) -> set[str]:
     """Every name that a module assigns, and every parameter."""
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)} | {
-        node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Store)} | {
+                node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
 
 
 MODULES = {str(path.relative_to(TOP)): ast.parse(path.read_text())
@@ -55,7 +58,8 @@ MODULES = {str(path.relative_to(TOP)): ast.parse(path.read_text())
 @pytest.mark.parametrize("module", MODULES)
 def test_a_sentence_has_at_most_25_words(module: str) -> None:
     """Nobody has to read a docstring's sentence twice because of its length."""
-    found = [sentence for docstring in docstrings(MODULES[module]) for sentence in sentences(docstring)]
+    found = [sentence for docstring in docstrings(MODULES[module])
+             for sentence in sentences(docstring)]
     assert [sentence for sentence in found if len(sentence.split()) > MOST_WORDS] == []
 
 
@@ -67,8 +71,10 @@ def test_a_message_names_what_it_speaks_of(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_words_are_the_glossarys(module: str) -> None:
-    """No docstring and no message says `where` for `if`, or has a private word for a term of the glossary."""
-    texts = [*(" ".join(text.split()) for text in docstrings(MODULES[module])), *messages(MODULES[module])]
+    """No docstring and no message says `where` for `if`, or has a private word for a term of the
+    glossary."""
+    texts = [*(" ".join(text.split()) for text in docstrings(MODULES[module])),
+             *messages(MODULES[module])]
     assert [text for text in texts if _CONDITION.search(text) or _PRIVATE.search(text)] == []
 
 
@@ -79,16 +85,22 @@ def test_a_loop_variable_is_a_noun(module: str) -> None:
 
 
 def test_the_words_can_be_wrong() -> None:
-    """A condition with `where`, a private word and a variable `one` are seen, a place and an option are not."""
-    assert _CONDITION.search("None, where there is none") and not _CONDITION.search("the folder where files lie")
-    assert _PRIVATE.search("what is told") and _PRIVATE.search("a judged row") and not _PRIVATE.search("judge")
-    assert variables(ast.parse("for one in (1,): x = [y for y in z]\n\ndef f(a): b: int = 1")) == {"one", "x", "y", "a", "b"}
+    """A condition with `where`, a private word and a variable `one` are seen, a place and an option
+    are not."""
+    assert (_CONDITION.search("None, where there is none")
+            and not _CONDITION.search("the folder where files lie"))
+    assert (_PRIVATE.search("what is told") and _PRIVATE.search("a judged row")
+            and not _PRIVATE.search("judge"))
+    assert (variables(ast.parse("for one in (1,): x = [y for y in z]\n\ndef f(a): b: int = 1"))
+            == {"one", "x", "y", "a", "b"})
 
 
 def test_the_rules_can_be_broken() -> None:
-    """A sentence of 26 words and a message that begins with `it` are seen, shorter and other ones are not."""
+    """A sentence of 26 words and a message that begins with `it` are seen, shorter and other ones
+    are not."""
     long, short = "word " * 25 + "end.", "word " * 24 + "end."
-    tree = ast.parse(f'"""{short} {long}\n\n- {long}\n"""\nraise ValueError("it is wrong", "the item is")')
+    tree = ast.parse(f'"""{short} {long}\n\n- {long}\n"""\n'
+                     'raise ValueError("it is wrong", "the item is")')
     found = [sentence for docstring in docstrings(tree) for sentence in sentences(docstring)]
     assert [len(sentence.split()) for sentence in found] == [25, 26]
     assert [text for text in messages(tree) if _PRONOUN.match(text)] == ["it is wrong"]

@@ -26,7 +26,8 @@ def setup(path: Path = TOP / "setup.cfg") -> configparser.ConfigParser:
 
 def steps_of(workflow: str, job: str) -> list[dict[str, Any]]:
     """The steps of a job."""
-    steps: list[dict[str, Any]] = yaml.safe_load((WORKFLOWS / workflow).read_text())["jobs"][job]["steps"]
+    steps: list[dict[str, Any]] = (
+        yaml.safe_load((WORKFLOWS / workflow).read_text())["jobs"][job]["steps"])
     return steps
 
 
@@ -36,8 +37,10 @@ def step_of(workflow: str, job: str, name: str) -> str:
 
 
 def test_the_tests_run_on_every_python_that_the_package_names() -> None:
-    """The matrix has the versions of the classifiers, the first of them with the oldest dependencies too."""
-    matrix = yaml.safe_load((WORKFLOWS / "ci.yml").read_text())["jobs"]["test"]["strategy"]["matrix"]
+    """The matrix has the versions of the classifiers, the first of them with the oldest
+    dependencies too."""
+    matrix = yaml.safe_load((WORKFLOWS
+                             / "ci.yml").read_text())["jobs"]["test"]["strategy"]["matrix"]
     named = re.findall(r"Python :: (3\.\d+)$", setup()["metadata"]["classifiers"], re.MULTILINE)
     assert matrix["python"] == named
     assert setup()["options"]["python_requires"] == f">={named[0]}"
@@ -48,8 +51,8 @@ def test_the_oldest_dependencies_are_those_of_the_package(tmp_path: Path) -> Non
     """Each dependency is held at the version that setup.cfg begins with, and nothing else is."""
     shutil.copy(TOP / "setup.cfg", tmp_path)
     text = step_of("ci.yml", "test", "Take the oldest dependencies that setup.cfg allows")
-    subprocess.run(["bash", "-ec", text], cwd=tmp_path, env=os.environ | {"GITHUB_ENV": str(tmp_path / "env")},
-                   check=True, capture_output=True)
+    subprocess.run(["bash", "-ec", text], cwd=tmp_path, env=os.environ
+                   | {"GITHUB_ENV": str(tmp_path / "env")}, check=True, capture_output=True)
     wanted = [line.replace(">=", "==") for line in setup()["options"]["install_requires"].split()]
     assert (tmp_path / "oldest.txt").read_text().split() == wanted
     assert (tmp_path / "env").read_text() == f"PIP_CONSTRAINT={tmp_path}/oldest.txt\n"
@@ -59,25 +62,28 @@ def test_a_release_says_where_its_repository_is(tmp_path: Path) -> None:
     """The URLs are those of the repository that makes the release; the rest of setup.cfg stays."""
     shutil.copy(TOP / "setup.cfg", tmp_path)
     text = step_of("release.yml", "build", "Write into the package where the repository is")
-    subprocess.run(["bash", "-ec", text], cwd=tmp_path, env=os.environ | {"REPOSITORY": "https://host.example/a/kpki"},
-                   check=True)
+    subprocess.run(["bash", "-ec", text], cwd=tmp_path,
+                   env=os.environ | {"REPOSITORY": "https://host.example/a/kpki"}, check=True)
     before, after = setup(), setup(tmp_path / "setup.cfg")
     urls = after["metadata"].pop("project_urls")
-    assert re.findall(r"^(\w+) = https://host.example/a/kpki", urls, re.MULTILINE) == ["Source", "Issues", "Security"]
-    assert {name: dict(after[name]) for name in after} == {name: dict(before[name]) for name in before}
+    assert re.findall(r"^(\w+) = https://host.example/a/kpki", urls,
+                      re.MULTILINE) == ["Source", "Issues", "Security"]
+    assert {name: dict(after[name]) for name in after} == {name: dict(before[name])
+                                                           for name in before}
 
 
 @pytest.mark.parametrize(("tag", "log", "status"), [
-    (f"v{kpki.__version__}", f"## {kpki.__version__}\n", 0), ("v9.9.9", f"## {kpki.__version__}\n", 1),
-    (f"v{kpki.__version__}", "## Unreleased\n", 1)])
-def test_a_release_is_of_the_version_that_it_names(tmp_path: Path, tag: str, log: str, status: int) -> None:
+    (f"v{kpki.__version__}", f"## {kpki.__version__}\n", 0),
+    ("v9.9.9", f"## {kpki.__version__}\n", 1), (f"v{kpki.__version__}", "## Unreleased\n", 1)])
+def test_a_release_is_of_the_version_that_it_names(tmp_path: Path, tag: str, log: str,
+                                                   status: int) -> None:
     """The tag, the version and a section of the changelog are one, or nothing is built."""
     (tmp_path / "kpki").mkdir()
     shutil.copy(TOP / "kpki/__init__.py", tmp_path / "kpki")
     (tmp_path / "CHANGELOG.md").write_text(log)
     text = step_of("release.yml", "build", "Hold the tag against the version and the changelog")
-    done = subprocess.run(["bash", "-ec", text], cwd=tmp_path, env=os.environ | {"GITHUB_REF_NAME": tag},
-                          capture_output=True, check=False)
+    done = subprocess.run(["bash", "-ec", text], cwd=tmp_path, env=os.environ
+                          | {"GITHUB_REF_NAME": tag}, capture_output=True, check=False)
     assert done.returncode == status
 
 
@@ -86,12 +92,14 @@ def test_a_workflow_may_read_alone_unless_a_job_says_more() -> None:
     for path in WORKFLOWS.glob("*.yml"):
         document = yaml.safe_load(path.read_text())
         assert document["permissions"] == {"contents": "read"}
-        assert {name: job["permissions"] for name, job in document["jobs"].items() if "permissions" in job} == (
-            {"publish": {"id-token": "write"}} if path.name == "release.yml" else {})
+        assert {name: job["permissions"] for name, job in document["jobs"].items()
+                if "permissions" in job} == (
+                    {"publish": {"id-token": "write"}} if path.name == "release.yml" else {})
 
 
-@pytest.mark.parametrize("form", sorted(path.name for path in TOP.glob(".github/ISSUE_TEMPLATE/*.yml")
-                                        if path.name != "config.yml"))
+@pytest.mark.parametrize("form",
+                         sorted(path.name for path in TOP.glob(".github/ISSUE_TEMPLATE/*.yml")
+                                if path.name != "config.yml"))
 def test_an_issue_form_asks(form: str) -> None:
     """A form has a name, a description and questions with labels, and asks for no key."""
     document = yaml.safe_load((TOP / ".github/ISSUE_TEMPLATE" / form).read_text())
@@ -104,6 +112,7 @@ def test_an_issue_form_asks(form: str) -> None:
 def test_the_hooks_and_updates_are_yaml() -> None:
     """The hooks of a commit are ruff and mypy; dependabot looks at packages and actions."""
     hooks = yaml.safe_load((TOP / ".pre-commit-config.yaml").read_text())["repos"]
-    assert [hook["id"] for repository in hooks for hook in repository["hooks"]] == ["ruff-check", "mypy"]
+    assert [hook["id"] for repository in hooks
+            for hook in repository["hooks"]] == ["ruff-check", "mypy"]
     updates = yaml.safe_load((TOP / ".github/dependabot.yml").read_text())["updates"]
     assert [update["package-ecosystem"] for update in updates] == ["pip", "github-actions"]

@@ -1,4 +1,5 @@
-"""scripts/kpki and scripts/test in a small copy of the checkout, with a Python that only pretends: quick, offline."""
+"""scripts/kpki and scripts/test in a small copy of the checkout, with a Python that only pretends:
+quick, offline."""
 from __future__ import annotations
 
 import os
@@ -15,8 +16,8 @@ import pytest
 
 TOP = Path(__file__).parent.parent
 
-# A `python` that notes what it is asked ($NOTES) and goes wrong as told ($WRONG). It copies itself into the virtual
-# environments it makes, so there it is the command, the linters and pytest too.
+# A `python` that notes what it is asked ($NOTES) and goes wrong as told ($WRONG). It copies itself
+# into the virtual environments it makes, so there it is the command, the linters and pytest too.
 PYTHON = """#!/bin/sh
 echo "$1 ${2%% *} ${3-}" >>"$NOTES"
 case "$*" in
@@ -50,11 +51,14 @@ def checkout(tmp_path: Path) -> Path:
 
 def environment(checkout: Path, **more: str) -> dict[str, str]:
     top = checkout.parent
-    return {"PATH": os.environ["PATH"], "PYTHON": f"{top}/python", "NOTES": f"{top}/notes", "WRONG": "", **more}
+    return {"PATH": os.environ["PATH"], "PYTHON": f"{top}/python", "NOTES": f"{top}/notes",
+            "WRONG": "", **more}
 
 
-def call(checkout: Path, *words: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [words[0] if words[0].startswith("/") else str(checkout / "scripts" / words[0]), *words[1:]]
+def call(checkout: Path, *words: str, cwd: Path | None = None,
+         **more: str) -> subprocess.CompletedProcess[str]:
+    command = [words[0] if words[0].startswith("/") else str(checkout / "scripts" / words[0]),
+               *words[1:]]
     env = environment(checkout, **more)
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=20)
 
@@ -67,18 +71,21 @@ def without(checkout: Path, *missing: str) -> str:
     """A PATH with all that the scripts use but *missing*."""
     folder = checkout.parent / "path"
     folder.mkdir()
-    for name in set("sh cmp cp date dirname flock ln mkdir openssl readlink rm sleep".split()).difference(missing):
+    for name in (set("sh cmp cp date dirname flock ln mkdir openssl readlink rm sleep".split())
+                 .difference(missing)):
         (folder / name).symlink_to(str(shutil.which(name)))
     return str(folder)
 
 
 def test_the_command_keeps_folder_arguments_and_status(checkout: Path, tmp_path: Path) -> None:
-    """Through links, from another folder and with blanks everywhere, the command gets what the caller gave."""
+    """Through links, from another folder and with blanks everywhere, the command gets what the
+    caller gave."""
     (tmp_path / "direct").symlink_to(checkout / "scripts" / "kpki")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "kpki").symlink_to("../direct")
     (tmp_path / "its folder").mkdir()
-    done = call(checkout, f"{tmp_path}/bin/kpki", "show", "a b", "", "*", cwd=tmp_path / "its folder")
+    done = call(checkout, f"{tmp_path}/bin/kpki", "show", "a b", "", "*",
+                cwd=tmp_path / "its folder")
     assert done.stdout == f"{tmp_path}/its folder\n<show>\n<a b>\n<>\n<*>\n"
     assert done.stderr == f"kpki: setting up {checkout}/.venv (first use, less than a minute)\n"
     assert done.returncode == 3
@@ -93,7 +100,8 @@ def test_the_second_call_only_runs_the_command(checkout: Path, tmp_path: Path) -
 
 
 def test_changed_dependencies_are_installed(checkout: Path) -> None:
-    """Another setup.cfg, newer or older, is installed once, into the same environment; the same one touched is not."""
+    """Another setup.cfg, newer or older, is installed once, into the same environment; the same one
+    touched is not."""
     call(checkout, "kpki")
     (checkout / ".venv" / "kept").touch()
     os.utime(checkout / "setup.cfg")
@@ -124,7 +132,8 @@ def test_a_removed_python_is_replaced(checkout: Path) -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_killed_installation_is_healed_by_the_next_call(checkout: Path, first: bool) -> None:
-    """What a run killed in the middle left is swept away, on first use and when dependencies have changed."""
+    """What a run killed in the middle left is swept away, on first use and when dependencies have
+    changed."""
     if not first:
         call(checkout, "kpki")
         (checkout / "setup.cfg").write_text("[metadata]\n")
@@ -140,7 +149,8 @@ def test_two_first_calls_at_once_install_once(checkout: Path, missing: str) -> N
     gate = checkout.parent / "gate"
     os.mkfifo(gate)
     more = environment(checkout, PATH=without(checkout, missing), GATE=str(gate))
-    calls = [subprocess.Popen([checkout / "scripts" / "kpki"], env=more, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    calls = [subprocess.Popen([checkout / "scripts" / "kpki"], env=more, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
              for _ in range(2)]
     gate.write_text("go\n")
     told = [call.communicate(timeout=20)[1].decode() for call in calls]
@@ -159,13 +169,17 @@ def test_a_lock_whose_owner_died_is_taken_over(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(("wrong", "words"), [
-    ("old", "no Python 3.11 or newer here ({top}/python is 3.9.2): install one, or name it in PYTHON"),
-    ("no-venv", "{top}/python cannot make a virtual environment (Debian, Ubuntu: apt install python3-venv)"),
+    ("old",
+     "no Python 3.11 or newer here ({top}/python is 3.9.2): install one, or name it in PYTHON"),
+    ("no-venv",
+     "{top}/python cannot make a virtual environment (Debian, Ubuntu: apt install python3-venv)"),
     ("no-index", "pip could not install kpki and what it needs: see {top}/a checkout/.venv.log"),
 ])
 @pytest.mark.parametrize("script", ["kpki", "test"])
-def test_what_stops_a_first_use_is_one_sentence(checkout: Path, script: str, wrong: str, words: str) -> None:
-    """Status 2, nothing on stdout, one sentence that says what to do; and the next call starts anew."""
+def test_what_stops_a_first_use_is_one_sentence(checkout: Path, script: str, wrong: str,
+                                                words: str) -> None:
+    """Status 2, nothing on stdout, one sentence that says what to do; and the next call starts
+    anew."""
     done = call(checkout, script, WRONG=wrong, VERSION="3.9.2" if wrong == "old" else "3.12.0")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == "kpki: " + words.format(top=checkout.parent)
@@ -182,12 +196,14 @@ def anybody_s() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(("set_up", "words"), [
-    (True, "{top}/python: this user may not run it, and {top}/.venv was set up with it; as its owner, set up again "
-           "with a Python for all users: rm -r {top}/.venv; PYTHON=/usr/bin/python3 {top}/scripts/kpki --version"),
+    (True, "{top}/python: this user may not run it, and {top}/.venv was set up with it; as its "
+     "owner, set up again with a Python for all users: rm "
+     "-r {top}/.venv; PYTHON=/usr/bin/python3 {top}/scripts/kpki --version"),
     (False, "{top}: not writable, and .venv has to be made there"),
 ])
 def test_a_checkout_that_another_user_set_up(anybody_s: Path, set_up: bool, words: str) -> None:
-    """Whose Python this user may not run, or that is not set up at all: each is said for what it is."""
+    """Whose Python this user may not run, or that is not set up at all: each is said for what it
+    is."""
     shutil.copytree(TOP / "scripts", anybody_s / "scripts")
     shutil.copy(TOP / "setup.cfg", anybody_s)
     if set_up:
@@ -199,10 +215,13 @@ def test_a_checkout_that_another_user_set_up(anybody_s: Path, set_up: bool, word
         (anybody_s / ".venv/bin/python").symlink_to("python3")
         (anybody_s / ".venv/bin/python3").symlink_to(anybody_s / "python")
     anybody_s.chmod(0o555)
-    user: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-    done = subprocess.run([anybody_s / "scripts/kpki"], cwd="/", capture_output=True, text=True, check=False, **user)
+    user: dict[str, Any] = ({"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0
+                            else {})
+    done = subprocess.run([anybody_s / "scripts/kpki"], cwd="/", capture_output=True, text=True,
+                          check=False, **user)
     anybody_s.chmod(0o755)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"kpki: {words.format(top=anybody_s)}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "",
+                                                           f"kpki: {words.format(top=anybody_s)}\n")
 
 
 def test_a_failed_installation_is_one_without_flock_too(checkout: Path) -> None:
@@ -222,8 +241,8 @@ def test_no_python_at_all(checkout: Path) -> None:
     """Where no interpreter is found under any name, the names are listed."""
     done = call(checkout, "kpki", PYTHON="", PATH=without(checkout))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "kpki: no Python 3.11 or newer here (tried python3.14 python3.13 python3.12 python3.11 " \
-                          "python3 python): install one, or name it in PYTHON\n"
+    assert (done.stderr == "kpki: no Python 3.11 or newer here (tried python3.14 python3.13 "
+            "python3.12 python3.11 python3 python): install one, or name it in PYTHON\n")
 
 
 def test_the_first_python_that_will_do_is_taken(checkout: Path) -> None:
@@ -238,7 +257,8 @@ def test_the_first_python_that_will_do_is_taken(checkout: Path) -> None:
 
 
 def test_the_tests_run_all_three_and_coverage(checkout: Path) -> None:
-    """scripts/test asks ruff, mypy and pytest in turn, and pytest for coverage where nothing else was asked."""
+    """scripts/test asks ruff, mypy and pytest in turn, and pytest for coverage where nothing else
+    was asked."""
     done = call(checkout, "test")
     words = "-n auto --dist worksteal --cov --cov-report=term:skip-covered"
     assert done.stdout == f"ruff check --quiet kpki tests scripts\nmypy\npytest {words}\n"
@@ -249,10 +269,12 @@ def test_the_tests_run_all_three_and_coverage(checkout: Path) -> None:
 
 
 def test_the_quick_tests_are_there(checkout: Path) -> None:
-    """--quick names files and folders that exist, asks for no coverage, and gives pytest what follows."""
+    """--quick names files and folders that exist, asks for no coverage, and gives pytest what
+    follows."""
     done = call(checkout, "test", "--quick", "-x")
     words = done.stdout.splitlines()[-1].split()
-    assert words[:4] == ["pytest", "-n", "auto", "--dist"] and words[-1] == "-x" and "--cov" not in words
+    assert (words[:4] == ["pytest", "-n", "auto", "--dist"] and words[-1] == "-x"
+            and "--cov" not in words)
     assert [word for word in words if word.startswith("tests/") and not (TOP / word).exists()] == []
     assert sum(word.startswith("tests/") for word in words) > 5
 
@@ -301,28 +323,33 @@ def test_the_tests_tools_do_not_cost_the_command_a_second_installation(checkout:
 
 
 @pytest.mark.parametrize(("words", "program", "rest"), [
-    ((), "bench.py", ()), (("5",), "bench.py", ("5",)), (("--scale", "10"), "bench_fleet.py", ("10",)),
+    ((), "bench.py", ()), (("5",), "bench.py", ("5",)),
+    (("--scale", "10"), "bench_fleet.py", ("10",)),
     (("--check", "10", "rsa:5"), "bench_check.py", ("10", "rsa:5"))])
-def test_bench_is_three_programs(checkout: Path, words: tuple[str, ...], program: str, rest: tuple[str, ...]) -> None:
+def test_bench_is_three_programs(checkout: Path, words: tuple[str, ...], program: str,
+                                 rest: tuple[str, ...]) -> None:
     """Its first word says which; the others go there."""
     done = call(checkout, "bench", *words)
     assert done.stdout.splitlines()[1:] == [f"<{word}>" for word in rest]
-    assert f"{checkout}/scripts/{program} " in (checkout.parent / "notes").read_text().splitlines()[-1]
+    assert f"{checkout}/scripts/{program} " in ((checkout.parent / "notes").read_text()
+                                                .splitlines()[-1])
 
 
 def test_bench_judges_and_checks(tmp_path: Path) -> None:
-    """A verdict's rows and a fleet's are printed with their ratios, and nothing that is measured fails."""
+    """A verdict's rows and a fleet's are printed with their ratios, and nothing that is measured
+    fails."""
     for path in (TOP / "scripts").glob("bench*.py"):
         shutil.copy(path, tmp_path)
     program = "import bench, bench_check; bench.verdict('EC', 1); bench_check.table(1, ['2'])"
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(TOP)},
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=os.environ
+                          | {"PYTHONPATH": str(TOP)}, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    assert {line.split("  ")[1]: "×" in line for line in done.stdout.splitlines() if " ms" in line} \
-        == {"bare cryptography: load, signature": False, "pyOpenSSL: load, X509Store": True,
-            "kpki.verify: as openssl verify, with a host name": True,
-            "kpki.verify_kubernetes: as Go, with a host name": True, "kpki check": False,
-            "kpki check of one worker's tree, with --ca": True, "openssl verify, every certificate and purpose": True,
-            "openssl verify, one certificate a worker": True}
+    assert ({line.split("  ")[1]: "×" in line for line in done.stdout.splitlines() if " ms" in line}
+            == {"bare cryptography: load, signature": False, "pyOpenSSL: load, X509Store": True,
+                "kpki.verify: as openssl verify, with a host name": True,
+                "kpki.verify_kubernetes: as Go, with a host name": True, "kpki check": False,
+                "kpki check of one worker's tree, with --ca": True,
+                "openssl verify, every certificate and purpose": True,
+                "openssl verify, one certificate a worker": True})
     assert "memory grows by" in done.stdout.splitlines()[-1]
     assert [*tmp_path.glob(".bench-*")] == []

@@ -24,7 +24,8 @@ class Outcome:
     err: str
 
     def refusal(self) -> str:
-        """The one message of a command that failed, its hint aside; nothing else was said, and nothing on stdout."""
+        """The one message of a command that failed, its hint aside; nothing else was said, and
+        nothing on stdout."""
         first, *rest = self.err.splitlines()
         assert first.startswith("kpki: ") and len(rest) <= 1, self.err
         assert all(line.startswith("kpki: hint: ") for line in rest), self.err
@@ -33,7 +34,8 @@ class Outcome:
 
 
 @pytest.fixture
-def kpki(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def kpki(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+         capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run one command line in the test's folder."""
     monkeypatch.chdir(tmp_path)
 
@@ -61,8 +63,9 @@ def snapshot() -> Callable[[Path], Snapshot]:
 
 
 def run_openssl(folder: Path, line: str, **environment: str) -> str:
-    done = subprocess.run(["openssl", *line.split()], cwd=folder, env=os.environ | environment, capture_output=True,
-                          text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(["openssl", *line.split()], cwd=folder, env=os.environ | environment,
+                          capture_output=True, text=True, timeout=60, check=False,
+                          stdin=subprocess.DEVNULL)
     assert done.returncode == 0, f"openssl {line}: {done.stderr}"
     return done.stdout
 
@@ -77,8 +80,9 @@ def openssl() -> Callable[..., str]:
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of CAs and things that are none, made by openssl alone.
 
-    ca.pem is the documentation's CA; its key is there in every form (ca-pkcs1.key …). ec.pem is one on P-384,
-    other.pem another CA of the first one's name, bundle.pem the other one and then the first.
+    ca.pem is the documentation's CA; its key is there in every form (ca-pkcs1.key …). ec.pem is one
+    on P-384, other.pem another CA of the first one's name, bundle.pem the other one and then the
+    first.
     """
     folder = tmp_path_factory.mktemp("pki")
     for line in (
@@ -93,15 +97,17 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "pkcs8 -topk8 -in ec-sec1.key -nocrypt -out ec-pkcs8.key",
             "req -x509 -new -key ec-sec1.key -subj /CN=kube-ca -days 3650 -out ec.pem",
             "ecparam -name prime256v1 -genkey -noout -out other.key",
-            "req -x509 -new -key other.key -subj /CN=kube-ca -days 3650 -addext keyUsage=critical,keyCertSign"
-            " -out other.pem",
+            "req -x509 -new -key other.key -subj /CN=kube-ca -days 3650 "
+            "-addext keyUsage=critical,keyCertSign -out other.pem",
             "req -x509 -new -key other.key -subj /CN=short -days 10 -out short.pem",
-            "req -x509 -new -key other.key -subj /CN=leaf -addext basicConstraints=critical,CA:FALSE -out leaf.pem",
+            "req -x509 -new -key other.key -subj /CN=leaf "
+            "-addext basicConstraints=critical,CA:FALSE -out leaf.pem",
             "x509 -in ca.pem -outform DER -out ca.der",
             "ecparam -name secp256k1 -genkey -noout -out odd.key",
             "genrsa -out small.key 1024"):
         run_openssl(folder, line)
-    (folder / "bundle.pem").write_bytes((folder / "other.pem").read_bytes() + (folder / "ca.pem").read_bytes())
+    (folder / "bundle.pem").write_bytes((folder / "other.pem").read_bytes()
+                                        + (folder / "ca.pem").read_bytes())
     (folder / "passphrase").write_text("secret\n")
     (folder / "empty").write_bytes(b"")
     (folder / "cut.pem").write_bytes((folder / "ca.pem").read_bytes()[:400])
@@ -113,8 +119,9 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def issue(kpki: Callable[..., Outcome], pki: Path) -> Callable[..., Outcome]:
     """`node issue` from the CA on P-256."""
     def run(name: str = "worker-1", *more: str | Path, status: int = 0) -> Outcome:
-        return kpki("node", "issue", name, "--ca", pki / "other.pem", "--ca-key", pki / "other.key", "--address",
-                    "10.0.0.21", "--server", "https://10.0.0.10:6443", *more, status=status)
+        return kpki("node", "issue", name, "--ca", pki / "other.pem", "--ca-key", pki / "other.key",
+                    "--address", "10.0.0.21", "--server", "https://10.0.0.10:6443", *more,
+                    status=status)
     return run
 
 

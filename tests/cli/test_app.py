@@ -29,17 +29,21 @@ def test_help_says_what_it_is_for_and_what_not(kpki: Run) -> None:
 
 
 def test_help_loads_next_to_nothing_beside_typer() -> None:
-    """What a command needs is imported when it runs: the first screen pays for typer and the commands' signatures."""
-    code = ("import sys, typer; before = set(sys.modules); from kpki.cli.app import run_app; run_app(['--help']); "
-            "print(*sorted(set(sys.modules) - before), file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert {name.partition(".")[0] for name in done.stderr.split()} <= {"kpki", "typer", "__future__"}
-    assert {name for name in done.stderr.split() if name.startswith("kpki.") and not name.startswith("kpki.cli")} \
-        <= {"kpki.clock", "kpki.errors", "kpki.files"}
+    """What a command needs is imported when it runs: the first screen pays for typer and the
+    commands' signatures."""
+    code = ("import sys, typer; before = set(sys.modules); from kpki.cli.app import run_app; "
+            "run_app(['--help']); print(*sorted(set(sys.modules) - before), file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
+                          check=True)
+    assert {name.partition(".")[0]
+            for name in done.stderr.split()} <= {"kpki", "typer", "__future__"}
+    assert ({name for name in done.stderr.split() if name.startswith("kpki.")
+             and not name.startswith("kpki.cli")} <= {"kpki.clock", "kpki.errors", "kpki.files"})
 
 
-@pytest.mark.parametrize("words", [("node", "--help"), ("node", "issue", "--help"), ("node", "request", "--help"),
-                                   ("node", "sign", "--help"), ("node", "install", "--help"), ("check", "--help")])
+@pytest.mark.parametrize("words", [("node", "--help"), ("node", "issue", "--help"),
+                                   ("node", "request", "--help"), ("node", "sign", "--help"),
+                                   ("node", "install", "--help"), ("check", "--help")])
 def test_every_command_has_help(kpki: Run, words: tuple[str, ...]) -> None:
     """Plain text on stdout, nothing on stderr."""
     told = kpki(*words)
@@ -54,14 +58,16 @@ def test_a_list_of_commands_says_each_in_full(kpki: Run, words: tuple[str, ...])
 
 @pytest.mark.parametrize(("words", "message"), [
     (("bogus",), "No such command 'bogus'."), (("node", "bogus"), "No such command 'bogus'."),
-    (("check", "--bogus"), "No such option: --bogus"), (("node", "sign", "x.csr"), "Missing option '--node'")])
+    (("check", "--bogus"), "No such option: --bogus"),
+    (("node", "sign", "x.csr"), "Missing option '--node'")])
 def test_a_line_that_cannot_be_taken_is_2(kpki: Run, words: tuple[str, ...], message: str) -> None:
     """One message, no traceback."""
     assert kpki(*words, status=2).refusal().startswith(message)
 
 
 @pytest.mark.parametrize("key", [KeyboardInterrupt, EOFError])
-def test_an_interrupt_is_130(kpki: Run, monkeypatch: pytest.MonkeyPatch, key: type[BaseException]) -> None:
+def test_an_interrupt_is_130(kpki: Run, monkeypatch: pytest.MonkeyPatch,
+                             key: type[BaseException]) -> None:
     """Ctrl-C, and Ctrl-D at a question, end a command with a word."""
     def interrupt(*_: object, **__: object) -> None:
         raise key
@@ -72,11 +78,13 @@ def test_an_interrupt_is_130(kpki: Run, monkeypatch: pytest.MonkeyPatch, key: ty
 
 @pytest.mark.parametrize(("words", "status"), [("--version", 2), ("genpkey -algorithm ED25519", 1)])
 def test_output_that_cannot_be_written_is_never_a_success(words: str, status: int) -> None:
-    """A full standard output is one sentence, and 2; of openssl's verbs 1, as all of their refusals."""
+    """A full standard output is one sentence, and 2; of openssl's verbs 1, as all of their
+    refusals."""
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([sys.executable, "-m", "kpki", *words.split()], stdout=full, stderr=subprocess.PIPE,
-                              text=True, check=False)
-    assert (done.returncode, done.stderr) == (status, "kpki: standard output: No space left on device\n")
+        done = subprocess.run([sys.executable, "-m", "kpki", *words.split()], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status,
+                                              "kpki: standard output: No space left on device\n")
 
 
 @pytest.mark.parametrize(("closed", "words", "status", "out", "err"), [
@@ -84,32 +92,42 @@ def test_output_that_cannot_be_written_is_never_a_success(words: str, status: in
     (1, "genpkey -algorithm ED25519", 1, "", "kpki: standard output: Bad file descriptor\n"),
     (2, "--version", 0, f"kpki {library.__version__}\n", ""), (2, "bogus", 2, "", ""),
     (0, "--version", 0, f"kpki {library.__version__}\n", "")])
-def test_a_stream_that_is_closed_from_the_start(closed: int, words: str, status: int, out: str, err: str) -> None:
-    """No standard output is one that cannot be written; words for no standard error do not go to standard output."""
-    done = subprocess.run(["sh", "-c", f'exec "$0" -m kpki {words} {closed}{"<" if closed == 0 else ">"}&-',
+def test_a_stream_that_is_closed_from_the_start(closed: int, words: str, status: int, out: str,
+                                                err: str) -> None:
+    """No standard output is one that cannot be written; words for no standard error do not go to
+    standard output."""
+    done = subprocess.run(["sh", "-c",
+                           f'exec "$0" -m kpki {words} {closed}{"<" if closed == 0 else ">"}&-',
                            sys.executable], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (status, out, err)
 
 
 @pytest.mark.parametrize(("words", "status"), [
-    ("check x", 2), ("plan", 2), ("show x", 2), ("node request w --address 10.0.0.1", 2), ("init --from x", 2),
-    ("req -new -nodes -subj /CN=x -config {folder}/cnf", 1), ("genpkey -algorithm ED25519", 0), ("--version", 0)])
-def test_a_current_folder_that_was_removed_is_named(tmp_path: Path, words: str, status: int) -> None:
-    """What needs the current folder says that it is gone, and never blames standard output; the rest works."""
+    ("check x", 2), ("plan", 2), ("show x", 2), ("node request w --address 10.0.0.1", 2),
+    ("init --from x", 2), ("req -new -nodes -subj /CN=x -config {folder}/cnf", 1),
+    ("genpkey -algorithm ED25519", 0), ("--version", 0)])
+def test_a_current_folder_that_was_removed_is_named(tmp_path: Path, words: str,
+                                                    status: int) -> None:
+    """What needs the current folder says that it is gone, and never blames standard output; the
+    rest works."""
     (tmp_path / "gone").mkdir()
     (tmp_path / "cnf").write_text(".include x\n[req]\n")
-    program = f"import os; os.rmdir({str(tmp_path / 'gone')!r}); from kpki.cli.main import run; run()"
+    program = (f"import os; os.rmdir({str(tmp_path / 'gone')!r}); from kpki.cli.main import run; "
+               "run()")
     done = subprocess.run([sys.executable, "-c", program, *words.format(folder=tmp_path).split()],
-                          cwd=tmp_path / "gone", env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+                          cwd=tmp_path / "gone",
+                          env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
                           capture_output=True, text=True, check=False)
-    told = "kpki: the current folder does not exist any more\nkpki: hint: go to another folder: cd /\n"
+    told = ("kpki: the current folder does not exist any more\n"
+            "kpki: hint: go to another folder: cd /\n")
     assert (done.returncode, done.stderr) == (status, told if status else "")
 
 
 def test_words_that_cannot_be_written_leave_the_status() -> None:
     """A full standard error is nobody's answer: the refusal stays one."""
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([sys.executable, "-m", "kpki", "bogus"], stdout=subprocess.PIPE, stderr=full, check=False)
+        done = subprocess.run([sys.executable, "-m", "kpki", "bogus"], stdout=subprocess.PIPE,
+                              stderr=full, check=False)
     assert (done.returncode, done.stdout) == (2, b"")
 
 
@@ -117,9 +135,10 @@ def test_words_that_cannot_be_written_leave_the_status() -> None:
     ("check {} --node worker-1", False), ("node issue worker-1 --address 10.0.0.1 --out {}", False),
     ("node issue worker-1 --days 30 --out {}", True), ("check {}/caf\u00e9", True)])
 def test_text_is_not_converted(tmp_path: Path, words: str, converts: bool) -> None:
-    """pydantic is imported only for what is no text, and for text beyond ASCII, which may be no UTF-8."""
+    """pydantic is imported only for what is no text, and for text beyond ASCII, which may be no
+    UTF-8."""
     code = ("import sys; from kpki.cli.main import main; main(sys.argv[1:]); "
             "print('pydantic' in sys.modules, file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", code, *words.format(tmp_path).split()], capture_output=True, text=True,
-                          timeout=60, check=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", code, *words.format(tmp_path).split()],
+                          capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path)
     assert done.stderr.splitlines()[-1] == str(converts)

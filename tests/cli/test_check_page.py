@@ -49,7 +49,8 @@ def test_the_pages_say_what_happens(story: Story, mending: Story) -> None:
 
 
 def test_each_situation_is_mended(mending: Story) -> None:
-    """After each remedy the page checks again: in every situation a fault is seen first, and nothing wrong after it."""
+    """After each remedy the page checks again: in every situation a fault is seen first, and
+    nothing wrong after it."""
     _, steps = mending
     for root in ("worker-1", "worker-2", "cluster", "cp-1"):
         told = [step.printed for step in steps if step.command.startswith(f"kpki check {root}")]
@@ -64,16 +65,21 @@ def test_the_table_has_every_cause_in_order() -> None:
 
 @pytest.mark.parametrize("cause", ROWS, ids=lambda row: row.slug)
 def test_a_row_is_the_programs(cause: Cause) -> None:
-    """Severity, meaning, diagnosis and remedy to the letter; the mark says that it does not show on disk."""
-    (mark, cells), = [(mark, cells) for slug, mark, cells in _ROW.findall(CAUSES_TEXT) if slug == cause.slug]
+    """Severity, meaning, diagnosis and remedy to the letter; the mark says that it does not show on
+    disk."""
+    (mark, cells), = [(mark, cells) for slug, mark, cells in _ROW.findall(CAUSES_TEXT)
+                      if slug == cause.slug]
     severity, means, diagnosis, remedy = (
-        _WORDS.get(cell, cell).replace("`", "").replace(r"\|", "|") for cell in re.split(r"(?<!\\) \| ", cells))
-    assert (severity, means, diagnosis, remedy) == (cause.severity, cause.meaning, cause.diagnosis, cause.remedy)
+        _WORDS.get(cell, cell).replace("`", "").replace(r"\|", "|")
+        for cell in re.split(r"(?<!\\) \| ", cells))
+    assert (severity, means, diagnosis, remedy) == (cause.severity, cause.meaning, cause.diagnosis,
+                                                    cause.remedy)
     assert (mark == "") == (cause.slug in ON_DISK)
 
 
 def test_what_is_read_and_passed_over_is_on_the_page() -> None:
-    """The files that tell something, the folders that make a root, those that are skipped, the layouts."""
+    """The files that tell something, the folders that make a root, those that are skipped, the
+    layouts."""
     read = section("What is read")
     for path in TELLING:
         assert f"`/{path}`" in read or f"`{path.rpartition('/')[2]}`" in read, path
@@ -86,7 +92,8 @@ def test_what_is_read_and_passed_over_is_on_the_page() -> None:
 
 def test_the_document_is_on_the_page(story: Story, kpki: Callable[..., Any]) -> None:
     """The JSON's keys and the page's are the same."""
-    told = json.loads(kpki("check", story[0] / "worker-2", "--node", "worker-1", "--json", status=1).out)
+    told = json.loads(kpki("check", story[0] / "worker-2", "--node", "worker-1", "--json",
+                           status=1).out)
     shown = section("Exit status, JSON, --explain").partition("```\n")[2].partition("```")[0]
     assert re.findall(r'"(\w+)"', re.sub(r': (".*?"|\["a.*?"\])', "", shown)) == [
         "findings", *told["findings"][0], "certificates", "unread", "host", "path"]

@@ -1,4 +1,5 @@
-"""Colour: errors, warnings and commands have one on a terminal, and none in a pipe or if NO_COLOR objects."""
+"""Colour: errors, warnings and commands have one on a terminal, and none in a pipe or if NO_COLOR
+objects."""
 from __future__ import annotations
 
 import io
@@ -44,27 +45,31 @@ def say_on(screen: Screen) -> str:
 
 
 def test_a_terminal_gets_colours(screen: Screen) -> None:
-    """The beginning of an error and of a warning, and a command; an escape of somebody else's stays harmless."""
+    """The beginning of an error and of a warning, and a command; an escape of somebody else's stays
+    harmless."""
     assert say_on(screen).splitlines() == [
-        f"{RED}kpki:{PLAIN} x: no such file", "kpki: hint: y", f"{YELLOW}kpki: warning:{PLAIN} z", "kpki: w",
-        f"{RED}error   {PLAIN} expired", f"  {CYAN}$ rm \\x1b[0m{PLAIN}"]
+        f"{RED}kpki:{PLAIN} x: no such file", "kpki: hint: y", f"{YELLOW}kpki: warning:{PLAIN} z",
+        "kpki: w", f"{RED}error   {PLAIN} expired", f"  {CYAN}$ rm \\x1b[0m{PLAIN}"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_a_terminal_without_colours(screen: Screen, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_a_terminal_without_colours(screen: Screen, monkeypatch: pytest.MonkeyPatch, name: str,
+                                    value: str) -> None:
     """NO_COLOR (no-color.org) and a dumb terminal want none."""
     monkeypatch.setenv(name, value)
     shown = say_on(screen)
     assert "\x1b" not in shown and "error    expired" in shown
 
 
-def test_an_empty_no_color_objects_to_nothing(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_no_color_objects_to_nothing(screen: Screen,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
     """no-color.org: the variable counts if it is not empty."""
     monkeypatch.setenv("NO_COLOR", "")
     assert RED in say_on(screen)
 
 
-def test_a_pipe_gets_none(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipe_gets_none(capsys: pytest.CaptureFixture[str],
+                          monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no terminal gets the words alone."""
     monkeypatch.setenv("TERM", "xterm")
     say_all()

@@ -16,11 +16,14 @@ import pytest
 Run = Callable[..., Any]
 SECONDS = 60
 LINES: list[tuple[str, list[str]]] = [
-    ("kpki che", ["check"]), ("kpki gen", ["genpkey", "genrsa"]), ("kpki node i", ["install", "issue"]),
-    ("kpki check --lay", ["--layout"]), ("kpki check --layout ", ["hard-way", "kubeadm", "ssl"]),
+    ("kpki che", ["check"]), ("kpki gen", ["genpkey", "genrsa"]),
+    ("kpki node i", ["install", "issue"]), ("kpki check --lay", ["--layout"]),
+    ("kpki check --layout ", ["hard-way", "kubeadm", "ssl"]),
     ("kpki node issue worker-9 --algorithm E", ["ECDSA-P256", "ECDSA-P384"]),
-    ("kpki node issue worker-9 --row etcd-", ["etcd-healthcheck-client", "etcd-peer", "etcd-server"]),
-    ("kpki node issue w", ["worker-1", "worker-2"]), ("kpki flags kubelet --node w", ["worker-1", "worker-2"]),
+    ("kpki node issue worker-9 --row etcd-",
+     ["etcd-healthcheck-client", "etcd-peer", "etcd-server"]),
+    ("kpki node issue w", ["worker-1", "worker-2"]),
+    ("kpki flags kubelet --node w", ["worker-1", "worker-2"]),
     ("kpki flags kube-c", ["kube-controller-manager"]), ("kpki kubeconfig super", ["super-admin"]),
     ("kpki x509 -subj", ["-subj", "-subject", "-subject_hash", "-subject_hash_old"]),
     ("kpki x509 --CAk", ["--CAkey", "--CAkeyform"]), ("kpki x509 -inform ", ["DER", "PEM"]),
@@ -36,21 +39,23 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = folder / "bin" / "kpki"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kpki "$@"\n')
     program.chmod(0o755)
-    subprocess.run([program, "init", "--quiet", folder], env=environment(folder), check=True, capture_output=True)
+    subprocess.run([program, "init", "--quiet", folder], env=environment(folder), check=True,
+                   capture_output=True)
     for shell, name in (("bash", "kpki.bash"), ("zsh", "_kpki"), ("fish", "kpki.fish")):
-        (folder / name).write_bytes(subprocess.run([program, "--show-completion", shell], env=environment(folder),
+        (folder / name).write_bytes(subprocess.run([program, "--show-completion", shell],
+                                                   env=environment(folder),
                                                    check=True, capture_output=True).stdout)
     return folder
 
 
 def environment(folder: Path) -> dict[str, str]:
-    return os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "HOME": str(folder), "TERM": "dumb",
-                         "PYTHONPATH": str(Path(__file__).parents[2])}
+    return os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "HOME": str(folder),
+                         "TERM": "dumb", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def ask(folder: Path, *command: str) -> list[str]:
-    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True,
-                          timeout=SECONDS, check=True)
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True,
+                          text=True, timeout=SECONDS, check=True)
     return sorted(line.partition("\t")[0] for line in done.stdout.splitlines())
 
 
@@ -77,7 +82,8 @@ def test_fish_completes(workspace: Path, line: str, words: list[str]) -> None:
 
 
 def test_zsh_completes_at_the_first_tab(workspace: Path) -> None:
-    """zsh finds the file in its folder, loads it at the first Tab, and lists the options with their meanings."""
+    """zsh finds the file in its folder, loads it at the first Tab, and lists the options with their
+    meanings."""
     screen = zsh_screen(workspace, "kpki x509 -subj", "as before OpenSSL 1.0")
     assert "-subject_hash_old  -- as before OpenSSL 1.0" in " ".join(screen.split("\r\n"))
 
@@ -100,7 +106,8 @@ def zsh_screen(folder: Path, line: str, until: str) -> str:
             if select.select([terminal], [], [], 1)[0]:
                 shown += os.read(terminal, 65536).decode(errors="replace")
     try:
-        os.write(terminal, b"fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D; PS1='re''ady> '\n")
+        os.write(terminal,
+                 b"fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D; PS1='re''ady> '\n")
         read("ready> ")
         os.write(terminal, f"{line}\t".encode())
         read(until)
@@ -116,17 +123,20 @@ def test_outside_a_workspace_there_are_no_nodes(workspace: Path) -> None:
     broken.mkdir()
     (broken / "cluster.yaml").write_text("]")
     for folder in (workspace / "bin", broken):
-        done = subprocess.run(["kpki"], cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS,
-                              env=environment(workspace) | {"_KPKI_COMPLETE": "complete_bash", "COMP_CWORD": "3",
-                                                            "COMP_WORDS": "kpki node issue "})
+        done = subprocess.run(
+            ["kpki"], cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS,
+            env=environment(workspace) | {"_KPKI_COMPLETE": "complete_bash", "COMP_CWORD": "3",
+                                          "COMP_WORDS": "kpki node issue "})
         assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize(("shell", "path"), [
-    ("bash", ".bash_completions/kpki.sh"), ("zsh", ".zfunc/_kpki"), ("fish", ".config/fish/completions/kpki.fish")])
-def test_a_user_switches_it_on(kpki: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str,
-                               path: str) -> None:
-    """--install-completion writes the shell's file in the home folder, where typer's users expect the file."""
+    ("bash", ".bash_completions/kpki.sh"), ("zsh", ".zfunc/_kpki"),
+    ("fish", ".config/fish/completions/kpki.fish")])
+def test_a_user_switches_it_on(kpki: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                               shell: str, path: str) -> None:
+    """--install-completion writes the shell's file in the home folder, where typer's users expect
+    the file."""
     monkeypatch.setenv("HOME", str(tmp_path))
     assert path in kpki("--install-completion", shell).out
     assert "_KPKI_COMPLETE" in (tmp_path / path).read_text()
@@ -134,4 +144,5 @@ def test_a_user_switches_it_on(kpki: Run, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_shell_without_a_script_is_named(kpki: Run) -> None:
     """An unknown shell is 2."""
-    assert kpki("--show-completion", "tcsh", status=2).refusal() == "no completion for the shell 'tcsh'"
+    assert (kpki("--show-completion", "tcsh", status=2).refusal()
+            == "no completion for the shell 'tcsh'")

@@ -39,7 +39,8 @@ END                   DAYS  FILE    FOR                       SUBJECT  ISSUER
     (["--at", "2030-02-01"], 1, "1 ended"),
     (["--at", "2039-12-01"], 1, "1 ended, 1 ends within 30d"),
 ])
-def test_the_status(kpki: Callable[..., Any], place: Path, words: list[str], status: int, words_of_it: str) -> None:
+def test_the_status(kpki: Callable[..., Any], place: Path, words: list[str], status: int,
+                    words_of_it: str) -> None:
     """1 if a certificate has ended or ends within the time, else 0."""
     told = kpki("expiry", place, *AT, *words, status=status)
     assert told.err == f"kpki: {place}: 2 certificates, {words_of_it}\n"
@@ -58,7 +59,8 @@ def test_the_document(kpki: Callable[..., Any], place: Path) -> None:
 
 
 def test_the_text_file(kpki: Callable[..., Any], place: Path, tmp_path: Path) -> None:
-    """--out writes the answer whole, for others to read, and prints nothing; the former file is replaced."""
+    """--out writes the answer whole, for others to read, and prints nothing; the former file is
+    replaced."""
     out = tmp_path / "kpki.prom"
     out.write_text("old")
     assert kpki("expiry", place, *AT, "--format", "prometheus", "--out", out, status=1).out == ""
@@ -72,7 +74,8 @@ def test_the_text_file(kpki: Callable[..., Any], place: Path, tmp_path: Path) ->
 
 def test_a_text_file_that_cannot_be_written(kpki: Callable[..., Any], place: Path) -> None:
     """The file's name is in the message, and the status is 2."""
-    assert kpki("expiry", place, *AT, "--out", "none/kpki.prom", status=2).refusal().startswith("none/kpki.prom: ")
+    assert kpki("expiry", place, *AT, "--out", "none/kpki.prom",
+                status=2).refusal().startswith("none/kpki.prom: ")
 
 
 @pytest.mark.parametrize(("words", "message"), [
@@ -80,7 +83,8 @@ def test_a_text_file_that_cannot_be_written(kpki: Callable[..., Any], place: Pat
     (["--format", "prometheus", "--json"], "--json and --format are two forms of one answer"),
     (["--within", "soon"], "--within: 'soon' is no time span"),
 ])
-def test_what_makes_no_sense(kpki: Callable[..., Any], place: Path, words: list[str], message: str) -> None:
+def test_what_makes_no_sense(kpki: Callable[..., Any], place: Path, words: list[str],
+                             message: str) -> None:
     """A wrong option is refused."""
     assert kpki("expiry", place, *words, status=2).refusal() == message
 
@@ -97,7 +101,8 @@ def test_a_file_that_cannot_be_read(kpki: Callable[..., Any], place: Path) -> No
     (place / "bad.crt").write_text("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
     for within, status in (("1d", 2), ("30d", 1)):
         told = kpki("expiry", place, *AT, "--within", within, "--quiet", status=status)
-        assert told.err.startswith("kpki: bad.crt: not a readable certificate") and told.err.count("\n") == 1
+        assert (told.err.startswith("kpki: bad.crt: not a readable certificate")
+                and told.err.count("\n") == 1)
 
 
 def test_how(kpki: Callable[..., Any], place: Path) -> None:

@@ -1,4 +1,5 @@
-"""`kpki flags`: the result on stdout and nothing else, words on stderr, and one message for what cannot be."""
+"""`kpki flags`: the result on stdout and nothing else, words on stderr, and one message for what
+cannot be."""
 from __future__ import annotations
 
 import json
@@ -33,7 +34,8 @@ def test_one_flag_a_line_and_nothing_else(kpki: Kpki, describe: Callable[..., No
     """On standard output; on standard error there is nothing to say."""
     describe()
     told = kpki("flags", "kubelet", "--node", "worker-2")
-    assert told.out == ("--client-ca-file=/etc/kubernetes/ssl/ca.pem\n--tls-cert-file=/etc/kubernetes/ssl/worker.pem\n"
+    assert told.out == ("--client-ca-file=/etc/kubernetes/ssl/ca.pem\n"
+                        "--tls-cert-file=/etc/kubernetes/ssl/worker.pem\n"
                         "--tls-private-key-file=/etc/kubernetes/ssl/worker-key.pem\n"
                         "--kubeconfig=/etc/kubernetes/worker-kubeconfig.yaml\n")
     assert told.err == ""
@@ -43,10 +45,12 @@ def test_one_flag_a_line_and_nothing_else(kpki: Kpki, describe: Callable[..., No
 def test_the_workspace_may_be_elsewhere(kpki: Kpki, describe: Callable[..., None]) -> None:
     """--workspace names it; without a description the file and the next step are named."""
     describe(folder="there")
-    assert "--cert-file=/etc/kubernetes/ssl/etcd-server.pem\n" in kpki("flags", "etcd", "--workspace", "there").out
+    assert ("--cert-file=/etc/kubernetes/ssl/etcd-server.pem\n"
+            in kpki("flags", "etcd", "--workspace", "there").out)
     told = kpki("flags", "etcd", status=2)
     assert told.refusal().startswith("cluster.yaml: ") and "kpki init" in told.err
-    assert kpki("flags", "etcd", "--workspace", "no", status=2).refusal().startswith("no/cluster.yaml: ")
+    assert kpki("flags", "etcd", "--workspace", "no",
+                status=2).refusal().startswith("no/cluster.yaml: ")
 
 
 def test_json_has_the_names_without_dashes(kpki: Kpki, describe: Callable[..., None]) -> None:
@@ -73,10 +77,11 @@ def test_a_drop_in_for_systemd(kpki: Kpki, describe: Callable[..., None]) -> Non
 
 
 @pytest.mark.parametrize(("component", "stays"), [
-    ("kubelet", ["--kubeconfig"]), ("kube-scheduler", ["--authentication-kubeconfig", "--authorization-kubeconfig"]),
+    ("kubelet", ["--kubeconfig"]),
+    ("kube-scheduler", ["--authentication-kubeconfig", "--authorization-kubeconfig"]),
     ("kube-proxy", []), ("etcd", [])])
-def test_a_configuration_file_and_what_stays_a_flag(kpki: Kpki, describe: Callable[..., None], component: str,
-                                                    stays: list[str]) -> None:
+def test_a_configuration_file_and_what_stays_a_flag(kpki: Kpki, describe: Callable[..., None],
+                                                    component: str, stays: list[str]) -> None:
     """The file on stdout; the flags that remain are named in it, and on stderr unless --quiet."""
     describe()
     told = kpki("flags", component, "--node", "cp-1", "--format", "config")
@@ -89,18 +94,20 @@ def test_a_configuration_file_and_what_stays_a_flag(kpki: Kpki, describe: Callab
 
 @pytest.mark.parametrize(("layout", "words", "message"), [
     ("ssl", ["kube-apiserver", "--format", "config"], "kube-apiserver has no configuration file"),
-    ("ssl", ["kube-controller-manager", "--format", "config"], "kube-controller-manager has no configuration file"),
-    *(("kubeadm", ["kube-proxy", "--node", "cp-1", "--format", form],
-       "under layout kubeadm kube-proxy has no file to name: kube-proxy runs as a pod, with a service account's token")
+    ("ssl", ["kube-controller-manager", "--format", "config"],
+     "kube-controller-manager has no configuration file"),
+    *(("kubeadm", ["kube-proxy", "--node", "cp-1", "--format", form], "under layout kubeadm "
+       "kube-proxy has no file to name: kube-proxy runs as a pod, with a service account's token")
       for form in ("flags", "systemd", "config")),
-    ("ssl", ["kube-apiserver", "--node", "worker-1"],
-     "worker-1 does not run kube-apiserver, for worker-1 lacks the role control-plane; hosts with the role: cp-1"),
-    ("ssl", ["kubelet"], "3 nodes run kubelet, so --node must name a node: cp-1, worker-1, worker-2"),
+    ("ssl", ["kube-apiserver", "--node", "worker-1"], "worker-1 does not run kube-apiserver, for "
+     "worker-1 lacks the role control-plane; hosts with the role: cp-1"),
+    ("ssl", ["kubelet"],
+     "3 nodes run kubelet, so --node must name a node: cp-1, worker-1, worker-2"),
     ("ssl", ["kubelet", "--node", "worker-9"], "there is no node 'worker-9' in the description"),
     ("ssl", ["kubelets"], "unknown component 'kubelets'"),
     ("ssl", ["etcd", "--format", "yaml"], "--format: 'yaml' is none of flags, systemd, config")])
-def test_what_cannot_be_is_one_message(kpki: Kpki, describe: Callable[..., None], layout: str, words: list[str],
-                                       message: str) -> None:
+def test_what_cannot_be_is_one_message(kpki: Kpki, describe: Callable[..., None], layout: str,
+                                       words: list[str], message: str) -> None:
     """Exit status 2, nothing on standard output."""
     describe(layout)
     assert kpki("flags", *words, status=2).refusal().startswith(message)
@@ -123,24 +130,29 @@ def test_an_external_etcds_flags_are_not_ours(kpki: Kpki, describe: Callable[...
     assert "--etcd-cafile=/e/ca\n--etcd-certfile=/e/c\n--etcd-keyfile=/e/k\n" in told
 
 
-def test_a_ca_whose_key_no_host_gets_is_warned_about(kpki: Kpki, describe: Callable[..., None], pki: Path) -> None:
-    """The signing flags are left out with one warning; of a bundle the signer's own file is named."""
+def test_a_ca_whose_key_no_host_gets_is_warned_about(kpki: Kpki, describe: Callable[..., None],
+                                                     pki: Path) -> None:
+    """The signing flags are left out with one warning; of a bundle the signer's own file is
+    named."""
     given = "certificateAuthorities: {{kubernetes: {{certificate: {0}/{1}, key: {0}/{2}}}}}"
     describe("ssl", "certificateAuthorities: {}", given.format(pki, "ca.pem", "ca-encrypted.key"))
     told = kpki("flags", "kube-controller-manager")
-    assert "--cluster-signing" not in told.out and told.err.startswith("kpki: warning: no host gets the CA's key")
+    assert ("--cluster-signing" not in told.out
+            and told.err.startswith("kpki: warning: no host gets the CA's key"))
     assert kpki("flags", "kube-controller-manager", "--quiet").err == ""
     assert kpki("flags", "kube-apiserver").err == ""
     describe("ssl", "certificateAuthorities: {}", given.format(pki, "bundle.pem", "ca.key"))
     told = kpki("flags", "kube-controller-manager")
-    assert "--cluster-signing-cert-file=/etc/kubernetes/ssl/ca-signer.pem\n" in told.out and told.err == ""
+    assert ("--cluster-signing-cert-file=/etc/kubernetes/ssl/ca-signer.pem\n" in told.out
+            and told.err == "")
     describe("ssl", "certificateAuthorities: {}", given.format(pki, "no.pem", "ca.key"))
     assert str(pki / "no.pem") in kpki("flags", "kube-controller-manager", status=2).refusal()
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.name)
 def test_each_flag_is_explained(kpki: Kpki, describe: Callable[..., None], component: Any) -> None:
-    """A line for what it is for, and for a file one with the command that shows it; stdout stays as it is."""
+    """A line for what it is for, and for a file one with the command that shows it; stdout stays as
+    it is."""
     describe("hard-way")
     told = kpki("flags", component.name, "--node", "cp-1", "--explain")
     assert told.out == kpki("flags", component.name, "--node", "cp-1").out
@@ -152,8 +164,8 @@ def test_each_flag_is_explained(kpki: Kpki, describe: Callable[..., None], compo
 
 
 @pytest.mark.parametrize("layout", ["ssl", "hard-way"])
-def test_openssl_shows_the_files_that_are_explained(kpki: Kpki, describe: Callable[..., None], tmp_path: Path,
-                                                    pki: Path, layout: str) -> None:
+def test_openssl_shows_the_files_that_are_explained(kpki: Kpki, describe: Callable[..., None],
+                                                    tmp_path: Path, pki: Path, layout: str) -> None:
     """Each command runs as it stands on the host, and none shows a private key."""
     describe(layout)
     told = kpki("flags", "kubelet", "--node", "worker-1", "--explain")
@@ -161,16 +173,19 @@ def test_openssl_shows_the_files_that_are_explained(kpki: Kpki, describe: Callab
     certificate, key = ((pki / name).read_bytes() for name in ("other.pem", "other.key"))
     document = dump_kubeconfig(Kubeconfig(
         cluster_name="c", user_name="u", context_name="x", server="https://10.0.0.10:6443",
-        authority=Material(data=certificate), certificate=Material(data=certificate), key=Material(data=key)))
+        authority=Material(data=certificate), certificate=Material(data=certificate),
+        key=Material(data=key)))
     for line in told.out.splitlines():
         name, path = line.removeprefix("--").split("=")
         part = KUBELET_COMPONENT.flag(name).part
         (tmp_path / path[1:]).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path[1:]).write_bytes({"certificate": certificate, "key": key, "kubeconfig": document}[part])
+        (tmp_path / path[1:]).write_bytes({"certificate": certificate, "key": key,
+                                           "kubeconfig": document}[part])
     assert len(commands) == 4
     for command in commands:
         here = command.replace(" /etc/", f" {tmp_path}/etc/").replace(" /var/", f" {tmp_path}/var/")
-        done = subprocess.run(["sh", "-c", here], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["sh", "-c", here], capture_output=True, text=True, timeout=60,
+                              check=False)
         assert done.returncode == 0, f"{here}: {done.stderr}"
         assert "Subject: CN = kube-ca" in done.stdout or "Key is valid" in done.stdout
         assert "priv" not in done.stdout.lower()

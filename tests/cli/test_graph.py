@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 
-def test_the_tree(kpki: Callable[..., Any], issue: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CA, the leaf, its file and the call; a colour on a terminal; ASCII if the terminal has no other."""
+def test_the_tree(kpki: Callable[..., Any], issue: Callable[..., Any],
+                  monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CA, the leaf, its file and the call; a colour on a terminal; ASCII if the terminal has no
+    other."""
     issue()
     plain = kpki("graph", "nodes/worker-1").out
     assert plain.splitlines()[1:3] == ["│  trusted by kubelet", plain.splitlines()[2]]
@@ -38,22 +40,27 @@ def test_an_answer_in_a_file(kpki: Callable[..., Any], issue: Callable[..., Any]
         == "--format: 'png' is none of tree, mermaid, dot, svg"
 
 
-def test_an_intermediate_without_its_root(kpki: Callable[..., Any], openssl: Callable[..., str], tmp_path: Path) -> None:
+def test_an_intermediate_without_its_root(kpki: Callable[..., Any], openssl: Callable[..., str],
+                                          tmp_path: Path) -> None:
     """A certificate whose CA is not there stands alone, with the CA's name."""
-    for line in ("ecparam -name prime256v1 -genkey -noout -out k", "req -x509 -new -key k -subj /CN=root -days 9 -out ca.pem",
-                 "req -new -key k -subj /CN=leaf -out r", "x509 -req -in r -CA ca.pem -CAkey k -days 9 -out leaf.pem"):
+    for line in ("ecparam -name prime256v1 -genkey -noout -out k", "req -x509 -new -key k "
+                 "-subj /CN=root -days 9 -out ca.pem", "req -new -key k -subj /CN=leaf -out r",
+                 "x509 -req -in r -CA ca.pem -CAkey k -days 9 -out leaf.pem"):
         openssl(tmp_path, line)
     assert "signed by CN=root, which is not here" in kpki("graph", "leaf.pem").out
     shown = kpki("graph", ".").out.splitlines()
     assert shown[0].startswith("CN=root  ends ") and "└─ leaf  ends " in "\n".join(shown)
 
 
-def test_what_cannot_be_drawn(kpki: Callable[..., Any], issue: Callable[..., Any], tmp_path: Path) -> None:
-    """A broken file is named and makes the status 2, the rest is drawn; without a certificate nothing is drawn."""
+def test_what_cannot_be_drawn(kpki: Callable[..., Any], issue: Callable[..., Any],
+                              tmp_path: Path) -> None:
+    """A broken file is named and makes the status 2, the rest is drawn; without a certificate
+    nothing is drawn."""
     issue()
     Path("nodes/worker-1/etc/kubernetes/ssl/worker.pem").write_text("")
     told = kpki("graph", "nodes/worker-1", status=2)
-    assert told.out.startswith("CN=kube-ca") and "etc/kubernetes/ssl/worker.pem: no certificate in it" in told.err
+    assert (told.out.startswith("CN=kube-ca")
+            and "etc/kubernetes/ssl/worker.pem: no certificate in it" in told.err)
     (tmp_path / "root/etc/kubernetes").mkdir(parents=True)
     empty = kpki("graph", "root", status=2)
     assert (empty.out, empty.err) == ("", "kpki: root: no certificate\n")
@@ -62,4 +69,5 @@ def test_what_cannot_be_drawn(kpki: Callable[..., Any], issue: Callable[..., Any
 def test_explain(kpki: Callable[..., Any], issue: Callable[..., Any]) -> None:
     """`--explain` names the openssl commands."""
     issue()
-    assert "openssl x509 -noout -subject -issuer -enddate" in kpki("graph", "nodes/worker-1", "--explain").err
+    assert ("openssl x509 -noout -subject -issuer -enddate"
+            in kpki("graph", "nodes/worker-1", "--explain").err)

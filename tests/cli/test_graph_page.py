@@ -17,13 +17,15 @@ def plain(text: str) -> str:
 
 def test_the_page_says_what_happens(run_page: Callable[[Path], tuple[Path, list[Any]]],
                                     capsys: Any, monkeypatch: Any) -> None:
-    """Each command succeeds and prints what the page says; its picture is what the command draws; its Python runs."""
+    """Each command succeeds and prints what the page says; its picture is what the command draws;
+    its Python runs."""
     folder, steps = run_page(DOCS / "graph.md")
     assert len(steps) == 6
     for step in steps:
         assert (plain(step.printed), step.status) == (plain(step.promised), 0), step.command
     drawn = (folder / "cluster.svg").read_text()
-    assert plain((DOCS / "pictures/cluster.svg").read_text()) == plain(drawn), f"copy {folder}/cluster.svg there"
+    assert (plain((DOCS / "pictures/cluster.svg").read_text())
+            == plain(drawn)), f"copy {folder}/cluster.svg there"
     monkeypatch.chdir(folder)
     exec(re.findall(r"```python\n(.*?)```", (DOCS / "graph.md").read_text(), re.DOTALL)[0], {})
     assert "kubelet calls kube-apiserver\n" in capsys.readouterr().out

@@ -1,4 +1,5 @@
-"""What a disk refuses once the files are in place is a warning of every command that writes, and the status is 0."""
+"""What a disk refuses once the files are in place is a warning of every command that writes, and
+the status is 0."""
 from __future__ import annotations
 
 import errno
@@ -36,7 +37,8 @@ def late(monkeypatch: pytest.MonkeyPatch) -> None:
         leave(tree, *raised)
     monkeypatch.setattr(os, "rename", noted)
     monkeypatch.setattr(Rooted, "__exit__", left)
-    for module, name in ((tree, "sync_folder"), (tree, "sync_file_system"), (output, "sync_folder")):
+    for module, name in ((tree, "sync_folder"), (tree, "sync_file_system"),
+                         (output, "sync_folder")):
         monkeypatch.setattr(module, name, refuse)
 
 
@@ -57,13 +59,14 @@ def test_so_it_is_of_those_that_need_files(
     kpki("node", "request", "worker-2", "--address", "10.0.0.22")
     (tmp_path / "root").mkdir()
     request.getfixturevalue("late")
-    for words in (("node", "sign", "nodes/worker-2.csr", "--node", "worker-2", "--address", "10.0.0.22",
-                   "--ca", pki / "other.pem", "--ca-key", pki / "other.key"),
+    for words in (("node", "sign", "nodes/worker-2.csr", "--node", "worker-2", "--address",
+                   "10.0.0.22", "--ca", pki / "other.pem", "--ca-key", pki / "other.key"),
                   ("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", "root")):
         assert WARNING.findall(kpki(*words).err), words
 
 
-def test_apply_tells_each_once(kpki: Run, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apply_tells_each_once(kpki: Run, request: pytest.FixtureRequest,
+                               monkeypatch: pytest.MonkeyPatch) -> None:
     """Not once a batch; and --quiet, which is for warnings too, is quiet."""
     kpki("init", "w")
     request.getfixturevalue("late")
@@ -82,6 +85,7 @@ def test_a_key_into_another_user_s_file_is_refused(
     (tmp_path / "k").chmod(0o666)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     words = {"genrsa": "genrsa -out k 2048", "genpkey": "genpkey -algorithm ED25519 -out k",
-             "req": "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout k -out c"}[verb]
+             "req": "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x "
+             "-keyout k -out c"}[verb]
     assert kpki(*words.split(), status=1).err.startswith("kpki: k: the file belongs to the user ")
     assert (tmp_path / "k").read_text() == "old" and not (tmp_path / "c").exists()

@@ -1,4 +1,5 @@
-"""The page about the node commands knows every option, row, file and flag that the program knows."""
+"""The page about the node commands knows every option, row, file and flag that the program
+knows."""
 from __future__ import annotations
 
 import re
@@ -20,16 +21,19 @@ COMMANDS = {"issue": ("node", "issue"), "request": ("node", "request"), "sign": 
 
 def documented(command: str) -> set[str]:
     """The options that the page's table gives a command."""
-    rows = [line.split(" | ") for line in PAGE.partition("## Options")[2].partition("\n## ")[0].splitlines()
+    rows = [line.split(" | ")
+            for line in PAGE.partition("## Options")[2].partition("\n## ")[0].splitlines()
             if line.startswith("| `--")]
-    return {option for names, of, _ in rows if command in of or of == "all" for option in OPTION.findall(names)}
+    return {option for names, of, _ in rows if command in of or of == "all"
+            for option in OPTION.findall(names)}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_option_is_on_the_page(kpki: Callable[..., Any], command: str) -> None:
     """The help's options are the page's, no more and no fewer."""
     told = kpki(*COMMANDS[command], "--help").out
-    assert set(re.findall(r"^ +(--[a-z-]+)", told, re.MULTILINE)) - {"--help"} == documented(command)
+    assert (set(re.findall(r"^ +(--[a-z-]+)", told, re.MULTILINE))
+            - {"--help"} == documented(command))
 
 
 def test_each_file_and_flag_is_on_the_page() -> None:
@@ -44,7 +48,8 @@ def test_each_file_and_flag_is_on_the_page() -> None:
 
 
 def test_each_row_that_can_be_issued_is_on_the_page() -> None:
-    """`--row` takes every leaf of the layouts but the kubelet's own, which is what it makes without it."""
+    """`--row` takes every leaf of the layouts but the kubelet's own, which is what it makes without
+    it."""
     told = PAGE.partition("## The host's other certificates")[2].partition("\n## ")[0]
     leaves = {place.row for layout in LAYOUTS for place in layout.places
               if get_profile(place.row).kind == "leaf" and place != layout.kubelet}

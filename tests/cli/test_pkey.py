@@ -1,4 +1,5 @@
-"""`rsa`, `ec`, `pkey` and `ecparam`: standard output and exit status as openssl's, byte for byte."""
+"""`rsa`, `ec`, `pkey` and `ecparam`: standard output and exit status as openssl's, byte for
+byte."""
 from __future__ import annotations
 
 import os
@@ -19,7 +20,8 @@ SECRET = "pass:abcd"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keys that openssl made: r (RSA), s (RSA, 512 bits), e and the curves' names (EC), d (Ed25519), x (X25519)."""
+    """Keys that openssl made: r (RSA), s (RSA, 512 bits), e and the curves' names (EC), d
+    (Ed25519), x (X25519)."""
     folder = tmp_path_factory.mktemp("keys")
 
     def openssl(line: str) -> None:
@@ -44,7 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def peer(folder: Path, words: Sequence[str]) -> tuple[int, bytes]:
-    done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, check=False,
+                          stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout
 
 
@@ -146,29 +149,31 @@ LINES = [
     *(line for key in "red" for line in lines(f"pkey -in {key}.pub -pubin", ANY_PUBLIC)),
     *(f"ec -in {curve}.pem -text" for curve in CURVES_TRIED),
     *(f"ec -in {curve}.pem -text -conv_form compressed" for curve in CURVES_TRIED),
-    *(f"ecparam -name {curve} -text" for curve in CURVES),
-    "pkey -in r.pem -traditional", "pkey -in e.pem -traditional", "pkey -in e.pem -ec_conv_form compressed",
-    "pkey -in e.pem -ec_conv_form compressed -pubout -text", "pkey -in e.pem -ec_conv_form hybrid -text",
-    "pkey -in e.pem -ec_conv_form compressed -traditional", "pkey -in e.pem -ec_param_enc named_curve",
-    "pkey -in x.pem -text", "pkey -in x.pem -pubout", "rsa -in s.pem -text -check", "pkey -in s.pem -text -check",
-    f"rsa -in r8.enc -passin {SECRET} -text", f"rsa -in r1.enc -passin {SECRET}", f"ec -in e1.enc -passin {SECRET}",
-    f"pkey -in r8.enc -passin {SECRET}", f"pkey -in e1.enc -passin {SECRET} -text",
-    "rsa -in r.der -inform DER -text", "rsa -in r.der", "ec -in e.der -inform DER -text", "pkey -in e.der",
-    "ecparam -name prime256v1", "ecparam -name P-384 -outform DER", "ecparam -name prime256v1 -noout -check",
+    *(f"ecparam -name {curve} -text" for curve in CURVES), "pkey -in r.pem -traditional",
+    "pkey -in e.pem -traditional", "pkey -in e.pem -ec_conv_form compressed",
+    "pkey -in e.pem -ec_conv_form compressed -pubout -text", "pkey -in e.pem -ec_conv_form hybrid "
+    "-text", "pkey -in e.pem -ec_conv_form compressed -traditional",
+    "pkey -in e.pem -ec_param_enc named_curve", "pkey -in x.pem -text", "pkey -in x.pem -pubout",
+    "rsa -in s.pem -text -check", "pkey -in s.pem -text -check",
+    f"rsa -in r8.enc -passin {SECRET} -text", f"rsa -in r1.enc -passin {SECRET}",
+    f"ec -in e1.enc -passin {SECRET}", f"pkey -in r8.enc -passin {SECRET}",
+    f"pkey -in e1.enc -passin {SECRET} -text", "rsa -in r.der -inform DER -text", "rsa -in r.der",
+    "ec -in e.der -inform DER -text", "pkey -in e.der", "ecparam -name prime256v1",
+    "ecparam -name P-384 -outform DER", "ecparam -name prime256v1 -noout -check",
     "ecparam -name secp256k1 -param_enc named_curve", "rsa --in r.pem --pubout",
 ]
 REFUSED = [
-    "rsa -in r.pem -nosuch", "rsa -in r.pem -noout -nosuch", "rsa -in r.pem -pubout -nosuch", "rsa -in r.pem extra",
-    "rsa -in r.pub", "rsa -in r.pem -pubin", "rsa -in e.pem", "rsa -in r.crt", "rsa -in nosuch",
-    "rsa -in r.pub -pubin -check",
+    "rsa -in r.pem -nosuch", "rsa -in r.pem -noout -nosuch", "rsa -in r.pem -pubout -nosuch",
+    "rsa -in r.pem extra", "rsa -in r.pub", "rsa -in r.pem -pubin",
+    "rsa -in e.pem", "rsa -in r.crt", "rsa -in nosuch", "rsa -in r.pub -pubin -check",
     "rsa -in r.pem -inform XX", "rsa -in r.pem -inform DER", f"rsa -in r8.enc -passin {SECRET}e",
     "ec -in e.pub", "ec -in e.pem -pubin", "ec -in d.pem", "ec -in e.pem -conv_form nosuch",
-    "ec -in e.pem -param_enc nosuch",
-    "pkey -in e.pub", "pkey -in e.pem -pubin", "pkey -in e.pem -text -outform DER", "pkey -in d.pem -traditional",
+    "ec -in e.pem -param_enc nosuch", "pkey -in e.pub", "pkey -in e.pem -pubin",
+    "pkey -in e.pem -text -outform DER", "pkey -in d.pem -traditional",
     f"pkey -in r.pem -aes256 -outform DER -passout {SECRET}", "pkey -in r.pem -nosuch",
-    "pkey -in r.pem -noout -nosuch",
-    "pkey -in r.pem -ec_conv_form compressed", "pkey -in e.pem -ec_conv_form nosuch",
-    "ecparam -name nosuch", "ecparam -name prime256v1 -conv_form nosuch", "ecparam -name prime256v1 extra",
+    "pkey -in r.pem -noout -nosuch", "pkey -in r.pem -ec_conv_form compressed",
+    "pkey -in e.pem -ec_conv_form nosuch", "ecparam -name nosuch",
+    "ecparam -name prime256v1 -conv_form nosuch", "ecparam -name prime256v1 extra",
 ]
 # What openssl does and kpki refuses: the key would stay unencrypted, or not be what was asked for.
 STRICTER = [
@@ -196,7 +201,8 @@ def test_what_openssl_refuses_is_refused(line: str, folder: Path, run: Run) -> N
 
 
 @pytest.mark.parametrize("line", STRICTER)
-def test_a_key_that_would_not_be_what_was_asked_for_is_refused(line: str, folder: Path, run: Run) -> None:
+def test_a_key_that_would_not_be_what_was_asked_for_is_refused(line: str, folder: Path,
+                                                               run: Run) -> None:
     """openssl ignores the cipher, or takes the other kind of key, without a word."""
     words = line.split()
     assert peer(folder, words)[0] == 0
@@ -204,25 +210,31 @@ def test_a_key_that_would_not_be_what_was_asked_for_is_refused(line: str, folder
 
 
 @pytest.mark.parametrize(("line", "head"), [
-    ("rsa -in r.pem", "ENCRYPTED"), ("pkey -in e.pem", "ENCRYPTED"), ("pkey -in d.pem", "ENCRYPTED"),
-    ("rsa -in r.pem -traditional", "RSA"), ("pkey -in r.pem -traditional", "RSA"), ("ec -in e.pem", "EC")])
-def test_an_encrypted_key_opens_with_its_passphrase_alone(line: str, head: str, folder: Path, run: Run) -> None:
-    """What kpki encrypts, openssl reads with the passphrase, and not with another; the label is openssl's."""
+    ("rsa -in r.pem", "ENCRYPTED"), ("pkey -in e.pem", "ENCRYPTED"),
+    ("pkey -in d.pem", "ENCRYPTED"), ("rsa -in r.pem -traditional", "RSA"),
+    ("pkey -in r.pem -traditional", "RSA"), ("ec -in e.pem", "EC")])
+def test_an_encrypted_key_opens_with_its_passphrase_alone(line: str, head: str, folder: Path,
+                                                          run: Run) -> None:
+    """What kpki encrypts, openssl reads with the passphrase, and not with another; the label is
+    openssl's."""
     words = line.split()
     status, out = run([*words, "-aes256", "-passout", SECRET])
     assert status == 0 and out.startswith(f"-----BEGIN {head} PRIVATE KEY-----\n".encode())
     assert (b"Proc-Type: 4,ENCRYPTED" in out) == (head != "ENCRYPTED")
     for secret, answer in ((SECRET, 0), ("pass:abce", 1)):
-        done = subprocess.run(["openssl", "pkey", "-passin", secret, "-pubout"], input=out, capture_output=True,
-                              check=False)
+        done = subprocess.run(["openssl", "pkey", "-passin", secret, "-pubout"], input=out,
+                              capture_output=True, check=False)
         assert done.returncode == answer
         assert answer or done.stdout == peer(folder, ["pkey", *words[1:3], "-pubout"])[1]
 
 
 @pytest.mark.parametrize("curve", CURVES_TRIED)
-@pytest.mark.parametrize("options", ["-noout", "", "-noout -outform DER", "-noout -conv_form compressed"])
-def test_a_new_key_is_on_the_curve_and_for_its_owner_alone(curve: str, options: str, folder: Path, run: Run) -> None:
-    """`ecparam -genkey` writes what openssl reads as a key on that curve; the file is 0600, as its own is."""
+@pytest.mark.parametrize("options",
+                         ["-noout", "", "-noout -outform DER", "-noout -conv_form compressed"])
+def test_a_new_key_is_on_the_curve_and_for_its_owner_alone(curve: str, options: str, folder: Path,
+                                                           run: Run) -> None:
+    """`ecparam -genkey` writes what openssl reads as a key on that curve; the file is 0600, as its
+    own is."""
     assert run(["ecparam", "-name", curve, "-genkey", *options.split(), "-out", "new"]) == (0, b"")
     form = "DER" if "DER" in options else "PEM"
     status, text = peer(folder, ["ec", "-in", "new", "-inform", form, "-noout", "-text", "-check"])
@@ -234,8 +246,10 @@ def test_a_new_key_is_on_the_curve_and_for_its_owner_alone(curve: str, options: 
 
 @pytest.mark.parametrize(("line", "private"), [
     ("rsa -in r.pem", True), ("rsa -in r.pem -pubout", False), ("ec -in e.pem -noout -text", True),
-    ("ec -in e.pem -param_out", False), ("pkey -in d.pem", True), ("pkey -in d.pem -pubout -text", False)])
-def test_a_file_with_a_secret_in_it_is_its_owners_alone(line: str, private: bool, folder: Path, run: Run) -> None:
+    ("ec -in e.pem -param_out", False), ("pkey -in d.pem", True),
+    ("pkey -in d.pem -pubout -text", False)])
+def test_a_file_with_a_secret_in_it_is_its_owners_alone(line: str, private: bool, folder: Path,
+                                                        run: Run) -> None:
     """0600 where a private key or its numbers are inside; a public key is for everybody to read."""
     name = line.replace(" ", "_")
     old = os.umask(0o022)
@@ -258,8 +272,10 @@ def test_a_key_whose_halves_differ_does_not_load(folder: Path, run: Run) -> None
 
 
 @pytest.mark.parametrize("line", [
-    "rsa -in r.pem -engine x", "ec -in e.pem -provider x", "rsa -in r.pem -pvk-none", "ecparam -list_curves"])
-def test_what_kpki_has_not_is_refused_by_name(line: str, folder: Path, capfd: pytest.CaptureFixture[str],
+    "rsa -in r.pem -engine x", "ec -in e.pem -provider x", "rsa -in r.pem -pvk-none",
+    "ecparam -list_curves"])
+def test_what_kpki_has_not_is_refused_by_name(line: str, folder: Path,
+                                              capfd: pytest.CaptureFixture[str],
                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """An option of openssl's that kpki has not is named, with what to use instead; exit 1."""
     monkeypatch.chdir(folder)
@@ -273,5 +289,6 @@ def test_each_verb_explains_itself(verb: str, folder: Path, run: Run) -> None:
     """-help lists the options; --explain leaves standard output as it is."""
     status, page = run([verb, "-help"])
     assert status == 0 and f"Usage: kpki {verb}".encode() in page
-    words = [verb, "-name", "P-256"] if verb == "ecparam" else [verb, "-in", "r.pem" if verb == "rsa" else "e.pem"]
+    words = [verb, "-name", "P-256"] if verb == "ecparam" else [verb, "-in", "r.pem"
+                                                                if verb == "rsa" else "e.pem"]
     assert run([*words, "--explain"]) == run(words)

@@ -30,7 +30,8 @@ def test_in_a_workspace(kpki: Callable[..., Any], workspace: Path) -> None:
     """Files on standard output; then the number, what to hand out, and what to restart."""
     assert kpki("renew").err == "kpki: nothing to renew: no certificate ends within 30d\n"
     told = kpki("renew", "worker-1")
-    assert told.out == ("worker-1: etc/kubernetes/ssl/worker.pem\nworker-1: etc/kubernetes/ssl/kube-proxy.pem\n")
+    assert told.out == ("worker-1: etc/kubernetes/ssl/worker.pem\n"
+                        "worker-1: etc/kubernetes/ssl/kube-proxy.pem\n")
     assert told.err == """kpki: 2 certificates renewed
 next: copy the tree of each host there, and: kpki node install worker-1 --node worker-1
 then, on worker-1:
@@ -41,11 +42,13 @@ then, on worker-1:
     assert kpki("check").out == ""
 
 
-def test_a_workspace_elsewhere(kpki: Callable[..., Any], workspace: Path, tmp_path_factory: pytest.TempPathFactory,
+def test_a_workspace_elsewhere(kpki: Callable[..., Any], workspace: Path,
+                               tmp_path_factory: pytest.TempPathFactory,
                                monkeypatch: pytest.MonkeyPatch) -> None:
     """--workspace names the folder; a folder without a description is refused."""
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    assert kpki("renew", "--workspace", workspace, "cp-1/etcd-peer").out == "cp-1: etc/kubernetes/ssl/etcd-peer.pem\n"
+    assert kpki("renew", "--workspace", workspace,
+                "cp-1/etcd-peer").out == "cp-1: etc/kubernetes/ssl/etcd-peer.pem\n"
     assert "there is no such file, so nothing describes the cluster" in kpki("renew", status=2).err
 
 
@@ -56,14 +59,16 @@ def test_on_a_host(kpki: Callable[..., Any], workspace: Path) -> None:
     told = kpki("renew", "--root", "nodes/worker-1", "--all", status=1)
     assert (told.out, told.err.splitlines()) == ("", [
         "kpki: etc/kubernetes/ssl/worker.pem waits for the key of CN=kubernetes",
-        "kpki: etc/kubernetes/ssl/kube-proxy.pem waits for the key of CN=kubernetes", "kpki: nothing to renew"])
+        "kpki: etc/kubernetes/ssl/kube-proxy.pem waits for the key of CN=kubernetes",
+        "kpki: nothing to renew"])
     assert not (workspace / "nodes/worker-1/var").exists()
 
 
 def test_the_document(kpki: Callable[..., Any], workspace: Path) -> None:
     """The same as one JSON document."""
     told = json.loads(kpki("renew", "admin", "--json").out)
-    assert told == {"written": [{"host": None, "path": "users/admin.conf", "row": "admin", "action": "replace"}], "waiting": []}
+    assert told == {"written": [{"host": None, "path": "users/admin.conf", "row": "admin",
+                                 "action": "replace"}], "waiting": []}
 
 
 @pytest.mark.parametrize(("words", "message"), [
@@ -73,7 +78,8 @@ def test_the_document(kpki: Callable[..., Any], workspace: Path) -> None:
     (["worker-7"], ".: no certificate of 'worker-7' is there"),
     (["--root", "none"], "none: no such file or directory"),
 ])
-def test_what_makes_no_sense(kpki: Callable[..., Any], workspace: Path, words: list[str], message: str) -> None:
+def test_what_makes_no_sense(kpki: Callable[..., Any], workspace: Path, words: list[str],
+                             message: str) -> None:
     """A wrong option or name is refused, and nothing is changed."""
     assert kpki("renew", *words, status=2).refusal() == message
     assert not (workspace / "backup").exists()

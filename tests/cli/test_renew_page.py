@@ -10,8 +10,10 @@ from typing import Any
 PAGE = Path(__file__).parents[2] / "docs" / "renew.md"
 
 
-def test_the_page_says_what_happens(run_page: Callable[[Path], tuple[Path, list[Any]]], kpki: Callable[..., Any]) -> None:
-    """Each command succeeds and prints, to the letter, what the page says; the JSON's keys are the page's."""
+def test_the_page_says_what_happens(run_page: Callable[[Path], tuple[Path, list[Any]]],
+                                    kpki: Callable[..., Any]) -> None:
+    """Each command succeeds and prints, to the letter, what the page says; the JSON's keys are the
+    page's."""
     folder, steps = run_page(PAGE)
     assert len(steps) == 3
     for step in steps:

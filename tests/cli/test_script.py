@@ -22,14 +22,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def sh(folder: Path, script: str) -> int:
-    return subprocess.run(["sh"], cwd=folder, input=script, text=True, capture_output=True, timeout=60,
-                          check=False).returncode
+    return subprocess.run(["sh"], cwd=folder, input=script, text=True, capture_output=True,
+                          timeout=60, check=False).returncode
 
 
 def test_the_script_is_on_stdout_and_does_what_plan_shows(kpki: Kpki, folder: Path) -> None:
-    """Nothing is changed by asking; once it has run, plan has nothing to do, and the next script is an empty one."""
+    """Nothing is changed by asking; once it has run, plan has nothing to do, and the next script is
+    an empty one."""
     told = kpki("script")
-    assert told.out.startswith("#!/bin/sh\n") and [path.name for path in folder.iterdir()] == ["cluster.yaml"]
+    assert (told.out.startswith("#!/bin/sh\n")
+            and [path.name for path in folder.iterdir()] == ["cluster.yaml"])
     assert told.err == ("kpki: nothing was changed; the script does it, with openssl 3.0 or newer: "
                         "kpki script > script.sh; sh script.sh\n")
     kpki("plan", status=1)
@@ -57,23 +59,27 @@ def test_another_folder_is_named_in_the_words(kpki: Kpki, folder: Path) -> None:
     there.mkdir()
     (folder / "cluster.yaml").rename(there / "cluster.yaml")
     told = kpki("script", "a workspace")
-    assert told.err.endswith("kpki script 'a workspace' > 'a workspace/script.sh'; cd 'a workspace'; sh script.sh\n")
+    assert told.err.endswith("kpki script 'a workspace' > 'a workspace/script.sh'; cd 'a "
+                             "workspace'; sh script.sh\n")
     assert "a workspace" not in told.out
 
 
 def test_no_description_is_one_message(kpki: Kpki, tmp_path: Path) -> None:
-    """A folder without cluster.yaml, or with a wrong one: one message, exit 2, nothing on stdout."""
+    """A folder without cluster.yaml, or with a wrong one: one message, exit 2, nothing on
+    stdout."""
     assert kpki("script", status=2).refusal().startswith("cluster.yaml: there is no such file")
     (tmp_path / "cluster.yaml").write_text("nodes: 1\n")
     assert kpki("script", status=2).refusal().startswith("cluster.yaml: line 1: ")
 
 
 def test_given_cas_are_read_from_the_workspace(kpki: Kpki, folder: Path, pki: Path) -> None:
-    """A CA's paths count from the workspace; one that is unreadable is one message, an encrypted one wants nothing."""
+    """A CA's paths count from the workspace; one that is unreadable is one message, an encrypted
+    one wants nothing."""
     (folder / "ca.pem").write_bytes((pki / "ca.pem").read_bytes())
     (folder / "ca.key").write_bytes((pki / "ca-encrypted.key").read_bytes())
     description, given = folder / "cluster.yaml", "{kubernetes: {certificate: ca.pem, key: ca.key}}"
-    text = re.sub(r"(?m)^certificateAuthorities: .*$", f"certificateAuthorities: {given}", description.read_text())
+    text = re.sub(r"(?m)^certificateAuthorities: .*$", f"certificateAuthorities: {given}",
+                  description.read_text())
     assert given in text
     description.write_text(text)
     assert "PASSIN" in kpki("script").out

@@ -27,7 +27,8 @@ def common(text: str) -> str:
 
 
 def test_the_page_says_what_happens(story: Story) -> None:
-    """Each command succeeds and prints what the page says, but for keys, serial numbers and times."""
+    """Each command succeeds and prints what the page says, but for keys, serial numbers and
+    times."""
     _, steps = story
     assert len(steps) > 8
     for step in steps:
@@ -45,7 +46,8 @@ def test_every_key_of_the_document_is_on_the_page(story: Story, kpki: Callable[.
     """The JSON's names and the page's are the same."""
     folder, _ = story
     text = PAGE.read_text().partition("## JSON")[2]
-    for name in ("example/pki/ca.crt", "example/nodes/worker-1/etc/kubernetes/worker-kubeconfig.yaml"):
+    for name in ("example/pki/ca.crt",
+                 "example/nodes/worker-1/etc/kubernetes/worker-kubeconfig.yaml"):
         told = json.loads(kpki("show", folder / name, "--json").out)
         named = {*told, *(key for context in told["contexts"] for key in context)}
         assert named <= {*re.findall(r"`(\w+)`", text)}

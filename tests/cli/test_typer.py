@@ -1,4 +1,5 @@
-"""The application as typer's users meet it: typer's own runner, and an application that mounts it."""
+"""The application as typer's users meet it: typer's own runner, and an application that mounts
+it."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,18 +15,23 @@ from kpki.cli.app import app
 Run = Callable[..., Any]
 ROWS: list[tuple[str, int, str]] = [
     ("--version", 0, ""), ("-h", 0, ""), ("node issue -h", 0, ""), ("genrsa -h", 0, ""),
-    ("check broken.pem", 1, ""), ("show broken.pem", 1, ""), ("plan", 2, "kpki: cluster.yaml: there is no such file"),
+    ("check broken.pem", 1, ""), ("show broken.pem", 1, ""),
+    ("plan", 2, "kpki: cluster.yaml: there is no such file"),
     ("check nowhere", 2, "kpki: nowhere: "), ("show nowhere", 2, "kpki: nowhere: no such file"),
-    ("check --at never .", 2, "kpki: --at: 'never' is no time"), ("check --bogus", 2, "No such option: --bogus"),
+    ("check --at never .", 2, "kpki: --at: 'never' is no time"),
+    ("check --bogus", 2, "No such option: --bogus"),
     ("node sign x.csr", 2, "Missing option '--node'"), ("bogus", 2, "No such command 'bogus'"),
-    ("genrsa 5 5", 1, "kpki: genrsa: extra arguments given: 5"), ("x509 -in nowhere", 1, "kpki: nowhere: "),
-    ("verify broken.pem", 2, "broken.pem"), ("genpkey -algorithm ED25519 -out key.pem", 0, ""),
+    ("genrsa 5 5", 1, "kpki: genrsa: extra arguments given: 5"),
+    ("x509 -in nowhere", 1, "kpki: nowhere: "), ("verify broken.pem", 2, "broken.pem"),
+    ("genpkey -algorithm ED25519 -out key.pem", 0, ""),
 ]
 
 
 @pytest.fixture(params=["itself", "mounted"])
-def invoke(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Run a line by typer's runner, of kpki's application or of one that has it under the name `pki`."""
+def invoke(request: pytest.FixtureRequest, tmp_path: Path,
+           monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Run a line by typer's runner, of kpki's application or of one that has it under the name
+    `pki`."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.pem").write_text("x\n")
     if request.param == "itself":
@@ -36,7 +42,8 @@ def invoke(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(("line", "status", "words"), ROWS, ids=[line for line, _, _ in ROWS])
-def test_typer_hears_the_status(invoke: Callable[[str], Any], line: str, status: int, words: str) -> None:
+def test_typer_hears_the_status(invoke: Callable[[str], Any], line: str, status: int,
+                                words: str) -> None:
     """The status is the command's own; a refusal is a message on stderr, and never an exception."""
     result = invoke(line)
     assert (result.exit_code, type(result.exception) in (type(None), SystemExit)) == (status, True)

@@ -9,8 +9,10 @@ from typing import Any
 from kpki.kubernetes.settings import SETTINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "uses.md"
-# What is no setting's purpose: kubeconfigs' CAs, and what files and variables of other programs name.
-FURTHER = {"apiserver-ca", "apiserver-sni", "admission-client", "webhook-client", "webhook-ca", "egress-client", "egress-ca", "admin-client", "etcd-client"}
+# What is no setting's purpose: kubeconfigs' CAs, and what files and variables of other programs
+# name.
+FURTHER = {"apiserver-ca", "apiserver-sni", "admission-client", "webhook-client", "webhook-ca",
+           "egress-client", "egress-ca", "admin-client", "etcd-client"}
 
 
 def test_the_page_says_what_happens(run_page: Callable[[Path], tuple[Path, list[Any]]]) -> None:
@@ -22,7 +24,10 @@ def test_the_page_says_what_happens(run_page: Callable[[Path], tuple[Path, list[
 
 
 def test_every_purpose_is_on_the_page() -> None:
-    """The table of purposes has those of the settings, and those of what they lead to, each once."""
+    """The table of purposes has those of the settings, and those of what they lead to, each
+    once."""
     table = PAGE.read_text().partition("\n## Purposes\n")[2].partition("\n## ")[0]
-    named = [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall("`(.*?)`", row)]
-    assert sorted(named) == sorted({setting.purpose for rows in SETTINGS.values() for setting in rows} | FURTHER)
+    named = [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+             for name in re.findall("`(.*?)`", row)]
+    assert sorted(named) == sorted({setting.purpose for rows in SETTINGS.values()
+                                    for setting in rows} | FURTHER)

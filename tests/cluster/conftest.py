@@ -29,7 +29,8 @@ SUBJECT = "/O=system:nodes/CN=system:node:worker-1"
 
 @dataclass(frozen=True)
 class Tree:
-    """A worker's files under *root*, the CA that signed its certificate, another CA, and the moment."""
+    """A worker's files under *root*, the CA that signed its certificate, another CA, and the
+    moment."""
 
     root: Path
     ca: Authority
@@ -50,33 +51,40 @@ class Tree:
     def key(self) -> PrivateKeyTypes:
         return pem.load_key(self.path(KEY).read_bytes())
 
-    def leaf(self, extensions: str, *, subject: str = SUBJECT, ca: Authority | None = None, days: int = 365,
-             ago: timedelta = timedelta(minutes=5), digest: str = "sha256", key: PrivateKeyTypes | None = None) -> None:
-        """Another certificate in place of the healthy one, for the key that is there or *key*, which goes there too."""
+    def leaf(self, extensions: str, *, subject: str = SUBJECT, ca: Authority | None = None,
+             days: int = 365, ago: timedelta = timedelta(minutes=5), digest: str = "sha256",
+             key: PrivateKeyTypes | None = None) -> None:
+        """Another certificate in place of the healthy one, for the key that is there or *key*,
+        which goes there too."""
         if key is not None:
             self.put(KEY, pem.dump_key(key))
         signer = ca or self.ca
         self.put(CERTIFICATE, pem.dump_certificate(x509_req(
-            req_new(key or self.key(), config="", subject=subject), signer.certificate, signer.key, days=days,
-            extfile=extensions, digest=digest, now=self.now - ago)))
+            req_new(key or self.key(), config="", subject=subject), signer.certificate, signer.key,
+            days=days, extfile=extensions, digest=digest, now=self.now - ago)))
 
-    def authority(self, extensions: str, *, days: int = 3650, ago: timedelta = timedelta(0)) -> None:
+    def authority(self, extensions: str, *, days: int = 3650,
+                  ago: timedelta = timedelta(0)) -> None:
         """The same CA key under another certificate, in the CA's place."""
         self.put(CA, pem.dump_certificate(self.another_ca(extensions, days=days, ago=ago)))
 
-    def another_ca(self, extensions: str, *, days: int = 3650, ago: timedelta = timedelta(0)) -> Certificate:
-        return req_x509(self.ca.key, config=f"[req]\nx509_extensions = ca\n[ca]\n{extensions}", days=days,
-                        subject="/CN=kubernetes", now=self.now - ago)
+    def another_ca(self, extensions: str, *, days: int = 3650,
+                   ago: timedelta = timedelta(0)) -> Certificate:
+        return req_x509(self.ca.key, config=f"[req]\nx509_extensions = ca\n[ca]\n{extensions}",
+                        days=days, subject="/CN=kubernetes", now=self.now - ago)
 
-    def embed(self, *, certificate: bytes | None = None, key: bytes | None = None, ca: bytes | None = None) -> None:
+    def embed(self, *, certificate: bytes | None = None, key: bytes | None = None,
+              ca: bytes | None = None) -> None:
         """The kubeconfig's paths replaced by data."""
         from base64 import b64encode
-        for name, path, data in (("client-certificate", CERTIFICATE, certificate), ("client-key", KEY, key),
-                                 ("certificate-authority", CA, ca)):
+        for name, path, data in (("client-certificate", CERTIFICATE, certificate),
+                                 ("client-key", KEY, key), ("certificate-authority", CA, ca)):
             if data is not None:
-                self.edit(KUBECONFIG, f'{name}: "/{path}"', f"{name}-data: {b64encode(data).decode()}")
+                self.edit(KUBECONFIG, f'{name}: "/{path}"',
+                          f"{name}-data: {b64encode(data).decode()}")
 
-    def check(self, node: str = "worker-1", *, authorities: list[Certificate] | None = None) -> list[Finding]:
+    def check(self, node: str = "worker-1", *,
+              authorities: list[Certificate] | None = None) -> list[Finding]:
         return check_node(inspect(str(self.root)), node=node, now=self.now, authorities=authorities)
 
     def faults(self, node: str = "worker-1") -> list[tuple[str, str]]:
@@ -107,7 +115,8 @@ def plant(tmp_path: Path, authorities: tuple[Authority, Authority]) -> Callable[
     def make(ca: Authority | None = None, name: str = "worker-1") -> Tree:
         tree = Tree(tmp_path / "nodes" / name, ca or authorities[0], authorities[1])
         files.replace_tree(tree.root, issue_node(
-            tree.ca, name, addresses=["10.0.0.21"], server="https://10.0.0.10:6443", now=NOW), folder_mode=0o755,
+            tree.ca, name, addresses=["10.0.0.21"], server="https://10.0.0.10:6443", now=NOW),
+                           folder_mode=0o755,
             backup=None, now=NOW)
         return tree
     return make

@@ -20,7 +20,8 @@ W = Identity("system:node:w", ("system:nodes",), ("w",))
 
 
 def test_a_leafs_algorithm_follows_the_cas() -> None:
-    """Known sizes are taken over, others give the nearest of their kind; what is neither RSA nor EC gives P-256."""
+    """Known sizes are taken over, others give the nearest of their kind; what is neither RSA nor EC
+    gives P-256."""
     following = authority.leaf_algorithm
     assert following(genrsa(2048)) == "RSA-2048"
     assert following(genrsa(1024)) == "RSA-2048"
@@ -29,7 +30,8 @@ def test_a_leafs_algorithm_follows_the_cas() -> None:
     assert following(genpkey("ED25519")) == "ECDSA-P256"
 
 
-@pytest.mark.parametrize("name", [name for name in authority.ALGORITHMS if name != "RSA-4096"])  # a second by itself
+# a second by itself
+@pytest.mark.parametrize("name", [name for name in authority.ALGORITHMS if name != "RSA-4096"])
 def test_an_algorithm_is_what_its_key_answers_to(name: str) -> None:
     """Name → key → the same name."""
     assert authority.key_algorithm(authority.make_key(name)) == name
@@ -42,25 +44,29 @@ def test_an_unknown_algorithm_is_refused() -> None:
     assert "ECDSA-P256" in str(refused.value.hint)
 
 
-@pytest.mark.parametrize(("curve", "digest"), [("P-256", "sha256"), ("P-384", "sha384"), ("P-521", "sha512")])
+@pytest.mark.parametrize(("curve", "digest"),
+                         [("P-256", "sha256"), ("P-384", "sha384"), ("P-521", "sha512")])
 def test_the_hash_follows_the_cas_key(curve: str, digest: str, tree: Any) -> None:
     """A longer curve signs with a longer hash, and the chain verifies."""
     key = genpkey("EC", curve=curve)
     certificate = req_x509(key, subject="/CN=ca", days=365, now=tree.now)
-    ca = authority.load_authority(pem.dump_certificate(certificate), pem.dump_key(key), now=tree.now)
-    leaf = authority.issue(ca, KUBELET_PROFILE, W, genpkey("EC", curve="P-256"), validity=timedelta(days=1), now=tree.now,
-                           warnings=[])
+    ca = authority.load_authority(pem.dump_certificate(certificate), pem.dump_key(key),
+                                  now=tree.now)
+    leaf = authority.issue(ca, KUBELET_PROFILE, W, genpkey("EC", curve="P-256"),
+                           validity=timedelta(days=1), now=tree.now, warnings=[])
     assert leaf.signature_hash_algorithm and leaf.signature_hash_algorithm.name == digest
     assert verify(leaf, [certificate], now=tree.now).ok
 
 
 def test_a_certificate_lasts_as_said_and_no_longer_than_its_ca(authorities: Any, tree: Any) -> None:
-    """Five minutes backdated, days from now; beyond the CA's end it is cut, with a warning, for any number of days."""
+    """Five minutes backdated, days from now; beyond the CA's end it is cut, with a warning, for any
+    number of days."""
     ca, warnings = authorities[0], list[str]()
     key = genpkey("EC", curve="P-256")
 
     def issue(days: int) -> Any:
-        return authority.issue(ca, KUBELET_PROFILE, W, key, validity=authority.lasting(days), now=tree.now, warnings=warnings)
+        return authority.issue(ca, KUBELET_PROFILE, W, key, validity=authority.lasting(days),
+                               now=tree.now, warnings=warnings)
 
     leaf = issue(10)
     assert (leaf.not_valid_before_utc, leaf.not_valid_after_utc) \
@@ -87,8 +93,8 @@ def test_of_a_bundle_the_signer_is_the_keys_own(authorities: Any, tree: Any) -> 
 def test_a_ca_that_cannot_be_read_to_the_end_is_named(tree: Any) -> None:
     """A certificate with an extension that is no DER of its kind signs nothing."""
     bad = tree.another_ca("basicConstraints = DER:04:01:00\n")
-    with pytest.raises(RefusedError, match="^here: no component can read a certificate of this file: x509: invalid "
-                                           "basic constraints [(]hint: "):
+    with pytest.raises(RefusedError, match="^here: no component can read a certificate of this "
+                       "file: x509: invalid basic constraints [(]hint: "):
         authority.load_authority(pem.dump_certificate(bad), pem.dump_key(tree.ca.key), now=tree.now,
                                  names=("here", "k"))
 
@@ -105,7 +111,8 @@ def test_a_sound_key_is_one_that_the_kubelet_can_use() -> None:
            ed25519.Ed25519PrivateKey.generate()]
     assert all(authority.find_sound_key(pem.dump_key(key)) for key in good)
     assert not any(authority.find_sound_key(pem.dump_key(key)) for key in bad)
-    for data in (b"", b"x", pem.dump_key(good[1], encoding="DER"), pem.dump_key(good[1], passphrase=b"secret")):
+    for data in (b"", b"x", pem.dump_key(good[1], encoding="DER"),
+                 pem.dump_key(good[1], passphrase=b"secret")):
         assert authority.find_sound_key(data) is None
 
 

@@ -1,6 +1,8 @@
-"""Every connection of a cluster shakes hands, and none that must not: by kpki's handshake, and by openssl on loopback.
+"""Every connection of a cluster shakes hands, and none that must not: by kpki's handshake, and by
+openssl on loopback.
 
-Which file a program shows or trusts is what its start flags name, and in a kubeconfig what that says. Who calls whom:
+Which file a program shows or trusts is what its start flags name, and in a kubeconfig what that
+says. Who calls whom:
 https://kubernetes.io/docs/concepts/architecture/control-plane-node-communication/ and
 https://kubernetes.io/docs/setup/best-practices/certificates/
 """
@@ -52,7 +54,8 @@ nodes:
 class Program:
     """A program on a host, and the flags that name what it shows, its key, and what it trusts.
 
-    Without a *component* it has no flags, and takes the files of the *row*: kubectl and etcdctl, by hand.
+    Without a *component* it has no flags, and takes the files of the *row*: kubectl and etcdctl, by
+    hand.
     """
 
     host: str
@@ -65,13 +68,13 @@ class Program:
 
 
 def apiserver(host: str) -> Program:
-    return Program(host=host, component="kube-apiserver", shows="tls-cert-file", key="tls-private-key-file",
-                   trusts="client-ca-file")
+    return Program(host=host, component="kube-apiserver", shows="tls-cert-file",
+                   key="tls-private-key-file", trusts="client-ca-file")
 
 
 def kubelet(host: str) -> Program:
-    return Program(host=host, component="kubelet", shows="tls-cert-file", key="tls-private-key-file",
-                   trusts="client-ca-file")
+    return Program(host=host, component="kubelet", shows="tls-cert-file",
+                   key="tls-private-key-file", trusts="client-ca-file")
 
 
 def etcd(host: str, prefix: str = "") -> Program:
@@ -83,12 +86,13 @@ def user(component: str, host: str) -> Program:
     return Program(host=host, component=component, kubeconfig="kubeconfig")
 
 
-TO_ETCD = Program(host="cp-1", component="kube-apiserver", shows="etcd-certfile", key="etcd-keyfile",
-                  trusts="etcd-cafile")
+TO_ETCD = Program(host="cp-1", component="kube-apiserver", shows="etcd-certfile",
+                  key="etcd-keyfile", trusts="etcd-cafile")
 TO_KUBELETS = Program(host="cp-1", component="kube-apiserver", shows="kubelet-client-certificate",
                       key="kubelet-client-key", trusts="kubelet-certificate-authority")
-# An aggregated API server serves with a certificate of its own making, whose CA is in its APIService; of the front
-# proxy it takes what the API server's --requestheader-client-ca-file has signed.
+# An aggregated API server serves with a certificate of its own making, whose CA is in its
+# APIService; of the front proxy it takes what the API server's --requestheader-client-ca-file has
+# signed.
 TO_AGGREGATED = Program(host="cp-1", component="kube-apiserver", shows="proxy-client-cert-file",
                         key="proxy-client-key-file", trusts="own")
 AGGREGATED = Program(host="cp-2", component="kube-apiserver", shows="own", key="own",
@@ -101,9 +105,11 @@ PROBE = Program(host="cp-1", row="etcd-healthcheck-client")
 
 @dataclass(frozen=True)
 class Connection:
-    """Who calls whom under which name ("": that of the kubeconfig), and under which layouts, None: all.
+    """Who calls whom under which name ("": that of the kubeconfig), and under which layouts, None:
+    all.
 
-    *refused* is the side that says no, "" for what must work; *another* says which side is another cluster's.
+    *refused* is the side that says no, "" for what must work; *another* says which side is another
+    cluster's.
     """
 
     name: str
@@ -118,22 +124,28 @@ class Connection:
 HAND_MADE = ("ssl", "hard-way")
 WORKS = (
     Connection("a worker's kubelet -> API server", user("kubelet", "worker-1"), apiserver("cp-1")),
-    Connection("a worker's kubelet -> the other API server", user("kubelet", "worker-1"), apiserver("cp-2")),
-    Connection("a control plane's kubelet -> API server", user("kubelet", "cp-2"), apiserver("cp-2")),
-    Connection("kube-controller-manager -> its API server", user("kube-controller-manager", "cp-1"), apiserver("cp-1")),
-    Connection("the other kube-controller-manager -> its own", user("kube-controller-manager", "cp-2"),
+    Connection("a worker's kubelet -> the other API server", user("kubelet", "worker-1"),
                apiserver("cp-2")),
-    Connection("kube-scheduler -> its API server", user("kube-scheduler", "cp-2"), apiserver("cp-2")),
-    Connection("kube-proxy -> API server", user("kube-proxy", "worker-1"), apiserver("cp-2"), layouts=HAND_MADE),
-    Connection("kube-proxy of a control plane -> API server", user("kube-proxy", "cp-1"), apiserver("cp-1"),
+    Connection("a control plane's kubelet -> API server", user("kubelet", "cp-2"),
+               apiserver("cp-2")),
+    Connection("kube-controller-manager -> its API server", user("kube-controller-manager", "cp-1"),
+               apiserver("cp-1")),
+    Connection("the other kube-controller-manager -> its own",
+               user("kube-controller-manager", "cp-2"), apiserver("cp-2")),
+    Connection("kube-scheduler -> its API server", user("kube-scheduler", "cp-2"),
+               apiserver("cp-2")),
+    Connection("kube-proxy -> API server", user("kube-proxy", "worker-1"), apiserver("cp-2"),
                layouts=HAND_MADE),
+    Connection("kube-proxy of a control plane -> API server", user("kube-proxy", "cp-1"),
+               apiserver("cp-1"), layouts=HAND_MADE),
     Connection("kubectl on the host -> API server", ADMIN, apiserver("cp-1")),
     Connection("kubectl of a person -> API server", PERSON, apiserver("cp-2")),
-    Connection("kubectl as super-admin -> API server", SUPER_ADMIN, apiserver("cp-1"), layouts=("kubeadm",)),
-    Connection("a pod -> API server, by its service's address", user("kubelet", "worker-1"), apiserver("cp-1"),
-               "10.96.0.1"),
-    Connection("a pod -> API server, by its service's name", user("kubelet", "worker-1"), apiserver("cp-2"),
-               "kubernetes.default.svc.cluster.local"),
+    Connection("kubectl as super-admin -> API server", SUPER_ADMIN, apiserver("cp-1"),
+               layouts=("kubeadm",)),
+    Connection("a pod -> API server, by its service's address", user("kubelet", "worker-1"),
+               apiserver("cp-1"), "10.96.0.1"),
+    Connection("a pod -> API server, by its service's name", user("kubelet", "worker-1"),
+               apiserver("cp-2"), "kubernetes.default.svc.cluster.local"),
     Connection("API server -> etcd beside it", TO_ETCD, etcd("cp-1"), "127.0.0.1"),
     Connection("API server -> etcd beside it, by IPv6", TO_ETCD, etcd("cp-1"), "::1"),
     Connection("API server -> etcd on another host", TO_ETCD, etcd("cp-2"), "10.0.0.11"),
@@ -142,58 +154,80 @@ WORKS = (
     Connection("etcd -> its peer", etcd("cp-1", "peer-"), etcd("cp-2", "peer-"), "10.0.0.11"),
     Connection("etcd <- its peer", etcd("cp-2", "peer-"), etcd("cp-1", "peer-"), "cp-1"),
     Connection("health probe -> etcd", PROBE, etcd("cp-1"), "127.0.0.1"),
-    Connection("API server -> a worker's kubelet, by address", TO_KUBELETS, kubelet("worker-1"), "10.0.0.21"),
-    Connection("API server -> a worker's kubelet, by its second address", TO_KUBELETS, kubelet("worker-1"), "fd00::21"),
-    Connection("API server -> a worker's kubelet, by name", TO_KUBELETS, kubelet("worker-1"), "worker-1"),
-    Connection("API server -> a worker's kubelet, by its other name", TO_KUBELETS, kubelet("worker-1"),
-               "worker-1.example.internal"),
+    Connection("API server -> a worker's kubelet, by address", TO_KUBELETS, kubelet("worker-1"),
+               "10.0.0.21"),
+    Connection("API server -> a worker's kubelet, by its second address", TO_KUBELETS,
+               kubelet("worker-1"), "fd00::21"),
+    Connection("API server -> a worker's kubelet, by name", TO_KUBELETS, kubelet("worker-1"),
+               "worker-1"),
+    Connection("API server -> a worker's kubelet, by its other name", TO_KUBELETS,
+               kubelet("worker-1"), "worker-1.example.internal"),
     Connection("API server -> a control plane's kubelet", TO_KUBELETS, kubelet("cp-2"), "cp-2"),
     Connection("API server -> aggregated API server", TO_AGGREGATED, AGGREGATED, AGGREGATED_NAME),
-    # One CA signs all of etcd's: what an API server has for etcd opens the peers' port too, here as with kubeadm.
-    Connection("API server's etcd client -> etcd's peer port", TO_ETCD, etcd("cp-1", "peer-"), "127.0.0.1"),
+    # One CA signs all of etcd's: what an API server has for etcd opens the peers' port too, here as
+    # with kubeadm.
+    Connection("API server's etcd client -> etcd's peer port", TO_ETCD, etcd("cp-1", "peer-"),
+               "127.0.0.1"),
 )
 WORKER, A_PERSON = user("kubelet", "worker-1"), PERSON
 REFUSED = (
     Connection("nobody -> API server", None, apiserver("cp-1"), ENDPOINT, refused="server"),
     Connection("nobody -> etcd", None, etcd("cp-1"), "127.0.0.1", refused="server"),
-    Connection("health probe's certificate -> API server", PROBE, apiserver("cp-1"), ENDPOINT, refused="server"),
-    Connection("etcd's certificate -> API server", etcd("cp-1"), apiserver("cp-1"), ENDPOINT, refused="server"),
-    Connection("API server's etcd client -> API server", TO_ETCD, apiserver("cp-2"), ENDPOINT, refused="server"),
-    Connection("front proxy -> API server, as a user", TO_AGGREGATED, apiserver("cp-1"), ENDPOINT, refused="server"),
-    Connection("a node's certificate -> etcd", WORKER, etcd("cp-1"), "127.0.0.1", refused="server"),
-    Connection("a node's certificate -> etcd's peers", WORKER, etcd("cp-1", "peer-"), "127.0.0.1", refused="server"),
-    Connection("an administrator -> etcd", ADMIN, etcd("cp-1"), "127.0.0.1", refused="server"),
-    Connection("API server's kubelet client -> etcd", TO_KUBELETS, etcd("cp-2"), "cp-2", refused="server"),
-    Connection("an administrator as front proxy", ADMIN, AGGREGATED, AGGREGATED_NAME, refused="server"),
-    Connection("health probe -> a kubelet", PROBE, kubelet("worker-1"), "worker-1", refused="server"),
-    Connection("the API server's own certificate as a client's", apiserver("cp-1"), apiserver("cp-2"), ENDPOINT,
+    Connection("health probe's certificate -> API server", PROBE, apiserver("cp-1"), ENDPOINT,
                refused="server"),
-    Connection("another cluster's node -> API server", WORKER, apiserver("cp-1"), refused="server", another="client"),
-    Connection("another cluster's API server -> etcd", TO_ETCD, etcd("cp-1"), "127.0.0.1", refused="server",
+    Connection("etcd's certificate -> API server", etcd("cp-1"), apiserver("cp-1"), ENDPOINT,
+               refused="server"),
+    Connection("API server's etcd client -> API server", TO_ETCD, apiserver("cp-2"), ENDPOINT,
+               refused="server"),
+    Connection("front proxy -> API server, as a user", TO_AGGREGATED, apiserver("cp-1"), ENDPOINT,
+               refused="server"),
+    Connection("a node's certificate -> etcd", WORKER, etcd("cp-1"), "127.0.0.1", refused="server"),
+    Connection("a node's certificate -> etcd's peers", WORKER, etcd("cp-1", "peer-"), "127.0.0.1",
+               refused="server"),
+    Connection("an administrator -> etcd", ADMIN, etcd("cp-1"), "127.0.0.1", refused="server"),
+    Connection("API server's kubelet client -> etcd", TO_KUBELETS, etcd("cp-2"), "cp-2",
+               refused="server"),
+    Connection("an administrator as front proxy", ADMIN, AGGREGATED, AGGREGATED_NAME,
+               refused="server"),
+    Connection("health probe -> a kubelet", PROBE, kubelet("worker-1"), "worker-1",
+               refused="server"),
+    Connection("the API server's own certificate as a client's", apiserver("cp-1"),
+               apiserver("cp-2"), ENDPOINT, refused="server"),
+    Connection("another cluster's node -> API server", WORKER, apiserver("cp-1"), refused="server",
                another="client"),
-    Connection("another cluster's peer -> etcd", etcd("cp-2", "peer-"), etcd("cp-1", "peer-"), "cp-1", refused="server",
-               another="client"),
-    Connection("another cluster's front proxy", TO_AGGREGATED, AGGREGATED, AGGREGATED_NAME, refused="server",
-               another="client"),
-    Connection("a node -> another cluster's API server", WORKER, apiserver("cp-1"), refused="client", another="server"),
-    Connection("API server -> another's kubelet", TO_KUBELETS, kubelet("worker-1"), "worker-1", refused="client",
-               another="server"),
-    Connection("an API server by a name it does not have", A_PERSON, apiserver("cp-1"), "api.example.com",
+    Connection("another cluster's API server -> etcd", TO_ETCD, etcd("cp-1"), "127.0.0.1",
+               refused="server", another="client"),
+    Connection("another cluster's peer -> etcd", etcd("cp-2", "peer-"), etcd("cp-1", "peer-"),
+               "cp-1", refused="server", another="client"),
+    Connection("another cluster's front proxy", TO_AGGREGATED, AGGREGATED, AGGREGATED_NAME,
+               refused="server", another="client"),
+    Connection("a node -> another cluster's API server", WORKER, apiserver("cp-1"),
+               refused="client", another="server"),
+    Connection("API server -> another's kubelet", TO_KUBELETS, kubelet("worker-1"), "worker-1",
+               refused="client", another="server"),
+    Connection("an API server by a name it does not have", A_PERSON, apiserver("cp-1"),
+               "api.example.com", refused="client"),
+    Connection("an API server by another's address", A_PERSON, apiserver("cp-1"), "10.0.0.11",
                refused="client"),
-    Connection("an API server by another's address", A_PERSON, apiserver("cp-1"), "10.0.0.11", refused="client"),
-    Connection("an API server by 127.0.0.1", A_PERSON, apiserver("cp-1"), "127.0.0.1", refused="client"),
+    Connection("an API server by 127.0.0.1", A_PERSON, apiserver("cp-1"), "127.0.0.1",
+               refused="client"),
     Connection("an etcd by another's name", TO_ETCD, etcd("cp-1"), "cp-2", refused="client"),
-    Connection("a kubelet by another's name", TO_KUBELETS, kubelet("worker-1"), "cp-1", refused="client"),
-    Connection("etcd's certificate in the API server's place", A_PERSON, etcd("cp-1"), "cp-1", refused="client"),
-    Connection("the API server's certificate in etcd's place", TO_ETCD, apiserver("cp-1"), "cp-1", refused="client"),
-    Connection("a client's certificate in a kubelet's place", TO_KUBELETS, TO_KUBELETS, "worker-1", refused="client"),
+    Connection("a kubelet by another's name", TO_KUBELETS, kubelet("worker-1"), "cp-1",
+               refused="client"),
+    Connection("etcd's certificate in the API server's place", A_PERSON, etcd("cp-1"), "cp-1",
+               refused="client"),
+    Connection("the API server's certificate in etcd's place", TO_ETCD, apiserver("cp-1"), "cp-1",
+               refused="client"),
+    Connection("a client's certificate in a kubelet's place", TO_KUBELETS, TO_KUBELETS, "worker-1",
+               refused="client"),
 )
 
 
 @cache
 def cluster_of(layout: str, algorithm: str) -> tuple[Cluster, Mapping[str, bytes]]:
     """A cluster, and every file of it by its path in the workspace."""
-    cluster = load_cluster(DESCRIPTION.format(layout, algorithm, "true" if layout == "kubeadm" else "false"))
+    cluster = load_cluster(DESCRIPTION.format(layout, algorithm,
+                                              "true" if layout == "kubeadm" else "false"))
     return cluster, {file.path: file.data for file in make_plan(cluster, now=NOW).files()}
 
 
@@ -202,14 +236,15 @@ def aggregated_pair() -> tuple[bytes, bytes]:
     """What an aggregated API server serves with: signed by itself, as they do."""
     key = genpkey("EC", curve="P-256")
     certificate = req_x509(key, subject=f"/CN={AGGREGATED_NAME}", days=10, now=NOW, config=(
-        f"[req]\nx509_extensions = v3\n[v3]\nbasicConstraints = critical,CA:TRUE\nkeyUsage = critical,digitalSignature,"
-        f"keyCertSign\nsubjectAltName = DNS:{AGGREGATED_NAME}\n"))
+        "[req]\nx509_extensions = v3\n[v3]\nbasicConstraints = critical,CA:TRUE\nkeyUsage = "
+        f"critical,digitalSignature,keyCertSign\nsubjectAltName = DNS:{AGGREGATED_NAME}\n"))
     return pem.dump_certificate(certificate), pem.dump_key(key)
 
 
 @dataclass(frozen=True)
 class Held:
-    """What a program has in hand: certificate, key and CA (PEM); for a user the name of its server."""
+    """What a program has in hand: certificate, key and CA (PEM); for a user the name of its
+    server."""
 
     certificate: bytes
     key: bytes
@@ -267,8 +302,10 @@ def ends(connection: Connection, kind: tuple[str, str]) -> tuple[Held | None, He
         client = material_of(connection.client, foreign if connection.another == "client" else kind)
     server = material_of(connection.server, foreign if connection.another == "server" else kind)
     name = connection.as_name or (client.server_name if client else "")
-    if connection.refused == "server" or client is None:    # so that the server alone has a reason to refuse
-        right = TO_AGGREGATED if connection.server == AGGREGATED else TRUSTED_BY[connection.server.component]
+    # so that the server alone has a reason to refuse
+    if connection.refused == "server" or client is None:
+        right = (TO_AGGREGATED if connection.server == AGGREGATED
+                 else TRUSTED_BY[connection.server.component])
         return client, server, material_of(right, kind).authority, name
     return client, server, client.authority, name
 
@@ -289,8 +326,8 @@ def loaded(held: Held) -> tuple[list[Certificate], PrivateKeyTypes]:
 def met(connection: Connection, kind: tuple[str, str]) -> dict[str, str]:
     """What server and client say of it, by kpki's handshake."""
     client, server, trusted, name = ends(connection, kind)
-    found = handshake(loaded(server), None if client is None else loaded(client), hostname=name, now=NOW,
-                      server_roots=pem.load_certificates(trusted),
+    found = handshake(loaded(server), None if client is None else loaded(client), hostname=name,
+                      now=NOW, server_roots=pem.load_certificates(trusted),
                       client_roots=pem.load_certificates(server.authority))
     assert found.ok is found.server.ok is found.client.ok
     return {"server": found.server.reason, "client": found.client.reason}
@@ -298,16 +335,19 @@ def met(connection: Connection, kind: tuple[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize(("kind", "connection"), rows(WORKS))
 def test_who_belongs_together_meets(kind: tuple[str, str], connection: Connection) -> None:
-    """Both sides are content, each with the other's certificate, the client with the server's name."""
+    """Both sides are content, each with the other's certificate, the client with the server's
+    name."""
     assert met(connection, kind) == {"server": "ok", "client": "ok"}
 
 
 @pytest.mark.parametrize(("kind", "connection"), rows(REFUSED))
-def test_who_does_not_belong_together_is_refused(kind: tuple[str, str], connection: Connection) -> None:
+def test_who_does_not_belong_together_is_refused(kind: tuple[str, str],
+                                                 connection: Connection) -> None:
     """The side that has a reason says so in its own words, the other hears an alert."""
     reasons = met(connection, kind)
     assert "ok" not in reasons.values()
-    assert {side for side, reason in reasons.items() if "alert" not in reason} == {connection.refused}, reasons
+    assert {side for side, reason in reasons.items()
+            if "alert" not in reason} == {connection.refused}, reasons
 
 
 def pieces(held: Held, folder: Path, name: str) -> list[str]:
@@ -329,9 +369,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Held
             folder = tmp_path_factory.mktemp("server")
             (folder / "ca").write_bytes(held.authority)
             process = subprocess.Popen(
-                ["openssl", "s_server", "-accept", "127.0.0.1:0", "-www", *ALIKE, "-Verify", "1", "-CAfile",
-                 str(folder / "ca"), *pieces(held, folder, "server")],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                ["openssl", "s_server", "-accept", "127.0.0.1:0", "-www", *ALIKE, "-Verify", "1",
+                 "-CAfile", str(folder / "ca"), *pieces(held, folder, "server")],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                text=True)
             assert process.stdout is not None
             accepting = next(line for line in process.stdout if line.startswith("ACCEPT "))
             running[held] = process, accepting.split()[1]
@@ -354,21 +395,25 @@ def is_address(name: str) -> bool:
     return True
 
 
-def called(address: str, connection: Connection, kind: tuple[str, str], folder: Path) -> tuple[bool, bool]:
-    """Whether `openssl s_client` takes the server, and gets an answer from it: the server takes the client."""
+def called(address: str, connection: Connection, kind: tuple[str, str],
+           folder: Path) -> tuple[bool, bool]:
+    """Whether `openssl s_client` takes the server, and gets an answer from it: the server takes the
+    client."""
     client, _, trusted, name = ends(connection, kind)
     (folder / "trusted").write_bytes(trusted)
     done = subprocess.run(
-        ["openssl", "s_client", "-connect", address, *ALIKE, "-CAfile", str(folder / "trusted"), "-ign_eof",
-         "-verify_ip" if is_address(name) else "-verify_hostname", name,
+        ["openssl", "s_client", "-connect", address, *ALIKE, "-CAfile", str(folder / "trusted"),
+         "-ign_eof", "-verify_ip" if is_address(name) else "-verify_hostname", name,
          *(pieces(client, folder, "client") if client else [])],
         input=b"GET / HTTP/1.0\r\n\r\n", capture_output=True, timeout=20)
     return b"Verify return code: 0 (ok)" in done.stdout, b"HTTP/1.0 200 ok" in done.stdout
 
 
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
-def test_openssl_agrees(kind: tuple[str, str], servers: Callable[[Held], str], tmp_path: Path) -> None:
-    """s_server and s_client connect where kpki's handshake does, and are refused by the same side where it does not."""
+def test_openssl_agrees(kind: tuple[str, str], servers: Callable[[Held], str],
+                        tmp_path: Path) -> None:
+    """s_server and s_client connect where kpki's handshake does, and are refused by the same side
+    where it does not."""
     wrong = []
     for connection in WORKS + REFUSED:
         if connection.layouts is None or kind[0] in connection.layouts:

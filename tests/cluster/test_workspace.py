@@ -17,15 +17,17 @@ from kpki.errors import ConfigurationError, FileError
 
 def test_folders_are_private_up_to_the_hosts_trees(tmp_path: Path) -> None:
     """A host's tree is 0755 inside, as on the host; everything above and beside it is 0700."""
-    write(str(tmp_path / "w"), [files.File("nodes/a/etc/x", b"", 0o644), files.File("pki/ca.key", b"", 0o600)],
-          trees="nodes", now=utc_now())
+    write(str(tmp_path / "w"), [files.File("nodes/a/etc/x", b"", 0o644),
+                                files.File("pki/ca.key", b"", 0o600)], trees="nodes", now=utc_now())
     modes = {str(path.relative_to(tmp_path)): path.stat().st_mode & 0o777
              for path in tmp_path.rglob("*") if path.is_dir()}
-    assert modes == {"w": 0o700, "w/nodes": 0o700, "w/nodes/a": 0o700, "w/nodes/a/etc": 0o755, "w/pki": 0o700}
+    assert modes == {"w": 0o700, "w/nodes": 0o700, "w/nodes/a": 0o700, "w/nodes/a/etc": 0o755,
+                     "w/pki": 0o700}
 
 
 def test_a_link_out_of_a_workspace_is_read_and_never_written_through(tmp_path: Path) -> None:
-    """A CA behind a link is not taken for missing; what would be written there is refused, and nothing is."""
+    """A CA behind a link is not taken for missing; what would be written there is refused, and
+    nothing is."""
     folder, outside = tmp_path / "w", tmp_path / "outside"
     folder.mkdir()
     (outside / "etc").mkdir(parents=True)
@@ -44,12 +46,14 @@ def test_a_link_out_of_a_workspace_is_read_and_never_written_through(tmp_path: P
 
 
 def test_a_link_inside_is_written_through_where_it_leads(tmp_path: Path) -> None:
-    """A relative link that stays inside leads to the same place here as on the host; an absolute one does not."""
+    """A relative link that stays inside leads to the same place here as on the host; an absolute
+    one does not."""
     tree = tmp_path / "nodes/a"
     (tree / "srv/pki").mkdir(parents=True)
     (tree / "etc").symlink_to("srv")
     (tmp_path / "pki").symlink_to(tmp_path / "own")
-    write(str(tmp_path), [files.File("nodes/a/etc/pki/x", b"x", 0o600)], trees="nodes", now=utc_now())
+    write(str(tmp_path), [files.File("nodes/a/etc/pki/x", b"x", 0o600)], trees="nodes",
+          now=utc_now())
     assert (tree / "srv/pki/x").read_bytes() == b"x"
     (tree / "etc").unlink()
     (tree / "etc").symlink_to("/srv")
@@ -60,9 +64,12 @@ def test_a_link_inside_is_written_through_where_it_leads(tmp_path: Path) -> None
     assert not (tmp_path / "srv").exists()
 
 
-def test_a_description_is_read_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is missing or wrong is named by the path as it was said; without a file the next step is kpki init."""
-    with pytest.raises(FileError, match=f"^{tmp_path}/cluster.yaml: there is no such file") as missing:
+def test_a_description_is_read_from_its_folder(tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing or wrong is named by the path as it was said; without a file the next step is
+    kpki init."""
+    with pytest.raises(FileError,
+                       match=f"^{tmp_path}/cluster.yaml: there is no such file") as missing:
         read_cluster(str(tmp_path))
     assert "kpki init" in str(missing.value.hint)
     (tmp_path / "cluster.yaml").write_text(example_description())
@@ -70,7 +77,8 @@ def test_a_description_is_read_from_its_folder(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     assert read_cluster(".") == load_cluster(example_description())
     (tmp_path / "cluster.yaml").write_text("apiVersion: kpki/v1\nkind: Clusters\n")
-    with pytest.raises(ConfigurationError, match="^cluster.yaml: line 2: kind: 'Clusters' is not Cluster$"):
+    with pytest.raises(ConfigurationError,
+                       match="^cluster.yaml: line 2: kind: 'Clusters' is not Cluster$"):
         read_cluster(".")
     (tmp_path / "cluster.yaml").unlink()
     (tmp_path / "cluster.yaml").mkdir()
@@ -79,11 +87,13 @@ def test_a_description_is_read_from_its_folder(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_file_is_no_workspace(tmp_path: Path) -> None:
-    """Who names the description itself is told to name its folder; a folder that is not there is the other case."""
+    """Who names the description itself is told to name its folder; a folder that is not there is
+    the other case."""
     (tmp_path / "cluster.yaml").write_text(example_description())
     (tmp_path / "link").symlink_to("cluster.yaml")
     for name in ("cluster.yaml", "link"):
-        with pytest.raises(FileError, match=f"^{tmp_path}/{name}: this is a file, and a workspace is a folder [(]") as told:
+        with pytest.raises(FileError, match=f"^{tmp_path}/{name}: this is a file, and a workspace "
+                           "is a folder [(]") as told:
             read_cluster(f"{tmp_path}/{name}")
         assert told.value.hint == "name the folder that holds cluster.yaml"
     with pytest.raises(FileError, match=f"^{tmp_path}/nothing/cluster.yaml: there is no such file"):

@@ -22,19 +22,23 @@ COMMANDS = re.findall(r"^\$ (.*)\n((?:(?!\$ |```).*\n)*)", PAGE, re.MULTILINE)
 
 
 def table(component: Component) -> str:
-    """A component's flags on a host that runs everything, with all that a description can ask for."""
+    """A component's flags on a host that runs everything, with all that a description can ask
+    for."""
     lines = [f"### {component.name}", "", f"| flag | {' | '.join(LAYOUT_NAMES)} | field |",
              f"|---|{'---|' * len(LAYOUT_NAMES)}---|"]
     columns = []
     for name in LAYOUT_NAMES:
-        cluster = load_cluster(example_description(name).replace("kubeletServing: false", "kubeletServing: true"))
+        cluster = load_cluster(example_description(name).replace("kubeletServing: false",
+                                                                 "kubeletServing: true"))
         there = (name, component.name) != ("kubeadm", "kube-proxy")
         columns.append(component_flags(cluster, component.name, cluster.hosts[0]) if there else {})
     for flag in component.flags:
-        cells = [f"`{value}`" if value else "" for column in columns for value in [column.get(flag.name, "")]]
+        cells = [f"`{value}`" if value else "" for column in columns
+                 for value in [column.get(flag.name, "")]]
         if len({*cells}) == 1:
             cells = [cells[0], *('"' for _ in cells[1:])]
-        lines.append(f"| `--{flag.name}` | {' | '.join(cells)} | {flag.field and f'`{flag.field}`'} |")
+        lines.append(f"| `--{flag.name}` | {' | '.join(cells)} | "
+                     f"{flag.field and f'`{flag.field}`'} |")
     return "\n".join(lines) + "\n"
 
 
@@ -42,16 +46,19 @@ def table(component: Component) -> str:
 def test_the_tables_are_the_programs(component: Component) -> None:
     """Each flag of each layout is on the page, and no other."""
     head = f"### {component.name}\n"
-    assert head + PAGE.partition(head)[2].partition("\n\n###")[0].rstrip("\n") + "\n" == table(component)
+    assert (head + PAGE.partition(head)[2].partition("\n\n###")[0].rstrip("\n")
+            + "\n" == table(component))
 
 
 @pytest.mark.parametrize(("command", "promised"), COMMANDS)
-def test_each_command_prints_what_the_page_says(tmp_path: Path, command: str, promised: str) -> None:
+def test_each_command_prints_what_the_page_says(tmp_path: Path, command: str,
+                                                promised: str) -> None:
     """In a folder with the example's cluster.yaml, layout ssl."""
     (tmp_path / "cluster.yaml").write_text(example_description("ssl"))
     kpki = f"kpki() {{ {shlex.join([sys.executable, '-m', 'kpki'])} \"$@\"; }}"
-    done = subprocess.run(["sh", "-c", f"{kpki}\n{command}"], cwd=tmp_path, capture_output=True, text=True, timeout=60,
-                          env=os.environ | {"PYTHONPATH": str(TOP)}, check=True)
+    done = subprocess.run(["sh", "-c", f"{kpki}\n{command}"], cwd=tmp_path, capture_output=True,
+                          text=True, timeout=60, env=os.environ | {"PYTHONPATH": str(TOP)},
+                          check=True)
     assert (done.stdout, done.stderr) == (promised, "")
 
 

@@ -32,26 +32,30 @@ def run(way: str, text: str, folder: Path) -> None:
     else:
         steps = "".join(code for name, code in blocks(text, "sh") if name == way)
         program = ["sh", "-euc", 'kpki() { "$PYTHON" -m kpki "$@"; }\n' + steps]
-    subprocess.run([item.replace("4096", "2048") for item in program], cwd=folder, check=True, capture_output=True,
-                   env={"PATH": os.environ["PATH"], "PYTHONPATH": str(TOP), "PYTHON": sys.executable})
+    subprocess.run([item.replace("4096", "2048") for item in program], cwd=folder, check=True,
+                   capture_output=True, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(TOP),
+                                             "PYTHON": sys.executable})
 
 
 def facts(path: Path) -> list[object]:
     """What a certificate or a request says, less what is drawn at random."""
     data = path.read_bytes()
-    made = x509.load_pem_x509_csr(data) if path.suffix == ".csr" else x509.load_pem_x509_certificate(data)
+    made = (x509.load_pem_x509_csr(data) if path.suffix == ".csr"
+            else x509.load_pem_x509_certificate(data))
     found: list[object] = [made.subject.public_bytes(), made.signature_algorithm_oid.dotted_string]
     found += [(extension.oid.dotted_string, extension.critical, None if extension.oid in IDENTIFIERS
                else extension.value.public_bytes())
               for extension in made.extensions]
     if isinstance(made, x509.Certificate):
-        found += [made.version, made.issuer.public_bytes(), made.not_valid_after_utc - made.not_valid_before_utc]
+        found += [made.version, made.issuer.public_bytes(),
+                  made.not_valid_after_utc - made.not_valid_before_utc]
     return found
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_three_ways_of_a_recipe_agree(recipe: str, tmp_path: Path) -> None:
-    """openssl, kpki and Python leave certificates and requests that say the same, and every leaf verifies."""
+    """openssl, kpki and Python leave certificates and requests that say the same, and every leaf
+    verifies."""
     found = {}
     for way in WAYS:
         folder = tmp_path / way
@@ -75,7 +79,7 @@ def test_the_steps_are_the_same_words() -> None:
 def test_a_difference_would_be_seen(tmp_path: Path) -> None:
     """Another name in one of two certificates makes their facts differ."""
     for name, subject in (("a.crt", "/CN=a"), ("b.crt", "/CN=b")):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
-                        "-keyout",
-                        "k.pem", "-subj", subject, "-out", name], cwd=tmp_path, check=True, capture_output=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-noenc", "-keyout", "k.pem", "-subj", subject,
+                        "-out", name], cwd=tmp_path, check=True, capture_output=True)
     assert facts(tmp_path / "a.crt") != facts(tmp_path / "b.crt")

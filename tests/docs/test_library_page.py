@@ -11,7 +11,8 @@ BLOCKS = re.findall(r"^```(python|text)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTI
 
 
 def test_the_blocks_run_one_after_the_other_and_print_what_stands_below() -> None:
-    """Each block of Python runs as it stands; what it prints is the text after it, and nothing where there is none."""
+    """Each block of Python runs as it stands; what it prints is the text after it, and nothing
+    where there is none."""
     names: dict[str, object] = {}
     found, wanted = [], []
     for (kind, code), (following, text) in zip(BLOCKS, [*BLOCKS[1:], ("", "")], strict=True):
@@ -26,7 +27,8 @@ def test_the_blocks_run_one_after_the_other_and_print_what_stands_below() -> Non
 
 
 def test_the_page_begins_with_a_ca_and_a_node() -> None:
-    """The first block makes a CA and issues a certificate, in three lines, without PEM and without a time."""
+    """The first block makes a CA and issues a certificate, in three lines, without PEM and without
+    a time."""
     assert len([line for line in BLOCKS[0][1].splitlines() if line and "print" not in line]) == 3
     assert not re.search("dump|load|now", BLOCKS[0][1])
 

@@ -50,10 +50,12 @@ def test_every_public_name_is_on_the_page() -> None:
     """No name is left out, and each function shows an example."""
     entries = {part.partition("\n")[0]: part for part in TEXT.split("\n### ")[1:]}
     assert {*entries} == {*kpki.__all__}
-    assert [name for name, text in entries.items() if name[0].islower() and ">>> " not in text] == []
+    assert [name for name, text in entries.items() if name[0].islower()
+            and ">>> " not in text] == []
 
 
-@pytest.mark.parametrize("name", [name for name, value in FUNCTIONS.items() if ">>> " in (value.__doc__ or "")])
+@pytest.mark.parametrize("name", [name for name, value in FUNCTIONS.items()
+                                  if ">>> " in (value.__doc__ or "")])
 def test_an_example_runs(name: str, names: dict[str, Any]) -> None:
     """An example prints what stands below it."""
     test = doctest.DocTestParser().get_doctest(FUNCTIONS[name].__doc__, dict(names), name, None, 0)
@@ -63,7 +65,8 @@ def test_an_example_runs(name: str, names: dict[str, Any]) -> None:
 
 
 def types_in(hint: Any) -> set[Any]:
-    inner = [item for part in typing.get_args(hint) for item in (part if isinstance(part, list) else [part])]
+    inner = [item for part in typing.get_args(hint)
+             for item in (part if isinstance(part, list) else [part])]
     return {item for part in inner for item in types_in(part)} if inner else {hint}
 
 

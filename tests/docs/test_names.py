@@ -9,7 +9,8 @@ import pytest
 
 TOP = Path(__file__).parent.parent.parent
 ROOMS = "stages|cluster|kubernetes|files|pem|clock|documents"
-NAMED = sorted({(page.name, name.rstrip(".")) for page in (TOP / "README.md", *TOP.glob("docs/*.md"))
+NAMED = sorted({(page.name, name.rstrip("."))
+                for page in (TOP / "README.md", *TOP.glob("docs/*.md"))
                 for name in re.findall(rf"kpki\.(?:{ROOMS})[\w.]*", page.read_text())})
 
 

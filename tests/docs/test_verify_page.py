@@ -1,4 +1,5 @@
-"""docs/verify.md, "-kubernetes": the console prints what it says, the Python runs, every row of the table is true."""
+"""docs/verify.md, "-kubernetes": the console prints what it says, the Python runs, every row of the
+table is true."""
 from __future__ import annotations
 
 import re
@@ -42,7 +43,8 @@ from tests.kubernetes.verdict.writer import (
 PATH = Path(__file__).parents[2] / "docs" / "verify.md"
 SECTION = PATH.read_text().partition("\n## `-kubernetes`")[2]
 TABLE = dict(re.findall(r"^\| (.*) \| (OK|refused) \| (?:OK|refused) \|$", SECTION, re.MULTILINE))
-OF_OPENSSL = dict(re.findall(r"^\| (.*) \| (?:OK|refused) \| (OK|refused) \|$", SECTION, re.MULTILINE))
+OF_OPENSSL = dict(re.findall(r"^\| (.*) \| (?:OK|refused) \| (OK|refused) \|$", SECTION,
+                             re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,8 @@ def test_the_console_prints_what_the_page_says(ran: tuple[Path, list[Step]]) -> 
         assert step.printed == step.promised, step.command
 
 
-def test_the_library_prints_what_the_page_says(ran: tuple[Path, list[Step]], monkeypatch: pytest.MonkeyPatch,
+def test_the_library_prints_what_the_page_says(ran: tuple[Path, list[Step]],
+                                               monkeypatch: pytest.MonkeyPatch,
                                                capsys: pytest.CaptureFixture[str]) -> None:
     """The section's Python, in the folder that the console filled."""
     (code, promised), = re.findall(r"```python\n(.*?)```\n```text\n(.*?)```", SECTION, re.DOTALL)
@@ -84,9 +87,11 @@ ALONE = leaf()
 CASES = {
     "the name in the CN alone, no subjectAltName": Case(leaf(without=[SAN], subject=cn("api"))),
     "`*.svc` asked for `api.svc`": Case(leaf(named("*.svc")), host="api.svc"),
-    "`api*.default.svc` asked for `api-1.default.svc`": Case(leaf(named("api*.default.svc")), host="api-1.default.svc"),
+    "`api*.default.svc` asked for `api-1.default.svc`": Case(leaf(named("api*.default.svc")),
+                                                             host="api-1.default.svc"),
     "the name asked for with a dot at its end": Case(leaf(), host="api."),
-    "the CA's name in another string type in the leaf's issuer field": Case(leaf(issuer=cn("ca", der.PRINTABLE))),
+    "the CA's name in another string type in the leaf's issuer field":
+        Case(leaf(issuer=cn("ca", der.PRINTABLE))),
     "an authority key identifier that is not the CA's": Case(leaf(OTHER_ID, by=OWN_ID), OWN_ID),
     "an intermediate trusted alone, without its root": Case(leaf(by=MIDDLE), MIDDLE),
     "the leaf itself trusted, its CA unknown": Case(ALONE, ALONE),
@@ -96,13 +101,16 @@ CASES = {
     "a CA key of RSA with 512 bits": Case(leaf(by=SMALL), SMALL),
     "extendedKeyUsage with anyExtendedKeyUsage alone": Case(leaf(usages(EVERY))),
     "a negative serial number": Case(leaf(serial=b"\xff")),
-    "an extension twice": Case(leaf(only=[named("api"), extension(UNKNOWN, b"\5\0"), extension(UNKNOWN, b"\5\0")])),
+    "an extension twice": Case(leaf(only=[named("api"), extension(UNKNOWN, b"\5\0"),
+                                          extension(UNKNOWN, b"\5\0")])),
     "`_` in a PrintableString of the subject": Case(leaf(subject=cn("a_b", der.PRINTABLE))),
-    "an address in the subjectAltName that is 8 octets long": Case(leaf(san(dns("api"), address(bytes(8))))),
+    "an address in the subjectAltName that is 8 octets long":
+        Case(leaf(san(dns("api"), address(bytes(8))))),
     "octets after the certificate in its PEM block": Case(leaf(after=b"\0")),
     "a leaf whose keyUsage is keyCertSign alone": Case(leaf(key_usage("keyCertSign"))),
     "the last second of the validity": Case(leaf(), later=int((END - NOON).total_seconds())),
-    "a CA that excludes `a.svc`, and `*.svc` beside the name": Case(leaf(named("api", "*.svc"), by=TIGHT), TIGHT),
+    "a CA that excludes `a.svc`, and `*.svc` beside the name":
+        Case(leaf(named("api", "*.svc"), by=TIGHT), TIGHT),
 }
 
 
@@ -119,8 +127,9 @@ def test_a_row_is_true(row: str, tmp_path: Path) -> None:
                              now=NOON + timedelta(seconds=case.later))
     for name, certificate in (("leaf.pem", case.leaf), ("root.pem", case.root)):
         (tmp_path / name).write_bytes(armour(certificate.der, "CERTIFICATE"))
-    done = subprocess.run(["openssl", "verify", "-CAfile", "root.pem", "-purpose", "sslserver", "-verify_hostname",
-                           case.host, "-attime", str(int(NOON.timestamp()) + case.later), "leaf.pem"],
+    done = subprocess.run(["openssl", "verify", "-CAfile", "root.pem", "-purpose", "sslserver",
+                           "-verify_hostname", case.host, "-attime",
+                           str(int(NOON.timestamp()) + case.later), "leaf.pem"],
                           cwd=tmp_path, capture_output=True, check=False)
     words = {True: "OK", False: "refused"}
     assert (words[ours.ok], words[done.returncode == 0]) == (TABLE[row], OF_OPENSSL[row])

@@ -24,5 +24,6 @@ def test_a_real_line_names_its_cause_and_no_other(known: Known) -> None:
 
 
 def test_every_rule_names_a_cause_of_the_table() -> None:
-    """A rule's cause is one that check names as well, or empty for what no certificate is at fault for."""
+    """A rule's cause is one that check names as well, or empty for what no certificate is at fault
+    for."""
     assert {rule.cause for rule in kpki.LOG_RULES} - {*CAUSES, ""} == set()

@@ -1,4 +1,5 @@
-"""A host that is a folder: components run as this user, without root's powers, on an address of loopback."""
+"""A host that is a folder: components run as this user, without root's powers, on an address of
+loopback."""
 from __future__ import annotations
 
 import os
@@ -61,8 +62,8 @@ class Bare:
         powerless = [] if os.geteuid() else ["--bounding-set=-all", "--inh-caps=-all"]
         with (self.folder / "log" / name).open("wb") as log:
             self._running[name] = subprocess.Popen(
-                ["setpriv", *powerless, "--no-new-privs", "--pdeathsig=KILL", *self._commands[name]],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                ["setpriv", *powerless, "--no-new-privs", "--pdeathsig=KILL",
+                 *self._commands[name]], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def stop(self, name: str) -> None:
         """End a component."""

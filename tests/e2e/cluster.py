@@ -1,4 +1,5 @@
-"""A real cluster from kpki's files and kpki's flags: what to run is a value, `Wanted`; what runs is a `Cluster`."""
+"""A real cluster from kpki's files and kpki's flags: what to run is a value, `Wanted`; what runs is
+a `Cluster`."""
 from __future__ import annotations
 
 import json
@@ -71,11 +72,14 @@ class Cluster:
         assert isinstance(host, Host)
         return host
 
-    def kubectl(self, *words: str, kubeconfig: str | None = None, check: bool = True, given: str | None = None
+    def kubectl(self, *words: str, kubeconfig: str | None = None, check: bool = True,
+                given: str | None = None
                 ) -> subprocess.CompletedProcess[str]:
-        """kubectl on the control plane's host, by the administrator's kubeconfig or by another file."""
+        """kubectl on the control plane's host, by the administrator's kubeconfig or by another
+        file."""
         config = kubeconfig or str(self.workspace / "users/admin.conf")
-        options = [f"--kubeconfig={config}", f"--cache-dir={self.rig.folder}/kubectl", "--request-timeout=20s"]
+        options = [f"--kubeconfig={config}", f"--cache-dir={self.rig.folder}/kubectl",
+                   "--request-timeout=20s"]
         return self.cp.run(["kubectl", *options, *words], check=check, given=given)
 
     def says(self, *words: str, kubeconfig: str | None = None) -> str:
@@ -91,7 +95,8 @@ class Cluster:
 
     def flags(self, component: str, host: str) -> list[str]:
         """The start flags that kpki gives a component."""
-        return run(["kpki", "flags", component, "--node", host, "--workspace", str(self.workspace)]).stdout.split()
+        return run(["kpki", "flags", component, "--node", host, "--workspace",
+                    str(self.workspace)]).stdout.split()
 
     def logs(self) -> Iterator[tuple[str, str, str]]:
         """Host, component and log of everything that was started."""
@@ -109,13 +114,14 @@ class Cluster:
         if component == "kube-apiserver":
             return self.kubectl("get", "--raw", "/readyz", check=False).stdout == "ok"
         url = f"https://{self.addresses['cp']}:{self.ports[component]}"
-        return self.says("--server", url, "--insecure-skip-tls-verify", "get", "--raw", "/healthz") == "ok"
+        return self.says("--server", url, "--insecure-skip-tls-verify", "get", "--raw",
+                         "/healthz") == "ok"
 
     def is_ready(self, name: str) -> bool:
         """Whether a node is Ready by a lease that was renewed after this question was put."""
         def renewed() -> str:
-            return self.kubectl("get", "lease", "-n", "kube-node-lease", name, "-o", "jsonpath={.spec.renewTime}",
-                                check=False).stdout
+            return self.kubectl("get", "lease", "-n", "kube-node-lease", name, "-o",
+                                "jsonpath={.spec.renewTime}", check=False).stdout
         before = renewed()
         try:
             wait_for(f"{name} renews its lease", lambda: renewed() > before, seconds=10)
@@ -146,7 +152,8 @@ def wanted(*clusters: Wanted) -> pytest.MarkDecorator:
 
 @contextmanager
 def started(rig: Rig, wanted: Wanted) -> Iterator[Cluster]:
-    """Make certificates, start hosts and components, and yield the cluster once all of them are well."""
+    """Make certificates, start hosts and components, and yield the cluster once all of them are
+    well."""
     cluster = made(rig, wanted)
     try:
         start_control_plane(cluster)
@@ -165,10 +172,12 @@ def started(rig: Rig, wanted: Wanted) -> Iterator[Cluster]:
 
 
 def made(rig: Rig, wanted: Wanted) -> Cluster:
-    """A workspace with everything in it, by `kpki apply`, and hosts with their files, by `kpki node install`."""
+    """A workspace with everything in it, by `kpki apply`, and hosts with their files, by `kpki node
+    install`."""
     names = ["cp", *(f"worker-{number}" for number in range(1, wanted.workers + 1))]
     if wanted.workers or wanted.namespaces:
-        addresses = {name: f"10.99.0.{1 if name == 'cp' else 10 + number}" for number, name in enumerate(names)}
+        addresses = {name: f"10.99.0.{1 if name == 'cp' else 10 + number}"
+                     for number, name in enumerate(names)}
         ports = {"kube-apiserver": 6443, "etcd": 2379, "etcd peers": 2380, **SECURE_PORTS}
     else:
         addresses = {"cp": loopback_address()}
@@ -179,7 +188,8 @@ def made(rig: Rig, wanted: Wanted) -> Cluster:
     cluster = Cluster(wanted, rig, workspace, addresses, ports)
     run(["kpki", "apply", str(workspace), "--quiet"])
     for name in names:
-        host = cluster.hosts[name] = rig.host(name) if wanted.workers or wanted.namespaces else rig.bare(name)
+        host = cluster.hosts[name] = (rig.host(name) if wanted.workers or wanted.namespaces
+                                      else rig.bare(name))
         root = str(host.folder) if isinstance(host, Bare) else "/"
         tree = str(workspace / "nodes" / name)
         host.run(["kpki", "node", "install", tree, "--node", name, "--root", root, "--quiet"])
@@ -193,25 +203,29 @@ def made(rig: Rig, wanted: Wanted) -> Cluster:
 def description(wanted: Wanted, addresses: dict[str, str], port: int) -> str:
     """The cluster.yaml of what is wanted."""
     return yaml.safe_dump({
-        "apiVersion": "kpki/v1", "kind": "Cluster", "layout": wanted.layout, "encryptionAlgorithm": wanted.algorithm,
+        "apiVersion": "kpki/v1", "kind": "Cluster", "layout": wanted.layout,
+        "encryptionAlgorithm": wanted.algorithm,
         "localAPIEndpoint": {"bindPort": port},
-        "nodes": [{"name": name, "addresses": [address], "roles": ["control-plane", "etcd"] if name == "cp" else []}
+        "nodes": [{"name": name, "addresses": [address],
+                   "roles": ["control-plane", "etcd"] if name == "cp" else []}
                   for name, address in addresses.items()],
         **(yaml.safe_load(wanted.description) or {})})
 
 
 def start_control_plane(cluster: Cluster) -> None:
-    """Start the four components, and return once they are well and the administrator may administrate."""
+    """Start the four components, and return once they are well and the administrator may
+    administrate."""
     for component in CONTROL_PLANE:
         command = [component, *cluster.flags(component, "cp"), *own_flags(component, cluster)]
         cluster.cp.service(component, once(command))
         cluster.restart(component)
     if cluster.wanted.layout == "kubeadm":      # the binding that `kubeadm init` makes
         master = "/etc/kubernetes/super-admin.conf"
-        bind = ("create", "clusterrolebinding", "kubeadm:cluster-admins", "--clusterrole=cluster-admin",
-                "--group=kubeadm:cluster-admins")
+        bind = ("create", "clusterrolebinding", "kubeadm:cluster-admins",
+                "--clusterrole=cluster-admin", "--group=kubeadm:cluster-admins")
         wait_for("the API server makes a binding",
-                 lambda: re.search("created|already exists", cluster.says(*bind, kubeconfig=master)))
+                 lambda: re.search("created|already exists",
+                                   cluster.says(*bind, kubeconfig=master)))
     cluster.wait_until_well()
     wait_for("the controller manager works", lambda: cluster.get("serviceaccount", "default"))
 
@@ -223,23 +237,26 @@ def once(flags: Sequence[str]) -> list[str]:
 
 
 def own_flags(component: str, cluster: Cluster) -> list[str]:
-    """What a component must be told beside certificates: addresses, networks, and where it is to be quick."""
+    """What a component must be told beside certificates: addresses, networks, and where it is to be
+    quick."""
     address, ports = cluster.addresses["cp"], cluster.ports
     client, peer = f"https://{address}:{ports['etcd']}", f"https://{address}:{ports['etcd peers']}"
     match component:
         case "etcd":
             return ["--name=cp", "--data-dir=/var/lib/etcd", f"--listen-client-urls={client}",
                     f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}",
-                    f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=cp={peer}", "--logger=zap",
-                    "--log-outputs=stderr", "--unsafe-no-fsync"]
+                    f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=cp={peer}",
+                    "--logger=zap", "--log-outputs=stderr", "--unsafe-no-fsync"]
         case "kube-apiserver":
             return [f"--advertise-address={address}", f"--bind-address={address}",
                     f"--secure-port={ports[component]}", f"--etcd-servers={client}",
                     "--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none",
                     "--kubelet-preferred-address-types=InternalIP,Hostname"]
         case "kube-controller-manager":
-            return [f"--bind-address={address}", f"--secure-port={ports[component]}", "--leader-elect=false",
-                    "--node-monitor-period=2s", "--node-monitor-grace-period=16s"]
+            return [f"--bind-address={address}", f"--secure-port={ports[component]}",
+                    "--leader-elect=false", "--node-monitor-period=2s",
+                    "--node-monitor-grace-period=16s"]
         case "kube-scheduler":
-            return [f"--bind-address={address}", f"--secure-port={ports[component]}", "--leader-elect=false"]
+            return [f"--bind-address={address}", f"--secure-port={ports[component]}",
+                    "--leader-elect=false"]
     raise AssertionError(f"no such component: {component}")

@@ -1,4 +1,5 @@
-"""The fixtures of a real cluster: `rig`, one for the session, and `cluster`, for each test file what it wants."""
+"""The fixtures of a real cluster: `rig`, one for the session, and `cluster`, for each test file
+what it wants."""
 from __future__ import annotations
 
 import time
@@ -36,7 +37,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     cluster = getattr(item, "funcargs", {}).get("cluster")
     if report.failed and isinstance(cluster, Cluster):      # type: ignore[attr-defined]
         for host, name, log in cluster.logs():
-            report.sections.append((f"{host} {name}", "\n".join(log.splitlines()[-LINES:])))    # type: ignore[attr-defined]
+            section = (f"{host} {name}", "\n".join(log.splitlines()[-LINES:]))
+            report.sections.append(section)     # type: ignore[attr-defined]
     return report
 
 

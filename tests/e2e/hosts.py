@@ -29,18 +29,22 @@ class Host:
     @classmethod
     def start(cls, name: str, folder: Path) -> Host:
         """Start process 1 and wait until its systemd takes commands."""
-        command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--uts", "--ipc", "--mount", "--pid", "--fork",
-                   "--kill-child", "--mount-proc", str(HERE / "host-init"), name, str(folder)]
+        command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--uts", "--ipc",
+                   "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                   str(HERE / "host-init"), name, str(folder)]
         log = folder / f"{name}.log"
         with log.open("wb") as output:
-            unshare = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            unshare = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
+                                       stderr=output)
         children = Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children")
         with suppress(AssertionError):
-            wait_for(f"{name} has a process 1", lambda: unshare.poll() is None and children.read_text(), seconds=10)
+            wait_for(f"{name} has a process 1",
+                     lambda: unshare.poll() is None and children.read_text(), seconds=10)
         if unshare.poll() is not None:
             raise AssertionError(f"{name} did not start: {log.read_text().strip()}")
         host = cls(name, int(children.read_text()), unshare)
-        wait_for(f"{name} is up; {log}", lambda: unshare.poll() is not None or host.is_up(), seconds=30)
+        wait_for(f"{name} is up; {log}", lambda: unshare.poll() is not None or host.is_up(),
+                 seconds=30)
         if unshare.poll() is not None:
             raise AssertionError(f"{name} did not start: {log.read_text().strip()}")
         return host
@@ -74,8 +78,8 @@ class Host:
 
     def enter(self) -> list[str]:
         """The beginning of a command that is to run on the host."""
-        return ["nsenter", "-t", str(self.pid), *"-m -u -i -n -p -C --wd=/run --".split(), "env", "TMPDIR=/run",
-                "HOME=/run"]
+        return ["nsenter", "-t", str(self.pid), *"-m -u -i -n -p -C --wd=/run --".split(), "env",
+                "TMPDIR=/run", "HOME=/run"]
 
     # Services
 
@@ -84,13 +88,15 @@ class Host:
         self.services += [name] if name not in self.services else []
         words = " \\\n  ".join(shlex.quote(word) for word in command)
         self.write(f"/etc/systemd/system/{name}.service", "\n".join([
-            "[Unit]", "DefaultDependencies=no", "[Service]", "Type=exec", *options, f"ExecStart={words}",
-            f"StandardOutput=truncate:{log_of(name)}", "StandardError=inherit", ""]))
+            "[Unit]", "DefaultDependencies=no", "[Service]", "Type=exec", *options,
+            f"ExecStart={words}", f"StandardOutput=truncate:{log_of(name)}",
+            "StandardError=inherit", ""]))
         self.run("systemctl daemon-reload")
 
     def restart(self, name: str) -> None:
         """Start a component, after an end of the one that runs, with a new log."""
-        self.run(f"systemctl reset-failed {name} || :; systemctl restart {name}", check=False)  # it may end at once
+        # it may end at once
+        self.run(f"systemctl reset-failed {name} || :; systemctl restart {name}", check=False)
 
     def stop(self, name: str) -> None:
         """End a component."""
@@ -98,7 +104,8 @@ class Host:
 
     def ended(self, name: str) -> bool:
         """Whether a component has ended by itself, or was never there."""
-        return self.run(f"systemctl is-active {name}", check=False).stdout.strip() in {"failed", "inactive"}
+        return self.run(f"systemctl is-active {name}",
+                        check=False).stdout.strip() in {"failed", "inactive"}
 
     def log(self, name: str) -> str:
         """What a component has said since its last start."""
@@ -116,15 +123,18 @@ def log_of(name: str) -> str:
 
 
 def wire(center: Host, hosts: Mapping[str, Host], addresses: Mapping[str, str]) -> None:
-    """Connect hosts to *center*, which holds a bridge, each with its address of 10.99.0.0/24 and a route to all pods.
+    """Connect hosts to *center*, which holds a bridge, each with its address of 10.99.0.0/24 and a
+    route to all pods.
 
     The pods of the Nth host have 10.244.N.0/24.
     """
-    center.run(f"ip link add rig0 type bridge; ip addr add {addresses[center.name]}/24 dev rig0; ip link set rig0 up")
+    center.run(f"ip link add rig0 type bridge; ip addr add {addresses[center.name]}/24 dev rig0; "
+               "ip link set rig0 up")
     for number, (name, host) in enumerate(hosts.items(), start=1):
         address = addresses[name]
-        run(["nsenter", "-t", str(center.pid), "-n", "ip", "link", "add", f"port{number}", "type", "veth",
-             "peer", "name", "eth0", "netns", str(host.pid)])
+        run(["nsenter", "-t", str(center.pid), "-n", "ip", "link", "add", f"port{number}", "type",
+             "veth", "peer", "name", "eth0", "netns", str(host.pid)])
         host.run(f"ip addr add {address}/24 dev eth0; ip link set eth0 up; "
                  f"ip route add default via {addresses[center.name]}")
-        center.run(f"ip link set port{number} master rig0 up; ip route add 10.244.{number}.0/24 via {address}")
+        center.run(f"ip link set port{number} master rig0 up; ip route add 10.244.{number}.0/24 "
+                   f"via {address}")

@@ -20,14 +20,17 @@ class Opens:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._queue = self._libc.fanotify_init(NONBLOCK | UNLIMITED_QUEUE, os.O_RDONLY | os.O_CLOEXEC)
+        self._queue = self._libc.fanotify_init(NONBLOCK | UNLIMITED_QUEUE,
+                                               os.O_RDONLY | os.O_CLOEXEC)
         self._raise_if(self._queue < 0)
         for folder in folders:
-            self._raise_if(self._libc.fanotify_mark(self._queue, ADD | FILESYSTEM, ctypes.c_uint64(OPEN), AT_FDCWD,
+            self._raise_if(self._libc.fanotify_mark(self._queue, ADD | FILESYSTEM,
+                                                    ctypes.c_uint64(OPEN), AT_FDCWD,
                                                     os.fsencode(folder)))
 
     def seen(self) -> set[tuple[str, Inode]]:
-        """Program and file of each opening since the last call, as far as the program still runs."""
+        """Program and file of each opening since the last call, as far as the program still
+        runs."""
         return {(program, inode) for program, inode in self._events() if program}
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """One run of the tests: its hosts, its folder, and that it leaves nothing behind.
 
-Whatever ends a run ends its hosts, for their processes die with it. The next run sweeps away the cgroups and folders of
-runs that hold their lock no more.
+Whatever ends a run ends its hosts, for their processes die with it. The next run sweeps away the
+cgroups and folders of runs that hold their lock no more.
 """
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class Rig:
         made = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}"))
         self._lock = (made / "lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.folder = made.rename(made.with_name(made.name.removeprefix("new-")))   # nobody sees it without its lock
+        # nobody sees it without its lock
+        self.folder = made.rename(made.with_name(made.name.removeprefix("new-")))
         self.folder.chmod(0o755)
         return self
 
@@ -55,7 +56,8 @@ class Rig:
     def host(self, name: str) -> Host:
         """A new host, running, without a network."""
         if os.geteuid():
-            raise AssertionError("hosts are made of namespaces, for which this test must be run as root")
+            raise AssertionError(
+                "hosts are made of namespaces, for which this test must be run as root")
         host = self.hosts[name] = Host.start(name, self.folder)
         return host
 
@@ -63,7 +65,8 @@ class Rig:
 def sweep() -> None:
     """Remove what runs that have ended have left: folders and cgroups."""
     temporary = Path(tempfile.gettempdir())
-    with_cgroups = {path.name for path in cgroups(f"{PREFIX}*")}      # before folders: a new run has its folder first
+    # before folders: a new run has its folder first
+    with_cgroups = {path.name for path in cgroups(f"{PREFIX}*")}
     folders = list(temporary.glob(f"{PREFIX}*"))
     for folder in folders:
         with suppress(OSError), (folder / "lock").open("r+") as lock:

@@ -14,7 +14,8 @@ from tests.e2e.cluster import Cluster
 from tests.hosts.pki import Row, Shelf, ca, openssl
 
 Spoil = Callable[[Cluster, str], None]
-USAGES = {ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth", ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth"}
+USAGES = {ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
+          ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth"}
 SIGNERS = {"ca": "ca", "etcd": "etcd/ca", "front-proxy": "front-proxy-ca"}
 OTHER = "another CA with the same name"
 
@@ -54,7 +55,8 @@ def copied(*paths: str, source: str) -> Spoil:
     """Files that are another host's."""
     def spoil(cluster: Cluster, host: str) -> None:
         for path in paths:
-            cluster.hosts[host].path(path).write_bytes(cluster.hosts[source].path(path).read_bytes())
+            cluster.hosts[host].path(path).write_bytes(cluster.hosts[source].path(path)
+                                                       .read_bytes())
     return spoil
 
 
@@ -65,7 +67,8 @@ def copied_as(path: str, source: str) -> Spoil:
 
 def also_holds(path: str, content: Callable[[Cluster, str], bytes]) -> Spoil:
     """A file with something else after what was there."""
-    return holds(path, lambda cluster, host: cluster.hosts[host].path(path).read_bytes() + content(cluster, host))
+    return holds(path, lambda cluster, host: cluster.hosts[host].path(path).read_bytes()
+                 + content(cluster, host))
 
 
 def with_waiting_pod(other: Spoil) -> Spoil:
@@ -89,8 +92,8 @@ def trusts_another(path: str) -> Spoil:
 def leaf(path: str, *, signer: str = "ca", key: str = "", **changes: str) -> Spoil:
     """A certificate made anew by openssl, as it was but for *changes*, fields of a `Row`.
 
-    *path* is the certificate's, or that of a kubeconfig which embeds it. *signer* is one of SIGNERS, OTHER, or a CA's
-    file; *key* asks for another key, of that many bits of RSA.
+    *path* is the certificate's, or that of a kubeconfig which embeds it. *signer* is one of
+    SIGNERS, OTHER, or a CA's file; *key* asks for another key, of that many bits of RSA.
     """
     def spoil(cluster: Cluster, host: str) -> None:
         file = cluster.hosts[host].path(path)
@@ -134,14 +137,16 @@ def encrypted(path: str) -> Spoil:
     """A private key with a passphrase."""
     def spoil(cluster: Cluster, host: str) -> None:
         file = cluster.hosts[host].path(path)
-        file.write_bytes(openssl("ec", "-aes256", "-passout", "pass:secret", given=file.read_bytes()))
+        file.write_bytes(openssl("ec", "-aes256", "-passout", "pass:secret",
+                                 given=file.read_bytes()))
     return spoil
 
 
 def key_file(certificate: Path) -> Path:
     """The file of a certificate's key, by the names of the layouts."""
-    return certificate.with_suffix(".key") if certificate.suffix == ".crt" else certificate.with_name(
-        f"{certificate.stem}-key.pem")
+    return (certificate.with_suffix(".key") if certificate.suffix == ".crt"
+            else certificate.with_name(
+                f"{certificate.stem}-key.pem"))
 
 
 def pair_of(file: Path) -> tuple[x509.Certificate, bytes]:
@@ -162,7 +167,8 @@ def write_pair(file: Path, certificate: bytes, key: bytes) -> None:
         key_file(file).write_bytes(key)
         return
     for part, data in (("certificate", certificate), ("key", key)):
-        text = re.sub(rf'(client-{part}-data: "?)[\w+/=]+', rf"\g<1>{b64encode(data).decode()}", text)
+        text = re.sub(rf'(client-{part}-data: "?)[\w+/=]+', rf"\g<1>{b64encode(data).decode()}",
+                      text)
     file.write_text(text)
 
 
@@ -170,7 +176,9 @@ def row_of(certificate: x509.Certificate) -> Row:
     """What a certificate says, as a row that openssl can make again."""
     subject = "".join(f"/{part.rfc4514_string()}" for part in certificate.subject)
     values = [extension.value for extension in certificate.extensions]
-    usages = [USAGES[usage] for value in values if isinstance(value, x509.ExtendedKeyUsage) for usage in value]
+    usages = [USAGES[usage] for value in values if isinstance(value, x509.ExtendedKeyUsage)
+              for usage in value]
     names = [f"{'DNS' if isinstance(name, x509.DNSName) else 'IP'}:{name.value}"
-             for value in values if isinstance(value, x509.SubjectAlternativeName) for name in value]
+             for value in values if isinstance(value, x509.SubjectAlternativeName)
+             for name in value]
     return Row(subject, usages=",".join(usages), names=",".join(names))

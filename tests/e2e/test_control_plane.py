@@ -37,12 +37,14 @@ def tls(cluster: Cluster, row: str | None) -> ssl.SSLContext:
     return context
 
 
-def whoami(cluster: Cluster, row: str | None, headers: dict[str, str]) -> tuple[int, str | None, set[str]]:
+def whoami(cluster: Cluster, row: str | None,
+           headers: dict[str, str]) -> tuple[int, str | None, set[str]]:
     """The API server's answer, user and groups, to a client with a row's pair."""
-    connection = http.client.HTTPSConnection(cluster.addresses["cp"], cluster.ports["kube-apiserver"], timeout=20,
+    connection = http.client.HTTPSConnection(cluster.addresses["cp"],
+                                             cluster.ports["kube-apiserver"], timeout=20,
                                              context=tls(cluster, row))
-    connection.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", json.dumps(REVIEW),
-                       {"Content-Type": "application/json", **headers})
+    connection.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+                       json.dumps(REVIEW), {"Content-Type": "application/json", **headers})
     answer = connection.getresponse()
     found = json.loads(answer.read()).get("status")
     connection.close()
@@ -52,8 +54,8 @@ def whoami(cluster: Cluster, row: str | None, headers: dict[str, str]) -> tuple[
 
 def etcd_health(cluster: Cluster, row: str | None) -> str:
     """What etcd answers to a client with a row's pair."""
-    connection = http.client.HTTPSConnection(cluster.addresses["cp"], cluster.ports["etcd"], timeout=20,
-                                             context=tls(cluster, row))
+    connection = http.client.HTTPSConnection(cluster.addresses["cp"], cluster.ports["etcd"],
+                                             timeout=20, context=tls(cluster, row))
     try:
         connection.request("GET", "/health")
         return connection.getresponse().read().decode()
@@ -64,30 +66,34 @@ def etcd_health(cluster: Cluster, row: str | None) -> str:
 
 
 def test_namespaces(cluster: Cluster) -> None:
-    """kubectl lists namespaces by the administrator's kubeconfig, and nobody does without a certificate."""
+    """kubectl lists namespaces by the administrator's kubeconfig, and nobody does without a
+    certificate."""
     listed = cluster.kubectl("get", "namespaces", "-o", "name").stdout.split()
     assert {"namespace/default", "namespace/kube-system"} <= set(listed)
-    nobody = cluster.says("get", "namespaces", "--server", cluster.server, "--insecure-skip-tls-verify",
-                          "--token=nobody", kubeconfig="/dev/null")
+    nobody = cluster.says("get", "namespaces", "--server", cluster.server,
+                          "--insecure-skip-tls-verify", "--token=nobody", kubeconfig="/dev/null")
     assert "(Unauthorized)" in nobody
 
 
 def test_users(cluster: Cluster) -> None:
     """Each kubeconfig logs in as the user and groups that `kpki show` says."""
     assert isinstance(cluster.cp, Bare)
-    configs = [path for path in cluster.cp.folder.rglob("*") if path.is_file() and b"kind: Config" in path.read_bytes()]
+    configs = [path for path in cluster.cp.folder.rglob("*") if path.is_file()
+               and b"kind: Config" in path.read_bytes()]
     assert len(configs) >= 4
     for path in configs:
         made = cluster.workspace / "nodes/cp" / path.relative_to(cluster.cp.folder)
         shown = json.loads(run(["kpki", "show", str(made), "--json"]).stdout)
-        found = json.loads(cluster.kubectl("auth", "whoami", "-o", "json", kubeconfig=str(path)).stdout)
+        found = json.loads(cluster.kubectl("auth", "whoami", "-o", "json",
+                                           kubeconfig=str(path)).stdout)
         user = found["status"]["userInfo"]
         groups = set(user["groups"]) - {"system:authenticated"}
         assert (user["username"], groups) == (shown["user"], set(shown["groups"]))
 
 
 def test_service_account_tokens(cluster: Cluster) -> None:
-    """A service account's token is issued and accepted; one that the key did not sign is refused."""
+    """A service account's token is issued and accepted; one that the key did not sign is
+    refused."""
     token = cluster.kubectl("create", "token", "default").stdout.strip()
     head, claims, signature = token.split(".")
     assert whoami(cluster, None, {"Authorization": f"Bearer {token}"})[:2] == (
@@ -99,28 +105,33 @@ def test_service_account_tokens(cluster: Cluster) -> None:
 def test_front_proxy(cluster: Cluster) -> None:
     """The front proxy's certificate speaks for others by headers; any other speaks for itself."""
     headers = {"X-Remote-User": "jane", "X-Remote-Group": "developers"}
-    assert whoami(cluster, "front-proxy-client", headers) == (201, "jane", {"developers", "system:authenticated"})
+    assert (whoami(cluster, "front-proxy-client", headers)
+            == (201, "jane", {"developers", "system:authenticated"}))
     status, user, _ = whoami(cluster, "apiserver-kubelet-client", headers)
     assert (status, user) == (201, "kube-apiserver-kubelet-client")
     assert whoami(cluster, "front-proxy-client", {})[0] == 401
 
 
 def test_etcd_clients(cluster: Cluster) -> None:
-    """etcd answers the API server's certificate for etcd, and refuses a client of another CA or of none."""
+    """etcd answers the API server's certificate for etcd, and refuses a client of another CA or of
+    none."""
     etcd_client = "apiserver-etcd-client"
     assert json.loads(etcd_health(cluster, etcd_client))["health"] == "true"
     for other in ("apiserver-kubelet-client", None):
         assert etcd_health(cluster, other).startswith("refused: ")
-    for reason in ("certificate signed by unknown authority", "client didn't provide a certificate"):
+    for reason in ("certificate signed by unknown authority",
+                   "client didn't provide a certificate"):
         wait_for(f"etcd says {reason}", lambda: reason in cluster.cp.log("etcd"), seconds=10)
 
 
 def test_wrong_expectations_fail(cluster: Cluster) -> None:
-    """With another user, another answer of etcd's or another component's word the proofs above fail."""
+    """With another user, another answer of etcd's or another component's word the proofs above
+    fail."""
     assert whoami(cluster, "front-proxy-client", {"X-Remote-User": "jane"})[1] != "joe"
     assert not etcd_health(cluster, "apiserver-etcd-client").startswith("refused: ")
     with pytest.raises(AssertionError):
-        wait_for("etcd says what it never says", lambda: "no such words" in cluster.cp.log("etcd"), seconds=1)
+        wait_for("etcd says what it never says", lambda: "no such words" in cluster.cp.log("etcd"),
+                 seconds=1)
     cluster.cp.stop("kube-scheduler")
     assert not cluster.is_well("kube-scheduler")
     cluster.restart("kube-scheduler")

@@ -1,4 +1,5 @@
-"""A control plane whose certificates have all ended is brought back by `kpki renew`, offline, and by restarts."""
+"""A control plane whose certificates have all ended is brought back by `kpki renew`, offline, and
+by restarts."""
 from __future__ import annotations
 
 import json
@@ -22,7 +23,8 @@ CAS = ("ca", "etcd/ca", "front-proxy-ca")
 
 
 def end_all(cluster: Cluster) -> int:
-    """Give each leaf of the host another certificate by its own CA, which has ended a day ago; how many there are."""
+    """Give each leaf of the host another certificate by its own CA, which has ended a day ago; how
+    many there are."""
     pki = cluster.workspace / "pki"
     authorities = [authority(pki / f"{name}.crt", pki / f"{name}.key") for name in CAS]
     root = cluster.cp.path("/")
@@ -35,7 +37,8 @@ def end_all(cluster: Cluster) -> int:
 
 
 def authority(certificate: Path, key: Path) -> Authority:
-    """A CA as it would be if it had been made before what it signs: with dates of the past, else the same."""
+    """A CA as it would be if it had been made before what it signs: with dates of the past, else
+    the same."""
     now = load_authority(certificate.read_bytes(), key.read_bytes())
     return replace(now, certificate=x509_resign(now.certificate, None, now.key, days=3650,
                                                 now=ENDED - timedelta(days=30)))
@@ -43,13 +46,16 @@ def authority(certificate: Path, key: Path) -> Authority:
 
 def found_causes(cluster: Cluster) -> list[str]:
     """The causes that check finds on the host."""
-    done = run(["kpki", "check", str(cluster.cp.path("/")), "--node", "cp", "--layout", cluster.wanted.layout, "--json"],
+    done = run(["kpki", "check", str(cluster.cp.path("/")), "--node", "cp", "--layout",
+                cluster.wanted.layout, "--json"],
                check=False)
-    return [finding["cause"] for finding in json.loads(done.stdout)["findings"] if finding["severity"] == "error"]
+    return [finding["cause"] for finding in json.loads(done.stdout)["findings"]
+            if finding["severity"] == "error"]
 
 
 def test_what_has_ended_is_brought_back(cluster: Cluster) -> None:
-    """Nothing works after the end; one command and the restarts, etcd first, and all works, with the same keys."""
+    """Nothing works after the end; one command and the restarts, etcd first, and all works, with
+    the same keys."""
     root = cluster.cp.path("/")
     keys = {path: path.read_bytes() for path in [*root.rglob("*.key"), *root.rglob("*-key.pem")]}
     leaves = end_all(cluster)
@@ -57,17 +63,20 @@ def test_what_has_ended_is_brought_back(cluster: Cluster) -> None:
     for component in CONTROL_PLANE:
         cluster.restart(component)
     wait_for("the API server cannot reach etcd", lambda: says(
-        cluster.cp.log("kube-apiserver"), "certificate has expired|authentication handshake failed|bad certificate"))
+        cluster.cp.log("kube-apiserver"),
+        "certificate has expired|authentication handshake failed|bad certificate"))
     assert not cluster.is_well("kube-apiserver")
     causes = found_causes(cluster)
     assert {*causes} <= {"expired-client-cert", "expired-server-cert"} and len(causes) >= leaves
     listed = run(["kpki", "expiry", str(root), "--json"], check=False)
     assert listed.returncode == 1
-    assert sum(found["days_left"] < 0 for found in json.loads(listed.stdout)["certificates"]) >= leaves
+    assert sum(found["days_left"] < 0
+               for found in json.loads(listed.stdout)["certificates"]) >= leaves
 
     done = run(["kpki", "renew", "--root", str(root)])
     assert f"{leaves} certificates renewed" in done.stderr
-    restarts = [line.split()[-1] for line in done.stderr.splitlines() if "systemctl restart" in line]
+    restarts = [line.split()[-1] for line in done.stderr.splitlines()
+                if "systemctl restart" in line]
     assert restarts[0] == "etcd" and {*restarts} >= {*CONTROL_PLANE}
     for component in (name for name in restarts if name in CONTROL_PLANE):
         cluster.restart(component)

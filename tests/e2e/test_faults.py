@@ -1,4 +1,5 @@
-"""Faults made by hand: the real component and `kpki check` name the same cause, and the printed commands mend it."""
+"""Faults made by hand: the real component and `kpki check` name the same cause, and the printed
+commands mend it."""
 from __future__ import annotations
 
 import json
@@ -25,50 +26,59 @@ LOGS = "KPKI_E2E_LOGS"      # a folder: every log that a fault produces is kept 
 KEPT = "/run/before.tar"
 FOLDERS = "/etc/kubernetes /var/lib/kubelet/pki /var/lib/kubelet/config.yaml"
 PKI = "/etc/kubernetes/pki"
-FRONT_PROXY = (f"--certificate-authority={PKI}/ca.crt", f"--client-certificate={PKI}/front-proxy-client.crt",
+FRONT_PROXY = (f"--certificate-authority={PKI}/ca.crt",
+               f"--client-certificate={PKI}/front-proxy-client.crt",
                f"--client-key={PKI}/front-proxy-client.key")
 
 
 def calls(cluster: Cluster, host: str) -> dict[str, tuple[str | None, tuple[str, ...]]]:
-    """Calls of the API server whose answer shows a fault: the kubeconfig, if not the tests' own, and kubectl's words.
+    """Calls of the API server whose answer shows a fault: the kubeconfig, if not the tests' own,
+    and kubectl's words.
 
-    `logs` is the way from the API server to the kubelet. The front proxy's certificate alone is nobody's login.
+    `logs` is the way from the API server to the kubelet. The front proxy's certificate alone is
+    nobody's login.
     """
     return {
         "kubectl": (None, ("get", "nodes")),
         "logs": (None, ("get", "--raw", f"/api/v1/nodes/{node(host)}/proxy/healthz")),
         "administrator": ("/etc/kubernetes/admin.conf", ("get", "nodes")),
-        "front-proxy": ("/dev/null", (f"--server={cluster.server}", *FRONT_PROXY, "get", "--raw", "/metrics"))}
+        "front-proxy": ("/dev/null",
+                        (f"--server={cluster.server}", *FRONT_PROXY, "get", "--raw", "/metrics"))}
 
 
 @pytest.mark.parametrize(("cluster", "host", "fault"), FAULTS, indirect=["cluster"], scope="module",
                          ids=lambda value: str(value) if isinstance(value, Fault) else "")
 def test_fault(cluster: Cluster, host: str, fault: Fault) -> None:
-    """A fault has one cause, in the component's log and on disk, and the printed commands mend it."""
+    """A fault has one cause, in the component's log and on disk, and the printed commands mend
+    it."""
     prove(cluster, host, fault)
 
 
-@pytest.mark.parametrize(("cluster", "host", "fault"), [FAULTS[0]], indirect=["cluster"], scope="module",
+@pytest.mark.parametrize(("cluster", "host", "fault"), [FAULTS[0]],
+                         indirect=["cluster"], scope="module",
                          ids=lambda value: str(value) if isinstance(value, Fault) else "")
 def test_wrong_expectations_fail(cluster: Cluster, host: str, fault: Fault) -> None:
     """With another cause, another outcome or another word than the real one, the proof fails."""
-    for wrong in (replace(fault, cause="ca-not-a-ca"), replace(fault, says="no component says this"),
-                  replace(fault, outcome="well")):
+    for wrong in (replace(fault, cause="ca-not-a-ca"),
+                  replace(fault, says="no component says this"), replace(fault, outcome="well")):
         with pytest.raises(AssertionError):
             prove(cluster, host, wrong, seconds=10)
         wait_for(f"{host} is well again", lambda: is_well(cluster, host))
 
 
-@pytest.mark.parametrize(("cluster", "host"), [(KUBELETS, "worker-2"), (CONTROL_PLANE, "cp")], indirect=["cluster"],
-                         scope="module", ids=["kubelet", "control-plane"])
+@pytest.mark.parametrize(("cluster", "host"), [(KUBELETS, "worker-2"), (CONTROL_PLANE, "cp")],
+                         indirect=["cluster"], scope="module", ids=["kubelet", "control-plane"])
 def test_a_component_ends_if_a_file_is_gone(cluster: Cluster, host: str) -> None:
-    """Of each file that is gone check names the components that do not start without it, and none of them does."""
+    """Of each file that is gone check names the components that do not start without it, and none
+    of them does."""
     machine = cluster.hosts[host]
     uses = json.loads(machine.run("kpki uses --json").stdout)["uses"]
-    paths = sorted({use["path"].partition("#")[0] for use in uses if use["component"] in machine.services})
+    paths = sorted({use["path"].partition("#")[0] for use in uses
+                    if use["component"] in machine.services})
     named, survivors = set(), []
     for path in paths:
-        cluster.wait_until_well("kube-apiserver")       # some read a file only after they have spoken with it
+        # some read a file only after they have spoken with it
+        cluster.wait_until_well("kube-apiserver")
         machine.run(f"mv /{path} /run/aside")
         for component in reversed(readers(machine, path)):
             named.add(component)
@@ -87,7 +97,8 @@ def test_a_component_ends_if_a_file_is_gone(cluster: Cluster, host: str) -> None
 
 
 def start_ended(cluster: Cluster) -> None:
-    """Start every component that has ended: the one without its file, and those that gave up waiting for it."""
+    """Start every component that has ended: the one without its file, and those that gave up
+    waiting for it."""
     for machine in cluster.hosts.values():
         for component in machine.services:
             if machine.ended(component):
@@ -97,8 +108,10 @@ def start_ended(cluster: Cluster) -> None:
 def readers(machine: Machine, path: str) -> list[str]:
     """The components that check names as readers of a missing file."""
     findings = json.loads(machine.run("kpki check --json --quiet", check=False).stdout)["findings"]
-    messages = [found["message"] for found in findings if (found["path"], found["cause"]) == (path, "file-missing")]
-    return [name for name in machine.services if any(re.search(rf" {name}( \(|,| reads)", text) for text in messages)]
+    messages = [found["message"] for found in findings
+                if (found["path"], found["cause"]) == (path, "file-missing")]
+    return [name for name in machine.services
+            if any(re.search(rf" {name}( \(|,| reads)", text) for text in messages)]
 
 
 def prove(cluster: Cluster, host: str, fault: Fault, *, seconds: float = SECONDS) -> None:
@@ -115,7 +128,7 @@ def prove(cluster: Cluster, host: str, fault: Fault, *, seconds: float = SECONDS
                  lambda: says(said(cluster, host, fault), fault.says), seconds=seconds)
         if fault.outcome == "well":
             assert not cluster.hosts[host].ended(fault.component)
-            start_ended(cluster)    # the others: while the API server restarts, some of them give up
+            start_ended(cluster)  # the others: while the API server restarts, some of them give up
             wait_for(f"{host} is well", lambda: is_well(cluster, host), seconds=seconds)
         if fault.outcome != "ends":
             assert not cluster.hosts[host].ended(fault.component)
@@ -147,14 +160,17 @@ def node(host: str) -> str:
 
 def is_well(cluster: Cluster, host: str) -> bool:
     """Whether a host does its work, and the API server and the kubelets reach each other."""
-    return (host != "cp" or all(map(cluster.is_well, cluster.cp.services[:4]))) and cluster.is_ready(node(host)) \
-        and cluster.says("get", "--raw", f"/api/v1/nodes/{node(host)}/proxy/healthz") == "ok"
+    return ((host != "cp" or all(map(cluster.is_well, cluster.cp.services[:4])))
+            and cluster.is_ready(node(host))
+            and cluster.says("get", "--raw", f"/api/v1/nodes/{node(host)}/proxy/healthz") == "ok")
 
 
 def check(cluster: Cluster, host: str, *options: str, described: bool) -> str:
-    """What `kpki check` prints on a host, which is told where the cluster's CA is; or in the workspace."""
+    """What `kpki check` prints on a host, which is told where the cluster's CA is; or in the
+    workspace."""
     pki, folder = cluster.workspace / "pki", cluster.workspace if described else "/run/mend"
-    given = () if described or host == "cp" else ("--ca", f"{pki}/ca.crt", "--ca-key", f"{pki}/ca.key")
+    given = () if described or host == "cp" else ("--ca", f"{pki}/ca.crt", "--ca-key",
+                                                  f"{pki}/ca.key")
     words = " ".join(["kpki check / --quiet", *options, *given])
     done = cluster.hosts[host].run(f"mkdir -p {folder}; cd {folder}; {words}", check=False)
     assert done.returncode in (0, 1), done.stderr       # its answers, by docs/check.md
@@ -164,11 +180,13 @@ def check(cluster: Cluster, host: str, *options: str, described: bool) -> str:
 def causes(cluster: Cluster, host: str, *, described: bool) -> set[tuple[str, str]]:
     """What `kpki check` finds on a host."""
     return {(found["cause"], found["severity"])
-            for found in json.loads(check(cluster, host, "--json", described=described))["findings"]}
+            for found in json.loads(check(cluster, host, "--json",
+                                          described=described))["findings"]}
 
 
 def mend(cluster: Cluster, host: str, *, described: bool) -> list[str]:
-    """Run what `kpki check --commands` prints, and the restarts that it names; return what was restarted."""
+    """Run what `kpki check --commands` prints, and the restarts that it names; return what was
+    restarted."""
     script = check(cluster, host, "--commands", described=described)
     folder = cluster.workspace if described else "/run/mend; rm -rf ./*"
     cluster.hosts[host].run(f"cd {folder}; {script}")

@@ -1,4 +1,5 @@
-"""The real kubeadm beside kpki: the same fields from the same documents, and each keeps what the other made."""
+"""The real kubeadm beside kpki: the same fields from the same documents, and each keeps what the
+other made."""
 from __future__ import annotations
 
 import json
@@ -15,8 +16,9 @@ from tests.e2e.rig import Rig
 
 SCRIPT = Path(__file__).parents[2] / "scripts/kubeadm.py"
 CERTIFICATES = {
-    "apiserver", "apiserver-etcd-client", "apiserver-kubelet-client", "etcd-healthcheck-client", "etcd-peer",
-    "etcd-server", "front-proxy-client", "admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"}
+    "apiserver", "apiserver-etcd-client", "apiserver-kubelet-client", "etcd-healthcheck-client",
+    "etcd-peer", "etcd-server", "front-proxy-client", "admin.conf", "super-admin.conf",
+    "controller-manager.conf", "scheduler.conf"}
 CONFIGURATION = """\
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
@@ -37,12 +39,14 @@ def host(rig: Rig) -> Iterator[Host]:
 
 def expiry(host: Host) -> dict[str, bool]:
     """What `kubeadm certs check-expiration` lists → whether the file is there."""
-    listed = json.loads(host.run("kubeadm certs check-expiration --config /run/kubeadm.yaml -o json").stdout)
+    listed = json.loads(
+        host.run("kubeadm certs check-expiration --config /run/kubeadm.yaml -o json").stdout)
     return {item["name"]: not item["missing"] for item in listed["certificates"]}
 
 
 def test_expiration(host: Host) -> None:
-    """`kubeadm certs check-expiration` reads every certificate of kpki's, and misses one that is gone."""
+    """`kubeadm certs check-expiration` reads every certificate of kpki's, and misses one that is
+    gone."""
     assert expiry(host) == dict.fromkeys(CERTIFICATES, True)
     host.run("mv /etc/kubernetes/pki/apiserver.crt /run")
     assert expiry(host) == {**dict.fromkeys(CERTIFICATES, True), "apiserver": False}
@@ -50,7 +54,8 @@ def test_expiration(host: Host) -> None:
 
 
 def test_same_fields(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both make the same fields, but for those that docs/kubeadm.md lists, and keep each other's files."""
+    """Both make the same fields, but for those that docs/kubeadm.md lists, and keep each other's
+    files."""
     program = shutil.which("kubeadm")
     compare = runpy.run_path(str(SCRIPT))
     status = compare["main"](program)

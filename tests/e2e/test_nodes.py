@@ -44,9 +44,11 @@ def test_not_ready_without_kubelet(cluster: Cluster) -> None:
 
 
 def test_logs(pods: Cluster) -> None:
-    """`kubectl logs` shows what a pod on each node has said: the API server and the kubelet trust each other."""
+    """`kubectl logs` shows what a pod on each node has said: the API server and the kubelet trust
+    each other."""
     for worker in WORKERS:
-        wait_for(f"logs from {worker}", lambda: pods.says("logs", f"pod-{worker}") == f"here is {worker}", seconds=20)
+        wait_for(f"logs from {worker}",
+                 lambda: pods.says("logs", f"pod-{worker}") == f"here is {worker}", seconds=20)
 
 
 def test_exec(pods: Cluster) -> None:

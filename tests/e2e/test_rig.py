@@ -1,4 +1,5 @@
-"""The bench itself: what a killed run has left goes with the next one, and two runs at once do not meet."""
+"""The bench itself: what a killed run has left goes with the next one, and two runs at once do not
+meet."""
 from __future__ import annotations
 
 import signal
@@ -15,7 +16,8 @@ from tests.e2e.commands import wait_for
 from tests.e2e.rig import Rig, cgroups, sweep
 
 TOP = Path(__file__).parents[2]
-# Another run, in a process of its own: it answers each line with what kubectl says, and ends with its input.
+# Another run, in a process of its own: it answers each line with what kubectl says, and ends with
+# its input.
 ANOTHER = """
 import sys
 from tests.e2e.cluster import Wanted, started
@@ -71,9 +73,11 @@ def test_a_run_after_a_killed_one_works(number: signal.Signals, rig: Rig) -> Non
         cluster.wait_until_well()
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted("ssl", workers=1)], ids=["loopback", "namespaces"])
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted("ssl", workers=1)],
+                         ids=["loopback", "namespaces"])
 def test_two_runs_at_once_do_not_meet(wanted: Wanted) -> None:
-    """Each has its own API server and nodes, whatever addresses they have, and the end of one is nothing to the other."""
+    """Each has its own API server and nodes, whatever addresses they have, and the end of one is
+    nothing to the other."""
     with Rig() as rig, started(rig, wanted) as cluster:
         with another(wanted) as other:
             sweep()

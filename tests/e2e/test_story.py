@@ -1,4 +1,5 @@
-"""The story of docs/index.md on real nodes: a worker's files are lost, its neighbour's do not help, kpki's do."""
+"""The story of docs/index.md on real nodes: a worker's files are lost, its neighbour's do not help,
+kpki's do."""
 from __future__ import annotations
 
 import json
@@ -16,7 +17,8 @@ from tests.hosts.pki import PAST
 SSL = "/etc/kubernetes/ssl"
 PAIR = (f"{SSL}/worker.pem", f"{SSL}/worker-key.pem")
 FILES = (f"{SSL}/ca.pem", *PAIR)
-# What the page does to have workers: openssl, with the options of the Kubernetes documentation and of CoreOS.
+# What the page does to have workers: openssl, with the options of the Kubernetes documentation and
+# of CoreOS.
 AUTHORITY = """
 mkdir {ca}; cd {ca}
 openssl genrsa -out ca-key.pem 2048
@@ -37,10 +39,10 @@ subjectAltName = @alt_names
 IP.1 = {address}
 END
 openssl genrsa -out $ssl/worker-key.pem 2048
-openssl req -new -key $ssl/worker-key.pem -out worker.csr -subj "/CN=system:node:{name}/O=system:nodes" \
-    -config worker-openssl.cnf
-openssl x509 -req -in worker.csr -CA {ca}/ca.pem -CAkey {ca}/ca-key.pem -CAcreateserial -out $ssl/worker.pem \
-    -days 365 -extensions v3_req -extfile worker-openssl.cnf
+openssl req -new -key $ssl/worker-key.pem -out worker.csr \
+    -subj "/CN=system:node:{name}/O=system:nodes" -config worker-openssl.cnf
+openssl x509 -req -in worker.csr -CA {ca}/ca.pem -CAkey {ca}/ca-key.pem -CAcreateserial \
+    -out $ssl/worker.pem -days 365 -extensions v3_req -extfile worker-openssl.cnf
 cp {ca}/ca.pem $ssl/; chmod 600 $ssl/*-key.pem
 cat > /etc/kubernetes/worker-kubeconfig.yaml <<'END'
 apiVersion: v1
@@ -82,12 +84,17 @@ class Story:
 
     def check(self, *options: str) -> tuple[set[str], set[str]]:
         """The causes that check finds on worker-2, errors and warnings apart."""
-        told = self.cluster.node("worker-2").run(f"kpki check --json --quiet {' '.join(options)}", check=False).stdout
-        found = [(finding["severity"], finding["cause"]) for finding in json.loads(told)["findings"]]
-        return {cause for kind, cause in found if kind == "error"}, {cause for kind, cause in found if kind != "error"}
+        told = self.cluster.node("worker-2").run(f"kpki check --json --quiet {' '.join(options)}",
+                                                 check=False).stdout
+        found = [(finding["severity"], finding["cause"])
+                 for finding in json.loads(told)["findings"]]
+        return {cause for kind, cause in found
+                if kind == "error"}, {cause for kind, cause in found if kind != "error"}
 
-    def expect(self, words: str, cause: str, *, ends: bool, log: str = "kubelet", seconds: float = SECONDS) -> None:
-        """worker-2's kubelet, started anew, says this, and check has this one error; the neighbour is undisturbed."""
+    def expect(self, words: str, cause: str, *, ends: bool, log: str = "kubelet",
+               seconds: float = SECONDS) -> None:
+        """worker-2's kubelet, started anew, says this, and check has this one error; the neighbour
+        is undisturbed."""
         worker = self.cluster.node("worker-2")
         worker.restart("kubelet")
         if ends:
@@ -99,14 +106,18 @@ class Story:
         assert self.neighbour_now() == self.neighbour and self.cluster.is_ready("worker-1")
 
     def neighbour_now(self) -> tuple[str, ...]:
-        """What must not change of worker-1: its kubelet's process, its files, since when it is Ready, its pods."""
+        """What must not change of worker-1: its kubelet's process, its files, since when it is
+        Ready, its pods."""
         worker = self.cluster.node("worker-1")
-        since = self.cluster.says("get", "node", "worker-1", "-o",
-                                  'jsonpath={.status.conditions[?(@.type=="Ready")].lastTransitionTime}')
-        pods = self.cluster.says("get", "pods", "-A", "--field-selector=spec.nodeName=worker-1", "-o",
+        since = self.cluster.says(
+            "get", "node", "worker-1", "-o",
+            'jsonpath={.status.conditions[?(@.type=="Ready")].lastTransitionTime}')
+        pods = self.cluster.says("get", "pods", "-A", "--field-selector=spec.nodeName=worker-1",
+                                 "-o",
                                  "jsonpath={.items[*].metadata.uid}{.items[*].status.phase}"
                                  "{.items[*].status.containerStatuses[*].restartCount}")
-        files = worker.run(f"sha256sum {' '.join(FILES)} /etc/kubernetes/worker-kubeconfig.yaml; stat -c %Y {SSL}/*")
+        files = worker.run(f"sha256sum {' '.join(FILES)} /etc/kubernetes/worker-kubeconfig.yaml; "
+                           f"stat -c %Y {SSL}/*")
         return str(*worker.pids("kubelet")), since, pods, files.stdout
 
     def mend(self, commands: str) -> None:
@@ -124,7 +135,8 @@ def story(rig: Rig) -> Iterator[Story]:
     """A control plane of kpki's, with the page's CA, and two workers of the page's."""
     ca = f"{rig.folder}/ca"
     run(["sh", "-ec", AUTHORITY.format(ca=ca)])
-    own = f"certificateAuthorities: {{kubernetes: {{certificate: {ca}/ca.pem, key: {ca}/ca-key.pem}}}}"
+    own = (f"certificateAuthorities: {{kubernetes: {{certificate: {ca}/ca.pem, key: "
+           f"{ca}/ca-key.pem}}}}")
     with started(rig, Wanted("ssl", workers=2, description=own)) as cluster:
         for name in ("worker-1", "worker-2"):
             cluster.node(name).run(WORKER.format(ca=ca, name=name, address=cluster.addresses[name],
@@ -143,16 +155,19 @@ def story(rig: Rig) -> Iterator[Story]:
 
 
 def test_healthy(story: Story) -> None:
-    """The page's workers are Ready, and check only warns that strict verification refuses the page's CA."""
+    """The page's workers are Ready, and check only warns that strict verification refuses the
+    page's CA."""
     assert story.check() == (set(), {"strict-refused"})
 
 
 def test_lost(story: Story) -> None:
-    """The files vanish: the kubelet does not start, for it has no CA file; check names each file, and why."""
+    """The files vanish: the kubelet does not start, for it has no CA file; check names each file,
+    and why."""
     story.cluster.node("worker-2").run(f"rm {SSL}/*")
     # since 1.37 a kubelet reads its kubeconfig, which names the same file, before its own CA
-    story.expect(f"(unable to load client CA file|unable to read certificate-authority) {SSL}/ca.pem\\b.*"
-                 f" open {SSL}/ca.pem: no such file or directory", "file-missing", ends=True)
+    story.expect("(unable to load client CA file|unable to read certificate-authority) "
+                 f"{SSL}/ca.pem\\b.* open {SSL}/ca.pem: no such file or directory", "file-missing",
+                 ends=True)
     told = story.cluster.node("worker-2").run("kpki check", check=False)
     assert told.returncode == 1 and all(path[1:] in told.stdout for path in FILES)
     assert "system:node:worker-2" not in told.stdout
@@ -163,24 +178,29 @@ def test_neighbours(story: Story) -> None:
     worker = story.cluster.node("worker-2")
     for path in FILES:
         worker.write(path, story.cluster.node("worker-1").path(path).read_bytes(), 0o600)
-    words = "node 'worker-1' cannot read 'worker-2', only its own Node object" if minor() >= 32 else (
-        'node "worker-1" is not allowed to modify node "worker-2"')
+    words = ("node 'worker-1' cannot read 'worker-2', only its own Node object" if minor() >= 32
+             else (
+                 'node "worker-1" is not allowed to modify node "worker-2"'))
     story.expect(words, "wrong-node-identity", ends=False)
     assert words in worker.run("kpki check", check=False).stdout
 
 
 def test_neighbours_and_admission(story: Story) -> None:
-    """Where RBAC alone authorizes nodes, admission refuses the neighbour's files in the words that check prints."""
+    """Where RBAC alone authorizes nodes, admission refuses the neighbour's files in the words that
+    check prints."""
     cluster, worker = story.cluster, story.cluster.node("worker-2")
     unit = cluster.cp.path("/etc/systemd/system/kube-apiserver.service")
     before = unit.read_text()
-    cluster.kubectl("create", "clusterrolebinding", "nodes", "--clusterrole=system:node", "--group=system:nodes")
+    cluster.kubectl("create", "clusterrolebinding", "nodes", "--clusterrole=system:node",
+                    "--group=system:nodes")
     unit.write_text(before.replace("Node,RBAC", "RBAC"))
     try:
         restart_apiserver(cluster)
         worker.restart("kubelet")
-        for words in ('nodes "worker-2" is forbidden: node "worker-1" is not allowed to modify node "worker-2"',
-                      'pods? "static-worker-2".* is forbidden: node "worker-1" can only .* set to itself'):
+        for words in ('nodes "worker-2" is forbidden: node "worker-1" is not allowed to modify '
+                      'node "worker-2"',
+                      'pods? "static-worker-2".* is forbidden: node "worker-1" can only .* set to '
+                      'itself'):
             wait_for(f"the kubelet says {words!r}", lambda: says(worker.log("kubelet"), words))
     finally:
         unit.write_text(before)
@@ -191,7 +211,8 @@ def test_neighbours_and_admission(story: Story) -> None:
 
 
 def restart_apiserver(cluster: Cluster) -> None:
-    """Start the API server by its unit as it stands now, and the controller manager, whose watches have ended."""
+    """Start the API server by its unit as it stands now, and the controller manager, whose watches
+    have ended."""
     cluster.cp.run("systemctl daemon-reload")
     cluster.restart("kube-apiserver")
     cluster.restart("kube-controller-manager")
@@ -201,7 +222,8 @@ def restart_apiserver(cluster: Cluster) -> None:
 def test_issue_and_install(story: Story) -> None:
     """Issue and install bring the node back, and with it the static pod's mirror."""
     address, server = story.cluster.addresses["worker-2"], story.cluster.server
-    story.mend(f"kpki node issue worker-2 --ca {story.ca}/ca.pem --ca-key {story.ca}/ca-key.pem --address {address} "
+    story.mend(f"kpki node issue worker-2 --ca {story.ca}/ca.pem --ca-key {story.ca}/ca-key.pem "
+               f"--address {address} "
                f"--server {server}; kpki node install nodes/worker-2 --node worker-2")
     wait_for("the mirror pod is there", lambda: story.cluster.says(
         "get", "pod", "static-worker-2", "-o", "jsonpath={.status.phase}") == "Running")
@@ -209,29 +231,33 @@ def test_issue_and_install(story: Story) -> None:
 
 
 def test_empty(story: Story) -> None:
-    """Empty files: the kubelet does not start, check says so, and its own commands bring the node back."""
+    """Empty files: the kubelet does not start, check says so, and its own commands bring the node
+    back."""
     for path in FILES:
         story.cluster.node("worker-2").write(path, "", 0o600)
-    story.expect("data does not contain any valid RSA or ECDSA certificates|missing content for CA bundle", "bad-pem",
-                 ends=True)
+    story.expect("data does not contain any valid RSA or ECDSA certificates|missing content for CA "
+                 "bundle", "bad-pem", ends=True)
     printed(story)
 
 
 def test_expired(story: Story) -> None:
-    """An expired certificate: the kubelet runs unauthorized, the API server's log has the cause, and so has check."""
+    """An expired certificate: the kubelet runs unauthorized, the API server's log has the cause,
+    and so has check."""
     leaf(PAIR[0], signer=f"{story.ca}/ca.pem", dates=PAST)(story.cluster, "worker-2")
-    story.expect("verifying certificate SN=.* failed: x509: certificate has expired", "expired-client-cert",
-                 ends=False, log="kube-apiserver")
+    story.expect("verifying certificate SN=.* failed: x509: certificate has expired",
+                 "expired-client-cert", ends=False, log="kube-apiserver")
     printed(story)
 
 
 def test_key_stays_on_the_node(story: Story) -> None:
-    """Lost files come back by request, sign and install as well, and the key never leaves the node."""
+    """Lost files come back by request, sign and install as well, and the key never leaves the
+    node."""
     story.cluster.node("worker-2").run(f"rm {SSL}/*")
     address, ca = story.cluster.addresses["worker-2"], story.ca
-    story.mend(f"kpki node request worker-2 --address {address} --layout ssl; kpki node sign nodes/worker-2.csr --node "
-               f"worker-2 --ca {ca}/ca.pem --ca-key {ca}/ca-key.pem --address {address} --layout ssl; "
-               f"kpki node install nodes/worker-2.pem --node worker-2 --server {story.cluster.server} --layout ssl")
+    story.mend(f"kpki node request worker-2 --address {address} --layout ssl; kpki node sign "
+               f"nodes/worker-2.csr --node worker-2 --ca {ca}/ca.pem --ca-key {ca}/ca-key.pem "
+               f"--address {address} --layout ssl; kpki node install nodes/worker-2.pem "
+               f"--node worker-2 --server {story.cluster.server} --layout ssl")
     assert story.neighbour_now() == story.neighbour
 
 

@@ -1,4 +1,5 @@
-"""What `kpki uses` says of a host equals what its running components open, however they are told."""
+"""What `kpki uses` says of a host equals what its running components open, however they are
+told."""
 from __future__ import annotations
 
 import json
@@ -27,7 +28,8 @@ Told = set[tuple[str, str]]
 
 
 def told(host: Host) -> Told:
-    """Component and path, by `kpki uses`, of each file that is there and that a running component is to read."""
+    """Component and path, by `kpki uses`, of each file that is there and that a running component
+    is to read."""
     uses = json.loads(host.run("kpki uses --json").stdout)["uses"]
     return {(use["component"], path) for use in uses for path in [use["path"].partition("#")[0]]
             if use["component"] in host.services and host.path(f"/{path}").is_file()}
@@ -38,14 +40,16 @@ def files(host: Host) -> dict[Inode, str]:
     found = {}
     for folder in ("etc/kubernetes", "etc/etcd", "var/lib/kubelet", "var/lib/kubernetes"):
         for path in host.path(f"/{folder}").rglob("*"):
-            if path.is_file() and "pods" not in path.parts and INTERESTING.search(path.read_bytes()):
+            if (path.is_file() and "pods" not in path.parts
+                and INTERESTING.search(path.read_bytes())):
                 about = path.stat()
                 found[about.st_dev, about.st_ino] = str(path.relative_to(host.path("/")))
     return found
 
 
 def opened(cluster: Cluster, act: Callable[[], object]) -> dict[str, Told]:
-    """For each host component and path of those of these files that a component opens when *act* starts them all.
+    """For each host component and path of those of these files that a component opens when *act*
+    starts them all.
 
     A component is well before its last part has read its files: all that uses says is waited for.
     """
@@ -54,8 +58,9 @@ def opened(cluster: Cluster, act: Callable[[], object]) -> dict[str, Told]:
 
     def of_hosts() -> dict[str, Told]:
         seen.update(opens.seen())
-        return {host.name: {(program, inodes[inode]) for inodes in [files(host)] for program, inode in seen
-                            if program in COMPONENTS and inode in inodes} for host in machines(cluster)}
+        return {host.name:
+                    {(program, inodes[inode]) for inodes in [files(host)] for program, inode in seen
+                     if program in COMPONENTS and inode in inodes} for host in machines(cluster)}
 
     def is_all() -> bool:
         found = of_hosts()
@@ -107,7 +112,8 @@ def test_flags(cluster: Cluster) -> None:
 
 @BOTH
 def test_variables_and_drop_ins(cluster: Cluster) -> None:
-    """Environment files, variables in words and as words, drop-ins that reset: uses says what the components open."""
+    """Environment files, variables in words and as words, drop-ins that reset: uses says what the
+    components open."""
     tell_by_variables(cluster)
     prove(cluster)
 
@@ -135,55 +141,72 @@ def unit(host: Host, name: str, *lines: str, drop_in: str = "") -> None:
     """Write a unit, or a drop-in of it."""
     place = f"{name}.service.d/{drop_in}.conf" if drop_in else f"{name}.service"
     head = [] if drop_in else ["[Unit]", "DefaultDependencies=no"]
-    tail = [] if drop_in else [f"StandardOutput=truncate:/var/log/{name}.log", "StandardError=inherit", "Type=exec"]
+    tail = [] if drop_in else [f"StandardOutput=truncate:/var/log/{name}.log",
+                               "StandardError=inherit", "Type=exec"]
     host.write(f"/etc/systemd/system/{place}", "\n".join([*head, "[Service]", *tail, *lines, ""]))
 
 
 def tell_by_variables(cluster: Cluster) -> None:
-    """etcd by ETCD_ variables, the others by words of variables, in quotes, over lines, and by what resets a unit."""
+    """etcd by ETCD_ variables, the others by words of variables, in quotes, over lines, and by what
+    resets a unit."""
     cp, worker = cluster.node("cp"), cluster.node("worker-1")
-    flags = {name: [*cluster.flags(name, "cp"), *own_flags(name, cluster)] for name in CONTROL_PLANE}
+    flags = {name: [*cluster.flags(name, "cp"), *own_flags(name, cluster)]
+             for name in CONTROL_PLANE}
     variables = (flag.removeprefix("--").partition("=") for flag in flags["etcd"])
     cp.write("/etc/etcd/etcd.env", "# etcd\n" + "".join(
         f"ETCD_{name.upper().replace('-', '_')}={value}\n" for name, _, value in variables))
     unit(cp, "etcd", "EnvironmentFile=-/etc/etcd/etcd.env", "ExecStart=etcd")
     half = len(flags["kube-apiserver"]) // 2
-    cp.write("/etc/default/kube-apiserver", 'KUBE_ARGS="' + " \\\n  ".join(flags["kube-apiserver"][:half]) + '"\n')
+    cp.write("/etc/default/kube-apiserver",
+             'KUBE_ARGS="' + " \\\n  ".join(flags["kube-apiserver"][:half]) + '"\n')
     unit(cp, "kube-apiserver", "EnvironmentFile=/etc/default/kube-apiserver",
-         "ExecStart=kube-apiserver $KUBE_ARGS \\\n  " + " \\\n  ".join(flags["kube-apiserver"][half:]))
+         "ExecStart=kube-apiserver $KUBE_ARGS \\\n  "
+         + " \\\n  ".join(flags["kube-apiserver"][half:]))
     unit(cp, "kube-controller-manager", "ExecStart=kube-controller-manager --kubeconfig=/nowhere")
     folder = "/var/lib/kubernetes" if cluster.wanted is HARD_WAY else "/etc/kubernetes"
     words = " ".join(flags["kube-controller-manager"]).replace(folder, "${FOLDER}")
     unit(cp, "kube-controller-manager", f'Environment="FOLDER={folder}" OTHER=1', "ExecStart=",
          f"ExecStart=kube-controller-manager {words}", drop_in="10-files")
-    unit(cp, "kube-scheduler", "ExecStart=/bin/sh -c 'exec kube-scheduler " + " ".join(flags["kube-scheduler"]) + "'")
-    worker.write("/etc/default/kubelet", f"KUBELET_EXTRA_ARGS={' '.join(cluster.flags('kubelet', 'worker-1'))}\n")
-    unit(worker, "kubelet", "EnvironmentFile=/etc/default/kubelet", "ExecStart=kubelet $KUBELET_EXTRA_ARGS "
+    unit(cp, "kube-scheduler",
+         "ExecStart=/bin/sh -c 'exec kube-scheduler " + " ".join(flags["kube-scheduler"]) + "'")
+    worker.write("/etc/default/kubelet",
+                 f"KUBELET_EXTRA_ARGS={' '.join(cluster.flags('kubelet', 'worker-1'))}\n")
+    unit(worker, "kubelet", "EnvironmentFile=/etc/default/kubelet",
+         "ExecStart=kubelet $KUBELET_EXTRA_ARGS "
          f"--config=/var/lib/kubelet/config.yaml --node-ip={cluster.addresses['worker-1']}")
 
 
 def tell_by_files(cluster: Cluster) -> None:
-    """etcd, the scheduler and the kubelet by configuration files, the kubelet's serving pair by a drop-in."""
+    """etcd, the scheduler and the kubelet by configuration files, the kubelet's serving pair by a
+    drop-in."""
     cp, worker = cluster.node("cp"), cluster.node("worker-1")
     plain = {flag.removeprefix("--").split("=")[0]: flag.partition("=")[2]
-             for flag in own_flags("etcd", cluster) if "logger" not in flag and "log-outputs" not in flag}
+             for flag in own_flags("etcd", cluster) if "logger" not in flag
+             and "log-outputs" not in flag}
     cp.write("/etc/etcd/etcd.conf.yml", cp.run(
-        ["kpki", "flags", "etcd", "--format", "config", "--node", "cp", "--workspace", str(cluster.workspace)]).stdout
+        ["kpki", "flags", "etcd", "--format", "config", "--node", "cp", "--workspace",
+         str(cluster.workspace)]).stdout
         + yaml.safe_dump({**plain, "unsafe-no-fsync": True}))
-    unit(cp, "etcd", "ExecStart=etcd --config-file=/etc/etcd/etcd.conf.yml --cert-file=/nowhere.pem")
-    scheduler = dict(flag.removeprefix("--").split("=", 1) for flag in cluster.flags("kube-scheduler", "cp"))
+    unit(cp, "etcd",
+         "ExecStart=etcd --config-file=/etc/etcd/etcd.conf.yml --cert-file=/nowhere.pem")
+    scheduler = dict(flag.removeprefix("--").split("=", 1)
+                     for flag in cluster.flags("kube-scheduler", "cp"))
     cp.write("/etc/kubernetes/scheduler.yaml", yaml.safe_dump({
         "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
-        "clientConnection": {"kubeconfig": scheduler["kubeconfig"]}, "leaderElection": {"leaderElect": False}}))
+        "clientConnection": {"kubeconfig": scheduler["kubeconfig"]},
+        "leaderElection": {"leaderElect": False}}))
     unit(cp, "kube-scheduler", "ExecStart=kube-scheduler --config=/etc/kubernetes/scheduler.yaml "
          "--kubeconfig=/nowhere " + " ".join(own_flags("kube-scheduler", cluster)))
-    flags = dict(flag.removeprefix("--").split("=", 1) for flag in cluster.flags("kubelet", "worker-1"))
-    configuration = {**KUBELET, "authentication": {**KUBELET["authentication"], "x509": {    # type: ignore[dict-item]
-        "clientCAFile": flags["client-ca-file"]}}, "tlsCertFile": "/nowhere.pem"}
+    flags = dict(flag.removeprefix("--").split("=", 1)
+                 for flag in cluster.flags("kubelet", "worker-1"))
+    clients = {"x509": {"clientCAFile": flags["client-ca-file"]}}
+    configuration = {
+        **KUBELET, "tlsCertFile": "/nowhere.pem",
+        "authentication": {**KUBELET["authentication"], **clients}}     # type: ignore[dict-item]
     worker.write("/var/lib/kubelet/config.yaml", yaml.safe_dump(configuration))
     worker.write("/etc/kubernetes/kubelet.d/50-serving.conf", yaml.safe_dump({
-        "apiVersion": KUBELET["apiVersion"], "kind": KUBELET["kind"], "tlsCertFile": flags["tls-cert-file"],
-        "tlsPrivateKeyFile": flags["tls-private-key-file"]}))
+        "apiVersion": KUBELET["apiVersion"], "kind": KUBELET["kind"],
+        "tlsCertFile": flags["tls-cert-file"], "tlsPrivateKeyFile": flags["tls-private-key-file"]}))
     unit(worker, "kubelet", "ExecStart=kubelet --config=/var/lib/kubelet/config.yaml "
          f"--config-dir=/etc/kubernetes/kubelet.d --kubeconfig={flags['kubeconfig']} "
          f"--node-ip={cluster.addresses['worker-1']}")
@@ -191,17 +214,22 @@ def tell_by_files(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("cluster", [Wanted("kubeadm", workers=1)], indirect=True)
 def test_static_pods(cluster: Cluster) -> None:
-    """Static pods that the kubelet runs, their paths translated by mounts: uses says what the components open."""
+    """Static pods that the kubelet runs, their paths translated by mounts: uses says what the
+    components open."""
     cp = cluster.node("cp")
     for component in CONTROL_PLANE:
-        cp.run(f"systemctl stop {component}; rm /etc/systemd/system/{component}.service; systemctl daemon-reload")
-    workers.start_containerd(cp, 9)     # before anybody watches: who watches holds files, and their mounts
+        cp.run(f"systemctl stop {component}; rm /etc/systemd/system/{component}.service; systemctl "
+               "daemon-reload")
+    # before anybody watches: who watches holds files, and their mounts
+    workers.start_containerd(cp, 9)
 
     def run_pods() -> None:
         workers.start_kubelet(cluster, "cp")
         for component in CONTROL_PLANE:
-            cp.write(f"/etc/kubernetes/manifests/{component}.yaml", yaml.safe_dump(static_pod(cluster, component)))
-        wait_for("the API server's pod is ready", lambda: cluster.says("get", "--raw", "/readyz") == "ok")
+            cp.write(f"/etc/kubernetes/manifests/{component}.yaml",
+                     yaml.safe_dump(static_pod(cluster, component)))
+        wait_for("the API server's pod is ready",
+                 lambda: cluster.says("get", "--raw", "/readyz") == "ok")
         for component in CONTROL_PLANE:
             name = f"{component}-cp"
             wait_for(f"{name} runs", lambda: cluster.says(
@@ -213,16 +241,20 @@ def test_static_pods(cluster: Cluster) -> None:
 
 
 def static_pod(cluster: Cluster, component: str) -> dict[str, object]:
-    """A component as a pod of the host's network; what is /etc/kubernetes on the host is /files in the container."""
+    """A component as a pod of the host's network; what is /etc/kubernetes on the host is /files in
+    the container."""
     flags = [flag.replace("/etc/kubernetes/", "/files/")
              for flag in [*cluster.flags(component, "cp"), *own_flags(component, cluster)]]
     program = shutil.which(component)
     assert program
-    mounts = {"/files": "/etc/kubernetes", "/var/lib/etcd": "/var/lib/etcd", "/programs": str(Path(program).parent)}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": component, "namespace": "default"}, "spec": {
-        "hostNetwork": True, "containers": [{
-            "name": component, "image": IMAGE, "imagePullPolicy": "Never",
-            "command": [f"/programs/{component}", *flags],
-            "volumeMounts": [{"name": f"mount-{number}", "mountPath": path} for number, path in enumerate(mounts)]}],
-        "volumes": [{"name": f"mount-{number}", "hostPath": {"path": path}}
-                    for number, path in enumerate(mounts.values())]}}
+    mounts = {"/files": "/etc/kubernetes", "/var/lib/etcd": "/var/lib/etcd",
+              "/programs": str(Path(program).parent)}
+    return {"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": component, "namespace": "default"}, "spec": {
+                "hostNetwork": True, "containers": [{
+                    "name": component, "image": IMAGE, "imagePullPolicy": "Never",
+                    "command": [f"/programs/{component}", *flags],
+                    "volumeMounts": [{"name": f"mount-{number}", "mountPath": path}
+                                     for number, path in enumerate(mounts)]}],
+                "volumes": [{"name": f"mount-{number}", "hostPath": {"path": path}}
+                            for number, path in enumerate(mounts.values())]}}

@@ -1,4 +1,5 @@
-"""A worker: containerd, a network for pods, an image of the machine's own shell, and a kubelet with kpki's flags."""
+"""A worker: containerd, a network for pods, an image of the machine's own shell, and a kubelet with
+kpki's flags."""
 from __future__ import annotations
 
 import hashlib
@@ -36,13 +37,13 @@ version = 2
 KUBELET = {
     "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
     "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}},
-    "authorization": {"mode": "Webhook"},
-    "cgroupDriver": "cgroupfs", "failSwapOn": False, "makeIPTablesUtilChains": False,
-    "resolvConf": "/etc/resolv.conf", "staticPodPath": "/etc/kubernetes/manifests",
+    "authorization": {"mode": "Webhook"}, "cgroupDriver": "cgroupfs", "failSwapOn": False,
+    "makeIPTablesUtilChains": False, "resolvConf": "/etc/resolv.conf",
+    "staticPodPath": "/etc/kubernetes/manifests",
     "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
     "volumePluginDir": "/var/lib/kubelet/plugins-volume", "fileCheckFrequency": "1s",
-    "nodeStatusUpdateFrequency": "2s", "nodeLeaseDurationSeconds": 8,
-    "evictionHard": {"memory.available": "10Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+    "nodeStatusUpdateFrequency": "2s", "nodeLeaseDurationSeconds": 8, "evictionHard":
+        {"memory.available": "10Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
 }
 
 
@@ -55,17 +56,20 @@ def start(cluster: Cluster, name: str, number: int) -> None:
 def start_kubelet(cluster: Cluster, name: str) -> None:
     """Start a host's kubelet, with kpki's flags."""
     host = cluster.node(name)
-    # since 1.35 a kubelet does not start on a machine with cgroups v1 unless this is said, which 1.30 does not know
+    # since 1.35 a kubelet does not start on a machine with cgroups v1 unless this is said, which
+    # 1.30 does not know
     old_cgroups = {"failCgroupV1": False} if minor() >= 31 else {}
     host.write("/var/lib/kubelet/config.yaml", yaml.safe_dump({**KUBELET, **old_cgroups}))
-    host.service("kubelet", ["kubelet", "--config=/var/lib/kubelet/config.yaml", *cluster.flags("kubelet", name),
-                             f"--node-ip={cluster.addresses[name]}", "--v=2"])
+    host.service("kubelet",
+                 ["kubelet", "--config=/var/lib/kubelet/config.yaml",
+                  *cluster.flags("kubelet", name), f"--node-ip={cluster.addresses[name]}", "--v=2"])
     host.restart("kubelet")
 
 
 def start_containerd(host: Host, number: int) -> None:
     """Start containerd with a bridge for pods and the one image."""
-    plugins = next(folder for folder in ("/usr/lib/cni", "/opt/cni/bin") if Path(folder, "bridge").exists())
+    plugins = next(folder for folder in ("/usr/lib/cni", "/opt/cni/bin")
+                   if Path(folder, "bridge").exists())
     host.write("/etc/containerd/config.toml", CONTAINERD.format(image=IMAGE, plugins=plugins))
     host.write("/etc/cni/net.d/10-pods.conflist", json.dumps({
         "cniVersion": "0.4.0", "name": "pods", "plugins": [{
@@ -81,7 +85,8 @@ def start_containerd(host: Host, number: int) -> None:
 
 
 def image() -> bytes:
-    """A docker archive of one layer: the machine's sh, sleep and cat, and the libraries that they load."""
+    """A docker archive of one layer: the machine's sh, sleep and cat, and the libraries that they
+    load."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:
         for name, mode in MODES.items():
@@ -97,7 +102,8 @@ def image() -> bytes:
                     archive.add(Path(library).resolve(), library.lstrip("/"))
     digest = hashlib.sha256(layer.getvalue()).hexdigest()
     config = json.dumps({"architecture": architecture(), "os": "linux", "rootfs": {
-        "type": "layers", "diff_ids": [f"sha256:{digest}"]}, "config": {"Cmd": ["/bin/sleep", "infinity"]}})
+        "type": "layers", "diff_ids": [f"sha256:{digest}"]},
+                         "config": {"Cmd": ["/bin/sleep", "infinity"]}})
     manifest = json.dumps([{"Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"]}])
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as archive:
@@ -117,12 +123,15 @@ def libraries(program: str) -> list[str]:
 
 def architecture() -> str:
     """This machine's, in Go's word."""
-    machine = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout.strip()
+    machine = subprocess.run(["uname", "-m"], capture_output=True, text=True,
+                             check=True).stdout.strip()
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
 
 
 def pod(name: str, node: str, command: str) -> dict[str, object]:
     """A pod on a node that runs a line for its shell, and ends at once when it is deleted."""
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"}, "spec": {
-        "nodeName": node, "terminationGracePeriodSeconds": 0, "containers": [{
-            "name": "main", "image": IMAGE, "imagePullPolicy": "Never", "command": ["/bin/sh", "-c", command]}]}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
+            "spec": {
+                "nodeName": node, "terminationGracePeriodSeconds": 0, "containers": [{
+                    "name": "main", "image": IMAGE, "imagePullPolicy": "Never",
+                    "command": ["/bin/sh", "-c", command]}]}}

@@ -24,7 +24,8 @@ def umask() -> Iterator[None]:
 
 @pytest.fixture
 def snapshot() -> Callable[[Path], Snapshot]:
-    """Everything under a root but the folders' times: path → (type and mode, content, inode, mtime)."""
+    """Everything under a root but the folders' times: path → (type and mode, content, inode,
+    mtime)."""
     def take(root: Path) -> Snapshot:
         found: Snapshot = {}
         for path in sorted(root.rglob("*")):
@@ -32,7 +33,8 @@ def snapshot() -> Callable[[Path], Snapshot]:
             content = (os.fsencode(os.readlink(path)) if path.is_symlink()
                        else path.read_bytes() if stat.S_ISREG(seen.st_mode) else b"")
             found[str(path.relative_to(root))] = (
-                seen.st_mode, content, seen.st_ino, 0 if stat.S_ISDIR(seen.st_mode) else seen.st_mtime_ns)
+                seen.st_mode, content, seen.st_ino,
+                0 if stat.S_ISDIR(seen.st_mode) else seen.st_mtime_ns)
         return found
     return take
 
@@ -41,7 +43,8 @@ def snapshot() -> Callable[[Path], Snapshot]:
 def wanted() -> list[File]:
     """One to keep, a pair to replace, a link to replace, one to create below two new folders."""
     return [File("pki/ca.crt", b"ca", 0o644), File("pki/worker.pem", b"new certificate", 0o644),
-            File("pki/worker-key.pem", b"new key", 0o600), File("pki/current.pem", b"new current", 0o600),
+            File("pki/worker-key.pem", b"new key", 0o600),
+            File("pki/current.pem", b"new current", 0o600),
             File("etc/deep/kubelet.conf", b"new conf", 0o600)]
 
 
@@ -50,8 +53,10 @@ def plant() -> Callable[[Path], Path]:
     """Make the tree that `wanted` replaces; gives its root."""
     def make(root: Path) -> Path:
         (root / "pki").mkdir(parents=True)
-        for name, data, mode in (("ca.crt", b"ca", 0o644), ("worker.pem", b"old certificate", 0o644),
-                                 ("worker-key.pem", b"old key", 0o600), ("other.pem", b"not ours", 0o640)):
+        for name, data, mode in (("ca.crt", b"ca", 0o644),
+                                 ("worker.pem", b"old certificate", 0o644),
+                                 ("worker-key.pem", b"old key", 0o600),
+                                 ("other.pem", b"not ours", 0o640)):
             (root / "pki" / name).write_bytes(data)
             (root / "pki" / name).chmod(mode)
         (root / "pki/current.pem").symlink_to("other.pem")
@@ -63,7 +68,8 @@ def plant() -> Callable[[Path], Path]:
 def give_away() -> Callable[[Path], tuple[int, int]]:
     """Give a file another owner and group, as far as this user can (root: both); gives the two."""
     def give(path: Path) -> tuple[int, int]:
-        owner = (1234, 4321) if os.getuid() == 0 else (os.getuid(), [os.getgid(), *os.getgroups()][-1])
+        owner = (1234, 4321) if os.getuid() == 0 else (os.getuid(),
+                                                       [os.getgid(), *os.getgroups()][-1])
         os.chown(path, *owner, follow_symlinks=False)
         return owner
     return give

@@ -38,7 +38,8 @@ def put(root: Path, path: str) -> None:
 
 @pytest.fixture
 def closed(shared_path: Path) -> Path:
-    """A key that only its owner may read, an open folder that cannot be listed, and one that cannot be searched."""
+    """A key that only its owner may read, an open folder that cannot be listed, and one that cannot
+    be searched."""
     for folder in ("secret", "unlisted"):
         (shared_path / folder).mkdir()
         (shared_path / folder / "f").write_bytes(b"old")

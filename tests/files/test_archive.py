@@ -15,7 +15,8 @@ from kpki.errors import InputError
 from kpki.files import LIMIT, File, pack, unpack
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-FILES = [File("etc/kubernetes/kubelet.conf", b"conf", 0o600), File("etc/kubernetes/pki/ca.crt", b"c" * 1000, 0o644),
+FILES = [File("etc/kubernetes/kubelet.conf", b"conf", 0o600),
+         File("etc/kubernetes/pki/ca.crt", b"c" * 1000, 0o644),
          File("var/" + "long/" * 50 + "empty", b"", 0o600)]
 PATHS = [file.path for file in FILES]
 
@@ -38,7 +39,8 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfil
 
 @pytest.mark.parametrize("prefix", ["worker-1", "", "n" * 200])
 def test_what_is_packed_is_unpacked(prefix: str) -> None:
-    """Path, data and mode, with a leading folder and without; the same files give the same bytes."""
+    """Path, data and mode, with a leading folder and without; the same files give the same
+    bytes."""
     data = pack(FILES, now=NOW, prefix=prefix)
     assert unpack(data, expected=PATHS) == FILES
     assert data == pack(FILES, now=NOW, prefix=prefix)
@@ -47,7 +49,8 @@ def test_what_is_packed_is_unpacked(prefix: str) -> None:
 def test_tar_reads_what_is_packed(tmp_path: Path) -> None:
     """The peer lists root:root, modes, folders 0755, one time; and extracts the same bytes."""
     (tmp_path / "a.tar").write_bytes(pack(FILES[:2], now=NOW, prefix="worker-1"))
-    listed = subprocess.run(["tar", "--utc", "-tvf", "a.tar"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    listed = subprocess.run(["tar", "--utc", "-tvf", "a.tar"], cwd=tmp_path, capture_output=True,
+                            text=True, check=True)
     assert listed.stderr == "" and [line.split() for line in listed.stdout.splitlines()] == [
         [mode, "root/root", size, "2026-01-02", "03:04", name] for mode, size, name in [
             ("drwxr-xr-x", "0", "worker-1/"), ("drwxr-xr-x", "0", "worker-1/etc/"),
@@ -59,7 +62,8 @@ def test_tar_reads_what_is_packed(tmp_path: Path) -> None:
     assert (tmp_path / "worker-1/etc/kubernetes/pki/ca.crt").read_bytes() == b"c" * 1000
 
 
-@pytest.mark.parametrize("arguments", [["etc", "var"], ["."], ["--format=ustar", "."], ["--format=v7", "etc"]])
+@pytest.mark.parametrize("arguments",
+                         [["etc", "var"], ["."], ["--format=ustar", "."], ["--format=v7", "etc"]])
 def test_what_tar_packs_is_unpacked(tmp_path: Path, arguments: list[str]) -> None:
     """By GNU tar in its plain formats, with `./` before the names and without."""
     for file in FILES:
@@ -68,7 +72,8 @@ def test_what_tar_packs_is_unpacked(tmp_path: Path, arguments: list[str]) -> Non
         (tmp_path / file.path).chmod(file.mode)
     if "--format=ustar" in arguments:
         (tmp_path / FILES[2].path).unlink()
-    data = subprocess.run(["tar", "-c", *arguments], cwd=tmp_path, capture_output=True, check=True).stdout
+    data = subprocess.run(["tar", "-c", *arguments], cwd=tmp_path, capture_output=True,
+                          check=True).stdout
     got = unpack(data, expected=PATHS)
     assert got and all(file in FILES for file in got)
 
@@ -101,8 +106,8 @@ def test_what_does_not_belong_is_named(members: list[tarfile.TarInfo], fact: str
 
 def test_folders_are_passed_over_and_one_prefix_is_taken() -> None:
     """The neighbours of the refusals: what does belong."""
-    data = tar(member("./", tarfile.DIRTYPE), member("p", tarfile.DIRTYPE), member("p/other", tarfile.DIRTYPE),
-               member("p/b"), member("p/a"))
+    data = tar(member("./", tarfile.DIRTYPE), member("p", tarfile.DIRTYPE),
+               member("p/other", tarfile.DIRTYPE), member("p/b"), member("p/a"))
     assert [file.path for file in unpack(data, expected=["a", "b"])] == ["b", "a"]
 
 
@@ -161,7 +166,8 @@ def test_a_long_name_that_nothing_follows_is_a_no() -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_no_bytes_raise_anything_else(data: st.DataObject) -> None:
-    """Random bytes, and good archives with bytes exchanged: files that were expected, or an InputError."""
+    """Random bytes, and good archives with bytes exchanged: files that were expected, or an
+    InputError."""
     good = bytearray(pack(FILES[:2], now=NOW, prefix="w"))
     for _ in range(data.draw(st.integers(0, 4))):
         good[data.draw(st.integers(0, 1600))] = data.draw(st.integers(0, 255))

@@ -36,12 +36,15 @@ def test_another_name_is_not() -> None:
 
 
 def test_reading_and_writing_one_file_load_nothing_costly() -> None:
-    """The verbs, which read and write single files, pay for no dataclass, no tar and no path object."""
-    costly = {"pathlib", "tempfile", "shutil", "tarfile", "ctypes", "dataclasses", "inspect", "typing", "datetime"}
+    """The verbs, which read and write single files, pay for no dataclass, no tar and no path
+    object."""
+    costly = {"pathlib", "tempfile", "shutil", "tarfile", "ctypes", "dataclasses", "inspect",
+              "typing", "datetime"}
     code = (f"import sys; sys.path.insert(0, {str(TOP)!r}); before = set(sys.modules)\n"
             "from kpki.files.reading import read\nfrom kpki.files.output import write_output\n"
             "print(*set(sys.modules) - before)")
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True,
+                          check=True)
     assert "kpki.files.output" in done.stdout.split()
     assert not costly & set(done.stdout.split())
 

@@ -35,7 +35,8 @@ def test_the_holder_is_written_and_the_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "var/lib/kpki/lock"
     with lock(tmp_path, "var/lib/kpki/lock", now=NOW, folder_mode=0o755):
         assert path.read_text() == f"pid {os.getpid()} since 2026-01-02T03:04:05Z\n"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+    assert (stat.S_IMODE(path.stat().st_mode) == 0o600
+            and stat.S_IMODE(path.parent.stat().st_mode) == 0o755)
     path.write_text("pid 4194304 since 2026-01-02T03:04:05Z\n")
     inode = path.stat().st_ino
     with lock(tmp_path, "var/lib/kpki/lock", now=NOW):
@@ -50,7 +51,8 @@ def test_the_second_waits_and_then_says_who_holds_it(tmp_path: Path) -> None:
         with pytest.raises(FileError) as caught:
             with lock(tmp_path, "l", now=NOW, sleep=clock.sleep, clock=clock):
                 raise AssertionError
-    assert caught.value.message == f"{tmp_path}/l: locked by pid {os.getpid()} since 2026-01-02T03:04:05Z"
+    assert (caught.value.message
+            == f"{tmp_path}/l: locked by pid {os.getpid()} since 2026-01-02T03:04:05Z")
     assert clock.time == pytest.approx(130.0) and max(clock.naps) <= 0.1
 
 
@@ -132,22 +134,24 @@ def test_a_lock_that_cannot_be_made_is_a_no(tmp_path: Path) -> None:
     """A link or a folder in its place, a file in a folder's place."""
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "file").write_text("")
-    for path, fact in (("link", "too many levels"), (".", "is a directory"), ("file/l", "regular file, not a folder")):
+    for path, fact in (("link", "too many levels"), (".", "is a directory"),
+                       ("file/l", "regular file, not a folder")):
         with pytest.raises(FileError, match=fact):
             with lock(tmp_path, path, now=NOW):
                 raise AssertionError
     assert not (tmp_path / "elsewhere").exists()
 
 
-@pytest.mark.parametrize("text", ["precious\n", "pid = 3\n", "pid 7 since 2026-01-02T03:04:05Z\nand notes\n", "\n\n",
-                                  "x" * 500])
+@pytest.mark.parametrize("text", ["precious\n", "pid = 3\n", "pid 7 since 2026-01-02T03:04:05Z\n"
+                                  "and notes\n", "\n\n", "x" * 500])
 def test_a_file_that_is_no_lock_keeps_its_content(tmp_path: Path, text: str) -> None:
     """The run is refused, and says what to do; another that holds such a file is not quoted."""
     (tmp_path / "l").write_text(text)
     with pytest.raises(FileError) as caught:
         with lock(tmp_path, "l", now=NOW):
             raise AssertionError
-    assert caught.value.message == f"{tmp_path}/l: not a lock file of kpki: the file holds other text"
+    assert (caught.value.message
+            == f"{tmp_path}/l: not a lock file of kpki: the file holds other text")
     assert caught.value.hint == "move the file to another place, or remove it"
     assert (tmp_path / "l").read_text() == text
     with open(tmp_path / "l") as held:

@@ -14,7 +14,8 @@ import pytest
 from kpki.errors import FileError, RefusedError
 from kpki.files import Entry, read_entry, read_entry_at, resolve, walk
 
-OPENAT2, RESOLVE_IN_ROOT = 437, 0x10  # linux/openat2.h; the number is the same on every architecture
+# linux/openat2.h; the number is the same on every architecture
+OPENAT2, RESOLVE_IN_ROOT = 437, 0x10
 
 
 def never(path: str) -> bool:
@@ -37,7 +38,8 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("folder", ["kubernetes/pki", "absolute", "relative", "chain", "above", "./x/../absolute//"])
+@pytest.mark.parametrize("folder", ["kubernetes/pki", "absolute", "relative", "chain", "above",
+                                    "./x/../absolute//"])
 def test_links_are_followed_under_the_root(root: Path, folder: str) -> None:
     """Absolute or relative, chained, above the root: as in a chroot."""
     assert resolve(root, f"etc/{folder}/ca.crt") == f"{root}/etc/kubernetes/pki/ca.crt"
@@ -55,7 +57,8 @@ def test_the_kernel_agrees(root: Path) -> None:
     folder = os.open(root, os.O_PATH)
     how = struct.pack("QQQ", os.O_PATH, 0, RESOLVE_IN_ROOT)
     try:
-        for path in ("etc/absolute/ca.crt", "etc/chain/ca.crt", "etc/above/ca.crt", "../etc/relative/ca.crt", "etc"):
+        for path in ("etc/absolute/ca.crt", "etc/chain/ca.crt", "etc/above/ca.crt",
+                     "../etc/relative/ca.crt", "etc"):
             found = ctypes.CDLL(None).syscall(OPENAT2, folder, path.encode(), how, len(how))
             assert found >= 0
             assert os.path.samestat(os.fstat(found), os.stat(resolve(root, path)))
@@ -86,8 +89,10 @@ def test_each_kind_is_told(root: Path, give_away: Callable[[Path], tuple[int, in
     assert read_entry(root, "etc/absolute/ca.crt") == Entry(
         path="etc/absolute/ca.crt", kind="file", mode=0o640, owner=owner, group=group)
     assert read_entry(root, "etc/absolute").owner == os.getuid()
-    assert read_entry(root, "etc/absolute").target == "/etc/kubernetes/pki" and read_entry(root, "etc/absolute").kind == "link"
-    assert [read_entry(root, path).kind for path in ("etc", "", "..", "fifo")] == ["folder", "folder", "folder", "other"]
+    assert (read_entry(root, "etc/absolute").target == "/etc/kubernetes/pki"
+            and read_entry(root, "etc/absolute").kind == "link")
+    assert [read_entry(root, path).kind
+            for path in ("etc", "", "..", "fifo")] == ["folder", "folder", "folder", "other"]
     for path in ("etc/gone", "gone/x", "etc/kubernetes/pki/ca.crt/x", "etc/dangling/x"):
         assert read_entry(root, path) == Entry(path=path, kind="missing")
 
@@ -100,14 +105,16 @@ def test_a_look_through_a_loop_is_a_no(root: Path) -> None:
 
 
 def test_a_walk_is_sorted_and_follows_nothing(root: Path) -> None:
-    """Files and links by relative path, in one order; no folder behind a link, no FIFO, no socket."""
+    """Files and links by relative path, in one order; no folder behind a link, no FIFO, no
+    socket."""
     os.mkfifo(root / "fifo")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(root / "socket"))
     (root / "z").write_bytes(b"")
     assert list(walk(root, skip=never)) == [
-        ("etc/above", "link"), ("etc/absolute", "link"), ("etc/chain", "link"), ("etc/dangling", "link"),
-        ("etc/kubernetes/pki/ca.crt", "file"), ("etc/loop", "link"), ("etc/relative", "link"), ("z", "file"),
+        ("etc/above", "link"), ("etc/absolute", "link"), ("etc/chain", "link"),
+        ("etc/dangling", "link"), ("etc/kubernetes/pki/ca.crt", "file"), ("etc/loop", "link"),
+        ("etc/relative", "link"), ("z", "file"),
     ]
 
 
@@ -118,7 +125,8 @@ def test_a_walk_passes_over_what_it_is_told_to(root: Path) -> None:
     def skip(path: str) -> bool:
         seen.append(path)
         return path == "etc/kubernetes" or path.startswith("etc/a")
-    assert [path for path, _ in walk(root, skip=skip)] == ["etc/chain", "etc/dangling", "etc/loop", "etc/relative"]
+    assert [path for path, _ in walk(root, skip=skip)] == ["etc/chain", "etc/dangling", "etc/loop",
+                                                           "etc/relative"]
     assert "etc/kubernetes/pki" not in seen
 
 
@@ -144,7 +152,8 @@ def test_a_walk_may_be_deep(tmp_path: Path) -> None:
     try:
         assert list(walk(tmp_path / "top", skip=never)) == [("d/" * 1100 + "f", "file")]
     finally:
-        subprocess.run(["rm", "-r", tmp_path / "top"], check=True)  # too deep for pytest's own cleaning up
+        # too deep for pytest's own cleaning up
+        subprocess.run(["rm", "-r", tmp_path / "top"], check=True)
 
 
 def test_a_root_that_cannot_be_listed_is_a_no(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,8 +171,10 @@ def test_a_root_that_cannot_be_listed_is_a_no(root: Path, monkeypatch: pytest.Mo
             list(walk(root, skip=never))
 
 
-def test_what_lies_at_a_path_is_seen_through_links(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From this machine's root or the current folder, whatever links are on the way, the last name's own too."""
+def test_what_lies_at_a_path_is_seen_through_links(root: Path,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """From this machine's root or the current folder, whatever links are on the way, the last
+    name's own too."""
     (root / "there").symlink_to("etc/kubernetes/pki")
     (root / "dangling").symlink_to("nowhere")
     monkeypatch.chdir(root)
@@ -172,7 +183,8 @@ def test_what_lies_at_a_path_is_seen_through_links(root: Path, monkeypatch: pyte
     assert read_entry_at("dangling").kind == read_entry_at("nowhere").kind == "missing"
 
 
-def test_a_folder_that_goes_away_meanwhile_is_passed_over(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_goes_away_meanwhile_is_passed_over(root: Path,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
     """A live kubelet makes and removes folders while they are listed."""
     scandir = os.scandir
 

@@ -26,7 +26,8 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize(("private", "expected"), [(False, 0o644), (True, 0o600)])
-def test_a_new_file_has_the_mode_of_its_secrecy(tmp_path: Path, private: bool, expected: int) -> None:
+def test_a_new_file_has_the_mode_of_its_secrecy(tmp_path: Path, private: bool,
+                                                expected: int) -> None:
     """0666 less the umask, or 0600; nothing else is left in the folder."""
     write_output(tmp_path / "f", b"data", private=private)
     assert (tmp_path / "f").read_bytes() == b"data" and mode(tmp_path / "f") == expected
@@ -44,7 +45,8 @@ def test_a_new_file_has_the_mode_that_openssl_gives(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("private", "old", "expected"), [
-    (False, 0o640, 0o640), (False, 0o600, 0o600), (False, 0o666, 0o666), (True, 0o644, 0o600), (True, 0o640, 0o600),
+    (False, 0o640, 0o640), (False, 0o600, 0o600), (False, 0o666, 0o666), (True, 0o644, 0o600),
+    (True, 0o640, 0o600),
 ])
 def test_an_old_file_keeps_its_mode(tmp_path: Path, private: bool, old: int, expected: int) -> None:
     """But a private one never stays readable by others."""
@@ -74,13 +76,15 @@ def refuse_with(number: int) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize(("call", "number"), [
-    ("fchown", errno.EPERM), ("fchown", errno.EINVAL), ("rename", errno.EPERM), ("rename", errno.EBUSY),
+    ("fchown", errno.EPERM), ("fchown", errno.EINVAL), ("rename", errno.EPERM),
+    ("rename", errno.EBUSY),
 ])
 @pytest.mark.parametrize("data", [b"new", b"something longer than before"])
 def test_a_file_that_cannot_be_replaced_is_written_as_openssl_writes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, data: bytes,
 ) -> None:
-    """Its owner or group cannot be kept, a sticky folder or a mount holds it: the same file, whole, mode and all."""
+    """Its owner or group cannot be kept, a sticky folder or a mount holds it: the same file, whole,
+    mode and all."""
     path = tmp_path / "f"
     path.write_bytes(b"old content")
     path.chmod(0o664)
@@ -89,14 +93,16 @@ def test_a_file_that_cannot_be_replaced_is_written_as_openssl_writes_it(
     fstat = os.fstat
     with monkeypatch.context() as patch:
         if call == "fchown":    # the new file would have another group
-            patch.setattr(os, "fstat", lambda descriptor: theirs if fstat(descriptor).st_size else fstat(descriptor))
+            patch.setattr(os, "fstat", lambda descriptor: theirs if fstat(descriptor).st_size
+                          else fstat(descriptor))
         patch.setattr(os, call, refuse_with(number))
         write_output(path, data)
     assert path.read_bytes() == data and os.listdir(tmp_path) == ["f"]
     assert path.stat().st_ino == ours.st_ino and mode(path) == 0o664
 
 
-def test_a_file_that_has_no_room_in_its_place_is_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_has_no_room_in_its_place_is_as_before(tmp_path: Path,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is asked for room before the first byte of the old content goes."""
     path = tmp_path / "f"
     path.write_bytes(b"old")
@@ -169,7 +175,8 @@ def test_a_private_key_never_goes_into_another_user_s_file(
         with pytest.raises(RefusedError) as caught:
             write_output(tmp_path / way, b"key", private=True)
         owner = pwd.getpwuid(os.getuid()).pw_name
-        assert caught.value.message == f"{path}: the file belongs to the user {owner}, who could read the private key"
+        assert (caught.value.message
+                == f"{path}: the file belongs to the user {owner}, who could read the private key")
         assert caught.value.hint == "name another file, or remove this one first"
         assert is_fifo or path.read_bytes() == b"old"
         patch.setattr(pwd, "getpwuid", {}.__getitem__)
@@ -185,7 +192,8 @@ def test_a_private_key_never_goes_into_another_user_s_file(
     assert sorted(os.listdir(tmp_path)) == ["f", "link"]
 
 
-# How a file or link of another user lies: folder's mode, what is at `out` in it, mode of the file, in whose group
+# How a file or link of another user lies: folder's mode, what is at `out` in it, mode of the file,
+# in whose group
 PLACES = {
     "sticky, another's file": (0o1777, "file", 0o666, False),
     "sticky, another's link": (0o1777, "link", 0o666, False),
@@ -204,9 +212,11 @@ PLACES = {
 def test_a_shared_folder_s_files_are_written_or_refused_as_by_openssl(
     shared_path: Path, as_nobody: Callable[[], AbstractContextManager[None]], place: str,
 ) -> None:
-    """The peer, with whatever the kernel's fs.protected_… say here: the same answer, and the same file afterwards."""
+    """The peer, with whatever the kernel's fs.protected_… say here: the same answer, and the same
+    file afterwards."""
     folder_mode, what, file_mode, in_group = PLACES[place]
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", shared_path / "key"], check=True)
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", shared_path / "key"],
+                   check=True)
     (shared_path / "key").chmod(0o644)
     told = []
     for folder in (shared_path / "openssl", shared_path / "kpki"):
@@ -229,21 +239,23 @@ def test_a_shared_folder_s_files_are_written_or_refused_as_by_openssl(
         before = end.stat().st_ino if end.exists() else None
         try:
             if folder.name == "kpki":
-                public = (shared_path / "openssl/end" if "link" in place else shared_path / "openssl/out")
+                public = (shared_path / "openssl/end" if "link" in place
+                          else shared_path / "openssl/out")
                 data = b"data" if what == "fifo" or not public.exists() else public.read_bytes()
                 with as_nobody():
                     write_output(out, data)
             else:
                 nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
                 user: dict[str, Any] = nobody if os.geteuid() == 0 else {}
-                subprocess.run(["openssl", "pkey", "-in", shared_path / "key", "-pubout", "-out", out], check=True,
-                               stderr=subprocess.DEVNULL, **user)
+                subprocess.run(["openssl", "pkey", "-in", shared_path / "key", "-pubout", "-out",
+                                out], check=True, stderr=subprocess.DEVNULL, **user)
             done = True
         except (FileError, subprocess.CalledProcessError):
             done = False
         found = end.stat() if end.exists() else None
         told.append((done, found and (found.st_uid, found.st_gid, found.st_mode, found.st_size),
-                     sorted(os.listdir(folder)), out.is_symlink(), before is None or before == end.stat().st_ino))
+                     sorted(os.listdir(folder)), out.is_symlink(),
+                     before is None or before == end.stat().st_ino))
         for reader in readers:
             os.close(reader)
     assert told[0][:4] == told[1][:4]
@@ -251,8 +263,10 @@ def test_a_shared_folder_s_files_are_written_or_refused_as_by_openssl(
 
 
 @pytest.mark.parametrize("what", ["file", "link", "dangling"])
-def test_the_kernel_s_refusal_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    """A kernel with fs.protected_regular or …_symlinks says no to open(2) with O_CREAT: nothing is changed."""
+def test_the_kernel_s_refusal_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                     what: str) -> None:
+    """A kernel with fs.protected_regular or …_symlinks says no to open(2) with O_CREAT: nothing is
+    changed."""
     path = tmp_path / "out"
     if what != "dangling":
         (tmp_path / "end").write_bytes(b"old")
@@ -274,8 +288,10 @@ def test_the_kernel_s_refusal_counts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert what == "dangling" or path.read_bytes() == b"old"
 
 
-def test_a_link_to_standard_output_is_the_kernel_s_to_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link that another user may have put into a sticky folder leads nowhere if the kernel has it so."""
+def test_a_link_to_standard_output_is_the_kernel_s_to_follow(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link that another user may have put into a sticky folder leads nowhere if the kernel has it
+    so."""
     (tmp_path / "out").symlink_to("/dev/stdout")
     with monkeypatch.context() as patch:
         patch.setattr(os, "stat", refuse_with(errno.EACCES))
@@ -308,11 +324,12 @@ def test_a_folder_that_cannot_be_listed_is_written_to(
         write_output(folder / "f", b"new", private=True, warnings=warnings)
     folder.chmod(0o755)
     assert (folder / "f").read_bytes() == b"new" and os.listdir(folder) == ["f"]
-    assert warnings == [f"{folder}/f: the change is done, but could not be made durable: permission "
-                        "denied; a loss of power may undo the change"]
+    assert warnings == [f"{folder}/f: the change is done, but could not be made durable: "
+                        "permission denied; a loss of power may undo the change"]
 
 
-def test_a_private_file_is_never_wider_than_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_private_file_is_never_wider_than_at_its_end(tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     """When the first byte is written the mode is already 0600, over an old 0644 too."""
     path, modes = tmp_path / "f", list[int]()
     path.write_bytes(b"old")
@@ -337,7 +354,8 @@ def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
     write_output(tmp_path / "l", b"new")
     write_output(tmp_path / "new", b"made")
     assert (tmp_path / "l").is_symlink() and (tmp_path / "d/g").is_symlink()
-    assert (tmp_path / "d/f").read_bytes() == b"new" and (tmp_path / "d/made").read_bytes() == b"made"
+    assert ((tmp_path / "d/f").read_bytes() == b"new"
+            and (tmp_path / "d/made").read_bytes() == b"made")
     assert sorted(os.listdir(tmp_path / "d")) == ["f", "g", "made"]
 
 
@@ -433,15 +451,18 @@ def left(folder: Path, what: str) -> tuple[bytes | None, list[str]]:
     """What the file holds, and what else is in the folder."""
     file = folder / "f"
     return (file.read_bytes() if file.exists() else None,
-            sorted(set(os.listdir(folder)) - {"f", *(["l"] if what in ("link", "dangling") else [])}))
+            sorted(set(os.listdir(folder)) - {"f",
+                                              *(["l"] if what in ("link", "dangling") else [])}))
 
 
 @pytest.mark.parametrize("what", WHATS)
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE])
+@pytest.mark.parametrize("number",
+                         [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE])
 def test_an_error_at_any_call_leaves_the_old_file_or_is_none(
     tmp_path: Path, at_call: AtCall, what: str, number: int,
 ) -> None:
-    """No space, read-only, no permission: a no leaves the old file, a yes the new one; nothing else lies about.
+    """No space, read-only, no permission: a no leaves the old file, a yes the new one; nothing else
+    lies about.
 
     A folder that cannot be made durable once the new file is there is a warning.
     """
@@ -463,12 +484,14 @@ def test_an_error_at_any_call_leaves_the_old_file_or_is_none(
         assert left(path.parent, what) == (OLD[what] if failed else b"new", []), calls
         late = calls[nth - 1] in ("open", "fsync") and "rename" in calls[:nth - 1]
         assert failed or bool(warnings) == late
-        assert failed or late or number in (errno.EROFS, errno.EACCES) or calls[nth - 1] == "lstat"  # is it a link?
+        # is it a link?
+        assert failed or late or number in (errno.EROFS, errno.EACCES) or calls[nth - 1] == "lstat"
     assert nth > 6 and outcomes == {True, False}
 
 
 @pytest.mark.parametrize("what", WHATS)
-def test_a_disk_that_fails_from_some_call_on_leaves_a_whole_file(tmp_path: Path, at_call: AtCall, what: str) -> None:
+def test_a_disk_that_fails_from_some_call_on_leaves_a_whole_file(tmp_path: Path, at_call: AtCall,
+                                                                 what: str) -> None:
     """Where the staged copy cannot be removed either, a warning names it: it may hold the key."""
     told = []
     for nth in count(1):
@@ -483,15 +506,17 @@ def test_a_disk_that_fails_from_some_call_on_leaves_a_whole_file(tmp_path: Path,
         content, beside = left(path.parent, what)
         assert content in (OLD[what], b"new", *([b""] if what == "dangling" else []))
         leftovers = [warning for warning in warnings if "could not be removed" in warning]
-        assert leftovers == [f"{path.parent}/{name}: this copy could not be removed: input/output error; "
-                             "remove the copy by hand, because it may hold a private key" for name in beside]
+        assert leftovers == [f"{path.parent}/{name}: this copy could not be removed: input/output "
+                             "error; remove the copy by hand, because it may hold a private key"
+                             for name in beside]
         told += leftovers
     assert told
 
 
 @pytest.mark.parametrize("what", WHATS)
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
-def test_an_interrupt_at_any_call_leaves_a_whole_file(tmp_path: Path, at_call: AtCall, what: str, done: bool) -> None:
+def test_an_interrupt_at_any_call_leaves_a_whole_file(tmp_path: Path, at_call: AtCall, what: str,
+                                                      done: bool) -> None:
     """Control-C: old or new, and nothing beside it."""
     for nth in count(1):
         path = plant(tmp_path / str(nth), what)
@@ -507,7 +532,8 @@ def test_an_interrupt_at_any_call_leaves_a_whole_file(tmp_path: Path, at_call: A
         if len(calls) < nth:
             break
         content, beside = left(path.parent, what)
-        made = [b""] if what == "dangling" and done else []     # the kernel made it, and Python did not learn of it
+        # the kernel made it, and Python did not learn of it
+        made = [b""] if what == "dangling" and done else []
         staged = [name for name in beside if ".kpki-" in name]
         assert content in (OLD[what], b"new", *made) and len(beside) == len(staged)
         assert not beside or (done and calls[nth - 1] == "open")
@@ -518,19 +544,22 @@ def test_an_interrupt_at_any_call_leaves_a_whole_file(tmp_path: Path, at_call: A
 def test_a_kill_at_any_call_leaves_a_whole_file(
     tmp_path: Path, killed_at: Callable[[int, Callable[[], object]], bool], what: str,
 ) -> None:
-    """SIGKILL before each call, and in the middle of a write: old or new. At a dangling link's end it may be empty."""
+    """SIGKILL before each call, and in the middle of a write: old or new. At a dangling link's end
+    it may be empty."""
     for nth in count(1):
         path = plant(tmp_path / str(nth), what)
         if not killed_at(nth, lambda: write_output(path, b"new", private=True)):
             break
         content, beside = left(path.parent, what)
         assert content in (OLD[what], b"new", *([b""] if what == "dangling" else []))
-        assert all(name.startswith(".f.kpki-") and mode(path.parent / name) == 0o600 for name in beside)
+        assert all(name.startswith(".f.kpki-") and mode(path.parent / name) == 0o600
+                   for name in beside)
     assert nth > 5
 
 
 def test_a_name_given_to_another_file_meanwhile_keeps_that(tmp_path: Path, at_call: AtCall) -> None:
-    """Whoever owns the folder swaps a link into it at any call: only what the kernel opened by the name is written."""
+    """Whoever owns the folder swaps a link into it at any call: only what the kernel opened by the
+    name is written."""
     for nth in count(1):
         top = tmp_path / str(nth)
         path = plant(top, "old")
@@ -555,7 +584,8 @@ def test_a_name_given_to_another_file_meanwhile_keeps_that(tmp_path: Path, at_ca
 def test_a_file_system_that_cannot_sync_folders_is_forgiven(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, told: bool,
 ) -> None:
-    """EINVAL from a folder's fsync is nothing; any other error is a warning, for the file is there."""
+    """EINVAL from a folder's fsync is nothing; any other error is a warning, for the file is
+    there."""
     fsync, warnings = os.fsync, list[str]()
 
     def folders_refused(descriptor: int) -> None:
@@ -565,5 +595,6 @@ def test_a_file_system_that_cannot_sync_folders_is_forgiven(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", folders_refused)
         write_output(tmp_path / "f", b"x", warnings=warnings)
-    assert ["input/output error; a loss of power may undo the change" in warning for warning in warnings] == [True] * told
+    assert ["input/output error; a loss of power may undo the change" in warning
+            for warning in warnings] == [True] * told
     assert (tmp_path / "f").read_bytes() == b"x"

@@ -69,8 +69,10 @@ def test_a_fifo_is_refused_without_waiting_for_its_writer(tmp_path: Path) -> Non
         read("/dev/zero")
 
 
-def test_a_file_that_turns_into_a_fifo_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is opened is looked at again: between the look and the opening it may have been exchanged."""
+def test_a_file_that_turns_into_a_fifo_is_refused(tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is opened is looked at again: between the look and the opening it may have been
+    exchanged."""
     (tmp_path / "f").write_bytes(b"x")
     os.mkfifo(tmp_path / "p")
     regular = os.stat(tmp_path / "f")
@@ -111,8 +113,10 @@ def test_a_device_is_read_as_openssl_reads_it_up_to_the_limit() -> None:
 
 def test_openssl_and_kpki_read_the_same_stream(tmp_path: Path) -> None:
     """The peer takes /dev/stdin for -in as well."""
-    key = subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519"], capture_output=True, check=True).stdout
-    again = subprocess.run(["openssl", "pkey", "-in", "/dev/stdin"], input=key, capture_output=True, check=True).stdout
+    key = subprocess.run(["openssl", "genpkey", "-algorithm",
+                          "ED25519"], capture_output=True, check=True).stdout
+    again = subprocess.run(["openssl", "pkey", "-in", "/dev/stdin"], input=key, capture_output=True,
+                           check=True).stdout
     (tmp_path / "key").write_bytes(key)
     assert again == key == read(tmp_path / "key")
 
@@ -124,7 +128,8 @@ def test_what_cannot_be_a_name_is_said_so(path: str) -> None:
         read(path)
 
 
-def test_an_error_while_reading_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_reading_names_the_file(tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """An OSError has no path once the file is open: it is added, and the next step with it."""
     (tmp_path / "f").write_bytes(b"x")
 
@@ -144,11 +149,13 @@ def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     read(tmp_path / "f")
     with pytest.raises(FileError):
         read(tmp_path / "f", limit=1)
-    assert len(os.listdir("/proc/self/fd")) == len(before) and stat.S_ISREG(os.stat(tmp_path / "f").st_mode)
+    assert (len(os.listdir("/proc/self/fd")) == len(before)
+            and stat.S_ISREG(os.stat(tmp_path / "f").st_mode))
 
 
 def test_what_lies_there_is_seen_and_a_regular_file_read(tmp_path: Path) -> None:
-    """Nothing of a link, a folder or a FIFO is read, none is waited for, and nothing is there is no error."""
+    """Nothing of a link, a folder or a FIFO is read, none is waited for, and nothing is there is no
+    error."""
     place = tmp_path / "file"
     place.write_bytes(b"data")
     place.chmod(0o640)

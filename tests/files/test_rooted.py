@@ -1,4 +1,5 @@
-"""Nothing is written outside of a root, whoever owns the folders in it and whatever is done to them meanwhile."""
+"""Nothing is written outside of a root, whoever owns the folders in it and whatever is done to them
+meanwhile."""
 from __future__ import annotations
 
 import errno
@@ -23,9 +24,11 @@ EVERY = (*CHANGING, "lstat", "readlink", "scandir")
 
 @pytest.mark.parametrize("folder", ["pki", "etc", "etc/deep", "backup"])
 def test_a_folder_swapped_for_a_link_at_any_call_leads_nowhere(
-    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime, at_call: AtCall, folder: str,
+    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime,
+    at_call: AtCall, folder: str,
 ) -> None:
-    """Its owner moves it away and puts a link to a folder of the same shape there: that one is never touched.
+    """Its owner moves it away and puts a link to a folder of the same shape there: that one is
+    never touched.
 
     Either the change is refused, or the folder that was opened before has it.
     """
@@ -56,9 +59,11 @@ def test_a_folder_swapped_for_a_link_at_any_call_leads_nowhere(
 
 
 def test_a_folder_exchanged_before_the_change_is_named(
-    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime, at_call: AtCall,
+    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime,
+    at_call: AtCall,
 ) -> None:
-    """A change in a folder that is no longer at its place would change nothing: it is refused, and all is as before."""
+    """A change in a folder that is no longer at its place would change nothing: it is refused, and
+    all is as before."""
     root = plant(tmp_path / "root")
     before = snapshot(root)
 
@@ -69,7 +74,8 @@ def test_a_folder_exchanged_before_the_change_is_named(
     with at_call(1, exchange, ["link"]):
         with pytest.raises(FileError) as caught:
             replace_tree(root, wanted, folder_mode=0o755, backup=None, now=now)
-    assert caught.value.message == f"{root}/pki: another program replaced this folder during the run"
+    assert (caught.value.message
+            == f"{root}/pki: another program replaced this folder during the run")
     assert caught.value.hint == "run the command again"
     (root / "pki").rmdir()
     (root / "aside").rename(root / "pki")
@@ -78,8 +84,10 @@ def test_a_folder_exchanged_before_the_change_is_named(
 
 @pytest.mark.parametrize("link", ["var", "var/lib", "var/lib/kpki"])
 @pytest.mark.parametrize("absolute", [False, True])
-def test_a_lock_stays_in_its_root(tmp_path: Path, snapshot: Take, now: datetime, link: str, absolute: bool) -> None:
-    """A link on the way is followed as on the host whose root it is; one that leads out is refused."""
+def test_a_lock_stays_in_its_root(tmp_path: Path, snapshot: Take, now: datetime, link: str,
+                                  absolute: bool) -> None:
+    """A link on the way is followed as on the host whose root it is; one that leads out is
+    refused."""
     root, outside = tmp_path / "root", tmp_path / "outside"
     (root / link).parent.mkdir(parents=True)
     (outside / "lib/kpki").mkdir(parents=True)
@@ -126,13 +134,14 @@ def test_more_folders_than_are_kept_open_are_changed(
     tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A fleet has more folders than a process may have files open; no descriptor is left."""
-    wanted = [File(f"nodes/{number}/etc/{name}", b"x", 0o600) for number in range(9) for name in ("a/f", "b/f", "g")]
+    wanted = [File(f"nodes/{number}/etc/{name}", b"x", 0o600) for number in range(9)
+              for name in ("a/f", "b/f", "g")]
     before = len(os.listdir("/proc/self/fd"))
     with monkeypatch.context() as patch:
         patch.setattr(rooted, "_MOST", 2)
         for data in (b"x", b"y"):
-            replace_tree(tmp_path / "w", [File(file.path, data, 0o600) for file in wanted], folder_mode=0o755,
-                         backup="backup", now=now)
+            replace_tree(tmp_path / "w", [File(file.path, data, 0o600) for file in wanted],
+                         folder_mode=0o755, backup="backup", now=now)
     assert all((tmp_path / "w" / file.path).read_bytes() == b"y" for file in wanted)
     assert len(os.listdir("/proc/self/fd")) == before
 
@@ -143,7 +152,8 @@ def test_the_root_is_followed_and_what_is_below_is_not(tmp_path: Path) -> None:
     (tmp_path / "root").symlink_to("real")
     (tmp_path / "real/link").symlink_to("d")
     with Rooted(tmp_path / "root") as tree:
-        assert os.path.samestat(os.fstat(tree.open(f"{tmp_path}/root/d")), (tmp_path / "real/d").stat())
+        assert os.path.samestat(os.fstat(tree.open(f"{tmp_path}/root/d")),
+                                (tmp_path / "real/d").stat())
         assert os.path.samestat(os.fstat(tree.open(f"{tmp_path}")), tmp_path.stat())
         with pytest.raises(NotADirectoryError):
             tree.open(f"{tmp_path}/root/link")
@@ -168,15 +178,19 @@ def test_a_folder_that_another_process_makes_meanwhile_is_used(
         return real()
     with at_call(1, make, ["mkdir"]):
         if what == "folder":
-            replace_tree(tmp_path, [File("d/f", b"x", 0o600)], folder_mode=0o755, backup=None, now=now)
-            assert (tmp_path / "d/f").read_bytes() == b"x" and (tmp_path / "d").stat().st_mode & 0o777 == 0o700
+            replace_tree(tmp_path, [File("d/f", b"x", 0o600)], folder_mode=0o755, backup=None,
+                         now=now)
+            assert ((tmp_path / "d/f").read_bytes() == b"x"
+                    and (tmp_path / "d").stat().st_mode & 0o777 == 0o700)
         else:
             with pytest.raises(FileError, match="d: file exists"):
-                replace_tree(tmp_path, [File("d/f", b"x", 0o600)], folder_mode=0o755, backup=None, now=now)
+                replace_tree(tmp_path, [File("d/f", b"x", 0o600)], folder_mode=0o755, backup=None,
+                             now=now)
 
 
 def test_a_copy_that_cannot_be_looked_for_is_told(tmp_path: Path, at_call: AtCall) -> None:
-    """One that was never made, or is gone with its folder, is not; a read-only disk refuses either alike."""
+    """One that was never made, or is gone with its folder, is not; a read-only disk refuses either
+    alike."""
     def refuse(name: str, real: partial[object]) -> object:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
     with Rooted(tmp_path) as tree:

@@ -1,6 +1,7 @@
 """A tree is changed whole or not at all, wherever it is interrupted.
 
-The n-th call to the disk is made to fail, to be interrupted, or to be the last that the process does.
+The n-th call to the disk is made to fail, to be interrupted, or to be the last that the process
+does.
 """
 from __future__ import annotations
 
@@ -22,17 +23,19 @@ Take = Callable[[Path], dict[str, tuple[int, bytes, int, int]]]
 Plant = Callable[[Path], Path]
 AtCall = Callable[..., AbstractContextManager[list[str]]]
 
-CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir", "chmod", "unlink",
-            "rmdir")
+CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir",
+            "chmod", "unlink", "rmdir")
 LOOKING = ("stat", "lstat", "fstat", "readlink", "scandir", "read")
-SYNCING = ("open", "fsync", "stat", "fstat")  # what makes a folder, or in the test a file system, durable
+# what makes a folder, or in the test a file system, durable
+SYNCING = ("open", "fsync", "stat", "fstat")
 ERRORS = [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO]
 OLD = {"pki/ca.crt": b"ca", "pki/worker.pem": b"old certificate", "pki/worker-key.pem": b"old key",
        "pki/current.pem": b"not ours", "etc/deep/kubelet.conf": None}
 
 
 def put(
-    root: Path, files: list[File], now: datetime, backup: str | None, warnings: list[str] | None = None,
+    root: Path, files: list[File], now: datetime, backup: str | None,
+    warnings: list[str] | None = None,
 ) -> list[str]:
     return [action for _, action in replace_tree(
         root, files, folder_mode=0o755, backup=backup, now=now, warnings=warnings)]
@@ -72,20 +75,22 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Both ways to make a batch durable."""
     monkeypatch.setattr(tree, "_FEW", request.param)
     value: int = request.param
-    if value == 0:  # counted and durable as any other call, without the wait for the whole machine's data
+    # counted and durable as any other call, without the wait for the whole machine's data
+    if value == 0:
         monkeypatch.setattr(tree, "sync_file_system", lambda folder: os.stat(folder))
     return value
 
 
 @pytest.mark.usefixtures("few")
 def test_an_error_at_any_call_leaves_all_as_it_was(
-    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime, backup: str | None,
-    at_call: AtCall,
+    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime,
+    backup: str | None, at_call: AtCall,
 ) -> None:
-    """No space, read-only, no permission, broken: the same files, inodes and times, and nothing beside them.
+    """No space, read-only, no permission, broken: the same files, inodes and times, and nothing
+    beside them.
 
-    Once the change holds, what fails is a warning: a second name is left to the next run, a folder is not synced. And a
-    look whose answer changes nothing may fail.
+    Once the change holds, what fails is a warning: a second name is left to the next run, a folder
+    is not synced. And a look whose answer changes nothing may fail.
     """
     outcomes = set()
     for nth in count(1):
@@ -106,18 +111,21 @@ def test_an_error_at_any_call_leaves_all_as_it_was(
         if failed:
             assert snapshot(root) == before, (nth, calls)
         else:
-            assert [os.strerror(number).lower() in warning for warning in warnings] == [True] * len(warnings)
+            assert [os.strerror(number).lower() in warning
+                    for warning in warnings] == [True] * len(warnings)
             outcome = (calls[nth - 1], len(strays(root)), len(warnings))
-            assert outcome in {("unlink", 1, 1), ("lstat", 0, 0), *((call, 0, 1) for call in SYNCING)}, outcome
-            assert [(root / file.path).read_bytes() for file in wanted] == [file.data for file in wanted]
+            assert outcome in {("unlink", 1, 1), ("lstat", 0, 0),
+                               *((call, 0, 1) for call in SYNCING)}, outcome
+            assert [(root / file.path).read_bytes()
+                    for file in wanted] == [file.data for file in wanted]
             assert_heals(root, wanted, now, backup)
     assert nth > 60 and outcomes == {True, False}
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 def test_an_interrupt_at_any_call_leaves_all_or_nothing(
-    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime, backup: str | None,
-    at_call: AtCall, done: bool,
+    tmp_path: Path, plant: Plant, snapshot: Take, wanted: list[File], now: datetime,
+    backup: str | None, at_call: AtCall, done: bool,
 ) -> None:
     """Control-C just before a call, or when the call is done and Python does not know it yet."""
     outcomes = set()
@@ -141,7 +149,8 @@ def test_an_interrupt_at_any_call_leaves_all_or_nothing(
         changed = snapshot(root) != before
         outcomes.add(changed)
         if changed:
-            assert [(root / file.path).read_bytes() for file in wanted] == [file.data for file in wanted]
+            assert [(root / file.path).read_bytes()
+                    for file in wanted] == [file.data for file in wanted]
             assert calls[nth - 1] in {"unlink", *SYNCING}
             assert_heals(root, wanted, now, backup)
     assert nth > 30 and outcomes == {True, False}
@@ -151,7 +160,8 @@ def test_a_disk_that_fails_from_some_call_on_leaves_whole_files(
     tmp_path: Path, plant: Plant, wanted: list[File], now: datetime, backup: str | None,
     at_call: AtCall,
 ) -> None:
-    """Where nothing can be put back either, the error says which files stay new; the next run finishes."""
+    """Where nothing can be put back either, the error says which files stay new; the next run
+    finishes."""
     hints = []
     for nth in count(1):
         root = plant(tmp_path / str(nth))
@@ -168,7 +178,8 @@ def test_a_disk_that_fails_from_some_call_on_leaves_whole_files(
         assert_whole(root, wanted)
         assert_heals(root, wanted, now, backup)
     lost = [hint for hint in hints if hint.startswith("could not be put back: ")]
-    assert lost and all(hint.endswith("; run the command again") and "/pki/worker" in hint for hint in lost)
+    assert lost and all(hint.endswith("; run the command again") and "/pki/worker" in hint
+                        for hint in lost)
     assert "the file system is mounted read-only: choose another place" in hints
 
 
@@ -190,14 +201,18 @@ def test_a_kill_at_any_call_leaves_whole_files_and_the_next_run_heals(
 def test_all_is_durable_before_the_first_rename_and_the_names_before_the_end(
     tmp_path: Path, plant: Plant, wanted: list[File], now: datetime, at_call: AtCall,
 ) -> None:
-    """What a loss of power needs: contents and backup, renames, folders, and only then the second names go."""
+    """What a loss of power needs: contents and backup, renames, folders, and only then the second
+    names go."""
     root = plant(tmp_path / "root")
     with at_call(0, lambda name, real: real()) as calls:
         put(root, wanted, now, "backup")
     first, last = calls.index("rename"), len(calls) - 1 - calls[::-1].index("rename")
-    changed, backups = 4, 4  # files; backup/, its run's folder, pki/ in that, and the root that backup/ was made in
-    assert calls[:first].count("fsync") == changed + backups and calls[first:last + 1] == ["rename"] * changed
+    # files; backup/, its run's folder, pki/ in that, and the root that backup/ was made in
+    changed, backups = 4, 4
+    assert (calls[:first].count("fsync") == changed + backups
+            and calls[first:last + 1] == ["rename"] * changed)
     after = calls[last + 1:]
     assert after[-3:] == ["unlink"] * 3 and "fsync" not in after[-3:]
     assert after.count("fsync") == 4  # root, etc/, etc/deep/, pki/
-    assert set(calls[:first]) >= {"open", "write", "link", "mkdir"} and not {"write", "link", "mkdir"} & set(after)
+    assert (set(calls[:first]) >= {"open", "write", "link", "mkdir"}
+            and not {"write", "link", "mkdir"} & set(after))

@@ -20,7 +20,7 @@ from tests.hosts import (
     two_cas,
 )
 
-_FAMILIES = (kubeadm, like_kubeadm, kubespray, hard_way, mmumshad, kubeasz, kops, rke, k3s, managed, cloud, openshift,
-             coreos, nixos, two_cas, by_hand)
+_FAMILIES = (kubeadm, like_kubeadm, kubespray, hard_way, mmumshad, kubeasz, kops, rke, k3s, managed,
+             cloud, openshift, coreos, nixos, two_cas, by_hand)
 HOSTS = {name: host for family in _FAMILIES for name, host in family.HOSTS.items()}
 FAULTS = tuple(fault for family in _FAMILIES for fault in family.FAULTS)

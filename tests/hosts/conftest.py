@@ -40,12 +40,13 @@ def lay(tmp_path: Path, shelf: Shelf) -> Callable[[Host], Path]:
 def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which `kpki` is this checkout's, and nothing can be restarted."""
     programs = tmp_path_factory.mktemp("bin")
-    for name, text in (("kpki", f'exec {shlex.quote(sys.executable)} -m kpki "$@"'), ("systemctl", ":"), ("crictl",
-                                                                                                            ":"),
-                       ("docker", ":"), ("kubectl", ":")):
+    for name, text in (("kpki", f'exec {shlex.quote(sys.executable)} -m kpki "$@"'),
+                       ("systemctl", ":"), ("crictl", ":"), ("docker", ":"),
+                       ("kubectl", ":")):
         (programs / name).write_text(f"#!/bin/sh\n{text}\n")
         (programs / name).chmod(0o755)
-    return os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(TOP), "LC_ALL": "C"}
+    return os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(TOP),
+                         "LC_ALL": "C"}
 
 
 @pytest.fixture
@@ -63,8 +64,8 @@ def kpki(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
 @pytest.fixture
 def run_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: dict[str, str],
                kpki: Callable[..., tuple[int, str]]) -> Callable[[str], None]:
-    """Run a script as `sh -e` does where the host's tree lies. If each line stands alone, the plain `kpki` lines run in
-    process, since starting the command anew takes long."""
+    """Run a script as `sh -e` does where the host's tree lies. If each line stands alone, the plain
+    `kpki` lines run in process, since starting the command anew takes long."""
     monkeypatch.chdir(tmp_path)
 
     def run(script: str) -> None:
@@ -83,6 +84,7 @@ def run_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: dict[str,
 
 def by_shell(script: str, folder: Path, environment: dict[str, str]) -> None:
     """Run a script as `sh -e` does; it must succeed."""
-    done = subprocess.run(["sh", "-e"], input=script, cwd=folder, env=environment, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+    done = subprocess.run(["sh", "-e"], input=script, cwd=folder, env=environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+                          check=False)
     assert done.returncode == 0, f"{script}\n{done.stdout}"

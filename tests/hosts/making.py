@@ -1,4 +1,5 @@
-"""A host's tree as a value: rows of certificates, and paths with what lies there; and the faults that befall it."""
+"""A host's tree as a value: rows of certificates, and paths with what lies there; and the faults
+that befall it."""
 from __future__ import annotations
 
 from base64 import b64encode
@@ -10,7 +11,8 @@ from typing import Any
 from tests.hosts.pki import PAST, Row, Shelf
 
 CURRENT = "var/lib/kubelet/pki/kubelet-client-current.pem"
-EXPIRED = "expired-client-cert expired-server-cert"     # of a pair that serves and calls, either is right
+# of a pair that serves and calls, either is right
+EXPIRED = "expired-client-cert expired-server-cert"
 
 Maker = Callable[[Shelf], bytes]
 
@@ -32,13 +34,15 @@ class Host:
 
     rows: Mapping[str, Row]
     files: Files
-    seen: str = ""                          # what verifiers see, a line each: leaf, CA file, purpose, names
+    seen: str = ""  # what verifiers see, a line each: leaf, CA file, purpose, names
     node: str | None = None                 # the node's name, if no file tells it
     warnings: tuple[str, ...] = ()          # the causes of the warnings that it may have
-    given: Mapping[str, str] = field(default_factory=dict)  # option of check → the CA's row, if a person brings its key
+    # option of check → the CA's row, if a person brings its key
+    given: Mapping[str, str] = field(default_factory=dict)
     address: str = ""                       # the node's, if no file tells it
     modes: Mapping[str, int] = field(default_factory=dict)
-    mounts: Mapping[str, str] = field(default_factory=dict)  # folder as a container sees it → as the host has it
+    # folder as a container sees it → as the host has it
+    mounts: Mapping[str, str] = field(default_factory=dict)
     absent: str = ""                        # files that its texts name and that nobody reads there
 
     def lay(self, shelf: Shelf, root: Path) -> Path:
@@ -95,16 +99,20 @@ def pairs(folder: str, *names: str, crt: str = "{}.crt", key: str = "{}.key") ->
     return found
 
 
-def kubeconfig(user: str, server: str, authority: str | Maker, *login: str | Maker, cluster: str = "kubernetes",
-               context: str = "", token: str = "", exec: str = "") -> Maker:
-    """A kubeconfig: a text is a path, a maker's bytes are embedded; *login* is certificate and key, if any."""
+def kubeconfig(user: str, server: str, authority: str | Maker,
+               *login: str | Maker, cluster: str = "kubernetes", context: str = "", token: str = "",
+               exec: str = "") -> Maker:
+    """A kubeconfig: a text is a path, a maker's bytes are embedded; *login* is certificate and key,
+    if any."""
     context = context or f"{user}@{cluster}"
 
     def given(name: str, value: str | Maker, shelf: Shelf) -> str:
-        return f"{name}: {value}" if isinstance(value, str) else f"{name}-data: {b64encode(value(shelf)).decode()}"
+        return (f"{name}: {value}" if isinstance(value, str)
+                else f"{name}-data: {b64encode(value(shelf)).decode()}")
 
     def make(shelf: Shelf) -> bytes:
-        known = [given(name, value, shelf) for name, value in zip(("client-certificate", "client-key"), login)]
+        known = [given(name, value, shelf)
+                 for name, value in zip(("client-certificate", "client-key"), login)]
         known += [f"token: {token}"] if token else []
         known += [f"exec:\n{exec}"] if exec else []
         lines = "".join(f"    {line}\n" for line in known)
@@ -135,8 +143,10 @@ def embedded(user: str, server: str, authority: str, login: str, **more: str) ->
 
 
 def pod(name: str, flags: str, mounts: Mapping[str, str] | None = None, program: str = "") -> str:
-    """A static pod that runs *program* with *flags* (a word each); *mounts*: path in the container → on the host."""
-    words = "".join(f"    - {_scalar(word)}\n" for word in (program or name).split() + flags.split())
+    """A static pod that runs *program* with *flags* (a word each); *mounts*: path in the container
+    → on the host."""
+    words = "".join(f"    - {_scalar(word)}\n"
+                    for word in (program or name).split() + flags.split())
     mounts = mounts or {"/etc/kubernetes/pki": "/etc/kubernetes/pki"}
     inside = "".join(f"    - mountPath: {there}\n      name: v{nth}\n      readOnly: true\n"
                      for nth, there in enumerate(mounts))
@@ -164,11 +174,12 @@ def _scalar(word: str) -> str:
 
 
 def unit(program: str, flags: str = "", *lines: str) -> str:
-    """A unit whose flags stand on continued lines, as guides write them; *lines* stand before ExecStart."""
+    """A unit whose flags stand on continued lines, as guides write them; *lines* stand before
+    ExecStart."""
     words = " \\\n  ".join((program, *flags.split()))
     before = "".join(f"{line}\n" for line in lines)
-    return f"[Unit]\nDescription={program.split(maxsplit=1)[0]}\n\n[Service]\n{before}ExecStart={words}\nRestart=on-failure\n" \
-        "RestartSec=5\n\n[Install]\nWantedBy=multi-user.target\n"
+    return (f"[Unit]\nDescription={program.split(maxsplit=1)[0]}\n\n[Service]\n{before}ExecStart="
+            f"{words}\nRestart=on-failure\nRestartSec=5\n\n[Install]\nWantedBy=multi-user.target\n")
 
 
 def kubelet_config(client_ca: str, *lines: str) -> str:
@@ -190,8 +201,9 @@ authorization:
 
 
 def proxy_config(path: str) -> str:
-    return "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nclientConnection:\n" \
-        f"  kubeconfig: {path}\nmode: iptables\nclusterCIDR: 10.200.0.0/16\n"
+    return ("apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+            f"clientConnection:\n  kubeconfig: {path}\nmode: iptables\n"
+            "clusterCIDR: 10.200.0.0/16\n")
 
 
 # What befalls a host
@@ -291,14 +303,16 @@ def made_so(row: str, *, at: str = "", **fields: Any) -> Change:
         if not at:
             return replace(host, rows={**host.rows, **other})
         made = host.files[at]
-        return replace(host, files={**host.files, at: lambda shelf: _bytes(made, shelf.changed(other))})
+        return replace(host,
+                       files={**host.files, at: lambda shelf: _bytes(made, shelf.changed(other))})
     told = " ".join(f"{name}={value}" for name, value in fields.items())
     return Change(f"{row} with {told}" + (f" in {at}" if at else ""), apply)
 
 
 def expired(row: str, *, at: str = "") -> Change:
     """A certificate that has ended."""
-    return replace(made_so(row, at=at, dates=PAST), name=f"{row} expired" + (f" in {at}" if at else ""))
+    return replace(made_so(row, at=at, dates=PAST),
+                   name=f"{row} expired" + (f" in {at}" if at else ""))
 
 
 def by_stray(row: str, *, at: str = "") -> Change:

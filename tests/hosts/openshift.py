@@ -1,7 +1,8 @@
-"""OpenShift: machine-config-operator's templates, cluster-kube-apiserver-operator's pod and configuration.
+"""OpenShift: machine-config-operator's templates, cluster-kube-apiserver-operator's pod and
+configuration.
 
-Its certificates live for 30 days and its operators exchange them: that they end soon is as it should be, and a remedy
-is theirs. Old revisions of a static pod keep their files.
+Its certificates live for 30 days and its operators exchange them: that they end soon is as it
+should be, and a remedy is theirs. Old revisions of a static pod keep their files.
 """
 from __future__ import annotations
 
@@ -29,8 +30,10 @@ from tests.hosts.making import (
 )
 from tests.hosts.pki import PAST, Row, ca
 
-RES, STORE, KUBECONFIG = "etc/kubernetes/static-pod-resources", "var/lib/kubelet/pki", "var/lib/kubelet/kubeconfig"
-POD, OLD, CERTS = f"{RES}/kube-apiserver-pod-12", f"{RES}/kube-apiserver-pod-11", f"{RES}/kube-apiserver-certs"
+RES, STORE, KUBECONFIG = ("etc/kubernetes/static-pod-resources", "var/lib/kubelet/pki",
+                          "var/lib/kubelet/kubeconfig")
+POD, OLD, CERTS = (f"{RES}/kube-apiserver-pod-12", f"{RES}/kube-apiserver-pod-11",
+                   f"{RES}/kube-apiserver-certs")
 SERVER_CURRENT = f"{STORE}/kubelet-server-current.pem"
 
 
@@ -41,33 +44,41 @@ def _leaf(subject: str, authority: str, usages: str = "clientAuth", names: str =
 def _node(node: str, address: str) -> dict[str, Row]:
     subject = f"/O=system:nodes/CN=system:node:{node}"
     return {f"{node}-client": _leaf(subject, "csr-signer"),
-            f"{node}-server": _leaf(subject, "csr-signer", "serverAuth", f"DNS:{node},IP:{address}")}
+            f"{node}-server": _leaf(subject, "csr-signer", "serverAuth",
+                                    f"DNS:{node},IP:{address}")}
 
 
 _ROWS = {
     **{name: ca(f"/OU=openshift/CN={name}@1764000000") for name in (
-        "admin-kubeconfig-signer", "aggregator-signer", "kube-apiserver-to-kubelet-signer", "kube-control-plane-signer",
-        "kubelet-bootstrap-kubeconfig-signer", "kube-apiserver-localhost-signer", "etcd-signer",
-        "kube-apiserver-lb-signer", "kube-apiserver-service-network-signer")},
+        "admin-kubeconfig-signer", "aggregator-signer", "kube-apiserver-to-kubelet-signer",
+        "kube-control-plane-signer", "kubelet-bootstrap-kubeconfig-signer",
+        "kube-apiserver-localhost-signer", "etcd-signer", "kube-apiserver-lb-signer",
+        "kube-apiserver-service-network-signer")},
     "csr-signer": ca("/CN=kube-csr-signer_@1764000000", days=60),
-    "kubelet-client": Row("/O=kube-master/CN=system:kube-apiserver", "kube-apiserver-to-kubelet-signer", "clientAuth"),
+    "kubelet-client": Row("/O=kube-master/CN=system:kube-apiserver",
+                          "kube-apiserver-to-kubelet-signer", "clientAuth"),
     "aggregator-client": _leaf("/CN=system:openshift-aggregator", "aggregator-signer"),
     "etcd-client": Row("/O=etcd-client/CN=etcd-client", "etcd-signer", "clientAuth", days=1095),
-    "etcd-client-old": Row("/O=etcd-client/CN=etcd-client", "etcd-signer", "clientAuth", dates=PAST),
-    "localhost": _leaf("/CN=127.0.0.1", "kube-apiserver-localhost-signer", "serverAuth", "DNS:localhost,IP:127.0.0.1"),
-    "service-network": _leaf("/CN=10.3.0.1", "kube-apiserver-service-network-signer", "serverAuth",
-                             "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,"
-                             "DNS:kubernetes.default.svc.cluster.local,DNS:openshift,DNS:openshift.default,"
-                             "DNS:openshift.default.svc,DNS:openshift.default.svc.cluster.local,IP:10.3.0.1"),
-    "internal-loadbalancer": _leaf("/CN=api-int.example.test", "kube-apiserver-lb-signer", "serverAuth",
-                                   "DNS:api-int.example.test"),
+    "etcd-client-old": Row("/O=etcd-client/CN=etcd-client", "etcd-signer", "clientAuth",
+                           dates=PAST),
+    "localhost": _leaf("/CN=127.0.0.1", "kube-apiserver-localhost-signer", "serverAuth",
+                       "DNS:localhost,IP:127.0.0.1"),
+    "service-network":
+        _leaf("/CN=10.3.0.1", "kube-apiserver-service-network-signer", "serverAuth",
+              "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,"
+              "DNS:kubernetes.default.svc.cluster.local,DNS:openshift,DNS:openshift.default,"
+              "DNS:openshift.default.svc,DNS:openshift.default.svc.cluster.local,IP:10.3.0.1"),
+    "internal-loadbalancer": _leaf("/CN=api-int.example.test", "kube-apiserver-lb-signer",
+                                   "serverAuth", "DNS:api-int.example.test"),
     "external-loadbalancer": _leaf("/CN=api.example.test", "kube-apiserver-lb-signer", "serverAuth",
                                    "DNS:api.example.test"),
-    "sa-1": Row("/CN=unused"), "sa-2": Row("/CN=unused"), **_node("worker-0", "10.0.0.15"), **_node("master-0",
-                                                                                                    "10.0.0.5")}
-_SERVERS = crt("kube-apiserver-lb-signer", "kube-apiserver-localhost-signer", "kube-apiserver-service-network-signer")
-_CLIENTS = crt("admin-kubeconfig-signer", "csr-signer", "kube-apiserver-to-kubelet-signer", "kube-control-plane-signer",
-               "kubelet-bootstrap-kubeconfig-signer")
+    "sa-1": Row("/CN=unused"), "sa-2": Row("/CN=unused"), **_node("worker-0", "10.0.0.15"),
+    **_node("master-0",
+            "10.0.0.5")}
+_SERVERS = crt("kube-apiserver-lb-signer", "kube-apiserver-localhost-signer",
+               "kube-apiserver-service-network-signer")
+_CLIENTS = crt("admin-kubeconfig-signer", "csr-signer", "kube-apiserver-to-kubelet-signer",
+               "kube-control-plane-signer", "kubelet-bootstrap-kubeconfig-signer")
 
 
 def _kubelet(node: str, role: str, address: str) -> dict[str, Made]:
@@ -78,21 +89,24 @@ def _kubelet(node: str, role: str, address: str) -> dict[str, Made]:
         found |= {pem: joined(crt(f"{node}-{kind}"), key(f"{node}-{kind}")),
                   f"{STORE}/kubelet-{kind}-current.pem": Link(f"/{pem}")}
     return found | {
-        "etc/hostname": f"{node}\n", "etc/kubernetes/kubelet-ca.crt": _CLIENTS, "etc/kubernetes/ca.crt": _SERVERS,
+        "etc/hostname": f"{node}\n", "etc/kubernetes/kubelet-ca.crt": _CLIENTS,
+        "etc/kubernetes/ca.crt": _SERVERS,
         "etc/kubernetes/kubelet.conf": kubelet_config(
-            "/etc/kubernetes/kubelet-ca.crt", "staticPodPath: /etc/kubernetes/manifests", "cgroupDriver: systemd",
-            "serverTLSBootstrap: true", "rotateCertificates: true"),
+            "/etc/kubernetes/kubelet-ca.crt", "staticPodPath: /etc/kubernetes/manifests",
+            "cgroupDriver: systemd", "serverTLSBootstrap: true", "rotateCertificates: true"),
         "etc/openshift/kubelet.conf.d/10-max-pods.conf":
             "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 250\n",
-        "etc/kubernetes/kubeconfig": kubeconfig("kubelet", "https://api-int.example.test:6443", _SERVERS,
-                                                cluster="local",
-                                                context="kubelet", token="eyJhbGciOiJSUzI1NiJ9.e30.c2ln"),
-        KUBECONFIG: kubeconfig("default-auth", "https://api-int.example.test:6443", _SERVERS, f"/{CURRENT}",
-                               f"/{CURRENT}",
-                               cluster="default-cluster", context="default-context"),
+        "etc/kubernetes/kubeconfig": kubeconfig("kubelet", "https://api-int.example.test:6443",
+                                                _SERVERS, cluster="local", context="kubelet",
+                                                token="eyJhbGciOiJSUzI1NiJ9.e30.c2ln"),
+        KUBECONFIG: kubeconfig("default-auth", "https://api-int.example.test:6443", _SERVERS,
+                               f"/{CURRENT}", f"/{CURRENT}", cluster="default-cluster",
+                               context="default-context"),
         "etc/os-release": 'NAME="Red Hat Enterprise Linux CoreOS"\nID="rhcos"\nVARIANT=CoreOS\n',
-        "etc/systemd/system/kubelet.service.d/20-logging.conf": '[Service]\nEnvironment="KUBELET_LOG_LEVEL=2"\n',
-        "etc/systemd/system/kubelet.service.d/30-node-ip.conf": f'[Service]\nEnvironment="KUBELET_NODE_IP={address}"\n',
+        "etc/systemd/system/kubelet.service.d/20-logging.conf": '[Service]\n'
+        'Environment="KUBELET_LOG_LEVEL=2"\n',
+        "etc/systemd/system/kubelet.service.d/30-node-ip.conf": '[Service]\n'
+        f'Environment="KUBELET_NODE_IP={address}"\n',
         "etc/systemd/system/kubelet.service": f"""[Unit]
 Description=Kubernetes Kubelet
 Wants=rpc-statd.service network-online.target
@@ -224,7 +238,8 @@ spec:
 
       exec watch-termination --termination-touch-file=/var/log/kube-apiserver/.terminating \
 --graceful-termination-duration=135s -- hyperkube kube-apiserver \
---openshift-config={_IN}/configmaps/config/config.yaml --advertise-address=${{HOST_IP}} -v=2 --permit-address-sharing
+--openshift-config={_IN}/configmaps/config/config.yaml --advertise-address=${{HOST_IP}} -v=2 \
+--permit-address-sharing
     env:
     - name: HOST_IP
       valueFrom:
@@ -267,10 +282,13 @@ def _secrets(folder: str, **rows: str) -> dict[str, Made]:
 
 _LEAVES = ("expiring-soon",)
 HOSTS = {
-    "OpenShift worker": Host(_ROWS, _kubelet("worker-0", "worker", "10.0.0.15"), seen=_kubelet_seen("worker-0"), warnings=_LEAVES),
+    "OpenShift worker": Host(_ROWS, _kubelet("worker-0", "worker", "10.0.0.15"),
+                             seen=_kubelet_seen("worker-0"), warnings=_LEAVES),
     "OpenShift master": Host(_ROWS, {
-        **_kubelet("master-0", "master", "10.0.0.5"), "etc/kubernetes/manifests/kube-apiserver-pod.yaml": _POD,
-        f"{POD}/configmaps/config/config.yaml": _CONFIG, f"{OLD}/configmaps/config/config.yaml": _CONFIG,
+        **_kubelet("master-0", "master", "10.0.0.5"),
+        "etc/kubernetes/manifests/kube-apiserver-pod.yaml": _POD,
+        f"{POD}/configmaps/config/config.yaml": _CONFIG,
+        f"{OLD}/configmaps/config/config.yaml": _CONFIG,
         f"{POD}/configmaps/etcd-serving-ca/ca-bundle.crt": crt("etcd-signer"),
         f"{POD}/configmaps/kubelet-serving-ca/ca-bundle.crt": crt("csr-signer"),
         f"{POD}/configmaps/sa-token-signing-certs/service-account-001.pub": public("sa-1"),
@@ -280,14 +298,17 @@ HOSTS = {
         f"{CERTS}/configmaps/aggregator-client-ca/ca-bundle.crt": crt("aggregator-signer"),
         f"{CERTS}/secrets/bound-service-account-signing-key/service-account.key": key("sa-2"),
         **_secrets(CERTS, kubelet_client="kubelet-client", aggregator_client="aggregator-client",
-                   localhost_serving_cert_certkey="localhost", service_network_serving_certkey="service-network",
+                   localhost_serving_cert_certkey="localhost",
+                   service_network_serving_certkey="service-network",
                    internal_loadbalancer_serving_certkey="internal-loadbalancer",
                    external_loadbalancer_serving_certkey="external-loadbalancer")},
         seen=_kubelet_seen("master-0") + f"""
 {POD}/secrets/etcd-client/tls.crt {POD}/configmaps/etcd-serving-ca/ca-bundle.crt client
 {CERTS}/secrets/kubelet-client/tls.crt etc/kubernetes/kubelet-ca.crt client
-{CERTS}/secrets/aggregator-client/tls.crt {CERTS}/configmaps/aggregator-client-ca/ca-bundle.crt client
-{CERTS}/secrets/internal-loadbalancer-serving-certkey/tls.crt {KUBECONFIG}#ca server api-int.example.test
+{CERTS}/secrets/aggregator-client/tls.crt {CERTS}/configmaps/aggregator-client-ca/ca-bundle.crt \
+client
+{CERTS}/secrets/internal-loadbalancer-serving-certkey/tls.crt {KUBECONFIG}#ca server \
+api-int.example.test
 {CERTS}/secrets/localhost-serving-cert-certkey/tls.crt {KUBECONFIG}#ca server localhost
 {CURRENT} {CERTS}/configmaps/client-ca/ca-bundle.crt client
 {SERVER_CURRENT} {POD}/configmaps/kubelet-serving-ca/ca-bundle.crt server master-0 10.0.0.5
@@ -296,30 +317,34 @@ HOSTS = {
 
 _OPERATOR = "its operators"
 FAULTS = (
-    Fault("OpenShift worker", expired("worker-0-client"), "expired-client-cert", CURRENT, _OPERATOR),
-    Fault("OpenShift worker", expired("worker-0-server"), "expired-server-cert", SERVER_CURRENT, _OPERATOR),
-    Fault("OpenShift worker", gone("etc/kubernetes/kubelet-ca.crt"), "file-missing", "etc/kubernetes/kubelet-ca.crt",
+    Fault("OpenShift worker", expired("worker-0-client"), "expired-client-cert", CURRENT,
           _OPERATOR),
-    Fault("OpenShift worker", made_so("worker-0-client", subject="/O=system:nodes/CN=system:node:worker-1"),
+    Fault("OpenShift worker", expired("worker-0-server"), "expired-server-cert", SERVER_CURRENT,
+          _OPERATOR),
+    Fault("OpenShift worker", gone("etc/kubernetes/kubelet-ca.crt"), "file-missing",
+          "etc/kubernetes/kubelet-ca.crt", _OPERATOR),
+    Fault("OpenShift worker",
+          made_so("worker-0-client", subject="/O=system:nodes/CN=system:node:worker-1"),
           "wrong-node-identity", CURRENT, _OPERATOR),
-    Fault("OpenShift worker", text(KUBECONFIG, "current-context: default-context", "current-context: nothing"),
+    Fault("OpenShift worker",
+          text(KUBECONFIG, "current-context: default-context", "current-context: nothing"),
           "kubeconfig-broken", f"{KUBECONFIG}#contexts/nothing", _OPERATOR),
-    Fault("OpenShift worker", mode(f"{STORE}/kubelet-server-2026-11-20-13-14-15.pem", 0o644), "key-exposed",
-          SERVER_CURRENT),
+    Fault("OpenShift worker", mode(f"{STORE}/kubelet-server-2026-11-20-13-14-15.pem", 0o644),
+          "key-exposed", SERVER_CURRENT),
     Fault("OpenShift master", gone(f"{POD}/secrets/etcd-client/tls.key"), "file-missing",
           f"{POD}/secrets/etcd-client/tls.key", _OPERATOR),
     Fault("OpenShift master", expired("aggregator-client"), "expired-client-cert",
           f"{CERTS}/secrets/aggregator-client/tls.crt", _OPERATOR),
     Fault("OpenShift master", expired("localhost"), "expired-server-cert",
           f"{CERTS}/secrets/localhost-serving-cert-certkey/tls.crt", _OPERATOR),
-    Fault("OpenShift master", made_so("aggregator-client", subject="/CN=aggregator"), "wrong-subject",
-          f"{CERTS}/secrets/aggregator-client/tls.crt", _OPERATOR),
-    Fault("OpenShift master", by_stray("etcd-client"), "etcd-peer-cert", f"{POD}/secrets/etcd-client/tls.crt",
-          _OPERATOR),
+    Fault("OpenShift master", made_so("aggregator-client", subject="/CN=aggregator"),
+          "wrong-subject", f"{CERTS}/secrets/aggregator-client/tls.crt", _OPERATOR),
+    Fault("OpenShift master", by_stray("etcd-client"), "etcd-peer-cert",
+          f"{POD}/secrets/etcd-client/tls.crt", _OPERATOR),
     Fault("OpenShift master", made_so("kubelet-client", usages="serverAuth"), "wrong-eku",
           f"{CERTS}/secrets/kubelet-client/tls.crt", _OPERATOR),
-    Fault("OpenShift master", holds(f"{CERTS}/secrets/kubelet-client/tls.key", key("etcd-client")), "key-cert-mismatch",
-          f"{CERTS}/secrets/kubelet-client/tls.key", _OPERATOR),
+    Fault("OpenShift master", holds(f"{CERTS}/secrets/kubelet-client/tls.key", key("etcd-client")),
+          "key-cert-mismatch", f"{CERTS}/secrets/kubelet-client/tls.key", _OPERATOR),
     Fault("OpenShift master", empty(f"{CERTS}/configmaps/client-ca/ca-bundle.crt"), "bad-pem",
           f"{CERTS}/configmaps/client-ca/ca-bundle.crt", _OPERATOR),
 )

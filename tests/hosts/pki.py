@@ -1,4 +1,5 @@
-"""Certificates as recipes want them, made by the real openssl: a table of rows, and a shelf that makes each once."""
+"""Certificates as recipes want them, made by the real openssl: a table of rows, and a shelf that
+makes each once."""
 from __future__ import annotations
 
 import subprocess
@@ -16,18 +17,21 @@ SHAPES = {
     "plain": "",    # x509 -req without a file of extensions: version 1
     "san": "",
     # kubeadm, k3s, Talos and others that are built with client-go's or Go's own helpers
-    "go-ca": "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyEncipherment,keyCertSign\n"
-             "subjectKeyIdentifier=hash\n",
+    "go-ca": "basicConstraints=critical,CA:TRUE\n"
+    "keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign\nsubjectKeyIdentifier=hash\n",
     "go": "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\n"
           "authorityKeyIdentifier=keyid\n",
-    "cfssl-ca": "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign,keyCertSign\nsubjectKeyIdentifier=hash\n",
-    "cfssl": "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\n"
-             "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
+    "cfssl-ca": "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign,keyCertSign\n"
+    "subjectKeyIdentifier=hash\n",
+    "cfssl": "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,"
+    "keyEncipherment\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
     # `openssl req -x509` with its own v3_ca, and the v3_req of so many guides
-    "req-ca": "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\nbasicConstraints=critical,CA:TRUE\n",
-    "v3_req": "basicConstraints=CA:FALSE\nkeyUsage=nonRepudiation,digitalSignature,keyEncipherment\n",
-    "nixos": "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nsubjectKeyIdentifier=hash\n"
-             "authorityKeyIdentifier=keyid\n",
+    "req-ca": "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+    "basicConstraints=critical,CA:TRUE\n",
+    "v3_req": "basicConstraints=CA:FALSE\n"
+    "keyUsage=nonRepudiation,digitalSignature,keyEncipherment\n",
+    "nixos": "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+    "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
     # Kubernetes the Hard Way, 2023: its ca.conf
     "hard-way-ca": "basicConstraints=CA:TRUE\nkeyUsage=cRLSign,keyCertSign\n",
     "hard-way": "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\n"
@@ -61,7 +65,7 @@ class Shelf:
 
     rows: Mapping[str, Row]
     folder: Path                                        # openssl's, for the work
-    made: dict[object, bytes] = field(default_factory=dict)     # shared by the shelves of all tables
+    made: dict[object, bytes] = field(default_factory=dict)  # shared by the shelves of all tables
 
     def changed(self, rows: Mapping[str, Row]) -> Shelf:
         """The shelf of a table in which some rows are others; the keys stay."""
@@ -74,7 +78,8 @@ class Shelf:
         """A row's private key."""
         owner = name if name.endswith(ANOTHER) else self.row(name).key or name
         if owner not in self.made:
-            self.made[owner] = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+            self.made[owner] = openssl("genpkey", "-algorithm", "EC", "-pkeyopt",
+                                       "ec_paramgen_curve:P-256")
         return self.made[owner]
 
     def public(self, name: str) -> bytes:
@@ -110,13 +115,15 @@ class Shelf:
             words += ["-extensions", "wanted"] if extensions else []
             words += ["-CA", f"{place}/ca", "-CAkey", f"{place}/ca-key"] if signer else []
             return openssl("req", *words, "-key", f"{place}/key", "-subj", row.subject)
-        openssl("req", "-new", *words, "-key", f"{place}/key", "-subj", row.subject, "-out", f"{place}/request")
+        openssl("req", "-new", *words, "-key", f"{place}/key", "-subj", row.subject, "-out",
+                f"{place}/request")
         (place / "index").write_text("")
         start, end = row.dates.split("-")
         signs = ["-cert", f"{place}/ca", "-keyfile", f"{place}/ca-key"] if signer else [
             "-selfsign", "-keyfile", f"{place}/key"]
-        return openssl("ca", "-batch", "-notext", "-preserveDN", *words, "-in", f"{place}/request", "-startdate", start,
-                       "-enddate", end, *(["-extensions", "wanted"] if extensions else []), *signs)
+        return openssl("ca", "-batch", "-notext", "-preserveDN", *words, "-in", f"{place}/request",
+                       "-startdate", start, "-enddate", end,
+                       *(["-extensions", "wanted"] if extensions else []), *signs)
 
 
 _CONFIG = """[req]
@@ -144,6 +151,7 @@ commonName = optional
 
 def openssl(*words: str, given: bytes = b"") -> bytes:
     """What the command prints; it must succeed."""
-    done = subprocess.run(["openssl", *words], input=given, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(["openssl", *words], input=given, capture_output=True, timeout=60,
+                          check=False)
     assert done.returncode == 0, (words, done.stderr.decode())
     return done.stdout

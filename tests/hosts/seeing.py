@@ -11,15 +11,17 @@ import yaml
 
 
 def verified(root: Path, line: str) -> Iterator[str]:
-    """What `openssl verify` refuses of what a line says: the leaf, the CA file, `client` or `server`, names."""
+    """What `openssl verify` refuses of what a line says: the leaf, the CA file, `client` or
+    `server`, names."""
     leaf, authority, purpose, *names = line.split()
     work = root.parent
     (work / "leaf").write_bytes(read(root, leaf))
     (work / "ca").write_bytes(read(root, authority))
     for name in names or [""]:
         words = [f"-verify_{'ip' if is_address(name) else 'hostname'}", name] if name else []
-        done = subprocess.run(["openssl", "verify", "-CAfile", "ca", "-untrusted", "leaf", "-purpose", f"ssl{purpose}",
-                               *words, "leaf"], cwd=work, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["openssl", "verify", "-CAfile", "ca", "-untrusted",
+                               "leaf", "-purpose", f"ssl{purpose}", *words, "leaf"], cwd=work,
+                              capture_output=True, text=True, timeout=60, check=False)
         if done.returncode:
             yield f"{line}: {name}: {done.stderr}"
 
@@ -38,7 +40,8 @@ def read(root: Path, where: str) -> bytes:
         return b64decode(entry[f"{name}-data"])
     told = Path(entry[name])
     return read(root,
-                str(told.relative_to("/")) if told.is_absolute() else str((place.parent / told).relative_to(root)))
+                str(told.relative_to("/")) if told.is_absolute()
+                else str((place.parent / told).relative_to(root)))
 
 
 def follow(root: Path, path: Path) -> Path:
@@ -48,7 +51,8 @@ def follow(root: Path, path: Path) -> Path:
         place = place / part
         while place.is_symlink():
             target = place.readlink()
-            place = follow(root, root / target.relative_to("/") if target.is_absolute() else place.parent / target)
+            place = follow(root, root / target.relative_to("/") if target.is_absolute()
+                           else place.parent / target)
     return place
 
 

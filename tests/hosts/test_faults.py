@@ -1,6 +1,8 @@
-"""Each host once with each of its faults: named once, where the component reads it, and mended by what is printed.
+"""Each host once with each of its faults: named once, where the component reads it, and mended by
+what is printed.
 
-A third of the faults is mended, kpki in process. With `KPKI_HOSTS=1` in the environment all are, each by a shell alone.
+A third of the faults is mended, kpki in process. With `KPKI_HOSTS=1` in the environment all are,
+each by a shell alone.
 """
 from __future__ import annotations
 
@@ -18,15 +20,17 @@ from tests.hosts.making import Fault, Host
 from tests.hosts.pki import Shelf
 from tests.hosts.seeing import verified
 
-SEEN_BY_OPENSSL = {"expired-client-cert", "expired-server-cert", "wrong-eku", "unknown-authority", "etcd-peer-cert",
-                   "front-proxy-ca", "missing-san-ip", "missing-san-dns"}
+SEEN_BY_OPENSSL = {"expired-client-cert", "expired-server-cert", "wrong-eku", "unknown-authority",
+                   "etcd-peer-cert", "front-proxy-ca", "missing-san-ip", "missing-san-dns"}
 MENDED = [fault for fault in FAULTS if fault.mended == "commands"]
 REPRESENTATIVE = MENDED if WHOLE in os.environ else MENDED[::3]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_a_fault_is_named_once_where_its_component_reads_it(fault: Fault, lay: Callable[[Host], Path]) -> None:
-    """What befell the host is one error, of the right cause and at the path that the component is told."""
+def test_a_fault_is_named_once_where_its_component_reads_it(fault: Fault,
+                                                            lay: Callable[[Host], Path]) -> None:
+    """What befell the host is one error, of the right cause and at the path that the component is
+    told."""
     host = fault.change.apply(HOSTS[fault.host])
     found = kpki.check_path(str(lay(host)), node=host.node).findings
     errors = [(item.cause, item.path) for item in found if item.severity == "error"]
@@ -36,12 +40,13 @@ def test_a_fault_is_named_once_where_its_component_reads_it(fault: Fault, lay: C
 
 @pytest.mark.parametrize("fault", REPRESENTATIVE, ids=str)
 def test_the_printed_commands_mend_the_host(
-        fault: Fault, lay: Callable[[Host], Path], shelf: Shelf, tmp_path: Path, run_script: Callable[[str], None],
-        kpki: Callable[..., tuple[int, str]]) -> None:
+        fault: Fault, lay: Callable[[Host], Path], shelf: Shelf, tmp_path: Path,
+        run_script: Callable[[str], None], kpki: Callable[..., tuple[int, str]]) -> None:
     """`check --commands` is a script after which nothing is wrong with the host."""
     healthy = HOSTS[fault.host]
     lay(fault.change.apply(healthy))
-    check = ["check", "root", *(["--node", healthy.node] if healthy.node else []), *bring(healthy, shelf, tmp_path)]
+    check = ["check", "root", *(["--node", healthy.node] if healthy.node else []),
+             *bring(healthy, shelf, tmp_path)]
     _, script = kpki(*check, "--commands")
     for placeholder, value in (("ADDRESS", healthy.address), ("API-SERVER", fault.said)):
         assert value or not re.search(rf"^[^#]*\b{placeholder}\b", script, re.MULTILINE), script
@@ -50,9 +55,11 @@ def test_the_printed_commands_mend_the_host(
     assert kpki(*check, "--quiet")[0] == 0, script
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if SEEN_BY_OPENSSL & {*fault.cause.split()}], ids=str)
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS
+                                   if SEEN_BY_OPENSSL & {*fault.cause.split()}], ids=str)
 def test_openssl_sees_the_fault_too(fault: Fault, lay: Callable[[Host], Path]) -> None:
-    """What a verifier sees of the leaf at that path, openssl refuses: it is a fault, and it is there."""
+    """What a verifier sees of the leaf at that path, openssl refuses: it is a fault, and it is
+    there."""
     host = fault.change.apply(HOSTS[fault.host])
     leaf = re.sub("#users/.*", "#user", fault.path)
     lines = [line for line in host.seen.splitlines() if line.partition(" ")[0] == leaf]
@@ -68,7 +75,8 @@ def bring(host: Host, shelf: Shelf, folder: Path) -> list[str]:
         (folder / f"{option}.crt").write_bytes(known.certificate(row))
         (folder / f"{option}.key").write_bytes(known.key(row))
         (folder / f"{option}.key").chmod(0o600)
-        words += [AUTHORITY_OPTIONS[option], f"{option}.crt", f"{AUTHORITY_OPTIONS[option]}-key", f"{option}.key"]
+        words += [AUTHORITY_OPTIONS[option], f"{option}.crt", f"{AUTHORITY_OPTIONS[option]}-key",
+                  f"{option}.key"]
     return words
 
 

@@ -18,7 +18,8 @@ Lay = Callable[[Host], Path]
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_a_healthy_host_has_no_fault(name: str, lay: Lay) -> None:
-    """What a distribution's own recipe leaves is no error, and no warning but those that are known of it."""
+    """What a distribution's own recipe leaves is no error, and no warning but those that are known
+    of it."""
     host = HOSTS[name]
     found = kpki.check_path(str(lay(host)), node=host.node).findings
     assert [(item.severity, item.cause, item.path, item.message) for item in found
@@ -27,19 +28,23 @@ def test_a_healthy_host_has_no_fault(name: str, lay: Lay) -> None:
 
 @pytest.mark.parametrize("oddity", ODDITIES, ids=str)
 def test_what_looks_odd_is_no_fault(oddity: Oddity, lay: Lay) -> None:
-    """A file that nobody reads, a name that nobody asks for, a CA among others: none of it is an error."""
+    """A file that nobody reads, a name that nobody asks for, a CA among others: none of it is an
+    error."""
     host = HOSTS[oddity.host]
     found = kpki.check_path(str(lay(oddity.change.apply(host))), node=host.node).findings
-    assert [(item.cause, item.path, item.message) for item in found if item.severity == "error"] == []
+    assert [(item.cause, item.path, item.message) for item in found
+            if item.severity == "error"] == []
 
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_openssl_agrees_that_the_host_is_healthy(name: str, lay: Lay) -> None:
-    """Each leaf of a host is what its verifier asks: a chain to the CA file that it is told, the usage, the names."""
+    """Each leaf of a host is what its verifier asks: a chain to the CA file that it is told, the
+    usage, the names."""
     host = HOSTS[name]
     root = lay(host)
     assert host.seen.strip(), "nobody has looked at this host"
-    assert [told for line in filter(None, host.seen.splitlines()) for told in verified(root, line)] == []
+    assert [told for line in filter(None, host.seen.splitlines())
+            for told in verified(root, line)] == []
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -48,17 +53,21 @@ def test_what_a_verifier_sees_is_what_a_component_is_told(name: str, lay: Lay) -
     from kpki.cluster.observed.uses import read_host
     host = HOSTS[name]
     told = {use.path.partition("#")[0] for use in read_host(str(lay(host))).uses}
-    assert {word.partition("#")[0] for line in host.seen.splitlines() for word in line.split()[:2]} <= told
+    assert {word.partition("#")[0] for line in host.seen.splitlines()
+            for word in line.split()[:2]} <= told
 
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_what_a_host_names_is_there(name: str) -> None:
-    """Each certificate, key and kubeconfig that a text of the host names lies there, or is known to be elsewhere."""
+    """Each certificate, key and kubeconfig that a text of the host names lies there, or is known to
+    be elsewhere."""
     host = HOSTS[name]
     told = {path for made in host.files.values() if isinstance(made, str)
-            for path in re.findall(r"(?<![\w.-])/[\w./-]+\.(?:pem|crt|key|pub|conf|kubeconfig)\b(?!\.)", outside(host,
-                                                                                                                 made))}
-    absent = {path for path in told if path.lstrip("/") not in host.files and "/bootstrap-kubelet." not in path}
+            for path in re.findall(r"(?<![\w.-])/[\w./-]+\.(?:pem|crt|key|pub|conf|"
+                                   r"kubeconfig)\b(?!\.)", outside(host,
+                                                                   made))}
+    absent = {path for path in told if path.lstrip("/") not in host.files
+              and "/bootstrap-kubelet." not in path}
     assert absent == {*host.absent.split()}
 
 

@@ -1,4 +1,5 @@
-"""An API server that calls kubelets by address, and verifies them, wants the address in their certificates."""
+"""An API server that calls kubelets by address, and verifies them, wants the address in their
+certificates."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -27,7 +28,8 @@ VERIFIES = text(SERVER, TYPES, f"--kubelet-certificate-authority=/{SRV}/ca.crt\n
 ], ids=["verified by address", "named", "another address", "called by name", "address untold"])
 def test_the_address_of_a_kubelet_is_wanted_where_files_tell_that_it_is_asked(
         change: Change, found: list[tuple[str, str, str]], lay: Callable[[Host], Path]) -> None:
-    """It is wanted of a host with both an API server that verifies kubelets by address and a kubelet with --node-ip."""
+    """It is wanted of a host with both an API server that verifies kubelets by address and a
+    kubelet with --node-ip."""
     host = change.apply(HOSTS["kops control plane"])
     findings = kpki.check_path(str(lay(host)), node=host.node).findings
     assert [(finding.severity, finding.cause, finding.expected) for finding in findings] == found

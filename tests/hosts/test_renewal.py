@@ -17,13 +17,18 @@ Lay = Callable[[Host], Path]
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_a_renewed_host_stays_healthy(name: str, lay: Lay) -> None:
-    """Each certificate of a CA at hand gets new dates, all keys stay, and check finds no error before or after."""
+    """Each certificate of a CA at hand gets new dates, all keys stay, and check finds no error
+    before or after."""
     host = HOSTS[name]
     root = lay(host)
-    before = {found.path: found.serial_number for found in kpki.read_certificates(root).certificates if "CA" not in found.usages}
-    keys = {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and path.suffix == ".key"}
-    done = renew_host(str(root), Order(everything=True), passphrase=lambda _: None, now=datetime.now(UTC), warnings=[])
-    after = {found.path: found.serial_number for found in kpki.read_certificates(root).certificates if "CA" not in found.usages}
+    before = {found.path: found.serial_number for found in kpki.read_certificates(root).certificates
+              if "CA" not in found.usages}
+    keys = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()
+            and path.suffix == ".key"}
+    done = renew_host(str(root), Order(everything=True), passphrase=lambda _: None,
+                      now=datetime.now(UTC), warnings=[])
+    after = {found.path: found.serial_number for found in kpki.read_certificates(root).certificates
+             if "CA" not in found.usages}
     assert before.keys() == after.keys()
     assert done.renewed == sum(before[path] != after[path] for path in before)
     waiting = {waiting.path for waiting in done.waiting}

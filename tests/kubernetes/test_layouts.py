@@ -10,7 +10,8 @@ from kpki.kubernetes.profiles import PROFILES, SERVICE_ACCOUNTS
 
 @pytest.mark.parametrize("layout", [*LAYOUTS, WORKSPACE], ids=lambda layout: layout.name)
 def test_a_layout_is_whole(layout: Layout) -> None:
-    """Every place belongs to a row and has a file, no path comes twice, secrets are 0600, the rest is for all."""
+    """Every place belongs to a row and has a file, no path comes twice, secrets are 0600, the rest
+    is for all."""
     modes = dict(layout.files())
     assert {place.row for place in layout.places} <= {row.name for row in PROFILES}
     assert all([*place.files()] for place in layout.places)
@@ -19,13 +20,15 @@ def test_a_layout_is_whole(layout: Layout) -> None:
     for place in layout.places:
         assert all(modes[path] == 0o600 for path in (place.key, place.kubeconfig) if path)
         if place.certificate:
-            assert modes[place.certificate] == (layout.public_key_mode if place.row == SERVICE_ACCOUNTS else 0o644)
+            assert modes[place.certificate] == (layout.public_key_mode
+                                                if place.row == SERVICE_ACCOUNTS else 0o644)
     assert layout.source
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_a_kubelet_finds_its_ca_and_its_pair(layout: Layout) -> None:
-    """Every host holds one file of the cluster's CA, and the pair that makes it a node; no host a key beside it."""
+    """Every host holds one file of the cluster's CA, and the pair that makes it a node; no host a
+    key beside it."""
     authority, own = layout.node_places()
     assert authority.row == "ca" and authority.certificate and own is layout.kubelet
     assert own.kubeconfig and own.row in ("kubelet", "kubelet-client")

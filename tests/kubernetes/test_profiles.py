@@ -29,24 +29,30 @@ from kpki.stages.der import Extension
 from kpki.stages.extensions.context import ExtensionContext
 from kpki.stages.extensions.table import settings_extensions
 
-# kubernetes.io, "PKI certificates and requirements", with kubeadm 1.34's CNs; kubelet and kube-proxy by the pages on
-# the Node authorizer and on TLS bootstrapping: name → kind, signer, O, CN, usages, per what.
+# kubernetes.io, "PKI certificates and requirements", with kubeadm 1.34's CNs; kubelet and
+# kube-proxy by the pages on the Node authorizer and on TLS bootstrapping: name → kind, signer, O,
+# CN, usages, per what.
 ROWS = {
     "ca": ("ca", None, (), "kubernetes", "", "cluster"),
     "etcd-ca": ("ca", None, (), "etcd-ca", "", "cluster"),
     "front-proxy-ca": ("ca", None, (), "front-proxy-ca", "", "cluster"),
     "service-accounts": ("key", None, (), "", "", "cluster"),
     "apiserver": ("leaf", "ca", (), "kube-apiserver", "server", "control-plane"),
-    "apiserver-kubelet-client": ("leaf", "ca", ("{administrators}",), "kube-apiserver-kubelet-client", "client",
-                                 "control-plane"),
-    "apiserver-etcd-client": ("leaf", "etcd-ca", (), "kube-apiserver-etcd-client", "client", "control-plane"),
-    "front-proxy-client": ("leaf", "front-proxy-ca", (), "front-proxy-client", "client", "control-plane"),
+    "apiserver-kubelet-client": ("leaf", "ca", ("{administrators}",),
+                                 "kube-apiserver-kubelet-client", "client", "control-plane"),
+    "apiserver-etcd-client": ("leaf", "etcd-ca", (), "kube-apiserver-etcd-client", "client",
+                              "control-plane"),
+    "front-proxy-client": ("leaf", "front-proxy-ca", (), "front-proxy-client", "client",
+                           "control-plane"),
     "etcd-server": ("leaf", "etcd-ca", (), "{node}", "server client", "etcd"),
     "etcd-peer": ("leaf", "etcd-ca", (), "{node}", "server client", "etcd"),
-    "etcd-healthcheck-client": ("leaf", "etcd-ca", (), "kube-etcd-healthcheck-client", "client", "etcd"),
+    "etcd-healthcheck-client": ("leaf", "etcd-ca", (), "kube-etcd-healthcheck-client", "client",
+                                "etcd"),
     "admin": ("leaf", "ca", ("{administrators}",), "kubernetes-admin", "client", "control-plane"),
-    "super-admin": ("leaf", "ca", ("system:masters",), "kubernetes-super-admin", "client", "first control-plane"),
-    "kube-controller-manager": ("leaf", "ca", (), "system:kube-controller-manager", "client", "control-plane"),
+    "super-admin": ("leaf", "ca", ("system:masters",), "kubernetes-super-admin", "client",
+                    "first control-plane"),
+    "kube-controller-manager": ("leaf", "ca", (), "system:kube-controller-manager", "client",
+                                "control-plane"),
     "kube-scheduler": ("leaf", "ca", (), "system:kube-scheduler", "client", "control-plane"),
     "kubelet": ("leaf", "ca", ("system:nodes",), "system:node:{node}", "server client", "node"),
     "kubelet-client": ("leaf", "ca", ("system:nodes",), "system:node:{node}", "client", "node"),
@@ -63,7 +69,8 @@ def test_the_rows_are_the_pages() -> None:
 
 
 def test_a_row_is_found_by_its_name_and_cannot_be_changed() -> None:
-    """find_profile gives the row itself, names the rows there are for another name; a row is frozen."""
+    """find_profile gives the row itself, names the rows there are for another name; a row is
+    frozen."""
     assert [get_profile(row.name) for row in PROFILES] == [*PROFILES]
     with pytest.raises(InputError, match="unknown row 'kube'") as refused:
         get_profile("kube")
@@ -76,18 +83,22 @@ def test_signers_come_before_what_they_sign() -> None:
     """Every signer is a row, and stands above its leaves."""
     names = [row.name for row in PROFILES]
     assert len(names) == len(set(names))
-    assert all(row.signer is None or row.signer in names[:names.index(row.name)] for row in PROFILES)
+    assert all(row.signer is None or row.signer in names[:names.index(row.name)]
+               for row in PROFILES)
     assert all(row.source.startswith("https://kubernetes.io/docs/") for row in PROFILES)
 
 
-@pytest.mark.parametrize("name", ["worker-1", "w", "10.0.0.21", "ip-10-0-0-1.eu.compute.internal", "a" * 52])
+@pytest.mark.parametrize("name", ["worker-1", "w", "10.0.0.21", "ip-10-0-0-1.eu.compute.internal",
+                                  "a" * 52])
 def test_a_node_has_an_rfc_1123_name(name: str) -> None:
-    """Lower-case labels of letters, digits and dashes, 52 characters in all, so that the CN holds 64."""
+    """Lower-case labels of letters, digits and dashes, 52 characters in all, so that the CN holds
+    64."""
     assert validate_node_name(name) == name
     assert len("system:node:" + "a" * 52) == 64
 
 
-@pytest.mark.parametrize("name", ["", "-w", "w-", "a..b", "a_b", "a b", "a/b", "Worker", "wörker", "a\n", "a" * 53])
+@pytest.mark.parametrize("name", ["", "-w", "w-", "a..b", "a_b", "a b", "a/b", "Worker", "wörker",
+                                  "a\n", "a" * 53])
 def test_nothing_else_is_a_node(name: str) -> None:
     """Anything else is refused before it gets into a path or a subject."""
     with pytest.raises(InputError):
@@ -129,30 +140,36 @@ def test_dns_names_may_begin_with_a_star() -> None:
 
 def test_a_row_says_who_for_one_host() -> None:
     """The node's name and the layout's group stand where the row has a place for them."""
-    assert identity_of(KUBELET_PROFILE, node="worker-1", dns=["worker-1"], addresses=["10.0.0.21"]) == Identity(
-        "system:node:worker-1", ("system:nodes",), ("worker-1",), ("10.0.0.21",))
+    assert identity_of(KUBELET_PROFILE, node="worker-1", dns=["worker-1"],
+                       addresses=["10.0.0.21"]) == Identity(
+                           "system:node:worker-1", ("system:nodes",), ("worker-1",), ("10.0.0.21",))
     assert identity_of(get_profile("admin"), administrators="system:masters") == Identity(
         "kubernetes-admin", ("system:masters",))
-    assert identity_of(get_profile("etcd-peer"), node="cp-1", administrators="g") == Identity("cp-1")
+    assert identity_of(get_profile("etcd-peer"), node="cp-1",
+                       administrators="g") == Identity("cp-1")
 
 
 @pytest.mark.parametrize(("identity", "words"), [
     (Identity("u", ("b", "a")), [("2.5.4.10", b"b"), ("2.5.4.10", b"a"), ("2.5.4.3", b"u")]),
-    (Identity("system:node:w", ("system:nodes",)), [("2.5.4.10", b"system:nodes"), ("2.5.4.3", b"system:node:w")]),
+    (Identity("system:node:w", ("system:nodes",)),
+     [("2.5.4.10", b"system:nodes"), ("2.5.4.3", b"system:node:w")]),
     (Identity("u"), [("2.5.4.3", b"u")])])
 def test_the_subject_has_o_before_cn(identity: Identity, words: list[tuple[str, bytes]]) -> None:
     """O before CN, each by itself, several O in their order; no O where there is no group."""
     found = subject_name(identity)
-    assert [[(item.oid, item.octets) for item in rdn] for rdn in found.rdns] == [[word] for word in words]
+    assert [[(item.oid, item.octets) for item in rdn]
+            for rdn in found.rdns] == [[word] for word in words]
     assert leaf_values(KUBELET_PROFILE, identity, rsa=True).subject == found
 
 
-NAMED = Identity("system:node:w", ("system:nodes",), ("w", "w.example.com"), ("10.0.0.1", "fd00::1"))
+NAMED = Identity("system:node:w", ("system:nodes",), ("w", "w.example.com"),
+                 ("10.0.0.1", "fd00::1"))
 
 
 @pytest.mark.parametrize(("row", "rsa", "identity", "wanted"), [
     ("kubelet", True, NAMED, [
-        ("basicConstraints", "critical,CA:FALSE"), ("keyUsage", "critical,digitalSignature,keyEncipherment"),
+        ("basicConstraints", "critical,CA:FALSE"),
+        ("keyUsage", "critical,digitalSignature,keyEncipherment"),
         ("extendedKeyUsage", "serverAuth,clientAuth"),
         ("subjectAltName", "DNS:w,DNS:w.example.com,IP:10.0.0.1,IP:fd00::1")]),
     # no ECDSA key encrypts another, and who is only a client is called by no name
@@ -161,7 +178,8 @@ NAMED = Identity("system:node:w", ("system:nodes",), ("w", "w.example.com"), ("1
         ("extendedKeyUsage", "clientAuth")])])
 def test_a_leaf_says_what_strict_verification_asks_for(row: str, rsa: bool, identity: Identity,
                                                        wanted: list[tuple[str, str]]) -> None:
-    """A leaf's extensions by the words of openssl, keyEncipherment for RSA alone, a SAN only where there are names."""
+    """A leaf's extensions by the words of openssl, keyEncipherment for RSA alone, a SAN only where
+    there are names."""
     assert leaf_values(get_profile(row), identity, rsa=rsa).extensions == extensions(wanted)
     assert leaf_values(get_profile(row), identity, rsa=not rsa).extensions != extensions(wanted)
 
@@ -172,7 +190,8 @@ def test_a_ca_says_so(profile: Profile) -> None:
     values = ca_values(profile)
     assert values.subject == subject_name(Identity(profile.common_name))
     assert values.extensions == extensions([
-        ("basicConstraints", "critical,CA:TRUE"), ("keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"),
+        ("basicConstraints", "critical,CA:TRUE"),
+        ("keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"),
         ("subjectAltName", f"DNS:{profile.common_name}")])
 
 

@@ -22,25 +22,29 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     folder = tmp_path_factory.mktemp("reading")
 
     def run(*words: str) -> bytes:
-        return subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60).stdout
+        return subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True,
+                              timeout=60).stdout
 
     run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "key")
 
     def certificate(subject: str = "/CN=x", *extensions: str) -> Certificate:
-        (folder / "cnf").write_text("\n".join(["[req]", "distinguished_name = dn", "x509_extensions = e", "[dn]", "[e]",
-                                              *extensions]))
-        return load_certificate(run("req", "-x509", "-new", "-key", "key", "-config", "cnf", "-subj", subject))
+        (folder / "cnf").write_text("\n".join(["[req]", "distinguished_name = dn",
+                                               "x509_extensions = e", "[dn]", "[e]", *extensions]))
+        return load_certificate(run("req", "-x509", "-new", "-key", "key", "-config", "cnf",
+                                    "-subj", subject))
     return certificate
 
 
 def test_of_several_common_names_the_last_is_the_user(make: Make) -> None:
     """The user is the last CN, the groups are every O, in order; a subject may have neither."""
-    assert reading.certificate_subject(make("/CN=a/O=g/CN=b/O=h")) == reading.Subject("b", ("g", "h"))
+    assert (reading.certificate_subject(make("/CN=a/O=g/CN=b/O=h"))
+            == reading.Subject("b", ("g", "h")))
     assert reading.certificate_subject(make("/C=DE")) == reading.Subject("", ())
 
 
 def test_names_are_those_of_the_extension(make: Make) -> None:
-    """DNS names and addresses are read, other kinds passed over; no extension is not the same as an empty one."""
+    """DNS names and addresses are read, other kinds passed over; no extension is not the same as an
+    empty one."""
     names = reading.names_of(reading.extensions_of(make(
         "/CN=x", "subjectAltName = DNS:a,IP:10.0.0.1,IP:fd00::1,URI:https://x")))
     assert names == reading.Names(("a",), ("10.0.0.1", "fd00::1"))
@@ -48,10 +52,13 @@ def test_names_are_those_of_the_extension(make: Make) -> None:
 
 
 @pytest.mark.parametrize(("extension", "client", "server"), [
-    ("", True, True), ("extendedKeyUsage = clientAuth", True, False), ("extendedKeyUsage = serverAuth", False, True),
-    ("extendedKeyUsage = anyExtendedKeyUsage", True, True), ("extendedKeyUsage = codeSigning", False, False)])
+    ("", True, True),
+    ("extendedKeyUsage = clientAuth", True, False), ("extendedKeyUsage = serverAuth", False, True),
+    ("extendedKeyUsage = anyExtendedKeyUsage", True, True),
+    ("extendedKeyUsage = codeSigning", False, False)])
 def test_no_usage_is_every_usage(make: Make, extension: str, client: bool, server: bool) -> None:
-    """Without the extension, or with anyExtendedKeyUsage, a certificate is for everything; else for what it says."""
+    """Without the extension, or with anyExtendedKeyUsage, a certificate is for everything; else for
+    what it says."""
     certificate = make("/CN=x", extension)
     assert reading.usable_for(certificate, "clientAuth") is client
     assert reading.usable_for(certificate, "serverAuth") is server
@@ -66,7 +73,8 @@ def test_no_usage_is_every_usage(make: Make, extension: str, client: bool, serve
     (("basicConstraints = CA:TRUE", "keyUsage = decipherOnly"), "keyUsage lacks keyCertSign"),
     (("basicConstraints = CA:TRUE", "keyUsage = DER:0000"), "keyUsage lacks keyCertSign")])
 def test_who_may_sign(make: Make, extensions: tuple[str, ...], fault: str | None) -> None:
-    """A CA has CA:TRUE and, where keyUsage is there, keyCertSign; a version 1 root has nothing, and may."""
+    """A CA has CA:TRUE and, where keyUsage is there, keyCertSign; a version 1 root has nothing, and
+    may."""
     assert reading.find_ca_fault(make("/CN=x", *extensions)) == fault
 
 
@@ -80,7 +88,8 @@ def test_a_signature_is_looked_at(make: Make) -> None:
 
 
 @pytest.mark.parametrize(("extension", "part"), [
-    ("subjectAltName = DER:04:01:00", "subjectAltName"), ("extendedKeyUsage = DER:04:01:00", "extendedKeyUsage"),
+    ("subjectAltName = DER:04:01:00", "subjectAltName"),
+    ("extendedKeyUsage = DER:04:01:00", "extendedKeyUsage"),
     ("basicConstraints = DER:04:01:00", "basicConstraints")])
 def test_what_cannot_be_read_is_named(make: Make, extension: str, part: str) -> None:
     """An extension that is no DER of its kind is named; a sound certificate has none."""
@@ -89,10 +98,12 @@ def test_what_cannot_be_read_is_named(make: Make, extension: str, part: str) -> 
 
 
 def test_issuer_and_serial_number_have_one_short_name(make: Make) -> None:
-    """The same for a certificate read twice; another for another number, or another issuer with the same number."""
+    """The same for a certificate read twice; another for another number, or another issuer with the
+    same number."""
     one, other = make("/CN=x"), make("/CN=x")
     again = load_certificate(dump_certificate(one))
-    assert reading.serial_digest(one) == reading.serial_digest(again) != reading.serial_digest(other)
+    assert (reading.serial_digest(one) == reading.serial_digest(again)
+            != reading.serial_digest(other))
     text = reading.issuer_der(one) + der.integer(reading.serial_number(one))
     assert reading.serial_digest(one) == sha256(text).digest()[:16]
 

@@ -16,20 +16,24 @@ from kpki.kubernetes.words import (
     split_words,
 )
 
-# It reads files of variables by the rules of EnvironmentFile=, prints what they say, and leaves out what is empty.
+# It reads files of variables by the rules of EnvironmentFile=, prints what they say, and leaves out
+# what is empty.
 GENERATOR = Path("/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator")
 FILES: tuple[tuple[str, dict[str, str]], ...] = (
     ("A=b", {"A": "b"}), ("A=b\nA=c\n", {"A": "c"}), ("  A = b c  \n", {"A": "b c"}),
-    ("# A=b\n; A=c\nB=d # e\n", {"B": "d # e"}), ("A\nB=c\n", {"B": "c"}), ("export A=b\nB=c\n", {"B": "c"}),
-    ("A=\"b c\"\nB='d e'\n", {"A": "b c", "B": "d e"}), ('A=b"c"d\n', {"A": 'b"c"d'}),
-    ("A=\"b\"c'd'\n", {"A": "bc'd'"}), ("A=\"b\" 'c'\n", {"A": "bc"}),
-    ('A="b \\\n  c \\\n d"\n', {"A": "b   c  d"}), ("A=b \\\n c\nB=d\n", {"A": "b  c", "B": "d"}),
-    ("A='b\nc'\nB=\"d\ne\"\n", {"A": "b\nc", "B": "d\ne"}), ('A="b\\"c\\\\d\\e"\n', {"A": 'b"c\\d\\e'}),
-    ("A=b\\ c\\\\d\\e\n", {"A": "b c\\de"}), ("A=b\\ \n", {"A": "b "}), ("A='b\\c'\n", {"A": "b\\c"}),
-    ("A=b;c#d\n", {"A": "b;c#d"}), ('A="b', {"A": "b"}), ("1A=b\nB-C=d\n_D=e\n", {"_D": "e"}),
+    ("# A=b\n; A=c\nB=d # e\n", {"B": "d # e"}), ("A\nB=c\n", {"B": "c"}),
+    ("export A=b\nB=c\n", {"B": "c"}), ("A=\"b c\"\nB='d e'\n", {"A": "b c", "B": "d e"}),
+    ('A=b"c"d\n', {"A": 'b"c"d'}), ("A=\"b\"c'd'\n", {"A": "bc'd'"}),
+    ("A=\"b\" 'c'\n", {"A": "bc"}), ('A="b \\\n  c \\\n d"\n', {"A": "b   c  d"}),
+    ("A=b \\\n c\nB=d\n", {"A": "b  c", "B": "d"}),
+    ("A='b\nc'\nB=\"d\ne\"\n", {"A": "b\nc", "B": "d\ne"}),
+    ('A="b\\"c\\\\d\\e"\n', {"A": 'b"c\\d\\e'}), ("A=b\\ c\\\\d\\e\n", {"A": "b c\\de"}),
+    ("A=b\\ \n", {"A": "b "}), ("A='b\\c'\n", {"A": "b\\c"}), ("A=b;c#d\n", {"A": "b;c#d"}),
+    ('A="b', {"A": "b"}), ("1A=b\nB-C=d\n_D=e\n", {"_D": "e"}),
     ("# comment \\\nA=b\nB=c\n", {"B": "c"}), ('A=--b="c" --d\n', {"A": '--b="c" --d'}),
     ("A=b\r\nB=c\r\n", {"A": "b", "B": "c"}))
-PIECES = ("A=", "B=", "x", " ", "\t", "\n", "\n", "\\", "\\\n", '"', "'", "#", ";", "=", "é", "--y", "export ")
+PIECES = ("A=", "B=", "x", " ", "\t", "\n", "\n", "\\", "\\\n", '"', "'", "#", ";", "=", "é", "--y",
+          "export ")
 
 
 def generated(text: str, folder: Path) -> dict[str, str]:
@@ -64,7 +68,8 @@ def test_any_file_of_variables(tmp_path: Path) -> None:
 
 def test_a_containers_file_of_variables() -> None:
     """A container engine takes lines as they stand: no quotes, no continuation."""
-    assert read_plain_environment('A="b c" \n# B=c\n  C=d\\\nD\nE=\n') == {"A": '"b c" ', "C": "d\\", "E": ""}
+    assert (read_plain_environment('A="b c" \n# B=c\n  C=d\\\nD\nE=\n')
+            == {"A": '"b c" ', "C": "d\\", "E": ""})
 
 
 ENVIRONMENT = {"A": Word("b c", "a"), "Q": Word("--x='y z' \\\"w", "q"), "E": Word("", "e")}
@@ -73,16 +78,17 @@ ENVIRONMENT = {"A": Word("b c", "a"), "Q": Word("--x='y z' \\\"w", "q"), "E": Wo
 @pytest.mark.parametrize(("word", "wanted"), [
     ("$A", [("b", "a"), ("c", "a")]), ("${A}", [("b c", "a")]), ("--x=$A", [("--x=$A", "u")]),
     ("--x=${A}/${NONE}", [("--x=b c/", "a")]), ("$NONE", []), ("${NONE}", [("", "u")]), ("$E", []),
-    ("$Q", [("--x=y z", "q"), ('"w', "q")]), ("$$A", [("$A", "u")]), ("x$${A}", [("x${A}", "u")]), ("$", []),
-    ("$A/x", []), ("${A", [("${A", "u")]), ("a$", [("a$", "u")])])
+    ("$Q", [("--x=y z", "q"), ('"w', "q")]), ("$$A", [("$A", "u")]), ("x$${A}", [("x${A}", "u")]),
+    ("$", []), ("$A/x", []), ("${A", [("${A", "u")]), ("a$", [("a$", "u")])])
 def test_variables_in_words(word: str, wanted: list[tuple[str, str]]) -> None:
-    """`$NAME` alone is split, quotes in the value respected; `${NAME}` is one word wherever it stands; nothing else is
-    a variable (systemd.service(5), "Command lines")."""
+    """`$NAME` alone is split, quotes in the value respected; `${NAME}` is one word wherever it
+    stands; nothing else is a variable (systemd.service(5), "Command lines")."""
     assert [(item.text, item.source) for item in expand([Word(word, "u")], ENVIRONMENT)] == wanted
 
 
 def test_a_word_that_is_none() -> None:
-    """Quotes that never close and unknown escapes are errors, after good words; *relaxed* lets the latter stand."""
+    """Quotes that never close and unknown escapes are errors, after good words; *relaxed* lets the
+    latter stand."""
     words = split_words("a 'b c")
     assert next(words) == "a"
     with pytest.raises(ValueError, match="never closed"):

@@ -1,4 +1,5 @@
-"""What `-out` does in the folders and over the files of others: openssl, run by the same user, is the judge."""
+"""What `-out` does in the folders and over the files of others: openssl, run by the same user, is
+the judge."""
 from __future__ import annotations
 
 import os
@@ -17,7 +18,8 @@ OTHER = 1234    # a user and group that are neither root's nor the ordinary user
 
 
 def file(path: Path, mode: int, *, of: tuple[int, int] | None = None) -> Path:
-    """A file that is root's (of an ordinary user's run: their own), or of a user and group, as far as root makes it."""
+    """A file that is root's (of an ordinary user's run: their own), or of a user and group, as far
+    as root makes it."""
     path.write_text("old\n")
     if of and IS_ROOT:
         os.chown(path, *of)
@@ -133,9 +135,10 @@ def others_link_in_sticky_folder(folder: Path, user: OrdinaryUser) -> None:
 
 
 PLACES: list[Plant] = [
-    own_folder, own_file, own_closed_file, others_folder, others_file, open_folder, others_file_in_open_folder,
-    sticky_folder, others_file_in_sticky_folder, folder_in_the_way, closed_folder, link_to_own_file, dangling_link,
-    link_into_others_folder, link_to_others_file, others_writable_file, others_writable_file_in_open_folder,
+    own_folder, own_file, own_closed_file, others_folder, others_file, open_folder,
+    others_file_in_open_folder, sticky_folder, others_file_in_sticky_folder, folder_in_the_way,
+    closed_folder, link_to_own_file, dangling_link, link_into_others_folder, link_to_others_file,
+    others_writable_file, others_writable_file_in_open_folder,
     others_writable_file_in_sticky_folder, colleagues_file, others_link_in_sticky_folder]
 
 
@@ -145,8 +148,9 @@ def material() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout k.pem "
-                       "-subj /CN=x -out c.pem".split(), cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc "
+                       "-keyout k.pem -subj /CN=x -out c.pem".split(), cwd=folder, check=True,
+                       capture_output=True, timeout=60)
         (folder / "k.pem").chmod(0o644)
         yield folder
 
@@ -156,27 +160,31 @@ def seen(folder: Path) -> dict[str, tuple[object, ...]]:
     found: dict[str, tuple[object, ...]] = {}
     for path in (folder, *sorted(folder.rglob("*"))):
         one = path.lstat()
-        content = path.read_bytes() if stat.S_ISREG(one.st_mode) else os.readlink(path) if path.is_symlink() else ""
+        content = (path.read_bytes() if stat.S_ISREG(one.st_mode) else os.readlink(path)
+                   if path.is_symlink() else "")
         found[str(path.relative_to(folder))] = (oct(one.st_mode), one.st_uid, one.st_gid, content)
     return found
 
 
-@pytest.mark.parametrize("words", ["x509 -in {}/c.pem -out {}", "req -new -x509 -key {}/k.pem -subj /CN=x -out {}"],
-                         ids=lambda text: text.split()[0])
+@pytest.mark.parametrize("words", ["x509 -in {}/c.pem -out {}", "req -new -x509 -key {}/k.pem "
+                                   "-subj /CN=x -out {}"], ids=lambda text: text.split()[0])
 @pytest.mark.parametrize("plant", PLACES, ids=lambda plant: plant.__name__)
-def test_a_certificate_goes_where_openssl_lets_it_go(ordinary_user: OrdinaryUser, material: Path, plant: Plant,
-                                                     words: str) -> None:
-    """kpki writes, replaces and refuses as openssl does: the same status, files, owners, groups and modes."""
+def test_a_certificate_goes_where_openssl_lets_it_go(ordinary_user: OrdinaryUser, material: Path,
+                                                     plant: Plant, words: str) -> None:
+    """kpki writes, replaces and refuses as openssl does: the same status, files, owners, groups and
+    modes."""
     outcomes = {}
     for program in ("openssl", "kpki"):
         folder = ordinary_user.home.parent / program
         folder.mkdir()
         plant(folder, ordinary_user)
         line = words.format(material, folder / "x").split()
-        told = ordinary_user.run(*line) if program == "kpki" else ordinary_user.program("openssl", *line)
+        told = (ordinary_user.run(*line) if program == "kpki"
+                else ordinary_user.program("openssl", *line))
         folder.chmod(folder.stat().st_mode | 0o700)     # whoever runs the tests is to see it
         found = seen(folder)
         outcomes[program] = told.status, {path: item if words.startswith("x509") else item[:3]
                                           for path, item in found.items()}
-        assert program == "openssl" or ((told.status == 0) == (told.err == "") and "Traceback" not in told.err), told
+        assert program == "openssl" or ((told.status == 0) == (told.err == "")
+                                        and "Traceback" not in told.err), told
     assert outcomes["kpki"] == outcomes["openssl"]

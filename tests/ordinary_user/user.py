@@ -1,5 +1,5 @@
-"""An ordinary user, who runs kpki from a copy that everybody may read: `nobody` if the tests run as root, else who runs
-the tests."""
+"""An ordinary user, who runs kpki from a copy that everybody may read: `nobody` if the tests run as
+root, else who runs the tests."""
 from __future__ import annotations
 
 import os
@@ -23,7 +23,8 @@ UID, GID = (NOBODY, NOBODY) if IS_ROOT else (os.geteuid(), os.getegid())
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one command gave: its exit status, its words on both outputs (octets that are no UTF-8 are surrogates)."""
+    """What one command gave: its exit status, its words on both outputs (octets that are no UTF-8
+    are surrogates)."""
 
     status: int
     out: str
@@ -32,7 +33,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class OrdinaryUser:
-    """What this user runs, in *home*, a folder of theirs below folders that everybody may search."""
+    """What this user runs, in *home*, a folder of theirs below folders that everybody may
+    search."""
 
     home: Path
     packages: Path
@@ -40,17 +42,21 @@ class OrdinaryUser:
     python: Path
     """The Python that runs the copy."""
 
-    def run(self, *words: str | bytes | Path, groups: Sequence[int] = (), umask: int = 0o022) -> Outcome:
-        """Run kpki with these words; *groups* are the user's further ones, which root alone can give."""
+    def run(self, *words: str | bytes | Path, groups: Sequence[int] = (),
+            umask: int = 0o022) -> Outcome:
+        """Run kpki with these words; *groups* are the user's further ones, which root alone can
+        give."""
         return self.program(self.python, "-m", "kpki", *words, groups=groups, umask=umask)
 
-    def program(self, *words: str | bytes | Path, groups: Sequence[int] = (), umask: int = 0o022) -> Outcome:
+    def program(self, *words: str | bytes | Path, groups: Sequence[int] = (),
+                umask: int = 0o022) -> Outcome:
         """Run any program, the words with its name first."""
         done = subprocess.run(words, cwd=self.home, env=_environment(self.packages), umask=umask,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False,
-                              **credentials(groups))
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+                              check=False, **credentials(groups))
         return Outcome(done.returncode,
-                       *(item.decode("utf-8", "surrogateescape") for item in (done.stdout, done.stderr)))
+                       *(item.decode("utf-8", "surrogateescape")
+                         for item in (done.stdout, done.stderr)))
 
     def give(self, path: Path) -> Path:
         """Give a file, or a folder with all that is in it, to this user; the path."""
@@ -62,8 +68,8 @@ class OrdinaryUser:
 def copy_for_everybody(folder: Path) -> Path:
     """Copy kpki into *folder*; the Python that runs the copy.
 
-    Python and the packages that kpki needs are copied too if the user may not run them where they are installed, as in
-    root's home.
+    Python and the packages that kpki needs are copied too if the user may not run them where they
+    are installed, as in root's home.
     """
     shutil.copytree(TOP / "kpki", folder / "kpki", ignore=shutil.ignore_patterns("*.pyc.*"))
     python = Path(sys.executable)
@@ -82,20 +88,22 @@ def copy_for_everybody(folder: Path) -> Path:
 
 def _python_in(folder: Path) -> Path:
     """This Python, copied into *folder* without what kpki does not need."""
-    libraries, library = Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_config_var("LIBDIR"))
+    libraries, library = (Path(sysconfig.get_path("stdlib")),
+                          Path(sysconfig.get_config_var("LIBDIR")))
     python = folder / "bin" / libraries.name
     python.parent.mkdir(parents=True)
     shutil.copy2(os.path.realpath(sys.executable), python)
     shutil.copytree(libraries, folder / "lib" / libraries.name, ignore=shutil.ignore_patterns(
-        "*.pyc.*", "config-*", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "tkinter"))
+        "*.pyc.*", "config-*", "ensurepip", "idlelib", "lib2to3", "site-packages", "test",
+        "tkinter"))
     for path in library.glob("libpython*.so*"):
         shutil.copy2(path, folder / "lib")
     return python
 
 
 def _environment(packages: str | Path) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(packages), "LD_LIBRARY_PATH": f"{packages}/python/lib",
-            "LC_ALL": "C"}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(packages),
+            "LD_LIBRARY_PATH": f"{packages}/python/lib", "LC_ALL": "C"}
 
 
 def credentials(groups: Sequence[int] = ()) -> dict[str, Any]:
@@ -106,15 +114,16 @@ def credentials(groups: Sequence[int] = ()) -> dict[str, Any]:
 def _runs(python: Path, folder: Path) -> bool:
     code = "import OpenSSL, cryptography.x509, kpki, typer, yaml"
     try:
-        done = subprocess.run([python, "-c", code], cwd=folder, env=_environment(folder), capture_output=True,
-                              timeout=SECONDS, check=False, **credentials())
+        done = subprocess.run([python, "-c", code], cwd=folder, env=_environment(folder),
+                              capture_output=True, timeout=SECONDS, check=False, **credentials())
     except PermissionError:
         return False
     return done.returncode == 0
 
 
 def _needs(name: str, seen: set[str] | None = None) -> Iterator[str]:
-    """The installed packages that a package needs, and those that they need, without their extras."""
+    """The installed packages that a package needs, and those that they need, without their
+    extras."""
     seen = set() if seen is None else seen
     for line in metadata.requires(name) or ():
         need = re.split(r"[^\w.-]", line)[0]

@@ -1,4 +1,5 @@
-"""Certificates that Python's cryptography does not load: what OpenSSL reads is read, under its own bytes."""
+"""Certificates that Python's cryptography does not load: what OpenSSL reads is read, under its own
+bytes."""
 from __future__ import annotations
 
 import hashlib
@@ -36,7 +37,8 @@ LOOSE = {
     "other signs in it": authority(subject=cn("a@b & c_d", der.PRINTABLE)).der,
     "no ASCII in it": authority(subject=cn(b"caf\xe9", der.PRINTABLE)).der,
     "FALSE in so many words": flagged(b"\1\1\0"), "another TRUE": flagged(b"\1\1\1"),
-    "no seconds": dated(der.UTC_TIME, b"2601010000Z"), "an offset": dated(der.UTC_TIME, b"260101000000+0100"),
+    "no seconds": dated(der.UTC_TIME, b"2601010000Z"),
+    "an offset": dated(der.UTC_TIME, b"260101000000+0100"),
     "an offset of a long year": dated(der.GENERALIZED_TIME, b"20500101000000-0100"),
     "version 2": authority(version=1, only=[]).der,
     "version 1 in so many words": authority(version=0, only=[]).der,
@@ -46,25 +48,29 @@ BROKEN = {
     "a BOOLEAN of two octets": flagged(b"\1\2\0\0"), "version 4": authority(version=3).der,
     "text behind it": authority(subject=cn("*", der.PRINTABLE)).der + b"\0",
     "cut short": authority(subject=cn("*", der.PRINTABLE)).der[:-1], "an empty record": b"\x30\0",
-    "no certificate": b"\x30\x06\x30\0\x30\0\x30\0", "a month too many": dated(der.UTC_TIME, b"2613010000Z"),
+    "no certificate": b"\x30\x06\x30\0\x30\0\x30\0",
+    "a month too many": dated(der.UTC_TIME, b"2613010000Z"),
 }
 
 
 def openssl(data: bytes, *options: str) -> bytes:
-    done = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", *options], input=data, capture_output=True,
-                          check=True)
+    done = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", *options], input=data,
+                          capture_output=True, check=True)
     return done.stdout
 
 
 @pytest.mark.parametrize("name", LOOSE)
 def test_what_openssl_reads_is_loaded(name: str) -> None:
-    """Key, digest and signature are the certificate's own, as openssl has them; cryptography alone loads none of it."""
+    """Key, digest and signature are the certificate's own, as openssl has them; cryptography alone
+    loads none of it."""
     data = LOOSE[name]
     found = load_certificate(data, encoding="DER")
     public = found.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     digest = openssl(data, "-fingerprint", "-sha256").decode().partition("=")[2].strip()
-    assert public == openssl(data, "-pubkey") and found.fingerprint(SHA256()).hex(":").upper() == digest
-    assert found.public_bytes(Encoding.DER) == data and load_certificates(dump_certificate(found)) == [found]
+    assert (public == openssl(data, "-pubkey")
+            and found.fingerprint(SHA256()).hex(":").upper() == digest)
+    assert (found.public_bytes(Encoding.DER) == data
+            and load_certificates(dump_certificate(found)) == [found])
     assert signatures.is_signed_by(found, found.public_key())
     assert isinstance(found, x509.Certificate)
     with pytest.raises((ValueError, x509.InvalidVersion)):
@@ -80,19 +86,23 @@ def test_what_is_broken_is_not(name: str) -> None:
 
 def test_dates_are_those_of_the_certificate() -> None:
     """Without seconds it begins with the minute, with an offset when that clock shows the time."""
-    for name, begins in (("no seconds", "2026-01-01T00:00:00+00:00"), ("an offset", "2025-12-31T23:00:00+00:00"),
+    for name, begins in (("no seconds", "2026-01-01T00:00:00+00:00"),
+                         ("an offset", "2025-12-31T23:00:00+00:00"),
                          ("an offset of a long year", "2050-01-01T01:00:00+00:00")):
-        assert load_certificate(LOOSE[name], encoding="DER").not_valid_before_utc.isoformat() == begins
+        assert (load_certificate(LOOSE[name], encoding="DER").not_valid_before_utc.isoformat()
+                == begins)
 
 
 def test_a_stand_in_is_a_value() -> None:
-    """Equal by its bytes and to nothing else; what would be done with the twin's bytes is not there."""
+    """Equal by its bytes and to nothing else; what would be done with the twin's bytes is not
+    there."""
     one, same, other = (load_certificate(LOOSE[name], encoding="DER")
                         for name in ("version 2", "version 2", "an offset"))
     real = load_certificate(authority().der, encoding="DER")
     assert one == same and hash(one) == hash(same) and len({one, same, other, real}) == 3
     assert real != one and one != real and one != 5
-    assert not hasattr(one, "verify_directly_issued_by") and hasattr(real, "verify_directly_issued_by")
+    assert (not hasattr(one, "verify_directly_issued_by")
+            and hasattr(real, "verify_directly_issued_by"))
     assert one.tbs_certificate_bytes in LOOSE["version 2"]
     assert hashlib.sha256(LOOSE["version 2"]).digest() == one.fingerprint(SHA256())
 
@@ -118,7 +128,8 @@ def test_what_go_reads_is_loaded() -> None:
     from kpki.kubernetes.go.certificate import parse
     from kpki.kubernetes.go.der import GoError
     count = 0
-    for data in {item for chain in CHAINS.values() for item in (chain.leaf, *chain.roots, *chain.untrusted)}:
+    for data in {item for chain in CHAINS.values()
+                 for item in (chain.leaf, *chain.roots, *chain.untrusted)}:
         try:
             parse(data)
         except GoError:
@@ -130,13 +141,14 @@ def test_what_go_reads_is_loaded() -> None:
 
 @pytest.mark.parametrize(("tag", "text", "iso"), [
     (23, b"260102030405Z", "2026-01-02T03:04:05"), (23, b"500102030405Z", "1950-01-02T03:04:05"),
-    (24, b"20260102030405.25Z", "2026-01-02T03:04:05"), (23, b"000101000000+1259", "1999-12-31T11:01:00"),
-    (23, b"260102030405", ""), (23, b"260102030405.5Z", ""), (23, b"260102030405+1300", ""),
-    (23, b"260231000000Z", ""), (24, b"00010101000000+0100", ""), (22, b"260102030405Z", ""),
-    (24, b"x0260102030405Z", ""),
+    (24, b"20260102030405.25Z", "2026-01-02T03:04:05"),
+    (23, b"000101000000+1259", "1999-12-31T11:01:00"), (23, b"260102030405", ""),
+    (23, b"260102030405.5Z", ""), (23, b"260102030405+1300", ""), (23, b"260231000000Z", ""),
+    (24, b"00010101000000+0100", ""), (22, b"260102030405Z", ""), (24, b"x0260102030405Z", ""),
 ])
 def test_a_time_is_read_as_openssl_reads_it(tag: int, text: bytes, iso: str) -> None:
-    """Two digits of a year are 1950 to 2049, an offset is up to 12 hours, and a day must be in its month."""
+    """Two digits of a year are 1950 to 2049, an offset is up to 12 hours, and a day must be in its
+    month."""
     if iso:
         assert read_time(tag, text)[0].isoformat() == iso + "+00:00"
     else:

@@ -1,4 +1,5 @@
-"""Bytes to keys, requests and certificates and back: what openssl wrote is read, what is broken is named."""
+"""Bytes to keys, requests and certificates and back: what openssl wrote is read, what is broken is
+named."""
 from __future__ import annotations
 
 import subprocess
@@ -57,7 +58,8 @@ def test_a_block_is_the_only_one_or_not(files: Path, change: bytes, one: bool) -
     """Written as kpki writes it, with nothing round it."""
     data = (files / "cert.pem").read_bytes()
     found = pem.only_block(data + change)
-    assert (found is not None) == one and (found is None or found.der == (files / "cert.der").read_bytes())
+    assert (found is not None) == one and (found is None
+                                           or found.der == (files / "cert.der").read_bytes())
     assert pem.only_block(b"\n" + data) is None and pem.only_block(data + data) is None
     assert pem.only_block(data.replace(b"\n", b"\r\n")) is None and pem.only_block(b"") is None
 
@@ -74,10 +76,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("name", "passphrase"), [
-    ("rsa.pem", None), ("rsa1.pem", None), ("rsa.der", None), ("rsa.pem", b"unused"), ("rsa.der", b"unused"),
-    ("locked.pem", b"secret"), ("locked1.pem", b"secret"), ("locked.der", b"secret")])
+    ("rsa.pem", None), ("rsa1.pem", None), ("rsa.der", None), ("rsa.pem", b"unused"),
+    ("rsa.der", b"unused"), ("locked.pem", b"secret"), ("locked1.pem", b"secret"),
+    ("locked.der", b"secret")])
 def test_a_key_in_any_form_is_read(files: Path, name: str, passphrase: bytes | None) -> None:
-    """PKCS#8, PKCS#1, PEM, DER, encrypted either way: the key comes out; a passphrase not needed does no harm."""
+    """PKCS#8, PKCS#1, PEM, DER, encrypted either way: the key comes out; a passphrase not needed
+    does no harm."""
     assert isinstance(pem.load_key((files / name).read_bytes(), passphrase), rsa.RSAPrivateKey)
 
 
@@ -87,19 +91,25 @@ def test_parameters_before_a_key_are_passed_over(files: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "passphrase", "said"), [
-    ("locked.pem", None, "encrypted"), ("locked1.pem", None, "encrypted"), ("locked.der", None, "encrypted"),
-    ("locked.pem", b"wrong", "wrong passphrase"), ("locked1.pem", b"wrong", "wrong passphrase"),
-    ("cert.pem", None, "no private key found, but PEM of CERTIFICATE"), ("rsa.pub", None, "PUBLIC KEY")])
-def test_a_key_that_cannot_be_read_is_named(files: Path, name: str, passphrase: bytes | None, said: str) -> None:
-    """The message says what is there instead, or what the passphrase lacks, and never the passphrase."""
+    ("locked.pem", None, "encrypted"), ("locked1.pem", None, "encrypted"),
+    ("locked.der", None, "encrypted"), ("locked.pem", b"wrong", "wrong passphrase"),
+    ("locked1.pem", b"wrong", "wrong passphrase"),
+    ("cert.pem", None, "no private key found, but PEM of CERTIFICATE"),
+    ("rsa.pub", None, "PUBLIC KEY")])
+def test_a_key_that_cannot_be_read_is_named(files: Path, name: str, passphrase: bytes | None,
+                                            said: str) -> None:
+    """The message says what is there instead, or what the passphrase lacks, and never the
+    passphrase."""
     with pytest.raises(InputError, match=said) as raised:
         pem.load_key((files / name).read_bytes(), passphrase)
     assert "wrong" not in str(raised.value).replace("wrong passphrase", "")
 
 
 @pytest.mark.parametrize(("data", "said"), [
-    (b"", "empty"), (b" \n", "empty"), (b"text", "neither PEM nor DER"), (b"\x30\x03\x02\x01\x05", "not a readable"),
-    (b"-----BEGIN CERTIFICATE-----\nMIIB\n", "cut off"), (b"-----BEGIN X-----\n!\n-----END X-----\n", "bad base64")])
+    (b"", "empty"), (b" \n", "empty"),
+    (b"text", "neither PEM nor DER"), (b"\x30\x03\x02\x01\x05", "not a readable"),
+    (b"-----BEGIN CERTIFICATE-----\nMIIB\n", "cut off"),
+    (b"-----BEGIN X-----\n!\n-----END X-----\n", "bad base64")])
 def test_rubbish_is_named(data: bytes, said: str) -> None:
     """Nothing but an InputError comes of bytes that are nothing."""
     for load in (pem.load_certificate, pem.load_csr, pem.load_key, pem.load_public_key):
@@ -119,7 +129,8 @@ def test_what_is_written_is_what_openssl_wrote(files: Path) -> None:
 
 
 def test_keys_are_written_as_openssl_writes_them(files: Path) -> None:
-    """PKCS#8 by default, PKCS#1 as traditional, the public half as SubjectPublicKeyInfo; a passphrase locks."""
+    """PKCS#8 by default, PKCS#1 as traditional, the public half as SubjectPublicKeyInfo; a
+    passphrase locks."""
     key = pem.load_key((files / "rsa.pem").read_bytes())
     assert pem.dump_key(key) == (files / "rsa.pem").read_bytes()
     assert pem.dump_key(key, form="traditional").startswith(b"-----BEGIN RSA PRIVATE KEY-----")
@@ -141,7 +152,8 @@ def test_every_certificate_of_a_bundle_is_read(files: Path) -> None:
 def test_an_encoding_that_is_asked_for_is_insisted_on(files: Path) -> None:
     """encoding="DER" takes no PEM, and the other way round, as -inform does."""
     pem_data, der = (files / "cert.pem").read_bytes(), (files / "cert.der").read_bytes()
-    assert pem.load_certificate(pem_data, encoding="PEM") == pem.load_certificate(der, encoding="DER")
+    assert (pem.load_certificate(pem_data, encoding="PEM")
+            == pem.load_certificate(der, encoding="DER"))
     for data, encoding in ((pem_data, "DER"), (der, "PEM")):
         with pytest.raises(InputError):
             pem.load_certificate(data, encoding=encoding)
@@ -166,12 +178,15 @@ def test_a_key_for_rsa_pss_alone_is_refused_by_name(files: Path, name: str) -> N
 def test_an_empty_passphrase_is_a_users_mistake(files: Path) -> None:
     """openssl takes one in some forms and not in others; kpki says that it protects nothing."""
     key = pem.load_key((files / "rsa.pem").read_bytes())
-    with pytest.raises(InputError, match="^an empty passphrase protects nothing, and kpki accepts none [(]hint: "):
+    with pytest.raises(InputError, match="^an empty passphrase protects nothing, and kpki accepts "
+                       "none [(]hint: "):
         pem.dump_key(key, passphrase=b"")
     for name in ("nothing.pem", "locked.pem", "locked1.pem", "locked.der"):
-        with pytest.raises(InputError, match="no passphrase was given: an empty passphrase is none [(]hint: "):
+        with pytest.raises(InputError,
+                           match="no passphrase was given: an empty passphrase is none [(]hint: "):
             pem.load_key((files / name).read_bytes(), b"")
-    assert pem.load_key((files / "rsa.pem").read_bytes(), b"") and b"ENCRYPTED" in pem.dump_key(key, passphrase=b"a")
+    assert (pem.load_key((files / "rsa.pem").read_bytes(), b"")
+            and b"ENCRYPTED" in pem.dump_key(key, passphrase=b"a"))
 
 
 def rsa_key(bits: int) -> bytes:
@@ -183,7 +198,8 @@ def rsa_key(bits: int) -> bytes:
 @pytest.mark.parametrize(("bits", "said"), [
     (16384, "^not a readable private key$"),
     (16392, "^an RSA key of 16392 bits: kpki uses none of more than 16384 [(]hint: "),
-    (40_000_000, "^a key of 17500[0-9]+ octets: no key of up to 16384 bits takes so many [(]hint: ")])
+    (40_000_000,
+     "^a key of 17500[0-9]+ octets: no key of up to 16384 bits takes so many [(]hint: ")])
 def test_an_rsa_key_has_at_most_16384_bits(bits: int, said: str) -> None:
     """Of more nothing is reckoned, whichever half it is; a real key of that length is read."""
     for data in (rsa_key(bits), pem.armour(rsa_key(bits), "RSA PRIVATE KEY")):
@@ -195,7 +211,8 @@ def test_a_public_key_has_at_most_16384_bits() -> None:
     """In the certificate of a peer or in a file of its own."""
     def public(bits: int) -> bytes:
         numbers = der.sequence(der.integer(1 << bits - 1 | 1), der.integer(65537))
-        return der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL_ITEM), der.bit_string(numbers))
+        return der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL_ITEM),
+                            der.bit_string(numbers))
     assert pem.load_public_key(public(16384), encoding="DER")
     for bits, said in ((16392, "16392 bits"), (8_000_000, "octets")):
         with pytest.raises(InputError, match=said):
@@ -211,7 +228,8 @@ def test_an_ed25519_key_of_another_length_is_none() -> None:
 
 
 def test_headers_are_passed_over_however_many_there_are() -> None:
-    """Each may go on in the next line; the block has them, and its content comes after an empty line."""
+    """Each may go on in the next line; the block has them, and its content comes after an empty
+    line."""
     key = pem.dump_key(genrsa(1024))
     first, _, body = key.partition(b"\n")
     for headers in (b"A: b\n" * 300_000, b"A: b\n c\n" * 200_000, b"A: b\n", b"A: b\n \t\n"):
@@ -225,12 +243,16 @@ def test_what_is_too_large_or_too_many_is_not_read(files: Path) -> None:
     """A certificate or request over 256 KiB, a bundle of over 1000 certificates or 1 MiB."""
     certificate = (files / "cert.pem").read_bytes()
     assert len(pem.load_certificates(certificate * 1000)) == 1000
-    with pytest.raises(InputError, match="^the file has 1001 certificates: kpki reads no more than 1000$"):
+    with pytest.raises(InputError,
+                       match="^the file has 1001 certificates: kpki reads no more than 1000$"):
         pem.load_certificates(certificate * 1001)
-    with pytest.raises(InputError, match="^the certificates have 1048577 octets: kpki reads no more than 1048576$"):
+    with pytest.raises(InputError, match="^the certificates have 1048577 octets: kpki reads no "
+                       "more than 1048576$"):
         pem.validate_bundle([bytes(1 << 18)] * 4 + [b"x"])
     pem.validate_bundle([bytes(1 << 18)] * 4)
     large = der.sequence(bytes(pem.LARGEST))
-    for load, noun in ((pem.load_certificate, "certificate"), (pem.load_csr, "certificate request")):
-        with pytest.raises(InputError, match=f"^the {noun} has 262149 octets: kpki reads no more than 262144$"):
+    for load, noun in ((pem.load_certificate, "certificate"),
+                       (pem.load_csr, "certificate request")):
+        with pytest.raises(InputError,
+                           match=f"^the {noun} has 262149 octets: kpki reads no more than 262144$"):
             load(large)

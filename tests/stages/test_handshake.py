@@ -1,4 +1,5 @@
-"""The handshake in memory: both sides are content with right certificates, and the right one is not with wrong ones."""
+"""The handshake in memory: both sides are content with right certificates, and the right one is not
+with wrong ones."""
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
@@ -30,34 +31,41 @@ class Pair(NamedTuple):
 
 @pytest.fixture(scope="module")
 def bench() -> dict[str, Any]:
-    """A CA with one below it, a server's pair from the lower, a client's from the upper, and a CA of somebody else."""
+    """A CA with one below it, a server's pair from the lower, a client's from the upper, and a CA
+    of somebody else."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(5)]
     ca = req_x509(keys[0], subject="/CN=ca", days=10, now=START)
     other = req_x509(keys[4], subject="/CN=other", days=10, now=START)
 
-    def issue(subject: str, key: Any, signer: x509.Certificate, signer_key: Any, extfile: str) -> x509.Certificate:
-        return x509_req(req_new(key, subject=subject), signer, signer_key, days=9, extfile=extfile, now=START)
+    def issue(subject: str, key: Any, signer: x509.Certificate, signer_key: Any,
+              extfile: str) -> x509.Certificate:
+        return x509_req(req_new(key, subject=subject), signer, signer_key, days=9, extfile=extfile,
+                        now=START)
 
     lower = issue("/CN=lower", keys[1], ca, keys[0], "basicConstraints=critical,CA:TRUE\n")
     server = issue("/CN=server", keys[2], lower, keys[1], _EXTENSIONS.format(usage="serverAuth"))
     client = issue("/CN=client", keys[3], ca, keys[0], _EXTENSIONS.format(usage="clientAuth"))
-    return {"server": Pair([server, lower], keys[2]), "client": Pair([client], keys[3]), "ca": [ca], "other": [other],
-            "alone": Pair([server], keys[2]), "swapped": Pair([server], keys[3]), "empty": Pair([], keys[2]),
+    return {"server": Pair([server, lower], keys[2]), "client": Pair([client], keys[3]), "ca": [ca],
+            "other": [other], "alone": Pair([server], keys[2]), "swapped": Pair([server], keys[3]),
+            "empty": Pair([], keys[2]),
             "useless": Pair([client], x25519.X25519PrivateKey.generate())}
 
 
-def meet(bench: dict[str, Any], server: str = "server", client: str | None = "client", *, server_roots: str = "ca",
-         client_roots: str = "ca", **options: Any) -> Any:
-    return handshake(bench[server], bench[client] if client else None, server_roots=bench[server_roots],
-                     client_roots=bench[client_roots], **{"now": NOW, **options})
+def meet(bench: dict[str, Any], server: str = "server", client: str | None = "client", *,
+         server_roots: str = "ca", client_roots: str = "ca", **options: Any) -> Any:
+    return handshake(bench[server], bench[client] if client else None,
+                     server_roots=bench[server_roots], client_roots=bench[client_roots],
+                     **{"now": NOW, **options})
 
 
-@pytest.mark.parametrize("hostname", [None, "node.example.com", "a.pods.example.com", "10.0.0.21", "fd00:0::21"])
+@pytest.mark.parametrize("hostname", [None, "node.example.com", "a.pods.example.com", "10.0.0.21",
+                                      "fd00:0::21"])
 def test_right_certificates_meet(bench: dict[str, Any], hostname: str | None) -> None:
     """Both sides are content, and they speak TLS 1.3."""
     met = meet(bench, hostname=hostname)
     assert (met.ok, met.protocol) == (True, "TLSv1.3")
-    assert (met.server.ok, met.server.reason, met.client.ok, met.client.reason) == (True, "ok", True, "ok")
+    assert (met.server.ok, met.server.reason, met.client.ok,
+            met.client.reason) == (True, "ok", True, "ok")
 
 
 @pytest.mark.parametrize(("arguments", "options", "side", "reason"), [
@@ -77,9 +85,10 @@ def test_right_certificates_meet(bench: dict[str, Any], hostname: str | None) ->
     (("empty",), {}, "server", "the chain has no certificate, or TLS does not support the key"),
     (("useless",), {}, "server", "the chain has no certificate, or TLS does not support the key"),
 ])
-def test_wrong_certificates_do_not(bench: dict[str, Any], arguments: tuple[str, ...], options: dict[str, Any],
-                                   side: str, reason: str) -> None:
-    """The side that objects says why in OpenSSL's words, the other is not content either; nothing is raised."""
+def test_wrong_certificates_do_not(bench: dict[str, Any], arguments: tuple[str, ...],
+                                   options: dict[str, Any], side: str, reason: str) -> None:
+    """The side that objects says why in OpenSSL's words, the other is not content either; nothing
+    is raised."""
     met = meet(bench, *arguments, **options)
     assert not met.ok and not met.server.ok and not met.client.ok and met.protocol == ""
     assert getattr(met, side).reason == reason

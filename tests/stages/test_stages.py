@@ -37,10 +37,12 @@ def key() -> SigningKey:
 
 
 def test_a_text_becomes_sections() -> None:
-    """parse_config gives the sections in order, each setting with its line; a missing one is None."""
+    """parse_config gives the sections in order, each setting with its line; a missing one is
+    None."""
     config = kpki.parse_config(TEXT)
     assert config.settings("dn") == (Setting("CN", "a", 6), Setting("O", "b", 7))
-    assert config.settings("none") is None and config.get("req", "prompt") == "no" and config.get("req", "x") is None
+    assert (config.settings("none") is None and config.get("req", "prompt") == "no"
+            and config.get("req", "x") is None)
     assert config == kpki.parse_config(TEXT) != Config()
 
 
@@ -56,10 +58,12 @@ def test_values_are_frozen() -> None:
 
 
 def test_the_environment_and_included_files_are_given() -> None:
-    """Without an environment $ENV:: is refused, without *read* an .include is; with them both work."""
+    """Without an environment $ENV:: is refused, without *read* an .include is; with them both
+    work."""
     text = "a = $ENV::X\n.include more\n"
     config = kpki.parse_config(text, environment={"X": "1"}, read=lambda name: [(name, "b = 2\n")])
-    assert (config.get("default", "a"), config.find("default", "b")) == ("1", Setting("b", "2", 1, "more"))
+    assert (config.get("default", "a"),
+            config.find("default", "b")) == ("1", Setting("b", "2", 1, "more"))
     for environment, read in (({}, lambda name: []), ({"X": "1"}, None)):
         with pytest.raises(kpki.ConfigurationError):
             kpki.parse_config(text, environment=environment, read=read)
@@ -68,12 +72,15 @@ def test_the_environment_and_included_files_are_given() -> None:
 def test_a_section_becomes_ordered_extensions() -> None:
     """Each extension with its criticality, in the section's order."""
     made = section_extensions(ExtensionContext(kpki.parse_config(TEXT)), "e")
-    assert [(item.oid, item.critical) for item in made] == [("2.5.29.15", True), ("2.5.29.17", False)]
+    assert [(item.oid, item.critical) for item in made] == [("2.5.29.15", True),
+                                                            ("2.5.29.17", False)]
 
 
 def test_an_error_has_its_line() -> None:
-    """What is wrong in a configuration is a ConfigurationError with the line, the text and openssl's words."""
-    with pytest.raises(kpki.ConfigurationError, match="line 2: keyUsage = foo: unknown bit string") as raised:
+    """What is wrong in a configuration is a ConfigurationError with the line, the text and
+    openssl's words."""
+    with pytest.raises(kpki.ConfigurationError,
+                       match="line 2: keyUsage = foo: unknown bit string") as raised:
         section_extensions(ExtensionContext(kpki.parse_config("[e]\nkeyUsage = foo\n")), "e")
     assert raised.value.line == 2
 
@@ -88,9 +95,11 @@ def test_names_go_to_der_and_back() -> None:
 
 
 def test_time_and_serial_number_are_arguments(key: SigningKey) -> None:
-    """`now` and `serial_number` fix what is otherwise drawn, and nothing else is random but an ECDSA signature."""
+    """`now` and `serial_number` fix what is otherwise drawn, and nothing else is random but an
+    ECDSA signature."""
     ca = kpki.req_x509(key, subject="/CN=ca", days=10, now=NOW, serial_number=7)
-    assert (ca.serial_number, ca.not_valid_before_utc, ca.not_valid_after_utc) == (7, NOW, NOW + timedelta(days=10))
+    assert (ca.serial_number, ca.not_valid_before_utc,
+            ca.not_valid_after_utc) == (7, NOW, NOW + timedelta(days=10))
     with pytest.raises(kpki.InputError):
         kpki.req_x509(key, subject="/CN=ca", days=10**7, now=NOW)
 
@@ -110,7 +119,8 @@ def test_questions_are_answered_by_a_function(key: SigningKey) -> None:
 
 
 def test_sign_gives_what_a_request_gives(key: SigningKey) -> None:
-    """`sign_certificate` of a request's values is x509_req's certificate but for serial number, dates and signature."""
+    """`sign_certificate` of a request's values is x509_req's certificate but for serial number,
+    dates and signature."""
     ca = kpki.req_x509(key, subject="/CN=ca", now=NOW)
     leaf = kpki.genpkey("EC", curve="P-256")
     csr = kpki.req_new(leaf, config=TEXT)
@@ -128,7 +138,8 @@ def test_sign_gives_what_a_request_gives(key: SigningKey) -> None:
 
 def test_a_configuration_read_twice_means_the_same(key: SigningKey) -> None:
     """What is remembered of a configuration depends on no subject, key or issuer."""
-    text = TEXT.replace("keyUsage", "subjectKeyIdentifier = hash\nkeyUsage").replace("DNS.1 = x", "email.1 = copy")
+    text = (TEXT.replace("keyUsage", "subjectKeyIdentifier = hash\nkeyUsage")
+            .replace("DNS.1 = x", "email.1 = copy"))
     config = kpki.parse_config(text)
     for mail in ("a@b", "c@d"):
         csr = kpki.req_new(kpki.genpkey("EC"), config=config, subject=f"/emailAddress={mail}")

@@ -1,4 +1,5 @@
-"""The warnings that openssl does not give: each with a configuration that earns it and one that does not."""
+"""The warnings that openssl does not give: each with a configuration that earns it and one that
+does not."""
 from __future__ import annotations
 
 import subprocess
@@ -12,19 +13,23 @@ from kpki.stages.traps import extension_traps, request_traps, unused_section
 
 HEAD = "[req]\nprompt = no\ndistinguished_name = dn\nreq_extensions = e\n"
 REQUESTS = [
-    ("the values of a prompting section are questions", "[req]\ndistinguished_name = dn\n[dn]\nCN = kube-apiserver\n",
+    ("the values of a prompting section are questions",
+     "[req]\ndistinguished_name = dn\n[dn]\nCN = kube-apiserver\n",
      "line 4: CN = kube-apiserver is a question, not the value: prompt = no is not set"),
-    ("only 'no' turns the questions off", "[req]\nprompt = No\ndistinguished_name = dn\n[dn]\nCN = a\n",
-     "line 2: prompt = No does not turn the questions off, only 'no' does"),
-    ("a key set twice loses a value", HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nDNS.1 = a\nDNS.1 = b\n",
-     "line 10: DNS.1 = a is lost: line 11 sets DNS.1 again"),
-    ("an address under DNS", HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nDNS.1 = 10.0.0.1\n",
+    ("only 'no' turns the questions off", "[req]\nprompt = No\ndistinguished_name = dn\n[dn]\n"
+     "CN = a\n", "line 2: prompt = No does not turn the questions off, only 'no' does"),
+    ("a key set twice loses a value", HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\n"
+     "DNS.1 = a\nDNS.1 = b\n", "line 10: DNS.1 = a is lost: line 11 sets DNS.1 again"),
+    ("an address under DNS",
+     HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nDNS.1 = 10.0.0.1\n",
      "line 10: DNS.1:10.0.0.1 is an address: no client looks for an address under DNS, write IP"),
-    ("an address under DNS, inline", HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = critical, DNS:a, DNS:::1\n",
+    ("an address under DNS, inline",
+     HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = critical, DNS:a, DNS:::1\n",
      "line 8: DNS:::1 is an address: no client looks for an address under DNS, write IP"),
     ("a placeholder in the subject", HEAD + "[dn]\nCN = <MASTER_IP>\n[e]\nkeyUsage = cRLSign\n",
      "line 6: CN = <MASTER_IP>: <MASTER_IP> goes into the certificate as written"),
-    ("a placeholder in a list", HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nIP.1 = '${MASTER_IP}'\n",
+    ("a placeholder in a list",
+     HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nIP.1 = '${MASTER_IP}'\n",
      "line 10: IP.1 = ${MASTER_IP}: ${MASTER_IP} goes into the certificate as written"),
 ]
 RIGHT = [
@@ -38,7 +43,8 @@ RIGHT = [
 @pytest.mark.parametrize(("rule", "text", "warning"), REQUESTS, ids=[row[0] for row in REQUESTS])
 def test_a_trap_is_named_with_its_line(rule: str, text: str, warning: str) -> None:
     """What openssl takes without a word is one warning that begins with the line."""
-    assert request_traps(parse_config(text), "req", subject=False, certificate=False) == [warning], rule
+    assert request_traps(parse_config(text), "req", subject=False,
+                         certificate=False) == [warning], rule
 
 
 @pytest.mark.parametrize("text", RIGHT)
@@ -55,7 +61,8 @@ def test_a_subject_given_makes_the_section_no_trap() -> None:
 
 
 def test_a_certificate_does_not_take_req_extensions() -> None:
-    """req -x509 with req_extensions alone is told so, with x509_extensions or -extensions it is not."""
+    """req -x509 with req_extensions alone is told so, with x509_extensions or -extensions it is
+    not."""
     config = parse_config(HEAD + "[dn]\nCN = a\n[e]\nkeyUsage = cRLSign\n")
     found = request_traps(config, "req", subject=False, certificate=True)
     assert [item[:37] for item in found] == ["line 4: req_extensions is for request"]
@@ -66,8 +73,10 @@ def test_an_extfile_without_its_section() -> None:
     """An extfile of which nothing is used names the sections it has, one that is used does not."""
     config = parse_config("[v3_ext]\nkeyUsage = cRLSign\n[other]\nx = y\n")
     assert unused_section(config,
-                          "default") == ["the extensions in [v3_ext] are not used: name the section with -extensions"]
-    assert unused_section(config, "v3_ext") == [] and unused_section(parse_config(""), "default") == []
+                          "default") == ["the extensions in [v3_ext] are not used: name the "
+                                         "section with -extensions"]
+    assert (unused_section(config, "v3_ext") == []
+            and unused_section(parse_config(""), "default") == [])
     assert extension_traps(config, None) == []
 
 
@@ -75,8 +84,8 @@ def test_an_extfile_without_its_section() -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a key, a CA and a request that asks for a name, made by openssl."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "csr.conf").write_text(HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = DNS:a\n[v3_ext]\n"
-                                              "subjectAltName = DNS:a\n")
+    (tmp_path / "csr.conf").write_text(HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = DNS:a\n"
+                                       "[v3_ext]\nsubjectAltName = DNS:a\n")
     for words in ("ecparam -name prime256v1 -genkey -noout -out k.pem",
                   "req -x509 -new -key k.pem -subj /CN=ca -out ca.pem",
                   "req -new -key k.pem -config csr.conf -out a.csr"):
@@ -88,9 +97,11 @@ SIGN = "x509 -req -in a.csr -CA ca.pem -CAkey k.pem -out a.pem".split()
 
 
 def test_signing_warns_of_what_it_drops(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A SAN that is dropped, a certificate without extensions, an extfile not used: one line each; --quiet none."""
+    """A SAN that is dropped, a certificate without extensions, an extfile not used: one line each;
+    --quiet none."""
     assert main([*SIGN, "-extfile", "csr.conf"]) == 0
-    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("kpki: warning: ")]
+    warnings = [line for line in capsys.readouterr().err.splitlines()
+                if line.startswith("kpki: warning: ")]
     assert [line[15:50] for line in warnings] == [
         "a.csr: the request's subjectAltName", "the certificate has no extension (v",
         "csr.conf: the extensions in [e], [v"]
@@ -100,7 +111,8 @@ def test_signing_warns_of_what_it_drops(folder: Path, capsys: pytest.CaptureFixt
     assert "kpki: " not in capsys.readouterr().err
 
 
-def test_an_error_names_file_line_text_and_openssl_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_names_file_line_text_and_openssl_words(
+        folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong in a configuration is named with its file, its line and what openssl says."""
     (folder / "bad.conf").write_text("[v3_ext]\nkeyUsage = digitalSignature,\n")
     assert main([*SIGN, "-extfile", "bad.conf", "-extensions", "v3_ext"]) == 1

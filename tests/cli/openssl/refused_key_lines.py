@@ -1,4 +1,5 @@
-"""Lines about keys that OpenSSL 3.0 refuses, by what they try. The files are those of recipes.py."""
+"""Lines about keys that OpenSSL 3.0 refuses, by what they try. The files are those of
+recipes.py."""
 from __future__ import annotations
 
 REFUSED = {

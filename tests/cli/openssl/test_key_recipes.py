@@ -1,4 +1,5 @@
-"""genrsa, genpkey, ecparam, rsa, ec, pkey and req -newkey, line by line against the real openssl."""
+"""genrsa, genpkey, ecparam, rsa, ec, pkey and req -newkey, line by line against the real
+openssl."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -60,33 +61,40 @@ def by_kpki(run: recipes.Command, monkeypatch: pytest.MonkeyPatch) -> recipes.Co
 
 def lines(tables: Mapping[str, str]) -> list[object]:
     """A table topic → lines as parameters of a test."""
-    return [pytest.param(line, id=f"{topic}: {line}") for topic, text in tables.items() for line in text.splitlines()]
+    return [pytest.param(line, id=f"{topic}: {line}") for topic, text in tables.items()
+            for line in text.splitlines()]
 
 
-def both(line: str, folder: Path, by_kpki: recipes.Command) -> tuple[recipes.Result, recipes.Result]:
+def both(line: str, folder: Path,
+         by_kpki: recipes.Command) -> tuple[recipes.Result, recipes.Result]:
     """What openssl and kpki give for a line."""
     words = line.split()
-    return recipes.run(folder, words, recipes.by_openssl(folder)), recipes.run(folder, words, by_kpki)
+    return recipes.run(folder, words,
+                       recipes.by_openssl(folder)), recipes.run(folder, words, by_kpki)
 
 
 @pytest.mark.parametrize("line", lines(DONE))
 def test_a_line_does_what_openssl_does(line: str, folder: Path, by_kpki: recipes.Command) -> None:
-    """Status 0, the same output and the same files; of what is random the same kind, cipher and owner."""
+    """Status 0, the same output and the same files; of what is random the same kind, cipher and
+    owner."""
     theirs, ours = both(line, folder, by_kpki)
     assert (theirs.status, ours.status) == (0, 0)
     assert recipes.comparable(line.split(), ours) == recipes.comparable(line.split(), theirs)
 
 
 @pytest.mark.parametrize("line", lines(REFUSED))
-def test_a_line_that_openssl_refuses_is_refused(line: str, folder: Path, by_kpki: recipes.Command) -> None:
+def test_a_line_that_openssl_refuses_is_refused(line: str, folder: Path,
+                                                by_kpki: recipes.Command) -> None:
     """The same status, and no key on standard output; kpki leaves no file behind."""
     theirs, ours = both(line, folder, by_kpki)
     assert theirs.status == ours.status != 0
-    assert recipes.comparable(line.split(), ours) == recipes.comparable(line.split(), theirs) and ours.files == {}
+    assert (recipes.comparable(line.split(), ours) == recipes.comparable(line.split(), theirs)
+            and ours.files == {})
 
 
 @pytest.mark.parametrize("line", STRICTER.splitlines())
-def test_what_the_page_says_is_refused_is(line: str, folder: Path, by_kpki: recipes.Command) -> None:
+def test_what_the_page_says_is_refused_is(line: str, folder: Path,
+                                          by_kpki: recipes.Command) -> None:
     """openssl carries the line out, kpki says no with status 1, and writes nothing."""
     theirs, ours = both(line, folder, by_kpki)
     assert (theirs.status, ours) == (0, recipes.Result(1, b"", {}))
@@ -105,18 +113,22 @@ def test_both_tables_have_rows() -> None:
     ("x509 -in r.crt -noout -nope", "kpki x509 -help lists them"),
     ("genrsa –out new", "write -out"), ("x509 —req", "write -req"),
     ("req -new -key “r.pem”", "typographic quotation"),
-    ("pkey -in r.pem -explainn", "did you mean --explain?"), ("pkey -in r.pem -qqqqqq", "kpki pkey -help lists them")])
+    ("pkey -in r.pem -explainn", "did you mean --explain?"),
+    ("pkey -in r.pem -qqqqqq", "kpki pkey -help lists them")])
 def test_a_slip_of_the_pen_is_named(words: str, hint: str, folder: Path, by_kpki: recipes.Command,
                                     capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    """An option that does not exist is refused with the nearest one, typography is called by its name."""
+    """An option that does not exist is refused with the nearest one, typography is called by its
+    name."""
     assert main(words.split()) == 1
     assert hint in capfdbinary.readouterr().err.decode()
 
 
 @pytest.mark.parametrize("line", [
-    "genrsa 1024 --explain", "rsa -in r.pem -noout --explain", "verify -CAfile r.crt r.crt --explain"])
+    "genrsa 1024 --explain", "rsa -in r.pem -noout --explain",
+    "verify -CAfile r.crt r.crt --explain"])
 def test_kpki_own_words_stand_anywhere(line: str, folder: Path, by_kpki: recipes.Command,
                                        capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """--explain behind the last word explains, and behind `--` is a word like any other."""
     assert main(line.split()) == 0 and b"library: " in capfdbinary.readouterr().err
-    assert main([*line.split()[:-1], "--", "--explain"]) != 0 and b"library: " not in capfdbinary.readouterr().err
+    assert (main([*line.split()[:-1], "--", "--explain"]) != 0
+            and b"library: " not in capfdbinary.readouterr().err)

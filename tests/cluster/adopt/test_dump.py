@@ -21,25 +21,31 @@ from kpki.cluster.desired.fields import ALGORITHM_NAMES
 from kpki.kubernetes.layouts import LAYOUT_NAMES
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
-NAMES = st.lists(LABEL | st.sampled_from(["no", "on", "true", "null", "1e5", "123", "0x1f", "y"]), min_size=1,
+NAMES = st.lists(LABEL | st.sampled_from(["no", "on", "true", "null", "1e5", "123", "0x1f", "y"]),
+                 min_size=1,
                  max_size=3).map(".".join).filter(lambda name: not name.replace(".", "").isdigit())
 NODE_NAMES = st.lists(LABEL, min_size=1, max_size=3).map(".".join)
 ADDRESSES = st.ip_addresses().map(str).filter(lambda one: "%" not in one)
 SANS = st.lists(NAMES | NAMES.map("*.{}".format) | ADDRESSES, max_size=3, unique=True).map(tuple)
 PRINTABLE = st.characters(exclude_categories=["C", "Z"], include_characters=" ")
 TEXT = st.text(PRINTABLE, min_size=1)
-PATHS = st.lists(st.text(PRINTABLE, min_size=1).map(lambda part: part.replace("/", "_").replace(".", "-")), min_size=1,
+PATHS = st.lists(st.text(PRINTABLE, min_size=1).map(lambda part: part.replace("/", "_")
+                                                    .replace(".", "-")), min_size=1,
                  max_size=3).map(lambda parts: "/" + "/".join(parts))
-SPANS = st.floats(1, 2_562_047 * 3600).map(lambda seconds: timedelta(seconds=seconds))    # as the reader makes them
-ROLES = st.sampled_from([frozenset(words) for words in ((), ("etcd",), ("control-plane",), ("control-plane", "etcd"))])
-SUBNETS = st.sampled_from([("10.96.0.0/12",), ("10.0.0.0/24",), ("fd00::/112",), ("10.0.0.0/24", "fd00::/112")])
+# as the reader makes them
+SPANS = st.floats(1, 2_562_047 * 3600).map(lambda seconds: timedelta(seconds=seconds))
+ROLES = st.sampled_from([frozenset(words) for words in ((), ("etcd",), ("control-plane",),
+                                                        ("control-plane", "etcd"))])
+SUBNETS = st.sampled_from([("10.96.0.0/12",), ("10.0.0.0/24",), ("fd00::/112",),
+                           ("10.0.0.0/24", "fd00::/112")])
 
 
 @st.composite
 def clusters(draw: st.DrawFn) -> Cluster:
     """Every cluster that a description can say."""
     names = draw(st.lists(NODE_NAMES, min_size=1, max_size=4, unique=True))
-    addresses = draw(st.lists(ADDRESSES, min_size=2 * len(names), max_size=2 * len(names), unique=True))
+    addresses = draw(st.lists(ADDRESSES, min_size=2 * len(names), max_size=2 * len(names),
+                              unique=True))
     external = draw(st.none() | st.one_of(
         st.just(ExternalEtcd(None, None, None)), PATHS.map(lambda ca: ExternalEtcd(ca, None, None)),
         st.builds(ExternalEtcd, PATHS, PATHS, PATHS)))
@@ -58,12 +64,15 @@ def clusters(draw: st.DrawFn) -> Cluster:
         name=draw(TEXT), layout=layout, port=draw(st.integers(1, 65535)),
         endpoint=draw(st.none() | endpoint if "control-plane" in roles else endpoint),
         service_subnets=draw(SUBNETS), dns_domain=draw(NAMES), api_sans=draw(SANS),
-        etcd_server_sans=() if external else draw(SANS), etcd_peer_sans=() if external else draw(SANS),
-        algorithm=draw(st.none() | st.sampled_from(ALGORITHM_NAMES)), validity=draw(SPANS), ca_validity=draw(SPANS),
+        etcd_server_sans=() if external else draw(SANS),
+        etcd_peer_sans=() if external else draw(SANS),
+        algorithm=draw(st.none() | st.sampled_from(ALGORITHM_NAMES)), validity=draw(SPANS),
+        ca_validity=draw(SPANS),
         authorities=draw(st.dictionaries(st.sampled_from([*GIVEN_NAMES.values()]),
                                          st.builds(GivenAuthority, TEXT, st.none() | TEXT))),
         kubelet_serving=draw(st.booleans()), external_etcd=external,
-        certificates_dir=draw(PATHS) if layout == "kubeadm" else "/etc/kubernetes/pki", hosts=tuple(hosts),
+        certificates_dir=draw(PATHS) if layout == "kubeadm" else "/etc/kubernetes/pki",
+        hosts=tuple(hosts),
         from_kubeadm=False)
 
 
@@ -98,9 +107,11 @@ certificateValidityPeriod: 100h30m0.5s
 
 
 @pytest.mark.parametrize("text", [
-    KUBEADM.format(kind="Init", more="localAPIEndpoint: {advertiseAddress: 10.0.0.10, bindPort: 443}\n"),
+    KUBEADM.format(kind="Init",
+                   more="localAPIEndpoint: {advertiseAddress: 10.0.0.10, bindPort: 443}\n"),
     KUBEADM.format(kind="Join", more=""),
-    KUBEADM.format(kind="Join", more="controlPlane: {localAPIEndpoint: {advertiseAddress: 10.0.0.11}}\n")
+    KUBEADM.format(kind="Join",
+                   more="controlPlane: {localAPIEndpoint: {advertiseAddress: 10.0.0.11}}\n")
     + "etcd: {external: {endpoints: []}}\n",
 ], ids=["init", "join", "join, external etcd"])
 def test_a_kubeadm_configuration_becomes_a_description(text: str) -> None:
@@ -112,7 +123,8 @@ def test_a_kubeadm_configuration_becomes_a_description(text: str) -> None:
 
 
 def test_a_dump_is_plain_where_it_can_be() -> None:
-    """Comments say what a field is for; nothing that has its default is in it; quotes are where YAML needs them."""
+    """Comments say what a field is for; nothing that has its default is in it; quotes are where
+    YAML needs them."""
     cluster = load_cluster("""\
 apiVersion: kpki/v1
 kind: Cluster
@@ -120,7 +132,8 @@ clusterName: "no"
 encryptionAlgorithm: RSA-2048
 certificateValidityPeriod: 90m
 apiServer: {certSANs: [api.example, 10.0.0.1, "fd00::1", "1e3"]}
-nodes: [{name: cp-1, roles: [etcd, control-plane], addresses: [10.0.0.10], dnsNames: [cp-1.example]}]
+nodes: [{name: cp-1, roles: [etcd, control-plane], addresses: [10.0.0.10], \
+dnsNames: [cp-1.example]}]
 """)
     assert dump_cluster(cluster) == """\
 # What the cluster should be. Every field, its default and its source: docs/description.md.

@@ -1,4 +1,5 @@
-"""A workspace's faults, each named once, at its root; what a finding says to do mends it, and touches nothing else."""
+"""A workspace's faults, each named once, at its root; what a finding says to do mends it, and
+touches nothing else."""
 from __future__ import annotations
 
 import json
@@ -75,12 +76,14 @@ def mend(finding: dict[str, Any]) -> None:
 
 def contents(*but: Path) -> dict[str, bytes]:
     """What is in the files of pki/ and nodes/, but for these."""
-    return {str(path): path.read_bytes() for top in ("pki", "nodes") for path in Path(top).rglob("*")
+    return {str(path): path.read_bytes() for top in ("pki", "nodes")
+            for path in Path(top).rglob("*")
             if path.is_file() and path not in but and not path.name.endswith(".aside")}
 
 
 def test_a_whole_copied_pair_is_the_one_hosts(check: Check) -> None:
-    """etcd-2's certificate with its key on etcd-1 is wrong there; etcd-2, whose they are, is not told of."""
+    """etcd-2's certificate with its key on etcd-1 is wrong there; etcd-2, whose they are, is not
+    told of."""
     assert check() == []
     pair = [at("etcd-1", name) for name in ("etcd-server", "etcd-server-key")]
     others = contents(*pair)
@@ -96,8 +99,10 @@ def test_a_whole_copied_pair_is_the_one_hosts(check: Check) -> None:
 
 
 def test_another_hosts_key_is_wrong_where_it_was_put(check: Check) -> None:
-    """worker-1's key on etcd-1 is not etcd-1's to keep: it gets one of its own, and worker-1 keeps its pair."""
-    pair, key = [at("etcd-1", "etcd-peer"), at("etcd-1", "etcd-peer-key")], at("worker-1", "worker-key")
+    """worker-1's key on etcd-1 is not etcd-1's to keep: it gets one of its own, and worker-1 keeps
+    its pair."""
+    pair, key = [at("etcd-1", "etcd-peer"),
+                 at("etcd-1", "etcd-peer-key")], at("worker-1", "worker-key")
     others = contents(*pair)
     shutil.copyfile(key, pair[1])
     finding, = check()
@@ -108,10 +113,13 @@ def test_another_hosts_key_is_wrong_where_it_was_put(check: Check) -> None:
 
 
 @pytest.mark.parametrize(("source", "path", "cause"), [
-    ("", "pki/etcd/ca.crt", "bad-pem"), ("pki/ca.crt", "pki/front-proxy-ca.crt", "key-cert-mismatch"),
+    ("", "pki/etcd/ca.crt", "bad-pem"),
+    ("pki/ca.crt", "pki/front-proxy-ca.crt", "key-cert-mismatch"),
     ("cluster.yaml", "pki/ca.key", "bad-pem")], ids=["emptied", "another", "garbage"])
-def test_a_workspaces_ca_comes_back_from_a_host(check: Check, source: str, path: str, cause: str) -> None:
-    """The broken half is the one finding; a copy of it is kept, and it is taken again from the host that holds it."""
+def test_a_workspaces_ca_comes_back_from_a_host(check: Check, source: str, path: str,
+                                                cause: str) -> None:
+    """The broken half is the one finding; a copy of it is kept, and it is taken again from the host
+    that holds it."""
     before, broken = contents(), Path(path)
     broken.write_bytes(Path(source).read_bytes() if source else b"")
     finding, = check()
@@ -131,8 +139,10 @@ def test_a_workspaces_ca_that_no_host_holds_is_not_made_again(check: Check) -> N
     assert finding["path"] == "pki/ca.crt" and [line[0] for line in finding["remedy"]] == ["#"]
 
 
-def test_a_node_that_the_workspace_does_not_know(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--node` of a host that cluster.yaml does not list is no answer but a refusal that names it."""
+def test_a_node_that_the_workspace_does_not_know(workspace: Path,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    """`--node` of a host that cluster.yaml does not list is no answer but a refusal that names
+    it."""
     assert main(["check", ".", "--node", "worker-1"]) == 0
     capsys.readouterr()
     assert main(["check", ".", "--node", "nope"]) == 2

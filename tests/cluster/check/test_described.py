@@ -25,7 +25,8 @@ class Workspace:
     def __init__(self) -> None:
         self.cluster: Cluster = load_cluster(example_description("ssl"))
         self.made = make_plan(self.cluster, now=NOW).with_roots()
-        self.found = {file.path: ObservedFile(file.path, file.data, file.mode) for file in self.made.files()}
+        self.found = {file.path: ObservedFile(file.path, file.data, file.mode)
+                      for file in self.made.files()}
 
     def observe(self, path: str) -> ObservedFile:
         return self.found.get(path, ObservedFile(path, missing=True))
@@ -43,16 +44,18 @@ class Workspace:
         return [(finding.cause, finding.host, finding.path) for finding in self.plan().findings()]
 
     def row(self, name: str, host: str = "cp-1") -> Row:
-        return next(row for row in wanted_rows(self.cluster) if (row.name, row.host) == (name, host))
+        return next(row for row in wanted_rows(self.cluster)
+                    if (row.name, row.host) == (name, host))
 
-    def issued(self, name: str, *, signer: str, now: datetime = NOW, addresses: tuple[str, ...] | None = None,
-               host: str = "cp-1") -> None:
+    def issued(self, name: str, *, signer: str, now: datetime = NOW,
+               addresses: tuple[str, ...] | None = None, host: str = "cp-1") -> None:
         """Another certificate of a row for the key that is there."""
         from dataclasses import replace
         row, folder = self.row(name, host), f"nodes/{host}"
         identity = row.identity if addresses is None else replace(row.identity, addresses=addresses)
         key = pem.load_key(self.found[f"{folder}/{row.place.key}"].data or b"")
-        made = issue(self.made.roots[signer].ready(), row.profile, identity, key, validity=YEAR, now=now, warnings=[])
+        made = issue(self.made.roots[signer].ready(), row.profile, identity, key, validity=YEAR,
+                     now=now, warnings=[])
         self.put(f"{folder}/{row.place.certificate}", pem.dump_certificate(made), 0o644)
 
 
@@ -73,10 +76,12 @@ FAULTS: list[tuple[str, str | None, str, Mutation]] = [
      lambda one: one.issued("etcd-server", signer="etcd-ca", now=NOW - 2 * YEAR)),
     ("missing-san-ip", "cp-1", f"{PKI}/apiserver.pem",
      lambda one: one.issued("apiserver", signer="ca", addresses=("10.96.0.1",))),
-    ("etcd-peer-cert", "cp-1", f"{PKI}/etcd-peer.pem", lambda one: one.issued("etcd-peer", signer="ca")),
+    ("etcd-peer-cert", "cp-1", f"{PKI}/etcd-peer.pem",
+     lambda one: one.issued("etcd-peer", signer="ca")),
     ("front-proxy-ca", "cp-1", f"{PKI}/front-proxy-client.pem",
      lambda one: one.issued("front-proxy-client", signer="ca")),
-    ("unknown-authority", "cp-1", f"{PKI}/apiserver.pem", lambda one: one.issued("apiserver", signer="etcd-ca")),
+    ("unknown-authority", "cp-1", f"{PKI}/apiserver.pem",
+     lambda one: one.issued("apiserver", signer="etcd-ca")),
     ("sa-key-mismatch", "cp-1", f"{PKI}/service-accounts.pem",
      lambda one: one.put(f"{CONTROL}/{PKI}/service-accounts.pem", pem.dump_public_key(
          make_key("ECDSA-P256").public_key()))),
@@ -84,7 +89,8 @@ FAULTS: list[tuple[str, str | None, str, Mutation]] = [
      lambda one: one.put("pki/sa.pub", pem.dump_public_key(make_key("ECDSA-P256").public_key()))),
     ("ca-key-on-worker", "worker-1", f"{PKI}/ca-key.pem", lambda one: one.put(
         f"{WORKER}/{PKI}/ca-key.pem", one.found["pki/ca.key"].data or b"")),
-    ("key-exposed", None, "pki/ca.key", lambda one: one.put("pki/ca.key", one.found["pki/ca.key"].data or b"", 0o644)),
+    ("key-exposed", None, "pki/ca.key",
+     lambda one: one.put("pki/ca.key", one.found["pki/ca.key"].data or b"", 0o644)),
     ("file-missing", None, "pki/etcd/ca.key", lambda one: one.found.pop("pki/etcd/ca.key")),
     ("kubeconfig-broken", "worker-1", "etc/kubernetes/worker-kubeconfig.yaml#clusters/kubernetes",
      lambda one: one.put(f"{WORKER}/etc/kubernetes/worker-kubeconfig.yaml", (
@@ -107,20 +113,23 @@ def workspace(healthy: Workspace) -> Iterator[Workspace]:
 
 @pytest.mark.parametrize(("cause", "host", "path", "mutation"), FAULTS,
                          ids=[f"{item[0]}-{number}" for number, item in enumerate(FAULTS)])
-def test_a_fault_is_named_once_on_its_host(workspace: Workspace, cause: str, host: str | None, path: str,
-                                           mutation: Mutation) -> None:
+def test_a_fault_is_named_once_on_its_host(workspace: Workspace, cause: str, host: str | None,
+                                           path: str, mutation: Mutation) -> None:
     """One thing wrong with a healthy cluster is one finding, and one step or more mends it."""
     assert workspace.faults() == []
     mutation(workspace)
     assert workspace.faults() == [(cause, host, path)]
     steps = list(workspace.plan().steps())
-    assert cause in {cause for step in steps for cause in step.causes} and {step.host for step in steps} == {host}
+    assert (cause in {cause for step in steps for cause in step.causes}
+            and {step.host for step in steps} == {host})
 
 
 def test_a_shared_key_is_named_on_each_host(workspace: Workspace) -> None:
-    """Two hosts with one private key under certificates of their own are both told, and both get another."""
+    """Two hosts with one private key under certificates of their own are both told, and both get
+    another."""
     shared(workspace)
     key = f"{PKI}/worker-key.pem"
     assert workspace.faults() == [("shared-key", host, key) for host in ("worker-1", "worker-2")]
-    assert {(step.host, step.path) for step in workspace.plan().steps()} \
-        == {(host, f"{PKI}/{name}.pem") for host in ("worker-1", "worker-2") for name in ("worker", "worker-key")}
+    assert ({(step.host, step.path) for step in workspace.plan().steps()}
+            == {(host, f"{PKI}/{name}.pem") for host in ("worker-1", "worker-2")
+                for name in ("worker", "worker-key")})

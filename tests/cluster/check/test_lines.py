@@ -1,4 +1,5 @@
-"""The lines of a remedy are what they say, whatever stands in the names: one line each, and no word more or less."""
+"""The lines of a remedy are what they say, whatever stands in the names: one line each, and no word
+more or less."""
 from __future__ import annotations
 
 import json
@@ -19,16 +20,16 @@ SIGNS = "ab /.-_'\"\\$`;&|<>(){}*?[]~#!%=\t\n\r\x1b\x07\x7f\x85\u2028\u202e\xe9\
 # What a name may hold that means to be a command.
 PAYLOADS = {
     "line": "x\ntouch PWNED\n:", "return": "x\rtouch PWNED\r:", "quote": "x'; touch PWNED; '",
-    "double": 'x"; touch PWNED; "',
-    "substitution": "x$(touch PWNED)", "backticks": "x`touch PWNED`", "comment": "# x\ntouch PWNED #",
-    "option": "-x; touch PWNED", "escape": "x\x1b]0;t\x07\x1b[2J\n touch PWNED",
-    "separator": "x\u2028touch PWNED\x85touch PWNED",
-    "printf": "x%s%n\\ntouch PWNED\n\\", "here": "x\n<<E\ntouch PWNED\nE\n:"}
+    "double": 'x"; touch PWNED; "', "substitution": "x$(touch PWNED)",
+    "backticks": "x`touch PWNED`", "comment": "# x\ntouch PWNED #", "option": "-x; touch PWNED",
+    "escape": "x\x1b]0;t\x07\x1b[2J\n touch PWNED",
+    "separator": "x\u2028touch PWNED\x85touch PWNED", "printf": "x%s%n\\ntouch PWNED\n\\",
+    "here": "x\n<<E\ntouch PWNED\nE\n:"}
 
 
 def sh(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["sh", "-c", script], cwd=folder, env=os.environ | environment, capture_output=True,
-                          stdin=subprocess.DEVNULL, timeout=60, check=False)
+    return subprocess.run(["sh", "-c", script], cwd=folder, env=os.environ | environment,
+                          capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
 
 
 def test_a_command_has_exactly_its_words(tmp_path: Path) -> None:
@@ -40,7 +41,8 @@ def test_a_command_has_exactly_its_words(tmp_path: Path) -> None:
     lines = [command("printf", r"%s\0", word) for word in words]
     assert all(line.isascii() and line.isprintable() and not line.startswith("#") for line in lines)
     done = sh("\n".join(lines), tmp_path)
-    assert done.stdout.split(b"\0")[:-1] == [os.fsencode(word) for word in words] and not done.stderr
+    assert (done.stdout.split(b"\0")[:-1] == [os.fsencode(word) for word in words]
+            and not done.stderr)
     assert [*tmp_path.iterdir()] == []
 
 
@@ -61,10 +63,12 @@ def test_a_comment_stays_one(text: str, tmp_path: Path) -> None:
 
 
 def test_many_remedies_are_one_script() -> None:
-    """Each command is there once, with the comments above it; an installation is the last of those that need it."""
+    """Each command is there once, with the comments above it; an installation is the last of those
+    that need it."""
     install, other = "kpki node install nodes/a --node a", "kpki node install nodes/b --node b"
     assert [*each_once([["# at the CA", "issue 1", install], ["# at the CA", "issue 1", install],
-                        ["issue 2", "# on a", install, "# then"], ["# words"], [other], ["# words"], ["chmod"]])] == [
+                        ["issue 2", "# on a", install, "# then"], ["# words"], [other], ["# words"],
+                        ["chmod"]])] == [
         "# at the CA", "issue 1", "issue 2", "# on a", install, "# then", "# words", other, "chmod"]
     assert [*each_once([])] == []
 
@@ -88,7 +92,8 @@ def folder_name(tree: Path, payload: str) -> None:
 
 def kubeconfig_names(tree: Path, payload: str) -> None:
     for path in (tree / "etc/kubernetes").glob("*.conf"):
-        text = "\n".join(line.partition('"')[0] + text_of(payload) if "name: " in line or "user: " in line
+        text = "\n".join(line.partition('"')[0] + text_of(payload) if "name: " in line
+                         or "user: " in line
                          or "current-context: " in line or 'cluster: "' in line else line
                          for line in path.read_text().splitlines())
         path.write_text(text)
@@ -96,7 +101,8 @@ def kubeconfig_names(tree: Path, payload: str) -> None:
 
 def kubeconfig_server(tree: Path, payload: str) -> None:
     for path in (tree / "etc/kubernetes").glob("*.conf"):
-        path.write_text("\n".join(f"    server: {text_of(f'https://{payload}')}" if "server: " in line else line
+        path.write_text("\n".join(f"    server: {text_of(f'https://{payload}')}"
+                                  if "server: " in line else line
                                   for line in path.read_text().splitlines()))
 
 
@@ -108,23 +114,27 @@ def kubeconfig_files(tree: Path, payload: str) -> None:
 def manifest_flags(tree: Path, payload: str) -> None:
     folder = tree / "etc/kubernetes/manifests"
     folder.mkdir()
-    flags = ["service-account-signing-key-file", "tls-cert-file", "client-ca-file", "service-account-issuer",
-             "service-cluster-ip-range", "advertise-address", "etcd-cafile"]
+    flags = ["service-account-signing-key-file", "tls-cert-file", "client-ca-file",
+             "service-account-issuer", "service-cluster-ip-range", "advertise-address",
+             "etcd-cafile"]
     words = [text_of(f"--{flag}=/srv/{payload}") for flag in flags]
     (folder / "kube-apiserver.yaml").write_text(
-        f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{command: [kube-apiserver, {', '.join(words)}]}}]}}\n")
+        "apiVersion: v1\nkind: Pod\n"
+        f"spec: {{containers: [{{command: [kube-apiserver, {', '.join(words)}]}}]}}\n")
 
 
 def environment(tree: Path, payload: str) -> None:
     path = tree / "etc/default/kubelet"
     path.parent.mkdir()
-    path.write_text(f'KUBELET_EXTRA_ARGS="--hostname-override={payload} --node-ip={payload} --kubeconfig=/{payload}"\n')
+    path.write_text(f'KUBELET_EXTRA_ARGS="--hostname-override={payload} --node-ip={payload} '
+                    f'--kubeconfig=/{payload}"\n')
     (tree / "etc/hosts").write_text(f"{payload} cp-1\n")
     (tree / "etc/hostname").write_text(payload)
 
 
 def subjects(tree: Path, payload: str) -> None:
-    """Another CA of that name, which has signed what is there, and a pair of its own that is made out to it."""
+    """Another CA of that name, which has signed what is there, and a pair of its own that is made
+    out to it."""
     from kpki import pem
     from kpki.stages.certificates import req_x509, x509_new
     from kpki.stages.keys import genpkey, public_key_der
@@ -144,7 +154,8 @@ def subjects(tree: Path, payload: str) -> None:
     (pki / "apiserver.crt").write_bytes(pem.dump_certificate(mine))
 
 
-HOSTILE = (folder_name, kubeconfig_names, kubeconfig_server, kubeconfig_files, manifest_flags, environment, subjects)
+HOSTILE = (folder_name, kubeconfig_names, kubeconfig_server, kubeconfig_files, manifest_flags,
+           environment, subjects)
 
 
 @pytest.fixture(scope="module")
@@ -167,18 +178,20 @@ def programs(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
 @pytest.mark.parametrize("mutate", HOSTILE, ids=[item.__name__ for item in HOSTILE])
-def test_no_name_becomes_a_command(healthy: Path, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+def test_no_name_becomes_a_command(healthy: Path, programs: Path, tmp_path: Path,
+                                   monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str], payload: str,
                                    mutate: Callable[[Path, str], None]) -> None:
-    """All that check prints of a hostile tree, run by a shell, does what its words say: nothing that a name says."""
+    """All that check prints of a hostile tree, run by a shell, does what its words say: nothing
+    that a name says."""
     place = tmp_path / "place"
     place.mkdir()
     monkeypatch.chdir(place)
     root = payload.rstrip("\n") if mutate is folder_name else "t"
     shutil.copytree(healthy / "nodes/cp-1", root)
     tree = Path(root)
-    for path in ("etc/kubernetes/pki/apiserver.key", "etc/kubernetes/kubelet.conf", "etc/kubernetes/pki/sa.pub",
-                 "etc/kubernetes/pki/etcd/ca.crt"):
+    for path in ("etc/kubernetes/pki/apiserver.key", "etc/kubernetes/kubelet.conf",
+                 "etc/kubernetes/pki/sa.pub", "etc/kubernetes/pki/etcd/ca.crt"):
         (tree / path).write_bytes(b"")
     (tree / "etc/kubernetes/admin.conf").chmod(0o644)
     mutate(tree, payload)

@@ -1,4 +1,5 @@
-"""What a remedy names, and what it does not: addresses that the host tells, CAs that are proved, paths in the root."""
+"""What a remedy names, and what it does not: addresses that the host tells, CAs that are proved,
+paths in the root."""
 from __future__ import annotations
 
 import json
@@ -29,8 +30,9 @@ controlPlaneEndpoint: 10.0.0.99:6443
 """
 PKI, MANIFESTS = "etc/kubernetes/pki", "etc/kubernetes/manifests"
 ETCD = (
-    "--advertise-client-urls=https://127.0.0.1:2379,https://10.0.0.10:2379", "--client-cert-auth=true",
-    f"--cert-file=/{PKI}/etcd/server.crt", f"--key-file=/{PKI}/etcd/server.key", "--peer-client-cert-auth=true",
+    "--advertise-client-urls=https://127.0.0.1:2379,https://10.0.0.10:2379",
+    "--client-cert-auth=true", f"--cert-file=/{PKI}/etcd/server.crt",
+    f"--key-file=/{PKI}/etcd/server.key", "--peer-client-cert-auth=true",
     f"--peer-cert-file=/{PKI}/etcd/peer.crt", f"--peer-key-file=/{PKI}/etcd/peer.key",
     f"--peer-trusted-ca-file=/{PKI}/etcd/ca.crt", f"--trusted-ca-file=/{PKI}/etcd/ca.crt")
 Findings = list[dict[str, Any]]
@@ -78,11 +80,13 @@ def put(place: Path, text: str) -> None:
 
 
 def unit(host: Path) -> None:
-    """The kubelet's unit, as a package brings one: drop-ins and /etc/default/kubelet may add flags."""
+    """The kubelet's unit, as a package brings one: drop-ins and /etc/default/kubelet may add
+    flags."""
     put(host / "usr/lib/systemd/system/kubelet.service", """\
 [Service]
 EnvironmentFile=-/etc/default/kubelet
-ExecStart=/usr/bin/kubelet --kubeconfig=/etc/kubernetes/kubelet.conf $KUBELET_EXTRA_ARGS $KUBELET_NODE_ARGS
+ExecStart=/usr/bin/kubelet --kubeconfig=/etc/kubernetes/kubelet.conf $KUBELET_EXTRA_ARGS \
+$KUBELET_NODE_ARGS
 """)
 
 
@@ -95,7 +99,8 @@ authentication: {{x509: {{clientCAFile: /{PKI}/ca.crt}}}}
 staticPodPath: /{MANIFESTS}
 """)
     words = json.dumps([name, *flags])
-    put(host / folder / f"{name}.yaml", f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{command: {words}}}]}}\n")
+    put(host / folder / f"{name}.yaml",
+        f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{command: {words}}}]}}\n")
 
 
 def without_leaves(host: Path) -> None:
@@ -104,7 +109,8 @@ def without_leaves(host: Path) -> None:
         (host / path).write_bytes(b"")
     for name in ("controller-manager", "scheduler"):
         config = host / f"etc/kubernetes/{name}.conf"
-        config.write_bytes(config.read_bytes().replace(b"https://10.0.0.10:6443", b"https://api.example.internal:6443"))
+        config.write_bytes(config.read_bytes().replace(b"https://10.0.0.10:6443",
+                                                       b"https://api.example.internal:6443"))
 
 
 def told_by_sister(host: Path) -> None:
@@ -154,19 +160,22 @@ def told_by_kubeconfig(host: Path) -> None:
 
 def told_by_hosts(host: Path) -> None:
     without_leaves(host)
-    (host / "etc/hosts").write_text("127.0.0.1 cp-1\n10.0.0.11 cp-2\n10.0.0.10 cp-1.internal cp-1\n")
+    (host / "etc/hosts").write_text("127.0.0.1 cp-1\n10.0.0.11 cp-2\n"
+                                    "10.0.0.10 cp-1.internal cp-1\n")
 
 
 @pytest.mark.parametrize(("tells", "address"), [
     (without_leaves, "ADDRESS"), (told_by_neighbours, "ADDRESS"), (told_by_sister, "10.0.0.10"),
     (told_by_no_unit, "ADDRESS"), (told_by_no_pod, "ADDRESS"), (told_by_kubelet, "10.0.0.10"),
-    (told_by_api_server, "10.0.0.10"), (told_by_etcd, "10.0.0.10"), (told_by_kubeconfig, "10.0.0.10"),
-    (told_by_hosts, "10.0.0.10")],
+    (told_by_api_server, "10.0.0.10"), (told_by_etcd, "10.0.0.10"),
+    (told_by_kubeconfig, "10.0.0.10"), (told_by_hosts, "10.0.0.10")],
     ids=lambda one: one if isinstance(one, str) else one.__name__)
 def test_an_address_is_asked_for_only_if_no_file_tells(host: Path, check: Check, healthy: Path,
-                                                       tells: Callable[[Path], None], address: str) -> None:
-    """Flags, sister certificates, kubeconfigs of the control plane and the table of hosts are asked in turn; another
-    host's certificate, a loopback address and flags that start nothing tell nothing."""
+                                                       tells: Callable[[Path], None],
+                                                       address: str) -> None:
+    """Flags, sister certificates, kubeconfigs of the control plane and the table of hosts are asked
+    in turn; another host's certificate, a loopback address and flags that start nothing tell
+    nothing."""
     shutil.copyfile(healthy / f"nodes/cp-2/{PKI}/etcd/server.crt", "cp-2.crt")
     tells(host)
     found = check("host", "--node", "cp-1")
@@ -186,7 +195,8 @@ def test_a_ca_that_no_leaf_proves_is_not_made_again(host: Path, check: Check) ->
     manifest(host, "kube-apiserver", f"--requestheader-client-ca-file=/{PKI}/front-proxy-ca.crt")
     (host / f"{PKI}/front-proxy-ca.crt").unlink()
     finding, = check("host", "--node", "cp-1")
-    assert any(line.startswith("printf ") and " | kpki req -x509 " in line for line in finding["remedy"])
+    assert any(line.startswith("printf ") and " | kpki req -x509 " in line
+               for line in finding["remedy"])
     (host / f"{PKI}/front-proxy-client.crt").unlink()
     (host / f"{PKI}/front-proxy-client.key").unlink()
     finding, = check("host", "--node", "cp-1")
@@ -208,7 +218,8 @@ def test_a_ca_is_renewed_by_the_key_that_it_is_for(host: Path, check: Check, spo
     path.write_bytes(pem.dump_certificate(expired) * (2 if spoil == "bundle" else 1))
     if spoil == "key":
         another(key)
-    found = [item for item in check("host", "--node", "cp-1") if item["path"].endswith("front-proxy-ca.crt")]
+    found = [item for item in check("host", "--node", "cp-1")
+             if item["path"].endswith("front-proxy-ca.crt")]
     commands = [line for item in found for line in item["remedy"] if not line.startswith("#")]
     where = f"host/{PKI}/front-proxy-ca"
     assert commands == ([] if spoil else [
@@ -230,7 +241,8 @@ def test_a_cas_key_goes_once_the_same_key_is_named(healthy: Path, check: Check, 
     stray = ["--ca", "other.crt", "--ca-key", "other.key"]
     for words, starts in (([], "# "), (["--ca", ca], "# "), (own, "# "), (stray, "# "),
                           (["--ca", ca, "--ca-key", str(healthy / "pki/ca.key")], "rm ")):
-        line, = [line for item in check("host", "--node", "w-1", *words) if item["cause"] == "ca-key-on-worker"
+        line, = [line for item in check("host", "--node", "w-1", *words)
+                 if item["cause"] == "ca-key-on-worker"
                  for line in item["remedy"]]
         assert line.startswith(starts), words
 
@@ -250,24 +262,31 @@ def test_no_command_leaves_the_root_by_a_link(host: Path, check: Check) -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["20-certificates"], ["99-x", "zz-certificates"]])
-def test_a_wrong_flag_is_put_right_where_it_stands(host: Path, check: Check, names: list[str]) -> None:
-    """No drop-in wins over an environment file: the file that says the path says another, and all else in it stays."""
+def test_a_wrong_flag_is_put_right_where_it_stands(host: Path, check: Check,
+                                                   names: list[str]) -> None:
+    """No drop-in wins over an environment file: the file that says the path says another, and all
+    else in it stays."""
     folder, told = host / "etc/systemd/system/kubelet.service.d", host / "etc/default/kubelet"
     unit(host)
     put(told, f"# /{PKI}/nowhere.crt.old\nKUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/nowhere.crt\n")
     for name in names:
-        put(folder / f"{name}.conf", "[Service]\nEnvironment=KUBELET_NODE_ARGS=--node-ip=10.0.0.10\n")
+        put(folder / f"{name}.conf",
+            "[Service]\nEnvironment=KUBELET_NODE_ARGS=--node-ip=10.0.0.10\n")
     before = {path: path.read_text() for path in folder.glob("*")}
-    finding, = [item for item in check("host", "--node", "cp-1") if item["cause"] == "flags-mismatch"]
-    subprocess.run(["sh", "-e"], input="\n".join(finding["remedy"]), text=True, check=True, timeout=60)
-    assert told.read_text() == f"# /{PKI}/nowhere.crt.old\nKUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/ca.crt\n"
+    finding, = [item for item in check("host", "--node", "cp-1")
+                if item["cause"] == "flags-mismatch"]
+    subprocess.run(["sh", "-e"], input="\n".join(finding["remedy"]), text=True, check=True,
+                   timeout=60)
+    assert told.read_text() == (f"# /{PKI}/nowhere.crt.old\n"
+                                f"KUBELET_EXTRA_ARGS=--client-ca-file=/{PKI}/ca.crt\n")
     assert {path: path.read_text() for path in folder.glob("*")} == before
     assert "flags-mismatch" not in {item["cause"] for item in check("host", "--node", "cp-1")}
 
 
 def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Check, tmp_path: Path,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its own key, which is beside it; then apply gives it to every host, and nothing else is made anew."""
+    """By its own key, which is beside it; then apply gives it to every host, and nothing else is
+    made anew."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(healthy, "cluster")
     path, key = Path("cluster/pki/etcd/ca.crt"), Path("cluster/pki/etcd/ca.key")
@@ -277,7 +296,8 @@ def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Che
     for place in (path, *Path("cluster/nodes").glob(f"*/{PKI}/etcd/ca.crt")):
         place.write_bytes(ended)
     finding, = check("cluster")
-    assert (finding["cause"], finding["path"], finding["host"]) == ("expired-ca", "pki/etcd/ca.crt", None)
+    assert (finding["cause"], finding["path"],
+            finding["host"]) == ("expired-ca", "pki/etcd/ca.crt", None)
     assert finding["remedy"] == [
         f"cp -p {path} {path}.aside", f"kpki x509 -in {path} -signkey {key} -days 3650 -out {path}",
         "kpki apply cluster"]
@@ -285,7 +305,8 @@ def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Che
     shutil.copyfile(path, f"{path}.aside")
     for line in finding["remedy"][1:]:
         assert main([*line.split()[1:]]) == 0, line
-    assert check("cluster") == [] and Path(f"cluster/nodes/cp-1/{PKI}/etcd/server.crt").read_bytes() == leaf
+    assert (check("cluster") == []
+            and Path(f"cluster/nodes/cp-1/{PKI}/etcd/server.crt").read_bytes() == leaf)
     another(key)
     path.write_bytes(ended)
     finding, = check("cluster")
@@ -297,18 +318,22 @@ def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Che
     (["etcd.service"], []),
     (["etcd.service", "kubelet.service"], ["systemctl restart kubelet"]),
     (["etcd.yaml"], ["systemctl restart kubelet"])])
-def test_a_kubelet_is_restarted_on_a_host_that_has_one(starts: list[str], restarted: list[str], host: Path,
-                                                       check: Check, capsys: pytest.CaptureFixture[str]) -> None:
-    """Units that start all but the kubelet say that the host has none; static pods, or nothing, that it has one."""
+def test_a_kubelet_is_restarted_on_a_host_that_has_one(starts: list[str], restarted: list[str],
+                                                       host: Path, check: Check,
+                                                       capsys: pytest.CaptureFixture[str]) -> None:
+    """Units that start all but the kubelet say that the host has none; static pods, or nothing,
+    that it has one."""
     for name in starts:
         if name == "kubelet.service":
             unit(host)
         elif name == "etcd.yaml":
             manifest(host, "etcd", *ETCD)
         else:
-            put(host / "etc/systemd/system" / name, f"[Service]\nExecStart=/usr/bin/etcd {' '.join(ETCD)}\n")
+            put(host / "etc/systemd/system" / name,
+                f"[Service]\nExecStart=/usr/bin/etcd {' '.join(ETCD)}\n")
     (host / "etc/kubernetes/kubelet.conf").write_bytes(b"")
     assert [item["cause"] for item in check("host", "--node", "cp-1")] == ["kubeconfig-broken"]
     main(["check", "host", "--node", "cp-1", "--commands", "--quiet"])
     told = capsys.readouterr().out
-    assert [line.partition(": ")[2] for line in told.splitlines() if "systemctl restart" in line] == restarted
+    assert [line.partition(": ")[2] for line in told.splitlines()
+            if "systemctl restart" in line] == restarted

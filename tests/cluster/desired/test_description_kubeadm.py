@@ -18,8 +18,9 @@ localAPIEndpoint: {{advertiseAddress: 10.0.0.10}}
 """
 CLUSTER = f"apiVersion: {V4}\nkind: ClusterConfiguration\n"
 JOIN = f"apiVersion: {V4}\nkind: JoinConfiguration\nnodeRegistration: {{name: worker-1}}\n"
-# As `kubeadm config print init-defaults --component-configs KubeletConfiguration,KubeProxyConfiguration` prints them,
-# and with every other field of kubeadm's API reference.
+# As `kubeadm config print init-defaults --component-configs
+# KubeletConfiguration,KubeProxyConfiguration` prints them, and with every other field of kubeadm's
+# API reference.
 EVERYTHING = """\
 apiVersion: kubeadm.k8s.io/v1beta4
 bootstrapTokens:
@@ -90,10 +91,11 @@ kind: ResetConfiguration
 force: true
 """
 DEFAULTS = Cluster(
-    name="kubernetes", layout="kubeadm", endpoint=None, port=6443, service_subnets=("10.96.0.0/12",),
-    dns_domain="cluster.local", api_sans=(), etcd_server_sans=(), etcd_peer_sans=(), algorithm="RSA-2048",
-    validity=timedelta(days=365), ca_validity=timedelta(days=3650), authorities={}, kubelet_serving=False,
-    external_etcd=None, certificates_dir="/etc/kubernetes/pki", from_kubeadm=True,
+    name="kubernetes", layout="kubeadm", endpoint=None, port=6443,
+    service_subnets=("10.96.0.0/12",), dns_domain="cluster.local", api_sans=(),
+    etcd_server_sans=(), etcd_peer_sans=(), algorithm="RSA-2048", validity=timedelta(days=365),
+    ca_validity=timedelta(days=3650), authorities={}, kubelet_serving=False, external_etcd=None,
+    certificates_dir="/etc/kubernetes/pki", from_kubeadm=True,
     hosts=(Host("cp-1", frozenset({"control-plane", "etcd"}), ("10.0.0.10",)),))
 
 
@@ -104,22 +106,23 @@ def refusal(text: str, *, host_name: str | None = None) -> ConfigurationError:
 
 
 def test_every_field_of_kubeadm_is_taken() -> None:
-    """What bears on certificates comes through, everything else is let pass, and kinds without certificates too."""
+    """What bears on certificates comes through, everything else is let pass, and kinds without
+    certificates too."""
     assert load_cluster(EVERYTHING) == Cluster(
         name="example-cluster", layout="kubeadm", endpoint=("10.100.0.1", 7443), port=7443,
         service_subnets=("10.97.0.0/16",), dns_domain="c.local",
-        api_sans=("10.100.1.1", "ec2.example.com", "*.example.com"), etcd_server_sans=("ec2.example.com",),
-        etcd_peer_sans=("10.100.0.2",), algorithm="ECDSA-P256", validity=timedelta(hours=8761),
-        ca_validity=timedelta(hours=87601), authorities={}, kubelet_serving=False, external_etcd=None,
+        api_sans=("10.100.1.1", "ec2.example.com", "*.example.com"),
+        etcd_server_sans=("ec2.example.com",), etcd_peer_sans=("10.100.0.2",),
+        algorithm="ECDSA-P256", validity=timedelta(hours=8761), ca_validity=timedelta(hours=87601),
+        authorities={}, kubelet_serving=False, external_etcd=None,
         certificates_dir="/etc/kubernetes/tls", from_kubeadm=True,
         hosts=(Host("node.example", frozenset({"control-plane", "etcd"}), ("1.2.3.4",)),))
 
 
 @pytest.mark.parametrize("text", [
-    INIT, INIT.replace(V4, V3), INIT + "---\n" + CLUSTER, CLUSTER + "---\n" + INIT,
-    INIT + "---\n" + CLUSTER + "clusterName: ''\nencryptionAlgorithm: ''\netcd: {local: {dataDir: ''}}\nnetworking: {}",
-    INIT + "---\n" + JOIN,
-    INIT.replace("10.0.0.10}", "10.0.0.10, bindPort: 0}"),
+    INIT, INIT.replace(V4, V3), INIT + "---\n" + CLUSTER, CLUSTER + "---\n" + INIT, INIT + "---\n"
+    + CLUSTER + "clusterName: ''\nencryptionAlgorithm: ''\netcd: {local: {dataDir: ''}}\n"
+    "networking: {}", INIT + "---\n" + JOIN, INIT.replace("10.0.0.10}", "10.0.0.10, bindPort: 0}"),
 ], ids=range(7))
 def test_what_is_left_out_has_kubeadm_s_default(text: str) -> None:
     """Both versions, alone or together, in any order: kubeadm's defaults, RSA-2048 among them."""
@@ -127,20 +130,27 @@ def test_what_is_left_out_has_kubeadm_s_default(text: str) -> None:
 
 
 def test_the_host_s_own_name_stands_in_for_a_missing_one() -> None:
-    """nodeRegistration.name wins; without it the host name, in lower case; without both the field is named."""
+    """nodeRegistration.name wins; without it the host name, in lower case; without both the field
+    is named."""
     bare = INIT.replace("nodeRegistration: {name: CP-1}\n", "")
-    assert load_cluster(bare, host_name="CP-1\n") == load_cluster(INIT, host_name="other") == DEFAULTS
-    assert refusal(bare).message == "line 1: nodeRegistration.name: missing, and this host's name is not known"
-    assert refusal(bare, host_name="a_b").message.startswith("line 1: nodeRegistration.name: node name 'a_b' is no DNS")
+    assert (load_cluster(bare, host_name="CP-1\n") == load_cluster(INIT, host_name="other")
+            == DEFAULTS)
+    assert (refusal(bare).message
+            == "line 1: nodeRegistration.name: missing, and this host's name is not known")
+    assert refusal(bare, host_name="a_b").message.startswith(
+        "line 1: nodeRegistration.name: node name 'a_b' is no DNS")
 
 
 def test_a_joining_control_plane_has_its_address_below_control_plane() -> None:
-    """JoinConfiguration.controlPlane makes a control-plane host with etcd of its own; without it, a worker."""
+    """JoinConfiguration.controlPlane makes a control-plane host with etcd of its own; without it, a
+    worker."""
     text = CLUSTER + "controlPlaneEndpoint: api:443\n---\n" + JOIN
-    control = text + "controlPlane: {localAPIEndpoint: {advertiseAddress: 10.0.0.11, bindPort: 7443}}\n"
+    control = (text + "controlPlane: {localAPIEndpoint: {advertiseAddress: 10.0.0.11, bindPort: "
+               "7443}}\n")
     found = load_cluster(control)
     assert (found.hosts, found.port, found.endpoint) == (
-        (Host("worker-1", frozenset({"control-plane", "etcd"}), ("10.0.0.11",)),), 7443, ("api", 443))
+        (Host("worker-1", frozenset({"control-plane", "etcd"}), ("10.0.0.11",)),), 7443,
+        ("api", 443))
     assert refusal(text + "controlPlane: {}\n").message.startswith(
         "line 8: controlPlane.localAPIEndpoint.advertiseAddress: missing")
     for worker in (text, text + "controlPlane:\n"):
@@ -148,23 +158,29 @@ def test_a_joining_control_plane_has_its_address_below_control_plane() -> None:
 
 
 def test_a_worker_finds_the_api_server_where_it_discovers_it() -> None:
-    """discovery's apiServerEndpoint stands in for the endpoint that a worker's documents do not give."""
-    discovery = "discovery: {bootstrapToken: {apiServerEndpoint: 'kube:6443', token: x, caCertHashes: [y]}}\n"
+    """discovery's apiServerEndpoint stands in for the endpoint that a worker's documents do not
+    give."""
+    discovery = ("discovery: {bootstrapToken: {apiServerEndpoint: 'kube:6443', token: x, "
+                 "caCertHashes: [y]}}\n")
     assert load_cluster(JOIN + discovery).endpoint == ("kube", 6443)
-    assert load_cluster(CLUSTER + "controlPlaneEndpoint: api\n---\n" + JOIN + discovery).endpoint == ("api", 6443)
+    assert load_cluster(CLUSTER + "controlPlaneEndpoint: api\n---\n" + JOIN
+                        + discovery).endpoint == ("api", 6443)
     assert load_cluster(JOIN + "discovery: {file: {kubeConfigPath: /x}}\n").endpoint is None
     control_plane = "controlPlane: {localAPIEndpoint: {advertiseAddress: 10.0.0.1}}\n"
     assert load_cluster(JOIN + discovery + control_plane).endpoint is None
 
 
 def test_an_external_etcd_s_files_are_left_alone() -> None:
-    """etcd.external takes the role from the host; its files may be absent together, as for an etcd without TLS."""
+    """etcd.external takes the role from the host; its files may be absent together, as for an etcd
+    without TLS."""
     def external(body: str) -> str:
-        return INIT + "---\n" + CLUSTER + f"etcd: {{external: {{endpoints: ['https://e:2379']{body}}}}}\n"
+        return (INIT + "---\n" + CLUSTER
+                + f"etcd: {{external: {{endpoints: ['https://e:2379']{body}}}}}\n")
     wanted = replace(DEFAULTS, hosts=(Host("cp-1", frozenset({"control-plane"}), ("10.0.0.10",)),))
     assert load_cluster(external(", caFile: /a, certFile: /b, keyFile: /c")) == replace(
         wanted, external_etcd=ExternalEtcd("/a", "/b", "/c"))
-    assert load_cluster(external("")) == replace(wanted, external_etcd=ExternalEtcd(None, None, None))
+    assert load_cluster(external("")) == replace(wanted,
+                                                 external_etcd=ExternalEtcd(None, None, None))
     assert load_cluster(external(", caFile: /a")).external_etcd == ExternalEtcd("/a", None, None)
     for body, message in ((", caFile: /a, certFile: /b", "keyFile: missing beside certFile"),
                           (", caFile: /a, keyFile: /b", "certFile: missing beside keyFile"),
@@ -179,43 +195,50 @@ DOTS = "---\n"
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    (CLUSTER, "line 1: InitConfiguration.localAPIEndpoint.advertiseAddress: missing: the API server's "
-     "certificate needs this address, and kpki does not guess addresses"),
-    (INIT.replace("advertiseAddress: 10.0.0.10", "bindPort: 1"), "line 4: localAPIEndpoint.advertiseAddress: missing: "
+    (CLUSTER, "line 1: InitConfiguration.localAPIEndpoint.advertiseAddress: missing: the API "
+     "server's certificate needs this address, and kpki does not guess addresses"),
+    (INIT.replace("advertiseAddress: 10.0.0.10", "bindPort: 1"),
+     "line 4: localAPIEndpoint.advertiseAddress: missing: "
      "the API server's certificate needs this address, and kpki does not guess addresses"),
-    (INIT.replace("10.0.0.10", "0.0.0.0"), "line 4: localAPIEndpoint.advertiseAddress: 0.0.0.0 is no address at "
-     "which other hosts find this host"),
-    (INIT.replace("10.0.0.10", "ff02::1"), "line 4: localAPIEndpoint.advertiseAddress: ff02::1 is no address at "
-     "which other hosts find this host"),
-    (INIT.replace("10.0.0.10", "0.0.0.0.0"), "line 4: localAPIEndpoint.advertiseAddress: '0.0.0.0.0' is not an IP "
-     "address"),
-    (INIT.replace("10.0.0.10", "10.0.0.256"), "line 4: localAPIEndpoint.advertiseAddress: '10.0.0.256' is not an IP "
-     "address"),
+    (INIT.replace("10.0.0.10", "0.0.0.0"), "line 4: localAPIEndpoint.advertiseAddress: 0.0.0.0 is "
+     "no address at which other hosts find this host"),
+    (INIT.replace("10.0.0.10", "ff02::1"), "line 4: localAPIEndpoint.advertiseAddress: ff02::1 is "
+     "no address at which other hosts find this host"),
+    (INIT.replace("10.0.0.10", "0.0.0.0.0"),
+     "line 4: localAPIEndpoint.advertiseAddress: '0.0.0.0.0' is not an IP address"),
+    (INIT.replace("10.0.0.10", "10.0.0.256"),
+     "line 4: localAPIEndpoint.advertiseAddress: '10.0.0.256' is not an IP address"),
     (INIT.replace("advertiseAddress", "advertisedAddress"),
      "line 4: localAPIEndpoint.advertisedAddress: no such field: did you mean advertiseAddress?"),
-    (INIT.replace("CP-1", "cp_1"), "line 3: nodeRegistration.name: node name 'cp_1' is no DNS name: lower-case "
-     "letters, digits, '-' and '.' only"),
+    (INIT.replace("CP-1", "cp_1"), "line 3: nodeRegistration.name: node name 'cp_1' is no DNS "
+     "name: lower-case letters, digits, '-' and '.' only"),
     (INIT + DOTS + CLUSTER + "apiServer: {certSANs: [ok, a_b]}\n",
-     "line 8: apiServer.certSANs[1]: 'a_b' is no DNS name: lower-case letters, digits, '-' and '.' only"),
+     "line 8: apiServer.certSANs[1]: 'a_b' is no DNS name: lower-case letters, digits, '-' and '.' "
+     "only"),
     (INIT + DOTS + CLUSTER + "etcd: {local: {peerCertSANs: ['*']}}\n",
-     "line 8: etcd.local.peerCertSANs[0]: '*' is no DNS name: lower-case letters, digits, '-' and '.' only"),
-    (INIT + DOTS + CLUSTER + "\nencryptionAlgorithm: RSA-1024\n", "line 9: encryptionAlgorithm: 'RSA-1024' is none of "
-     "RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384"),
+     "line 8: etcd.local.peerCertSANs[0]: '*' is no DNS name: lower-case letters, digits, '-' and "
+     "'.' only"),
+    (INIT + DOTS + CLUSTER + "\nencryptionAlgorithm: RSA-1024\n", "line 9: encryptionAlgorithm: "
+     "'RSA-1024' is none of RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384"),
     (INIT + DOTS + CLUSTER + "networking: {serviceSubnet: 10.96.0.0/12 }\nclustername: x\n",
      "line 9: clustername: no such field: did you mean clusterName?"),
     (INIT + DOTS + CLUSTER.replace(V4, V3) + "encryptionAlgorithm: RSA-2048\n",
      "line 8: encryptionAlgorithm: v1beta3 has no such field, and kubeadm would ignore the field"),
     (INIT + DOTS + INIT, "line 7: kind: 'InitConfiguration' is there twice"),
-    (INIT.replace(V4, "kubeadm.k8s.io/v1beta2"), "line 1: apiVersion: 'v1beta2' is not v1beta4 or v1beta3"),
+    (INIT.replace(V4, "kubeadm.k8s.io/v1beta2"),
+     "line 1: apiVersion: 'v1beta2' is not v1beta4 or v1beta3"),
     (INIT.replace("InitConf", "IntConf"),
-     "line 2: kind: 'IntConfiguration' is no kind of kubeadm's API: did you mean InitConfiguration?"),
-    (INIT.replace("InitConfiguration", "Secret"), "line 2: kind: 'Secret' is no kind of kubeadm's API"),
+     "line 2: kind: 'IntConfiguration' is no kind of kubeadm's API: did you mean "
+     "InitConfiguration?"),
+    (INIT.replace("InitConfiguration", "Secret"),
+     "line 2: kind: 'Secret' is no kind of kubeadm's API"),
     (INIT + DOTS + "kind: KubeletConfiguration\n", "line 6: apiVersion: missing"),
     ("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n",
      "the file has neither a kpki/v1 Cluster nor a kubeadm configuration"),
 ])
 def test_what_kubeadm_refuses_is_refused_with_line_and_field(text: str, message: str) -> None:
-    """Names, addresses and slips are refused, never skipped; the line counts through all documents."""
+    """Names, addresses and slips are refused, never skipped; the line counts through all
+    documents."""
     assert refusal(text).message == message
 
 

@@ -1,4 +1,5 @@
-"""Many hosts looked at once: by several processes as by one, in a short way as in full, the same is found."""
+"""Many hosts looked at once: by several processes as by one, in a short way as in full, the same is
+found."""
 from __future__ import annotations
 
 import os
@@ -44,7 +45,8 @@ Place = tuple[str, str, str]
 PLACES: dict[str, Place] = {    # a kubelet's certificate, its key, its kubeconfig
     "ssl": ("etc/kubernetes/ssl/worker.pem", "etc/kubernetes/ssl/worker-key.pem",
             "etc/kubernetes/worker-kubeconfig.yaml"),
-    "kubeadm": ("var/lib/kubelet/pki/kubelet.crt", "var/lib/kubelet/pki/kubelet.key", "etc/kubernetes/kubelet.conf")}
+    "kubeadm": ("var/lib/kubelet/pki/kubelet.crt", "var/lib/kubelet/pki/kubelet.key",
+                "etc/kubernetes/kubelet.conf")}
 
 
 class Fleet:
@@ -78,11 +80,14 @@ class Fleet:
         """Another certificate for the kubelet's key that is there."""
         row = next(item for item in Wanted(self.cluster).of_host(self.cluster.host(host))
                    if item.place.certificate == self.certificate)
-        identity = row.identity if addresses is None else replace(row.identity, addresses=tuple(addresses))
-        signer, key = ca or self.made.roots["ca"].ready(), public_key_der(pem.load_key(self.data(host, self.key)))
+        identity = row.identity if addresses is None else replace(row.identity,
+                                                                  addresses=tuple(addresses))
+        signer, key = (ca or self.made.roots["ca"].ready(),
+                       public_key_der(pem.load_key(self.data(host, self.key))))
         made = certificates.sign_certificate(
             leaf_values(row.profile, identity, rsa=False), key, signer.certificate, signer.key,
-            not_before=now - timedelta(minutes=5), not_after=now + YEAR, serial_number=serial_number)
+            not_before=now - timedelta(minutes=5), not_after=now + YEAR,
+            serial_number=serial_number)
         self.put(f"nodes/{host}/{self.certificate}", pem.dump_certificate(made), 0o644)
 
     def plan(self, now: datetime = NOW) -> Plan:
@@ -94,7 +99,8 @@ class Fleet:
 
 def describe(layout: str) -> str:
     return TEXT.format(layout=layout) + "".join(
-        f"- {{name: {name}, addresses: [10.0.1.{number}]}}\n" for number, name in enumerate(WORKERS))
+        f"- {{name: {name}, addresses: [10.0.1.{number}]}}\n"
+        for number, name in enumerate(WORKERS))
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +120,7 @@ def spoil(one: Fleet) -> Counter[str]:
     """Faults of many kinds on hosts of several batches; the causes that they should give."""
     other = make_authority(CA, make_key("ECDSA-P256"), validity=10 * YEAR, now=NOW)
     one.copy("w-01", "w-12", one.key)
-    one.issue("w-12")                                               # one key, two certificates, batches apart
+    one.issue("w-12")  # one key, two certificates, batches apart
     one.issue("w-00", serial_number=7)
     one.issue("w-13", serial_number=7)
     one.issue("w-02", now=NOW - 2 * YEAR)                           # expired
@@ -125,7 +131,8 @@ def spoil(one: Fleet) -> Counter[str]:
         one.copy("w-07", "w-06", path)                              # another node's pair
     one.put(f"nodes/w-08/{one.key}", one.data("w-08", one.key), 0o644)
     one.put(f"nodes/w-09/{one.certificate}", b"", 0o644)
-    one.put(f"nodes/w-10/{one.kubeconfig}", one.data("w-10", one.kubeconfig).replace(b"10.0.0.10", b"10.7.7.7"))
+    one.put(f"nodes/w-10/{one.kubeconfig}",
+            one.data("w-10", one.kubeconfig).replace(b"10.0.0.10", b"10.7.7.7"))
     del one.found[f"nodes/w-11/{one.key}"]
     ca = "etc/kubernetes/ssl/ca-key.pem" if "ssl" in one.key else "etc/kubernetes/pki/ca.key"
     one.put(f"nodes/w-11/{ca}", one.found["pki/ca.key"].data or b"")
@@ -138,8 +145,8 @@ def spoil(one: Fleet) -> Counter[str]:
 
 @pytest.mark.parametrize("layout", ["ssl", "kubeadm"])
 def test_two_processes_find_what_one_finds(layout: str, in_full: Callable[[], None]) -> None:
-    """The same findings in the same order, shared keys and serial numbers across batches too; and so does the long way,
-    without what saves time."""
+    """The same findings in the same order, shared keys and serial numbers across batches too; and
+    so does the long way, without what saves time."""
     one = Fleet(layout)
     assert one.findings() == one.findings(processes=2) == []
     causes = spoil(one)
@@ -152,9 +159,11 @@ def test_two_processes_find_what_one_finds(layout: str, in_full: Callable[[], No
     assert one.findings() == alone
 
 
-@pytest.mark.parametrize("ago", [YEAR - 31 * DAY, YEAR - 29 * DAY, YEAR - timedelta(minutes=6), YEAR + DAY])
+@pytest.mark.parametrize("ago", [YEAR - 31 * DAY, YEAR - 29 * DAY, YEAR - timedelta(minutes=6),
+                                 YEAR + DAY])
 def test_the_short_way_judges_the_dates(ago: timedelta, in_full: Callable[[], None]) -> None:
-    """Of what ends soon, and what has ended, a fleet is told what each certificate would be told alone."""
+    """Of what ends soon, and what has ended, a fleet is told what each certificate would be told
+    alone."""
     one = Fleet()
     found = one.findings(NOW + ago)
     assert {finding.cause for finding in found} == (
@@ -164,7 +173,8 @@ def test_the_short_way_judges_the_dates(ago: timedelta, in_full: Callable[[], No
     assert one.findings(NOW + ago) == found
 
 
-def foreign(*extensions: der.Extension, usage: str = "critical,digitalSignature,keyEncipherment,keyCertSign",
+def foreign(*extensions: der.Extension,
+            usage: str = "critical,digitalSignature,keyEncipherment,keyCertSign",
             validity: timedelta = 10 * YEAR) -> Authority:
     """A CA that kpki would not make: kubeadm's own, as it is, or with more, or less, in it."""
     from kpki.stages.extensions.context import ExtensionContext
@@ -187,12 +197,14 @@ def limited() -> der.Extension:
 @pytest.mark.parametrize(("ca", "causes"), [
     (foreign, set()), (lambda: foreign(usage=""), {"strict-refused"}),
     (lambda: foreign(limited()), {"malformed-x509"}),
-    (lambda: foreign(der.Extension("1.2.3.4", True, b"\5\0")), {"unknown-authority", "malformed-x509"}),
+    (lambda: foreign(der.Extension("1.2.3.4", True, b"\5\0")),
+     {"unknown-authority", "malformed-x509"}),
     (lambda: foreign(validity=200 * DAY), {"outlives-ca"}),
 ], ids=["kubeadm's", "no keyUsage", "nameConstraints", "unknown critical", "ends early"])
 def test_a_foreign_ca_is_no_short_way_round_a_fault(ca: Callable[[], Authority], causes: set[str],
                                                     in_full: Callable[[], None]) -> None:
-    """What a CA of other making does to the chains that end at it is told of every one of them, as in full."""
+    """What a CA of other making does to the chains that end at it is told of every one of them, as
+    in full."""
     one = Fleet(ca=ca())
     if causes == {"outlives-ca"}:
         for host in WORKERS[:3]:
@@ -205,14 +217,18 @@ def test_a_foreign_ca_is_no_short_way_round_a_fault(ca: Callable[[], Authority],
 
 
 @pytest.mark.parametrize("ca", [None, foreign], ids=["kpki's", "foreign"])
-def test_each_ca_is_judged_once(ca: Callable[[], Authority] | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Go's verdict is asked of no leaf of a CA that kpki made, and of one leaf of each row and use of another's."""
+def test_each_ca_is_judged_once(ca: Callable[[], Authority] | None,
+                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go's verdict is asked of no leaf of a CA that kpki made, and of one leaf of each row and use
+    of another's."""
     one, real = Fleet(ca=ca and ca()), verdict.verify_kubernetes
-    profiles = {row.profile for row in wanted_rows(one.cluster) if row.profile.signer == "ca" and ca}
+    profiles = {row.profile for row in wanted_rows(one.cluster) if row.profile.signer == "ca"
+                and ca}
     asked: list[str] = []
 
-    def counted(certificate: Certificate, roots: Iterable[Certificate], *, untrusted: Iterable[Certificate],
-                purpose: str, now: datetime) -> verdict.KubernetesVerdict:
+    def counted(certificate: Certificate, roots: Iterable[Certificate],
+                *, untrusted: Iterable[Certificate], purpose: str,
+                now: datetime) -> verdict.KubernetesVerdict:
         asked.append(purpose)
         return real(certificate, roots, untrusted=untrusted, purpose=purpose, now=now)
 
@@ -235,12 +251,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_workspace_is_counted_once_by_any_number_of_processes(folder: Path) -> None:
-    """Findings, their commands, and how many certificates were read: the same by one process, two and three."""
+    """Findings, their commands, and how many certificates were read: the same by one process, two
+    and three."""
     found = check_workspace(str(folder), now=NOW, processes=1)
-    assert [(item.cause, item.host) for item in found[0]] == [("key-exposed", "w-03"), ("key-exposed", "w-10")]
+    assert [(item.cause, item.host) for item in found[0]] == [("key-exposed", "w-03"),
+                                                              ("key-exposed", "w-10")]
     held = [path for path in folder.rglob("*") if path.is_file() and "nodes" in path.parts]
     text = b"".join(path.read_bytes() for path in held)
-    control_planes = text.count(b"client-certificate-data:") + text.count(b"certificate-authority-data:")
+    control_planes = (text.count(b"client-certificate-data:")
+                      + text.count(b"certificate-authority-data:"))
     own = 3 + 2     # pki/'s CAs, and what users/admin.conf embeds
     assert found[1] == text.count(b"-----BEGIN CERTIFICATE-----") + control_planes + own
     for processes in (2, 3):
@@ -248,31 +267,39 @@ def test_a_workspace_is_counted_once_by_any_number_of_processes(folder: Path) ->
 
 
 def test_one_host_is_told_its_own(folder: Path) -> None:
-    """Asked for one host, only its findings come, without its name, and only its certificates count."""
+    """Asked for one host, only its findings come, without its name, and only its certificates
+    count."""
     for processes in (1, 2):
-        found, certificates, _ = check_workspace(str(folder), now=NOW, only="w-10", processes=processes)
-        assert [(item.cause, item.host) for item in found] == [("key-exposed", None)] and certificates == 3
+        found, certificates, _ = check_workspace(str(folder), now=NOW, only="w-10",
+                                                 processes=processes)
+        assert ([(item.cause, item.host) for item in found] == [("key-exposed", None)]
+                and certificates == 3)
     assert check_workspace(str(folder), now=NOW, only="w-00")[0] == []
 
 
 def test_more_processes_only_for_a_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under FLEET hosts there is one process, from there on as many as are allowed, or one a processor."""
+    """Under FLEET hosts there is one process, from there on as many as are allowed, or one a
+    processor."""
     monkeypatch.setattr(fleet, "FLEET", 100)
     assert [fleet.processes_for(hosts, 3) for hosts in (0, 99, 100)] == [1, 1, 3]
     assert fleet.processes_for(100) == (os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize(("hosts", "processes", "most", "sizes"), [
-    (5, 1, 2, [2, 2, 1]), (5, 2, 2, [2, 2, 1]), (4, 2, 10, [2, 2]), (0, 2, 2, []), (9, 2, 3, [3, 3, 3]),
-    (1001, 2, 512, [501, 500])])
+    (5, 1, 2, [2, 2, 1]), (5, 2, 2, [2, 2, 1]), (4, 2, 10, [2, 2]), (0, 2, 2, []),
+    (9, 2, 3, [3, 3, 3]), (1001, 2, 512, [501, 500])])
 def test_batches_are_of_one_size(hosts: int, processes: int, most: int, sizes: list[int]) -> None:
-    """As few as can be, none longer than allowed, as many for each process; every host in one, in order."""
+    """As few as can be, none longer than allowed, as many for each process; every host in one, in
+    order."""
     found = fleet.batches(range(hosts), processes, most)
-    assert [len(item) for item in found] == sizes and [host for item in found for host in item] == [*range(hosts)]
+    assert ([len(item) for item in found] == sizes
+            and [host for item in found for host in item] == [*range(hosts)])
 
 
 def test_a_survey_tells_what_several_have() -> None:
     """A mark is shared where two owners have it, or one and *others*; two of one owner are none."""
-    marks = [((b"a", b"1"), (b"b", b"1")), ((b"c", b"2"), (b"c", b"2")), ((b"b", b"3"),), ((b"ca", b"4"),), ()]
-    seen, shared, touched = fleet.survey(lambda host: (host * 10, marks[host]), range(5), ((b"ca", b""),), 2)
+    marks = [((b"a", b"1"), (b"b", b"1")), ((b"c", b"2"), (b"c", b"2")), ((b"b", b"3"),),
+             ((b"ca", b"4"),), ()]
+    seen, shared, touched = fleet.survey(lambda host: (host * 10, marks[host]), range(5),
+                                         ((b"ca", b""),), 2)
     assert (seen, set(shared), touched) == ([0, 10, 20, 30, 40], {b"b", b"ca"}, [0, 2, 3])

@@ -1,4 +1,5 @@
-"""renew_workspace: hosts and users by name or by date, in batches, with the restarts that follow."""
+"""renew_workspace: hosts and users by name or by date, in batches, with the restarts that
+follow."""
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
@@ -38,24 +39,29 @@ def made(folder: Path, layout: str = "kubeadm") -> Path:
     return folder
 
 
-def renew(folder: Path, *names: str, now: datetime = NOW, processes: int = 1, **order: bool) -> Renewal:
-    return renew_workspace(str(folder), Order(names, **order), passphrase=lambda _: None, now=now, host_name="",    # type: ignore[arg-type]
-                           warnings=[], processes=processes)
+def renew(folder: Path, *names: str, now: datetime = NOW, processes: int = 1,
+          **order: bool) -> Renewal:
+    return renew_workspace(str(folder), Order(names, **order),  # type: ignore[arg-type]
+                           passphrase=lambda _: None, now=now, host_name="", warnings=[],
+                           processes=processes)
 
 
 def left(folder: Path, now: datetime) -> dict[str, int]:
     """How many days are left of each leaf."""
-    return {f"{found.host or ''}:{found.path}": found.days_left(now) for found in read_certificates(folder).certificates
+    return {f"{found.host or ''}:{found.path}": found.days_left(now)
+            for found in read_certificates(folder).certificates
             if "CA" not in found.usages}
 
 
 @pytest.mark.parametrize("layout", ["kubeadm", "ssl", "hard-way"])
 def test_an_ended_workspace_is_brought_back(tmp_path: Path, layout: str) -> None:
-    """After the end of all leaves one run gives each 100 days again; check finds nothing wrong then, a second run nothing to do."""
+    """After the end of all leaves one run gives each 100 days again; check finds nothing wrong
+    then, a second run nothing to do."""
     later = NOW + 200 * DAY
     made(tmp_path, layout)
     assert {days for days in left(tmp_path, later).values()} == {-100}
-    keys = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.suffix == ".key" or path.name.endswith("-key.pem")}
+    keys = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.suffix == ".key"
+            or path.name.endswith("-key.pem")}
     done = renew(tmp_path, now=later)
     assert done.renewed > 10 and done.waiting == () and {*left(tmp_path, later).values()} == {100}
     assert check(str(tmp_path), now=later).findings == []
@@ -74,7 +80,8 @@ def test_what_people_added_stays(tmp_path: Path) -> None:
                   pem.load_key((tmp_path / "pki/ca.key").read_bytes()))
     path.write_bytes(pem.dump_certificate(x509_req(
         req_new(key, subject="/CN=kube-apiserver"), ca, ca_key, days=3, now=NOW,
-        extfile="subjectAltName = DNS:mine.example.com, IP:10.0.0.10\nextendedKeyUsage = serverAuth\n")))
+        extfile="subjectAltName = DNS:mine.example.com, IP:10.0.0.10\n"
+        "extendedKeyUsage = serverAuth\n")))
     assert renew(tmp_path).renewed == 1
     assert b"mine.example.com" in pem.load_certificate(path.read_bytes()).tbs_certificate_bytes
 
@@ -92,8 +99,10 @@ def test_a_name_renews_just_that(tmp_path: Path, name: str, paths: list[str]) ->
     before = snapshot()
     done = renew(tmp_path, name, now=NOW + DAY)
     after = {path: what for path, what in snapshot().items() if not path.startswith("backup/")}
-    assert [path for path in after if after[path] != before[path]] == paths and after.keys() == before.keys()
-    assert [(f"nodes/{step.host}/" if step.host else "") + step.path for step in done.steps] == paths
+    assert ([path for path in after if after[path] != before[path]] == paths
+            and after.keys() == before.keys())
+    assert [(f"nodes/{step.host}/" if step.host else "") + step.path
+            for step in done.steps] == paths
 
 
 @pytest.mark.parametrize("name", ["worker-9", "worker-1/etcd-peer", "alice", ""])
@@ -110,8 +119,9 @@ def test_the_restarts_are_grouped_and_in_order(tmp_path: Path) -> None:
     made(tmp_path, "hard-way")
     done = renew(tmp_path, everything=True)
     assert {hosts: commands for commands, hosts in done.restarts} == {
-        ("cp-1",): ("systemctl restart etcd", "systemctl restart kube-apiserver", "systemctl restart kube-controller-manager",
-                    "systemctl restart kube-scheduler", "systemctl restart kubelet", "systemctl restart kube-proxy"),
+        ("cp-1",): ("systemctl restart etcd", "systemctl restart kube-apiserver",
+                    "systemctl restart kube-controller-manager", "systemctl restart kube-scheduler",
+                    "systemctl restart kubelet", "systemctl restart kube-proxy"),
         ("worker-1", "worker-2"): ("systemctl restart kubelet", "systemctl restart kube-proxy")}
 
 
@@ -120,7 +130,8 @@ def test_two_processes_do_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("kpki.cluster.lifecycle.renew.processes_for", lambda _hosts, most: most)
     made(tmp_path)
     done = renew(tmp_path, everything=True, processes=2, new_key=True)
-    assert [step.host for step in done.steps if step.path.endswith("kubelet.conf")] == ["cp-1", "worker-1", "worker-2"]
+    assert [step.host for step in done.steps
+            if step.path.endswith("kubelet.conf")] == ["cp-1", "worker-1", "worker-2"]
     assert check(str(tmp_path), now=NOW).findings == []
 
 
@@ -132,5 +143,6 @@ def test_without_the_cas_key_all_waits(tmp_path: Path) -> None:
         path.unlink()
     done = renew(tmp_path, everything=True)
     assert {waiting.needs for waiting in done.waiting} == {"the key of CN=kubernetes"}
-    assert {step.row for step in done.steps} == {"etcd-server", "etcd-peer", "etcd-healthcheck-client",
-                                                 "apiserver-etcd-client", "front-proxy-client"}
+    assert {step.row for step in done.steps} == {"etcd-server", "etcd-peer",
+                                                 "etcd-healthcheck-client", "apiserver-etcd-client",
+                                                 "front-proxy-client"}

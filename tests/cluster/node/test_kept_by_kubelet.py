@@ -48,13 +48,14 @@ def put(root: Path, source: Sequence[files.File], now: datetime) -> dict[str, st
 
 @pytest.fixture
 def root(tmp_path: Path, ca: Authority) -> Path:
-    """A host after its bootstrap: kubelet.conf names the link, which leads to the one pair that there is."""
+    """A host after its bootstrap: kubelet.conf names the link, which leads to the one pair that
+    there is."""
     source = issued(ca, NOW)
     folder = tmp_path / "root"
     old = "var/lib/kubelet/pki/kubelet-client-2026-01-02-03-00-00.pem"
     config = load_kubeconfig(next(item.data for item in source if item.path == CONF))
-    for path, data in ((old, pair_of(source)), (source[0].path, source[0].data),
-                       (CONF, dump_kubeconfig(replace(config, certificate=NAMED, key=NAMED)) + b"# mine\n")):
+    for path, data in ((old, pair_of(source)), (source[0].path, source[0].data), (
+            CONF, dump_kubeconfig(replace(config, certificate=NAMED, key=NAMED)) + b"# mine\n")):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
         (folder / path).chmod(0o600)
@@ -68,14 +69,14 @@ def healthy(root: Path, now: datetime) -> bool:
 
 
 def test_the_pair_goes_where_the_kubelet_keeps_it(root: Path, ca: Authority) -> None:
-    """A new file with certificate and key, the link to it; the old file and kubelet.conf stay to the byte, and a second
-    run changes nothing."""
+    """A new file with certificate and key, the link to it; the old file and kubelet.conf stay to
+    the byte, and a second run changes nothing."""
     config, old = (root / CONF).read_bytes(), os.readlink(root / CURRENT)
     source = issued(ca, LATER)
     new = f"var/lib/kubelet/pki/kubelet-client-{LATER:%Y-%m-%d-%H-%M-%S}.pem"
     assert healthy(root, NOW) and not healthy(root, LATER + timedelta(days=2))
-    assert put(root, source, LATER) == {"etc/kubernetes/pki/ca.crt": "keep", CONF: "keep", new: "create",
-                                        CURRENT: "replace"}
+    assert put(root, source, LATER) == {"etc/kubernetes/pki/ca.crt": "keep", CONF: "keep",
+                                        new: "create", CURRENT: "replace"}
     assert os.readlink(root / CURRENT) == f"/{new}" and (root / new).read_bytes() == pair_of(source)
     assert (root / new).stat().st_mode & 0o777 == 0o600 and (root / CONF).read_bytes() == config
     assert (root / old.lstrip("/")).exists() and healthy(root, LATER + timedelta(days=2))
@@ -101,21 +102,25 @@ def test_a_link_that_is_wrong_is_replaced(root: Path, ca: Authority, broken: str
     else:
         target.write_bytes(b"")
     put(root, issued(ca, LATER), LATER)
-    assert link.is_symlink() and (root / os.readlink(link).lstrip("/")).is_file() and healthy(root, LATER)
+    assert (link.is_symlink() and (root / os.readlink(link).lstrip("/")).is_file()
+            and healthy(root, LATER))
 
 
 def test_a_kubeconfig_that_is_wrong_is_made_to_name_the_link(root: Path, ca: Authority) -> None:
-    """Another server, no file, or no kubeconfig: the new one leads where the source leads, and names the link."""
+    """Another server, no file, or no kubeconfig: the new one leads where the source leads, and
+    names the link."""
     for data in ((root / CONF).read_bytes().replace(b"10.0.0.10", b"10.0.0.99"), b"", None):
         (root / CONF).unlink()
         if data is not None:
             (root / CONF).write_bytes(data)
         put(root, issued(ca, LATER), LATER)
         config = load_kubeconfig((root / CONF).read_bytes())
-        assert (config.server, config.certificate, config.key) == (SERVER, NAMED, NAMED) and healthy(root, LATER)
+        assert (config.server, config.certificate,
+                config.key) == (SERVER, NAMED, NAMED) and healthy(root, LATER)
 
 
-def test_a_host_without_that_link_gets_its_pair_in_kubelet_conf(tmp_path: Path, ca: Authority) -> None:
+def test_a_host_without_that_link_gets_its_pair_in_kubelet_conf(tmp_path: Path,
+                                                                ca: Authority) -> None:
     """As kubeadm writes it before the kubelet has rotated anything."""
     source = issued(ca, NOW)
     (tmp_path / "etc/kubernetes").mkdir(parents=True)

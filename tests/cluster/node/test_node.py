@@ -18,7 +18,8 @@ from kpki.stages.requests import req_new
 SUBJECT = "/O=system:nodes/CN=system:node:w"
 W = nodes.Node("w", ("10.0.0.1",))
 KEY = genpkey("EC", curve="P-256")
-CSR = pem.dump_csr(req_new(KEY, config="", subject=SUBJECT, addext=["subjectAltName=DNS:w"]), encoding="DER")
+CSR = pem.dump_csr(req_new(KEY, config="", subject=SUBJECT, addext=["subjectAltName=DNS:w"]),
+                   encoding="DER")
 
 
 def parts(certificate: x509.Certificate) -> object:
@@ -26,22 +27,25 @@ def parts(certificate: x509.Certificate) -> object:
 
 
 def test_issued_and_signed_are_the_same(authorities: Any, tree: Any) -> None:
-    """For one key `issue_node` and `sign_node` give the same certificate but for its serial and signature."""
-    files = nodes.issue_node(authorities[0], "w", addresses=["10.0.0.1"], server="https://api", key=KEY, now=tree.now)
+    """For one key `issue_node` and `sign_node` give the same certificate but for its serial and
+    signature."""
+    files = nodes.issue_node(authorities[0], "w", addresses=["10.0.0.1"], server="https://api",
+                             key=KEY, now=tree.now)
     issued = pem.load_certificate(files[1].data)
     csr = req_new(KEY, config="", subject=SUBJECT, addext=["subjectAltName=DNS:w,IP:10.0.0.1"])
-    answer = pem.load_certificates(nodes.sign_node(csr, authorities[0], W, validity=timedelta(days=365), now=tree.now,
-                                                   warnings=[]))
+    answer = pem.load_certificates(nodes.sign_node(
+        csr, authorities[0], W, validity=timedelta(days=365), now=tree.now, warnings=[]))
     assert parts(issued) == parts(answer[0])
     assert answer[1:] == [authorities[0].certificate]
     assert files[2].data == pem.dump_key(KEY, form="traditional") and files[2].mode == 0o600
 
 
 def test_no_disk_is_needed(authorities: Any, tree: Any) -> None:
-    """`issue_node` gives its files as values, CA, certificate, key, kubeconfig, and tells what it warns of."""
+    """`issue_node` gives its files as values, CA, certificate, key, kubeconfig, and tells what it
+    warns of."""
     warnings: list[str] = []
-    files = nodes.issue_node(authorities[0], "w", addresses=["10.0.0.1"], server="https://api:6443", days=10 ** 5,
-                             now=tree.now, warnings=warnings)
+    files = nodes.issue_node(authorities[0], "w", addresses=["10.0.0.1"], server="https://api:6443",
+                             days=10 ** 5, now=tree.now, warnings=warnings)
     assert [file.path.rpartition("/")[2] for file in files] \
         == ["ca.pem", "worker.pem", "worker-key.pem", "worker-kubeconfig.yaml"]
     assert len(warnings) == 1
@@ -54,31 +58,37 @@ def test_a_node_names_itself_once() -> None:
 
 
 @pytest.mark.parametrize(("asks", "fits"), [
-    ([], True), (["subjectAltName=DNS:w,IP:10.0.0.1"], True), (["subjectAltName=DNS:w.example.com"], True),
-    (["subjectAltName=DNS:v"], False), (["subjectAltName=IP:10.0.0.2"], False),
-    (["subjectAltName=email:a@example.com"], False), (["subjectAltName=DNS:w,URI:https://w"], False),
-    (["subjectAltName=DER:0401"], False), (["subjectAltName=DER:3000"], True), (["subjectAltName=DER:3100"], False),
-    (["subjectAltName=DER:300687040A000001"], True), (["subjectAltName=DER:300787050A00000100"], False),
-    (["subjectAltName=DER:300A87080A000001FFFFFFFF"], False), (["subjectAltName=DER:30028700"], False),
-    (["subjectAltName=DER:300587030A0000"], False),
+    ([], True), (["subjectAltName=DNS:w,IP:10.0.0.1"], True),
+    (["subjectAltName=DNS:w.example.com"], True), (["subjectAltName=DNS:v"], False),
+    (["subjectAltName=IP:10.0.0.2"], False), (["subjectAltName=email:a@example.com"], False),
+    (["subjectAltName=DNS:w,URI:https://w"], False), (["subjectAltName=DER:0401"], False),
+    (["subjectAltName=DER:3000"], True), (["subjectAltName=DER:3100"], False),
+    (["subjectAltName=DER:300687040A000001"], True),
+    (["subjectAltName=DER:300787050A00000100"], False),
+    (["subjectAltName=DER:300A87080A000001FFFFFFFF"], False),
+    (["subjectAltName=DER:30028700"], False), (["subjectAltName=DER:300587030A0000"], False),
     (["basicConstraints=CA:FALSE"], True), (["basicConstraints=critical,CA:FALSE"], True),
     (["basicConstraints=DER:3003010100"], True), (["basicConstraints=CA:TRUE"], False),
     (["basicConstraints=DER:3003010101"], False), (["basicConstraints=CA:FALSE,pathlen:0"], False),
     (["basicConstraints=DER:0500"], False), (["basicConstraints=DER:30030101FF"], False),
-    (["keyUsage=digitalSignature"], True), (["keyUsage=critical,digitalSignature,keyEncipherment"], True),
-    (["keyUsage=nonRepudiation,digitalSignature,keyEncipherment"], True), (["keyUsage=keyCertSign"], False),
-    (["keyUsage=digitalSignature,cRLSign"], False), (["keyUsage=dataEncipherment"], False),
-    (["keyUsage=keyAgreement"], False), (["keyUsage=decipherOnly"], False), (["keyUsage=DER:0500"], False),
+    (["keyUsage=digitalSignature"], True),
+    (["keyUsage=critical,digitalSignature,keyEncipherment"], True),
+    (["keyUsage=nonRepudiation,digitalSignature,keyEncipherment"], True),
+    (["keyUsage=keyCertSign"], False), (["keyUsage=digitalSignature,cRLSign"], False),
+    (["keyUsage=dataEncipherment"], False), (["keyUsage=keyAgreement"], False),
+    (["keyUsage=decipherOnly"], False), (["keyUsage=DER:0500"], False),
     (["keyUsage=DER:030400000001"], False), (["keyUsage=DER:030100"], True),
     (["extendedKeyUsage=clientAuth"], True), (["extendedKeyUsage=serverAuth,clientAuth"], True),
     (["extendedKeyUsage=codeSigning"], False), (["extendedKeyUsage=clientAuth,codeSigning"], False),
     (["extendedKeyUsage=anyExtendedKeyUsage"], False), (["extendedKeyUsage=DER:0500"], False),
-    (["subjectKeyIdentifier=hash"], True), (["1.2.3.4=DER:0500"], False), (["nsCertType=client"], False),
+    (["subjectKeyIdentifier=hash"], True), (["1.2.3.4=DER:0500"], False),
+    (["nsCertType=client"], False),
     (["basicConstraints=CA:FALSE", "keyUsage=digitalSignature", "subjectAltName=DNS:w"], True),
     (["basicConstraints=CA:FALSE", "keyUsage=keyCertSign", "subjectAltName=DNS:w"], False),
     (["basicConstraints=CA:FALSE", "subjectAltName=DNS:v"], False)])
 def test_a_request_asks_for_what_the_profile_has(asks: list[str], fits: bool) -> None:
-    """Names and addresses that were said, and the profile's own extensions, may be asked for; all else is refused."""
+    """Names and addresses that were said, and the profile's own extensions, may be asked for; all
+    else is refused."""
     csr = req_new(genpkey("EC", curve="P-256"), config="", subject=SUBJECT, addext=asks)
 
     def ask() -> bytes:
@@ -111,26 +121,30 @@ def test_a_request_names_one_node_and_its_group(subject: str, fits: bool) -> Non
 
 def test_attributes_beside_the_extensions_are_refused() -> None:
     """A challenge password is none of a node's business."""
-    csr = req_new(KEY, config="[req]\nprompt = no\ndistinguished_name = dn\nattributes = a\n[dn]\nO = system:nodes\n"
-                              "CN = system:node:w\n[a]\nchallengePassword = 12345\n")
+    csr = req_new(KEY, config="[req]\nprompt = no\ndistinguished_name = dn\nattributes = a\n[dn]\n"
+                  "O = system:nodes\nCN = system:node:w\n[a]\nchallengePassword = 12345\n")
     with pytest.raises(RefusedError, match="the attribute challengePassword"):
         validate_request(csr, node="w", dns=[], addresses=[])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_flipped_octet_gets_a_certificate(data: st.DataObject) -> None:
-    """One octet of a request's DER changed is refused or unreadable, never signed and never another exception."""
+    """One octet of a request's DER changed is refused or unreadable, never signed and never another
+    exception."""
     at, value = data.draw(st.integers(0, len(CSR) - 1)), data.draw(st.integers(1, 255))
     with pytest.raises(KpkiError):
-        validate_request(pem.load_csr(CSR[:at] + bytes([CSR[at] ^ value]) + CSR[at + 1:]), node="w", dns=[],
-                         addresses=[])
+        validate_request(pem.load_csr(CSR[:at] + bytes([CSR[at] ^ value]) + CSR[at + 1:]), node="w",
+                         dns=[], addresses=[])
 
 
 def test_a_signature_is_whole_octets() -> None:
-    """A signature whose BIT STRING says that some of its bits do not count is refused, though they are zero."""
+    """A signature whose BIT STRING says that some of its bits do not count is refused, though they
+    are zero."""
     signature = pem.load_csr(CSR).signature
     start = len(CSR) - len(signature) - 1
     assert CSR[start] == 0 and validate_request(pem.load_csr(CSR), node="w", dns=[], addresses=[])
     with pytest.raises(KpkiError):
-        validate_request(pem.load_csr(CSR[:start] + b"\1" + CSR[start + 1:]), node="w", dns=[], addresses=[])
+        validate_request(pem.load_csr(CSR[:start] + b"\1" + CSR[start + 1:]), node="w", dns=[],
+                         addresses=[])

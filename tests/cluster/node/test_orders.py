@@ -25,16 +25,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_request_is_signed_and_installed(folder: Path) -> None:
-    """Asked for on the node, answered by the example's CA, put in place: three orders, each with its file."""
-    issue_order(Order(name="other"), example=True, passphrase=no_passphrase, now=NOW, host_name="h", warnings=[])
-    asked = request_order(Order(name="worker-1", addresses=["192.0.2.5"]), now=NOW, host_name="h", warnings=[])
+    """Asked for on the node, answered by the example's CA, put in place: three orders, each with
+    its file."""
+    issue_order(Order(name="other"), example=True, passphrase=no_passphrase, now=NOW, host_name="h",
+                warnings=[])
+    asked = request_order(Order(name="worker-1", addresses=["192.0.2.5"]), now=NOW, host_name="h",
+                          warnings=[])
     signed = sign_order(Order(name="worker-1", addresses=["192.0.2.5"], ca="example/pki/ca.crt",
-                              ca_key="example/pki/ca.key"), "nodes/worker-1.csr", passphrase=no_passphrase, now=NOW,
+                              ca_key="example/pki/ca.key"), "nodes/worker-1.csr",
+                        passphrase=no_passphrase, now=NOW,
                         host_name="h", warnings=[])
     (folder / "root").mkdir()
     done = install_order("nodes/worker-1.pem", root=str(folder / "root"), node="worker-1",
                          server="https://192.0.2.10:6443", now=NOW, host_name="h", warnings=[])
-    assert [file.path for file, _ in asked.written][-1] == "nodes/worker-1.csr" and signed.csr is not None
+    assert ([file.path for file, _ in asked.written][-1] == "nodes/worker-1.csr"
+            and signed.csr is not None)
     assert done.node == "worker-1" and {action for _, action in done.written} == {"create"}
     with pytest.raises(RefusedError):
         install_order("nodes/worker-1.pem", root=str(folder / "root"), node="worker-2",
@@ -44,10 +49,11 @@ def test_a_request_is_signed_and_installed(folder: Path) -> None:
 def test_the_workspace_says_what_the_order_does_not(folder: Path) -> None:
     """Addresses, layout and CA are the description's; what the order says wins."""
     (folder / "cluster.yaml").write_text(example_description())
-    asked = request_order(Order(name="worker-1", addresses=["10.0.0.21"]), now=NOW, host_name="h", warnings=[])
+    asked = request_order(Order(name="worker-1", addresses=["10.0.0.21"]), now=NOW, host_name="h",
+                          warnings=[])
     assert asked.layout.name == "kubeadm"
-    said = request_order(Order(name="worker-1", addresses=["10.0.0.21"], layout="ssl", out="elsewhere"), now=NOW,
-                         host_name="h", warnings=[])
+    said = request_order(Order(name="worker-1", addresses=["10.0.0.21"], layout="ssl",
+                               out="elsewhere"), now=NOW, host_name="h", warnings=[])
     assert said.layout.name == "ssl" and (folder / "elsewhere/worker-1.csr").exists()
     with pytest.raises(InputError):
         request_order(Order(name="worker-1", out=""), now=NOW, host_name="h", warnings=[])
@@ -56,6 +62,6 @@ def test_the_workspace_says_what_the_order_does_not(folder: Path) -> None:
 def test_an_example_has_a_ca_of_its_own(folder: Path) -> None:
     """The throw-away CA and a named one exclude each other, and nothing is written."""
     with pytest.raises(InputError):
-        issue_order(Order(name="worker-1", ca="ca.pem"), example=True, passphrase=no_passphrase, now=NOW,
-                    host_name="h", warnings=[])
+        issue_order(Order(name="worker-1", ca="ca.pem"), example=True, passphrase=no_passphrase,
+                    now=NOW, host_name="h", warnings=[])
     assert [*folder.iterdir()] == []

@@ -1,4 +1,5 @@
-"""What a file of a tree holds: certificates as Go reads them, private keys as Go loads them, else why there is none."""
+"""What a file of a tree holds: certificates as Go reads them, private keys as Go loads them, else
+why there is none."""
 from __future__ import annotations
 
 import pytest
@@ -22,8 +23,9 @@ def certificates(data: bytes) -> tuple[int, str | None, str]:
 
 
 @pytest.mark.parametrize("name", [
-    "the characters of a PrintableString: a star and an ampersand", "UTCTime: no seconds", "UTCTime: an offset",
-    "a truth value is 00 or FF: explicit FALSE, not critical", "the version: 2, no extension, no name asked"])
+    "the characters of a PrintableString: a star and an ampersand", "UTCTime: no seconds",
+    "UTCTime: an offset", "a truth value is 00 or FF: explicit FALSE, not critical",
+    "the version: 2, no extension, no name asked"])
 def test_what_go_reads_is_no_fault(name: str) -> None:
     """Whatever Python's cryptography makes of it, the certificates are there."""
     chain = CHAINS[name]
@@ -33,12 +35,14 @@ def test_what_go_reads_is_no_fault(name: str) -> None:
 
 @pytest.mark.parametrize(("data", "cause", "words"), [
     (authority(subject=cn("a@b", der.PRINTABLE)).der, "malformed-x509",
-     "no component can read a certificate of this file: x509: invalid RDNSequence: invalid attribute value: "
-     "invalid PrintableString"),
+     "no component can read a certificate of this file: x509: invalid RDNSequence: invalid "
+     "attribute value: invalid PrintableString"),
     (authority(only=[extension("1.2.3", b"\5\0")] * 2).der, "malformed-x509",
-     "no component can read a certificate of this file: x509: certificate contains duplicate extension with OID "
+     "no component can read a certificate of this file: x509: certificate contains duplicate "
+     "extension with OID "
      '"1.2.3"'),
-    (b"\x30\0", "malformed-x509", "no component can read a certificate of this file: x509: malformed tbs certificate")])
+    (b"\x30\0", "malformed-x509",
+     "no component can read a certificate of this file: x509: malformed tbs certificate")])
 def test_what_go_cannot_read_is_one_fault_in_its_words(data: bytes, cause: str, words: str) -> None:
     """A whole certificate beside it does not help: Go takes none of the file."""
     block = pem.armour(data, "CERTIFICATE")
@@ -57,19 +61,20 @@ def test_a_bundle_has_an_end() -> None:
     """Of more certificates than any system trusts nothing is read."""
     block = pem.armour(authority().der, "CERTIFICATE")
     assert certificates(block * 1000)[:2] == (1000, None)
-    assert certificates(block * 1001) == (0, "malformed-x509",
-                                          "the file has 1001 certificates: kpki reads no more than 1000")
+    assert certificates(block * 1001) == (
+        0, "malformed-x509", "the file has 1001 certificates: kpki reads no more than 1000")
 
 
 @pytest.mark.parametrize(("name", "cause", "words"), [
     ("EC in its own form: P-256", None, ""), ("EC in its own form: zeros left out", None, ""),
-    ("EC in its own form: explicit parameters", "weak-signature-or-key", "no component can use the private key: tls: "
-     "failed to parse private key (x509: unknown elliptic curve)"),
-    ("RSA's numbers belong together: 1/q", "bad-pem", "no component can use the private key: tls: failed to parse "
-     "private key (crypto/rsa: invalid CRT coefficient)"),
-    ("what the file has: a certificate", "key-cert-mismatch", "the file holds a certificate, not a private key"),
-    ("what the file has: encrypted in PKCS#8", "encrypted-key", "the private key is encrypted: no component can load "
-     "it"),
+    ("EC in its own form: explicit parameters", "weak-signature-or-key", "no component can use the "
+     "private key: tls: failed to parse private key (x509: unknown elliptic curve)"),
+    ("RSA's numbers belong together: 1/q", "bad-pem", "no component can use the private key: tls: "
+     "failed to parse private key (crypto/rsa: invalid CRT coefficient)"),
+    ("what the file has: a certificate", "key-cert-mismatch",
+     "the file holds a certificate, not a private key"),
+    ("what the file has: encrypted in PKCS#8", "encrypted-key",
+     "the private key is encrypted: no component can load it"),
     ("what the file has: nothing", "bad-pem", "no private key in it: the file is empty")])
 def test_a_private_key_is_read_as_go_loads_it(name: str, cause: str | None, words: str) -> None:
     """The key, or one finding at its path."""
@@ -93,5 +98,6 @@ def test_the_service_accounts_key_is_read_as_keyutil_does() -> None:
         assert key is None and finding is not None and finding.severity == "error"
         key, finding = read_key(ObservedFile("a.key", data), "row")
         assert key is not None and finding is None
-    key, finding = read_key(ObservedFile("sa.key", pem.dump_key(genpkey("EC", curve="P-384"))), SERVICE_ACCOUNTS)
+    key, finding = read_key(ObservedFile("sa.key", pem.dump_key(genpkey("EC", curve="P-384"))),
+                            SERVICE_ACCOUNTS)
     assert key is not None and finding is None and public_key_der(key)

@@ -20,7 +20,8 @@ def test_files_are_found_with_mode_and_data(tree: Any) -> None:
     """Every file of the layout is in the inventory, there or not; certificates are counted."""
     tree.path(CERTIFICATE).chmod(0o640)
     found = inspect(str(tree.root)).found
-    assert found[CERTIFICATE].mode == 0o640 and found[CERTIFICATE].data == tree.path(CERTIFICATE).read_bytes()
+    assert (found[CERTIFICATE].mode == 0o640
+            and found[CERTIFICATE].data == tree.path(CERTIFICATE).read_bytes())
     assert inspect(str(tree.root)).certificates() == 2
     tree.path(CERTIFICATE).unlink()
     assert inspect(str(tree.root)).found[CERTIFICATE].missing
@@ -55,7 +56,8 @@ def test_paths_of_a_kubeconfig_are_read_as_client_go_does() -> None:
 
 @pytest.mark.parametrize("keep", ["etc/kubernetes/ssl", "etc/kubernetes/worker-kubeconfig.yaml"])
 def test_the_layout_is_the_one_that_is_there(tmp_path: Path, keep: str) -> None:
-    """One of a layout's folders or files is enough to know it; with none of them somebody must say."""
+    """One of a layout's folders or files is enough to know it; with none of them somebody must
+    say."""
     (tmp_path / "etc/kubernetes").mkdir(parents=True)
     with pytest.raises(InputError, match="none of kpki's layouts is there"):
         inspect_layout(str(tmp_path))

@@ -1,4 +1,5 @@
-"""Whose tree a root is: the kubelet's word, this machine's name for `/` alone, the folder, the tree itself."""
+"""Whose tree a root is: the kubelet's word, this machine's name for `/` alone, the folder, the tree
+itself."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -14,22 +15,26 @@ DROP_IN = "etc/systemd/system/kubelet.service.d/20-name.conf"
 
 
 @pytest.mark.parametrize(("root", "files", "source", "name"), [
-    ("mnt", {FLAGS: 'KUBELET_KUBEADM_ARGS="--v=2 --hostname-override=Node-A"'}, "nodes/node-d", "node-a"),
-    ("mnt", {"etc/default/kubelet": "KUBELET_EXTRA_ARGS=--hostname-override node-a", FLAGS: ""}, "", "node-a"),
-    ("mnt", {UNIT: STARTS, DROP_IN: "[Service]\nEnvironment=X=--hostname-override=node-a"}, "", "node-a"),
-    ("mnt", {UNIT: STARTS, DROP_IN: "[Service]\n#Environment=X=--hostname-override=node-a", "etc/hostname": "node-c"},
-     "", "node-c"),
-    ("mnt", {FLAGS: "KUBELET_KUBEADM_ARGS=--hostname-override=${NAME}", "etc/hostname": "# no name\n\nNode-C \n"}, "",
-     "node-c"),
-    ("nodes/node-b", {FLAGS: "KUBELET_KUBEADM_ARGS=--hostname-override=node-a", "etc/hostname": "node-c"}, "",
+    ("mnt", {FLAGS: 'KUBELET_KUBEADM_ARGS="--v=2 --hostname-override=Node-A"'}, "nodes/node-d",
      "node-a"),
+    ("mnt", {"etc/default/kubelet": "KUBELET_EXTRA_ARGS=--hostname-override node-a", FLAGS: ""}, "",
+     "node-a"),
+    ("mnt", {UNIT: STARTS, DROP_IN: "[Service]\nEnvironment=X=--hostname-override=node-a"}, "",
+     "node-a"),
+    ("mnt", {UNIT: STARTS, DROP_IN: "[Service]\n#Environment=X=--hostname-override=node-a",
+             "etc/hostname": "node-c"}, "", "node-c"),
+    ("mnt", {FLAGS: "KUBELET_KUBEADM_ARGS=--hostname-override=${NAME}",
+             "etc/hostname": "# no name\n\nNode-C \n"}, "", "node-c"),
+    ("nodes/node-b", {FLAGS: "KUBELET_KUBEADM_ARGS=--hostname-override=node-a",
+                      "etc/hostname": "node-c"}, "", "node-a"),
     ("nodes/node-b", {"etc/hostname": "node-c"}, "nodes/node-d", "node-b"),
     ("mnt", {"etc/hostname": "node-c"}, "nodes/node-d", "node-c"),
     ("mnt", {}, "nodes/node-d", "node-d"),
 ])
 def test_the_first_that_tells_counts(tmp_path: Path, root: str, files: dict[str, str], source: str,
                                      name: str) -> None:
-    """The kubelet's override, the folder under nodes/, etc/hostname, the tree to be installed; never this machine."""
+    """The kubelet's override, the folder under nodes/, etc/hostname, the tree to be installed;
+    never this machine."""
     top = tmp_path / root
     top.mkdir(parents=True)
     for path, text in files.items():

@@ -1,4 +1,5 @@
-"""A plan carried out on disk: what is right stays to the byte, what is wrong is mended, what waits is told."""
+"""A plan carried out on disk: what is right stays to the byte, what is wrong is mended, what waits
+is told."""
 from __future__ import annotations
 
 import os
@@ -56,13 +57,14 @@ class Space:
 
     def run(self, now: datetime = LATER, *, processes: int | None = None,
             renew_before: timedelta | None = None) -> list[Step]:
-        """apply, as the command calls it; what waits is in `waiting` and what is to be told in `warnings`."""
+        """apply, as the command calls it; what waits is in `waiting` and what is to be told in
+        `warnings`."""
         self.waiting: list[Waiting] = []
         self.warnings: list[str] = []
         with workspace.locked(str(self.folder), now):
             plan = plan_of(str(self.folder), now=now, renew_before=renew_before)
-            return [*apply(plan, str(self.folder), now=now, waiting=self.waiting, warnings=self.warnings,
-                           processes=processes)]
+            return [*apply(plan, str(self.folder), now=now, waiting=self.waiting,
+                           warnings=self.warnings, processes=processes)]
 
     def left(self, now: datetime = LATER) -> list[Step]:
         """What a plan still has to do."""
@@ -73,15 +75,18 @@ class Space:
 
     def state(self) -> State:
         """Every file: mode, mtime, bytes; the lock's own text aside."""
-        return {str(path.relative_to(self.folder)): (seen.st_mode, seen.st_mtime_ns, path.read_bytes())
-                for path in sorted(self.folder.rglob("*")) if stat.S_ISREG((seen := path.lstat()).st_mode)
+        return {str(path.relative_to(self.folder)): (seen.st_mode, seen.st_mtime_ns,
+                                                     path.read_bytes())
+                for path in sorted(self.folder.rglob("*"))
+                if stat.S_ISREG((seen := path.lstat()).st_mode)
                 and path.name != ".kpki.lock"}
 
     def backups(self) -> dict[str, bytes]:
         """The files of the one folder in the backup, by their paths."""
         runs = [*self.path("backup").iterdir()] if self.path("backup").exists() else []
         assert len(runs) <= 1
-        return {str(path.relative_to(runs[0])): path.read_bytes() for run in runs for path in run.rglob("*")
+        return {str(path.relative_to(runs[0])): path.read_bytes() for run in runs
+                for path in run.rglob("*")
                 if path.is_file()}
 
 
@@ -112,7 +117,8 @@ def space(made: Callable[[str], Space], tmp_path: Path) -> Space:
 
 
 @pytest.mark.parametrize("layout", ["kubeadm", "ssl", "hard-way"])
-def test_a_second_apply_changes_no_byte_and_no_mtime(made: Callable[[str], Space], layout: str) -> None:
+def test_a_second_apply_changes_no_byte_and_no_mtime(made: Callable[[str], Space],
+                                                     layout: str) -> None:
     """Nothing to do means nothing done: no file written, none touched, no backup begun."""
     space = made(layout)
     before = space.state()
@@ -120,18 +126,21 @@ def test_a_second_apply_changes_no_byte_and_no_mtime(made: Callable[[str], Space
     assert space.state() == before and not space.path("backup").exists()
 
 
-def test_the_first_apply_makes_what_the_plan_says(tmp_path: Path, made: Callable[[str], Space]) -> None:
-    """The steps are those of the plan, in its order; every file is there with its mode, every folder with its own."""
+def test_the_first_apply_makes_what_the_plan_says(tmp_path: Path,
+                                                  made: Callable[[str], Space]) -> None:
+    """The steps are those of the plan, in its order; every file is there with its mode, every
+    folder with its own."""
     space = Space(tmp_path / "new")
     space.folder.mkdir()
     shutil.copy(made("kubeadm").path("cluster.yaml"), space.folder)
     planned = space.left(NOW)
     assert space.run(NOW) == planned and {item.action for item in planned} == {"create"}
     assert planned[0].host is None and planned[0].path == "pki/ca.crt"
-    for name, host, mode in (("pki/ca.key", None, 0o600), (KUBELET, "w-1", 0o600), (f"{PKI}/ca.crt", "w-1", 0o644)):
+    for name, host, mode in (("pki/ca.key", None, 0o600), (KUBELET, "w-1", 0o600),
+                             (f"{PKI}/ca.crt", "w-1", 0o644)):
         assert space.path(name, host).stat().st_mode & 0o777 == mode
-    for folder, mode in (("pki", 0o700), ("nodes", 0o700), ("nodes/w-1", 0o700), ("nodes/w-1/etc", 0o755),
-                         (f"nodes/w-1/{PKI}", 0o755)):
+    for folder, mode in (("pki", 0o700), ("nodes", 0o700), ("nodes/w-1", 0o700),
+                         ("nodes/w-1/etc", 0o755), (f"nodes/w-1/{PKI}", 0o755)):
         assert space.path(folder).stat().st_mode & 0o777 == mode
     assert not space.path("backup").exists()
 
@@ -195,32 +204,38 @@ FAULTS: list[tuple[Callable[[Space], None], Faults]] = [
     (expose, [("replace", "cp-2", SERVER_KEY, "key-exposed")]),
     (expose_kubeconfig, [("replace", "w-1", KUBELET, "key-exposed")]),
     (copy_pair, [("replace", "w-2", KUBELET, "wrong-node-identity")]),
-    (share, [(action, host, path, "shared-key") for action, host in (("replace", "cp-1"), ("replace", "cp-2"))
+    (share, [(action, host, path, "shared-key")
+             for action, host in (("replace", "cp-1"), ("replace", "cp-2"))
              for path in (SERVER, SERVER_KEY)]),
     (wrong_ca, [("replace", "w-1", f"{PKI}/ca.crt", "unknown-authority")]),
     (wrong_server, [("replace", "w-1", KUBELET, "kubeconfig-broken")]),
     (ca_key_on_worker, [("remove", "w-1", f"{PKI}/ca.key", "ca-key-on-worker")]),
-    (ca_key_as_leaf, [("replace", "cp-1", path, "key-cert-mismatch shared-key") for path in (SERVER, SERVER_KEY)]),
+    (ca_key_as_leaf,
+     [("replace", "cp-1", path, "key-cert-mismatch shared-key") for path in (SERVER, SERVER_KEY)]),
 ]
 
 
-@pytest.mark.parametrize(("change", "expected"), FAULTS, ids=lambda one: getattr(one, "__name__", ""))
+@pytest.mark.parametrize(("change", "expected"), FAULTS,
+                         ids=lambda one: getattr(one, "__name__", ""))
 def test_each_fault_is_mended_and_the_rest_untouched(space: Space, change: Callable[[Space], None],
                                                      expected: Faults) -> None:
-    """The steps name the file and the cause; what they change is in the backup as it was, and then nothing is left."""
+    """The steps name the file and the cause; what they change is in the backup as it was, and then
+    nothing is left."""
     change(space)
     before = space.state()
     steps = space.run()
     assert [(step.action, step.host, step.path, step.causes) for step in steps] == [
         (action, host, path, tuple(causes.split())) for action, host, path, causes in expected]
-    after, changed = space.state(), {f"nodes/{host}/{path}": action for action, host, path, _ in expected}
+    after, changed = space.state(), {f"nodes/{host}/{path}": action
+                                     for action, host, path, _ in expected}
     for path, content in before.items():
         assert path in changed or after[path] == content
     assert {path for path in after if not path.startswith("backup/")} - set(before) == {
         path for path, action in changed.items() if action == "create"}
     assert {path for path in set(before) - set(after)} == {
         path for path, action in changed.items() if action == "remove"}
-    assert space.backups() == {path: before[path][2] for path, action in changed.items() if action != "create"}
+    assert space.backups() == {path: before[path][2] for path, action in changed.items()
+                               if action != "create"}
     assert space.left() == [] and space.run(LATER + timedelta(minutes=1)) == []
 
 
@@ -244,16 +259,19 @@ def test_a_shared_key_is_made_anew_on_every_host_that_has_it(space: Space) -> No
     share(space)
     old = public_key_der(pem.load_key(space.path(SERVER_KEY, "cp-1").read_bytes()))
     space.run()
-    new = [public_key_der(pem.load_key(space.path(SERVER_KEY, host).read_bytes())) for host in ("cp-1", "cp-2")]
+    new = [public_key_der(pem.load_key(space.path(SERVER_KEY, host).read_bytes()))
+           for host in ("cp-1", "cp-2")]
     assert old not in new and len({*new}) == 2
 
 
 def test_expired_leaves_get_new_dates_and_keep_their_keys(space: Space) -> None:
-    """A year later every leaf is made again for the key that it has; no CA and no service accounts' key changes."""
+    """A year later every leaf is made again for the key that it has; no CA and no service accounts'
+    key changes."""
     before = space.state()
     space.run(NOW + timedelta(days=400))
     after = space.state()
-    assert {path for path in before if path.endswith(".key") and before[path] != after[path]} == set()
+    assert {path for path in before if path.endswith(".key")
+            and before[path] != after[path]} == set()
     leaves = {path for path in before if path.startswith(("nodes/", "users/"))
               and not path.endswith((".key", "ca.crt", "sa.pub"))}
     assert {path for path in before if before[path] != after[path]} == leaves
@@ -261,7 +279,8 @@ def test_expired_leaves_get_new_dates_and_keep_their_keys(space: Space) -> None:
 
 
 def test_what_waits_for_a_cas_key_waits_and_all_else_is_done(space: Space) -> None:
-    """A CA without its key: what it would sign is told with the file that it needs; the other CA's rows are mended."""
+    """A CA without its key: what it would sign is told with the file that it needs; the other CA's
+    rows are mended."""
     ca = space.path("pki/ca.crt").read_bytes()
     for host in (None, "cp-1", "cp-2"):
         space.path("pki/ca.key" if host is None else f"{PKI}/ca.key", host).unlink()
@@ -271,7 +290,8 @@ def test_what_waits_for_a_cas_key_waits_and_all_else_is_done(space: Space) -> No
     steps = space.run()
     assert [(step.host, step.path) for step in steps] == [("cp-1", peer)]
     assert [(file.host, file.path, file.row, file.needs) for file in space.waiting] == [
-        ("cp-1", SERVER, "apiserver", "pki/ca.key"), ("w-1", KUBELET, "kubelet-client", "pki/ca.key")]
+        ("cp-1", SERVER, "apiserver", "pki/ca.key"),
+        ("w-1", KUBELET, "kubelet-client", "pki/ca.key")]
     assert space.path("pki/ca.crt").read_bytes() == ca and space.left() == []
 
 
@@ -295,15 +315,16 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("fleet")
 def test_several_processes_do_what_one_does(space: Space, tmp_path: Path) -> None:
-    """The same files but for keys, serial numbers and dates; warnings and progress reach the caller; one backup."""
+    """The same files but for keys, serial numbers and dates; warnings and progress reach the
+    caller; one backup."""
     other = Space(tmp_path / "new")
     other.folder.mkdir()
     text = space.path("cluster.yaml").read_text() + "caCertificateValidityPeriod: 240h\n"
     other.path("cluster.yaml").write_text(text)
     told: list[tuple[int, int]] = []
     plan, warnings = plan_of(str(other.folder), now=NOW), list[str]()
-    steps = [*apply(plan, str(other.folder), now=NOW, done=lambda *one: told.append(one), warnings=warnings,
-                    processes=2)]
+    steps = [*apply(plan, str(other.folder), now=NOW, done=lambda *one: told.append(one),
+                    warnings=warnings, processes=2)]
     assert {*steps} == {*plan_of(str(tmp_path), now=NOW, cluster=plan.cluster).steps()}
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)] and len(warnings) == 1
     assert {name: content[0] for name, content in other.state().items()} == {
@@ -316,8 +337,10 @@ def test_several_processes_do_what_one_does(space: Space, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("fleet")
-def test_an_error_in_a_process_is_the_callers(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that cannot be written: the same error as from one process, and what was done stays done."""
+def test_an_error_in_a_process_is_the_callers(space: Space,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that cannot be written: the same error as from one process, and what was done stays
+    done."""
     lose(space)
     space.path(KUBELET, "w-2").unlink()
     write = workspace.write
@@ -342,7 +365,8 @@ def test_a_folder_in_a_files_place_is_kept_in_the_backup(space: Space) -> None:
     (path / "notes").write_text("mine")
     assert {item.host for item in space.run(processes=1)} == {"w-2"}
     assert path.is_file() and space.left() == []
-    assert [path.read_text() for path in space.folder.glob(f"backup/*/nodes/w-2/{KUBELET}/notes")] == ["mine"]
+    assert [path.read_text()
+            for path in space.folder.glob(f"backup/*/nodes/w-2/{KUBELET}/notes")] == ["mine"]
 
 
 @pytest.mark.usefixtures("fleet")
@@ -359,7 +383,8 @@ def test_a_process_that_dies_is_an_error(space: Space, monkeypatch: pytest.Monke
 
 
 def test_processes_end_with_their_parent() -> None:
-    """A parent that is killed leaves nobody behind who goes on writing: the lock is theirs as well as its."""
+    """A parent that is killed leaves nobody behind who goes on writing: the lock is theirs as well
+    as its."""
     reader, writer = os.pipe()      # at its end once everybody who can write to it is gone
     parent = os.fork()
     if parent == 0:
@@ -396,18 +421,21 @@ def test_an_iterator_that_is_closed_ends_its_processes() -> None:
 def test_results_come_in_the_batches_order(processes: int) -> None:
     """However many do the work; one alone is done here."""
     found = [*in_turn(lambda batch: (batch, os.getpid()), range(5), processes)]
-    assert [batch for batch, _ in found] == [0, 1, 2, 3, 4] and len({number for _, number in found}) == processes
+    assert ([batch for batch, _ in found] == [0, 1, 2, 3, 4]
+            and len({number for _, number in found}) == processes)
     assert (os.getpid() in {number for _, number in found}) == (processes == 1)
 
 
 # RSA keys
 
 def test_rsa_keys_are_made_ahead_and_each_is_used_once(tmp_path: Path) -> None:
-    """By several threads, for the CAs as for the leaves: all differ, and then nothing is left to do."""
+    """By several threads, for the CAs as for the leaves: all differ, and then nothing is left to
+    do."""
     folder = tmp_path / "rsa"
     space = make(folder, algorithm="RSA-2048")
     found = {public_key_der(pem.load_key(path.read_bytes())) for path in folder.rglob("*.key")}
-    assert len(found) == 4 + 2 * 8 + 2      # the CAs' and the service accounts'; each control plane's; each worker's
+    # the CAs' and the service accounts'; each control plane's; each worker's
+    assert len(found) == 4 + 2 * 8 + 2
     assert space.left(NOW) == []
 
 
@@ -421,17 +449,22 @@ def served(space: Space) -> tuple[bytes, bytes]:
 
 
 def test_what_ends_soon_is_renewed_for_its_key(space: Space) -> None:
-    """Every leaf, and nothing else, is made anew for the key that it has; the old one is in the backup, and a second
-    run changes nothing. Without that wish, or with a shorter time, what is right stays."""
+    """Every leaf, and nothing else, is made anew for the key that it has; the old one is in the
+    backup, and a second run changes nothing. Without that wish, or with a shorter time, what is
+    right stays."""
     before, authorities = served(space), space.path("pki/ca.crt").read_bytes()
     assert space.run(SOON) == [] and space.run(SOON, renew_before=timedelta(days=20)) == []
     steps = space.run(SOON, renew_before=timedelta(days=30))
-    leaves = {path for host in ("cp-1", "cp-2", "w-1", "w-2") for path in space.path(f"nodes/{host}").rglob("*")
+    leaves = {path for host in ("cp-1", "cp-2", "w-1", "w-2")
+              for path in space.path(f"nodes/{host}").rglob("*")
               if path.suffix in (".crt", ".conf") and "ca.crt" not in path.name}
-    assert {space.path(step.path, step.host) for step in steps} == leaves | {space.path("users/admin.conf")}
-    assert {step.causes for step in steps} == {("expiring-soon",)} and {step.action for step in steps} == {"replace"}
+    assert {space.path(step.path, step.host)
+            for step in steps} == leaves | {space.path("users/admin.conf")}
+    assert ({step.causes for step in steps} == {("expiring-soon",)}
+            and {step.action for step in steps} == {"replace"})
     certificate, key = served(space)
-    assert key == before[1] and certificate != before[0] and space.path("pki/ca.crt").read_bytes() == authorities
+    assert (key == before[1] and certificate != before[0]
+            and space.path("pki/ca.crt").read_bytes() == authorities)
     old, new = pem.load_certificate(before[0]), pem.load_certificate(certificate)
     assert (new.subject, new.public_key()) == (old.subject, old.public_key())
     assert new.not_valid_after_utc - old.not_valid_after_utc == timedelta(days=340)
@@ -451,24 +484,31 @@ def test_what_outlives_its_ca_is_renewed(space: Space) -> None:
     from kpki.stages.certificates import x509_resign
     root = plan_of(str(space.folder), now=NOW).roots["ca"].ready()
     place = space.path(SERVER, "cp-1")
-    long = x509_resign(pem.load_certificate(place.read_bytes()), root.certificate, root.key, days=9000, now=NOW)
+    long = x509_resign(pem.load_certificate(place.read_bytes()), root.certificate, root.key,
+                       days=9000, now=NOW)
     place.write_bytes(pem.dump_certificate(long))
     assert space.run() == []
-    assert [(item.host, item.path, item.causes) for item in space.run(renew_before=timedelta(0))] == [
-        ("cp-1", SERVER, ("outlives-ca",))]
-    assert pem.load_certificate(place.read_bytes()).not_valid_after_utc <= root.certificate.not_valid_after_utc
+    assert [(item.host, item.path, item.causes)
+            for item in space.run(renew_before=timedelta(0))] == [
+                ("cp-1", SERVER, ("outlives-ca",))]
+    assert (pem.load_certificate(place.read_bytes()).not_valid_after_utc
+            <= root.certificate.not_valid_after_utc)
 
 
 def test_a_cas_key_on_a_worker_stays_if_nobody_else_holds_it(space: Space) -> None:
-    """The only copy is not taken away; once a control-plane host has one, it is, and is in the backup."""
-    held = [space.path("pki/ca.key"), *(space.path(f"{PKI}/ca.key", host) for host in ("cp-1", "cp-2"))]
+    """The only copy is not taken away; once a control-plane host has one, it is, and is in the
+    backup."""
+    held = [space.path("pki/ca.key"),
+            *(space.path(f"{PKI}/ca.key", host) for host in ("cp-1", "cp-2"))]
     key, stray = held[0].read_bytes(), space.path(f"{PKI}/ca.key", "w-1")
     for path in held:
         path.unlink()
     stray.write_bytes(key)
     stray.chmod(0o600)
-    assert [item for item in space.run() if item.action == "remove"] == [] and stray.read_bytes() == key
+    assert ([item for item in space.run() if item.action == "remove"] == []
+            and stray.read_bytes() == key)
     held[1].write_bytes(key)
     held[1].chmod(0o600)
-    assert [(item.host, item.path) for item in space.run() if item.action == "remove"] == [("w-1", f"{PKI}/ca.key")]
+    assert [(item.host, item.path) for item in space.run()
+            if item.action == "remove"] == [("w-1", f"{PKI}/ca.key")]
     assert not stray.exists() and space.backups()[f"nodes/w-1/{PKI}/ca.key"] == key

@@ -1,4 +1,5 @@
-"""apply and node install, ended at each of their calls to the disk: nothing is lost, and the next run heals."""
+"""apply and node install, ended at each of their calls to the disk: nothing is lost, and the next
+run heals."""
 from __future__ import annotations
 
 import errno
@@ -47,8 +48,8 @@ ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES)
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be ended: *run* it in a folder at a moment; *begun* is what lies there before; *left* finds what is
-    still to be done; *backup* is where old files are kept."""
+    """What is to be ended: *run* it in a folder at a moment; *begun* is what lies there before;
+    *left* finds what is still to be done; *backup* is where old files are kept."""
 
     run: Callable[[Path, datetime], object]
     left: Callable[[Path], object]
@@ -81,7 +82,8 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Work:
 
 @pytest.fixture(scope="module")
 def mending(tmp_path_factory: pytest.TempPathFactory, fresh: Work) -> Work:
-    """apply where a key is empty, one exposed, a kubeconfig gone, a certificate another node's, a CA key too many."""
+    """apply where a key is empty, one exposed, a kubeconfig gone, a certificate another node's, a
+    CA key too many."""
     folder = Path(shutil.copytree(fresh.begun, tmp_path_factory.mktemp("mending") / "w"))
     (folder / "cluster.yaml").write_text(TEXT + MORE)
     run_apply(folder, NOW)
@@ -95,7 +97,8 @@ def mending(tmp_path_factory: pytest.TempPathFactory, fresh: Work) -> Work:
 
 
 @pytest.fixture(scope="module")
-def installing(tmp_path_factory: pytest.TempPathFactory, authorities: tuple[Authority, Authority]) -> Work:
+def installing(tmp_path_factory: pytest.TempPathFactory,
+               authorities: tuple[Authority, Authority]) -> Work:
     """node install over another node's files and another cluster's CA."""
     made = [issue_node(ca, name, addresses=["10.0.0.21"], server="https://10.0.0.10:6443", now=NOW)
             for ca, name in zip(authorities, ("w-1", "w-9"))]
@@ -121,7 +124,8 @@ def files_of(folder: Path) -> Files:
 
 
 def assert_whole(folder: Path, before: Files, work: Work) -> None:
-    """Each file is as it was, or new and whole; what was there is there, or in the backup; no key is exposed."""
+    """Each file is as it was, or new and whole; what was there is there, or in the backup; no key
+    is exposed."""
     found = files_of(folder)
     kept = [data for path, data in found.items() if path.startswith(f"{work.backup}/")]
     for path, data in before.items():
@@ -165,8 +169,10 @@ def test_a_kill_at_any_call_leaves_whole_files_and_the_next_run_heals(
     assert nth > 50
 
 
-def test_an_error_at_any_call_is_told_and_leaves_whole_files(work: Work, tmp_path: Path, at_call: AtCall) -> None:
-    """No space, read-only, no permission, in turn: one message that names a path; the next run heals."""
+def test_an_error_at_any_call_is_told_and_leaves_whole_files(work: Work, tmp_path: Path,
+                                                             at_call: AtCall) -> None:
+    """No space, read-only, no permission, in turn: one message that names a path; the next run
+    heals."""
     before, failed = files_of(work.begun), 0
     for nth, folder in copies(work, tmp_path):
         number = ERRORS[nth % len(ERRORS)]
@@ -187,8 +193,8 @@ def test_an_error_at_any_call_is_told_and_leaves_whole_files(work: Work, tmp_pat
 
 
 def test_four_at_once_and_a_reader_see_no_mixed_pair(tmp_path: Path) -> None:
-    """Each ends well or says who holds the lock; who reads meanwhile sees pairs that belong together, or none yet; no
-    serial number is there twice."""
+    """Each ends well or says who holds the lock; who reads meanwhile sees pairs that belong
+    together, or none yet; no serial number is there twice."""
     (tmp_path / "cluster.yaml").write_text(TEXT + MORE)
     children = []
     for _ in range(4):
@@ -213,7 +219,7 @@ def test_four_at_once_and_a_reader_see_no_mixed_pair(tmp_path: Path) -> None:
     assert read_pairs(tmp_path) == 4 and seen and left_of_apply(tmp_path) == []
     serials = [pem.load_certificate(data).serial_number for data in files_of(tmp_path).values()
                if data.startswith(b"-----BEGIN CERTIFICATE")]
-    assert len(serials) == 7 and len({*serials}) == 5       # the CA is on each host and in the workspace
+    assert len(serials) == 7 and len({*serials}) == 5  # the CA is on each host and in the workspace
 
 
 def read_pairs(folder: Path) -> int:
@@ -223,9 +229,11 @@ def read_pairs(folder: Path) -> int:
         for row in ("worker", "kube-proxy"):
             place = folder / "nodes" / name / SSL
             try:
-                certificate, key = ((place / f"{row}{end}").read_bytes() for end in (".pem", "-key.pem"))
+                certificate, key = ((place / f"{row}{end}").read_bytes()
+                                    for end in (".pem", "-key.pem"))
             except FileNotFoundError:
                 continue
-            assert has_public_key(pem.load_certificate(certificate), public_key_der(pem.load_key(key)))
+            assert has_public_key(pem.load_certificate(certificate),
+                                  public_key_der(pem.load_key(key)))
             found += 1
     return found

@@ -59,7 +59,8 @@ def link_at(tree: Tree, name: str, target: str) -> None:
 
 def neighbour(tree: Tree) -> dict[str, bytes]:
     return {item.path: item.data for item in issue_node(
-        tree.ca, "worker-2", addresses=["10.0.0.22"], server="https://10.0.0.10:6443", now=tree.now)}
+        tree.ca, "worker-2", addresses=["10.0.0.22"], server="https://10.0.0.10:6443",
+        now=tree.now)}
 
 
 def encrypt(tree: Tree, form: str) -> None:
@@ -94,18 +95,24 @@ FAULTS: list[tuple[str, str, Mutation]] = [
     ("bad-pem", CERTIFICATE, lambda tree: tree.put(CERTIFICATE, der(bytes_of(tree, CERTIFICATE)))),
     ("bad-pem", KEY, lambda tree: tree.put(KEY, der(bytes_of(tree, KEY)))),
     ("bad-pem", CERTIFICATE, lambda tree: tree.put(CERTIFICATE, b"no certificate\n")),
-    ("bad-pem", CERTIFICATE, lambda tree: tree.edit(CERTIFICATE, "CERTIFICATE-----\nMII", "CERTIFICATE-----\nM*I")),
-    ("bad-pem", KEY, lambda tree: tree.put(KEY, pem.armour(b"0\x03\x02\x01\x00", "EC PRIVATE KEY"))),
+    ("bad-pem", CERTIFICATE,
+     lambda tree: tree.edit(CERTIFICATE, "CERTIFICATE-----\nMII", "CERTIFICATE-----\nM*I")),
+    ("bad-pem", KEY,
+     lambda tree: tree.put(KEY, pem.armour(b"0\x03\x02\x01\x00", "EC PRIVATE KEY"))),
     ("bad-pem", USER, lambda tree: tree.embed(certificate=b"x", key=bytes_of(tree, KEY))),
-    ("malformed-x509", CERTIFICATE, lambda tree: tree.put(CERTIFICATE, pem.armour(b"0\x00", "CERTIFICATE"))),
-    ("malformed-x509", CERTIFICATE, lambda tree: tree.leaf(PLAIN + BOTH + "subjectAltName = DER:04:01:00\n")),
+    ("malformed-x509", CERTIFICATE,
+     lambda tree: tree.put(CERTIFICATE, pem.armour(b"0\x00", "CERTIFICATE"))),
+    ("malformed-x509", CERTIFICATE,
+     lambda tree: tree.leaf(PLAIN + BOTH + "subjectAltName = DER:04:01:00\n")),
     ("key-unreadable", KEY, lambda tree: folder_at(tree, KEY)),
     ("key-unreadable", CERTIFICATE, lambda tree: link_at(tree, CERTIFICATE, "worker.pem")),
     ("key-cert-mismatch", CERTIFICATE, swap),
-    ("key-cert-mismatch", KEY, lambda tree: tree.put(KEY, pem.dump_key(genpkey("EC", curve="P-256")))),
+    ("key-cert-mismatch", KEY,
+     lambda tree: tree.put(KEY, pem.dump_key(genpkey("EC", curve="P-256")))),
     ("key-cert-mismatch", KEY, lambda tree: tree.put(KEY, bytes_of(tree, CERTIFICATE))),
     ("key-cert-mismatch", CA, lambda tree: tree.put(CA, bytes_of(tree, KEY))),
-    ("key-cert-mismatch", CERTIFICATE, lambda tree: tree.put(CERTIFICATE, neighbour(tree)[CERTIFICATE])),
+    ("key-cert-mismatch", CERTIFICATE,
+     lambda tree: tree.put(CERTIFICATE, neighbour(tree)[CERTIFICATE])),
     ("encrypted-key", KEY, lambda tree: encrypt(tree, "pkcs8")),
     ("encrypted-key", KEY, lambda tree: encrypt(tree, "traditional")),
     ("key-exposed", KEY, lambda tree: tree.path(KEY).chmod(0o640)),
@@ -117,53 +124,67 @@ FAULTS: list[tuple[str, str, Mutation]] = [
     ("weak-signature-or-key", CERTIFICATE,
      lambda tree: tree.leaf(RIGHT, key=genpkey("EC", curve="P-224"))),
     ("weak-signature-or-key", CERTIFICATE, lambda tree: tree.leaf(RIGHT, key=tiny_key())),
-    ("wrong-node-identity", CERTIFICATE, lambda tree: [tree.put(*item) for item in neighbour(tree).items()]),
-    ("hostname-case-fqdn", CERTIFICATE, lambda tree: rename(tree, "/O=system:nodes/CN=system:node:Worker-1")),
-    ("hostname-case-fqdn", CERTIFICATE, lambda tree: rename(tree, "/O=system:nodes/CN=system:node:worker-1.example")),
+    ("wrong-node-identity", CERTIFICATE,
+     lambda tree: [tree.put(*item) for item in neighbour(tree).items()]),
+    ("hostname-case-fqdn", CERTIFICATE,
+     lambda tree: rename(tree, "/O=system:nodes/CN=system:node:Worker-1")),
+    ("hostname-case-fqdn", CERTIFICATE,
+     lambda tree: rename(tree, "/O=system:nodes/CN=system:node:worker-1.example")),
     ("wrong-organisation", CERTIFICATE, lambda tree: rename(tree, "/CN=system:node:worker-1")),
-    ("wrong-organisation", CERTIFICATE, lambda tree: rename(tree, "/O=system:node/CN=system:node:worker-1")),
+    ("wrong-organisation", CERTIFICATE,
+     lambda tree: rename(tree, "/O=system:node/CN=system:node:worker-1")),
     ("wrong-subject", CERTIFICATE, lambda tree: rename(tree, "/CN=worker-1")),
     ("wrong-subject", CERTIFICATE, lambda tree: rename(tree, "/O=system:nodes")),
-    ("wrong-eku", CERTIFICATE, lambda tree: tree.leaf(PLAIN + "extendedKeyUsage = serverAuth\n" + NAMED)),
-    ("wrong-eku", CERTIFICATE, lambda tree: tree.leaf(PLAIN + "extendedKeyUsage = clientAuth\n" + NAMED)),
+    ("wrong-eku", CERTIFICATE,
+     lambda tree: tree.leaf(PLAIN + "extendedKeyUsage = serverAuth\n" + NAMED)),
+    ("wrong-eku", CERTIFICATE,
+     lambda tree: tree.leaf(PLAIN + "extendedKeyUsage = clientAuth\n" + NAMED)),
     ("legacy-cn-no-san", CERTIFICATE, lambda tree: tree.leaf(PLAIN + BOTH)),
-    ("missing-san-dns", CERTIFICATE, lambda tree: tree.leaf(PLAIN + BOTH + "subjectAltName = DNS:worker-2\n")),
+    ("missing-san-dns", CERTIFICATE,
+     lambda tree: tree.leaf(PLAIN + BOTH + "subjectAltName = DNS:worker-2\n")),
     ("unknown-authority", CERTIFICATE, lambda tree: tree.leaf(RIGHT, ca=tree.other)),
     ("unknown-authority", CERTIFICATE, lambda tree: tree.put(CA, tree.other.bundle)),
     ("ca-not-a-ca", CA, lambda tree: tree.authority("basicConstraints = critical,CA:FALSE\n")),
     ("ca-not-a-ca", CA, lambda tree: tree.authority(MAY_SIGN.replace("keyCertSign", "cRLSign"))),
     ("ca-not-a-ca", CA, lambda tree: tree.authority("keyUsage = critical,keyCertSign\n")),
     ("expired-client-cert", CERTIFICATE, lambda tree: tree.leaf(RIGHT, days=1, ago=3 * DAY)),
-    ("expired-client-cert", CERTIFICATE, lambda tree: tree.leaf(RIGHT, days=1, ago=3 * DAY, ca=tree.other)),
+    ("expired-client-cert", CERTIFICATE,
+     lambda tree: tree.leaf(RIGHT, days=1, ago=3 * DAY, ca=tree.other)),
     ("expired-ca", CA, lambda tree: tree.authority(MAY_SIGN, days=1, ago=3 * DAY)),
     ("not-yet-valid", CERTIFICATE, lambda tree: tree.leaf(RIGHT, ago=-2 * DAY)),
     ("not-yet-valid", CA, lambda tree: tree.authority(MAY_SIGN, ago=-2 * DAY)),
     ("kubeconfig-broken", KUBECONFIG, lambda tree: tree.put(KUBECONFIG, b"")),
     ("kubeconfig-broken", KUBECONFIG, lambda tree: tree.put(KUBECONFIG, b"a: [b\n")),
-    ("kubeconfig-broken", KUBECONFIG, lambda tree: tree.edit(KUBECONFIG, "kind: Config", "kind: Secret")),
-    ("kubeconfig-broken", KUBECONFIG, lambda tree: tree.edit(KUBECONFIG, "current-context:", "a-context:")),
+    ("kubeconfig-broken", KUBECONFIG,
+     lambda tree: tree.edit(KUBECONFIG, "kind: Config", "kind: Secret")),
+    ("kubeconfig-broken", KUBECONFIG,
+     lambda tree: tree.edit(KUBECONFIG, "current-context:", "a-context:")),
     ("kubeconfig-broken", CLUSTER, lambda tree: tree.edit(KUBECONFIG, "  server:", "  servers:")),
     ("kubeconfig-broken", USER, lambda tree: tree.edit(KUBECONFIG, "client-key:", "no-key:")),
-    ("kubeconfig-broken", CLUSTER, lambda tree: tree.edit(KUBECONFIG, "certificate-authority:", "no-authority:")),
+    ("kubeconfig-broken", CLUSTER,
+     lambda tree: tree.edit(KUBECONFIG, "certificate-authority:", "no-authority:")),
     ("kubeconfig-wrong-ca", CLUSTER, lambda tree: tree.embed(ca=tree.other.bundle)),
     ("outlives-ca", CERTIFICATE, lambda tree: tree.authority(MAY_SIGN, days=200)),
     ("expiring-soon", CERTIFICATE, lambda tree: tree.leaf(RIGHT, days=20)),
     ("strict-refused", CA, lambda tree: tree.authority("basicConstraints = critical,CA:TRUE\n")),
-    ("strict-refused", CERTIFICATE, lambda tree: tree.leaf(RIGHT + "authorityKeyIdentifier = none\n")),
+    ("strict-refused", CERTIFICATE,
+     lambda tree: tree.leaf(RIGHT + "authorityKeyIdentifier = none\n")),
 ]
 
 
 def kubespray(tree: Tree) -> None:
     """One list of names for all hosts, no extendedKeyUsage, the CA appended."""
-    tree.leaf("basicConstraints = CA:FALSE\nkeyUsage = nonRepudiation,digitalSignature,keyEncipherment\n"
-              "subjectAltName = DNS:kubernetes,DNS:localhost,DNS:worker-1,IP:10.0.0.21,IP:127.0.0.1\n",
+    tree.leaf("basicConstraints = CA:FALSE\n"
+              "keyUsage = nonRepudiation,digitalSignature,keyEncipherment\nsubjectAltName = "
+              "DNS:kubernetes,DNS:localhost,DNS:worker-1,IP:10.0.0.21,IP:127.0.0.1\n",
               subject="/CN=system:node:worker-1/O=system:nodes")
     tree.put(CERTIFICATE, bytes_of(tree, CERTIFICATE) + tree.ca.bundle)
 
 
 def linked(tree: Tree) -> None:
     """CoreOS's links, one relative, one absolute as on the host itself."""
-    for name, target in ((CERTIFICATE, "worker-1-worker.pem"), (KEY, "/etc/kubernetes/ssl/worker-1-worker-key.pem")):
+    for name, target in ((CERTIFICATE, "worker-1-worker.pem"),
+                         (KEY, "/etc/kubernetes/ssl/worker-1-worker-key.pem")):
         tree.path(name).rename(tree.path(CERTIFICATE).with_name(target.rpartition("/")[2]))
         tree.path(name).symlink_to(target)
 
@@ -172,11 +193,13 @@ HEALTHY: dict[str, Mutation] = {
     "as issued": lambda tree: None,
     "CRLF": lambda tree: [tree.put(name, bytes_of(tree, name).replace(b"\n", b"\r\n"))
                           for name in (CA, CERTIFICATE, KEY)],
-    "text around the PEM": lambda tree: [tree.put(name, b"subject=x\n" + bytes_of(tree, name) + b"\nthe end\n")
+    "text around the PEM": lambda tree: [tree.put(name, b"subject=x\n" + bytes_of(tree, name)
+                                                  + b"\nthe end\n")
                                          for name in (CA, CERTIFICATE, KEY)],
     "a bundle": lambda tree: tree.put(CA, tree.other.bundle + tree.ca.bundle),
-    "a bundle with a CA of the past": lambda tree: tree.put(CA, tree.ca.bundle + pem.dump_certificate(
-        tree.another_ca(MAY_SIGN, days=1, ago=3 * DAY))),
+    "a bundle with a CA of the past": lambda tree:
+        tree.put(CA, tree.ca.bundle + pem.dump_certificate(
+            tree.another_ca(MAY_SIGN, days=1, ago=3 * DAY))),
     "PKCS#8": lambda tree: tree.put(KEY, pem.dump_key(tree.key())),
     "SEC1": lambda tree: tree.put(KEY, pem.dump_key(tree.key(), form="traditional")),
     "PKCS#1": lambda tree: (tree.leaf(RIGHT, key=(key := genrsa(2048))),
@@ -187,9 +210,10 @@ HEALTHY: dict[str, Mutation] = {
     "CoreOS's links": linked,
     "kubespray's certificate": kubespray,
     "more groups": lambda tree: rename(tree, "/O=system:nodes/O=example/CN=system:node:worker-1"),
-    "anyExtendedKeyUsage": lambda tree: tree.leaf(PLAIN + "extendedKeyUsage = anyExtendedKeyUsage\n" + NAMED),
-    "all in the kubeconfig": lambda tree: tree.embed(certificate=bytes_of(tree, CERTIFICATE), key=bytes_of(tree, KEY),
-                                                     ca=bytes_of(tree, CA)),
+    "anyExtendedKeyUsage": lambda tree: tree.leaf(PLAIN + "extendedKeyUsage = anyExtendedKeyUsage\n"
+                                                  + NAMED),
+    "all in the kubeconfig": lambda tree: tree.embed(
+        certificate=bytes_of(tree, CERTIFICATE), key=bytes_of(tree, KEY), ca=bytes_of(tree, CA)),
     "relative paths": lambda tree: tree.edit(KUBECONFIG, "/etc/kubernetes/", ""),
     "kubeconfig readable by all": lambda tree: tree.path(KUBECONFIG).chmod(0o644),
     "key readable by nobody": lambda tree: tree.path(KEY).chmod(0o400),
@@ -198,7 +222,8 @@ HEALTHY: dict[str, Mutation] = {
 
 @pytest.mark.parametrize(("cause", "path", "mutation"), FAULTS,
                          ids=[f"{cause}-{number}" for number, (cause, _, _) in enumerate(FAULTS)])
-def test_a_fault_is_named_once_at_its_root(tree: Tree, cause: str, path: str, mutation: Mutation) -> None:
+def test_a_fault_is_named_once_at_its_root(tree: Tree, cause: str, path: str,
+                                           mutation: Mutation) -> None:
     """One thing wrong with a healthy tree is one finding: that cause, at that path."""
     assert tree.faults() == []
     mutation(tree)
@@ -208,27 +233,33 @@ def test_a_fault_is_named_once_at_its_root(tree: Tree, cause: str, path: str, mu
 
 
 def test_a_cas_key_belongs_where_a_control_plane_is(tree: Tree) -> None:
-    """In a worker's tree the key of any CA is a fault; where a file of a control plane lies as well it is none."""
+    """In a worker's tree the key of any CA is a fault; where a file of a control plane lies as well
+    it is none."""
     key, etcd_key = "etc/kubernetes/ssl/ca-key.pem", "etc/kubernetes/ssl/etcd-ca-key.pem"
     for path in (key, etcd_key):
         tree.put(path, pem.dump_key(tree.ca.key))
         tree.path(path).chmod(0o600)
     tree.put("etc/kubernetes/ssl/etcd-ca.pem", bytes_of(tree, CA))
     assert [*tree.faults()] == [("ca-key-on-worker", key), ("ca-key-on-worker", etcd_key)]
-    tree.put("etc/kubernetes/ssl/service-accounts.pem", pem.dump_public_key(tree.ca.key.public_key()))
+    tree.put("etc/kubernetes/ssl/service-accounts.pem",
+             pem.dump_public_key(tree.ca.key.public_key()))
     tree.put("etc/kubernetes/ssl/service-accounts-key.pem", pem.dump_key(tree.ca.key))
     tree.path("etc/kubernetes/ssl/service-accounts-key.pem").chmod(0o600)
     assert tree.faults() == []
 
 
 def test_every_cause_has_a_fault_that_shows_it() -> None:
-    """Every row of the vocabulary that a worker's files can show is here, and nothing is found that has no row."""
-    elsewhere = {"expired-server-cert", "missing-san-ip", "etcd-peer-cert", "front-proxy-ca", "sa-key-mismatch",
+    """Every row of the vocabulary that a worker's files can show is here, and nothing is found that
+    has no row."""
+    elsewhere = {"expired-server-cert", "missing-san-ip", "etcd-peer-cert", "front-proxy-ca",
+                 "sa-key-mismatch",
                  "shared-key", "ca-key-on-worker", "serial-reused", "chain-depth", "flags-mismatch",
-                 "kubelet-serving-self-signed", "kubelet-client-current-broken", "signing-bundle"}  # matrix/, hosts/
-    not_in_files = {"remote-alert", "kubelet-serving-csr-pending", "unauthorized-after-ca-rotation", "external-ca",
-                    "bootstrap-kubeconfig-missing-or-token-expired", "client-cert-not-presented", "ca-pin-mismatch",
-                    "no-client-cert-anonymous", "stale-served", "clock-skew"}
+                 # matrix/, hosts/
+                 "kubelet-serving-self-signed", "kubelet-client-current-broken", "signing-bundle"}
+    not_in_files = {"remote-alert", "kubelet-serving-csr-pending", "unauthorized-after-ca-rotation",
+                    "external-ca", "bootstrap-kubeconfig-missing-or-token-expired",
+                    "client-cert-not-presented", "ca-pin-mismatch", "no-client-cert-anonymous",
+                    "stale-served", "clock-skew"}
     assert {cause for cause, _, _ in FAULTS} == set(CAUSES) - elsewhere - not_in_files
     assert len(CAUSES) == len(ROWS)
 
@@ -244,11 +275,13 @@ def test_three_files_gone_are_three_findings(tree: Tree) -> None:
     """Each of several faults is named, in the order CA, certificate, key."""
     for name in (CA, CERTIFICATE, KEY):
         tree.path(name).unlink()
-    assert tree.faults() == [("file-missing", CA), ("file-missing", CERTIFICATE), ("file-missing", KEY)]
+    assert tree.faults() == [("file-missing", CA), ("file-missing", CERTIFICATE),
+                             ("file-missing", KEY)]
 
 
 def test_another_nodes_files_are_told_with_the_api_servers_answer(tree: Tree) -> None:
-    """Whose the certificate is, whose it should be, and what the API server will say stand in the finding."""
+    """Whose the certificate is, whose it should be, and what the API server will say stand in the
+    finding."""
     finding, = tree.check("worker-3")
     assert finding.cause == "wrong-node-identity"
     assert finding.got == "CN=system:node:worker-1/O=system:nodes"
@@ -258,8 +291,10 @@ def test_another_nodes_files_are_told_with_the_api_servers_answer(tree: Tree) ->
 
 
 def test_time_wins_over_signer_and_identity_over_time(tree: Tree) -> None:
-    """Of several faults of one certificate the root is named: whose it is, then its time, then its signer."""
-    tree.leaf(PLAIN, subject="/O=system:nodes/CN=system:node:worker-2", days=1, ago=3 * DAY, ca=tree.other)
+    """Of several faults of one certificate the root is named: whose it is, then its time, then its
+    signer."""
+    tree.leaf(PLAIN, subject="/O=system:nodes/CN=system:node:worker-2", days=1, ago=3 * DAY,
+              ca=tree.other)
     assert tree.faults() == [("wrong-node-identity", CERTIFICATE)]
     tree.leaf(PLAIN, days=1, ago=3 * DAY, ca=tree.other)
     assert tree.faults() == [("expired-client-cert", CERTIFICATE)]
@@ -268,7 +303,8 @@ def test_time_wins_over_signer_and_identity_over_time(tree: Tree) -> None:
 
 
 def test_the_authorities_that_are_given_count(tree: Tree) -> None:
-    """Against another CA than the tree's own both of its certificates are of an unknown authority."""
+    """Against another CA than the tree's own both of its certificates are of an unknown
+    authority."""
     assert tree.check(authorities=[tree.ca.certificate]) == []
     assert [(item.cause, item.path) for item in tree.check(authorities=[tree.other.certificate])] \
         == [("unknown-authority", CA), ("unknown-authority", CERTIFICATE)]
@@ -283,7 +319,8 @@ def test_a_short_rsa_key_that_go_takes_is_a_warning(plant: Callable[..., Tree]) 
 
 
 def test_an_intermediate_in_the_file_is_part_of_the_chain(tree: Tree) -> None:
-    """A certificate that a CA under the cluster's signed is good with that CA after it, and not without."""
+    """A certificate that a CA under the cluster's signed is good with that CA after it, and not
+    without."""
     key = genpkey("EC", curve="P-256")
     tree.leaf(MAY_SIGN, subject="/CN=below", key=key)
     below = load_authority(bytes_of(tree, CERTIFICATE), bytes_of(tree, KEY), now=tree.now)
@@ -293,10 +330,13 @@ def test_an_intermediate_in_the_file_is_part_of_the_chain(tree: Tree) -> None:
     assert tree.faults() == []
 
 
-def test_the_docs_ca_keeps_its_warning(plant: Callable[..., Tree], rsa_authority: Authority) -> None:
-    """A CA without keyUsage is no error for Kubernetes, and a warning for strict verification, at the CA."""
+def test_the_docs_ca_keeps_its_warning(plant: Callable[..., Tree],
+                                       rsa_authority: Authority) -> None:
+    """A CA without keyUsage is no error for Kubernetes, and a warning for strict verification, at
+    the CA."""
     finding, = plant(rsa_authority).check()
-    assert (finding.cause, finding.severity, finding.path, finding.row) == ("strict-refused", "warning", CA, "ca")
+    assert (finding.cause, finding.severity, finding.path,
+            finding.row) == ("strict-refused", "warning", CA, "ca")
     assert "key usage" in finding.message
 
 
@@ -310,10 +350,12 @@ def test_a_version_1_ca_is_a_root_for_go(plant: Callable[..., Tree]) -> None:
 
 
 @pytest.mark.parametrize("name", [CA, CERTIFICATE, KEY, KUBECONFIG])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_bytes_make_check_raise(tree: Tree, name: str, data: st.DataObject) -> None:
-    """Whatever a file holds, random or nearly right, is a finding or nothing, never an exception."""
+    """Whatever a file holds, random or nearly right, is a finding or nothing, never an
+    exception."""
     right = bytes_of(tree, name)
     try:
         if data.draw(st.booleans()):
@@ -328,10 +370,13 @@ def test_no_bytes_make_check_raise(tree: Tree, name: str, data: st.DataObject) -
 
 
 @pytest.mark.parametrize("name", [CA, CERTIFICATE, KEY])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_flipped_octet_of_the_der_makes_check_raise(tree: Tree, name: str, data: st.DataObject) -> None:
-    """One octet of a certificate's or key's DER changed is a finding or nothing, never an exception."""
+def test_no_flipped_octet_of_the_der_makes_check_raise(tree: Tree, name: str,
+                                                       data: st.DataObject) -> None:
+    """One octet of a certificate's or key's DER changed is a finding or nothing, never an
+    exception."""
     right = bytes_of(tree, name)
     label, content = next((block.label, block.der) for block in pem.blocks(right))
     at, value = data.draw(st.integers(0, len(content) - 1)), data.draw(st.integers(0, 255))

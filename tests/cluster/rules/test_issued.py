@@ -1,4 +1,5 @@
-"""A leaf is just what kpki issues, or it is not: the short way to a judgement, never another judgement."""
+"""A leaf is just what kpki issues, or it is not: the short way to a judgement, never another
+judgement."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -25,7 +26,8 @@ from kpki.stages.keys import genrsa, public_key_der
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 YEAR = timedelta(days=365)
-ROWS = [row for row in wanted_rows(load_cluster(example_description())) if row.profile.kind == "leaf"]
+ROWS = [row for row in wanted_rows(load_cluster(example_description()))
+        if row.profile.kind == "leaf"]
 ROW = next(row for row in ROWS if row.name == "apiserver")
 
 
@@ -50,7 +52,8 @@ def is_as_issued(certificate: Certificate, row: Row, key: bytes, signer: Certifi
 @pytest.mark.parametrize("algorithm", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
 @pytest.mark.parametrize("signer", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
 def test_what_is_issued_is_as_issued(algorithm: str, signer: str) -> None:
-    """Every row, by every kind of CA for every kind of key, whatever its serial number and dates are."""
+    """Every row, by every kind of CA for every kind of key, whatever its serial number and dates
+    are."""
     ca, key = make_ca(signer), public_key_der(make_key(algorithm))
     for row in ROWS:
         assert is_as_issued(leaf(ca, row, key), row, key, ca.certificate)
@@ -83,7 +86,8 @@ def test_any_other_shape_is_not(ca: Authority, change: str) -> None:
     values = leaf_values(ROW.profile, ROW.identity, rsa=False)
     first, *rest = values.extensions
     extensions = {"critical": (Extension(first.oid, not first.critical, first.value), *rest),
-                  "more": (*values.extensions, Extension("1.2.3.4", False, b"\5\0")), "fewer": tuple(rest),
+                  "more": (*values.extensions,
+                           Extension("1.2.3.4", False, b"\5\0")), "fewer": tuple(rest),
                   "order": (*rest, first)}.get(change, values.extensions)
     made = sign_certificate(
         type(values)(values.subject, extensions), key, ca.certificate, ca.key, not_before=NOW,
@@ -91,7 +95,8 @@ def test_any_other_shape_is_not(ca: Authority, change: str) -> None:
     assert not is_as_issued(made, ROW, key, ca.certificate)
 
 
-@pytest.mark.parametrize(("number", "right"), [(1, True), (2 ** 159, True), (0, False), (-1, False)])
+@pytest.mark.parametrize(("number", "right"),
+                         [(1, True), (2 ** 159, True), (0, False), (-1, False)])
 def test_a_serial_number_is_above_0(ca: Authority, number: int, right: bool) -> None:
     """kpki gives no other, Go reads no negative one, and cryptography warns of both."""
     key = public_key_der(make_key("ECDSA-P256"))
@@ -104,7 +109,8 @@ def test_a_serial_number_is_above_0(ca: Authority, number: int, right: bool) -> 
 def test_the_algorithm_is_the_same_outside(ca: Authority) -> None:
     """Go wants the algorithm that is signed and the one beside the signature to be the same."""
     key = public_key_der(make_key("ECDSA-P256"))
-    signed, algorithm, signature = der.items(der.content_of(pem.dump_certificate(leaf(ca, ROW, key), encoding="DER")))
+    signed, algorithm, signature = der.items(
+        der.content_of(pem.dump_certificate(leaf(ca, ROW, key), encoding="DER")))
     other = der.sequence(der.oid("1.2.840.10045.4.3.3"))
     changed = pem.load_certificate(der.sequence(signed, other, signature))
     assert algorithm != other and not is_as_issued(changed, ROW, key, ca.certificate)
@@ -112,12 +118,14 @@ def test_the_algorithm_is_the_same_outside(ca: Authority) -> None:
 
 @pytest.mark.parametrize("algorithm", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
 def test_what_kpki_makes_has_no_fault_in_full(algorithm: str) -> None:
-    """What the short way takes for granted: of a CA as it is made, and each row as it is issued, neither Go nor strict
-    verification nor anybody else has anything to say; and the CA is known by its form, with its own profile alone."""
+    """What the short way takes for granted: of a CA as it is made, and each row as it is issued,
+    neither Go nor strict verification nor anybody else has anything to say; and the CA is known by
+    its form, with its own profile alone."""
     ca, key = make_ca(algorithm), public_key_der(make_key(algorithm))
     assert is_as_made(ca.certificate, CA) and not is_as_made(ca.certificate, ETCD_CA)
     for row in ROWS:
-        by = RowContext(now=NOW, authorities={row.profile.signer or "": [ca.certificate]}, exact=True)
+        by = RowContext(now=NOW, authorities={row.profile.signer or "": [ca.certificate]},
+                        exact=True)
         pair = Pair("", "", row.name, chain=[leaf(ca, row, key)])
         asked = by.asked(pair, row)
         assert [*pair_findings(pair, asked, certificate_faults(pair, asked))] == []
@@ -135,7 +143,8 @@ def test_what_is_proved_is_bounded(ca: Authority, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_is_known_of_kubeconfigs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kubeconfig that was added is known by its place, the CA's path and its bytes; of more than so many none is."""
+    """A kubeconfig that was added is known by its place, the CA's path and its bytes; of more than
+    so many none is."""
     monkeypatch.setattr(proved_room, "_MOST_NAMED", 2)
     proved, right = Proved(), (ROW.place, "ca.pem", b"right")
     assert not proved.knows(right)
@@ -148,7 +157,8 @@ def test_what_is_known_of_kubeconfigs_is_bounded(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("change", ["nothing", "more", "fewer", "exponent", "sha1", "signature"])
 def test_a_ca_of_another_form_is_not_as_made(change: str) -> None:
-    """Extensions, digest, signature, and an exponent that kpki does not give: each is another CA's."""
+    """Extensions, digest, signature, and an exponent that kpki does not give: each is another
+    CA's."""
     key, values = genrsa(2048, exponent=3 if change == "exponent" else 65537), ca_values(CA)
     extensions = {"more": (*values.extensions, Extension("1.2.3.4", False, b"\5\0")),
                   "fewer": values.extensions[:-1]}.get(change, values.extensions)

@@ -37,7 +37,8 @@ SHELLS = [shell for shell in ("dash", "bash", "busybox") if (found := shutil.whi
           and not os.path.samefile(found, shutil.which("sh") or "")]
 IDENTIFIERS = ("2.5.29.14", "2.5.29.35")
 ADMIN = "nodes/cp-1/etc/kubernetes/admin.conf"
-API, KUBELET = "nodes/cp-1/etc/kubernetes/pki/apiserver", "nodes/worker-1/etc/kubernetes/kubelet.conf"
+API, KUBELET = ("nodes/cp-1/etc/kubernetes/pki/apiserver",
+                "nodes/worker-1/etc/kubernetes/kubelet.conf")
 
 Snapshot = dict[str, tuple[int, bytes | None, int]]
 
@@ -47,8 +48,10 @@ def cluster_of(layout: str, algorithm: str | None = None) -> Cluster:
     cluster = replace(load_cluster(example_description(layout)), algorithm=algorithm)
     if algorithm != "RSA-2048":
         return cluster
-    etcd = ExternalEtcd("/etcd/ca.crt", "/etcd/client.crt", "/etcd/client.key")     # RSA keys take their time
-    return replace(cluster, external_etcd=etcd, hosts=(replace(cluster.hosts[0], roles=frozenset({"control-plane"})),))
+    # RSA keys take their time
+    etcd = ExternalEtcd("/etcd/ca.crt", "/etcd/client.crt", "/etcd/client.key")
+    return replace(cluster, external_etcd=etcd,
+                   hosts=(replace(cluster.hosts[0], roles=frozenset({"control-plane"})),))
 
 
 def clock() -> datetime:
@@ -57,8 +60,8 @@ def clock() -> datetime:
 
 
 def plan_in(folder: Path, cluster: Cluster, *, passphrase: bytes | None = None) -> Plan:
-    return make_plan(cluster, observe=lambda path: observe_file(str(folder), path), now=clock(), passphrase=passphrase,
-                     read=lambda path: (folder / path).read_bytes())
+    return make_plan(cluster, observe=lambda path: observe_file(str(folder), path), now=clock(),
+                     passphrase=passphrase, read=lambda path: (folder / path).read_bytes())
 
 
 def nothing_left(folder: Path, cluster: Cluster) -> bool:
@@ -71,11 +74,12 @@ def text_of(plan: Plan) -> str:
     return "".join(script_of(plan))
 
 
-def run(folder: Path, script: str, *, shell: str = "sh", status: int = 0, **environment: str) -> str:
+def run(folder: Path, script: str, *, shell: str = "sh", status: int = 0,
+        **environment: str) -> str:
     """What the script says on stderr, run with a shell in a folder; nothing may come to stdout."""
     command = ["busybox", "sh"] if shell == "busybox" else [shell]
-    done = subprocess.run(command, cwd=folder, input=script, env=os.environ | environment, capture_output=True,
-                          text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=folder, input=script, env=os.environ | environment,
+                          capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (status, ""), done.stderr
     return done.stderr
 
@@ -95,15 +99,17 @@ def modes(folder: Path) -> dict[str, int]:
 
 
 def certificate_fields(data: bytes) -> list[object]:
-    """What a file of certificates says, but for serial numbers, dates, keys and what follows from those."""
+    """What a file of certificates says, but for serial numbers, dates, keys and what follows from
+    those."""
     found: list[object] = []
     for certificate in pem.load_certificates(data):
         key: Any = certificate.public_key()
         extensions = [(oid := extension.oid.dotted_string, extension.critical,
                        None if oid in IDENTIFIERS else extension.value.public_bytes())
                       for extension in certificate.extensions]
-        found.append((certificate.subject.public_bytes(), certificate.issuer.public_bytes(), certificate.version,
-                      type(key), key.key_size, certificate.signature_algorithm_oid.dotted_string, extensions))
+        found.append((certificate.subject.public_bytes(), certificate.issuer.public_bytes(),
+                      certificate.version, type(key), key.key_size,
+                      certificate.signature_algorithm_oid.dotted_string, extensions))
     return found
 
 
@@ -119,10 +125,11 @@ def fields(data: bytes) -> object:
     if read.key.data is None:
         return data
     assert read.certificate.data is not None and read.authority.data is not None
-    blank = dump_kubeconfig(replace(read, authority=Material(), certificate=Material(), key=Material()))
+    blank = dump_kubeconfig(replace(read, authority=Material(), certificate=Material(),
+                                    key=Material()))
     assert dump_kubeconfig(read) == data
-    return (blank, certificate_fields(read.authority.data), certificate_fields(read.certificate.data),
-            fields(read.key.data))
+    return (blank, certificate_fields(read.authority.data),
+            certificate_fields(read.certificate.data), fields(read.key.data))
 
 
 def written(folder: Path, files: list[File]) -> Path:
@@ -142,7 +149,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A workspace as the script makes it, once for each layout, algorithm and shell; not to be changed."""
+    """A workspace as the script makes it, once for each layout, algorithm and shell; not to be
+    changed."""
     @cache
     def make(layout: str, algorithm: str | None = None, shell: str = "sh") -> Path:
         folder = tmp_path_factory.mktemp("scripted")
@@ -159,23 +167,27 @@ def there(made: Callable[..., Path], tmp_path: Path) -> Callable[[str], Path]:
     return copy
 
 
-def given_ca(folder: Path, subject: str = "/CN=kubernetes", *, days: int = 3650, curve: str = "P-256",
-             name: str = "given") -> None:
+def given_ca(folder: Path, subject: str = "/CN=kubernetes", *, days: int = 3650,
+             curve: str = "P-256", name: str = "given") -> None:
     """A CA that openssl makes: NAME.crt and NAME.key."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-noenc",
-                    "-keyout", f"{name}.key", "-subj", subject, "-days", str(days), "-out", f"{name}.crt", "-addext",
-                    "keyUsage=critical,keyCertSign,cRLSign"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    f"ec_paramgen_curve:{curve}", "-noenc", "-keyout", f"{name}.key", "-subj",
+                    subject, "-days", str(days), "-out", f"{name}.crt",
+                    "-addext", "keyUsage=critical,keyCertSign,cRLSign"], cwd=folder, check=True,
+                   capture_output=True)
 
 
 # An empty folder
 
 @pytest.mark.parametrize(("layout", "algorithm", "shell"), [
-    ("kubeadm", None, "sh"), ("ssl", None, "sh"), ("hard-way", None, "sh"), ("hard-way", "RSA-2048", "sh"),
-    ("ssl", "ECDSA-P384", "sh"), *(("kubeadm", None, shell) for shell in SHELLS)])
+    ("kubeadm", None, "sh"), ("ssl", None, "sh"), ("hard-way", None, "sh"),
+    ("hard-way", "RSA-2048", "sh"), ("ssl", "ECDSA-P384", "sh"),
+    *(("kubeadm", None, shell) for shell in SHELLS)])
 def test_in_an_empty_folder_it_makes_what_apply_makes(
         layout: str, algorithm: str | None, shell: str, made: Callable[..., Path],
         scripted: Callable[..., Path]) -> None:
-    """Same paths, folders too, same modes, same fields but for keys, serial numbers and dates; nothing else is left."""
+    """Same paths, folders too, same modes, same fields but for keys, serial numbers and dates;
+    nothing else is left."""
     folder, expected = scripted(layout, algorithm, shell), made(layout, algorithm)
     assert modes(folder) == modes(expected)
     for path, (_, data, _) in snapshot(expected).items():
@@ -185,8 +197,10 @@ def test_in_an_empty_folder_it_makes_what_apply_makes(
 
 
 def test_serial_numbers_are_random_and_dates_whole_days(scripted: Callable[..., Path]) -> None:
-    """No two certificates of a run have one serial number, and each ends whole days after it began."""
-    certificates = [certificate for path in scripted("hard-way", None, "sh").rglob("nodes/**/kube*.crt")
+    """No two certificates of a run have one serial number, and each ends whole days after it
+    began."""
+    certificates = [certificate
+                    for path in scripted("hard-way", None, "sh").rglob("nodes/**/kube*.crt")
                     for certificate in pem.load_certificates(path.read_bytes())]
     assert len({certificate.serial_number for certificate in certificates}) == len(certificates) > 2
     assert all(certificate.serial_number.bit_length() > 64 for certificate in certificates)
@@ -196,9 +210,12 @@ def test_serial_numbers_are_random_and_dates_whole_days(scripted: Callable[..., 
 
 @pytest.mark.parametrize(("validity", "ca_validity", "leaf", "ca"), [
     (8761, 87601, 365, 3650), (1, 1, 1, 2), (8760, 8760, 364, 365), (10_000, 90, 2, 3)])
-def test_days_are_whole_and_end_with_the_ca(validity: int, ca_validity: int, leaf: int, ca: int) -> None:
-    """Hours are rounded down, to a day at least; what a new CA signs a moment later ends before it."""
-    cluster = replace(cluster_of("ssl"), validity=timedelta(hours=validity), ca_validity=timedelta(hours=ca_validity))
+def test_days_are_whole_and_end_with_the_ca(validity: int, ca_validity: int, leaf: int,
+                                            ca: int) -> None:
+    """Hours are rounded down, to a day at least; what a new CA signs a moment later ends before
+    it."""
+    cluster = replace(cluster_of("ssl"), validity=timedelta(hours=validity),
+                      ca_validity=timedelta(hours=ca_validity))
     script = text_of(make_plan(cluster, now=clock()))
     assert {int(days) for days in re.findall(r"openssl req -x509 .* -days (\d+)", script)} == {ca}
     assert {int(days) for days in re.findall(r"(?m)^sign .* (\d+) sha256$", script)} == {leaf}
@@ -208,26 +225,31 @@ def test_days_are_whole_and_end_with_the_ca(validity: int, ca_validity: int, lea
 def test_days_end_with_the_calendar() -> None:
     """A validity beyond the last date that a certificate can say is cut to it, as apply does."""
     cluster = replace(cluster_of("ssl"), ca_validity=timedelta(days=9_000_000))
-    [days] = {int(days) for days in re.findall(r"-days (\d+) -sha256", text_of(make_plan(cluster, now=clock())))}
+    [days] = {int(days) for days in re.findall(r"-days (\d+) -sha256",
+                                               text_of(make_plan(cluster, now=clock())))}
     assert (clock() + timedelta(days=days)).year == 9999
 
 
 def test_what_is_not_a_whole_number_of_days_is_said() -> None:
-    """A comment says what the description wanted, where openssl cannot give it; else there is none."""
+    """A comment says what the description wanted, where openssl cannot give it; else there is
+    none."""
     cluster = cluster_of("ssl")
     odd = text_of(make_plan(replace(cluster, validity=timedelta(hours=36)), now=clock()))
-    assert "# Certificates are valid for 1 days from the moment they are made (the description says 36 hours" in odd
+    assert ("# Certificates are valid for 1 days from the moment they are made (the description "
+            "says 36 hours" in odd)
     assert "the description says" not in text_of(make_plan(cluster, now=clock()))
 
 
 def test_odd_names_stay_names(tmp_path: Path) -> None:
-    """Nothing in a description is a command: a cluster's name, a folder or a CA's path that would be one for sh."""
+    """Nothing in a description is a command: a cluster's name, a folder or a CA's path that would
+    be one for sh."""
     odd = """$(touch pwned) `touch pwned` "; touch pwned #' \\ END"""
     given_ca(tmp_path)
     (tmp_path / "$(touch pwned)' x.crt").write_bytes((tmp_path / "given.crt").read_bytes())
     (tmp_path / "-in $HOME.key").write_bytes((tmp_path / "given.key").read_bytes())
     cluster = replace(cluster_of("kubeadm"), name=odd, certificates_dir="/etc/$(touch pwned) 'pki",
-                      authorities={"kubernetes": GivenAuthority("$(touch pwned)' x.crt", "-in $HOME.key")})
+                      authorities={"kubernetes": GivenAuthority("$(touch pwned)' x.crt",
+                                                                "-in $HOME.key")})
     run(tmp_path, text_of(plan_in(tmp_path, cluster)))
     assert not [*tmp_path.rglob("pwned")]
     assert load_kubeconfig((tmp_path / ADMIN).read_bytes()).cluster_name == odd
@@ -238,18 +260,21 @@ def test_odd_names_stay_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUT_NAMES)
 def test_shellcheck_finds_nothing(layout: str, there: Callable[[str], Path]) -> None:
-    """shellcheck has nothing to say of a whole script, nor of one that mends, nor of one with nothing to do."""
+    """shellcheck has nothing to say of a whole script, nor of one that mends, nor of one with
+    nothing to do."""
     shellcheck = Path(sys.executable).with_name("shellcheck")
     folder = there(layout)
     nothing = text_of(plan_in(folder, cluster_of(layout)))
-    for path in [*folder.rglob("*.conf"), *folder.rglob("*config*"), *folder.rglob("front-proxy-client*")]:
+    for path in [*folder.rglob("*.conf"), *folder.rglob("*config*"),
+                 *folder.rglob("front-proxy-client*")]:
         if path.is_file():
             path.chmod(0o644)
     shutil.rmtree(folder / "nodes/worker-1")
-    whole, mending = text_of(make_plan(cluster_of(layout), now=clock())), text_of(plan_in(folder, cluster_of(layout)))
+    whole, mending = (text_of(make_plan(cluster_of(layout), now=clock())),
+                      text_of(plan_in(folder, cluster_of(layout))))
     for script in (whole, mending, nothing):
-        done = subprocess.run([shellcheck if shellcheck.exists() else "shellcheck", "-"], input=script, text=True,
-                              capture_output=True, check=False)
+        done = subprocess.run([shellcheck if shellcheck.exists() else "shellcheck", "-"],
+                              input=script, text=True, capture_output=True, check=False)
         assert (done.returncode, done.stdout) == (0, ""), done.stdout
     assert "\n# There is nothing to do.\n" in nothing
 
@@ -259,18 +284,23 @@ def test_it_is_plain_openssl(there: Callable[[str], Path]) -> None:
     folder = there("kubeadm")
     (folder / KUBELET).chmod(0o644)
     allowed = {*"set umask printf exit while do done case esac if fi shift for echo trap".split(),
-               *"openssl mkdir mv cp cat chmod sed".split(), *"away folders sign embed stop".split()}
+               *"openssl mkdir mv cp cat chmod sed".split(),
+               *"away folders sign embed stop".split()}
     for script in (text_of(make_plan(cluster_of("kubeadm", "RSA-2048"), now=clock())),
                    text_of(plan_in(folder, cluster_of("kubeadm")))):
         assert "kpki" not in script
         code = re.sub(r"(?ms)<<'END'\n.*?^END$", "", script)
-        words = {line.split()[0] for line in code.splitlines() if line.strip() and not line.strip().startswith("#")}
+        words = {line.split()[0] for line in code.splitlines() if line.strip()
+                 and not line.strip().startswith("#")}
         assert {word for word in words if word.isalpha()} <= allowed
-    assert "openssl genrsa -traditional -out" in text_of(make_plan(cluster_of("kubeadm", "RSA-2048"), now=clock()))
+    assert "openssl genrsa -traditional -out" in text_of(
+        make_plan(cluster_of("kubeadm", "RSA-2048"), now=clock()))
 
 
-def test_no_secret_is_in_it_nor_on_a_command_line(there: Callable[[str], Path], tmp_path: Path) -> None:
-    """The text holds no key, and no command gets one as an argument: each openssl that runs is given files' names."""
+def test_no_secret_is_in_it_nor_on_a_command_line(there: Callable[[str], Path],
+                                                  tmp_path: Path) -> None:
+    """The text holds no key, and no command gets one as an argument: each openssl that runs is
+    given files' names."""
     folder = there("kubeadm")
     for path in (ADMIN, KUBELET, f"{API}.key", "pki/sa.key"):
         (folder / path).chmod(0o644)
@@ -284,25 +314,30 @@ def test_no_secret_is_in_it_nor_on_a_command_line(there: Callable[[str], Path], 
     run(folder, script, PATH=f"{tools}:{os.environ['PATH']}")
     said = (tmp_path / "said").read_text()
     keys = [path.read_text() for path in folder.rglob("*.key")]
-    keys += [(load_kubeconfig(path.read_bytes()).key.data or b"").decode() for path in folder.rglob("*.conf")]
-    for line in {line for key in keys for line in key.splitlines() if len(line) > 30 and "-----" not in line}:
+    keys += [(load_kubeconfig(path.read_bytes()).key.data or b"").decode()
+             for path in folder.rglob("*.conf")]
+    for line in {line for key in keys for line in key.splitlines() if len(line) > 30
+                 and "-----" not in line}:
         assert line not in said + script
     assert "client-key-data" in said and "PRIVATE KEY" not in said + script
 
 
 def test_no_key_is_ever_readable_by_others(tmp_path: Path) -> None:
-    """Whatever openssl, cat and cp have just written is its owner's alone, even under a wide umask."""
+    """Whatever openssl, cat and cp have just written is its owner's alone, even under a wide
+    umask."""
     tools = tmp_path / "tools"
     tools.mkdir()
     wide = tmp_path / "wide"
     for name in ("openssl", "cp", "chmod"):
         real = shutil.which(name)
         (tools / name).write_text(f'#!/bin/sh\n{real} "$@" || exit\n'
-                                  f'find . -type f -perm /077 ! -name "*.crt" ! -name "*.pub" >> {wide}\n')
+                                  'find . -type f -perm /077 ! -name "*.crt" ! '
+                                  f'-name "*.pub" >> {wide}\n')
         (tools / name).chmod(0o755)
     folder = tmp_path / "workspace"
     folder.mkdir()
-    run(folder, "umask 0\n" + text_of(plan_in(folder, cluster_of("hard-way"))), PATH=f"{tools}:{os.environ['PATH']}")
+    run(folder, "umask 0\n" + text_of(plan_in(folder, cluster_of("hard-way"))),
+        PATH=f"{tools}:{os.environ['PATH']}")
     assert wide.read_text() == ""
 
 
@@ -311,17 +346,20 @@ def test_a_host_more_costs_a_host_more() -> None:
     one = load_cluster(example_description("ssl"))
     workers = tuple(replace(one.hosts[-1], name=f"w-{number}", addresses=(f"10.1.{number}.1",))
                     for number in range(100))
-    few, many = ([*map(len, script_of(make_plan(replace(one, hosts=one.hosts + more), now=clock())))]
+    few, many = ([*map(len,
+                       script_of(make_plan(replace(one, hosts=one.hosts + more), now=clock())))]
                  for more in (workers[:10], workers))
     assert max(many) == max(few) and sum(many) < 8 * sum(few)
 
 
 def test_the_identifiers_are_the_keys_own(scripted: Callable[..., Path]) -> None:
-    """What the comparison with apply leaves out: the identifiers come last, and the authority's is its CA's."""
+    """What the comparison with apply leaves out: the identifiers come last, and the authority's is
+    its CA's."""
     folder = scripted("kubeadm", None, "sh")
     [leaf] = pem.load_certificates((folder / f"{API}.crt").read_bytes())
     assert [extension.oid.dotted_string for extension in leaf.extensions][-2:] == [*IDENTIFIERS]
     [ca] = pem.load_certificates((folder / "pki/ca.crt").read_bytes())
     identifier = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    assert leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value == x509.AuthorityKeyIdentifier(
-        identifier.digest, None, None)
+    assert (leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+            == x509.AuthorityKeyIdentifier(
+                identifier.digest, None, None))

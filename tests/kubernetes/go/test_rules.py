@@ -1,4 +1,5 @@
-"""The rules of a chain one by one: names that match, name constraints, signatures. Go 1.26 gave the answers."""
+"""The rules of a chain one by one: names that match, name constraints, signatures. Go 1.26 gave the
+answers."""
 from __future__ import annotations
 
 import re
@@ -23,7 +24,8 @@ from tests.kubernetes.verdict.keys import ALGORITHMS, ec_key, ed25519_key, rsa_k
 from tests.kubernetes.verdict.writer import attribute, cn
 
 
-def says(host: str, *dns: str, ips: tuple[bytes, ...] = (), common_name: str = "", has_san: bool = True) -> str:
+def says(host: str, *dns: str, ips: tuple[bytes, ...] = (), common_name: str = "",
+         has_san: bool = True) -> str:
     """What Go says of a certificate with these names, "" if it is for *host*."""
     try:
         validate_host(Names(common_name, has_san, dns, ips), host)
@@ -33,20 +35,23 @@ def says(host: str, *dns: str, ips: tuple[bytes, ...] = (), common_name: str = "
 
 
 @pytest.mark.parametrize(("host", "name"), [
-    ("a.svc", "A.SVC"), ("a.svc.", "a.svc"), ("x.svc", "*.svc"), ("x.a_b", "*.a_b"), ("a b", "A b"), ("a:80", "a:80"),
-    ("a..b", "a..b"), ("-a", "-a"), ("*", "*"), ("*.svc", "*.svc"),
+    ("a.svc", "A.SVC"), ("a.svc.", "a.svc"), ("x.svc", "*.svc"), ("x.a_b", "*.a_b"), ("a b", "A b"),
+    ("a:80", "a:80"), ("a..b", "a..b"), ("-a", "-a"), ("*", "*"), ("*.svc", "*.svc"),
 ])
 def test_a_name_matches(host: str, name: str) -> None:
-    """By label with * for the first, case and a final dot asked for aside; odd texts by the whole of them."""
+    """By label with * for the first, case and a final dot asked for aside; odd texts by the whole
+    of them."""
     assert says(host, "other", name) == ""
 
 
 @pytest.mark.parametrize(("host", "name"), [
-    ("a.svc", "a.svc."), ("x.y.svc", "*.svc"), ("svc", "*.svc"), ("svc", "*"), ("kube-a.svc", "kube*.svc"),
-    ("x.y.svc", "x.*.svc"), ("a b.", "a b"), (".", "."), ("é", "É"), ("-a.svc", "*.svc"), ("10.0.0.1", "10.0.0.1"),
+    ("a.svc", "a.svc."), ("x.y.svc", "*.svc"), ("svc", "*.svc"), ("svc", "*"),
+    ("kube-a.svc", "kube*.svc"), ("x.y.svc", "x.*.svc"), ("a b.", "a b"), (".", "."), ("é", "É"),
+    ("-a.svc", "*.svc"), ("10.0.0.1", "10.0.0.1"),
 ])
 def test_a_name_does_not_match(host: str, name: str) -> None:
-    """No part of a label, no second label, no final dot in the certificate, no address as a name."""
+    """No part of a label, no second label, no final dot in the certificate, no address as a
+    name."""
     assert says(host, name) != ""
 
 
@@ -56,25 +61,31 @@ def test_who_it_is_for_is_told() -> None:
     ips = tuple(bytes((10, 0, 0, number)) for number in range(100))
     assert says("x", *many[:99]).startswith("x509: certificate is valid for n0, n1,")
     assert says("x", *many) == "x509: certificate is valid for 100 names, but none matched x"
-    assert says("::1", ips=ips) == "x509: certificate is valid for 100 IP SANs, but none matched ::1"
-    assert says("[::1]", ips=ips[:2]) == "x509: certificate is valid for 10.0.0.0, 10.0.0.1, not ::1"
+    assert (says("::1", ips=ips)
+            == "x509: certificate is valid for 100 IP SANs, but none matched ::1")
+    assert (says("[::1]", ips=ips[:2])
+            == "x509: certificate is valid for 10.0.0.0, 10.0.0.1, not ::1")
     assert says("x") == "x509: certificate is not valid for any names, but wanted to match x"
     legacy = "x509: certificate relies on legacy Common Name field, use SANs instead"
-    assert says("X.", common_name="x", has_san=False) == says("a.b", common_name="*.b", has_san=False) == legacy
+    assert (says("X.", common_name="x", has_san=False)
+            == says("a.b", common_name="*.b", has_san=False) == legacy)
     assert says("x", common_name="x") == says("x", common_name="y", has_san=False) == says("x")
 
 
 @pytest.mark.parametrize(("text", "tag", "answer"), [
-    (b"a*&", der.PRINTABLE, "a*&"), (b"a_b", der.PRINTABLE, "invalid PrintableString"), (b"\xe9", der.T61, "é"),
-    (b"\xff", der.UTF8, "invalid UTF-8 string"), (b"\xe9", der.IA5, "invalid IA5String"), (b"1 2", der.NUMERIC, "1 2"),
-    (b"a", der.NUMERIC, "invalid NumericString"), (b"\0a\0\0", der.BMP, "a"), (b"\0", der.BMP, "invalid BMPString"),
-    (b"\xd8\x3d\xde\x00", der.BMP, "invalid BMPString"), (b"\xff\xfe", der.BMP, "invalid BMPString"),
+    (b"a*&", der.PRINTABLE, "a*&"), (b"a_b", der.PRINTABLE, "invalid PrintableString"),
+    (b"\xe9", der.T61, "é"), (b"\xff", der.UTF8, "invalid UTF-8 string"),
+    (b"\xe9", der.IA5, "invalid IA5String"), (b"1 2", der.NUMERIC, "1 2"),
+    (b"a", der.NUMERIC, "invalid NumericString"), (b"\0a\0\0", der.BMP, "a"),
+    (b"\0", der.BMP, "invalid BMPString"), (b"\xd8\x3d\xde\x00", der.BMP, "invalid BMPString"),
+    (b"\xff\xfe", der.BMP, "invalid BMPString"),
     (b"a", der.UNIVERSAL, "unsupported string type: 28"),
 ])
 def test_the_strings_of_a_name(text: bytes, tag: int, answer: str) -> None:
     """Six types are read, each with its own letters."""
     if "invalid" in answer or "unsupported" in answer:
-        with pytest.raises(GoError, match=f"^x509: invalid RDNSequence: invalid attribute value: {answer}$"):
+        with pytest.raises(GoError,
+                           match=f"^x509: invalid RDNSequence: invalid attribute value: {answer}$"):
             read_name(cn(text, tag))
     else:
         assert read_name(cn(text, tag)).common_name == answer
@@ -82,7 +93,8 @@ def test_the_strings_of_a_name(text: bytes, tag: int, answer: str) -> None:
 
 def test_the_last_cn_and_the_first_o_count() -> None:
     """That is what Go shows of a name; without an O there is none."""
-    name = der.sequence(*(attribute(kind, text) for kind, text in (("CN", "a"), ("O", ""), ("O", "o"), ("CN", "b"))))
+    name = der.sequence(*(attribute(kind, text)
+                          for kind, text in (("CN", "a"), ("O", ""), ("O", "o"), ("CN", "b"))))
     assert read_name(name) == ("b", "") and read_name(cn("x")) == ("x", None)
 
 
@@ -107,7 +119,8 @@ def dns(name: str, *permitted: str, excluded: tuple[str, ...] = ()) -> Asked:
 
 
 def ip(text: str, *permitted: str) -> Asked:
-    ranges = [tuple(bytes(map(int, part.split("."))) for part in item.split("/")) for item in permitted]
+    ranges = [tuple(bytes(map(int, part.split("."))) for part in item.split("/"))
+              for item in permitted]
     return Asked(Alternatives(ips=(bytes(map(int, text.split("."))),)),
                  Subtrees(ips=tuple((address, mask) for address, mask in ranges)))
 
@@ -121,13 +134,15 @@ TEN, ONE = "10.0.0.0/255.0.0.0", "1.0.0.0/255.0.0.0"
 
 
 @pytest.mark.parametrize("asked", [
-    dns("svc", "svc"), dns("a.SVC", "Svc"), dns("a.svc", ".svc"), dns("anything", ""), dns("", "", "x"),
-    dns("z.svc", *MANY), dns("a.y.com", *MANY), dns("x.com", *MANY), dns("*.svc", "svc"),
-    dns("a.b", excluded=("svc", "x.a.b")), ip("10.1.2.3", TEN), ip("10.1.2.3", ONE, TEN),
-    email("a@b.c", "a@B.C"), email("a@x.b.c", ".b.c"), email('"a b"@c', '"a b"@c'), Asked(Alternatives(dns=("x",))),
+    dns("svc", "svc"), dns("a.SVC", "Svc"), dns("a.svc", ".svc"), dns("anything", ""),
+    dns("", "", "x"), dns("z.svc", *MANY), dns("a.y.com", *MANY), dns("x.com", *MANY),
+    dns("*.svc", "svc"), dns("a.b", excluded=("svc", "x.a.b")), ip("10.1.2.3", TEN),
+    ip("10.1.2.3", ONE, TEN), email("a@b.c", "a@B.C"), email("a@x.b.c", ".b.c"),
+    email('"a b"@c', '"a b"@c'), Asked(Alternatives(dns=("x",))),
 ])
 def test_a_name_is_within_the_constraints(asked: Asked) -> None:
-    """A domain holds itself and what is below it, with a dot before it only that; no constraint of a kind, no limit."""
+    """A domain holds itself and what is below it, with a dot before it only that; no constraint of
+    a kind, no limit."""
     assert refusal(asked) == ""
 
 
@@ -136,12 +151,14 @@ def test_a_name_is_within_the_constraints(asked: Asked) -> None:
     (dns("svc", ".svc"), 'DNS name "svc" is not permitted by any constraint'),
     (dns("y.com", *MANY), 'DNS name "y.com" is not permitted by any constraint'),
     (dns("a.svc", excluded=("svc",)), 'DNS name "a.svc" is excluded by constraint "svc"'),
-    (dns("*.b.svc", excluded=("A.b.svc",)), 'DNS name "*.b.svc" is excluded by constraint "a.b.svc"'),
+    (dns("*.b.svc", excluded=("A.b.svc",)),
+     'DNS name "*.b.svc" is excluded by constraint "a.b.svc"'),
     (dns("x", excluded=("",)), 'DNS name "x" is excluded by constraint ""'),
     (dns("a.", "svc"), 'x509: cannot parse dnsName "a."'),
     (ip("11.0.0.1", ONE, TEN), 'IP address "11.0.0.1" is not permitted by any constraint'),
     # Go looks at the nearest range alone, and this one begins behind the address that it holds.
-    (ip("10.0.0.1", ONE, "10.0.0.5/255.0.0.0"), 'IP address "10.0.0.1" is not permitted by any constraint'),
+    (ip("10.0.0.1", ONE, "10.0.0.5/255.0.0.0"),
+     'IP address "10.0.0.1" is not permitted by any constraint'),
     (email("A@b.c", "a@b.c"), 'email address "A@b.c" is not permitted by any constraint'),
     (email("a@", "b"), 'email address "a@" is not permitted by any constraint'),
     (email("a", "b"), 'cannot parse rfc822Name "a"'),
@@ -172,9 +189,10 @@ def test_many_names_under_many_constraints_take_no_time() -> None:
 
 
 @pytest.mark.parametrize(("text", "mailbox"), [
-    ("a.b@C.d", Mailbox("a.b", "c.d")), ('"a\\"@ b"@c', Mailbox('a"@ b', "c")), ("a\\@b@c", Mailbox("a@b", "c")),
-    ("a@", Mailbox("a", "")), ("", None), ("@c", None), ("a", None), (".a@c", None), ("a.@c", None), ("a..b@c", None),
-    ("a b@c", None), ("a@c.", None), ("a@b c", None), ('"a@c', None), ('"a"b@c', None), ("a\\", None),
+    ("a.b@C.d", Mailbox("a.b", "c.d")), ('"a\\"@ b"@c', Mailbox('a"@ b', "c")),
+    ("a\\@b@c", Mailbox("a@b", "c")), ("a@", Mailbox("a", "")), ("", None), ("@c", None),
+    ("a", None), (".a@c", None), ("a.@c", None), ("a..b@c", None), ("a b@c", None), ("a@c.", None),
+    ("a@b c", None), ('"a@c', None), ('"a"b@c', None), ("a\\", None),
 ])
 def test_mailboxes(text: str, mailbox: Mailbox | None) -> None:
     """RFC 2821's mailboxes, as freely as Go reads them."""
@@ -203,7 +221,8 @@ def signature_says(name: str, signature: bytes, key: Key) -> str:
 
 
 def test_signatures_of_each_kind() -> None:
-    """What was signed verifies, what was not does not; the kind of the key and the algorithm must fit."""
+    """What was signed verifies, what was not does not; the kind of the key and the algorithm must
+    fit."""
     rsa, signature = pkcs1_key(1024)
     edwards = read_key(oid("1.3.101.112"), b"", der.key_bits(ed25519_key(1).spki))
     assert edwards is not None
@@ -214,19 +233,23 @@ def test_signatures_of_each_kind() -> None:
     assert signature_says("ed25519", ed25519_key(1).sign(b"text", "ed25519"), edwards) == ""
     assert signature_says("ed25519", b"", edwards) == "x509: Ed25519 verification failure"
     assert signature_says("rsa-sha256", signature, edwards) == (
-        "x509: signature algorithm specifies an RSA public key, but have public key of type ed25519.PublicKey")
+        "x509: signature algorithm specifies an RSA public key, but have public key of type "
+        "ed25519.PublicKey")
     assert signature_says("rsa-md5", signature, rsa).endswith("insecure algorithm MD5-RSA")
     assert signature_says("rsa-sha224", signature, rsa).endswith("algorithm unimplemented")
     assert signature_says("rsa-sha256", signature, Key("DSA")).endswith("algorithm unimplemented")
 
 
 @pytest.mark.parametrize(("change", "why"), [
-    ({"modulus": 1 << 1022 | 1}, "1023-bit keys are insecure (see https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size)"),
-    ({"modulus": 1 << 1024}, "public modulus is even"), ({"exponent": 1}, "public exponent too small or negative"),
-    ({"exponent": 4}, "public exponent is even"), ({"exponent": 2**31 + 1}, "public exponent too large"),
+    ({"modulus": 1 << 1022 | 1}, "1023-bit keys are insecure (see https://go.dev/pkg/crypto/"
+     "rsa#hdr-Minimum_key_size)"), ({"modulus": 1 << 1024}, "public modulus is even"),
+    ({"exponent": 1}, "public exponent too small or negative"),
+    ({"exponent": 4}, "public exponent is even"),
+    ({"exponent": 2**31 + 1}, "public exponent too large"),
 ])
 def test_rsa_keys_that_go_reads_and_does_not_use(change: dict[str, Any], why: str) -> None:
-    """Small or even moduli, exponents of 1, even or over 31 bits: refused before the signature is looked at."""
+    """Small or even moduli, exponents of 1, even or over 31 bits: refused before the signature is
+    looked at."""
     rsa, signature = pkcs1_key(1024)
     assert signature_says("rsa-sha256", signature, rsa._replace(**change)) == f"crypto/rsa: {why}"
 
@@ -234,7 +257,8 @@ def test_rsa_keys_that_go_reads_and_does_not_use(change: dict[str, Any], why: st
 @pytest.mark.parametrize(("bits", "why"), [
     (16384, "crypto/rsa: verification error"),
     (16385, "kpki uses no RSA keys of more than 16384 bits, but this key has numbers of 16385"),
-    (50_000_000, "kpki uses no RSA keys of more than 16384 bits, but this key has numbers of 50000000"),
+    (50_000_000,
+     "kpki uses no RSA keys of more than 16384 bits, but this key has numbers of 50000000"),
 ])
 def test_an_rsa_key_too_long_to_reckon_with(bits: int, why: str) -> None:
     """Over 16384 bits, OpenSSL's limit, no signature is looked at, whoever sent the key."""
@@ -252,7 +276,9 @@ def test_a_point_must_be_on_its_curve(curve: str) -> None:
     assert read_key(kind, parameters, point) == Key("ECDSA", curve=name, octets=point)
     half = len(point) // 2
     for wrong, why in ((point[:-1] + bytes((point[-1] ^ 1,)), f"^{name} point not on curve$"),
-                       (point[:-1], f"^invalid {name} point encoding$"), (b"\2" + point[1:], "invalid uncompressed"),
-                       (b"\4" + b"\xff" * (2 * half), f"^invalid {name}Element encoding$"), (b"", "uncompressed")):
+                       (point[:-1], f"^invalid {name} point encoding$"),
+                       (b"\2" + point[1:], "invalid uncompressed"),
+                       (b"\4" + b"\xff" * (2 * half), f"^invalid {name}Element encoding$"),
+                       (b"", "uncompressed")):
         with pytest.raises(GoError, match=why):
             read_key(kind, parameters, wrong)

@@ -1,4 +1,5 @@
-"""The strict line of `kpki show` against Python's own ssl: a handshake in memory with VERIFY_X509_STRICT."""
+"""The strict line of `kpki show` against Python's own ssl: a handshake in memory with
+VERIFY_X509_STRICT."""
 from __future__ import annotations
 
 import ssl
@@ -28,7 +29,8 @@ def python_says(folder: Path, root: bytes, leaf: bytes, key: bytes) -> str:
     client.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     client.load_verify_locations(cadata=root.decode())
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = (client.wrap_bio(back, there, server_hostname="api.example"), server.wrap_bio(there, back, server_side=True))
+    ends = (client.wrap_bio(back, there, server_hostname="api.example"),
+            server.wrap_bio(there, back, server_side=True))
     for _ in range(5):
         for end in ends:
             try:
@@ -50,15 +52,19 @@ def python_says(folder: Path, root: bytes, leaf: bytes, key: bytes) -> str:
     (CA[:1], LEAF, 1, "CA cert does not include key usage extension"),
     (CA, LEAF, 1, "certificate has expired"),
 ])
-def test_the_strict_line_is_pythons(tmp_path: Path, ca: list[str], leaf: str, days: int, reason: str) -> None:
+def test_the_strict_line_is_pythons(tmp_path: Path, ca: list[str], leaf: str, days: int,
+                                    reason: str) -> None:
     """The first error, in OpenSSL's order, is what ends Python's handshake and what kpki says."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    config = "[req]\nprompt=no\ndistinguished_name=dn\n[dn]\nCN=ca\n[none]\nsubjectKeyIdentifier=hash\n"
+    config = ("[req]\nprompt=no\ndistinguished_name=dn\n[dn]\nCN=ca\n[none]\n"
+              "subjectKeyIdentifier=hash\n")
     root = req_x509(ca_key, config=config, extensions="none", addext=ca, days=30, now=START)
-    made = x509_req(req_new(key, subject="/CN=api"), root, ca_key, extfile=leaf, days=days, now=START)
+    made = x509_req(req_new(key, subject="/CN=api"), root, ca_key, extfile=leaf, days=days,
+                    now=START)
     files = [pem.dump_certificate(root), pem.dump_certificate(made), pem.dump_key(key)]
     theirs = python_says(tmp_path, files[0], files[1], files[2])
     strict = [item for item in _openssl(pem.dump_certificate(made, encoding="DER"),
-                                        [pem.dump_certificate(root, encoding="DER")], [], "server", "api.example", None,
-                                        datetime.now(UTC)) if item.verifier == "strict"]
+                                        [pem.dump_certificate(root, encoding="DER")],
+                                        [], "server", "api.example", None, datetime.now(UTC))
+              if item.verifier == "strict"]
     assert ([item.reason for item in strict], theirs) == ([reason], reason)

@@ -6,7 +6,8 @@ from tests.kubernetes.verdict.writer import Facts
 
 TOPICS: tuple[Facts, ...] = (parsing.FACTS, names.FACTS, order.FACTS, rules.FACTS)
 CHAINS = {f"{rule}: {variant}": chain
-          for facts in TOPICS for rule, variants in facts.items() for variant, chain in variants.items()}
+          for facts in TOPICS for rule, variants in facts.items()
+          for variant, chain in variants.items()}
 
 
 def rule_of(name: str) -> str:

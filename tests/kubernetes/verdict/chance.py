@@ -1,4 +1,5 @@
-"""Chains that chance makes: of few names, keys and values, so that they often fit, and of bytes that fit nothing."""
+"""Chains that chance makes: of few names, keys and values, so that they often fit, and of bytes
+that fit nothing."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -37,28 +38,34 @@ from tests.kubernetes.verdict.writer import (
 )
 
 T = TypeVar("T")
-Odd = Callable[[float], bool]   # whether something of this rarity happens; never, in a chain that is calm
+# whether something of this rarity happens; never, in a chain that is calm
+Odd = Callable[[float], bool]
 
-KEYS: tuple[Key, ...] = (*(ec_key(number) for number in range(1, 5)), ec_key(5, "P-384"), rsa_key(1), ed25519_key(1))
+KEYS: tuple[Key, ...] = (*(ec_key(number) for number in range(1, 5)), ec_key(5, "P-384"),
+                         rsa_key(1), ed25519_key(1))
 SUBJECTS = (cn("a"), cn("a", der.PRINTABLE), cn("b"), cn("c"))
-HOSTS = ("api", "a.svc", "b.svc", "*.svc", "*.a.svc", "x.a.svc", "API", "svc", "a_b", "a.svc.", "", "a b", "10.0.0.5",
-         "-a.svc", "svc.a")
+HOSTS = ("api", "a.svc", "b.svc", "*.svc", "*.a.svc", "x.a.svc", "API", "svc", "a_b", "a.svc.", "",
+         "a b", "10.0.0.5", "-a.svc", "svc.a")
 ADDRESSES = ("10.0.0.5", "10.1.2.3", "fd00::5", "::ffff:10.0.0.5", "192.0.2.1")
 EMAILS = ("a@svc", "a@api", "A@SVC", '"a b"@svc')
 BAD_EMAILS = ("nobody", "a..b@svc", "", "@", "a@", 'a"@svc', "\u00fc@svc", "a@svc.")
-URIS = ("https://a.svc/x", "spiffe://api/ns", "https://10.0.0.5", "spiffe:x", "https://b.svc:1", "//[fd00::5]:1/",
-        "http://u@a.svc", "")
-BAD_URIS = ("a b", "http://a b", "%zz", "http://a.svc:x", "http://%41.svc", "http://[::1", ":", "http://a..b", "1a:b")
-STROKES = (*" .%:@[]/\\-_*?#\"'aZ9;,()<>\x7f\0", "%41", "%2e", "..", "::1", "10.0.0.5", "\u00fc", "xn--")
+URIS = ("https://a.svc/x", "spiffe://api/ns", "https://10.0.0.5", "spiffe:x", "https://b.svc:1",
+        "//[fd00::5]:1/", "http://u@a.svc", "")
+BAD_URIS = ("a b", "http://a b", "%zz", "http://a.svc:x", "http://%41.svc", "http://[::1", ":",
+            "http://a..b", "1a:b")
+STROKES = (*" .%:@[]/\\-_*?#\"'aZ9;,()<>\x7f\0", "%41", "%2e", "..", "::1", "10.0.0.5", "\u00fc",
+           "xn--")
 DOMAINS = ("svc", ".svc", "a.svc", "b.svc", "api", "", "SVC", "x.a.svc", "a-b.svc", "A.svc")
-NETWORKS = (b"\x0a\0\0\0\xff\0\0\0", b"\x0a\1\0\0\xff\xff\0\0", b"\xfd" + bytes(15) + b"\xff" + bytes(15), bytes(8),
-            b"\x0a\0\0\5\xff\xff\xff\xff", b"\x0a\x55\0\0\xff\0\0\0")
+NETWORKS = (b"\x0a\0\0\0\xff\0\0\0", b"\x0a\1\0\0\xff\xff\0\0", b"\xfd" + bytes(15) + b"\xff"
+            + bytes(15), bytes(8), b"\x0a\0\0\5\xff\xff\xff\xff", b"\x0a\x55\0\0\xff\0\0\0")
 BAD_NETWORKS = (b"\x0a\0\0\0\xff\0\xff\0", b"\x0a\0\0\0", b"")
 PURPOSES = (SERVER, CLIENT, EVERY, UNKNOWN)
 POLICIES = ("1.2.3.4", "1.2.3.5", "2.5.29.32.0")
 IDS = (b"\1", b"\2", b"")
-TIMES = (START, END, NOON, NOON + timedelta(seconds=1), NOON - timedelta(days=400), NOON + timedelta(days=400))
-TAGS = (1, 2, 3, 4, 5, 6, 12, 19, 20, 22, 23, 24, 28, 30, 0x30, 0x31, 0x80, 0x81, 0x82, 0x86, 0x87, 0xA0, 0xA1, 0xA3)
+TIMES = (START, END, NOON, NOON + timedelta(seconds=1), NOON - timedelta(days=400),
+         NOON + timedelta(days=400))
+TAGS = (1, 2, 3, 4, 5, 6, 12, 19, 20, 22, 23, 24, 28, 30, 0x30, 0x31, 0x80, 0x81, 0x82, 0x86, 0x87,
+        0xA0, 0xA1, 0xA3)
 
 
 def some(chance: Random, pool: Sequence[T]) -> list[T]:
@@ -78,11 +85,13 @@ def scrawled(chance: Random, odd: Odd, pool: Sequence[str]) -> str:
 def general_name(chance: Random, odd: Odd) -> bytes:
     """A name for a SAN."""
     return chance.choice((
-        lambda: dns(scrawled(chance, odd, HOSTS)), lambda: dns(chance.choice(HOSTS)), lambda: dns(chance.choice(HOSTS)),
+        lambda: dns(scrawled(chance, odd, HOSTS)), lambda: dns(chance.choice(HOSTS)),
+        lambda: dns(chance.choice(HOSTS)),
         lambda: address(chance.choice(ADDRESSES)),
         lambda: email(scrawled(chance, odd, BAD_EMAILS if odd(0.2) else EMAILS)),
         lambda: uri(scrawled(chance, odd, BAD_URIS if odd(0.2) else URIS)),
-        lambda: address(bytes(chance.choice((0, 3, 5, 8)))) if odd(0.3) else der.tlv(0x88, b"\x2a\3")))()
+        lambda: address(bytes(chance.choice((0, 3, 5, 8)))) if odd(0.3)
+        else der.tlv(0x88, b"\x2a\3")))()
 
 
 def subtree(chance: Random, odd: Odd) -> bytes:
@@ -103,18 +112,22 @@ def extensions(chance: Random, odd: Odd, is_ca: bool) -> list[Item]:
     found = []
     if (is_ca and not odd(0.05)) or (not is_ca and often(0.5)):
         depth = -1 if odd(0.03) else chance.choice((0, 1, 1, 2, 3))
-        found.append(basic(is_ca != odd(0.05), *[der.integer(depth)] if is_ca and often(0.2) else []))
+        found.append(basic(is_ca != odd(0.05),
+                           *[der.integer(depth)] if is_ca and often(0.2) else []))
     if often(0.6):
         right = ["keyCertSign", "cRLSign"] if is_ca else ["digitalSignature"]
-        found.append(key_usage(*chance.choice((["digitalSignature"], ["keyCertSign"], [])) if odd(0.2) else right))
+        found.append(key_usage(*chance.choice((["digitalSignature"], ["keyCertSign"], []))
+                               if odd(0.2) else right))
     if often(0.1 if is_ca else 0.7):
-        found.append(usages(*some(chance, PURPOSES) if often(0.3) else [SERVER, CLIENT, *some(chance, PURPOSES)]))
+        found.append(usages(*some(chance, PURPOSES) if often(0.3)
+                            else [SERVER, CLIENT, *some(chance, PURPOSES)]))
     if often(0.1 if is_ca else 0.96):
         names = [general_name(chance, odd) for _ in some(chance, HOSTS)]
         found.append(san(*[dns("api")] * often(0.8), *names, critical=often(0.1)))
     if often(0.15) if is_ca else odd(0.03):
         found.append(constraints(
-            permitted=[subtree(chance, odd) for _ in some(chance, DOMAINS)] + [dns("api")] * often(0.7),
+            permitted=[subtree(chance, odd) for _ in some(chance, DOMAINS)] + [dns("api")]
+            * often(0.7),
             excluded=[subtree(chance, odd) for _ in some(chance, DOMAINS)] if often(0.4) else [],
             critical=often(0.8)))
     if often(0.4):
@@ -122,12 +135,15 @@ def extensions(chance: Random, odd: Odd, is_ca: bool) -> list[Item]:
     if often(0.4):
         found.append(issuer_key_id(chance.choice(IDS), critical=odd(0.03)))
     if often(0.2):
-        found.append(policies(*chance.choices(POLICIES, k=2) if odd(0.3) else [chance.choice(POLICIES)]))
+        found.append(policies(*chance.choices(POLICIES, k=2) if odd(0.3)
+                              else [chance.choice(POLICIES)]))
     if often(0.04):
-        found.append(extension("2.5.29.36", der.sequence(der.tlv(chance.choice((0x80, 0x81)), b"\0")), often(0.9)))
+        found.append(extension(
+            "2.5.29.36", der.sequence(der.tlv(chance.choice((0x80, 0x81)), b"\0")), often(0.9)))
     if often(0.04):
         found.append(extension("2.5.29.33", der.sequence(*(
-            der.sequence(*map(der.oid, chance.choices(POLICIES, k=2))) for _ in some(chance, POLICIES)))))
+            der.sequence(*map(der.oid, chance.choices(POLICIES, k=2)))
+            for _ in some(chance, POLICIES)))))
     if often(0.03):
         found.append(extension("2.5.29.54", der.integer(chance.choice((0, 1))), often(0.9)))
     if odd(0.1):
@@ -136,10 +152,11 @@ def extensions(chance: Random, odd: Odd, is_ca: bool) -> list[Item]:
     return found
 
 
-# -- bytes that fit nothing ------------------------------------------------------------------------------------------
+# -- bytes that fit nothing ------------------------------------------------------------------------
 
 def twisted(chance: Random, item: bytes) -> bytes:
-    """One item of DER with a change somewhere inside it, the lengths round it still right, unless they are the change.
+    """One item of DER with a change somewhere inside it, the lengths round it still right, unless
+    they are the change.
     """
     tag, content = item[0], der.content_of(item)
     inner: tuple[bytes, ...] = ()
@@ -178,9 +195,9 @@ TWISTS = (
     lambda chance, tag, content: der.tlv(chance.choice(TAGS), content),
     lambda chance, tag, content: der.tlv(tag, content[:-1]),
     lambda chance, tag, content: der.tlv(tag, content, bytes((chance.randrange(256),))),
-    lambda chance, tag, content: der.tlv(tag, chance.choice((b"", b"\0", b"\xff", b"\0\1", b"\5\0"))),
-    lambda chance, tag, content: b"",
-    lambda chance, tag, content: der.tlv(tag, content) * 2,
+    lambda chance, tag, content: der.tlv(tag,
+                                         chance.choice((b"", b"\0", b"\xff", b"\0\1", b"\5\0"))),
+    lambda chance, tag, content: b"", lambda chance, tag, content: der.tlv(tag, content) * 2,
     lambda chance, tag, content: _long(tag, content),
 )
 
@@ -193,7 +210,7 @@ def damaged(chance: Random, whole: bytes) -> bytes:
                           whole[:at] + byte + whole[at:], whole[:at], whole + byte))
 
 
-# -- chains ----------------------------------------------------------------------------------------------------------
+# -- chains ----------------------------------------------------------------------------------------
 
 def one(chance: Random, odd: Odd, by: Made | None, is_ca: bool) -> Made:
     """A certificate, signed *by* another or itself."""
@@ -205,7 +222,8 @@ def one(chance: Random, odd: Odd, by: Made | None, is_ca: bool) -> Made:
         fields["start"], fields["end"] = sorted(chance.choices(TIMES, k=2))
     if odd(0.08):
         kind = (by.key if by else key).usual.partition("-")[0]
-        fields["algorithm"] = chance.choice([name for name in ALGORITHMS if name.partition("-")[0] == kind])
+        fields["algorithm"] = chance.choice([name for name in ALGORITHMS
+                                             if name.partition("-")[0] == kind])
     if odd(0.03):
         fields["inner"] = fields["outer"] = chance.choice([*ALGORITHMS.values()])
     if odd(0.02):
@@ -222,7 +240,8 @@ def one(chance: Random, odd: Odd, by: Made | None, is_ca: bool) -> Made:
 
 
 def random_chain(seed: int) -> Chain:
-    """The chain of this number, the same in every run: up to three CAs above a leaf, and others round them."""
+    """The chain of this number, the same in every run: up to three CAs above a leaf, and others
+    round them."""
     chance = Random(seed)
     calm = chance.random() < 0.5
 
@@ -233,14 +252,18 @@ def random_chain(seed: int) -> Chain:
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3))):
         above.append(one(chance, odd, above[-1] if above else None, True))
     leaf = one(chance, odd, above[-1], odd(0.1))
-    others = [one(chance, odd, chance.choice([None, *above]), True) for _ in range(chance.choice((0, 0, 1, 2)))]
-    for number, ca in enumerate(above):     # the same name and key once more, with other fields or another signer
+    others = [one(chance, odd, chance.choice([None, *above]), True)
+              for _ in range(chance.choice((0, 0, 1, 2)))]
+    # the same name and key once more, with other fields or another signer
+    for number, ca in enumerate(above):
         if chance.random() < 0.2:
-            others.append(certificate(ca.subject, ca.key, chance.choice([None, *above[:number], *others]),
+            others.append(certificate(ca.subject, ca.key,
+                                      chance.choice([None, *above[:number], *others]),
                                       extensions(chance, odd, True)))
     pool = [*above, *others]
     chance.shuffle(pool)
-    roots = [made.der for made in pool if (made is above[0] and chance.random() < 0.95) or chance.random() < 0.1]
+    roots = [made.der for made in pool if (made is above[0] and chance.random() < 0.95)
+             or chance.random() < 0.1]
     untrusted = [made.der for made in pool if chance.random() < 0.95]
     last = leaf.der
     if chance.random() < 0.03:
@@ -249,6 +272,8 @@ def random_chain(seed: int) -> Chain:
         last = damaged(chance, last)
     elif roots and odd(0.05):
         roots[0] = damaged(chance, roots[0])
-    host = "api" if chance.random() < 0.7 else scrawled(chance, odd, (*HOSTS, *ADDRESSES, "[fd00::5]", "API.", "x.svc"))
-    return Chain(last, tuple(roots), tuple(untrusted), chance.choice(("sslserver", "sslserver", "sslclient", "any")),
-                 host, chance.choice(TIMES) if odd(0.1) else NOON)
+    host = ("api" if chance.random() < 0.7
+            else scrawled(chance, odd, (*HOSTS, *ADDRESSES, "[fd00::5]", "API.", "x.svc")))
+    return Chain(last, tuple(roots), tuple(untrusted),
+                 chance.choice(("sslserver", "sslserver", "sslclient", "any")), host,
+                 chance.choice(TIMES) if odd(0.1) else NOON)

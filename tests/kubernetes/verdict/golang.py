@@ -22,7 +22,8 @@ def go_version() -> str | None:
     """What `go` calls its version, such as go1.26.8; None where there is no `go`."""
     if shutil.which("go") is None:
         return None
-    done = subprocess.run(["go", "env", "GOVERSION"], cwd=HERE, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(["go", "env", "GOVERSION"], cwd=HERE, env=environment(),
+                          capture_output=True, text=True)
     return done.stdout.strip() or None
 
 

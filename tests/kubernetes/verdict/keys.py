@@ -1,7 +1,8 @@
-"""Keys that are the same in every run, made from small numbers, and signatures that no library makes any more.
+"""Keys that are the same in every run, made from small numbers, and signatures that no library
+makes any more.
 
-ECDSA is signed as RFC 6979 has it, so that one recipe gives the same bytes in every run. RSA is done by hand: nothing
-else signs with MD5 or with 512 bits today.
+ECDSA is signed as RFC 6979 has it, so that one recipe gives the same bytes in every run. RSA is
+done by hand: nothing else signs with MD5 or with 512 bits today.
 """
 from __future__ import annotations
 
@@ -18,13 +19,14 @@ from kpki.stages import der
 
 RSA, EC = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1"
 CURVES: dict[str, ec.EllipticCurve] = {
-    "P-224": ec.SECP224R1(), "P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1(),
-    "secp256k1": ec.SECP256K1()}
+    "P-224": ec.SECP224R1(), "P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(),
+    "P-521": ec.SECP521R1(), "secp256k1": ec.SECP256K1()}
 HASHES = {"md5": "1.2.840.113549.2.5", "sha1": "1.3.14.3.2.26", "sha224": "2.16.840.1.101.3.4.2.4",
-          "sha256": "2.16.840.1.101.3.4.2.1", "sha384": "2.16.840.1.101.3.4.2.2", "sha512": "2.16.840.1.101.3.4.2.3"}
+          "sha256": "2.16.840.1.101.3.4.2.1", "sha384": "2.16.840.1.101.3.4.2.2",
+          "sha512": "2.16.840.1.101.3.4.2.3"}
 _EC_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "sha1": hashes.SHA1(), "sha224": hashes.SHA224(), "sha256": hashes.SHA256(), "sha384": hashes.SHA384(),
-    "sha512": hashes.SHA512()}
+    "sha1": hashes.SHA1(), "sha224": hashes.SHA224(), "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 
 
 def algorithm(oid: str, *parameters: bytes) -> bytes:
@@ -56,7 +58,8 @@ ALGORITHMS = {
 
 @dataclass(frozen=True)
 class Key:
-    """A private key: its SubjectPublicKeyInfo, the algorithm it signs with unless told, and how it signs."""
+    """A private key: its SubjectPublicKeyInfo, the algorithm it signs with unless told, and how it
+    signs."""
 
     spki: bytes
     usual: str
@@ -64,7 +67,8 @@ class Key:
 
 
 def _spki(public: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey) -> bytes:
-    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return public.public_bytes(serialization.Encoding.DER,
+                               serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 @cache
@@ -73,7 +77,8 @@ def ec_key(number: int, curve: str = "P-256") -> Key:
     private = ec.derive_private_key(number, CURVES[curve])
 
     def sign(data: bytes, name: str) -> bytes:
-        return private.sign(data, ec.ECDSA(_EC_HASHES[name.partition("-")[2]], deterministic_signing=True))
+        return private.sign(data, ec.ECDSA(_EC_HASHES[name.partition("-")[2]],
+                                           deterministic_signing=True))
     return Key(_spki(private.public_key()), "ecdsa-sha256", sign)
 
 
@@ -91,15 +96,17 @@ def _prime(source: random.Random, bits: int, exponent: int) -> int:
         odd, twos = number - 1, 0
         while odd % 2 == 0:
             odd, twos = odd // 2, twos + 1
-        if number % exponent != 1 and all(number % small for small in (3, 5, 7, 11, 13, 17, 19, 23, 29, 31)) and all(
-                (start := pow(base, odd, number)) == 1 or any(
-                    pow(start, 2 ** step, number) == number - 1 for step in range(twos))
-                for base in (2, 3, 5, 7, 11, 13, 17)):
+        if (number % exponent != 1
+            and all(number % small for small in (3, 5, 7, 11, 13, 17, 19, 23, 29, 31)) and all(
+                    (start := pow(base, odd, number)) == 1 or any(
+                        pow(start, 2 ** step, number) == number - 1 for step in range(twos))
+                    for base in (2, 3, 5, 7, 11, 13, 17))):
             return number
 
 
 @cache
-def rsa_primes(number: int, bits: int = 1024, exponent: int = 65537, many: int = 2) -> tuple[int, ...]:
+def rsa_primes(number: int, bits: int = 1024, exponent: int = 65537,
+               many: int = 2) -> tuple[int, ...]:
     """The primes of an RSA key of *bits*, which *number* chooses."""
     source = random.Random(number)
     return tuple(_prime(source, bits // many, exponent) for _ in range(many))
@@ -120,7 +127,8 @@ def rsa_key(number: int, bits: int = 1024, exponent: int = 65537) -> Key:
                 rsa.RSAPublicNumbers(exponent, modulus)).private_key().sign(
                     data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
         digest = der.sequence(algorithm(HASHES[hashed], der.NULL_ITEM),
-                              der.octet_string(hashlib.new(hashed, data, usedforsecurity=False).digest()))
+                              der.octet_string(hashlib.new(hashed, data, usedforsecurity=False)
+                                               .digest()))
         padded = b"\0\1" + b"\xff" * (size - len(digest) - 3) + b"\0" + digest
         number = int.from_bytes(padded)
         of_p, of_q = pow(number, secret % (p - 1), p), pow(number, secret % (q - 1), q)

@@ -47,7 +47,8 @@ FACTS: Facts = {
         "the asked name is empty": ask(leaf(without=[SAN]), host=""),
         "no CN either": ask(leaf(subject=der.sequence(), without=[SAN])),
         "an empty SAN beside it": ask(leaf(san(), subject=cn("api"))),
-        "an empty critical SAN beside it": ask(leaf(san(critical=True), subject=cn("api")), host=None),
+        "an empty critical SAN beside it": ask(leaf(san(critical=True), subject=cn("api")),
+                                               host=None),
         "a directory name beside it, critical": ask(
             leaf(san(der.tlv(0xA4, cn("x")), critical=True), subject=cn("api")), host=None),
         "an e-mail address beside it": ask(leaf(san(email("a@a.example")), subject=cn("api"))),
@@ -70,7 +71,8 @@ FACTS: Facts = {
         "of two kinds": at("10.0.0.6", "10.0.0.5", "fd00::5"),
         "the second": at("fd00::5", "10.0.0.5", "fd00::5"),
         "of 100": at("10.0.1.0", *(f"10.0.0.{number}" for number in range(100))),
-        "of IPv6 with zeros": at("fd00::6", "fd00:0:0:1::5", "::1", "fd00::1:0:0:0", "1:0:2:0:0:3:0:4", "::"),
+        "of IPv6 with zeros": at("fd00::6", "fd00:0:0:1::5", "::1", "fd00::1:0:0:0",
+                                 "1:0:2:0:0:3:0:4", "::"),
         "of IPv4 in IPv6": at("10.0.0.6", "::ffff:10.0.0.5", "::10.0.0.5", "64:ff9b::10.0.0.5")},
     "*.svc is one label and .svc": {
         "one": named_so("kubernetes.svc", "*.svc"),

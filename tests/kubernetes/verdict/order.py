@@ -1,4 +1,5 @@
-"""Chains that show in which order Go looks: what it says first, which candidate it takes, and when it gives up."""
+"""Chains that show in which order Go looks: what it says first, which candidate it takes, and when
+it gives up."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -46,7 +47,8 @@ def between(name: str, number: int, by: Made, *items: Item, **fields: Any) -> Ma
     return authority(*items, name=name, key=ec_key(number), by=by, **fields)
 
 
-I, J, K = (between("i", 3, CA), between("j", 4, between("i", 3, CA)), between("k", 5, between("j", 4, CA)))
+I, J, K = (between("i", 3, CA), between("j", 4, between("i", 3, CA)),
+           between("k", 5, between("j", 4, CA)))
 ONE_DEEP = authority(basic(True, der.integer(1)))
 FLAT = authority(basic(True, der.integer(0)))
 SAME_NAME = between("ca", 3, FLAT)              # self-issued: the CA's own name, another key
@@ -125,7 +127,8 @@ CANDIDATES: Facts = {
         "neither says anything": ask(leaf(), KEYED_RSA, ED_CA)},
     "roots come before intermediates": {
         "the root's hint": ask(leaf(), RSA_CA, via=[ED_CA]),
-        "the intermediate is good, its root is not there": ask(leaf(), RSA_CA, via=[authority(by=STRANGER)]),
+        "the intermediate is good, its root is not there": ask(leaf(), RSA_CA,
+                                                               via=[authority(by=STRANGER)]),
         "the intermediate is good": ask(leaf(), RSA_CA, STRANGER, via=[authority(by=STRANGER)])},
     "at most 100 signatures are tried": {
         "the 100th": ask(leaf(), *crowd(99), CA),
@@ -134,13 +137,15 @@ CANDIDATES: Facts = {
         "99 of which none": ask(leaf(), *crowd(99)),
         "one root 150 times": ask(leaf(), *[OTHER] * 150, CA),
         "the right one was among them": ask(leaf(), CA, *crowd(120)),
-        "roots and intermediates": ask(leaf(by=I), via=[*(between("i", 100 + n, CA) for n in range(60)), I, *(
-            authority(name="ca", key=ec_key(200 + n)) for n in range(60))])},
+        "roots and intermediates":
+            ask(leaf(by=I), via=[*(between("i", 100 + n, CA) for n in range(60)), I, *(
+                authority(name="ca", key=ec_key(200 + n)) for n in range(60))])},
     "CAs that sign each other": {
         "and no root": ask(UNDER_A, via=[CROSS_A, CROSS_B]),
         "one of them a root": ask(UNDER_A, CROSS_B, via=[CROSS_A, CROSS_B]),
         "with another's name as well": ask(UNDER_A, via=[CROSS_A, NAMED_A, CROSS_B]),
-        "a root beyond them": ask(UNDER_A, authority(name="a", key=ec_key(3)), via=[CROSS_A, CROSS_B]),
+        "a root beyond them": ask(UNDER_A, authority(name="a", key=ec_key(3)),
+                                  via=[CROSS_A, CROSS_B]),
         "a CA that signed itself, untrusted": ask(leaf(), STRANGER, via=[CA]),
         "a leaf that is its own CA": ask(leaf(basic(), by=None), via=[leaf(basic(), by=None)])},
 }
@@ -157,8 +162,10 @@ SIGNERS: Facts = {
         "a root of version 2": ask(leaf(), authority(version=1)),
         "an intermediate": ask(leaf(by=I), via=[I]),
         "an intermediate of version 1": ask(leaf(by=I), via=[V1_MIDDLE]),
-        "an intermediate that says CA:FALSE": ask(leaf(by=I), via=[between("i", 3, CA, basic(False))]),
-        "an intermediate without basicConstraints": ask(leaf(by=I), via=[between("i", 3, CA, without=[BASIC])]),
+        "an intermediate that says CA:FALSE": ask(leaf(by=I),
+                                                  via=[between("i", 3, CA, basic(False))]),
+        "an intermediate without basicConstraints": ask(leaf(by=I),
+                                                        via=[between("i", 3, CA, without=[BASIC])]),
         "a leaf": ask(leaf(by=(other := leaf(subject=cn("other")))), via=[other])},
     "pathLen counts what lies between": {
         "0, none": ask(leaf(by=FLAT), FLAT),
@@ -167,8 +174,10 @@ SIGNERS: Facts = {
         "1, one": ask(leaf(by=I), ONE_DEEP, via=[I]),
         "1, two": ask(leaf(by=J), ONE_DEEP, via=[I, J]),
         "none said, three": ask(leaf(by=(k := between("k", 5, J))), via=[k, J, I]),
-        "an intermediate's 0, one": ask(leaf(by=J), via=[J, between("i", 3, CA, basic(True, der.integer(0)))]),
-        "an intermediate's 0, none": ask(leaf(by=I), via=[between("i", 3, CA, basic(True, der.integer(0)))])},
+        "an intermediate's 0, one": ask(leaf(by=J),
+                                        via=[J, between("i", 3, CA, basic(True, der.integer(0)))]),
+        "an intermediate's 0, none": ask(leaf(by=I),
+                                         via=[between("i", 3, CA, basic(True, der.integer(0)))])},
     "a root counts like an intermediate, but for its signature": {
         "expired": ask(leaf(), EXPIRED),
         "in the future": ask(leaf(), FUTURE),
@@ -178,18 +187,24 @@ SIGNERS: Facts = {
         "signed with MD5": ask(leaf(by=RSA_CA), authority(key=rsa_key(1), algorithm="rsa-md5")),
         "its signature is broken": ask(leaf(), authority(spoilt=True)),
         "an expired intermediate": ask(leaf(by=I), via=[between("i", 3, CA, **PAST)]),
-        "an intermediate with a critical extension": ask(leaf(by=I), via=[between("i", 3, CA, CRITICAL)]),
-        "an intermediate whose signature is broken": ask(leaf(by=I), via=[between("i", 3, CA, spoilt=True)])},
+        "an intermediate with a critical extension": ask(leaf(by=I),
+                                                         via=[between("i", 3, CA, CRITICAL)]),
+        "an intermediate whose signature is broken": ask(leaf(by=I),
+                                                         via=[between("i", 3, CA, spoilt=True)])},
     "the hint names the candidate": {
-        "by its O": ask(leaf(by=(o := authority(subject=der.sequence(attribute("OU", "x"), attribute("O", "org"))))),
+        "by its O": ask(leaf(by=(o := authority(subject=der.sequence(attribute("OU", "x"),
+                                                                     attribute("O", "org"))))),
                         authority(subject=o.subject, key=ec_key(2))),
-        "by its serial number": ask(leaf(by=(ou := authority(subject=der.sequence(attribute("OU", "x"))))),
-                                    authority(subject=ou.subject, key=ec_key(2), serial=b"\1\0")),
+        "by its serial number":
+            ask(leaf(by=(ou := authority(subject=der.sequence(attribute("OU", "x"))))),
+                authority(subject=ou.subject, key=ec_key(2), serial=b"\1\0")),
         "by an empty subject": ask(leaf(by=(bare := authority(subject=der.sequence()))),
                                    authority(subject=bare.subject, key=ec_key(2))),
-        "quoted": ask(leaf(by=authority(name='a"b\\\n\u00fc\x7f')), authority(name='a"b\\\n\u00fc\x7f', key=ec_key(2))),
+        "quoted": ask(leaf(by=authority(name='a"b\\\n\u00fc\x7f')),
+                      authority(name='a"b\\\n\u00fc\x7f', key=ec_key(2))),
         "the last CN of two": ask(
-            leaf(by=(two := authority(subject=der.sequence(attribute("CN", "one"), attribute("CN", "two"))))),
+            leaf(by=(two := authority(subject=der.sequence(attribute("CN", "one"),
+                                                           attribute("CN", "two"))))),
             authority(subject=two.subject, key=ec_key(2))),
         "the right key": ask(leaf(by=two), two)},
 }

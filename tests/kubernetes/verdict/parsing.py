@@ -1,4 +1,5 @@
-"""Chains whose fate is decided where a certificate is parsed: what Go refuses there, beside what comes close to it."""
+"""Chains whose fate is decided where a certificate is parsed: what Go refuses there, beside what
+comes close to it."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -48,7 +49,8 @@ from tests.kubernetes.verdict.writer import (
 
 TRUE, ODD, FALSE = (der.tlv(der.BOOLEAN, octet) for octet in (b"\xff", b"\1", b"\0"))
 MODULUS = int.from_bytes(b"\xc1" * 127 + b"\x0f")
-INFO, NS_TYPE, KEY_USAGE, USAGES = "1.3.6.1.5.5.7.1.1", "2.16.840.1.113730.1.1", "2.5.29.15", "2.5.29.37"
+INFO, NS_TYPE, KEY_USAGE, USAGES = ("1.3.6.1.5.5.7.1.1", "2.16.840.1.113730.1.1", "2.5.29.15",
+                                    "2.5.29.37")
 OCSP = der.sequence(der.sequence(der.oid("1.3.6.1.5.5.7.48.1"), uri("http://ocsp.example")))
 
 
@@ -109,7 +111,8 @@ def cut(size: int) -> Chain:
 
 
 def grown(at: int, *more: bytes) -> Chain:
-    """A leaf with *more* at the end of the field of this number of its TBSCertificate (-1: of all of it)."""
+    """A leaf with *more* at the end of the field of this number of its TBSCertificate (-1: of all
+    of it)."""
     def twist(tbs: bytes) -> bytes:
         fields = [*der.items(der.content_of(tbs))]
         if at < 0:
@@ -127,7 +130,8 @@ def long_form(tbs: bytes) -> bytes:
 
 P256 = der.oid("1.2.840.10045.3.1.7")
 POINT = der.key_bits(ec_key(9).spki)
-EXPLICIT = algorithm(EC, der.sequence(der.integer(1), der.sequence(der.oid("1.2.840.10045.1.1"), der.integer(23))))
+EXPLICIT = algorithm(EC, der.sequence(der.integer(1),
+                                      der.sequence(der.oid("1.2.840.10045.1.1"), der.integer(23))))
 
 CONTAINER: Facts = {
     "bytes after the certificate": {
@@ -153,7 +157,8 @@ CONTAINER: Facts = {
         "2, a name asked": ask(leaf(version=1)),
         "2, another use": ask(leaf(usages(CLIENT), version=1), host=None),
         "3, another use": ask(leaf(usages(CLIENT)), host=None),
-        "1, an unknown critical one": ask(leaf(extension(UNKNOWN, b"\5\0", True), version=None), host=None)},
+        "1, an unknown critical one": ask(leaf(extension(UNKNOWN, b"\5\0", True), version=None),
+                                          host=None)},
     "the serial number": {
         "0": ask(leaf(serial=b"\0")),
         "21 octets": ask(leaf(serial=b"\x7f" * 21)),
@@ -172,9 +177,11 @@ CONTAINER: Facts = {
         "an RDN of no attribute": grown(5, der.set_of([])),
         "no RDN": grown(5, der.NULL_ITEM),
         "a parameter of the inner algorithm": grown(2, der.NULL_ITEM),
-        "behind the signature": ask(Made(der.sequence(der.content_of(leaf().der), der.NULL_ITEM), b"", CA.key)),
+        "behind the signature": ask(Made(der.sequence(der.content_of(leaf().der), der.NULL_ITEM),
+                                         b"", CA.key)),
         "a length in more octets": ask(leaf(twist=long_form)),
-        "a BER length of no end": ask(Made(b"\x30\x80" + der.content_of(leaf().der) + b"\0\0", b"", CA.key)),
+        "a BER length of no end": ask(Made(b"\x30\x80" + der.content_of(leaf().der) + b"\0\0", b"",
+                                           CA.key)),
         "nothing": ask(leaf(twist=bytes))},
     "inner and outer algorithm are the same": {
         "yes": ask(leaf(inner=ALGORITHMS["ecdsa-sha256"])),
@@ -218,7 +225,8 @@ EXTENSIONS: Facts = {
         "AKI": ask(leaf(issuer_key_id(b"\1", critical=True))),
         "SKI": ask(leaf(key_id(b"\2", critical=True))),
         "AIA": ask(leaf(extension(INFO, OCSP, True))),
-        "AKI of an intermediate": ask(leaf(), via=[authority(issuer_key_id(b"\1", critical=True), name="i", by=CA)]),
+        "AKI of an intermediate": ask(leaf(), via=[authority(issuer_key_id(b"\1", critical=True),
+                                                             name="i", by=CA)]),
         "SKI of the root": ask(leaf(), authority(key_id(b"\2", critical=True))),
         "AKI that is no sequence": holding(AKI, der.integer(1)),
         "SKI that is no string": holding(SKI, der.integer(1)),
@@ -263,7 +271,8 @@ NAMES: Facts = {
         "text": also(address(b"10.0.0.5")),
         "5": also(address(b"\x0a\0\0\0\5")),
         "none": also(address(b"")),
-        "8 in an intermediate": ask(leaf(), via=[authority(san(address(b"\0" * 8)), name="i", by=CA)])},
+        "8 in an intermediate": ask(leaf(),
+                                    via=[authority(san(address(b"\0" * 8)), name="i", by=CA)])},
     "an IPv4-mapped address is the IPv4 address": {
         "asked for the IPv4 address": also(address("::ffff:10.0.0.5"), host="10.0.0.5"),
         "asked for itself": also(address("10.0.0.5"), host="::ffff:10.0.0.5"),
@@ -369,12 +378,15 @@ KEYS: Facts = {
         "explicit parameters": with_key(der.sequence(EXPLICIT, der.bit_string(POINT))),
         "no parameters": with_key(der.sequence(algorithm(EC), der.bit_string(POINT))),
         "a point that is not on it": with_key(
-            der.sequence(algorithm(EC, P256), der.bit_string(POINT[:-1] + bytes((POINT[-1] ^ 1,))))),
+            der.sequence(algorithm(EC, P256),
+                         der.bit_string(POINT[:-1] + bytes((POINT[-1] ^ 1,))))),
         "a compressed point": with_key(
-            der.sequence(algorithm(EC, P256), der.bit_string(bytes((2 + POINT[-1] % 2,)) + POINT[1:33])))},
+            der.sequence(algorithm(EC, P256),
+                         der.bit_string(bytes((2 + POINT[-1] % 2,)) + POINT[1:33])))},
     "other keys": {
         "Ed25519": ask(leaf(key=ed25519_key(9))),
-        "Ed25519 of 31 bytes": with_key(der.sequence(algorithm("1.3.101.112"), der.bit_string(b"\1" * 31))),
+        "Ed25519 of 31 bytes": with_key(der.sequence(algorithm("1.3.101.112"),
+                                                     der.bit_string(b"\1" * 31))),
         "Ed25519 with NULL": with_key(
             der.sequence(algorithm("1.3.101.112", der.NULL_ITEM), der.bit_string(b"\1" * 32))),
         "X25519": with_key(der.sequence(algorithm("1.3.101.110"), der.bit_string(b"\1" * 32))),

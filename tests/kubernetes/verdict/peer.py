@@ -1,4 +1,5 @@
-"""The peer, Go's crypto/x509: its verdicts from a small program where Go is there, and those that were recorded.
+"""The peer, Go's crypto/x509: its verdicts from a small program where Go is there, and those that
+were recorded.
 
 `python -m tests.kubernetes.verdict.peer` at the top of the checkout records verdicts.json anew.
 """
@@ -21,8 +22,10 @@ from tests.kubernetes.verdict.writer import Chain
 
 RECORD = HERE / "verdicts.json"
 
-# What Go's net/netip says of an address, and a URI as its net/url writes it anew, where no constraint fits it.
-_WORDING = re.compile(r"(?<=: ParseAddr\().*$|(?<=for this name: URI ).*(?= cannot be matched| is (?:not|excluded))")
+# What Go's net/netip says of an address, and a URI as its net/url writes it anew, where no
+# constraint fits it.
+_WORDING = re.compile(r"(?<=: ParseAddr\().*$|(?<=for this name: URI ).*(?= cannot be matched| is "
+                      r"(?:not|excluded))")
 
 
 class Verdict(NamedTuple):
@@ -46,15 +49,15 @@ def question(chain: Chain) -> str:
 
 def go_says(judge: Path, chains: Iterable[Chain]) -> list[Verdict]:
     """Go's verdict on each chain, from one process."""
-    done = subprocess.run([judge], input="\n".join(map(question, chains)), env=environment(), capture_output=True,
-                          text=True, check=True)
+    done = subprocess.run([judge], input="\n".join(map(question, chains)), env=environment(),
+                          capture_output=True, text=True, check=True)
     return [Verdict(**json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def kpki_says(chain: Chain) -> Verdict:
     """kpki's verdict on it."""
-    verdict = verify_kubernetes(chain.leaf, chain.roots, untrusted=chain.untrusted, purpose=chain.purpose,
-                                hostname=chain.hostname, now=chain.at)
+    verdict = verify_kubernetes(chain.leaf, chain.roots, untrusted=chain.untrusted,
+                                purpose=chain.purpose, hostname=chain.hostname, now=chain.at)
     return Verdict(verdict.ok, "" if verdict.ok else verdict.reason)
 
 
@@ -65,13 +68,15 @@ def differences(said: dict[str, Verdict], meant: dict[str, Verdict]) -> list[str
 
 
 def in_kind(verdict: Verdict) -> Verdict:
-    """The verdict without what two may word differently: why an address in a URI is none, and how a URI is quoted."""
+    """The verdict without what two may word differently: why an address in a URI is none, and how a
+    URI is quoted."""
     return Verdict(verdict.ok, _WORDING.sub("", verdict.reason))
 
 
 def recorded() -> dict[str, Verdict]:
     """The verdicts of verdicts.json, by the chain's name."""
-    return {name: Verdict(not reason, reason) for name, reason in json.loads(RECORD.read_text())["verdicts"].items()}
+    return {name: Verdict(not reason, reason)
+            for name, reason in json.loads(RECORD.read_text())["verdicts"].items()}
 
 
 def record() -> None:
@@ -81,7 +86,8 @@ def record() -> None:
     with tempfile.TemporaryDirectory() as folder:
         verdicts = go_says(build(Path(folder)), CHAINS.values())
     reasons = {name: verdict.reason for name, verdict in zip(CHAINS, verdicts, strict=True)}
-    RECORD.write_text(json.dumps({"go": go_version(), "verdicts": reasons}, indent=0, ensure_ascii=False) + "\n")
+    RECORD.write_text(json.dumps({"go": go_version(), "verdicts": reasons}, indent=0,
+                                 ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Chains that are whole, and what makes Go refuse them all the same: names, keys, uses, constraints, policies."""
+"""Chains that are whole, and what makes Go refuse them all the same: names, keys, uses,
+constraints, policies."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -41,7 +42,8 @@ CODE, MS_SGC, NS_SGC = "1.3.6.1.5.5.7.3.3", "1.3.6.1.4.1.311.10.3.3", "2.16.840.
 OTHER_KEY = authority(key=ec_key(2))
 STRANGER = authority(name="stranger", key=ec_key(2))
 MIDDLE = authority(name="i", key=ec_key(3), by=CA)
-RSA_CA, RSA_512, ED_CA = authority(key=rsa_key(1)), authority(key=rsa_key(3, 512)), authority(key=ed25519_key(1))
+RSA_CA, RSA_512, ED_CA = (authority(key=rsa_key(1)), authority(key=rsa_key(3, 512)),
+                          authority(key=ed25519_key(1)))
 
 
 def renamed(subject: bytes, issuer: bytes) -> Chain:
@@ -65,15 +67,16 @@ def used(*oids: str, purpose: str = "sslserver") -> Chain:
     return ask(leaf(usages(*oids)), purpose=purpose)
 
 
-def uses_above(root: list[str] | None, middle: list[str] | None, purpose: str = "sslserver") -> Chain:
+def uses_above(root: list[str] | None, middle: list[str] | None,
+               purpose: str = "sslserver") -> Chain:
     """A leaf of an intermediate, which have these uses (None: no extension)."""
     ca = authority(*[] if root is None else [usages(*root)])
     via = authority(*[] if middle is None else [usages(*middle)], name="i", key=ec_key(3), by=ca)
     return ask(leaf(by=via), ca, via=[via], purpose=purpose)
 
 
-def within(*names: bytes, permitted: Iterable[bytes] = (), excluded: Iterable[bytes] = (), critical: bool = True,
-           host: str | None = None, purpose: str = "sslserver") -> Chain:
+def within(*names: bytes, permitted: Iterable[bytes] = (), excluded: Iterable[bytes] = (),
+           critical: bool = True, host: str | None = None, purpose: str = "sslserver") -> Chain:
     """A leaf with these SANs, under a root with these name constraints."""
     ca = authority(constraints(permitted=permitted, excluded=excluded, critical=critical))
     return ask(leaf(san(*names), by=ca), ca, host=host, purpose=purpose)
@@ -92,7 +95,8 @@ def required(skip: int) -> Item:
 
 
 def mapped(*pairs: tuple[str, str]) -> Item:
-    return extension("2.5.29.33", der.sequence(*(der.sequence(*map(der.oid, pair)) for pair in pairs)))
+    return extension("2.5.29.33",
+                     der.sequence(*(der.sequence(*map(der.oid, pair)) for pair in pairs)))
 
 
 def no_any(skip: int) -> Item:
@@ -127,7 +131,8 @@ AUTHORITY: Facts = {
         "another key": pinned(issuer_key_id(b"\1"), ca=authority(key_id(b"\1"), key=ec_key(2)))},
     "what is trusted need not be self-signed": {
         "an intermediate": ask(leaf(by=MIDDLE), MIDDLE),
-        "an intermediate of another key": ask(leaf(by=MIDDLE), authority(name="i", key=ec_key(2), by=CA)),
+        "an intermediate of another key": ask(leaf(by=MIDDLE),
+                                              authority(name="i", key=ec_key(2), by=CA)),
         "the leaf": ask(leaf(by=STRANGER), leaf(by=STRANGER)),
         "the root is among the untrusted alone": ask(leaf(), STRANGER, via=[CA]),
         "its intermediate is missing": ask(leaf(by=MIDDLE), CA),
@@ -155,12 +160,17 @@ AUTHORITY: Facts = {
         "P-384": signed("ecdsa-sha384", authority(key=ec_key(1, "P-384"))),
         "P-521": signed("ecdsa-sha512", authority(key=ec_key(1, "P-521"))),
         "an intermediate with SHA-1": ask(
-            leaf(by=MIDDLE), via=[authority(name="i", key=ec_key(3), by=CA, algorithm="ecdsa-sha1")]),
-        "an unknown algorithm": ask(leaf(inner=algorithm("1.2.3.4.5"), outer=algorithm("1.2.3.4.5"))),
+            leaf(by=MIDDLE),
+            via=[authority(name="i", key=ec_key(3), by=CA, algorithm="ecdsa-sha1")]),
+        "an unknown algorithm": ask(leaf(inner=algorithm("1.2.3.4.5"),
+                                         outer=algorithm("1.2.3.4.5"))),
         "PSS without parameters": ask(
-            leaf(inner=(bare := algorithm("1.2.840.113549.1.1.10")), outer=bare, by=RSA_CA), RSA_CA),
-        "RSA's name, an EC key": ask(leaf(inner=ALGORITHMS["rsa-sha256"], outer=ALGORITHMS["rsa-sha256"])),
-        "Ed25519's name, an EC key": ask(leaf(inner=ALGORITHMS["ed25519"], outer=ALGORITHMS["ed25519"])),
+            leaf(inner=(bare := algorithm("1.2.840.113549.1.1.10")), outer=bare, by=RSA_CA),
+            RSA_CA),
+        "RSA's name, an EC key": ask(leaf(inner=ALGORITHMS["rsa-sha256"],
+                                          outer=ALGORITHMS["rsa-sha256"])),
+        "Ed25519's name, an EC key": ask(leaf(inner=ALGORITHMS["ed25519"],
+                                              outer=ALGORITHMS["ed25519"])),
         "broken, ECDSA": ask(leaf(spoilt=True)),
         "broken, RSA": ask(leaf(by=RSA_CA, spoilt=True), RSA_CA),
         "broken, PSS": ask(leaf(by=RSA_CA, spoilt=True, algorithm="pss-sha256"), RSA_CA),
@@ -173,9 +183,11 @@ AUTHORITY: Facts = {
     "an unhandled critical extension": {
         "in the leaf": ask(leaf(extension(UNKNOWN, b"\5\0", True))),
         "in the root": ask(leaf(), authority(extension(UNKNOWN, b"\5\0", True))),
-        "not critical": ask(leaf(extension(UNKNOWN, b"\5\0")), authority(extension(UNKNOWN, b"\5\0"))),
+        "not critical": ask(leaf(extension(UNKNOWN, b"\5\0")),
+                            authority(extension(UNKNOWN, b"\5\0"))),
         "critical policies, constraints and mappings": policed(
-            [], [extension("2.5.29.32", der.sequence(der.sequence(der.oid(A))), True), required(9), no_any(9)])},
+            [], [extension("2.5.29.32", der.sequence(der.sequence(der.oid(A))), True), required(9),
+                 no_any(9)])},
 }
 
 USES: Facts = {
@@ -212,7 +224,8 @@ USES: Facts = {
         "for anything": uses_above([CODE], [CLIENT], "any")},
     "keyUsage of the leaf is not looked at": {
         "no digitalSignature": ask(leaf(key_usage("keyEncipherment"))),
-        "keyCertSign alone, a client": ask(leaf(key_usage("keyCertSign")), purpose="sslclient", host=None),
+        "keyCertSign alone, a client": ask(leaf(key_usage("keyCertSign")), purpose="sslclient",
+                                           host=None),
         "keyCertSign, and no CA": ask(leaf(key_usage("digitalSignature", "keyCertSign"))),
         "none": ask(leaf(without=["2.5.29.15"])),
         "a CA as a server": ask(leaf(basic(), key_usage("keyCertSign"))),
@@ -223,32 +236,39 @@ CONSTRAINTS: Facts = {
     "every DNS name is held against the constraints": {
         "inside": within(dns("api.svc"), permitted=[dns("svc")], host="api.svc"),
         "outside": within(dns("api"), permitted=[dns("svc")], host="api"),
-        "one of two, not asked": within(dns("api.svc"), dns("x"), permitted=[dns("svc")], host="api.svc"),
+        "one of two, not asked": within(dns("api.svc"), dns("x"), permitted=[dns("svc")],
+                                        host="api.svc"),
         "none asked": within(dns("x"), permitted=[dns("svc")]),
         "a client's": within(dns("x"), permitted=[dns("svc")], purpose="sslclient"),
         "excluded": within(dns("api.svc"), excluded=[dns("svc")]),
         "not excluded": within(dns("api.svc"), excluded=[dns("default.svc")]),
-        "inside and excluded": within(dns("a.svc"), permitted=[dns("svc")], excluded=[dns("a.svc")]),
+        "inside and excluded": within(dns("a.svc"), permitted=[dns("svc")],
+                                      excluded=[dns("a.svc")]),
         "other letters": within(dns("API.Svc"), permitted=[dns("sVC")]),
         "a longer label": within(dns("xsvc"), permitted=[dns("svc")]),
         "all permitted": within(dns("x"), permitted=[dns("")]),
         "all excluded": within(dns("x"), excluded=[dns("")]),
-        "several": within(dns("a.b"), dns("c-d"), permitted=[dns("a.b"), dns("b"), dns("c-d"), dns("c"), dns("d")]),
-        "of several none": within(dns("e"), permitted=[dns("a.b"), dns("b"), dns("c-d"), dns("c"), dns("d")]),
+        "several": within(dns("a.b"), dns("c-d"),
+                          permitted=[dns("a.b"), dns("b"), dns("c-d"), dns("c"), dns("d")]),
+        "of several none": within(dns("e"),
+                                  permitted=[dns("a.b"), dns("b"), dns("c-d"), dns("c"), dns("d")]),
         "an intermediate's": ask(leaf(by=CONSTRAINED), via=[CONSTRAINED]),
-        "an intermediate's, inside": ask(leaf(named("a.svc"), by=CONSTRAINED), via=[CONSTRAINED], host="a.svc"),
+        "an intermediate's, inside": ask(leaf(named("a.svc"), by=CONSTRAINED), via=[CONSTRAINED],
+                                         host="a.svc"),
         "names of an intermediate": ask(
             leaf(named("a.svc"), by=(odd := authority(named("x"), name="i", key=ec_key(3), by=(
-                strict := authority(constraints(permitted=[dns("svc")])))))), strict, via=[odd], host="a.svc"),
+                strict := authority(constraints(permitted=[dns("svc")])))))), strict, via=[odd],
+            host="a.svc"),
         "a root's own names": ask(
-            leaf(named("a.svc"), by=(own := authority(named("x"), constraints(permitted=[dns("svc")])))), own,
+            leaf(named("a.svc"),
+                 by=(own := authority(named("x"), constraints(permitted=[dns("svc")])))), own,
             host="a.svc"),
         "a name with a trailing dot": within(dns("api.svc."), permitted=[dns("svc")]),
         "an empty name": within(dns(""), permitted=[dns("svc")]),
         "not critical": within(dns("x"), permitted=[dns("svc")], critical=False)},
     "a CN is not held against them": {
-        "no SAN": ask(leaf(by=(held := authority(constraints(permitted=[dns("svc")]))), without=[SAN]), held,
-                      host=None),
+        "no SAN": ask(leaf(by=(held := authority(constraints(permitted=[dns("svc")]))),
+                           without=[SAN]), held, host=None),
         "an address alone": within(address("10.0.0.5"), permitted=[dns("svc")], host="10.0.0.5"),
         "a DNS name": ask(leaf(by=held), held, host=None)},
     "a dot before a constraint": {
@@ -273,8 +293,10 @@ CONSTRAINTS: Facts = {
         "IPv6 where IPv4 is permitted": within(address("fd00::5"), permitted=[TEN]),
         "IPv4 mapped to IPv6": within(address("::ffff:10.1.2.3"), permitted=[TEN]),
         "everything": within(address("11.0.0.1"), permitted=[network("0.0.0.0", "0.0.0.0")]),
-        "one address": within(address("10.0.0.5"), permitted=[network("10.0.0.5", "255.255.255.255")]),
-        "an address with host bits": within(address("10.9.9.9"), permitted=[network("10.5.0.0", "255.0.0.0")])},
+        "one address": within(address("10.0.0.5"),
+                              permitted=[network("10.0.0.5", "255.255.255.255")]),
+        "an address with host bits": within(address("10.9.9.9"),
+                                            permitted=[network("10.5.0.0", "255.0.0.0")])},
     "e-mail addresses": {
         "a host": within(email("a@a.example"), permitted=[email("a.example")]),
         "another host": within(email("a@b.example"), permitted=[email("a.example")]),
@@ -296,7 +318,8 @@ CONSTRAINTS: Facts = {
         "a host, constraints on DNS": within(uri("spiffe://a/b"), excluded=[dns("a.svc")])},
     "other kinds of constraint": {
         "directory name, critical": within(dns("api"), permitted=[der.tlv(0xA4, cn("x"))]),
-        "directory name, not critical": within(dns("api"), permitted=[der.tlv(0xA4, cn("x"))], critical=False),
+        "directory name, not critical": within(dns("api"), permitted=[der.tlv(0xA4, cn("x"))],
+                                               critical=False),
         "beside a DNS name, not critical": within(
             dns("api"), permitted=[dns("svc"), der.tlv(0xA4, cn("x"))], critical=False)},
 }
@@ -309,7 +332,8 @@ POLICIES: Facts = {
         "none in the intermediate": policed([], [required(0)], policies(A)),
         "any in the intermediate": policed([], [required(0), policies(ALL)], policies(A)),
         "any in the leaf": policed([], [required(0), policies(A)], policies(ALL)),
-        "any is forbidden in the leaf": policed([], [required(0), policies(A), no_any(0)], policies(ALL)),
+        "any is forbidden in the leaf": policed([], [required(0), policies(A), no_any(0)],
+                                                policies(ALL)),
         "not yet": policed([], [required(1), policies(A)]),
         "a leaf that requires it of itself": policed([], [], required(0)),
         "required by the root": policed([required(0)], []),

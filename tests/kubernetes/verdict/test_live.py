@@ -1,4 +1,5 @@
-"""kpki's verdict beside Go's, on every chain of the tables: live where Go is there, recorded where it is not."""
+"""kpki's verdict beside Go's, on every chain of the tables: live where Go is there, recorded where
+it is not."""
 from __future__ import annotations
 
 import json
@@ -21,7 +22,8 @@ def test_kpki_says_what_go_says(name: str) -> None:
 
 
 def test_the_record_is_what_go_says(judge: Judge | None) -> None:
-    """Where Go 1.26 is there, it says today what was recorded; elsewhere the record is of that version and whole."""
+    """Where Go 1.26 is there, it says today what was recorded; elsewhere the record is of that
+    version and whole."""
     if judge:
         assert differences(dict(zip(CHAINS, judge(CHAINS.values()), strict=True)), RECORDED) == []
     assert RECORDED.keys() == CHAINS.keys()
@@ -29,7 +31,8 @@ def test_the_record_is_what_go_says(judge: Judge | None) -> None:
 
 
 def test_every_rule_has_its_yes_and_its_no() -> None:
-    """Each rule of the tables has a chain that is accepted and one that is refused; no two chains share a name."""
+    """Each rule of the tables has a chain that is accepted and one that is refused; no two chains
+    share a name."""
     found = {(rule_of(name), verdict.ok) for name, verdict in RECORDED.items()}
     rules = [rule for facts in TOPICS for rule in facts]
     assert sorted(found) == sorted((rule, ok) for rule in rules for ok in (True, False))
@@ -53,7 +56,8 @@ NO = Verdict(False, "x509: trailing data")
     ({}, ["a"]),
 ])
 def test_a_wrong_judge_is_noticed(said: dict[str, Verdict], wrong: list[str]) -> None:
-    """A verdict that is turned round, made up or left out is a difference, and what agrees is none."""
+    """A verdict that is turned round, made up or left out is a difference, and what agrees is
+    none."""
     assert [line.partition(":")[0] for line in differences(said, {"a": Verdict(True, "")})] == wrong
 
 

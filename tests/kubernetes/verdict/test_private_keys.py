@@ -1,4 +1,5 @@
-"""Whether Go loads a private key, and what it does not say: kpki's answer beside Go's, live or recorded."""
+"""Whether Go loads a private key, and what it does not say: kpki's answer beside Go's, live or
+recorded."""
 from __future__ import annotations
 
 import json
@@ -25,8 +26,8 @@ NOTHING: Said = {"pair": "", "why": "", "token": "", "signs": ""}
 def go_says(judge: Path) -> dict[str, Said]:
     """What Go says of each key, from one process; only what it does say."""
     questions = "\n".join(json.dumps(b64encode(data).decode()) for data in KEYS.values())
-    done = subprocess.run([judge, "keys"], input=questions, env=environment(), capture_output=True, text=True,
-                          check=True)
+    done = subprocess.run([judge, "keys"], input=questions, env=environment(), capture_output=True,
+                          text=True, check=True)
     return {name: {part: text for part, text in json.loads(line).items() if text}
             for name, line in zip(KEYS, done.stdout.splitlines(), strict=True)}
 
@@ -40,7 +41,8 @@ def kpki_says(data: bytes) -> Said:
             return error.sentence, error.why
         return "", ""
     pair, why = said(lambda: private_keys.load_pair_key(data))
-    signs = "" if pair else said(lambda: private_keys.validate_handshake_key(private_keys.load_pair_key(data)))[0]
+    signs = "" if pair else said(
+        lambda: private_keys.validate_handshake_key(private_keys.load_pair_key(data)))[0]
     token = said(lambda: private_keys.load_token_key(data))[0]
     found = {"pair": pair, "why": why, "token": token, "signs": signs}
     return {part: text for part, text in found.items() if text}
@@ -51,12 +53,14 @@ RECORDED: dict[str, Said] = json.loads(RECORD.read_text())["keys"] if RECORD.exi
 
 @pytest.mark.parametrize("name", KEYS)
 def test_kpki_says_what_go_says(name: str) -> None:
-    """Loaded or not is the same for a pair and for tokens, and so is every sentence, word for word."""
+    """Loaded or not is the same for a pair and for tokens, and so is every sentence, word for
+    word."""
     assert kpki_says(KEYS[name]) == RECORDED[name]
 
 
 def test_the_record_is_what_go_says(tmp_path: Path) -> None:
-    """Where Go 1.26 is there, it says today what was recorded; elsewhere the record is of that version and whole."""
+    """Where Go 1.26 is there, it says today what was recorded; elsewhere the record is of that
+    version and whole."""
     if is_live(go_version()):
         assert go_says(build(tmp_path)) == RECORDED
     assert RECORDED.keys() == KEYS.keys()
@@ -77,7 +81,8 @@ def record() -> None:
         sys.exit(f"{WANTED} is wanted, {go_version() or 'none'} is there")
     with tempfile.TemporaryDirectory() as folder:
         said = go_says(build(Path(folder)))
-    RECORD.write_text(json.dumps({"go": go_version(), "keys": said}, indent=0, ensure_ascii=False) + "\n")
+    RECORD.write_text(json.dumps({"go": go_version(), "keys": said}, indent=0, ensure_ascii=False)
+                      + "\n")
 
 
 if __name__ == "__main__":

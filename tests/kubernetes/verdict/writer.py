@@ -1,4 +1,5 @@
-"""A certificate from its parts, however wrong: what no builder writes is written here byte by byte, and signed."""
+"""A certificate from its parts, however wrong: what no builder writes is written here byte by byte,
+and signed."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -18,8 +19,8 @@ START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 SERVER, CLIENT, EVERY = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2", "2.5.29.37.0"
 SAN, BASIC, SKI, AKI, UNKNOWN = "2.5.29.17", "2.5.29.19", "2.5.29.14", "2.5.29.35", "1.2.3.4"
 ATTRIBUTES = {"CN": "2.5.4.3", "O": "2.5.4.10", "OU": "2.5.4.11", "serialNumber": "2.5.4.5"}
-BITS = ("digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement", "keyCertSign",
-        "cRLSign")
+BITS = ("digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement",
+        "keyCertSign", "cRLSign")
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,11 @@ def moment(time: datetime | bytes) -> bytes:
     if isinstance(time, bytes):
         return time
     text = f"{time:%Y%m%d%H%M%SZ}".encode()
-    return der.tlv(der.UTC_TIME, text[2:]) if time.year < 2050 else der.tlv(der.GENERALIZED_TIME, text)
+    return (der.tlv(der.UTC_TIME, text[2:]) if time.year < 2050
+            else der.tlv(der.GENERALIZED_TIME, text))
 
 
-# -- extensions ------------------------------------------------------------------------------------------------------
+# -- extensions ------------------------------------------------------------------------------------
 
 def extension(oid: str, value: bytes, critical: bool | bytes = False) -> Item:
     """An extension; *critical* in bytes is the BOOLEAN as it is to be written."""
@@ -102,9 +104,11 @@ def named(*hosts: str) -> Item:
     return san(*map(dns, hosts))
 
 
-def constraints(*, permitted: Iterable[bytes] = (), excluded: Iterable[bytes] = (), critical: bool = True) -> Item:
+def constraints(*, permitted: Iterable[bytes] = (), excluded: Iterable[bytes] = (),
+                critical: bool = True) -> Item:
     """nameConstraints."""
-    trees = [der.tlv(tag, *map(der.sequence, names)) for tag, names in ((0xA0, [*permitted]), (0xA1, [*excluded]))
+    trees = [der.tlv(tag, *map(der.sequence, names))
+             for tag, names in ((0xA0, [*permitted]), (0xA1, [*excluded]))
              if names]
     return extension("2.5.29.30", der.sequence(*trees), critical)
 
@@ -123,18 +127,19 @@ def policies(*oids: str) -> Item:
     return extension("2.5.29.32", der.sequence(*(der.sequence(der.oid(oid)) for oid in oids)))
 
 
-# -- certificates ----------------------------------------------------------------------------------------------------
+# -- certificates ----------------------------------------------------------------------------------
 
-def certificate(subject: bytes, key: Key, by: Made | None, items: Iterable[Item] = (), *, version: int | None = 2,
-                serial: bytes = b"\x05", issuer: bytes | None = None, start: datetime | bytes = START,
-                end: datetime | bytes = END, algorithm: str = "", inner: bytes = b"", outer: bytes = b"",
-                spki: bytes = b"", after: bytes = b"", spoilt: bool = False,
-                twist: Callable[[bytes], bytes] = bytes) -> Made:
+def certificate(subject: bytes, key: Key, by: Made | None, items: Iterable[Item] = (), *,
+                version: int | None = 2, serial: bytes = b"\x05", issuer: bytes | None = None,
+                start: datetime | bytes = START, end: datetime | bytes = END, algorithm: str = "",
+                inner: bytes = b"", outer: bytes = b"", spki: bytes = b"", after: bytes = b"",
+                spoilt: bool = False, twist: Callable[[bytes], bytes] = bytes) -> Made:
     """A certificate of *key* with the Name *subject*, signed *by* another, or by itself.
 
-    *version* counts from 0 (None: the field is absent), *serial* is the content of its INTEGER, *algorithm* a name of
-    ALGORITHMS, *inner* and *outer* what is written in its two places instead, *spki* the key's own instead; *after*
-    follows the certificate, *spoilt* breaks its signature, *twist* is done to what gets signed.
+    *version* counts from 0 (None: the field is absent), *serial* is the content of its INTEGER,
+    *algorithm* a name of ALGORITHMS, *inner* and *outer* what is written in its two places instead,
+    *spki* the key's own instead; *after* follows the certificate, *spoilt* breaks its signature,
+    *twist* is done to what gets signed.
     """
     signer = by.key if by else key
     name = algorithm or signer.usual
@@ -146,18 +151,20 @@ def certificate(subject: bytes, key: Key, by: Made | None, items: Iterable[Item]
         der.sequence(moment(start), moment(end)), subject, spki or key.spki,
         der.tlv(0xA3, der.sequence(*wrapped)) if wrapped else b""))
     signature = signer.sign(to_be_signed + b"!" * spoilt, name)
-    return Made(der.signed(to_be_signed, outer or ALGORITHMS[name], signature) + after, subject, key)
+    return Made(der.signed(to_be_signed, outer or ALGORITHMS[name], signature) + after, subject,
+                key)
 
 
 def replaced(usual: Iterable[Item], given: Iterable[Item], without: Iterable[str]) -> list[Item]:
-    """The *usual* extensions, with those *given* in the place of their like, and none of *without*."""
+    """The *usual* extensions, with those *given* in the place of their like, and none of
+    *without*."""
     merged = dict(usual) | dict(given)
     return [(oid, item) for oid, item in merged.items() if oid not in without]
 
 
 def authority(*given: Item, name: Part = "ca", key: Key = ec_key(1), by: Made | None = None,
-              without: Iterable[str] = (), only: Iterable[Item] | None = None, subject: bytes | None = None,
-              **fields: Any) -> Made:
+              without: Iterable[str] = (), only: Iterable[Item] | None = None,
+              subject: bytes | None = None, **fields: Any) -> Made:
     """A CA: its own root, or signed *by* another; *only* are all extensions that it has."""
     usual = [basic(), key_usage("keyCertSign", "cRLSign")]
     return certificate(cn(name) if subject is None else subject, key, by,
@@ -169,12 +176,14 @@ CA = authority()
 
 def leaf(*given: Item, by: Made | None = CA, key: Key = ec_key(9), subject: bytes = cn("leaf"),
          without: Iterable[str] = (), only: Iterable[Item] | None = None, **fields: Any) -> Made:
-    """A server's and client's certificate for `api`, signed by the CA above; *only* are all extensions that it has."""
+    """A server's and client's certificate for `api`, signed by the CA above; *only* are all
+    extensions that it has."""
     usual = [basic(False), key_usage("digitalSignature"), usages(SERVER, CLIENT), named("api")]
-    return certificate(subject, key, by, replaced(usual, given, without) if only is None else only, **fields)
+    return certificate(subject, key, by, replaced(usual, given, without) if only is None else only,
+                       **fields)
 
 
-# -- chains ----------------------------------------------------------------------------------------------------------
+# -- chains ----------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Chain:
@@ -191,8 +200,9 @@ class Chain:
 Facts = dict[str, dict[str, Chain]]     # a rule in words → its variants, by their names
 
 
-def ask(one: Made, *roots: Made, via: Iterable[Made] = (), purpose: str = "sslserver", host: str | None = "api",
-        at: datetime = NOON) -> Chain:
-    """Is *one* good for *purpose* as *host*, where *roots* (the CA above if none is named) are trusted?"""
-    return Chain(one.der, tuple(root.der for root in roots or (CA,)), tuple(other.der for other in via), purpose,
-                 host, at)
+def ask(one: Made, *roots: Made, via: Iterable[Made] = (), purpose: str = "sslserver",
+        host: str | None = "api", at: datetime = NOON) -> Chain:
+    """Is *one* good for *purpose* as *host*, where *roots* (the CA above if none is named) are
+    trusted?"""
+    return Chain(one.der, tuple(root.der for root in roots or (CA,)),
+                 tuple(other.der for other in via), purpose, host, at)

@@ -1,4 +1,5 @@
-"""The bench of the experiments: a folder with one RSA key, one P-256 key, CAs and requests, all made by openssl."""
+"""The bench of the experiments: a folder with one RSA key, one P-256 key, CAs and requests, all
+made by openssl."""
 from __future__ import annotations
 
 import functools
@@ -11,7 +12,8 @@ import pytest
 from kpki import pem
 from tests.stages.experiments.peer import Bench
 
-_load_key = functools.cache(pem.load_key)  # a check of an RSA key takes longer than all else that a row does
+# a check of an RSA key takes longer than all else that a row does
+_load_key = functools.cache(pem.load_key)
 
 _CONFIG = """\
 [req]
@@ -39,11 +41,14 @@ rsa -in rsa.pem -aes256 -passout pass:secret -out locked.pem
 rsa -in rsa.pem -pubout -out rsa.pub
 ecparam -name prime256v1 -genkey -noout -out ec.pem
 ec -in ec.pem -pubout -out ec.pub
-req -x509 -new -key ec.pem -config bench.cnf -extensions named -set_serial 0x1234 -days 3650 -out ca.pem
+req -x509 -new -key ec.pem -config bench.cnf -extensions named -set_serial 0x1234 -days 3650 \
+-out ca.pem
 x509 -in ca.pem -outform DER -out ca.der
-req -x509 -new -key ec.pem -config bench.cnf -extensions plain -set_serial 0x99 -days 3650 -out noski.pem
+req -x509 -new -key ec.pem -config bench.cnf -extensions plain -set_serial 0x99 -days 3650 \
+-out noski.pem
 req -x509 -new -key ec.pem -config bench.cnf -set_serial 5 -days 3650 -out v1.pem
-req -x509 -new -key rsa.pem -config bench.cnf -extensions named -set_serial 6 -days 3650 -out rsaca.pem
+req -x509 -new -key rsa.pem -config bench.cnf -extensions named -set_serial 6 -days 3650 \
+-out rsaca.pem
 req -new -key rsa.pem -config bench.cnf -out plain.csr
 req -new -key rsa.pem -config bench.cnf -reqexts asks -out asks.csr
 req -new -key ec.pem -config bench.cnf -out ec.csr
@@ -69,5 +74,6 @@ def bench(bench_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.chdir(bench_folder)
     monkeypatch.delenv("OPENSSL_CONF", raising=False)
     monkeypatch.setattr(pem, "load_key", _load_key)
-    return Bench(bench_folder, monkeypatch.setenv, lambda stream: monkeypatch.setattr(sys, "stdin", stream),
+    return Bench(bench_folder,
+                 monkeypatch.setenv, lambda stream: monkeypatch.setattr(sys, "stdin", stream),
                  lambda stream: monkeypatch.setattr(sys, "stdout", stream))

@@ -1,6 +1,8 @@
-"""One-line experiments: a configuration and a command line, run by openssl and by kpki, what the two wrote compared.
+"""One-line experiments: a configuration and a command line, run by openssl and by kpki, what the
+two wrote compared.
 
-A row says what openssl is expected to do, so that a rule is seen to hold and not merely to be the same mistake twice.
+A row says what openssl is expected to do, so that a rule is seen to hold and not merely to be the
+same mistake twice.
 """
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ SUBJECT = "[req]\nprompt=no\ndistinguished_name=dn\n"
 
 
 class Row(NamedTuple):
-    """What is tried: the configuration's *text*, the *words* after the command's own, *answers* on standard input."""
+    """What is tried: the configuration's *text*, the *words* after the command's own, *answers* on
+    standard input."""
 
     works: bool
     text: str
@@ -41,7 +44,8 @@ def no(text: str, words: str = "", answers: str = "", **environment: str) -> Row
 
 
 def dn(text: str, settings: str = "") -> str:
-    """A configuration whose subject is *text*; *settings* are further lines of its section [req]."""
+    """A configuration whose subject is *text*; *settings* are further lines of its section
+    [req]."""
     return f"{SUBJECT}{settings}\n[dn]\n{text}\n"
 
 
@@ -60,7 +64,8 @@ Run = Callable[[list[str], Row], int]
 
 
 class Bench(NamedTuple):
-    """Where experiments are made: a *folder* with keys, certificates and requests that openssl made."""
+    """Where experiments are made: a *folder* with keys, certificates and requests that openssl
+    made."""
 
     folder: Path
     set_environment: Callable[[str, str], None]
@@ -68,7 +73,8 @@ class Bench(NamedTuple):
     set_output: Callable[[io.TextIOWrapper], None]
 
     def outcome(self, command: str, row: Row) -> tuple[bytes | None, bytes | None]:
-        """What openssl and kpki write for a row, stripped of what must differ; None for a refusal."""
+        """What openssl and kpki write for a row, stripped of what must differ; None for a
+        refusal."""
         (self.folder / "file.cnf").write_bytes(row.text.encode("utf-8", "surrogateescape"))
         words = [*shlex.split(command), *shlex.split(row.words)]
         return (self._outcome(self._openssl, words, row), self._outcome(self._kpki, words, row))
@@ -83,11 +89,13 @@ class Bench(NamedTuple):
         if status:
             return None
         data = out.read_bytes()
-        return comparable(data if form == "DER" else b64decode(b"".join(data.splitlines()[1:-1])), words)
+        return comparable(data if form == "DER" else b64decode(b"".join(data.splitlines()[1:-1])),
+                          words)
 
     def _openssl(self, words: list[str], row: Row) -> int:
-        return subprocess.run(["openssl", *words], cwd=self.folder, input=row.answers.encode(), capture_output=True,
-                              env={"PATH": os.environ["PATH"], **row.environment}, timeout=60).returncode
+        return subprocess.run(["openssl", *words], cwd=self.folder, input=row.answers.encode(),
+                              capture_output=True, env={"PATH": os.environ["PATH"],
+                                                        **row.environment}, timeout=60).returncode
 
     def _kpki(self, words: list[str], row: Row) -> int:
         for name, value in row.environment.items():
@@ -103,7 +111,8 @@ class Bench(NamedTuple):
 
 
 def comparable(der: bytes, words: list[str]) -> bytes:
-    """A request as it is (less an ECDSA signature, which is random), a certificate without dates and signature."""
+    """A request as it is (less an ECDSA signature, which is random), a certificate without dates
+    and signature."""
     signed, algorithm, _ = items(content(der))
     if "-x509toreq" in words or (words[0] == "req" and not {"-x509", "-CA"} & set(words)):
         return signed + algorithm if "ec.pem" in words else der

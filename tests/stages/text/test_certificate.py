@@ -1,4 +1,5 @@
-"""Certificates and requests as text: byte for byte what `openssl x509 -text` and `req -text` print (OpenSSL 3.0)."""
+"""Certificates and requests as text: byte for byte what `openssl x509 -text` and `req -text` print
+(OpenSSL 3.0)."""
 from __future__ import annotations
 
 import subprocess
@@ -23,7 +24,8 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BARE = "[req]\nprompt = no\ndistinguished_name = dn\n[dn]\nC = US\nO = a, b\nCN = x\n"
 KEYS: dict[str, SigningKey] = {
     "rsa": rsa.generate_private_key(65537, 1024), "p256": ec.generate_private_key(ec.SECP256R1()),
-    "p521": ec.generate_private_key(ec.SECP521R1()), "brainpool": ec.generate_private_key(ec.BrainpoolP256R1()),
+    "p521": ec.generate_private_key(ec.SECP521R1()),
+    "brainpool": ec.generate_private_key(ec.BrainpoolP256R1()),
     "ed25519": ed25519.Ed25519PrivateKey.generate(), "ed448": ed448.Ed448PrivateKey.generate(),
 }
 
@@ -31,16 +33,18 @@ KEYS: dict[str, SigningKey] = {
 def openssl(value: Certificate | CertificateSigningRequest, *options: str) -> str:
     """What openssl prints of it."""
     verb = "x509" if isinstance(value, Certificate) else "req"
-    done = subprocess.run(["openssl", verb, "-inform", "DER", "-noout", *options], check=True, capture_output=True,
-                          input=value.public_bytes(Encoding.DER))
+    done = subprocess.run(["openssl", verb, "-inform", "DER", "-noout", *options], check=True,
+                          capture_output=True, input=value.public_bytes(Encoding.DER))
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
-def issued(key: str = "p256", config: str = BARE, *, days: int = 30, addext: Sequence[str] = ()) -> Certificate:
+def issued(key: str = "p256", config: str = BARE, *, days: int = 30,
+           addext: Sequence[str] = ()) -> Certificate:
     return req_x509(KEYS[key], config=config, now=NOW, serial_number=5, days=days, addext=addext)
 
 
-def rewritten(certificate: Certificate, *, insert: tuple[bytes, ...] = (), replace: dict[int, bytes] | None = None
+def rewritten(certificate: Certificate, *, insert: tuple[bytes, ...] = (),
+              replace: dict[int, bytes] | None = None
               ) -> Certificate:
     """The certificate with other fields of its TBSCertificate: its signature no longer counts."""
     info, *rest = der.items(der.content_of(certificate.public_bytes(Encoding.DER)))
@@ -53,17 +57,20 @@ def rewritten(certificate: Certificate, *, insert: tuple[bytes, ...] = (), repla
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_kind_of_key_is_dumped_as_openssl_dumps_it(key: str) -> None:
-    """A certificate and a request say the same about key, algorithm and signature, whatever the key is."""
+    """A certificate and a request say the same about key, algorithm and signature, whatever the key
+    is."""
     certificate, csr = issued(key), req_new(KEYS[key], config=BARE)
     assert certificate_text(certificate) == openssl(certificate, "-text")
     assert request_text(csr) == openssl(csr, "-text")
 
 
 @pytest.mark.parametrize("number", [
-    0, 1, 127, 128, -1, -2, -128, 2 ** 63 - 1, 2 ** 63, -2 ** 63, -2 ** 63 - 1, 2 ** 64 - 1, 2 ** 158 + 7, -2 ** 80,
-    int("12" * 34, 16), int("12" * 35, 16), int("12" * 36, 16), int("12" * 71, 16)], ids=hex)
+    0, 1, 127, 128, -1, -2, -128, 2 ** 63 - 1, 2 ** 63, -2 ** 63, -2 ** 63 - 1, 2 ** 64 - 1,
+    2 ** 158 + 7, -2 ** 80, int("12" * 34, 16), int("12" * 35, 16), int("12" * 36, 16),
+    int("12" * 71, 16)], ids=hex)
 def test_a_serial_number_is_shown_in_openssls_two_ways(number: int) -> None:
-    """-text shows a long in decimal and anything else in octets; -serial hexadecimal with a break every 35 octets."""
+    """-text shows a long in decimal and anything else in octets; -serial hexadecimal with a break
+    every 35 octets."""
     certificate = rewritten(issued(), replace={0: der.integer(number)})
     assert certificate_text(certificate) == openssl(certificate, "-text")
     assert f"serial={serial_text(number)}\n" == openssl(certificate, "-serial")
@@ -102,7 +109,8 @@ def test_what_is_rare_is_shown_too() -> None:
 
 @pytest.mark.parametrize("kind", ["unknown", "off the curve"])
 def test_a_key_that_cannot_be_read_hides_nothing_else(kind: str) -> None:
-    """Of a key of an unknown kind, or off its curve, the algorithm is shown, that it does not load, and the rest."""
+    """Of a key of an unknown kind, or off its curve, the algorithm is shown, that it does not load,
+    and the rest."""
     whole = issued(addext=["keyUsage=cRLSign"])
     key = der.sequence(der.sequence(der.oid("1.2.3.4")), der.bit_string(b"key"))
     if kind != "unknown":
@@ -111,36 +119,42 @@ def test_a_key_that_cannot_be_read_hides_nothing_else(kind: str) -> None:
     certificate = rewritten(whole, replace={6: key})
     text = certificate_text(certificate)
     name = "1.2.3.4" if kind == "unknown" else "id-ecPublicKey"
-    assert f"Public Key Algorithm: {name}\n            Unable to load Public Key\n" in text and "CRL Sign" in text
+    assert (f"Public Key Algorithm: {name}\n            Unable to load Public Key\n" in text
+            and "CRL Sign" in text)
     assert "Unable to load Public Key" in openssl(certificate, "-text")
     assert "Unable" not in certificate_text(whole)
 
 
 @pytest.mark.parametrize("options", [
     ["-sigopt", "rsa_padding_mode:pss", "-sha1"], ["-sigopt", "rsa_padding_mode:pss", "-sha512"],
-    ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:20", "-sha384"], ["-sha1"], ["-sha3-256"]])
-def test_signature_algorithms_have_their_names_and_parameters(options: list[str], tmp_path: Path) -> None:
+    ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:20", "-sha384"], ["-sha1"],
+    ["-sha3-256"]])
+def test_signature_algorithms_have_their_names_and_parameters(options: list[str],
+                                                              tmp_path: Path) -> None:
     """RSASSA-PSS shows digest, mask, salt and trailer; the others their name."""
     key = tmp_path / "key.pem"
     subprocess.run(["openssl", "genrsa", "-out", key, "1024"], check=True, capture_output=True)
-    made = subprocess.run(["openssl", "req", "-x509", "-new", "-key", key, "-subj", "/CN=x", *options], check=True,
-                          capture_output=True)
+    made = subprocess.run(["openssl", "req", "-x509", "-new", "-key", key, "-subj", "/CN=x",
+                           *options], check=True, capture_output=True)
     certificate = load_certificate(made.stdout)
     assert certificate_text(certificate) == openssl(certificate, "-text")
 
 
-@pytest.mark.parametrize("option", ["multiline", "RFC2253", "compat", "oneline,-esc_msb", "sep_multiline,oid"])
+@pytest.mark.parametrize("option", ["multiline", "RFC2253", "compat", "oneline,-esc_msb",
+                                    "sep_multiline,oid"])
 def test_names_inside_follow_nameopt(option: str) -> None:
     """Issuer and subject take the display asked for, a line each where it is a multiline one."""
     config = BARE.replace("CN = x", "CN = x\nemailAddress = a@b\nOU = é/CN=y")
     certificate, csr = issued(config=config), req_new(KEYS["p256"], config=config)
     flags = name_flags(option)
-    assert certificate_text(certificate, name_option=flags) == openssl(certificate, "-text", "-nameopt", option)
+    assert certificate_text(certificate, name_option=flags) == openssl(certificate, "-text",
+                                                                       "-nameopt", option)
     assert request_text(csr, name_option=flags) == openssl(csr, "-text", "-nameopt", option)
     assert certificate_text(certificate, name_option=flags) != certificate_text(certificate)
 
 
-PARTS = ["header", "version", "serial", "signame", "issuer", "validity", "subject", "pubkey", "extensions", "sigdump"]
+PARTS = ["header", "version", "serial", "signame", "issuer", "validity", "subject", "pubkey",
+         "extensions", "sigdump"]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -148,7 +162,8 @@ def test_each_part_can_be_left_out(part: str) -> None:
     """`-certopt no_PART` and `-reqopt no_PART` leave out that part and no other."""
     usage = ["keyUsage=cRLSign"]
     certificate, csr = issued(addext=usage), req_new(KEYS["p256"], config=BARE, addext=usage)
-    assert certificate_text(certificate, without={part}) == openssl(certificate, "-text", "-certopt", f"no_{part}")
+    assert certificate_text(certificate, without={part}) == openssl(certificate, "-text",
+                                                                    "-certopt", f"no_{part}")
     assert request_text(csr, without={part}) == openssl(csr, "-text", "-reqopt", f"no_{part}")
     assert certificate_text(certificate, without={part}) != certificate_text(certificate)
 
@@ -156,13 +171,16 @@ def test_each_part_can_be_left_out(part: str) -> None:
 @pytest.mark.parametrize("lines", [
     "", "challengePassword = secret", "challengePassword = secret\nunstructuredName = a company",
     "1.2.3.4 = of no name\nunstructuredAddress = somewhere"])
-@pytest.mark.parametrize("addext", [[], ["keyUsage=digitalSignature", "subjectAltName=DNS:x"]], ids=["bare", "asking"])
+@pytest.mark.parametrize("addext", [[], ["keyUsage=digitalSignature", "subjectAltName=DNS:x"]],
+                         ids=["bare", "asking"])
 def test_attributes_of_a_request_are_listed(lines: str, addext: list[str]) -> None:
-    """Each attribute has its line, the requested extensions their own part, and none is said to be none."""
+    """Each attribute has its line, the requested extensions their own part, and none is said to be
+    none."""
     config = BARE.replace("[dn]", "attributes = more\n[more]\n" + lines + "\n[dn]")
     csr = req_new(KEYS["p256"], config=config, addext=addext)
     assert request_text(csr) == openssl(csr, "-text")
-    assert request_text(csr, without={"attributes"}) == openssl(csr, "-text", "-reqopt", "no_attributes")
+    assert request_text(csr, without={"attributes"}) == openssl(csr, "-text", "-reqopt",
+                                                                "no_attributes")
 
 
 def test_a_structure_that_is_none_is_refused() -> None:

@@ -1,4 +1,5 @@
-"""Extensions as openssl prints them: each kind, each odd value, in a certificate and in a request."""
+"""Extensions as openssl prints them: each kind, each odd value, in a certificate and in a
+request."""
 from __future__ import annotations
 
 import subprocess
@@ -169,55 +170,64 @@ subjectDirectoryAttributes=DER:30:00
 def openssl(value: Certificate | CertificateSigningRequest, *options: str) -> str:
     """What openssl prints of it."""
     verb = "x509" if isinstance(value, Certificate) else "req"
-    done = subprocess.run(["openssl", verb, "-inform", "DER", "-noout", "-text", *options], check=True,
-                          input=value.public_bytes(Encoding.DER), capture_output=True)
+    done = subprocess.run(["openssl", verb, "-inform", "DER", "-noout", "-text", *options],
+                          check=True, input=value.public_bytes(Encoding.DER), capture_output=True)
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
 def certificate_with(*rows: str) -> Certificate:
-    return req_x509(KEY, config=CONFIG + "\n".join(rows) + "\n", extensions="v3", serial_number=5, now=NOW)
+    return req_x509(KEY, config=CONFIG + "\n".join(rows) + "\n", extensions="v3", serial_number=5,
+                    now=NOW)
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_an_extension_is_printed_as_openssl_prints_it(row: str) -> None:
     """The same lines in a certificate, in a request, and with unknown extensions dumped."""
-    certificate, csr = certificate_with(row), req_new(KEY, config=CONFIG + row + "\n", extensions="v3")
+    certificate, csr = certificate_with(row), req_new(KEY, config=CONFIG + row + "\n",
+                                                      extensions="v3")
     assert certificate_text(certificate) == openssl(certificate)
     assert request_text(csr) == openssl(csr)
-    assert certificate_text(certificate, unknown="dump") == openssl(certificate, "-certopt", "ext_dump")
+    assert (certificate_text(certificate, unknown="dump")
+            == openssl(certificate, "-certopt", "ext_dump"))
 
 
 @pytest.mark.parametrize("value", ["keyid:always", "issuer:always", "keyid:always,issuer:always"])
 def test_an_authority_key_identifier_has_a_line_for_each_part(value: str) -> None:
-    """A lone key identifier stands by itself; with an issuer and a serial number each has its word."""
+    """A lone key identifier stands by itself; with an issuer and a serial number each has its
+    word."""
     certificate = certificate_with(f"authorityKeyIdentifier={value}", "subjectKeyIdentifier=hash")
     assert certificate_text(certificate) == openssl(certificate)
 
 
 BROKEN = [
-    "basicConstraints=DER:04:01:00", "keyUsage=DER:30:00", "subjectAltName=DER:30:05:82:01:61:82:05",
-    "extendedKeyUsage=DER:30:02:05:00", "certificatePolicies=DER:30:02:05:00",
-    "nameConstraints=DER:30:02:a5:00", "crlDistributionPoints=DER:30:04:30:02:a7:00",
-    "authorityInfoAccess=DER:30:02:30:00", "nsComment=DER:0c:01:41", "subjectKeyIdentifier=DER:30:02:05:00",
-    "authorityKeyIdentifier=DER:30:02:05:00", "policyMappings=DER:30:02:30:00", "inhibitAnyPolicy=DER:02:00",
-    "tlsfeature=DER:30:02:05:00", "proxyCertInfo=DER:30:00"]
+    "basicConstraints=DER:04:01:00", "keyUsage=DER:30:00",
+    "subjectAltName=DER:30:05:82:01:61:82:05", "extendedKeyUsage=DER:30:02:05:00",
+    "certificatePolicies=DER:30:02:05:00", "nameConstraints=DER:30:02:a5:00",
+    "crlDistributionPoints=DER:30:04:30:02:a7:00", "authorityInfoAccess=DER:30:02:30:00",
+    "nsComment=DER:0c:01:41", "subjectKeyIdentifier=DER:30:02:05:00",
+    "authorityKeyIdentifier=DER:30:02:05:00", "policyMappings=DER:30:02:30:00",
+    "inhibitAnyPolicy=DER:02:00", "tlsfeature=DER:30:02:05:00", "proxyCertInfo=DER:30:00"]
 
 
 @pytest.mark.parametrize("row", BROKEN)
 def test_a_broken_extension_hides_none_of_the_others(row: str) -> None:
     """One that does not decode is shown by its octets; what stands before and after it is read."""
-    certificate = certificate_with("1.2.3.4=ASN1:UTF8:before", row, "issuerAltName=DNS:after.example")
+    certificate = certificate_with("1.2.3.4=ASN1:UTF8:before", row,
+                                   "issuerAltName=DNS:after.example")
     text = certificate_text(certificate)
     assert text == openssl(certificate)
     assert "before" in text and "DNS:after.example" in text
-    assert certificate_text(certificate, unknown="error") == openssl(certificate, "-certopt", "ext_error")
+    assert (certificate_text(certificate, unknown="error")
+            == openssl(certificate, "-certopt", "ext_error"))
     assert "<Parse Error>" in certificate_text(certificate, unknown="error")
 
 
-@pytest.mark.parametrize("value", [b"", b"\x30", b"\x30\x82\xff\xff", bytes(range(256)), b"\x30\x80\0\0"])
+@pytest.mark.parametrize("value",
+                         [b"", b"\x30", b"\x30\x82\xff\xff", bytes(range(256)), b"\x30\x80\0\0"])
 def test_octets_that_are_no_der_at_all_are_shown(value: bytes) -> None:
     """Whatever an extension holds, it has a display, and never an exception."""
-    for oid in ("2.5.29.17", "2.5.29.19", "2.5.29.31", "2.5.29.32", "2.5.29.35", "1.3.6.1.5.5.7.1.1", "1.2.3.4"):
+    for oid in ("2.5.29.17", "2.5.29.19", "2.5.29.31", "2.5.29.32", "2.5.29.35",
+                "1.3.6.1.5.5.7.1.1", "1.2.3.4"):
         for unknown in ("default", "error", "dump"):
             assert extension_text(der.Extension(oid, True, value), 4, unknown).startswith("    ")
 

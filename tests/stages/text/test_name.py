@@ -25,34 +25,38 @@ THEN = datetime(2026, 1, 1, tzinfo=UTC)
 C, O, OU, CN, EMAIL = "2.5.4.6", "2.5.4.10", "2.5.4.11", "2.5.4.3", "1.2.840.113549.1.9.1"
 # Each is the CN between three plain attributes.
 VALUES = [
-    (der.PRINTABLE, b"plain"), (der.UTF8, "é€😀".encode()), (der.T61, b"caf\xe9"), (der.BMP, "aé€".encode("utf-16-be")),
-    (der.UNIVERSAL, "a😀".encode("utf-32-be")), (der.UTF8, b" lead"), (der.UTF8, b"trail "), (der.UTF8, b" "),
+    (der.PRINTABLE, b"plain"), (der.UTF8, "é€😀".encode()), (der.T61, b"caf\xe9"),
+    (der.BMP, "aé€".encode("utf-16-be")), (der.UNIVERSAL, "a😀".encode("utf-32-be")),
+    (der.UTF8, b" lead"), (der.UTF8, b"trail "), (der.UTF8, b" "),
     (der.UTF8, b"#hash"), (der.UTF8, b"#"), (der.UTF8, b'a,b+c"d\\e<f>g;h'), (der.UTF8, b"a,b"),
-    (der.UTF8, b"\x01\x7f\n\t"),
-    (der.UTF8, b"*()\\"), (der.UTF8, b"/x+y/CN=z/Cn=z"), (der.UTF8, b""), (der.UTF8, b"nul\0x"), (der.IA5, b"a@b"),
-    (der.BIT_STRING, b"\0ab"),
+    (der.UTF8, b"\x01\x7f\n\t"), (der.UTF8, b"*()\\"), (der.UTF8, b"/x+y/CN=z/Cn=z"),
+    (der.UTF8, b""), (der.UTF8, b"nul\0x"), (der.IA5, b"a@b"), (der.BIT_STRING, b"\0ab"),
     (der.NUMERIC, b"12 3"), (der.IA5, b"#=;"), (der.SEQUENCE, b"\x02\x01\x05"),
 ]
-NAMES = [Name(((Attribute(C, der.PRINTABLE, b"US"),), (Attribute(O, der.UTF8, b"x"),), (Attribute(CN, *value),),
-               (Attribute(OU, der.PRINTABLE, b"z"),))) for value in VALUES]
+NAMES = [Name(((Attribute(C, der.PRINTABLE, b"US"),), (Attribute(O, der.UTF8, b"x"),),
+               (Attribute(CN, *value),), (Attribute(OU, der.PRINTABLE, b"z"),)))
+         for value in VALUES]
 NAMES += [
     Name(),
     Name(((Attribute(CN, der.UTF8, b"a"), Attribute(O, der.UTF8, "é".encode())),
           (Attribute("1.2.3.4", der.UTF8, b"u"),),
-          (Attribute(EMAIL, der.IA5, b"q@w"), Attribute(OU, der.UTF8, b"v"), Attribute("1.2.3.4", der.UTF8, b"u")))),
+          (Attribute(EMAIL, der.IA5, b"q@w"), Attribute(OU, der.UTF8, b"v"),
+           Attribute("1.2.3.4", der.UTF8, b"u")))),
 ]
 DISPLAYS = [
     "", *OPTIONS, "RFC2253", "rfc2253,-dn_rev", "oneline,-esc_msb", "oneline,-esc_msb,-utf8",
-    "multiline,-esc_msb,utf8", "multiline,show_type", "oneline,dump_all,-dump_der", "oneline,nofname",
-    "sep_multiline,lname,align", "oneline,-use_quote", "oneline,,utf8", "show_type,dump_nostr,dump_der",
-    "esc_2253,esc_2254", "ca_default,+dn_rev", "oneline, -utf8", "compat,show_type"]
+    "multiline,-esc_msb,utf8", "multiline,show_type", "oneline,dump_all,-dump_der",
+    "oneline,nofname", "sep_multiline,lname,align", "oneline,-use_quote", "oneline,,utf8",
+    "show_type,dump_nostr,dump_der", "esc_2253,esc_2254", "ca_default,+dn_rev", "oneline, -utf8",
+    "compat,show_type"]
 
 
 def certificate_with(subject: Name, issuer: Name) -> bytes:
     """A certificate (DER) with these names; nobody looks at its signature."""
     algorithm = keys.signature_algorithm(KEY, "sha256")
-    info = der.certificate_info(version=0, serial_number=5, algorithm=algorithm, issuer=issuer.dump(), not_before=THEN,
-                                not_after=THEN, subject=subject.dump(), public_key=keys.public_key_der(KEY),
+    info = der.certificate_info(version=0, serial_number=5, algorithm=algorithm,
+                                issuer=issuer.dump(), not_before=THEN, not_after=THEN,
+                                subject=subject.dump(), public_key=keys.public_key_der(KEY),
                                 extensions=())
     return der.signed(info, algorithm, b"none")
 
@@ -62,7 +66,8 @@ def shown(name: Name, display: str) -> str:
     flags = name_flags(*[display] if display else [])
     if flags == COMPAT:
         return slashed_name_text(name) + "\n"
-    return f"\n{flagged_name_text(name, flags, 4)}\n" if lined(flags) else flagged_name_text(name, flags) + "\n"
+    return (f"\n{flagged_name_text(name, flags, 4)}\n" if lined(flags)
+            else flagged_name_text(name, flags) + "\n")
 
 
 @pytest.mark.parametrize("display", dict.fromkeys(DISPLAYS))
@@ -89,8 +94,8 @@ def test_the_default_is_openssl_3s() -> None:
 def test_an_unknown_display_is_refused(options: str) -> None:
     """A word that openssl's -nameopt refuses is refused here."""
     der_bytes = certificate_with(NAMES[0], NAMES[0])
-    done = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-subject", "-nameopt", options],
-                          input=der_bytes, capture_output=True, check=False)
+    done = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-subject", "-nameopt",
+                           options], input=der_bytes, capture_output=True, check=False)
     assert done.returncode != 0
     with pytest.raises(InputError, match="unknown name option"):
         name_flags(options)
@@ -98,4 +103,5 @@ def test_an_unknown_display_is_refused(options: str) -> None:
 
 def test_several_texts_add_up() -> None:
     """A second -nameopt goes on where the first ended."""
-    assert name_flags("oneline", "-esc_msb") == name_flags("oneline,-esc_msb") != name_flags("oneline")
+    assert (name_flags("oneline", "-esc_msb") == name_flags("oneline,-esc_msb")
+            != name_flags("oneline"))

@@ -26,11 +26,12 @@ NOW = START + timedelta(days=5)
 DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-CA = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
+CA = ("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
+      "subjectKeyIdentifier=hash\n")
 AKI = "authorityKeyIdentifier=keyid\n"
 LEAF = ("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\n"
-        "extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nsubjectAltName=DNS:node.example.com,IP:10.0.0.9,"
-        "email:node@example.com\n")
+        "extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\n"
+        "subjectAltName=DNS:node.example.com,IP:10.0.0.9,email:node@example.com\n")
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,10 @@ class Bench:
     def make(self, name: str, by: Made | None = None, ext: str = "", *, key: str | None = None,
              signer: str | None = None, issuer: str | None = None, start: datetime = START,
              end: datetime = START + 10 * DAY, serial: int | None = None) -> Made:
-        """A certificate called *name* (a CN, or a subject with its slash), self-signed without *by*."""
-        subject = parse_subject(name if name.startswith("/") or not name else f"/CN={name}") if name else None
+        """A certificate called *name* (a CN, or a subject with its slash), self-signed without
+        *by*."""
+        subject = (parse_subject(name if name.startswith("/") or not name else f"/CN={name}")
+                   if name else None)
         own = self.key(key or name)
         self.serial += 1
         serial = self.serial if serial is None else serial
@@ -76,17 +79,20 @@ class Bench:
         issued = by and issuer_of(by.certificate)
         if issued and issued.key_identifier is None:
             ext = ext.replace(AKI, "")
-        context = ExtensionContext(parse_config(f"[x]\n{ext}"), subject=subject, key_identifier=identifier,
+        context = ExtensionContext(parse_config(f"[x]\n{ext}"), subject=subject,
+                                   key_identifier=identifier,
                                    issuer=issued or Issuer(issuer_der, serial, identifier, None))
         signing = self.key(signer) if signer else by.key if by else own
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of serial numbers that no CA should give
-            made = encoded(section_extensions(context, "x") if ext else (), issuer_der, subject_der, public, signing,
-                           "sha256", serial, start, end)
+            made = encoded(section_extensions(context, "x") if ext else (), issuer_der, subject_der,
+                           public, signing, "sha256", serial, start, end)
         return Made(made, own)
 
-    def trio(self, *, root: str = CA, middle: str = CA + AKI, leaf: str = LEAF + AKI, **extra: dict[str, Any]) -> World:
-        """leaf ← middle ← root, the root trusted and the middle at hand; *extra* goes to the one it names."""
+    def trio(self, *, root: str = CA, middle: str = CA + AKI, leaf: str = LEAF + AKI,
+             **extra: dict[str, Any]) -> World:
+        """leaf ← middle ← root, the root trusted and the middle at hand; *extra* goes to the one it
+        names."""
         top = self.make("root", None, root, **extra.get("root_with", {}))
         between = self.make("middle", top, middle, **extra.get("middle_with", {}))
         end = self.make("leaf", between, leaf, **extra.get("leaf_with", {}))
@@ -168,7 +174,8 @@ def strict_leaf(leaf: str, **options: Any) -> Callable[[Bench], World]:
 
 
 def named(permitted: str, leaf: str = LEAF + AKI, **options: Any) -> Callable[[Bench], World]:
-    return lambda bench: bench.trio(middle=CA + AKI + f"nameConstraints=critical,{permitted}\n", leaf=leaf, **options)
+    return lambda bench: bench.trio(middle=CA + AKI + f"nameConstraints=critical,{permitted}\n",
+                                    leaf=leaf, **options)
 
 
 def different_spelling(bench: Bench) -> World:
@@ -185,7 +192,8 @@ def shuffled(bench: Bench, *, lost: str = "") -> World:
 
 
 def tampered(bench: Bench, *, which: int) -> World:
-    """A signature with its last bit turned round: of the leaf (0), of the CA between (1), of the root (2)."""
+    """A signature with its last bit turned round: of the leaf (0), of the CA between (1), of the
+    root (2)."""
     leaf, (root,), (middle,) = bench.trio()
     made = [leaf, middle.certificate, root.certificate]
     data = bytearray(made[which].public_bytes(_DER))
@@ -219,13 +227,16 @@ def explicit(bench: Bench) -> World:
     """A leaf whose curve is spelled out; the certificate is made over, its signature with it."""
     root = bench.make("root", None, CA)
     plain = bench.make("leaf", root, LEAF + AKI)
-    spelled = subprocess.run(["openssl", "ec", "-pubout", "-param_enc", "explicit", "-outform", "DER"], check=True,
+    spelled = subprocess.run(["openssl", "ec", "-pubout", "-param_enc", "explicit", "-outform",
+                              "DER"], check=True,
                              input=pem.dump_key(plain.key), capture_output=True).stdout
     fields = der.certificate_fields(plain.certificate.public_bytes(_DER))
     body = der.items(der.content_of(plain.certificate.tbs_certificate_bytes))
-    info = der.sequence(*(spelled if item == der.whole(fields.subject_public_key_info) else item for item in body))
+    info = der.sequence(*(spelled if item == der.whole(fields.subject_public_key_info) else item
+                          for item in body))
     algorithm = der.whole(fields.signature)
-    return pem.load_certificate(der.signed(info, algorithm, keys.sign_bytes(root.key, "sha256", info))), [root], []
+    return pem.load_certificate(der.signed(info, algorithm,
+                                           keys.sign_bytes(root.key, "sha256", info))), [root], []
 
 
 def unreadable_key(bench: Bench, world: World) -> World:

@@ -1,4 +1,5 @@
-"""Healthy trees, each made once, and the commands that break nothing: kpki in process, and a shell that finds it."""
+"""Healthy trees, each made once, and the commands that break nothing: kpki in process, and a shell
+that finds it."""
 from __future__ import annotations
 
 import json
@@ -32,24 +33,25 @@ SECONDS = 60    # for any one command; none takes one
 class Bench:
     """A folder with one tree in it, broken or not, and the commands that are run there."""
 
-    def __init__(self, folder: Path, trial: Trial, cluster: Healthy, tree: Tree, shell: dict[str, str],
-                 capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, trial: Trial, cluster: Healthy, tree: Tree,
+                 shell: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self.trial, self.cluster, self.tree = folder, trial, cluster, tree
         self._shell, self._capsys = shell, capsys
 
     @property
     def check(self) -> str:
         """The command line that looks at the tree."""
-        return {"workspace": "kpki check cluster", "given": f"kpki check host --node {self.trial.host} --ca ca/ca.crt "
-                "--ca-key ca/ca.key"}.get(self.trial.situation, f"kpki check host --node {self.trial.host}")
+        return {"workspace": "kpki check cluster",
+                "given": f"kpki check host --node {self.trial.host} --ca ca/ca.crt --ca-key "
+                "ca/ca.key"}.get(self.trial.situation, f"kpki check host --node {self.trial.host}")
 
     def findings(self) -> tuple[int, list[Told], list[tuple[str, ...]]]:
         """Exit status, what is wrong, and the remedy of each."""
         status, out = self._kpki(f"{self.check} --json")
         assert out.startswith("{"), out
         found = json.loads(out)["findings"]
-        return status, [(item["cause"], item["severity"], item["host"], item["path"]) for item in found], \
-            [tuple(item["remedy"]) for item in found]
+        return (status, [(item["cause"], item["severity"], item["host"], item["path"])
+                         for item in found], [tuple(item["remedy"]) for item in found])
 
     def printed(self) -> list[str]:
         """The lines of the remedies as a person sees them."""
@@ -58,7 +60,8 @@ class Bench:
         return [line.removeprefix("$ ") for line in lines if line.startswith(("$ ", "#"))]
 
     def mend(self, remedies: Iterable[tuple[str, ...]]) -> None:
-        """Run the lines of each remedy in order; one that is the last one's again was printed once."""
+        """Run the lines of each remedy in order; one that is the last one's again was printed
+        once."""
         for _ in self.each_line(remedies):
             pass
 
@@ -78,12 +81,14 @@ class Bench:
             status, out = self._kpki(line)
             assert status == 0, f"{line}\n{out}"
             return
-        done = subprocess.run(["sh", "-ec", line], cwd=self.folder, env=self._shell, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(["sh", "-ec", line], cwd=self.folder,
+                              env=self._shell, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False)
         assert done.returncode == 0, f"{line}\n{done.stdout}"
 
     def _at_the_ca(self, line: str) -> str:
-        """The words that name the CA where a control-plane host has it, as the paths of the one that is here."""
+        """The words that name the CA where a control-plane host has it, as the paths of the one
+        that is here."""
         if self.trial.situation != "alone":
             return line
         place = self.cluster.layout.place("ca")
@@ -100,7 +105,8 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def clusters() -> Callable[[str, str], tuple[Healthy, Tree]]:
-    """The healthy cluster of a layout and a kind of keys, made once, and a tree that knows another cluster's CAs."""
+    """The healthy cluster of a layout and a kind of keys, made once, and a tree that knows another
+    cluster's CAs."""
     now, made = utc_now(), dict[tuple[str, str], tuple[Healthy, Tree]]()
 
     def cluster(layout: str, keys: str) -> tuple[Healthy, Tree]:
@@ -118,7 +124,8 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     command = programs / "kpki"
     command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki "$@"\n')
     command.chmod(0o755)
-    return os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(TOP), "LC_ALL": "C"}
+    return os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(TOP),
+                         "LC_ALL": "C"}
 
 
 def put(root: Path, found: Iterable[files.File]) -> None:
@@ -131,7 +138,8 @@ def put(root: Path, found: Iterable[files.File]) -> None:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shell: dict[str, str],
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+          shell: dict[str, str],
           clusters: Callable[[str, str], tuple[Healthy, Tree]]) -> Callable[[Trial], Bench]:
     """A trial's healthy tree in a folder of its own, where the commands run."""
     monkeypatch.chdir(tmp_path)
@@ -145,10 +153,13 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         else:
             root = tmp_path / "host"
             put(root, cluster.of_host(trial.host))
-            put(root, (files.File(path, text.encode(), 0o644) for path, text in beside(cluster, trial.host).items()))
+            put(root, (files.File(path, text.encode(), 0o644)
+                       for path, text in beside(cluster, trial.host).items()))
         if trial.situation in ("given", "alone"):
             ca = cluster.roots["ca"]
-            put(tmp_path / "ca", [files.File("ca.crt", ca.bundle, 0o644),
-                                  files.File("ca.key", pem.dump_key(ca.key, form="traditional"), 0o600)])
-        return Bench(tmp_path, trial, cluster, Tree(root, trial.host, cluster, pattern.stray), shell, capsys)
+            put(tmp_path / "ca",
+                [files.File("ca.crt", ca.bundle, 0o644),
+                 files.File("ca.key", pem.dump_key(ca.key, form="traditional"), 0o600)])
+        return Bench(tmp_path, trial, cluster, Tree(root, trial.host, cluster, pattern.stray),
+                     shell, capsys)
     return make

@@ -22,8 +22,8 @@ from tests.cluster.check.matrix.trees import CONTROL, CURRENT, NEIGHBOUR, WORKER
 Mutation = Callable[[Tree], object]
 DAY = timedelta(days=1)
 NODE = "/O=system:nodes/CN=system:node:"
-# Where a tree is looked at: in a workspace; a worker's alone, with the CA named on the command line; a control-plane
-# host's, which holds its CAs' keys; a worker's alone, without any CA's key.
+# Where a tree is looked at: in a workspace; a worker's alone, with the CA named on the command
+# line; a control-plane host's, which holds its CAs' keys; a worker's alone, without any CA's key.
 SITUATIONS = ("workspace", "given", "ca-host", "alone")
 
 
@@ -31,8 +31,9 @@ SITUATIONS = ("workspace", "given", "ca-host", "alone")
 class Fault:
     """One row: *mutate* makes of a healthy tree one with *cause*, at the places *at* (`Tree.at`).
 
-    *on* says which trees are broken so: LAYOUT-KEYS-SITUATION; *host* whose it is in a workspace. *one* says that any
-    one of the places will do, *told* that there may be no command that mends it, only words.
+    *on* says which trees are broken so: LAYOUT-KEYS-SITUATION; *host* whose it is in a workspace.
+    *one* says that any one of the places will do, *told* that there may be no command that mends
+    it, only words.
     """
 
     cause: str
@@ -190,14 +191,16 @@ def encrypted(form: str) -> Callable[[bytes], bytes]:
     return lambda data: pem.dump_key(pem.load_key(data), form=form, passphrase=b"secret")
 
 
-def certified(name: str, *, signer: str = "", stray: str = "", key: Callable[[], PrivateKeyTypes] | None = None,
-              **wishes: Any) -> Mutation:
-    """Another certificate for a row's key, or for *key*, by its CA, or by *signer*, or by the *stray* CA of a row."""
+def certified(name: str, *, signer: str = "", stray: str = "",
+              key: Callable[[], PrivateKeyTypes] | None = None, **wishes: Any) -> Mutation:
+    """Another certificate for a row's key, or for *key*, by its CA, or by *signer*, or by the
+    *stray* CA of a row."""
     def mutate(tree: Tree) -> None:
         other = key and key()
         ca = tree.cluster.roots[signer] if signer else tree.stray[stray] if stray else None
         made = tree.certified(name, key=other, signer=ca, **wishes)
-        tree.put(name, pem.dump_certificate(made), pem.dump_key(other, form="traditional") if other else None)
+        tree.put(name, pem.dump_certificate(made),
+                 pem.dump_key(other, form="traditional") if other else None)
     return mutate
 
 
@@ -219,10 +222,14 @@ def curve(name: str) -> Callable[[], PrivateKeyTypes]:
 
 def served_self_signed(tree: Tree) -> None:
     """What a kubelet makes for itself where nothing names a pair (pkg/kubelet/certificate)."""
-    epoch, key, ca_key = int(tree.cluster.now.timestamp()), *(genpkey("EC", curve="P-256") for _ in range(2))
-    config = "[req]\nx509_extensions = v3\n[v3]\nbasicConstraints = critical,CA:TRUE\nkeyUsage = critical,keyCertSign\n"
-    ca = req_x509(ca_key, subject=f"/CN={tree.host}-ca@{epoch}", config=config, days=365, now=tree.cluster.now - DAY)
-    leaf = x509_new(f"/CN={tree.host}@{epoch}", public_key_der(key), ca, ca_key, days=365, now=tree.cluster.now - DAY,
+    epoch, key, ca_key = int(tree.cluster.now.timestamp()), *(genpkey("EC", curve="P-256")
+                                                              for _ in range(2))
+    config = ("[req]\nx509_extensions = v3\n[v3]\nbasicConstraints = critical,CA:TRUE\n"
+              "keyUsage = critical,keyCertSign\n")
+    ca = req_x509(ca_key, subject=f"/CN={tree.host}-ca@{epoch}", config=config, days=365,
+                  now=tree.cluster.now - DAY)
+    leaf = x509_new(f"/CN={tree.host}@{epoch}", public_key_der(key), ca, ca_key,
+                    days=365, now=tree.cluster.now - DAY,
                     extfile=f"extendedKeyUsage = serverAuth\nsubjectAltName = DNS:{tree.host}\n")
     tree.put("kubelet", pem.dump_certificates([leaf, ca]), pem.dump_key(key, form="traditional"))
 
@@ -234,9 +241,9 @@ def below_an_intermediate(name: str) -> Mutation:
         root = tree.authority(signer, basicConstraints="critical,CA:TRUE,pathlen:0")
         tree.file(signer).write_bytes(root.bundle)
         key = genpkey("EC", curve="P-256")
-        between = x509_new("/CN=intermediate", public_key_der(key), root.certificate, root.key, days=1000,
-                           extfile="basicConstraints = critical,CA:TRUE\nkeyUsage = critical,keyCertSign\n",
-                           now=tree.cluster.now - DAY)
+        between = x509_new("/CN=intermediate", public_key_der(key), root.certificate, root.key,
+                           days=1000, extfile="basicConstraints = critical,CA:TRUE\n"
+                           "keyUsage = critical,keyCertSign\n", now=tree.cluster.now - DAY)
         leaf = tree.certified(name, signer=Authority(between, key, pem.dump_certificate(between)))
         tree.put(name, pem.dump_certificates([leaf, between]))
     return mutate
@@ -263,7 +270,8 @@ def resigned(name: str, **wishes: Any) -> Mutation:
 
 def bundled(name: str, other: str) -> Mutation:
     """A CA's file with another CA's certificate after its own."""
-    return lambda tree: tree.file(name).write_bytes(tree.file(name).read_bytes() + tree.stray[other].bundle)
+    return lambda tree: tree.file(name).write_bytes(tree.file(name).read_bytes()
+                                                    + tree.stray[other].bundle)
 
 
 def strays(name: str) -> Mutation:
@@ -275,7 +283,8 @@ def trusting(name: str, authority: Callable[[Tree], bytes]) -> Mutation:
 
 
 def resigned_for_all(name: str, **wishes: Any) -> Mutation:
-    """A CA under another certificate, which every kubeconfig that embeds one knows too: the cluster was made so."""
+    """A CA under another certificate, which every kubeconfig that embeds one knows too: the cluster
+    was made so."""
     def mutate(tree: Tree) -> None:
         bundle = tree.authority(name, **wishes).bundle
         tree.file(name).write_bytes(bundle)
@@ -287,7 +296,8 @@ def resigned_for_all(name: str, **wishes: Any) -> Mutation:
 
 def renamed(name: str, head: str, name_there: str, new: str) -> Mutation:
     """A name in a kubeconfig, where it stands after *head*."""
-    return replaced(f"{name}:kubeconfig", f'{head}"{name_there}"'.encode(), f'{head}"{new}"'.encode())
+    return replaced(f"{name}:kubeconfig", f'{head}"{name_there}"'.encode(),
+                    f'{head}"{new}"'.encode())
 
 
 def ca_key_there(name: str) -> Mutation:
@@ -303,7 +313,8 @@ def another_token_key(part: str) -> Mutation:
     def mutate(tree: Tree) -> None:
         key = tree.cluster.spare()
         tree.file(f"service-accounts{part}").write_bytes(
-            pem.dump_key(key, form="traditional") if part else pem.dump_public_key(key.public_key()))
+            pem.dump_key(key, form="traditional") if part
+            else pem.dump_public_key(key.public_key()))
     return mutate
 
 

@@ -1,4 +1,5 @@
-"""Healthy tree, one mutation: exactly that cause at that path; the remedy as printed; healthy again."""
+"""Healthy tree, one mutation: exactly that cause at that path; the remedy as printed; healthy
+again."""
 from __future__ import annotations
 
 from collections import Counter
@@ -16,33 +17,40 @@ LAYOUTS = tuple(KUBELET_CONFIG)
 TRIALS = trials(FAULTS)
 HEALTHY = [Trial(Fault("", "", lambda tree: None, "", ""), layout, keys, situation)
            for layout in LAYOUTS for keys in ALGORITHMS for situation in SITUATIONS]
-# The causes that show on the disk of one host or of a workspace; the others show in logs or on live servers alone.
+# The causes that show on the disk of one host or of a workspace; the others show in logs or on live
+# servers alone.
 ON_DISK = frozenset("""
-    file-missing unknown-authority malformed-x509 missing-san-ip missing-san-dns bad-pem expired-client-cert
-    expired-server-cert expired-ca not-yet-valid wrong-node-identity hostname-case-fqdn wrong-organisation wrong-eku
-    key-cert-mismatch key-unreadable encrypted-key kubelet-serving-self-signed kubelet-client-current-broken
-    etcd-peer-cert weak-signature-or-key sa-key-mismatch front-proxy-ca chain-depth kubeconfig-wrong-ca
-    legacy-cn-no-san ca-not-a-ca key-exposed shared-key ca-key-on-worker serial-reused flags-mismatch
-    signing-bundle kubeconfig-broken wrong-subject outlives-ca expiring-soon strict-refused""".split())
+    file-missing unknown-authority malformed-x509 missing-san-ip missing-san-dns bad-pem
+    expired-client-cert expired-server-cert expired-ca not-yet-valid wrong-node-identity
+    hostname-case-fqdn wrong-organisation wrong-eku key-cert-mismatch key-unreadable encrypted-key
+    kubelet-serving-self-signed kubelet-client-current-broken etcd-peer-cert weak-signature-or-key
+    sa-key-mismatch front-proxy-ca chain-depth kubeconfig-wrong-ca legacy-cn-no-san ca-not-a-ca
+    key-exposed shared-key ca-key-on-worker serial-reused flags-mismatch signing-bundle
+    kubeconfig-broken wrong-subject outlives-ca expiring-soon strict-refused""".split())
 
 
 @pytest.mark.parametrize("trial", HEALTHY, ids=[item.id.rstrip("-") for item in HEALTHY])
 def test_a_healthy_tree_has_no_finding(bench: Callable[[Trial], Bench], trial: Trial) -> None:
-    """What kpki itself has made is right, in each layout, with keys of each kind, wherever it is looked at."""
+    """What kpki itself has made is right, in each layout, with keys of each kind, wherever it is
+    looked at."""
     assert bench(trial).findings() == (0, [], [])
 
 
 @pytest.mark.parametrize("situation", ["given", "alone", "ca-host"])
-def test_a_kubelet_that_rotates_its_certificate_is_healthy(bench: Callable[[Trial], Bench], situation: str) -> None:
-    """A kubelet.conf that names kubelet-client-current.pem, an absolute link read under the root, is as right."""
+def test_a_kubelet_that_rotates_its_certificate_is_healthy(bench: Callable[[Trial], Bench],
+                                                           situation: str) -> None:
+    """A kubelet.conf that names kubelet-client-current.pem, an absolute link read under the root,
+    is as right."""
     one = bench(Trial(Fault("", "", rotated, "", ""), "kubeadm", "EC", situation))
     rotated(one.tree)
     assert one.findings() == (0, [], [])
 
 
 @pytest.mark.parametrize("trial", TRIALS, ids=[trial.id for trial in TRIALS])
-def test_a_fault_is_named_once_and_its_remedy_mends_it(bench: Callable[[Trial], Bench], trial: Trial) -> None:
-    """One thing wrong is that cause at its path, nothing beside it; the remedy's lines, run as they stand, mend it."""
+def test_a_fault_is_named_once_and_its_remedy_mends_it(bench: Callable[[Trial], Bench],
+                                                       trial: Trial) -> None:
+    """One thing wrong is that cause at its path, nothing beside it; the remedy's lines, run as they
+    stand, mend it."""
     one, fault = bench(trial), trial.fault
     fault.mutate(one.tree)
     status, found, remedies = one.findings()
@@ -70,12 +78,14 @@ def test_what_is_printed_is_the_remedy(bench: Callable[[Trial], Bench], situatio
 
 
 def test_a_remedy_that_fails_or_mends_nothing_is_noticed(bench: Callable[[Trial], Bench]) -> None:
-    """A line that ends with another status than 0 is a failure, in process and in the shell; one that does nothing
-    leaves the finding."""
-    one = bench(next(trial for trial in TRIALS if trial.fault.cause == "key-exposed" and trial.situation == "alone"))
+    """A line that ends with another status than 0 is a failure, in process and in the shell; one
+    that does nothing leaves the finding."""
+    one = bench(next(trial for trial in TRIALS if trial.fault.cause == "key-exposed"
+                     and trial.situation == "alone"))
     one.trial.fault.mutate(one.tree)
     before = one.findings()
-    for line in ("kpki node issue worker-1", "kpki node issue worker-1 > out", "chmod 600 host/nowhere"):
+    for line in ("kpki node issue worker-1", "kpki node issue worker-1 > out",
+                 "chmod 600 host/nowhere"):
         with pytest.raises(AssertionError):
             one.mend([(line,)])
     one.mend([("# words", "kpki --version", "kpki --version > version && test -s version", "true")])
@@ -83,8 +93,10 @@ def test_a_remedy_that_fails_or_mends_nothing_is_noticed(bench: Callable[[Trial]
 
 
 def test_the_table_has_every_cause_layout_kind_of_key_and_situation() -> None:
-    """No cause that shows on disk is without a row, and no layout, kind of key or situation without many."""
+    """No cause that shows on disk is without a row, and no layout, kind of key or situation without
+    many."""
     assert {trial.fault.cause for trial in TRIALS} == ON_DISK
     assert len(TRIALS) >= 80 and len({trial.id for trial in TRIALS}) == len(TRIALS)
-    counts = Counter(word for trial in TRIALS for word in (trial.layout, trial.keys, trial.situation))
+    counts = Counter(word for trial in TRIALS
+                     for word in (trial.layout, trial.keys, trial.situation))
     assert min(counts[word] for word in (*LAYOUTS, *ALGORITHMS, *SITUATIONS)) >= 15

@@ -1,4 +1,5 @@
-"""A fault is named once, at its root, where much follows from it; the remedies, as printed and in order, mend it."""
+"""A fault is named once, at its root, where much follows from it; the remedies, as printed and in
+order, mend it."""
 from __future__ import annotations
 
 import json
@@ -33,7 +34,8 @@ def a_tree(bench: Benches, layout: str = "kubeadm", situation: str = "ca-host") 
 
 @pytest.fixture
 def check(capsys: pytest.CaptureFixture[str]) -> Check:
-    """`kpki check`: the findings with all that they say, or the words where it could not be done."""
+    """`kpki check`: the findings with all that they say, or the words where it could not be
+    done."""
     def run(*words: str, refused: bool = False) -> Findings:
         capsys.readouterr()
         status = main(["check", *words, "--json"])
@@ -51,7 +53,8 @@ def check(capsys: pytest.CaptureFixture[str]) -> Check:
 
 @dataclass(frozen=True)
 class Root:
-    """One row: what is done to a kubeadm host's tree, and the causes and paths that are told of it."""
+    """One row: what is done to a kubeadm host's tree, and the causes and paths that are told of
+    it."""
 
     name: str
     mutate: Mutation
@@ -85,29 +88,36 @@ def told(component: str, flag: str, path: str) -> Mutation:
     return mutate
 
 
-SERVED = do.each(copy(f"{PKI}/apiserver.crt", "srv/api.crt"), copy(f"{PKI}/apiserver.key", "srv/api.key"),
+SERVED = do.each(copy(f"{PKI}/apiserver.crt", "srv/api.crt"),
+                 copy(f"{PKI}/apiserver.key", "srv/api.key"),
                  told("kube-apiserver", "tls-cert-file", "srv/api.crt"),
                  told("kube-apiserver", "tls-private-key-file", "srv/api.key"))
-KUBECONFIGS = tuple(f"etc/kubernetes/{name}.conf" for name in ("controller-manager", "scheduler", "kubelet"))
+KUBECONFIGS = tuple(f"etc/kubernetes/{name}.conf"
+                    for name in ("controller-manager", "scheduler", "kubelet"))
 ROWS = (
-    Root("kubelet.conf.bak", copy("etc/kubernetes/kubelet.conf", "etc/kubernetes/kubelet.conf.bak", 0o644),
-         (("key-exposed", "etc/kubernetes/kubelet.conf.bak"),)),
-    Root("CA and kubeconfigs gone", do.gone("ca", "kubelet:kubeconfig", "kube-controller-manager:kubeconfig",
-                                            "kube-scheduler:kubeconfig"),
-         (("file-missing", f"{PKI}/ca.crt"), *(("file-missing", kubeconfig) for kubeconfig in KUBECONFIGS))),
+    Root("kubelet.conf.bak", copy("etc/kubernetes/kubelet.conf", "etc/kubernetes/kubelet.conf.bak",
+                                  0o644), (("key-exposed", "etc/kubernetes/kubelet.conf.bak"),)),
+    Root("CA and kubeconfigs gone",
+         do.gone("ca", "kubelet:kubeconfig", "kube-controller-manager:kubeconfig",
+                 "kube-scheduler:kubeconfig"),
+         (("file-missing", f"{PKI}/ca.crt"),
+          *(("file-missing", kubeconfig) for kubeconfig in KUBECONFIGS))),
     Root("manifest names no certificate", told("kube-apiserver", "tls-cert-file", "srv/api.crt"),
          (("file-missing", "srv/api.crt"),)),
     Root("manifest names no peer", told("etcd", "peer-cert-file", "srv/peer.crt"),
          (("file-missing", "srv/peer.crt"),)),
-    Root("manifest's certificate is empty", do.each(SERVED, put("srv/api.crt", b"")), (("bad-pem", "srv/api.crt"),)),
-    Root("manifest's key is another's", do.each(SERVED, copy(f"{PKI}/apiserver-kubelet-client.key", "srv/api.key")),
+    Root("manifest's certificate is empty", do.each(SERVED, put("srv/api.crt", b"")),
+         (("bad-pem", "srv/api.crt"),)),
+    Root("manifest's key is another's",
+         do.each(SERVED, copy(f"{PKI}/apiserver-kubelet-client.key", "srv/api.key")),
          (("key-cert-mismatch", "srv/api.key"),)),
 )
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name.replace(" ", "-") for row in ROWS])
 def test_a_root_is_named_once(bench: Benches, row: Root) -> None:
-    """Of what is wrong the root alone is told, each with its remedy; the remedies in order mend it."""
+    """Of what is wrong the root alone is told, each with its remedy; the remedies in order mend
+    it."""
     one = a_tree(bench)
     row.mutate(one.tree)
     status, found, remedies = one.findings()
@@ -124,14 +134,15 @@ def test_what_a_manifest_names_and_is_there_is_right(bench: Benches) -> None:
 
 
 def test_what_two_components_are_told_differently_is_each_ones_own(bench: Benches) -> None:
-    """The API server's clients have a file of their CA beside the cluster's: both are right, and what is lost comes
-    back to its place."""
+    """The API server's clients have a file of their CA beside the cluster's: both are right, and
+    what is lost comes back to its place."""
     one, ca = a_tree(bench), f"{PKI}/clients.crt"
     do.each(copy(f"{PKI}/ca.crt", ca), told("kube-apiserver", "client-ca-file", ca))(one.tree)
     assert one.findings() == (0, [], [])
     (one.tree.root / PKI / "apiserver.crt").unlink()
     _, found, remedies = one.findings()
-    assert [(cause, path) for cause, _, _, path in found] == [("file-missing", f"{PKI}/apiserver.crt")]
+    assert [(cause, path)
+            for cause, _, _, path in found] == [("file-missing", f"{PKI}/apiserver.crt")]
     one.mend(remedies)
     assert one.findings() == (0, [], [])
 
@@ -139,23 +150,27 @@ def test_what_two_components_are_told_differently_is_each_ones_own(bench: Benche
 @pytest.mark.parametrize(("component", "flag", "row"), [
     ("kube-apiserver", "tls-cert-file", "apiserver"), ("etcd", "peer-cert-file", "etcd-peer"),
     ("etcd", "cert-file", "etcd-server")])
-def test_a_file_that_a_manifest_names_is_that_components(bench: Benches, check: Check, component: str, flag: str,
-                                                         row: str) -> None:
-    """What is missing has the row of the component's own flag; its remedy makes a certificate there."""
+def test_a_file_that_a_manifest_names_is_that_components(
+        bench: Benches, check: Check, component: str, flag: str, row: str) -> None:
+    """What is missing has the row of the component's own flag; its remedy makes a certificate
+    there."""
     one = a_tree(bench)
     told(component, flag, "srv/x.crt")(one.tree)
     found, = check("host", "--node", "cp-1")
     assert (found["row"], found["path"]) == (row, "srv/x.crt")
-    assert f"--{flag}" in found["message"] and found["remedy"][-1] == "cp srv-x.new.crt host/srv/x.crt"
+    assert (f"--{flag}" in found["message"]
+            and found["remedy"][-1] == "cp srv-x.new.crt host/srv/x.crt")
 
 
 def test_a_host_is_touched_once_its_new_pair_is_there(bench: Benches, check: Check) -> None:
-    """Key, request and certificate are made aside; only then are they put in place, each beside a copy of the old."""
+    """Key, request and certificate are made aside; only then are they put in place, each beside a
+    copy of the old."""
     one = a_tree(bench)
     do.each(SERVED, copy(f"{PKI}/apiserver-kubelet-client.key", "srv/api.key"))(one.tree)
     remedy = check("host", "--node", "cp-1")[0]["remedy"]
     signed = [line.startswith("kpki x509 ") for line in remedy].index(True)
-    assert not any("-out host/" in line or not line.startswith("kpki ") for line in remedy[:signed + 1])
+    assert not any("-out host/" in line or not line.startswith("kpki ")
+                   for line in remedy[:signed + 1])
     assert remedy[signed + 1:] == [
         "cp -p host/srv/api.crt host/srv/api.crt.aside", "cp srv-api.new.crt host/srv/api.crt",
         "chmod 600 host/srv/api.key",
@@ -163,23 +178,30 @@ def test_a_host_is_touched_once_its_new_pair_is_there(bench: Benches, check: Che
 
 
 def test_a_signing_key_in_the_public_keys_place_is_right_where_it_is_closed(bench: Benches) -> None:
-    """kube-apiserver takes the private key for its public half; nobody else can read it with mode 0600."""
+    """kube-apiserver takes the private key for its public half; nobody else can read it with mode
+    0600."""
     one = a_tree(bench)
-    do.each(do.copied("service-accounts:key", "service-accounts"), do.mode("service-accounts", 0o600))(one.tree)
+    do.each(do.copied("service-accounts:key",
+                      "service-accounts"), do.mode("service-accounts", 0o600))(one.tree)
     assert one.findings() == (0, [], [])
 
 
 @pytest.mark.parametrize(("layout", "mutate", "path", "words", "not_said"), [
-    ("hard-way", do.copied("kubelet:key", "kubelet"), "var/lib/kubelet/kubelet.crt", "holds a private key", "swapped"),
-    ("hard-way", do.swapped("kubelet"), "var/lib/kubelet/kubelet.crt", "certificate and key are swapped", "kubeconfig"),
-    ("kubeadm", do.put("apiserver", key=do.encrypted("pkcs8")), f"{PKI}/apiserver.key", "is encrypted", "kubelet"),
-    ("hard-way", do.fifo("kubelet"), "var/lib/kubelet/kubelet.crt", "a FIFO, a socket or a device", "a other"),
-    ("hard-way", do.folder("kubelet"), "var/lib/kubelet/kubelet.crt", "no regular file but a folder", "FIFO"),
-    ("kubeadm", do.copied("ca", "front-proxy-ca"), f"{PKI}/front-proxy-ca.crt", "the front proxy's CA",
-     "the cluster's CA"),
+    ("hard-way", do.copied("kubelet:key", "kubelet"), "var/lib/kubelet/kubelet.crt",
+     "holds a private key", "swapped"),
+    ("hard-way", do.swapped("kubelet"), "var/lib/kubelet/kubelet.crt",
+     "certificate and key are swapped", "kubeconfig"),
+    ("kubeadm", do.put("apiserver", key=do.encrypted("pkcs8")), f"{PKI}/apiserver.key",
+     "is encrypted", "kubelet"),
+    ("hard-way", do.fifo("kubelet"), "var/lib/kubelet/kubelet.crt", "a FIFO, a socket or a device",
+     "a other"),
+    ("hard-way", do.folder("kubelet"), "var/lib/kubelet/kubelet.crt",
+     "no regular file but a folder", "FIFO"),
+    ("kubeadm", do.copied("ca", "front-proxy-ca"), f"{PKI}/front-proxy-ca.crt",
+     "the front proxy's CA", "the cluster's CA"),
 ], ids=["key-over-certificate", "swapped", "encrypted", "fifo", "folder", "front-proxy"])
-def test_the_message_says_what_is_so(bench: Benches, check: Check, layout: str, mutate: Mutation, path: str,
-                                     words: str, not_said: str) -> None:
+def test_the_message_says_what_is_so(bench: Benches, check: Check, layout: str, mutate: Mutation,
+                                     path: str, words: str, not_said: str) -> None:
     """It speaks of what is there, and of nothing that has no part in it."""
     one = a_tree(bench, layout)
     mutate(one.tree)
@@ -188,27 +210,34 @@ def test_the_message_says_what_is_so(bench: Benches, check: Check, layout: str, 
 
 
 @pytest.mark.parametrize("name", ["admin", "scheduler"])
-@pytest.mark.parametrize("means", ["token: sesame", "exec: {apiVersion: client.authentication.k8s.io/v1, command: x}"],
-                         ids=["token", "exec"])
+@pytest.mark.parametrize(
+    "means", ["token: sesame", "exec: {apiVersion: client.authentication.k8s.io/v1, command: x}"],
+    ids=["token", "exec"])
 def test_a_user_may_have_other_means(bench: Benches, check: Check, name: str, means: str) -> None:
-    """A kubeconfig with a token or a program to ask is right, the kubelet's as well; one without anything is not."""
+    """A kubeconfig with a token or a program to ask is right, the kubelet's as well; one without
+    anything is not."""
     one = a_tree(bench)
     for which, said, wanted in ((name, means, []), ("kubelet", means, []),
-                                ("kubelet", "", [("kubeconfig-broken", "etc/kubernetes/kubelet.conf")])):
+                                ("kubelet", "",
+                                 [("kubeconfig-broken", "etc/kubernetes/kubelet.conf")])):
         path = one.tree.root / f"etc/kubernetes/{which}.conf"
-        lines = [line.replace(means, said or "impersonate: x") for line in path.read_text().splitlines()
+        lines = [line.replace(means, said or "impersonate: x")
+                 for line in path.read_text().splitlines()
                  if "client-key-data" not in line]
-        path.write_text("\n".join(f"    {said}" if "client-certificate-data" in line else line for line in lines))
+        path.write_text("\n".join(f"    {said}" if "client-certificate-data" in line else line
+                                  for line in lines))
         found = check("host", "--node", "cp-1")
         assert [(item["cause"], item["path"].partition("#")[0]) for item in found] == wanted
 
 
 def test_the_key_of_another_ca_is_refused_at_once(bench: Benches, check: Check) -> None:
-    """--ca and --ca-key are the two halves of one CA, whether or not anything is wrong with the tree."""
+    """--ca and --ca-key are the two halves of one CA, whether or not anything is wrong with the
+    tree."""
     a_tree(bench, "ssl", "given")
     assert check("host", "--node", "worker-1", "--ca", "ca/ca.crt", "--ca-key", "ca/ca.key") == []
     key = "host/etc/kubernetes/ssl/worker-key.pem"
-    refused, = check("host", "--node", "worker-1", "--ca", "ca/ca.crt", "--ca-key", key, refused=True)
+    refused, = check("host", "--node", "worker-1", "--ca", "ca/ca.crt", "--ca-key", key,
+                     refused=True)
     assert f"{key}: not the key of ca/ca.crt" in refused["message"]
 
 
@@ -220,13 +249,15 @@ def member(name: str) -> str:
 
 def kubesprays(tree: Tree) -> None:
     """etcd's files where kubespray has them, and nowhere else; etcd is a service of the host's."""
-    for source, target in (("etcd/ca", "ca"), ("etcd/server", "member-cp-1"), ("apiserver-etcd-client", "node-cp-1")):
+    for source, target in (("etcd/ca", "ca"), ("etcd/server", "member-cp-1"),
+                           ("apiserver-etcd-client", "node-cp-1")):
         copy(f"{PKI}/{source}.crt", member(target))(tree)
         copy(f"{PKI}/{source}.key", member(f"{target}-key"))(tree)
     do.gone("apiserver-etcd-client", "apiserver-etcd-client:key")(tree)
     shutil.rmtree(tree.root / PKI / "etcd")
     (tree.root / MANIFESTS / "etcd.yaml").unlink()
-    for flag, name in (("etcd-cafile", "ca"), ("etcd-certfile", "node-cp-1"), ("etcd-keyfile", "node-cp-1-key")):
+    for flag, name in (("etcd-cafile", "ca"), ("etcd-certfile", "node-cp-1"),
+                       ("etcd-keyfile", "node-cp-1-key")):
         told("kube-apiserver", flag, member(name))(tree)
 
 
@@ -252,15 +283,17 @@ def test_another_installers_places_are_right(bench: Benches, move: Mutation) -> 
     (kubesprays, copy(f"{PKI}/apiserver.key", member("member-cp-1-key")), "key-cert-mismatch",
      member("member-cp-1-key")),
     (kubesprays, copy(f"{PKI}/ca.crt", member("ca")), "unknown-authority", member("ca")),
-    (in_ssl, put("etc/kubernetes/ssl/apiserver.crt", b""), "bad-pem", "etc/kubernetes/ssl/apiserver.crt"),
+    (in_ssl, put("etc/kubernetes/ssl/apiserver.crt", b""), "bad-pem",
+     "etc/kubernetes/ssl/apiserver.crt"),
     (in_ssl, put("etc/kubernetes/ssl/ca.crt", b""), "bad-pem", "etc/kubernetes/ssl/ca.crt"),
 ], ids=["member", "client", "member-key", "etcd-ca", "apiserver", "ca"])
-def test_another_installers_places_are_looked_at(bench: Benches, check: Check, move: Mutation, spoil: Mutation,
-                                                 cause: str, path: str) -> None:
+def test_another_installers_places_are_looked_at(bench: Benches, check: Check, move: Mutation,
+                                                 spoil: Mutation, cause: str, path: str) -> None:
     """What is wrong there is named there, once."""
     one = a_tree(bench)
     do.each(move, spoil)(one.tree)
-    assert [(found["cause"], found["path"]) for found in check("host", "--node", "cp-1")] == [(cause, path)]
+    assert [(found["cause"], found["path"])
+            for found in check("host", "--node", "cp-1")] == [(cause, path)]
 
 
 # A CA's certificate made again
@@ -282,7 +315,8 @@ subjectKeyIdentifier = {identifier}
 
 
 def openssl(*words: str | Path) -> bytes:
-    return subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, timeout=60).stdout
+    return subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True,
+                          timeout=60).stdout
 
 
 def peers_ca(folder: Path, **words: str) -> Authority:
@@ -291,7 +325,8 @@ def peers_ca(folder: Path, **words: str) -> Authority:
     config, key, certificate = (folder / name for name in ("ca.cnf", "ca.key", "ca.crt"))
     config.write_text(CA.format(**words))
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
-    openssl("req", "-x509", "-new", "-config", config, "-key", key, "-days", "3650", "-out", certificate)
+    openssl("req", "-x509", "-new", "-config", config, "-key", key, "-days", "3650", "-out",
+            certificate)
     data = certificate.read_bytes()
     return Authority(pem.load_certificate(data), pem.load_key(key.read_bytes()), data)
 
@@ -301,17 +336,20 @@ def identifiers(ca: Certificate, leaf: Certificate) -> tuple[bytes | None, bytes
             leaf.extensions.get_extension_for_class(AuthorityKeyIdentifier).value.key_identifier)
 
 
-@pytest.mark.parametrize("identifier", ["hash", "0a:0b:0c:0d"], ids=["usual-identifier", "another-identifier"])
+@pytest.mark.parametrize("identifier", ["hash", "0a:0b:0c:0d"],
+                         ids=["usual-identifier", "another-identifier"])
 @pytest.mark.parametrize(("mask", "name", "held"), [
     ("utf8only", "O = Müller\nCN = front-proxy-ca", "0c074dc3bc6c6c6572"),
     ("utf8only", "CN = front-proxy-ca", "0c0e66726f6e74"),
     ("default", "O = Example\nCN = front-proxy-ca", "13074578616d706c65"),
     ("MASK:0x2002", "O = Müller\nCN = front-proxy-ca", "130e66726f6e74"),
 ], ids=["utf8-umlaut", "utf8", "printable", "both"])
-def test_a_lost_ca_is_made_again_as_its_leaves_call_it(bench: Benches, tmp_path: Path, mask: str, name: str, held: str,
-                                                       identifier: str) -> None:
-    """The issuer's name byte for byte, and as key identifier the one that the leaves name: openssl takes them again."""
-    one, ca = a_tree(bench), peers_ca(tmp_path / "peer", mask=mask, name=name, identifier=identifier)
+def test_a_lost_ca_is_made_again_as_its_leaves_call_it(
+        bench: Benches, tmp_path: Path, mask: str, name: str, held: str, identifier: str) -> None:
+    """The issuer's name byte for byte, and as key identifier the one that the leaves name: openssl
+    takes them again."""
+    one, ca = a_tree(bench), peers_ca(tmp_path / "peer", mask=mask, name=name,
+                                      identifier=identifier)
     assert bytes.fromhex(held) in ca.certificate.subject.public_bytes()
     leaf = one.tree.certified("front-proxy-client", signer=ca)
     one.tree.put("front-proxy-client", pem.dump_certificate(leaf))
@@ -326,8 +364,11 @@ def test_a_lost_ca_is_made_again_as_its_leaves_call_it(bench: Benches, tmp_path:
     one.mend(remedies)
     assert one.findings() == (0, [], [])
     again = pem.load_certificate(place.read_bytes())
-    issuer, subject = (openssl("x509", "-in", path, "-noout", f"-{what}", "-nameopt", "dump_all,dump_der,sep_multiline")
-                       for path, what in ((one.tree.file("front-proxy-client"), "issuer"), (place, "subject")))
+    issuer, subject = (openssl("x509", "-in", path, "-noout", f"-{what}", "-nameopt",
+                               "dump_all,dump_der,sep_multiline")
+                       for path, what in ((one.tree.file("front-proxy-client"), "issuer"),
+                                          (place, "subject")))
     assert issuer.partition(b"\n")[2] == subject.partition(b"\n")[2] != b""
     assert len({*identifiers(again, leaf)}) == 1
-    assert openssl("verify", "-x509_strict", "-CAfile", place, one.tree.file("front-proxy-client")).endswith(b": OK\n")
+    assert openssl("verify", "-x509_strict", "-CAfile", place,
+                   one.tree.file("front-proxy-client")).endswith(b": OK\n")

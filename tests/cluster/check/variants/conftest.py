@@ -18,22 +18,28 @@ from tests.cluster.check.variants import recipes
 from tests.cluster.check.variants.trees import Host
 
 _OLD_GROUPS = {"MASTERS": "system:masters", "ETCD_O": "/O=system:masters"}
-_CP, _WORKER = {"NODE": "cp-1", "ADDRESS": "10.0.0.10"}, {"NODE": "worker-1", "ADDRESS": "10.0.0.21"}
+_CP, _WORKER = {"NODE": "cp-1", "ADDRESS": "10.0.0.10"}, {"NODE": "worker-1",
+                                                          "ADDRESS": "10.0.0.21"}
 RECIPES: dict[str, tuple[str, dict[str, str]]] = {
-    "kubeadm": (recipes.KUBEADM_CONTROL_PLANE, {"ALGORITHM": "2048", "MASTERS": "kubeadm:cluster-admins", **_CP}),
-    "kubeadm-1.28": (recipes.KUBEADM_CONTROL_PLANE, {"ALGORITHM": "prime256v1", **_OLD_GROUPS, **_CP}),
-    "kubeadm-p384": (recipes.KUBEADM_CONTROL_PLANE, {"ALGORITHM": "secp384r1", "MASTERS": "kubeadm:cluster-admins",
-                                                     "LEAF_DAYS": "10000", **_CP, "DAYS": "10000"}),
+    "kubeadm": (recipes.KUBEADM_CONTROL_PLANE,
+                {"ALGORITHM": "2048", "MASTERS": "kubeadm:cluster-admins", **_CP}),
+    "kubeadm-1.28": (recipes.KUBEADM_CONTROL_PLANE,
+                     {"ALGORITHM": "prime256v1", **_OLD_GROUPS, **_CP}),
+    "kubeadm-p384": (recipes.KUBEADM_CONTROL_PLANE,
+                     {"ALGORITHM": "secp384r1", "MASTERS": "kubeadm:cluster-admins",
+                      "LEAF_DAYS": "10000", **_CP, "DAYS": "10000"}),
     "joined": (recipes.KUBEADM_WORKER, {"ALGORITHM": "prime256v1", **_WORKER}),
     "joined-3072": (recipes.KUBEADM_WORKER, {"ALGORITHM": "3072", **_WORKER}),
     "serving": (recipes.KUBELET_SERVING, {"ALGORITHM": "2048", "NODE": "worker-1"}),
-    "hard-way": (recipes.HARD_WAY, {}), "kubespray": (recipes.KUBESPRAY, {}), "coreos": (recipes.COREOS, {}),
+    "hard-way": (recipes.HARD_WAY, {}), "kubespray": (recipes.KUBESPRAY, {}),
+    "coreos": (recipes.COREOS, {}),
     "worker": (recipes.WORKER, {})}
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of what a recipe made, which it makes when it is first asked for: once for all workers of a run."""
+    """The folder of what a recipe made, which it makes when it is first asked for: once for all
+    workers of a run."""
     base = tmp_path_factory.getbasetemp()
     shelf = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "recipes"
     shelf.mkdir(exist_ok=True)
@@ -44,7 +50,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         with (shelf / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (shelf / name).exists():
-                recipes.run(script, shelf / f"{name}.part", **{"DAYS": "3650", **variables}).rename(shelf / name)
+                recipes.run(script, shelf / f"{name}.part",
+                            **{"DAYS": "3650", **variables}).rename(shelf / name)
         return shelf / name
     return make
 
@@ -65,7 +72,8 @@ class Answer:
 
     @property
     def errors(self) -> list[tuple[str, str]]:
-        return [(finding["cause"], finding["path"]) for finding in self.findings if finding["severity"] == "error"]
+        return [(finding["cause"], finding["path"]) for finding in self.findings
+                if finding["severity"] == "error"]
 
     @property
     def told(self) -> list[str]:

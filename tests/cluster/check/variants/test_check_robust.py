@@ -1,4 +1,5 @@
-"""No input makes a traceback: whatever lies in a tree, `kpki check` ends with 0, 1 or 2 and tells no secret."""
+"""No input makes a traceback: whatever lies in a tree, `kpki check` ends with 0, 1 or 2 and tells
+no secret."""
 from __future__ import annotations
 
 import base64
@@ -27,14 +28,15 @@ CA, CERTIFICATE, KEY, KUBECONFIG = (f"{SSL}/ca.pem", f"{SSL}/worker.pem", f"{SSL
                                     "etc/kubernetes/worker-kubeconfig.yaml")
 # The files of the tree that examples are made of, of every kind that check reads.
 FILES = (f"{PKI}/ca.crt", f"{PKI}/apiserver.crt", f"{PKI}/apiserver.key", f"{PKI}/sa.pub",
-         "etc/kubernetes/admin.conf", "etc/kubernetes/kubelet.conf", "etc/kubernetes/bootstrap-kubelet.conf",
-         "etc/kubernetes/manifests/kube-apiserver.yaml", "etc/kubernetes/manifests/etcd.yaml",
-         f"{KUBELET}/config.yaml", f"{KUBELET}/kubeadm-flags.env",
-         f"{KUBELET}/pki/kubelet-client-2026-01-02-03-04-05.pem",
+         "etc/kubernetes/admin.conf", "etc/kubernetes/kubelet.conf",
+         "etc/kubernetes/bootstrap-kubelet.conf", "etc/kubernetes/manifests/kube-apiserver.yaml",
+         "etc/kubernetes/manifests/etcd.yaml", f"{KUBELET}/config.yaml",
+         f"{KUBELET}/kubeadm-flags.env", f"{KUBELET}/pki/kubelet-client-2026-01-02-03-04-05.pem",
          "usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf")
 # The first of each kind, for the examples that cost more.
 KINDS = (FILES[0], FILES[2], FILES[4], FILES[7], FILES[9])
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=25, deadline=None,
+               suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,8 @@ def host(made: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def secrets_of(root: Path) -> Iterator[str]:
-    """Pieces of every key under a folder, short enough for one to be in whatever part of a key is told."""
+    """Pieces of every key under a folder, short enough for one to be in whatever part of a key is
+    told."""
     yield TOKEN
     for path in root.rglob("*"):
         if not path.is_file() or path.is_symlink():
@@ -59,7 +62,8 @@ def secrets_of(root: Path) -> Iterator[str]:
             yield from (embedded[at:at + 16] for at in range(60, len(embedded) - 80, 16))
             text += base64.b64decode(embedded).decode("latin-1")
         for block in re.findall(r"PRIVATE KEY-----\n([^-]+)-----END", text):
-            yield from (line[at:at + 16] for line in block.split() for at in (0, 16, 32, 48) if len(line) == 64)
+            yield from (line[at:at + 16] for line in block.split() for at in (0, 16, 32, 48)
+                        if len(line) == 64)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,8 @@ def run_check(secrets: frozenset[str], *words: str | Path) -> int:
     status, out, err = told(secrets, partial(main, ["check", *map(str, words)]))
     assert out == "" or status < 2
     again, out, err = told(secrets, partial(main, ["check", *map(str, words), "--json"]))
-    assert again == status and (json.loads(out)["certificates"] >= 0 if status < 2 else err.startswith("kpki: "))
+    assert again == status and (json.loads(out)["certificates"] >= 0 if status < 2
+                                else err.startswith("kpki: "))
     return status
 
 
@@ -90,7 +95,8 @@ def told(secrets: frozenset[str], work: Callable[[], int]) -> tuple[int, str, st
 
 
 def judge(secrets: frozenset[str], path: Path, node: str | None = None) -> int:
-    """The same by the command's own function, without the parser of its words: for many examples in a row."""
+    """The same by the command's own function, without the parser of its words: for many examples in
+    a row."""
     def work() -> int:
         try:
             check(str(path), node)
@@ -120,9 +126,11 @@ def test_the_tree_is_healthy_before(host: Host, secrets: frozenset[str]) -> None
 
 
 def test_a_secret_would_be_seen(host: Host, secrets: frozenset[str]) -> None:
-    """What a check of this file asserts can fail: a line of a key, a key in base64, a token, a status of no check."""
+    """What a check of this file asserts can fail: a line of a key, a key in base64, a token, a
+    status of no check."""
     key = host.read(FILES[2])
-    for text in (key.splitlines()[2].decode(), host.read(FILES[4]).decode()[-200:-100], f"token {TOKEN}"):
+    for text in (key.splitlines()[2].decode(), host.read(FILES[4]).decode()[-200:-100],
+                 f"token {TOKEN}"):
         with pytest.raises(AssertionError):
             told(secrets, lambda: print(text) or 0)
     with pytest.raises(AssertionError):
@@ -141,7 +149,8 @@ def test_a_file_cut_anywhere(host: Host, secrets: frozenset[str], path: str, whe
 
 @FEW
 @given(path=st.sampled_from(FILES), at=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))
-def test_a_byte_flipped_anywhere(host: Host, secrets: frozenset[str], path: str, at: float, bits: int) -> None:
+def test_a_byte_flipped_anywhere(host: Host, secrets: frozenset[str], path: str, at: float,
+                                 bits: int) -> None:
     """One byte is another."""
     data = bytearray(host.read(path))
     data[int(len(data) * at)] ^= bits
@@ -150,15 +159,18 @@ def test_a_byte_flipped_anywhere(host: Host, secrets: frozenset[str], path: str,
 
 
 def in_pem(label: str, der: bytes) -> bytes:
-    return b"-----BEGIN %s-----\n%s-----END %s-----\n" % (label.encode(), base64.encodebytes(der), label.encode())
+    return b"-----BEGIN %s-----\n%s-----END %s-----\n" % (label.encode(), base64.encodebytes(der),
+                                                          label.encode())
 
 
 @settings(FEW, max_examples=20)
 @given(st.data())
 def test_the_der_inside_is_broken(host: Host, secrets: frozenset[str], data: st.DataObject) -> None:
-    """The armour is whole and what is in it is not: of a certificate, a key, a kubeconfig's certificate."""
+    """The armour is whole and what is in it is not: of a certificate, a key, a kubeconfig's
+    certificate."""
     path, label = data.draw(st.sampled_from([(FILES[0], "CERTIFICATE"), (FILES[1], "CERTIFICATE"),
-                                             (FILES[2], "EC PRIVATE KEY"), (FILES[3], "PUBLIC KEY")]))
+                                             (FILES[2], "EC PRIVATE KEY"),
+                                             (FILES[3], "PUBLIC KEY")]))
     text = host.read(path).split(b"-----")[2]
     der = bytearray(base64.b64decode(text))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -168,7 +180,8 @@ def test_the_der_inside_is_broken(host: Host, secrets: frozenset[str], data: st.
         judge(secrets, host.root, host.name)
     config = host.read(FILES[4]).decode()
     embedded = base64.b64encode(in_pem("CERTIFICATE", whole)).decode()
-    with replaced(host, FILES[4], re.sub("(client-certificate-data: ).*", rf"\g<1>{embedded}", config).encode()):
+    with replaced(host, FILES[4],
+                  re.sub("(client-certificate-data: ).*", rf"\g<1>{embedded}", config).encode()):
         judge(secrets, host.root, host.name)
 
 
@@ -176,19 +189,25 @@ def test_the_der_inside_is_broken(host: Host, secrets: frozenset[str], data: st.
 ODD = {
     "list": "- 1\n- 2\n", "number": "1\n", "null": "~\n", "text": "x\n", "empty-map": "{}\n",
     "tag": "!!python/object:os.x\n",
-    "anchor": "a: &a [*a]\n", "merge": "<<: 1\n", "date": "current-context: 2026-01-01\n", "key": "? [1, 2]\n: 3\n",
-    "duplicate": "users: []\nusers: []\n", "nothing-in-it": "clusters: [null]\nusers: [null]\ncontexts: [null]\n",
-    "wrong-kinds": "clusters: {a: 1}\nusers: 3\ncontexts: x\ncurrent-context: [1]\nspec: [1]\nauthentication: 7\n",
-    "names-that-are-numbers": "users: [{name: 1, user: {}}]\ncurrent-context: 1\n", "documents": "---\n---\n...\n",
+    "anchor": "a: &a [*a]\n", "merge": "<<: 1\n", "date": "current-context: 2026-01-01\n",
+    "key": "? [1, 2]\n: 3\n",
+    "duplicate": "users: []\nusers: []\n",
+    "nothing-in-it": "clusters: [null]\nusers: [null]\ncontexts: [null]\n",
+    "wrong-kinds": "clusters: {a: 1}\nusers: 3\ncontexts: x\ncurrent-context: [1]\nspec: [1]\n"
+    "authentication: 7\n",
+    "names-that-are-numbers": "users: [{name: 1, user: {}}]\ncurrent-context: 1\n",
+    "documents": "---\n---\n...\n",
     "tabs": "\tusers:\n\t- x\n", "control": "users: \x00\n", "bom": "\ufeffusers: []\n",
     "nul-path": 'users: [{name: a, user: {client-certificate: "\\0", client-key: "\\uD800"}}]\n'
     "contexts: [{name: a, context: {user: a, cluster: a}}]\n"
     "clusters: [{name: a, cluster: {server: x, certificate-authority: /}}]\ncurrent-context: a\n",
     "bomb": "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-        f"{item}: &{item} [{','.join([f'*{last}'] * 9)}]\n" for last, item in zip("abcdefgh", "bcdefghi")),
+        f"{item}: &{item} [{','.join([f'*{last}'] * 9)}]\n"
+        for last, item in zip("abcdefgh", "bcdefghi")),
     "deep-flow": "[" * 20000, "deep-pairs": '{"a":' * 20000,
     "deep-block": "".join(f"{' ' * depth}a:\n" for depth in range(2000)),
-    "container-of-nothing": "spec: {containers: [null, 1, {command: 1, args: [1, null, --x, '--y=']}]}\n",
+    "container-of-nothing": "spec: {containers: [null, 1, {command: 1, args: [1, null, "
+    "--x, '--y=']}]}\n",
     "huge-number": "users: " + "9" * 5000 + "\n",
 }
 
@@ -202,10 +221,11 @@ def test_a_document_that_is_none(host: Host, secrets: frozenset[str], name: str)
             judge(secrets, host.root, host.name)
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"\0" * 1000, os.urandom(1 << 20), b"\x30\x82\xff\xff" * 1000,
-                                  b"-----BEGIN CERTIFICATE-----\n" * 5000, b"\xff\xfe" + "users".encode("utf-16-le"),
-                                  b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n" * 2000],
-                         ids=["nothing", "a-line", "zeros", "noise", "lengths", "begins", "utf-16", "many-blocks"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"\0" * 1000, os.urandom(1 << 20), b"\x30\x82\xff\xff" * 1000,
+             b"-----BEGIN CERTIFICATE-----\n" * 5000, b"\xff\xfe" + "users".encode("utf-16-le"),
+             b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n" * 2000],
+    ids=["nothing", "a-line", "zeros", "noise", "lengths", "begins", "utf-16", "many-blocks"])
 def test_a_file_of_something_else(host: Host, secrets: frozenset[str], data: bytes) -> None:
     """0 bytes, 1 MB of noise, PEM that never ends, in every file's place."""
     for path in KINDS:
@@ -251,10 +271,12 @@ def as_unreadable(place: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [CA, CERTIFICATE, KEY, KUBECONFIG, SSL, "etc/kubernetes"])
-@pytest.mark.parametrize("make", [as_fifo, bind, as_loop, as_long_loop, as_folder, as_outward_link, as_long_link,
-                                  as_device, as_unreadable], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [as_fifo, bind, as_loop, as_long_loop, as_folder, as_outward_link,
+                                  as_long_link, as_device, as_unreadable],
+                         ids=lambda make: make.__name__)
 def test_a_thing_that_is_no_file(worker: Host, make: Callable[[Path], None], path: str) -> None:
-    """A FIFO is not waited for, a link not followed round and round; where a file is to be there is none, so 1."""
+    """A FIFO is not waited for, a link not followed round and round; where a file is to be there is
+    none, so 1."""
     secrets = frozenset(secrets_of(worker.root)) - {TOKEN}
     assert secrets
     os.rename(worker.path(path), worker.root / "away")
@@ -277,10 +299,12 @@ def test_a_folder_of_many_files(worker: Host, tmp_path: Path) -> None:
 
 
 def test_names_of_any_bytes(worker: Host, tmp_path: Path) -> None:
-    """Names that are no UTF-8, hold a newline or the terminal's own sequences, beside the tree's files and alone."""
+    """Names that are no UTF-8, hold a newline or the terminal's own sequences, beside the tree's
+    files and alone."""
     plain = os.fsencode(tmp_path / "plain")
     os.mkdir(plain)
-    for name in (b"\xff\xfe.pem", b"a\nb.crt", b"\x1b[2J.key", b"-", b"--json", b"\xf0\x9f\x94\x91.conf", b"x" * 255):
+    for name in (b"\xff\xfe.pem", b"a\nb.crt", b"\x1b[2J.key", b"-", b"--json",
+                 b"\xf0\x9f\x94\x91.conf", b"x" * 255):
         for folder in (os.fsencode(worker.path(SSL)), plain):
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
