@@ -17,6 +17,7 @@ from . import (
     help,
     init,
     kubeconfig,
+    learn,
     node,
     plan,
     renew,
@@ -55,6 +56,7 @@ add(app, script.script, "kpki script cluster > script.sh")
 add(app, kubeconfig.kubeconfig, "kpki kubeconfig alice --group developers --out alice.conf")
 add(app, flags.flags, "kpki flags kubelet --node worker-1")
 app.add_typer(node.app, name="node")
+add(app, learn.learn, "kpki learn certificate", "kpki learn worker --tool kpki")
 add(app, help.help, "kpki help node issue")
 
 

@@ -56,3 +56,9 @@ def commands(ctx: typer.Context) -> list[tuple[str, str]]:
     group: Any = find(ctx.parent, ctx.params.get("command") or []).command
     return [(name, command.get_short_help_str())
             for name, command in getattr(group, "commands", {}).items()]
+
+
+def lessons() -> list[str]:
+    """The lessons."""
+    from ..lessons.catalogue import NAMES
+    return [*NAMES]

@@ -13,7 +13,8 @@ from typing import NamedTuple, TextIO
 
 from ..errors import KpkiError
 
-_COLOURS = {"error": "\x1b[31m", "warning": "\x1b[33m", "command": "\x1b[36m"}
+_COLOURS = {"error": "\x1b[31m", "warning": "\x1b[33m", "command": "\x1b[36m",
+            "heading": "\x1b[1m"}
 _PLAIN = "\x1b[0m"
 _WARNING = "kpki: warning:"
 LONGEST = 200       # characters of a value

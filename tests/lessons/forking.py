@@ -1,0 +1,68 @@
+"""kpki for a lesson's many commands, without the start of a Python for each: a server that forks.
+
+`python forking.py SOCKET` serves. The text CLIENT is the program that a lesson calls `kpki`.
+"""
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+
+CLIENT = """
+import os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect(sys.argv[1])
+    environment = [f"{name}={value}" for name, value in os.environ.items()]
+    words = [os.getcwd(), str(len(sys.argv) - 2), *sys.argv[2:], *environment]
+    socket.send_fds(server, [os.fsencode("\\0".join(words)) + b"\\0\\0"], [0, 1, 2])
+    sys.exit(int(server.recv(4) or b"99"))
+"""
+
+
+def serve(path: str) -> None:
+    import kpki
+    from kpki.cli import app, main  # noqa: F401  what a command needs is loaded once
+    for name in kpki.__all__:
+        getattr(kpki, name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(32)
+        print("ready", flush=True)
+        while True:
+            client, _ = server.accept()
+            if os.fork() == 0:
+                answer(client)
+            client.close()
+
+
+def answer(client: socket.socket) -> None:
+    """One command, in a child of the server's."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    data, streams, _, _ = socket.recv_fds(client, 1 << 20, 3)
+    while not data.endswith(b"\0\0"):
+        data += client.recv(1 << 20)
+    status = 99
+    try:
+        for wanted, got in enumerate(streams):
+            os.dup2(got, wanted)
+        folder, count, *rest = os.fsdecode(data[:-2]).split("\0")
+        os.chdir(folder)
+        os.environ.clear()
+        for entry in rest[int(count):]:
+            name, _, value = entry.partition("=")
+            os.environ[name] = value
+        sys.argv = ["kpki", *rest[:int(count)]]
+        sys.stdin, sys.stdout = os.fdopen(0, "r"), os.fdopen(1, "w")
+        sys.stderr = os.fdopen(2, "w", buffering=1)
+        from kpki.cli.main import main
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+    finally:
+        client.sendall(str(status).encode())
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
