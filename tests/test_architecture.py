@@ -38,8 +38,9 @@ ARROWS = {
     "cluster": BELOW_CLUSTER,
     "doctor": BELOW_CLUSTER | {"cluster"},
     "lessons": BELOW_CLUSTER | {"cluster", "doctor", "front"},
+    "testing": BELOW_CLI,
     "front": BELOW_CLI,
-    "cli": BELOW_CLI | {"front"},
+    "cli": BELOW_CLI | {"front", "testing"},
     "__main__": {"cli"},
 }
 
@@ -72,7 +73,7 @@ WORLD: dict[str, tuple[str, tuple[str, ...], str | None]] = {
         r"|pathlib\.(Posix)?Path(\..*)?|.*\.(read|write)_(text|bytes)",
         ("kpki/files",), None),
     "network": (r"(http|urllib\.request|ssl)(\..*)?|socket\.(?!gethostname|getfqdn).*",
-                ("kpki/doctor/probe.py",), None),
+                ("kpki/doctor/probe.py", "kpki/testing/"), None),
     "programs": (r"subprocess(\..*)?|os\.(system|popen|fork|exec\w+|spawn\w+|posix_spawnp?)",
                  ("kpki/lessons/",), None),
     "terminal": (r"print|input|sys\.(stdin|stdout|stderr)(\..*)?", ("kpki/cli/",), None),
