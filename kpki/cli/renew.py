@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import partial
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +36,8 @@ All = Annotated[bool, typer.Option("--all", help="Renew all certificates.")]
 Within = Annotated[str | None, typer.Option("--within", metavar="SPAN", help=(
     "Renew what has ended or ends in this time (30d)."))]
 NewKey = Annotated[bool, typer.Option("--new-key", help="Make a new key for each certificate.")]
+OfAuthorities = Annotated[bool, typer.Option("--ca", help=(
+    "Renew CAs with their own keys: ca, etcd-ca or front-proxy-ca by name, or by date."))]
 Workspace = Annotated[str, typer.Option(
     "--workspace", metavar="DIR", help="The folder with cluster.yaml.")]
 HostRoot = Annotated[str | None, typer.Option("--root", metavar="DIR", help=(
@@ -44,25 +47,30 @@ _MOST_HOSTS = 40    # names in a line; more hosts are counted
 
 
 def renew(names: Names = None, everything: All = False, within: Within = None,
-          new_key: NewKey = False, workspace: Workspace = os.curdir, root: HostRoot = None,
-          passin: Passin = None, json: Json = False, explain: Explain = False,
-          quiet: Quiet = False) -> None:
-    """Give certificates new dates.
+          new_key: NewKey = False, authorities: OfAuthorities = False,
+          workspace: Workspace = os.curdir, root: HostRoot = None, passin: Passin = None,
+          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
+    """Give certificates new dates; with --ca the CAs themselves.
 
     Key, subject, names and usages stay. Replaced files are kept, and other files are untouched.
-    Exit status 0: done, or nothing to do; 1: a certificate waits for the key of its CA.
+    With --ca every copy of a CA's certificate is replaced. Exit status 0: done, or nothing to do;
+    1: a certificate waits for the key of its CA.
     """
-    from ..cluster.lifecycle.renew import Order, renew_host, renew_workspace
+    from ..cluster.lifecycle import renew as leaves, renew_authorities as cas
     if (bool(names) + everything + (within is not None)) > 1:
         raise InputError("names, --all and --within are three ways to choose",
                          hint="leave out all but one")
-    order = Order(tuple(names or ()), everything, span_of("--within", within or _WITHIN), new_key)
+    if new_key and authorities:
+        raise InputError("a CA with a new key is another CA, and no leaf of the old CA is its own",
+                         hint="kpki rotate exchanges a CA")
+    order = leaves.Order(tuple(names or ()), everything, span_of("--within", within or _WITHIN),
+                         new_key)
     words, warnings, passphrase = Words(quiet=quiet), list[str](), partial(key_passphrase, passin)
-    if root is None:
-        done = renew_workspace(workspace, order, passphrase=passphrase, now=utc_now(),
-                               host_name=host_name(), warnings=warnings)
-    else:
-        done = renew_host(root, order, passphrase=passphrase, now=utc_now(), warnings=warnings)
+    of_workspace, of_host = (cas.renew_workspace_authorities, cas.renew_host_authorities) \
+        if authorities else (leaves.renew_workspace, leaves.renew_host)
+    done = of_workspace(workspace, order, passphrase=passphrase, now=utc_now(),
+                        host_name=host_name(), warnings=warnings) if root is None else \
+        of_host(root, order, passphrase=passphrase, now=utc_now(), warnings=warnings)
     words.warn(warnings)
     if json:
         put_json({"written": [{"host": step.host, "path": step.path, "row": step.row or None,
@@ -71,21 +79,50 @@ def renew(names: Names = None, everything: All = False, within: Within = None,
     else:
         put(*(f"{f'{step.host}: ' if step.host else ''}{step.path}" for step in done.steps))
     if explain:
-        words.say(*_EXPLAINED)
-    words.say(*_closing(done, "" if names or everything else within or _WITHIN))
+        words.say(*(_EXPLAINED_CA if authorities else _EXPLAINED))
+    what = "" if names or everything else within or _WITHIN
+    words.say(*_waits(done), *_renewed(done, "CA" if authorities else "certificate", what),
+              *(_after_authorities(done, root) if authorities else ()), *_next(done))
     if done.waiting:
         raise typer.Exit(1)
 
 
-def _closing(done: Renewal, within: str) -> Iterator[str]:
-    """What was done, what waits, and what is to be restarted, in order."""
-    yield from (f"kpki: {f'{waiting.host}: ' if waiting.host else ''}{waiting.path} waits for "
-                f"{waiting.needs}" for waiting in done.waiting)
-    if not done.renewed:
-        yield "kpki: nothing to renew" + (f": no certificate ends within {within}"
+def _waits(done: Renewal) -> Iterator[str]:
+    return (f"kpki: {f'{waiting.host}: ' if waiting.host else ''}{waiting.path} waits for "
+            f"{waiting.needs}" for waiting in done.waiting)
+
+
+def _renewed(done: Renewal, noun: str, within: str) -> Iterator[str]:
+    """The number of what was renewed."""
+    if done.steps:
+        yield f"kpki: {done.renewed} {noun}{'s' * (done.renewed != 1)} renewed"
+    else:
+        yield "kpki: nothing to renew" + (f": no {noun} ends within {within}"
                                           if within and not done.waiting else "")
-        return
-    yield f"kpki: {done.renewed} certificate{'s' * (done.renewed != 1)} renewed"
+
+
+def _after_authorities(done: Renewal, root: str | None) -> Iterator[str]:
+    """What the renewal of CAs did to leaves, and who else holds the CAs' certificates."""
+    yield from (f"kpki: {f'{host}: ' if host else ''}{path} is issued anew, for it named the old "
+                "serial number of its CA" for host, path in done.reissued)
+    if done.ending:
+        yield (f"kpki: {done.ending} certificate{'s' * (done.ending != 1)} "
+               f"end{'s' * (done.ending == 1)} with the old certificate of the CA: kpki renew "
+               f"--all{_where(root)} gives new dates")
+    if root is not None and done.steps:
+        yield ("next: copy the new certificate of each CA over the old on every other host, and "
+               "there:")
+        yield "      kpki renew --ca --root /"
+    if any(step.row == "ca" for step in done.steps):
+        yield "Kubeconfigs elsewhere and kube-public/cluster-info hold the old certificate too."
+
+
+def _where(root: str | None) -> str:
+    return "" if root is None else f" --root {quote(root)}"
+
+
+def _next(done: Renewal) -> Iterator[str]:
+    """What is to be restarted, in order."""
     hosts = [host for _, names in done.restarts for host in names if host]
     if hosts:
         yield (f"next: copy the tree of each host there, and: kpki node install {hosts[0]} "
@@ -101,3 +138,9 @@ _EXPLAINED = (
     "  openssl x509 -in CERT -CA CA -CAkey CA-KEY -days N -out NEW",
     "Serial number, dates and signature are new. A kubeconfig gets the new certificate in its",
     "client-certificate-data. A component that reads its files at start alone must restart.")
+_EXPLAINED_CA = (
+    "kpki renew --ca signs each CA anew with its own key, as openssl does:",
+    "  openssl x509 -in CA -signkey CA-KEY -set_serial NUMBER -days N -out NEW",
+    "Subject, key and identifiers stay, so that hosts with the old and hosts with the new",
+    "certificate accept the same leaves. Who read the old certificate at start keeps it until a",
+    "restart.")

@@ -243,7 +243,7 @@ def validate_ca_validity(certificates: Sequence[Certificate], now: datetime) -> 
     certificate = certificates[0]
     if now > certificate.not_valid_after_utc:
         raise RefusedError(f"the CA certificate expired on {day(certificate.not_valid_after_utc)}",
-                           hint="renew the CA first: no certificate of an expired CA is accepted")
+                           hint="kpki renew --ca renews the CA, so that leaves are accepted again")
     raise RefusedError("the CA certificate is not valid before "
                        f"{day(certificate.not_valid_before_utc)}",
                        hint="check this host's clock")
@@ -289,7 +289,7 @@ def issue(authority: Authority, profile: Profile, identity: Identity,
     the CA's end is cut, and a line is added to *warnings*. Raises InputError for less than a
     second.
     """
-    not_after = _after(now, validity)
+    not_after = end_of_validity(now, validity)
     end = authority.certificate.not_valid_after_utc
     if not_after > end:
         warnings.append(f"{span(validity)} are cut to the end of the CA, {day(end)}: no "
@@ -312,11 +312,11 @@ def make_authority(profile: Profile, key: PrivateKeyTypes, *, validity: timedelt
     from ..stages import certificates
     certificate = certificates.self_sign(ca_values(profile), key, digest=signing_digest(key),
                                          not_before=now - BACKDATED,
-                                         not_after=_after(now, validity))
+                                         not_after=end_of_validity(now, validity))
     return Authority(certificate, key, pem.dump_certificate(certificate))
 
 
-def _after(now: datetime, validity: timedelta) -> datetime:
+def end_of_validity(now: datetime, validity: timedelta) -> datetime:
     """The end of a validity from now; at most the last moment that a certificate can state."""
     try:
         return now + validity

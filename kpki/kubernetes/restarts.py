@@ -18,15 +18,17 @@ _LONG_ENOUGH = 25   # seconds
 
 def components_of(layout: Layout, paths: Container[str], running: Container[str]) -> list[str]:
     """The *running* components that read one of *paths* on a host, in the order of the table."""
+    ca = layout.node_places()[0].certificate
     return [component.name for component in COMPONENTS if component.name in running and any(
-        _reads(place, flag.path([(place, True)]).lstrip("/"), paths)
+        _reads(place, flag.path([(place, True)]).lstrip("/"), paths, ca)
         for place in layout.places for flag in component.flags)]
 
 
-def _reads(place: Place, named: str, paths: Container[str]) -> bool:
+def _reads(place: Place, named: str, paths: Container[str], ca: str) -> bool:
     """Whether the file *named* by a flag is one of *paths*, or a kubeconfig that names such one."""
-    return bool(named) and (named in paths or (place.by_path and named == place.kubeconfig
-                            and (place.certificate in paths or place.key in paths)))
+    return bool(named) and (named in paths or (
+        place.by_path and named == place.kubeconfig
+        and any(path in paths for path in (place.certificate, place.key, ca))))
 
 
 def own_files(layout: Layout, component: Component) -> set[str]:

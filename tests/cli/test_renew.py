@@ -71,7 +71,48 @@ def test_the_document(kpki: Callable[..., Any], workspace: Path) -> None:
                                  "action": "replace"}], "waiting": []}
 
 
+def test_cas(kpki: Callable[..., Any], workspace: Path) -> None:
+    """--ca renews CAs: by date, by name, or all; on a host, the next commands are those of the
+    other hosts."""
+    assert kpki("renew", "--ca").err == "kpki: nothing to renew: no CA ends within 30d\n"
+    told = kpki("renew", "--ca", "--all")
+    assert "worker-1: etc/kubernetes/ssl/ca.pem\n" in told.out
+    assert told.err == """kpki: 3 CAs renewed
+Kubeconfigs elsewhere and kube-public/cluster-info hold the old certificate too.
+next: copy the tree of each host there, and: kpki node install cp-1 --node cp-1
+then, on cp-1:
+  systemctl restart etcd
+  systemctl restart kube-apiserver
+  systemctl restart kube-controller-manager
+  systemctl restart kube-scheduler
+  systemctl restart kubelet
+  systemctl restart kube-proxy
+then, on worker-1:
+  systemctl restart kubelet
+  systemctl restart kube-proxy
+"""
+    told = kpki("renew", "--ca", "etcd-ca", "--root", "nodes/cp-1")
+    assert (told.out, told.err) == ("etc/kubernetes/ssl/etcd-ca.pem\n", """kpki: 1 CA renewed
+next: copy the new certificate of each CA over the old on every other host, and there:
+      kpki renew --ca --root /
+then:
+  systemctl restart etcd
+  systemctl restart kube-apiserver
+""")
+    assert "waits for the key of CN=kubernetes" in kpki("renew",
+                                                        "--ca",
+                                                        "ca",
+                                                        "--root",
+                                                        "nodes/worker-1",
+                                                        status=1).err
+    written = json.loads(kpki("renew", "--ca", "ca", "--json", "--explain").out)["written"]
+    assert written[0] == {"host": None, "path": "pki/ca.crt", "row": "ca", "action": "replace"}
+
+
 @pytest.mark.parametrize(("words", "message"), [
+    (["--ca", "--new-key"
+      ], "a CA with a new key is another CA, and no leaf of the old CA is its own"),
+    (["--ca", "worker-1"], ".: no CA of 'worker-1' is there"),
     (["--all", "worker-1"], "names, --all and --within are three ways to choose"),
     (["--all", "--within", "3d"], "names, --all and --within are three ways to choose"),
     (["--within", "soon"], "--within: 'soon' is no time span"),

@@ -15,7 +15,7 @@ def test_the_page_says_what_happens(run_page: Callable[[Path], tuple[Path, list[
     """Each command succeeds and prints, to the letter, what the page says; the JSON's keys are the
     page's."""
     folder, steps = run_page(PAGE)
-    assert len(steps) == 3
+    assert len(steps) == 4
     for step in steps:
         assert (step.printed, step.status) == (step.promised, 0), step.command
     told = json.loads(kpki("renew", "admin", "--workspace", folder, "--json").out)

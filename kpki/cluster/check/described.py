@@ -5,9 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
 
-from .remedies.authority import renewal
 from .remedies.lines import command, comment
 from .remedies.target import inside, no_option
 from ..desired.description import GIVEN_NAMES, Cluster
@@ -110,7 +108,8 @@ def _mended(finding: Finding, folder: str, plan: Plan) -> Iterator[str]:
             f"neither the workspace nor a control-plane host's tree holds this key: copy "
             f"{finding.path} to "
             f"{WORKSPACE.place(finding.row).key} first")
-    elif finding.severity == "warning" and get_profile(finding.row).kind == "ca":
+    elif finding.severity == "warning" and get_profile(finding.row).kind == "ca" \
+            and finding.cause != "unknown-authority":
         yield from _renewed_authority(finding, folder, plan)
     elif finding.cause in RENEWED and finding.severity == "warning":
         yield command(*apply, "--renew-before", f"{WITHIN.days}d")
@@ -123,16 +122,20 @@ def _renewed_authority(finding: Finding, folder: str, plan: Plan) -> Iterator[st
     root, own = plan.roots[finding.row], WORKSPACE.place(finding.row)
     if finding.cause != "expiring-soon":
         yield comment("the cluster works, and kpki never replaces an existing CA")
-    elif root.authority is None or len(root.certificates) != 1 \
+    elif root.authority is None \
             or (root.certificate_path, root.key_path) != (own.certificate, own.key):
         yield comment(
             "this CA's certificate is renewed where its key is: kpki x509 -in CA -signkey CA-KEY "
-            "-days 3650 "
-            "-out CA")
+            "-days 3650 -out CA, then here: kpki renew --ca")
     else:
-        yield from renewal(*(_plain(os.path.join(folder, path))
-                             for path in (own.certificate, own.key)))
-        yield command("kpki", "apply", _plain(folder))
+        yield _renewal(finding.row, folder)
+
+
+def _renewal(row: str, folder: str) -> str:
+    """The command that renews a CA of the workspace, and every copy of its certificate."""
+    place = _plain(folder)
+    where = [] if place == os.curdir else ["--workspace", place]
+    return command("kpki", "renew", "--ca", row, *where)
 
 
 def _plain(path: str) -> str:
@@ -171,9 +174,8 @@ def _broken_authorities(cluster: Cluster, folder: str, observe: Callable[[str], 
                 path, copy = next(copies(row, observe, wanted), ("", ""))
                 remedy = _put_back(path or finding.path, copy, folder, observe)
                 if finding.cause == "expired-ca" and _is_pair(row, observe):
-                    remedy = chain(
-                        renewal(*(_plain(os.path.join(folder, half)) for half in row.paths())),
-                        [command("kpki", "apply", _plain(folder))])
+                    remedy = iter([_renewal(row.name, folder),
+                                   command("kpki", "apply", _plain(folder))])
                 yield replace(finding, path=path or finding.path, remedy=tuple(remedy))
 
 

@@ -20,6 +20,7 @@ from ..authority import (
     DAYS,
     Authority,
     day,
+    end_of_validity,
     lasting,
     leaf_algorithm,
     make_key,
@@ -64,7 +65,7 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
     fields, extensions = der.certificate_fields(data), der.certificate_extensions(data)
     before = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     length = validity or max(before, lasting(DAYS))
-    end, last = now + length, authority.certificate.not_valid_after_utc
+    end, last = end_of_validity(now, length), authority.certificate.not_valid_after_utc
     if end > last:
         end = last
         if warnings is not None:
@@ -100,15 +101,17 @@ class HostRenewal(NamedTuple):
 
 def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequence[Authority], *,
                 now: datetime, validity: timedelta | None, new_key: bool,
-                warnings: list[str]) -> HostRenewal:
+                warnings: list[str], changed: dict[str, bytes] | None = None) -> HostRenewal:
     """New certificates for the *pairs* of a tree, each by the CA that signed the old certificate.
 
     *validity* and *warnings* are as for `renewed_certificate`. With *new_key* each pair gets a new
     key of the same algorithm. A pair whose files cannot be read, or whose key is another
-    certificate's, stays; a line in *warnings* says so. Raises RefusedError for a CA that has ended,
-    or whose leaves Kubernetes refuses.
+    certificate's, stays; a line in *warnings* says so. *changed* has the files that change anyway,
+    by path, and receives the new contents. Raises RefusedError for a CA that has ended, or whose
+    leaves Kubernetes refuses.
     """
-    changed, renewed, waiting = dict[str, bytes](), list[Pair](), list[Pair]()
+    renewed, waiting = list[Pair](), list[Pair]()
+    changed = {} if changed is None else changed
     made: dict[str, PrivateKeyTypes] = {}   # a key that two certificates share stays shared
     of_tokens = {use.file for use in inventory.uses if use.purpose.startswith("service-account")}
     for pair in pairs:
@@ -139,9 +142,9 @@ def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequen
         if key:
             _replace(changed, inventory, pair.key_path, pem.dump_key(key, form="traditional"))
         renewed.append(pair)
-    written = [file for path, data in changed.items()
-               for file in _files(inventory, path, data, now)]
-    return HostRenewal(tuple(renewed), tuple(written), tuple(waiting))
+    written = {file.path: file for path, data in changed.items()    # two links may lead to one file
+               for file in _files(inventory, path, data, now)}
+    return HostRenewal(tuple(renewed), tuple(written.values()), tuple(waiting))
 
 
 def _replace(changed: dict[str, bytes], inventory: Inventory, path: str, block: bytes) -> None:
@@ -153,13 +156,21 @@ def _replace(changed: dict[str, bytes], inventory: Inventory, path: str, block: 
         return
     certificate, key = load_users(data)[entry.partition("/")[2]]
     old = (key if SECRET in block else certificate).data or b""
+    changed[file] = replaced_data(data, old, _with_block(old, block), file, entry)
+
+
+def replaced_data(kubeconfig: bytes, old: bytes, new: bytes, path: str, entry: str) -> bytes:
+    """A kubeconfig with *new* data in the place of *old*; *path* and *entry* are for a message.
+
+    Raises InputError for data on several lines.
+    """
     text = base64.b64encode(old)
-    if text not in data:
-        raise InputError(f"{file}: the data of {entry} is not on one line, so kpki does not edit "
+    if text not in kubeconfig:
+        raise InputError(f"{path}: the data of {entry} is not on one line, so kpki does not edit "
                          "the file",
-                         hint=f"kubectl config view --raw --kubeconfig {file} prints the "
+                         hint=f"kubectl config view --raw --kubeconfig {path} prints the "
                               "kubeconfig with such lines")
-    changed[file] = data.replace(text, base64.b64encode(_with_block(old, block)))
+    return kubeconfig.replace(text, base64.b64encode(new))
 
 
 def _with_block(data: bytes, block: bytes) -> bytes:

@@ -308,7 +308,8 @@ def _ca_warnings(inventory: Inventory, wanted: Sequence[files.File]) -> Iterator
             with suppress(InputError):
                 old, new = pem.load_certificates(inventory.file(file.path).data
                                                  or b""), pem.load_certificates(file.data)
-                if not any(certificate in new for certificate in old):
+                if not any(reading.is_same_authority(certificate, renewed)
+                           for certificate in old for renewed in new):
                     yield (f"{file.path}: another CA than before; if the new CA is not the "
                            f"cluster's, put the old CA back from {BACKUP}")
 

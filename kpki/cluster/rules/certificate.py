@@ -53,9 +53,20 @@ def other_authority(path: str, row: str, what: str, certificates: Sequence[Certi
     why = "" if names else ", which is not there any more"
     if {*names} & {*named}:
         why = ", which has the same name but another key"
-    return Finding("kubeconfig-wrong-ca" if "#" in path else "unknown-authority", path, row,
-                   f"CA {named[0]} is not {what}{why}", got=fingerprint(certificates[0]),
-                   expected=expected, mild=mild)
+    return Finding(_wrong_authority(path), path, row, f"CA {named[0]} is not {what}{why}",
+                   got=fingerprint(certificates[0]), expected=expected, mild=mild)
+
+
+def other_certificate(path: str, row: str, what: str, certificate: Certificate,
+                      expected: Certificate) -> Finding:
+    """The warning for a CA file with another certificate of the right CA: the CA was renewed."""
+    return Finding(_wrong_authority(path), path, row, f"another certificate of {what} than the "
+                   "workspace's: the CA was renewed, and both accept the same leaves",
+                   got=fingerprint(certificate), expected=fingerprint(expected), mild=True)
+
+
+def _wrong_authority(path: str) -> str:
+    return "kubeconfig-wrong-ca" if "#" in path else "unknown-authority"
 
 
 _CALLED = {"ca": "the cluster's CA", "etcd-ca": "etcd's CA",

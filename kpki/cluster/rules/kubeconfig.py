@@ -194,6 +194,6 @@ def _authority_faults(found: ObservedFile, where: str, row: Row,
     certificates, finding = read_certificates(found, row.name)
     if certificates:        # a file that the caller may not read tells nothing
         finding = stranger(where, row.name, "ca", certificates, context.trusted("ca"), context)
-        if finding is None and not context.exact:
-            finding = bundle_fault(where, row.name, certificates, context.now)
+        if finding.mild if finding else not context.exact:
+            finding = bundle_fault(where, row.name, certificates, context.now) or finding
     return [finding] if finding else []

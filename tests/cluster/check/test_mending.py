@@ -210,7 +210,8 @@ def test_a_ca_that_no_leaf_proves_is_not_made_again(host: Path, check: Check) ->
 
 @pytest.mark.parametrize("spoil", ["", "key", "bundle"])
 def test_a_ca_is_renewed_by_the_key_that_it_is_for(host: Path, check: Check, spoil: str) -> None:
-    """Another key would make another CA of it, and of a bundle one certificate would be left."""
+    """Another key would make another CA of it; a bundle with the certificate twice is no
+    obstacle."""
     path, key = host / f"{PKI}/front-proxy-ca.crt", host / f"{PKI}/front-proxy-ca.key"
     old = pem.load_certificate(path.read_bytes())
     expired = req_x509(pem.load_key(key.read_bytes()), subject="/CN=front-proxy-ca", days=1,
@@ -221,10 +222,7 @@ def test_a_ca_is_renewed_by_the_key_that_it_is_for(host: Path, check: Check, spo
     found = [item for item in check("host", "--node", "cp-1")
              if item["path"].endswith("front-proxy-ca.crt")]
     commands = [line for item in found for line in item["remedy"] if not line.startswith("#")]
-    where = f"host/{PKI}/front-proxy-ca"
-    assert commands == ([] if spoil else [
-        f"cp -p {where}.crt {where}.crt.aside",
-        f"kpki x509 -in {where}.crt -signkey {where}.key -days 3650 -out {where}.crt"])
+    assert commands == ([] if spoil == "key" else ["kpki renew --ca --root host front-proxy-ca"])
 
 
 def test_a_cas_key_goes_once_the_same_key_is_named(healthy: Path, check: Check, tmp_path: Path,
@@ -285,8 +283,8 @@ def test_a_wrong_flag_is_put_right_where_it_stands(host: Path, check: Check,
 
 def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Check, tmp_path: Path,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its own key, which is beside it; then apply gives it to every host, and nothing else is
-    made anew."""
+    """By its own key, on every host; then apply renews what ended with it, and nothing else is made
+    anew."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(healthy, "cluster")
     path, key = Path("cluster/pki/etcd/ca.crt"), Path("cluster/pki/etcd/ca.key")
@@ -298,19 +296,17 @@ def test_a_workspaces_own_ca_that_has_ended_is_renewed(healthy: Path, check: Che
     finding, = check("cluster")
     assert (finding["cause"], finding["path"],
             finding["host"]) == ("expired-ca", "pki/etcd/ca.crt", None)
-    assert finding["remedy"] == [
-        f"cp -p {path} {path}.aside", f"kpki x509 -in {path} -signkey {key} -days 3650 -out {path}",
-        "kpki apply cluster"]
+    assert finding["remedy"] == ["kpki renew --ca etcd-ca --workspace cluster",
+                                 "kpki apply cluster"]
     leaf = Path(f"cluster/nodes/cp-1/{PKI}/etcd/server.crt").read_bytes()
-    shutil.copyfile(path, f"{path}.aside")
-    for line in finding["remedy"][1:]:
+    for line in finding["remedy"]:
         assert main([*line.split()[1:]]) == 0, line
     assert (check("cluster") == []
             and Path(f"cluster/nodes/cp-1/{PKI}/etcd/server.crt").read_bytes() == leaf)
     another(key)
     path.write_bytes(ended)
     finding, = check("cluster")
-    assert not any("x509" in line for line in finding["remedy"])
+    assert not any("renew" in line for line in finding["remedy"])
 
 
 @pytest.mark.parametrize(("starts", "restarted"), [

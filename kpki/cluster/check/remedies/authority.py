@@ -16,9 +16,8 @@ from ...authority import find_key_fault
 from ...finding import Finding
 from ...leaf_files import ca_path
 from ...observed.contents import private_key_in, read_certificates, read_key
-from ...observed.inventory import ObservedFile, kubeconfig_of
 from ...rules.certificate import ca_fault, signer_of
-from ...rules.facts import Pair
+from ...rules.facts import Pair, signing_pairs_of
 from ....kubernetes import reading
 from ....kubernetes.layouts import Place, get_layout
 from ....kubernetes.profiles import get_profile
@@ -120,27 +119,27 @@ def _renewed(place: Place, target: Target) -> Iterator[str]:
     """The commands that renew a CA's certificate: name and key stay, so its leaves stay valid."""
     certificate, key = target.at(place.certificate), _proved_key(place, target)
     old = read_certificates(target.inventory.file(place.certificate), place.row)[0]
+    if key in [target.at(path) for path in _renewable(target)]:
+        yield command("kpki", "renew", "--ca", "--root", target.root, place.row)
+        return
     if key is None or len(old) != 1:
         yield comment(
-            f"at the CA: kpki x509 -in CA -signkey CA-KEY -days {_CA_DAYS} -out CA renews it; then "
-            "copy it "
-            f"to {place.certificate} on every host")
+            "at the CA: kpki renew --ca renews it; then copy it to "
+            f"{place.certificate} on every host, and there: kpki renew --ca --root /")
         return
-    yield from renewal(certificate, key)
-    for other in target.inventory.layout.places:
-        kubeconfig = kubeconfig_of(target.inventory.found, other)
-        embedded = kubeconfig and kubeconfig.authority.data
-        if embedded \
-            and any(certificate in old
-                    for certificate in read_certificates(ObservedFile("", embedded), "ca")[0]):
-            yield from leaf_remedy(other.row, target)
-
-
-def renewal(certificate: str, key: str) -> Iterator[str]:
-    """The commands that renew a CA's certificate with its key, and save the old certificate."""
     yield command("cp", "-p", certificate, f"{certificate}.aside")
     yield command("kpki", "x509", "-in", certificate, "-signkey", key, "-days", str(_CA_DAYS),
                   "-out", certificate)
+    yield command("kpki", "renew", "--ca", "--root", target.root)
+
+
+def _renewable(target: Target) -> list[str]:
+    """The paths of the CAs' keys that `kpki renew --ca` finds on a host."""
+    if target.workspace or not target.inventory.layout.name:
+        return []
+    return [*(pair.key_path for pair in signing_pairs_of(target.inventory) if pair.key),
+            *(place.key for place in target.inventory.layout.places
+              if place.key and get_profile(place.row).kind == "ca")]
 
 
 def _proved_key(place: Place, target: Target) -> str | None:

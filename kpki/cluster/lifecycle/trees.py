@@ -1,0 +1,105 @@
+"""What a renewal reads of a workspace or host: the pairs, and the CAs whose keys are at hand."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..authority import Authority, Passphrase, load_bundle
+from ..desired.rows import NODES_FOLDER
+from ..observed.contents import read_certificates
+from ..observed.hosts import inventory_of
+from ..observed.inventory import Inventory
+from ..observed.uses import read_host
+from ..rules.facts import Pair, pairs_of, read_pair, signing_pairs_of, trust_files_of
+from ..workspace import authority_paths, is_there, observe_workspace_file
+from ... import files, pem
+from ...errors import about
+from ...kubernetes import reading
+from ...kubernetes.kubeconfig import load_users
+from ...kubernetes.layouts import WORKSPACE
+from ...kubernetes.profiles import get_profile
+from ...stages.keys import public_key_der
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+    from ..desired.description import Cluster
+
+AUTHORITIES = ("ca", "etcd-ca", "front-proxy-ca")
+_USERS, _KUBECONFIG = "users", ".conf"
+
+
+def used_pairs(inventory: Inventory) -> list[Pair]:
+    """Each pair that components use, once: what a kubelet signs for itself is none of a CA's."""
+    pairs = {pair.path: pair for pair in pairs_of(inventory)
+             if pair.chain and not reading.is_named_issuer(pair.chain[0], pair.chain[0])}
+    return [*pairs.values()]
+
+
+def read_users(folder: str) -> Inventory:
+    """The kubeconfigs of a workspace's users."""
+    there = files.read_entry(folder, _USERS).kind == "folder"
+    names = sorted(files.list_names(os.path.join(folder, _USERS))) if there else []
+    found = [observe_workspace_file(folder, f"{_USERS}/{name}") for name in names
+             if name.endswith(_KUBECONFIG)]
+    return Inventory(folder, WORKSPACE, {file.path: file for file in found})
+
+
+def pairs_of_users(users: Inventory) -> list[Pair]:
+    """The pairs that kubeconfigs of users embed; the row is the user's name, as the file has it."""
+    pairs = []
+    for path, file in users.found.items():
+        name = os.path.basename(path).removesuffix(_KUBECONFIG)
+        for user, material in load_users(file.data or b"").items():
+            certificate, key = (replace(file, path=f"{path}#users/{user}", data=half.data)
+                                for half in material)
+            if certificate.data and key.data:
+                pairs.append(read_pair(name, certificate, key))
+    return [pair for pair in pairs if pair.chain]
+
+
+def authorities_of_host(inventory: Inventory, passphrase: Passphrase) -> list[Authority]:
+    """The CAs whose keys lie on the host; certificate and key are paired by the public key."""
+    places = [place for place in inventory.layout.places if get_profile(place.row).kind == "ca"]
+    signing = signing_pairs_of(inventory)
+    known = [certificate for pair in signing for certificate in pair.chain]
+    for file in trust_files_of(inventory):
+        known += file.certificates
+    for place in places:
+        known += read_certificates(inventory.file(place.certificate), place.row)[0]
+    keys = dict.fromkeys([*(place.key for place in places), *(pair.key_path for pair in signing)])
+    found = (_authority(known, os.path.join(inventory.root, path), data, passphrase)
+             for path in keys if path and (data := inventory.file(path).data))
+    return [authority for authority in found if authority]
+
+
+def authorities_of_workspace(cluster: Cluster, folder: str,
+                             passphrase: Passphrase) -> list[Authority]:
+    """The CAs whose keys the workspace has."""
+    places = [authority_paths(cluster, folder, row) for row in AUTHORITIES]
+    found = (_authority(load_bundle(files.read(certificate)), key, files.read(key), passphrase)
+             for certificate, key in places if key and is_there(key) and is_there(certificate))
+    return [authority for authority in found if authority]
+
+
+def _authority(known: Sequence[Certificate], path: str, data: bytes,
+               passphrase: Passphrase) -> Authority | None:
+    """The CA of the private key in the file *path*; None if none of the certificates is for it."""
+    with about(path):
+        key = pem.load_key(data, passphrase([(path, data)]))
+    public_key = public_key_der(key)
+    return next((Authority(certificate, key) for certificate in known
+                 if reading.has_public_key(certificate, public_key)), None)
+
+
+def read_tree(cluster: Cluster, folder: str, host: str) -> Inventory:
+    """A host's tree in the workspace."""
+    tree = tree_of(folder, host)
+    return inventory_of(tree, read_host(tree), layout=cluster.layout, node=host)
+
+
+def tree_of(folder: str, host: str) -> str:
+    """The path of a host's tree in the workspace."""
+    return os.path.join(folder, NODES_FOLDER, host)
