@@ -61,22 +61,16 @@ def workspace(kubeadm: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(kubeadm, tmp_path / "w"))
 
 
-def renew(folder: Path,
-          *names: str,
-          now: datetime = NOW,
-          processes: int = 1,
-          **order: bool) -> Renewal:
-    return renew_workspace_authorities(
-        str(folder), Order(names, **order), passphrase=lambda _: None, now=now,     # type: ignore[arg-type]
-        host_name="", warnings=[], processes=processes)
+def renew(folder: Path, *names: str, now: datetime = NOW, processes: int = 1,
+          everything: bool = False) -> Renewal:
+    return renew_workspace_authorities(str(folder), Order(names, everything),
+                                       passphrase=lambda _: None, now=now, host_name="",
+                                       warnings=[], processes=processes)
 
 
-def renew_on_host(root: Path, *names: str, now: datetime = NOW, **order: bool) -> Renewal:
-    return renew_host_authorities(str(root),
-                                  Order(names, **order),
-                                  passphrase=lambda _: None,
-                                  now=now,
-                                  warnings=[])    # type: ignore[arg-type]
+def renew_on_host(root: Path, *names: str, now: datetime = NOW) -> Renewal:
+    return renew_host_authorities(str(root), Order(names), passphrase=lambda _: None, now=now,
+                                  warnings=[])
 
 
 def authorities(folder: Path) -> set[tuple[str, datetime, int]]:
