@@ -170,26 +170,26 @@ def test_now_has_a_default(name: str) -> None:
 
 
 WRONG: list[tuple[Call, str]] = [
-    (lambda one: kpki.genrsa("2048"), "bits is a str, expected int"),    # type: ignore[arg-type]
-    (lambda one: kpki.genrsa(True), "bits is a bool, expected int"),
-    (lambda one: kpki.load_key("PEM"),    # type: ignore[arg-type]
+    (lambda _: kpki.genrsa("2048"), "bits is a str, expected int"),    # type: ignore[arg-type]
+    (lambda _: kpki.genrsa(True), "bits is a bool, expected int"),
+    (lambda _: kpki.load_key("PEM"),    # type: ignore[arg-type]
      r"data is a str, expected bytes \| Block"),
-    (lambda one: kpki.dump_key(CA),    # type: ignore[arg-type]
+    (lambda _: kpki.dump_key(CA),    # type: ignore[arg-type]
      "key is a Certificate, expected PrivateKeyTypes"),
-    (lambda one: kpki.req_new(KEY, addext="x=y"), r"addext is a str, expected Sequence\[str\]"),
-    (lambda one: kpki.verify(CA, [b""]),   # type: ignore[list-item]
+    (lambda _: kpki.req_new(KEY, addext="x=y"), r"addext is a str, expected Sequence\[str\]"),
+    (lambda _: kpki.verify(CA, [b""]),   # type: ignore[list-item]
      r"roots is a list, expected Iterable\[Certificate\]"),
-    (lambda one: kpki.verify_kubernetes(CA, CA),    # type: ignore[arg-type]
+    (lambda _: kpki.verify_kubernetes(CA, CA),    # type: ignore[arg-type]
      "roots is a Certificate, expected Iterable"),
-    (lambda one: kpki.make_plan("cluster.yaml"),    # type: ignore[arg-type]
+    (lambda _: kpki.make_plan("cluster.yaml"),    # type: ignore[arg-type]
      "cluster is a str, expected Cluster"),
-    (lambda one: kpki.check_path(3),    # type: ignore[arg-type]
+    (lambda _: kpki.check_path(3),    # type: ignore[arg-type]
      r"path is an int, expected str \| PathLike\[str\]"),
-    (lambda one: kpki.Authority(CA, b""),    # type: ignore[arg-type]
+    (lambda _: kpki.Authority(CA, b""),    # type: ignore[arg-type]
      "key is a bytes, expected PrivateKeyTypes"),
-    (lambda one: kpki.Authority.create(None),    # type: ignore[arg-type]
+    (lambda _: kpki.Authority.create(None),    # type: ignore[arg-type]
      "name is NoneType, expected str"),
-    (lambda one: AUTHORITY.issue_node("w", addresses="10.0.0.1"),
+    (lambda _: AUTHORITY.issue_node("w", addresses="10.0.0.1"),
      r"addresses is a str, expected Sequence\[str\]"),
 ]
 

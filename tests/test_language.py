@@ -51,14 +51,19 @@ def variables(tree: ast.AST) -> set[str]:
                 node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
 
 
-MODULES = {str(path.relative_to(TOP)): ast.parse(path.read_text())
-           for path in sorted((TOP / "kpki").rglob("*.py"))}
+def _modules(*folders: str) -> dict[str, ast.Module]:
+    return {str(path.relative_to(TOP)): ast.parse(path.read_text())
+            for folder in folders for path in sorted((TOP / folder).rglob("*.py"))}
 
 
-@pytest.mark.parametrize("module", MODULES)
+MODULES = _modules("kpki")
+ALL = MODULES | _modules("scripts", "tests")
+
+
+@pytest.mark.parametrize("module", ALL)
 def test_a_sentence_has_at_most_25_words(module: str) -> None:
     """Nobody has to read a docstring's sentence twice because of its length."""
-    found = [sentence for docstring in docstrings(MODULES[module])
+    found = [sentence for docstring in docstrings(ALL[module])
              for sentence in sentences(docstring)]
     assert [sentence for sentence in found if len(sentence.split()) > MOST_WORDS] == []
 
@@ -78,10 +83,10 @@ def test_the_words_are_the_glossarys(module: str) -> None:
     assert [text for text in texts if _CONDITION.search(text) or _PRIVATE.search(text)] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", ALL)
 def test_a_loop_variable_is_a_noun(module: str) -> None:
     """A variable is called after what it holds, never `one`."""
-    assert variables(MODULES[module]).isdisjoint({"one"})
+    assert variables(ALL[module]).isdisjoint({"one"})
 
 
 def test_the_words_can_be_wrong() -> None:

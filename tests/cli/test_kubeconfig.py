@@ -55,12 +55,12 @@ def workspace(tmp_path: Path, pki: Path) -> Run:
 
 def unpacked(document: str, folder: Path) -> Kubeconfig:
     """What a document says; what it embeds lies in the folder as ca.pem, user.pem and user.key."""
-    one = load_kubeconfig(document.encode())
-    for name, material in (("ca.pem", one.authority), ("user.pem", one.certificate),
-                           ("user.key", one.key)):
+    config = load_kubeconfig(document.encode())
+    for name, material in (("ca.pem", config.authority), ("user.pem", config.certificate),
+                           ("user.key", config.key)):
         assert material.data
         (folder / name).write_bytes(material.data)
-    return one
+    return config
 
 
 def assert_pair(openssl: Run, folder: Path, subject: str) -> None:
@@ -85,9 +85,9 @@ def test_a_user_is_issued_and_embedded(alice: Run, openssl: Run, tmp_path: Path,
     """The document alone is on stdout, nothing is written, and openssl verifies what is in it."""
     told = alice("--group", "dev", "--group", "ops")
     assert told.err == "" and not [*tmp_path.iterdir()]
-    one = unpacked(told.out, tmp_path)
-    assert (one.cluster_name, one.user_name, one.context_name, one.server) \
-        == ("kubernetes", "alice", "alice@kubernetes", SERVER)
+    config = unpacked(told.out, tmp_path)
+    assert ((config.cluster_name, config.user_name, config.context_name, config.server)
+            == ("kubernetes", "alice", "alice@kubernetes", SERVER))
     assert (tmp_path / "ca.pem").read_bytes() == (pki / "other.pem").read_bytes()
     assert_pair(openssl, tmp_path, "O = dev, O = ops, CN = alice")
     assert "TLS Web Client Authentication\n" in openssl(
@@ -201,8 +201,8 @@ def test_a_row_is_issued_where_it_is_not_there_yet(kpki: Run, workspace: Run, op
     """Subject, server, validity and key as the description says; embedded, and nothing in the
     workspace changes."""
     workspace(layout)
-    one = unpacked(kpki("kubeconfig", row, "--workspace", "w", *options).out, tmp_path)
-    assert (one.cluster_name, one.server) == ("blue", SERVER)
+    config = unpacked(kpki("kubeconfig", row, "--workspace", "w", *options).out, tmp_path)
+    assert (config.cluster_name, config.server) == ("blue", SERVER)
     assert_pair(openssl, tmp_path, subject)
     assert "secp384r1" in openssl(tmp_path, "ec -noout -text -in user.key")
     assert dates(openssl, tmp_path, 47 * 3600) and not dates(openssl, tmp_path, 49 * 3600)
@@ -260,8 +260,8 @@ def test_a_wish_makes_a_new_one(kpki: Run, workspace: Run, openssl: Run, tmp_pat
     place = workspace()
     (place / "users").mkdir()
     (place / "users/admin.conf").write_text(kubeconfig_text("/ca.pem"))
-    one = unpacked(kpki("kubeconfig", "admin", "--workspace", "w", *options).out, tmp_path)
-    assert one.server == (options[1] if options[0] == "--server" else SERVER)
+    config = unpacked(kpki("kubeconfig", "admin", "--workspace", "w", *options).out, tmp_path)
+    assert config.server == (options[1] if options[0] == "--server" else SERVER)
     assert_pair(openssl, tmp_path, "O = kubeadm:cluster-admins, CN = kubernetes-admin")
     assert (place / "users/admin.conf").read_text() == kubeconfig_text("/ca.pem")
 
@@ -281,8 +281,9 @@ def test_this_folder_is_a_workspace_where_it_is_one(kpki: Run, workspace: Run, o
                                                     tmp_path: Path) -> None:
     """Without --workspace the folder with cluster.yaml in it counts, for a user as for a row."""
     workspace(folder=".")
-    one = unpacked(kpki("kubeconfig", "alice", "--group", "dev").out, tmp_path)
-    assert (one.cluster_name, one.server, one.context_name) == ("blue", SERVER, "alice@blue")
+    config = unpacked(kpki("kubeconfig", "alice", "--group", "dev").out, tmp_path)
+    assert (config.cluster_name, config.server,
+            config.context_name) == ("blue", SERVER, "alice@blue")
     assert_pair(openssl, tmp_path, "O = dev, CN = alice")
 
 

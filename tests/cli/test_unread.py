@@ -142,7 +142,7 @@ def test_a_workspaces_unread_files_are_its_hosts(kpki: Any) -> None:
             and json.loads(out)["unread"] == [{"host": None, "path": "pki/sa.key"}])
     out, _ = kpki("check", ".", "--json", closed=closed, status=2)
     assert json.loads(out)["findings"] == [] and sorted(
-        json.loads(out)["unread"], key=lambda one: one["path"]) == [
+        json.loads(out)["unread"], key=lambda item: item["path"]) == [
             {"host": "cp-1", "path": "etc"}, {"host": "worker-1", "path": KEY},
             {"host": None, "path": "pki/ca.key"}]
     out, _ = kpki("check", ".", "--json", closed=("pki/ca.crt",), status=2)

@@ -82,12 +82,12 @@ def test_a_certificate_lasts_as_said_and_no_longer_than_its_ca(authorities: Any,
 
 def test_of_a_bundle_the_signer_is_the_keys_own(authorities: Any, tree: Any) -> None:
     """Whatever the order, the certificate that the key is for signs, and the bundle stays whole."""
-    one, other = authorities
-    for bundle in (one.bundle + other.bundle, other.bundle + one.bundle):
-        ca = authority.load_authority(bundle, pem.dump_key(one.key), now=tree.now)
-        assert ca.certificate == one.certificate and ca.bundle == bundle
+    mine, other = authorities
+    for bundle in (mine.bundle + other.bundle, other.bundle + mine.bundle):
+        ca = authority.load_authority(bundle, pem.dump_key(mine.key), now=tree.now)
+        assert ca.certificate == mine.certificate and ca.bundle == bundle
     with pytest.raises(RefusedError, match="do not match"):
-        authority.load_authority(other.bundle, pem.dump_key(one.key), now=tree.now)
+        authority.load_authority(other.bundle, pem.dump_key(mine.key), now=tree.now)
 
 
 def test_a_ca_that_cannot_be_read_to_the_end_is_named(tree: Any) -> None:

@@ -223,8 +223,8 @@ def test_a_host_without_the_role_is_refused() -> None:
                        match="2 nodes run etcd, so --node must name a node: cp-2, db-1"):
         choose_host(cluster, "etcd", None)
     assert choose_host(cluster, "etcd", "db-1").name == "db-1"
-    one = describe(nodes=APART.replace(", etcd]", "]"))
-    assert choose_host(one, "etcd", None).name == "db-1"
+    apart = describe(nodes=APART.replace(", etcd]", "]"))
+    assert choose_host(apart, "etcd", None).name == "db-1"
     with pytest.raises(InputError, match="no node 'cp-9'"):
         choose_host(cluster, "etcd", "cp-9")
 

@@ -66,22 +66,22 @@ def ca() -> Authority:
 
 def embedded(document: bytes) -> tuple[Kubeconfig, x509.Certificate]:
     """What a kubeconfig says, and its certificate, after a look at the pair."""
-    one = load_kubeconfig(document)
-    certificate = x509.load_pem_x509_certificate(one.certificate.data or b"")
-    assert certificate.public_key() == pem.load_key(one.key.data or b"").public_key()
-    return one, certificate
+    config = load_kubeconfig(document)
+    certificate = x509.load_pem_x509_certificate(config.certificate.data or b"")
+    assert certificate.public_key() == pem.load_key(config.key.data or b"").public_key()
+    return config, certificate
 
 
 def test_a_user_gets_a_client_pair(ca: Authority) -> None:
     """CN is the user, each O a group, the usage a client's alone; names as kubeadm has them, all
     embedded."""
     warnings = list[str]()
-    one, certificate = embedded(user_kubeconfig(
+    config, certificate = embedded(user_kubeconfig(
         ca, user="alice", groups=("dev", "ops", "dev"), server=SERVER, cluster_name="blue",
         validity=YEAR, now=NOW, warnings=warnings))
-    assert (one.cluster_name, one.user_name, one.context_name,
-            one.server) == ("blue", "alice", "alice@blue", SERVER)
-    assert one.authority.data == ca.bundle and warnings == []
+    assert (config.cluster_name, config.user_name, config.context_name,
+            config.server) == ("blue", "alice", "alice@blue", SERVER)
+    assert config.authority.data == ca.bundle and warnings == []
     assert reading.certificate_subject(certificate) == reading.Subject("alice", ("dev", "ops"))
     assert [*certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value] \
         == [ExtendedKeyUsageOID.CLIENT_AUTH]
@@ -185,9 +185,9 @@ def test_a_row_is_what_the_description_says(ca: Authority, layout: str, name: st
     account = row_account(described(layout), name, node)
     assert (account.path, account.names.server) == (path, server)
     document = issued_kubeconfig(ca, account, validity=YEAR, algorithm=None, now=NOW, warnings=[])
-    one, certificate = embedded(document)
+    config, certificate = embedded(document)
     assert reading.certificate_subject(certificate) == reading.Subject(user, groups)
-    assert (one.cluster_name, one.server) == ("blue", server)
+    assert (config.cluster_name, config.server) == ("blue", server)
 
 
 def test_the_names_are_the_layouts() -> None:
@@ -303,11 +303,11 @@ def test_a_relative_path_starts_at_the_folder(make_pair: Callable[..., Pair]) ->
     """What is named is an absolute path, for a kubeconfig may be moved; messages say it as it was
     given."""
     pair = make_pair()
-    one = load_kubeconfig(
+    config = load_kubeconfig(
         given_kubeconfig(ALICE, ca=("../ca.pem", pair.ca), certificate=("a.pem", pair.certificate),
                          key=("/k/a.key", pair.key), folder="/w/x", now=NOW, warnings=[]))
-    assert [one.authority.path, one.certificate.path,
-            one.key.path] == ["/w/ca.pem", "/w/x/a.pem", "/k/a.key"]
+    assert [config.authority.path, config.certificate.path,
+            config.key.path] == ["/w/ca.pem", "/w/x/a.pem", "/k/a.key"]
 
 
 def test_a_bundle_with_the_signer_in_it_is_a_ca(make_pair: Callable[..., Pair]) -> None:

@@ -147,7 +147,8 @@ class Cluster:
 def wanted(*clusters: Wanted) -> pytest.MarkDecorator:
     """What the clusters of a test file are: its tests run with each."""
     return pytest.mark.parametrize("cluster", clusters, indirect=True, scope="module",
-                                   ids=lambda one: f"{one.layout}-{one.algorithm}-{one.workers}")
+                                   ids=lambda variant:
+                                       f"{variant.layout}-{variant.algorithm}-{variant.workers}")
 
 
 @contextmanager

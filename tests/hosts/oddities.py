@@ -1,5 +1,5 @@
 """What a checker with kubeadm in mind calls broken although the host is healthy (A19 of the page of
-distributions), on top of what the healthy hosts themselves have of it."""
+distributions). The healthy hosts themselves have more of these."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

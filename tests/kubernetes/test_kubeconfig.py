@@ -61,12 +61,12 @@ def test_what_is_embedded_is_base64() -> None:
 
 
 @given(KUBECONFIGS)
-def test_what_is_written_is_read_again(one: Kubeconfig) -> None:
+def test_what_is_written_is_read_again(config: Kubeconfig) -> None:
     """Any names, paths and embedded bytes come back as they went, through this reader and
     PyYAML's."""
-    document = dump_kubeconfig(one)
-    assert load_kubeconfig(document) == one
-    assert yaml.safe_load(document)["current-context"] == one.context_name
+    document = dump_kubeconfig(config)
+    assert load_kubeconfig(document) == config
+    assert yaml.safe_load(document)["current-context"] == config.context_name
 
 
 def test_a_key_is_not_shown() -> None:
@@ -217,22 +217,23 @@ def test_what_is_no_server_is_refused(url: str) -> None:
 # The fast way
 
 @given(KUBECONFIGS, st.binary(min_size=1), st.binary(min_size=1))
-def test_the_pair_is_read_without_a_parser(one: Kubeconfig, certificate: bytes, key: bytes) -> None:
+def test_the_pair_is_read_without_a_parser(config: Kubeconfig, certificate: bytes,
+                                           key: bytes) -> None:
     """Of a document with the wanted names, server and CA the embedded pair is given, whatever pair
     was wanted."""
-    there = replace(one, certificate=Material(data=certificate), key=Material(data=key))
-    assert same_kubeconfig(dump_kubeconfig(there), one) == (certificate, key)
+    there = replace(config, certificate=Material(data=certificate), key=Material(data=key))
+    assert same_kubeconfig(dump_kubeconfig(there), config) == (certificate, key)
 
 
 @given(KUBECONFIGS, KUBECONFIGS)
-def test_the_fast_way_says_what_the_slow_one_says(one: Kubeconfig, other: Kubeconfig) -> None:
+def test_the_fast_way_says_what_the_slow_one_says(config: Kubeconfig, other: Kubeconfig) -> None:
     """Where it gives a pair, the document is read as the wanted one with that pair; where all fits,
     it gives one."""
-    pair = same_kubeconfig(dump_kubeconfig(one), other)
-    same = replace(other, certificate=one.certificate, key=one.key) == one
-    embedded = one.certificate.data is not None and one.key.data is not None
+    pair = same_kubeconfig(dump_kubeconfig(config), other)
+    same = replace(other, certificate=config.certificate, key=config.key) == config
+    embedded = config.certificate.data is not None and config.key.data is not None
     assert (pair is not None) == (same and embedded)
-    assert pair is None or pair == (one.certificate.data, one.key.data)
+    assert pair is None or pair == (config.certificate.data, config.key.data)
 
 
 @pytest.mark.parametrize("change", [

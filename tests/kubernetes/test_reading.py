@@ -80,11 +80,11 @@ def test_who_may_sign(make: Make, extensions: tuple[str, ...], fault: str | None
 
 def test_a_signature_is_looked_at(make: Make) -> None:
     """A certificate that names an issuer is that issuer's only where the signature says so too."""
-    one, other = make("/CN=x"), make("/CN=y")
-    assert reading.is_signed_by(one, one)
-    assert not reading.is_signed_by(one, other)
-    assert reading.has_public_key(one, public_key_der(other.public_key()))
-    assert not reading.has_public_key(one, b"another key")
+    first, other = make("/CN=x"), make("/CN=y")
+    assert reading.is_signed_by(first, first)
+    assert not reading.is_signed_by(first, other)
+    assert reading.has_public_key(first, public_key_der(other.public_key()))
+    assert not reading.has_public_key(first, b"another key")
 
 
 @pytest.mark.parametrize(("extension", "part"), [
@@ -100,12 +100,12 @@ def test_what_cannot_be_read_is_named(make: Make, extension: str, part: str) -> 
 def test_issuer_and_serial_number_have_one_short_name(make: Make) -> None:
     """The same for a certificate read twice; another for another number, or another issuer with the
     same number."""
-    one, other = make("/CN=x"), make("/CN=x")
-    again = load_certificate(dump_certificate(one))
-    assert (reading.serial_digest(one) == reading.serial_digest(again)
+    first, other = make("/CN=x"), make("/CN=x")
+    again = load_certificate(dump_certificate(first))
+    assert (reading.serial_digest(first) == reading.serial_digest(again)
             != reading.serial_digest(other))
-    text = reading.issuer_der(one) + der.integer(reading.serial_number(one))
-    assert reading.serial_digest(one) == sha256(text).digest()[:16]
+    text = reading.issuer_der(first) + der.integer(reading.serial_number(first))
+    assert reading.serial_digest(first) == sha256(text).digest()[:16]
 
 
 def test_a_ca_may_be_limited_to_names(make: Make) -> None:

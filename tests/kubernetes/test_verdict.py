@@ -272,7 +272,7 @@ def test_the_room_is_light() -> None:
     code = f"""
 import sys, base64, datetime
 from kpki.kubernetes.verdict import verify_kubernetes
-leaf, ca = (base64.b64decode(one) for one in {[b64encode(one.der) for one in (GOOD, CA)]!r})
+leaf, ca = map(base64.b64decode, {[b64encode(made.der) for made in (GOOD, CA)]!r})
 now = datetime.datetime.fromisoformat({NOON.isoformat()!r})
 print(verify_kubernetes(leaf, [ca], hostname="other", now=now).cause, verify_kubernetes(leaf, \
 [leaf], now=now).ok)

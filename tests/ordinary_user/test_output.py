@@ -159,10 +159,11 @@ def seen(folder: Path) -> dict[str, tuple[object, ...]]:
     """Everything in a folder: kind and mode, owner, group, content."""
     found: dict[str, tuple[object, ...]] = {}
     for path in (folder, *sorted(folder.rglob("*"))):
-        one = path.lstat()
-        content = (path.read_bytes() if stat.S_ISREG(one.st_mode) else os.readlink(path)
+        status = path.lstat()
+        content = (path.read_bytes() if stat.S_ISREG(status.st_mode) else os.readlink(path)
                    if path.is_symlink() else "")
-        found[str(path.relative_to(folder))] = (oct(one.st_mode), one.st_uid, one.st_gid, content)
+        found[str(path.relative_to(folder))] = (oct(status.st_mode), status.st_uid, status.st_gid,
+                                                content)
     return found
 
 

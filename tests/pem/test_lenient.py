@@ -96,15 +96,15 @@ def test_dates_are_those_of_the_certificate() -> None:
 def test_a_stand_in_is_a_value() -> None:
     """Equal by its bytes and to nothing else; what would be done with the twin's bytes is not
     there."""
-    one, same, other = (load_certificate(LOOSE[name], encoding="DER")
-                        for name in ("version 2", "version 2", "an offset"))
+    first, same, other = (load_certificate(LOOSE[name], encoding="DER")
+                          for name in ("version 2", "version 2", "an offset"))
     real = load_certificate(authority().der, encoding="DER")
-    assert one == same and hash(one) == hash(same) and len({one, same, other, real}) == 3
-    assert real != one and one != real and one != 5
-    assert (not hasattr(one, "verify_directly_issued_by")
+    assert first == same and hash(first) == hash(same) and len({first, same, other, real}) == 3
+    assert real != first and first != real and first != 5
+    assert (not hasattr(first, "verify_directly_issued_by")
             and hasattr(real, "verify_directly_issued_by"))
-    assert one.tbs_certificate_bytes in LOOSE["version 2"]
-    assert hashlib.sha256(LOOSE["version 2"]).digest() == one.fingerprint(SHA256())
+    assert first.tbs_certificate_bytes in LOOSE["version 2"]
+    assert hashlib.sha256(LOOSE["version 2"]).digest() == first.fingerprint(SHA256())
 
 
 def test_a_certificate_that_is_strict_has_no_twin() -> None:

@@ -53,13 +53,13 @@ def test_an_rsa_key_whose_numbers_do_not_belong_together_is_refused(files: Path,
         pem.load_key(pem.armour(changed, "RSA PRIVATE KEY"))
 
 
-@pytest.mark.parametrize(("change", "one"), [(b"", True), (b"\n", False), (b"words\n", False)])
-def test_a_block_is_the_only_one_or_not(files: Path, change: bytes, one: bool) -> None:
+@pytest.mark.parametrize(("change", "alone"), [(b"", True), (b"\n", False), (b"words\n", False)])
+def test_a_block_is_the_only_one_or_not(files: Path, change: bytes, alone: bool) -> None:
     """Written as kpki writes it, with nothing round it."""
     data = (files / "cert.pem").read_bytes()
     found = pem.only_block(data + change)
-    assert (found is not None) == one and (found is None
-                                           or found.der == (files / "cert.der").read_bytes())
+    assert (found is not None) == alone and (found is None
+                                             or found.der == (files / "cert.der").read_bytes())
     assert pem.only_block(b"\n" + data) is None and pem.only_block(data + data) is None
     assert pem.only_block(data.replace(b"\n", b"\r\n")) is None and pem.only_block(b"") is None
 

@@ -45,7 +45,7 @@ def test_an_rsa_pss_key_is_refused_by_name(keys: Path, kpki: Run, line: str) -> 
              for word in line.split()]
     told = kpki(*words, "-out", "o", status=1)
     assert (told.err.splitlines()[0]
-            == f"kpki: {next(one for one in words if 'pss' in one or 'locked' in one)}: {PSS}")
+            == f"kpki: {next(word for word in words if 'pss' in word or 'locked' in word)}: {PSS}")
     assert not Path("o").exists()
 
 

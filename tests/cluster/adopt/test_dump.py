@@ -25,7 +25,7 @@ NAMES = st.lists(LABEL | st.sampled_from(["no", "on", "true", "null", "1e5", "12
                  min_size=1,
                  max_size=3).map(".".join).filter(lambda name: not name.replace(".", "").isdigit())
 NODE_NAMES = st.lists(LABEL, min_size=1, max_size=3).map(".".join)
-ADDRESSES = st.ip_addresses().map(str).filter(lambda one: "%" not in one)
+ADDRESSES = st.ip_addresses().map(str).filter(lambda address: "%" not in address)
 SANS = st.lists(NAMES | NAMES.map("*.{}".format) | ADDRESSES, max_size=3, unique=True).map(tuple)
 PRINTABLE = st.characters(exclude_categories=["C", "Z"], include_characters=" ")
 TEXT = st.text(PRINTABLE, min_size=1)
@@ -53,7 +53,7 @@ def clusters(draw: st.DrawFn) -> Cluster:
     for number, name in enumerate(names):
         roles = draw(ROLES) - ({"etcd"} if external else set())
         own = addresses[2 * number:2 * number + draw(st.integers(1 if roles else 0, 2))]
-        dns = draw(st.lists(NAMES.filter(lambda one: one not in names), max_size=2, unique=True))
+        dns = draw(st.lists(NAMES.filter(lambda name: name not in names), max_size=2, unique=True))
         hosts.append(Host(name, frozenset(roles), tuple(own), tuple(dns)))
     roles = frozenset[str]().union(*(host.roles for host in hosts))
     if "control-plane" in roles and "etcd" not in roles and external is None:

@@ -71,30 +71,33 @@ def shared(workspace: Workspace) -> None:
 # What was done → cause, host and path of the one finding.
 FAULTS: list[tuple[str, str | None, str, Mutation]] = [
     ("expired-server-cert", "cp-1", f"{PKI}/apiserver.pem",
-     lambda one: one.issued("apiserver", signer="ca", now=NOW - 2 * YEAR)),
+     lambda workspace: workspace.issued("apiserver", signer="ca", now=NOW - 2 * YEAR)),
     ("expired-client-cert", "cp-1", f"{PKI}/etcd-server.pem",
-     lambda one: one.issued("etcd-server", signer="etcd-ca", now=NOW - 2 * YEAR)),
+     lambda workspace: workspace.issued("etcd-server", signer="etcd-ca", now=NOW - 2 * YEAR)),
     ("missing-san-ip", "cp-1", f"{PKI}/apiserver.pem",
-     lambda one: one.issued("apiserver", signer="ca", addresses=("10.96.0.1",))),
+     lambda workspace: workspace.issued("apiserver", signer="ca", addresses=("10.96.0.1",))),
     ("etcd-peer-cert", "cp-1", f"{PKI}/etcd-peer.pem",
-     lambda one: one.issued("etcd-peer", signer="ca")),
+     lambda workspace: workspace.issued("etcd-peer", signer="ca")),
     ("front-proxy-ca", "cp-1", f"{PKI}/front-proxy-client.pem",
-     lambda one: one.issued("front-proxy-client", signer="ca")),
+     lambda workspace: workspace.issued("front-proxy-client", signer="ca")),
     ("unknown-authority", "cp-1", f"{PKI}/apiserver.pem",
-     lambda one: one.issued("apiserver", signer="etcd-ca")),
+     lambda workspace: workspace.issued("apiserver", signer="etcd-ca")),
     ("sa-key-mismatch", "cp-1", f"{PKI}/service-accounts.pem",
-     lambda one: one.put(f"{CONTROL}/{PKI}/service-accounts.pem", pem.dump_public_key(
+     lambda workspace: workspace.put(f"{CONTROL}/{PKI}/service-accounts.pem", pem.dump_public_key(
          make_key("ECDSA-P256").public_key()))),
     ("sa-key-mismatch", None, "pki/sa.pub",
-     lambda one: one.put("pki/sa.pub", pem.dump_public_key(make_key("ECDSA-P256").public_key()))),
-    ("ca-key-on-worker", "worker-1", f"{PKI}/ca-key.pem", lambda one: one.put(
-        f"{WORKER}/{PKI}/ca-key.pem", one.found["pki/ca.key"].data or b"")),
+     lambda workspace: workspace.put("pki/sa.pub",
+                                     pem.dump_public_key(make_key("ECDSA-P256").public_key()))),
+    ("ca-key-on-worker", "worker-1", f"{PKI}/ca-key.pem", lambda workspace: workspace.put(
+        f"{WORKER}/{PKI}/ca-key.pem", workspace.found["pki/ca.key"].data or b"")),
     ("key-exposed", None, "pki/ca.key",
-     lambda one: one.put("pki/ca.key", one.found["pki/ca.key"].data or b"", 0o644)),
-    ("file-missing", None, "pki/etcd/ca.key", lambda one: one.found.pop("pki/etcd/ca.key")),
+     lambda workspace: workspace.put("pki/ca.key", workspace.found["pki/ca.key"].data or b"",
+                                     0o644)),
+    ("file-missing", None, "pki/etcd/ca.key",
+     lambda workspace: workspace.found.pop("pki/etcd/ca.key")),
     ("kubeconfig-broken", "worker-1", "etc/kubernetes/worker-kubeconfig.yaml#clusters/kubernetes",
-     lambda one: one.put(f"{WORKER}/etc/kubernetes/worker-kubeconfig.yaml", (
-         one.found[f"{WORKER}/etc/kubernetes/worker-kubeconfig.yaml"].data or b"").replace(
+     lambda workspace: workspace.put(f"{WORKER}/etc/kubernetes/worker-kubeconfig.yaml", (
+         workspace.found[f"{WORKER}/etc/kubernetes/worker-kubeconfig.yaml"].data or b"").replace(
              b"10.0.0.10", b"10.9.9.9"))),
 ]
 

@@ -169,7 +169,7 @@ def told_by_hosts(host: Path) -> None:
     (told_by_no_unit, "ADDRESS"), (told_by_no_pod, "ADDRESS"), (told_by_kubelet, "10.0.0.10"),
     (told_by_api_server, "10.0.0.10"), (told_by_etcd, "10.0.0.10"),
     (told_by_kubeconfig, "10.0.0.10"), (told_by_hosts, "10.0.0.10")],
-    ids=lambda one: one if isinstance(one, str) else one.__name__)
+    ids=lambda value: value if isinstance(value, str) else value.__name__)
 def test_an_address_is_asked_for_only_if_no_file_tells(host: Path, check: Check, healthy: Path,
                                                        tells: Callable[[Path], None],
                                                        address: str) -> None:

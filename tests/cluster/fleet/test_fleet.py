@@ -116,47 +116,47 @@ def in_full(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr(leaf, "_as_issued", lambda *words: None)
 
 
-def spoil(one: Fleet) -> Counter[str]:
+def spoil(workers: Fleet) -> Counter[str]:
     """Faults of many kinds on hosts of several batches; the causes that they should give."""
     other = make_authority(CA, make_key("ECDSA-P256"), validity=10 * YEAR, now=NOW)
-    one.copy("w-01", "w-12", one.key)
-    one.issue("w-12")  # one key, two certificates, batches apart
-    one.issue("w-00", serial_number=7)
-    one.issue("w-13", serial_number=7)
-    one.issue("w-02", now=NOW - 2 * YEAR)                           # expired
-    one.issue("w-03", now=NOW - YEAR + DAY)                         # expires soon
-    one.issue("w-04", ca=other)
-    one.issue("w-05", addresses=["10.9.9.9"])
-    for path in (one.certificate, one.key):
-        one.copy("w-07", "w-06", path)                              # another node's pair
-    one.put(f"nodes/w-08/{one.key}", one.data("w-08", one.key), 0o644)
-    one.put(f"nodes/w-09/{one.certificate}", b"", 0o644)
-    one.put(f"nodes/w-10/{one.kubeconfig}",
-            one.data("w-10", one.kubeconfig).replace(b"10.0.0.10", b"10.7.7.7"))
-    del one.found[f"nodes/w-11/{one.key}"]
-    ca = "etc/kubernetes/ssl/ca-key.pem" if "ssl" in one.key else "etc/kubernetes/pki/ca.key"
-    one.put(f"nodes/w-11/{ca}", one.found["pki/ca.key"].data or b"")
-    del one.found["pki/etcd/ca.key"]
+    workers.copy("w-01", "w-12", workers.key)
+    workers.issue("w-12")  # one key, two certificates, batches apart
+    workers.issue("w-00", serial_number=7)
+    workers.issue("w-13", serial_number=7)
+    workers.issue("w-02", now=NOW - 2 * YEAR)                           # expired
+    workers.issue("w-03", now=NOW - YEAR + DAY)                         # expires soon
+    workers.issue("w-04", ca=other)
+    workers.issue("w-05", addresses=["10.9.9.9"])
+    for path in (workers.certificate, workers.key):
+        workers.copy("w-07", "w-06", path)                              # another node's pair
+    workers.put(f"nodes/w-08/{workers.key}", workers.data("w-08", workers.key), 0o644)
+    workers.put(f"nodes/w-09/{workers.certificate}", b"", 0o644)
+    workers.put(f"nodes/w-10/{workers.kubeconfig}",
+                workers.data("w-10", workers.kubeconfig).replace(b"10.0.0.10", b"10.7.7.7"))
+    del workers.found[f"nodes/w-11/{workers.key}"]
+    ca = "etc/kubernetes/ssl/ca-key.pem" if "ssl" in workers.key else "etc/kubernetes/pki/ca.key"
+    workers.put(f"nodes/w-11/{ca}", workers.found["pki/ca.key"].data or b"")
+    del workers.found["pki/etcd/ca.key"]
     return Counter({"shared-key": 2, "serial-reused": 2, "expiring-soon": 1, "unknown-authority": 1,
                     "missing-san-ip": 1, "wrong-node-identity": 1, "key-exposed": 1, "bad-pem": 1,
                     "kubeconfig-broken": 1, "file-missing": 2, "ca-key-on-worker": 1,
-                    "expired-client-cert" if "ssl" in one.key else "expired-server-cert": 1})
+                    "expired-client-cert" if "ssl" in workers.key else "expired-server-cert": 1})
 
 
 @pytest.mark.parametrize("layout", ["ssl", "kubeadm"])
 def test_two_processes_find_what_one_finds(layout: str, in_full: Callable[[], None]) -> None:
     """The same findings in the same order, shared keys and serial numbers across batches too; and
     so does the long way, without what saves time."""
-    one = Fleet(layout)
-    assert one.findings() == one.findings(processes=2) == []
-    causes = spoil(one)
-    alone = one.findings()
+    workers = Fleet(layout)
+    assert workers.findings() == workers.findings(processes=2) == []
+    causes = spoil(workers)
+    alone = workers.findings()
     assert Counter(finding.cause for finding in alone) == causes
     assert [*dict.fromkeys(finding.host for finding in alone)] == [
         None, *(host for host in WORKERS if host != "w-07")]
-    assert one.findings(processes=2) == alone == [*one.plan().findings()]
+    assert workers.findings(processes=2) == alone == [*workers.plan().findings()]
     in_full()
-    assert one.findings() == alone
+    assert workers.findings() == alone
 
 
 @pytest.mark.parametrize("ago", [YEAR - 31 * DAY, YEAR - 29 * DAY, YEAR - timedelta(minutes=6),
@@ -164,13 +164,13 @@ def test_two_processes_find_what_one_finds(layout: str, in_full: Callable[[], No
 def test_the_short_way_judges_the_dates(ago: timedelta, in_full: Callable[[], None]) -> None:
     """Of what ends soon, and what has ended, a fleet is told what each certificate would be told
     alone."""
-    one = Fleet()
-    found = one.findings(NOW + ago)
+    workers = Fleet()
+    found = workers.findings(NOW + ago)
     assert {finding.cause for finding in found} == (
         set() if ago < YEAR - 30 * DAY else {"expiring-soon"} if ago < YEAR
         else {"expired-client-cert", "expired-server-cert"})
     in_full()
-    assert one.findings(NOW + ago) == found
+    assert workers.findings(NOW + ago) == found
 
 
 def foreign(*extensions: der.Extension,
@@ -205,15 +205,15 @@ def test_a_foreign_ca_is_no_short_way_round_a_fault(ca: Callable[[], Authority],
                                                     in_full: Callable[[], None]) -> None:
     """What a CA of other making does to the chains that end at it is told of every one of them, as
     in full."""
-    one = Fleet(ca=ca())
+    workers = Fleet(ca=ca())
     if causes == {"outlives-ca"}:
         for host in WORKERS[:3]:
-            one.issue(host)
-    found = one.findings()
+            workers.issue(host)
+    found = workers.findings()
     assert {finding.cause for finding in found} <= causes and bool(found) == bool(causes)
-    assert one.findings(processes=2) == found
+    assert workers.findings(processes=2) == found
     in_full()
-    assert one.findings() == found
+    assert workers.findings() == found
 
 
 @pytest.mark.parametrize("ca", [None, foreign], ids=["kpki's", "foreign"])
@@ -221,8 +221,8 @@ def test_each_ca_is_judged_once(ca: Callable[[], Authority] | None,
                                 monkeypatch: pytest.MonkeyPatch) -> None:
     """Go's verdict is asked of no leaf of a CA that kpki made, and of one leaf of each row and use
     of another's."""
-    one, real = Fleet(ca=ca and ca()), verdict.verify_kubernetes
-    profiles = {row.profile for row in wanted_rows(one.cluster) if row.profile.signer == "ca"
+    workers, real = Fleet(ca=ca and ca()), verdict.verify_kubernetes
+    profiles = {row.profile for row in wanted_rows(workers.cluster) if row.profile.signer == "ca"
                 and ca}
     asked: list[str] = []
 
@@ -233,7 +233,7 @@ def test_each_ca_is_judged_once(ca: Callable[[], Authority] | None,
         return real(certificate, roots, untrusted=untrusted, purpose=purpose, now=now)
 
     monkeypatch.setattr(verdict, "verify_kubernetes", counted)
-    assert one.findings() == []
+    assert workers.findings() == []
     assert len(asked) == sum(len(profile.usages) for profile in profiles)
 
 

@@ -181,16 +181,19 @@ def test_of_a_host_what_is_read(tmp_path: Path) -> None:
 def test_the_bounds(left: timedelta, days: int, within: bool) -> None:
     """Days are rounded down; a certificate that ends just after the span does not end within the
     span."""
-    one = DatedCertificate(None, "a", "", (), Name(), Name(), NOW, NOW + left, 1)
-    assert (one.days_left(NOW), one.ends_within(timedelta(days=30), NOW)) == (days, within)
-    assert CertificateList((one,)).ending(timedelta(days=30), NOW) == (one,) * within
+    certificate = DatedCertificate(None, "a", "", (), Name(), Name(), NOW, NOW + left, 1)
+    assert (certificate.days_left(NOW),
+            certificate.ends_within(timedelta(days=30), NOW)) == (days, within)
+    assert (CertificateList((certificate,)).ending(timedelta(days=30), NOW) == (certificate,)
+            * within)
 
 
 def test_ended_is_after_the_last_moment() -> None:
     """The last second of the validity is valid, as in Go (x509.Certificate.Verify)."""
-    one = DatedCertificate(None, "a", "", (), Name(), Name(), NOW, NOW, 1)
-    assert not one.ends_within(timedelta(0), NOW) and one.ends_within(timedelta(0),
-                                                                      NOW + timedelta(seconds=1))
+    certificate = DatedCertificate(None, "a", "", (), Name(), Name(), NOW, NOW, 1)
+    assert (not certificate.ends_within(timedelta(0), NOW)
+            and certificate.ends_within(timedelta(0),
+                                        NOW + timedelta(seconds=1)))
 
 
 def metrics(text: str) -> dict[str, list[tuple[dict[str, str], int]]]:
@@ -212,9 +215,10 @@ def test_the_series_of_a_certificate() -> None:
     timestamp."""
     name = Name(((Attribute("2.5.4.10", 12, b"system:nodes"),),
                  (Attribute("2.5.4.3", 12, b'a"\\\nb'),)))
-    one = DatedCertificate("w", "etc/a/k.conf#users/u/v", "kubelet-client", ("clientAuth",), name,
-                           Name(), NOW, NOW + timedelta(days=1), 18)
-    text = prometheus_text(CertificateList((one,)), now=NOW)
+    certificate = DatedCertificate("w", "etc/a/k.conf#users/u/v", "kubelet-client", ("clientAuth",),
+                                   name,
+                                   Name(), NOW, NOW + timedelta(days=1), 18)
+    text = prometheus_text(CertificateList((certificate,)), now=NOW)
     labels = {"serial_number": "18", "subject_CN": 'a"\\\nb', "subject_O": "system:nodes",
               "filename": "k.conf", "filepath": "/etc/a/k.conf", "embedded_kind": "user",
               "embedded_key": "u/v", "host": "w", "row": "kubelet-client"}
@@ -239,10 +243,10 @@ def test_the_series_of_a_certificate() -> None:
 def test_no_series_twice() -> None:
     """Two certificates with the same labels are one series, with the earlier end; a bundle's others
     stay apart."""
-    def one(serial: int, days: int) -> DatedCertificate:
+    def dated(serial: int, days: int) -> DatedCertificate:
         return DatedCertificate(None, "ca.crt", "", (), Name(), Name(), NOW,
                                 NOW + timedelta(days=days), serial)
-    text = prometheus_text(CertificateList((one(1, -1), one(1, 2), one(2, 3))), now=NOW)
+    text = prometheus_text(CertificateList((dated(1, -1), dated(1, 2), dated(2, 3))), now=NOW)
     found = metrics(text)
     assert [(labels["serial_number"], labels["filepath"],
              value) for labels, value in found["x509_cert_expired"]] == [

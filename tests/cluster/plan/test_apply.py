@@ -216,7 +216,7 @@ FAULTS: list[tuple[Callable[[Space], None], Faults]] = [
 
 
 @pytest.mark.parametrize(("change", "expected"), FAULTS,
-                         ids=lambda one: getattr(one, "__name__", ""))
+                         ids=lambda value: getattr(value, "__name__", ""))
 def test_each_fault_is_mended_and_the_rest_untouched(space: Space, change: Callable[[Space], None],
                                                      expected: Faults) -> None:
     """The steps name the file and the cause; what they change is in the backup as it was, and then
@@ -323,7 +323,7 @@ def test_several_processes_do_what_one_does(space: Space, tmp_path: Path) -> Non
     other.path("cluster.yaml").write_text(text)
     told: list[tuple[int, int]] = []
     plan, warnings = plan_of(str(other.folder), now=NOW), list[str]()
-    steps = [*apply(plan, str(other.folder), now=NOW, done=lambda *one: told.append(one),
+    steps = [*apply(plan, str(other.folder), now=NOW, done=lambda *progress: told.append(progress),
                     warnings=warnings, processes=2)]
     assert {*steps} == {*plan_of(str(tmp_path), now=NOW, cluster=plan.cluster).steps()}
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)] and len(warnings) == 1

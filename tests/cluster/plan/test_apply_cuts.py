@@ -87,12 +87,12 @@ def mending(tmp_path_factory: pytest.TempPathFactory, fresh: Work) -> Work:
     folder = Path(shutil.copytree(fresh.begun, tmp_path_factory.mktemp("mending") / "w"))
     (folder / "cluster.yaml").write_text(TEXT + MORE)
     run_apply(folder, NOW)
-    one, two = (folder / "nodes" / name for name in ("w-1", "w-2"))
-    (one / SSL / "worker-key.pem").write_bytes(b"")
-    (one / KUBECONFIG).unlink()
-    (two / SSL / "kube-proxy-key.pem").chmod(0o644)
-    shutil.copy(one / SSL / "worker.pem", two / SSL / "worker.pem")
-    shutil.copy(folder / "pki/ca.key", two / SSL / "ca-key.pem")
+    first, second = (folder / "nodes" / name for name in ("w-1", "w-2"))
+    (first / SSL / "worker-key.pem").write_bytes(b"")
+    (first / KUBECONFIG).unlink()
+    (second / SSL / "kube-proxy-key.pem").chmod(0o644)
+    shutil.copy(first / SSL / "worker.pem", second / SSL / "worker.pem")
+    shutil.copy(folder / "pki/ca.key", second / SSL / "ca-key.pem")
     return Work(run_apply, left_of_apply, folder, "backup")
 
 

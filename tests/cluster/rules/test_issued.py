@@ -118,9 +118,8 @@ def test_the_algorithm_is_the_same_outside(ca: Authority) -> None:
 
 @pytest.mark.parametrize("algorithm", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
 def test_what_kpki_makes_has_no_fault_in_full(algorithm: str) -> None:
-    """What the short way takes for granted: of a CA as it is made, and each row as it is issued,
-    neither Go nor strict verification nor anybody else has anything to say; and the CA is known by
-    its form, with its own profile alone."""
+    """What the short way takes for granted: the full rules find nothing in a CA as kpki makes it,
+    nor in a row as kpki issues it. The CA is known by its form, with its own profile alone."""
     ca, key = make_ca(algorithm), public_key_der(make_key(algorithm))
     assert is_as_made(ca.certificate, CA) and not is_as_made(ca.certificate, ETCD_CA)
     for row in ROWS:

@@ -343,11 +343,12 @@ def test_no_key_is_ever_readable_by_others(tmp_path: Path) -> None:
 
 def test_a_host_more_costs_a_host_more() -> None:
     """The script comes in pieces, host by host, and none of them grows with the number of hosts."""
-    one = load_cluster(example_description("ssl"))
-    workers = tuple(replace(one.hosts[-1], name=f"w-{number}", addresses=(f"10.1.{number}.1",))
+    cluster = load_cluster(example_description("ssl"))
+    workers = tuple(replace(cluster.hosts[-1], name=f"w-{number}", addresses=(f"10.1.{number}.1",))
                     for number in range(100))
     few, many = ([*map(len,
-                       script_of(make_plan(replace(one, hosts=one.hosts + more), now=clock())))]
+                       script_of(make_plan(replace(cluster, hosts=cluster.hosts + more),
+                                           now=clock())))]
                  for more in (workers[:10], workers))
     assert max(many) == max(few) and sum(many) < 8 * sum(few)
 

@@ -14,9 +14,9 @@ LOCAL, NAMED, NONE = Names(("worker-1", "localhost")), Names(("worker-1",)), Nam
 USES: dict[str, Use] = {"serverAuth": "server", "clientAuth": "client"}
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: one.name)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda value: value.name)
 @pytest.mark.parametrize("profile", [profile for profile in PROFILES if profile.kind != "key"],
-                         ids=lambda one: one.name)
+                         ids=lambda value: value.name)
 def test_every_row_is_found_by_what_it_is_issued_with(profile: Profile, layout: Layout) -> None:
     """A certificate with a row's own subject, usages and names could be that row."""
     identity = identity_of(profile, node="worker-1", administrators=layout.administrators)

@@ -212,7 +212,7 @@ def damaged(chance: Random, whole: bytes) -> bytes:
 
 # -- chains ----------------------------------------------------------------------------------------
 
-def one(chance: Random, odd: Odd, by: Made | None, is_ca: bool) -> Made:
+def grown(chance: Random, odd: Odd, by: Made | None, is_ca: bool) -> Made:
     """A certificate, signed *by* another or itself."""
     key = chance.choice(KEYS)
     fields: dict[str, Any] = {}
@@ -250,9 +250,9 @@ def random_chain(seed: int) -> Chain:
 
     above: list[Made] = []
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3))):
-        above.append(one(chance, odd, above[-1] if above else None, True))
-    leaf = one(chance, odd, above[-1], odd(0.1))
-    others = [one(chance, odd, chance.choice([None, *above]), True)
+        above.append(grown(chance, odd, above[-1] if above else None, True))
+    leaf = grown(chance, odd, above[-1], odd(0.1))
+    others = [grown(chance, odd, chance.choice([None, *above]), True)
               for _ in range(chance.choice((0, 0, 1, 2)))]
     # the same name and key once more, with other fields or another signer
     for number, ca in enumerate(above):

@@ -58,7 +58,7 @@ URI = 'x509: cannot parse URI "http://[x]": parse "http://[x]": invalid host: Pa
 HELD = "x509: a root or intermediate certificate is not authorized to sign for this name: URI "
 
 
-@pytest.mark.parametrize(("one", "other", "alike"), [
+@pytest.mark.parametrize(("reason", "other", "alike"), [
     (f"{URI}unable to parse IP", f"{URI}address string too short", True),
     (f"{URI}unable to parse IP", 'x509: cannot parse URI "http://[x]": invalid domain', False),
     (f'{HELD}with empty host ("a b") cannot be matched against constraints',
@@ -69,11 +69,11 @@ HELD = "x509: a root or intermediate certificate is not authorized to sign for t
      f'{HELD}"a://b" is excluded by constraint "b"', False),
     ("x509: trailing data", "x509: invalid version", False),
 ])
-def test_only_spelling_is_overlooked(one: str, other: str, alike: bool) -> None:
+def test_only_spelling_is_overlooked(reason: str, other: str, alike: bool) -> None:
     """Two sentences are alike where an address or a URI in them is told in other words, and nowhere
     else."""
-    assert (in_kind(Verdict(False, one)) == in_kind(Verdict(False, other))) is alike
-    assert in_kind(Verdict(False, one)) != in_kind(Verdict(True, one))
+    assert (in_kind(Verdict(False, reason)) == in_kind(Verdict(False, other))) is alike
+    assert in_kind(Verdict(False, reason)) != in_kind(Verdict(True, reason))
 
 
 def test_without_go_there_is_nothing_to_compare_with(tmp_path: Path) -> None:

@@ -136,10 +136,10 @@ def certificate(subject: bytes, key: Key, by: Made | None, items: Iterable[Item]
                 spoilt: bool = False, twist: Callable[[bytes], bytes] = bytes) -> Made:
     """A certificate of *key* with the Name *subject*, signed *by* another, or by itself.
 
-    *version* counts from 0 (None: the field is absent), *serial* is the content of its INTEGER,
-    *algorithm* a name of ALGORITHMS, *inner* and *outer* what is written in its two places instead,
-    *spki* the key's own instead; *after* follows the certificate, *spoilt* breaks its signature,
-    *twist* is done to what gets signed.
+    *version* counts from 0 (None: the field is absent), *serial* is the content of its INTEGER.
+    *algorithm* is a name of ALGORITHMS; *inner* and *outer* are written in its two places instead.
+    *spki* is written instead of the key's own. *after* follows the certificate, *spoilt* breaks its
+    signature, *twist* is done to what gets signed.
     """
     signer = by.key if by else key
     name = algorithm or signer.usual
@@ -200,9 +200,9 @@ class Chain:
 Facts = dict[str, dict[str, Chain]]     # a rule in words → its variants, by their names
 
 
-def ask(one: Made, *roots: Made, via: Iterable[Made] = (), purpose: str = "sslserver",
+def ask(leaf: Made, *roots: Made, via: Iterable[Made] = (), purpose: str = "sslserver",
         host: str | None = "api", at: datetime = NOON) -> Chain:
-    """Is *one* good for *purpose* as *host*, where *roots* (the CA above if none is named) are
+    """Is *leaf* good for *purpose* as *host*, where *roots* (the CA above if none is named) are
     trusted?"""
-    return Chain(one.der, tuple(root.der for root in roots or (CA,)),
+    return Chain(leaf.der, tuple(root.der for root in roots or (CA,)),
                  tuple(other.der for other in via), purpose, host, at)

@@ -1,8 +1,8 @@
 """One-line experiments: a configuration and a command line, run by openssl and by kpki, what the
 two wrote compared.
 
-A row says what openssl is expected to do, so that a rule is seen to hold and not merely to be the
-same mistake twice.
+A row says what openssl is expected to do: so a rule is seen to hold, and is not the same mistake
+twice.
 """
 from __future__ import annotations
 

@@ -111,8 +111,8 @@ def clusters() -> Callable[[str, str], tuple[Healthy, Tree]]:
 
     def cluster(layout: str, keys: str) -> tuple[Healthy, Tree]:
         if (layout, keys) not in made:
-            one = healthy(layout, ALGORITHMS[keys], now)
-            made[layout, keys] = one, Tree(Path(), "", one, stray_authorities(one))
+            model = healthy(layout, ALGORITHMS[keys], now)
+            made[layout, keys] = model, Tree(Path(), "", model, stray_authorities(model))
         return made[layout, keys]
     return cluster
 

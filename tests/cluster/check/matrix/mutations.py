@@ -32,7 +32,7 @@ class Fault:
     """One row: *mutate* makes of a healthy tree one with *cause*, at the places *at* (`Tree.at`).
 
     *on* says which trees are broken so: LAYOUT-KEYS-SITUATION; *host* whose it is in a workspace.
-    *one* says that any one of the places will do, *told* that there may be no command that mends
+    *single* says that any one of the places will do, *told* that there may be no command that mends
     it, only words.
     """
 
@@ -43,7 +43,7 @@ class Fault:
     on: str
     host: str = WORKER
     severity: str = "error"
-    one: bool = False
+    single: bool = False
     told: bool = False
 
 

@@ -30,15 +30,15 @@ def errors(bench: Bench) -> set[tuple[str, str | None, str]]:
 def test_no_line_makes_it_worse(bench: Callable[[Trial], Bench], trial: Trial) -> None:
     """After each line the tree has the same errors as before, or fewer; no line takes a file away,
     but for a CA's key on a worker that the person who asks holds as well."""
-    one = bench(trial)
-    trial.fault.mutate(one.tree)
-    before, remedies = errors(one), one.findings()[2]
+    run = bench(trial)
+    trial.fault.mutate(run.tree)
+    before, remedies = errors(run), run.findings()[2]
     taking = [line for remedy in remedies for line in remedy
               if not line.startswith("#") and TAKING & {*shlex.split(line)}]
     assert not taking or (trial.fault.cause, trial.situation,
                           len(taking)) == ("ca-key-on-worker", "given", 1)
-    for line in one.each_line(remedies):
-        assert errors(one) <= before, line
+    for line in run.each_line(remedies):
+        assert errors(run) <= before, line
 
 
 @pytest.mark.parametrize("words", ["", "--ca ca/ca.crt"], ids=["nothing", "certificate"])
@@ -47,17 +47,17 @@ def test_without_the_cas_key_a_sound_client_certificate_stays(
     """The commands are run for another node's name, as on a host that is called otherwise than its
     node: they stop at the CA's key, which is not there, and the kubelet's link is the one that it
     was."""
-    one = bench(next(trial for trial in TRIALS
+    run = bench(next(trial for trial in TRIALS
                      if (trial.layout, trial.situation) == ("kubeadm", "alone")))
-    rotated(one.tree)
-    (one.folder / "ca/ca.key").unlink()
-    link = one.tree.root / "var/lib/kubelet/pki/kubelet-client-current.pem"
+    rotated(run.tree)
+    (run.folder / "ca/ca.key").unlink()
+    link = run.tree.root / "var/lib/kubelet/pki/kubelet-client-current.pem"
     before = link.readlink(), link.parent.joinpath(link.readlink().name).read_bytes()
-    assert errors(one) == set()
+    assert errors(run) == set()
     check = f"kpki check host --node worker-9 {words} --commands"
     done = subprocess.run(["sh", "-c", f"{check} > mend.sh; test -s mend.sh && ! sh -e mend.sh"],
-                          cwd=one.folder, env=shell, capture_output=True, text=True, timeout=60,
+                          cwd=run.folder, env=shell, capture_output=True, text=True, timeout=60,
                           check=False)
     assert done.returncode == 0 and "no such file" in done.stderr, done
     assert (link.readlink(), link.parent.joinpath(link.readlink().name).read_bytes()) == before
-    assert errors(one) == set() and Path(one.folder, "nodes/worker-9.csr").exists()
+    assert errors(run) == set() and Path(run.folder, "nodes/worker-9.csr").exists()

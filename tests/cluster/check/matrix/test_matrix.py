@@ -41,9 +41,9 @@ def test_a_kubelet_that_rotates_its_certificate_is_healthy(bench: Callable[[Tria
                                                            situation: str) -> None:
     """A kubelet.conf that names kubelet-client-current.pem, an absolute link read under the root,
     is as right."""
-    one = bench(Trial(Fault("", "", rotated, "", ""), "kubeadm", "EC", situation))
-    rotated(one.tree)
-    assert one.findings() == (0, [], [])
+    run = bench(Trial(Fault("", "", rotated, "", ""), "kubeadm", "EC", situation))
+    rotated(run.tree)
+    assert run.findings() == (0, [], [])
 
 
 @pytest.mark.parametrize("trial", TRIALS, ids=[trial.id for trial in TRIALS])
@@ -51,45 +51,45 @@ def test_a_fault_is_named_once_and_its_remedy_mends_it(bench: Callable[[Trial], 
                                                        trial: Trial) -> None:
     """One thing wrong is that cause at its path, nothing beside it; the remedy's lines, run as they
     stand, mend it."""
-    one, fault = bench(trial), trial.fault
-    fault.mutate(one.tree)
-    status, found, remedies = one.findings()
+    run, fault = bench(trial), trial.fault
+    fault.mutate(run.tree)
+    status, found, remedies = run.findings()
     whose = trial.host if trial.situation == "workspace" else None
-    places = [(host or whose, path) for host, path in map(one.tree.at, fault.at.split(" "))]
+    places = [(host or whose, path) for host, path in map(run.tree.at, fault.at.split(" "))]
     wanted = [(fault.cause, fault.severity, *place) for place in places]
-    assert sorted(found) == sorted(wanted) or (fault.one and found and {*found} <= {*wanted}), \
-        f"found {found}, not {wanted}"
+    assert sorted(found) == sorted(wanted) or (
+        fault.single and found and {*found} <= {*wanted}), f"found {found}, not {wanted}"
     assert status == (fault.severity == "error")
     assert all(remedies), "nothing is said about what to do"
     if fault.told and all(line.startswith("#") for remedy in remedies for line in remedy):
         return      # no command can
-    one.mend(remedies)
-    status, left, _ = one.findings()
+    run.mend(remedies)
+    status, left, _ = run.findings()
     assert (status, left) == (0, []), f"after {remedies}: {left}"
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_what_is_printed_is_the_remedy(bench: Callable[[Trial], Bench], situation: str) -> None:
     """The lines that a person sees under a finding are those of its JSON."""
-    one = bench(next(trial for trial in TRIALS if trial.situation == situation))
-    one.trial.fault.mutate(one.tree)
-    _, _, (remedy,) = one.findings()
-    assert one.printed() == [*remedy]
+    run = bench(next(trial for trial in TRIALS if trial.situation == situation))
+    run.trial.fault.mutate(run.tree)
+    _, _, (remedy,) = run.findings()
+    assert run.printed() == [*remedy]
 
 
 def test_a_remedy_that_fails_or_mends_nothing_is_noticed(bench: Callable[[Trial], Bench]) -> None:
     """A line that ends with another status than 0 is a failure, in process and in the shell; one
     that does nothing leaves the finding."""
-    one = bench(next(trial for trial in TRIALS if trial.fault.cause == "key-exposed"
+    run = bench(next(trial for trial in TRIALS if trial.fault.cause == "key-exposed"
                      and trial.situation == "alone"))
-    one.trial.fault.mutate(one.tree)
-    before = one.findings()
+    run.trial.fault.mutate(run.tree)
+    before = run.findings()
     for line in ("kpki node issue worker-1", "kpki node issue worker-1 > out",
                  "chmod 600 host/nowhere"):
         with pytest.raises(AssertionError):
-            one.mend([(line,)])
-    one.mend([("# words", "kpki --version", "kpki --version > version && test -s version", "true")])
-    assert one.findings() == before and before[0] == 1
+            run.mend([(line,)])
+    run.mend([("# words", "kpki --version", "kpki --version > version && test -s version", "true")])
+    assert run.findings() == before and before[0] == 1
 
 
 def test_the_table_has_every_cause_layout_kind_of_key_and_situation() -> None:

@@ -118,33 +118,33 @@ ROWS = (
 def test_a_root_is_named_once(bench: Benches, row: Root) -> None:
     """Of what is wrong the root alone is told, each with its remedy; the remedies in order mend
     it."""
-    one = a_tree(bench)
-    row.mutate(one.tree)
-    status, found, remedies = one.findings()
+    run = a_tree(bench)
+    row.mutate(run.tree)
+    status, found, remedies = run.findings()
     assert [(cause, path) for cause, _, _, path in found] == [*row.found] and status == 1
-    one.mend(remedies)
-    assert one.findings()[:2] == (0, [])
+    run.mend(remedies)
+    assert run.findings()[:2] == (0, [])
 
 
 def test_what_a_manifest_names_and_is_there_is_right(bench: Benches) -> None:
     """A pair at a place of one's own is as good as at the layout's."""
-    one = a_tree(bench)
-    SERVED(one.tree)
-    assert one.findings() == (0, [], [])
+    run = a_tree(bench)
+    SERVED(run.tree)
+    assert run.findings() == (0, [], [])
 
 
 def test_what_two_components_are_told_differently_is_each_ones_own(bench: Benches) -> None:
     """The API server's clients have a file of their CA beside the cluster's: both are right, and
     what is lost comes back to its place."""
-    one, ca = a_tree(bench), f"{PKI}/clients.crt"
-    do.each(copy(f"{PKI}/ca.crt", ca), told("kube-apiserver", "client-ca-file", ca))(one.tree)
-    assert one.findings() == (0, [], [])
-    (one.tree.root / PKI / "apiserver.crt").unlink()
-    _, found, remedies = one.findings()
+    run, ca = a_tree(bench), f"{PKI}/clients.crt"
+    do.each(copy(f"{PKI}/ca.crt", ca), told("kube-apiserver", "client-ca-file", ca))(run.tree)
+    assert run.findings() == (0, [], [])
+    (run.tree.root / PKI / "apiserver.crt").unlink()
+    _, found, remedies = run.findings()
     assert [(cause, path)
             for cause, _, _, path in found] == [("file-missing", f"{PKI}/apiserver.crt")]
-    one.mend(remedies)
-    assert one.findings() == (0, [], [])
+    run.mend(remedies)
+    assert run.findings() == (0, [], [])
 
 
 @pytest.mark.parametrize(("component", "flag", "row"), [
@@ -154,8 +154,8 @@ def test_a_file_that_a_manifest_names_is_that_components(
         bench: Benches, check: Check, component: str, flag: str, row: str) -> None:
     """What is missing has the row of the component's own flag; its remedy makes a certificate
     there."""
-    one = a_tree(bench)
-    told(component, flag, "srv/x.crt")(one.tree)
+    run = a_tree(bench)
+    told(component, flag, "srv/x.crt")(run.tree)
     found, = check("host", "--node", "cp-1")
     assert (found["row"], found["path"]) == (row, "srv/x.crt")
     assert (f"--{flag}" in found["message"]
@@ -165,8 +165,8 @@ def test_a_file_that_a_manifest_names_is_that_components(
 def test_a_host_is_touched_once_its_new_pair_is_there(bench: Benches, check: Check) -> None:
     """Key, request and certificate are made aside; only then are they put in place, each beside a
     copy of the old."""
-    one = a_tree(bench)
-    do.each(SERVED, copy(f"{PKI}/apiserver-kubelet-client.key", "srv/api.key"))(one.tree)
+    run = a_tree(bench)
+    do.each(SERVED, copy(f"{PKI}/apiserver-kubelet-client.key", "srv/api.key"))(run.tree)
     remedy = check("host", "--node", "cp-1")[0]["remedy"]
     signed = [line.startswith("kpki x509 ") for line in remedy].index(True)
     assert not any("-out host/" in line or not line.startswith("kpki ")
@@ -180,10 +180,10 @@ def test_a_host_is_touched_once_its_new_pair_is_there(bench: Benches, check: Che
 def test_a_signing_key_in_the_public_keys_place_is_right_where_it_is_closed(bench: Benches) -> None:
     """kube-apiserver takes the private key for its public half; nobody else can read it with mode
     0600."""
-    one = a_tree(bench)
+    run = a_tree(bench)
     do.each(do.copied("service-accounts:key",
-                      "service-accounts"), do.mode("service-accounts", 0o600))(one.tree)
-    assert one.findings() == (0, [], [])
+                      "service-accounts"), do.mode("service-accounts", 0o600))(run.tree)
+    assert run.findings() == (0, [], [])
 
 
 @pytest.mark.parametrize(("layout", "mutate", "path", "words", "not_said"), [
@@ -203,8 +203,8 @@ def test_a_signing_key_in_the_public_keys_place_is_right_where_it_is_closed(benc
 def test_the_message_says_what_is_so(bench: Benches, check: Check, layout: str, mutate: Mutation,
                                      path: str, words: str, not_said: str) -> None:
     """It speaks of what is there, and of nothing that has no part in it."""
-    one = a_tree(bench, layout)
-    mutate(one.tree)
+    run = a_tree(bench, layout)
+    mutate(run.tree)
     found, = check("host", "--node", "cp-1")
     assert found["path"] == path and words in found["message"] and not_said not in found["message"]
 
@@ -216,11 +216,11 @@ def test_the_message_says_what_is_so(bench: Benches, check: Check, layout: str, 
 def test_a_user_may_have_other_means(bench: Benches, check: Check, name: str, means: str) -> None:
     """A kubeconfig with a token or a program to ask is right, the kubelet's as well; one without
     anything is not."""
-    one = a_tree(bench)
+    run = a_tree(bench)
     for which, said, wanted in ((name, means, []), ("kubelet", means, []),
                                 ("kubelet", "",
                                  [("kubeconfig-broken", "etc/kubernetes/kubelet.conf")])):
-        path = one.tree.root / f"etc/kubernetes/{which}.conf"
+        path = run.tree.root / f"etc/kubernetes/{which}.conf"
         lines = [line.replace(means, said or "impersonate: x")
                  for line in path.read_text().splitlines()
                  if "client-key-data" not in line]
@@ -272,9 +272,9 @@ def in_ssl(tree: Tree) -> None:
 @pytest.mark.parametrize("move", [kubesprays, in_ssl])
 def test_another_installers_places_are_right(bench: Benches, move: Mutation) -> None:
     """What lies where the components are told, or where kubespray puts it, is no fault."""
-    one = a_tree(bench)
-    move(one.tree)
-    assert one.findings() == (0, [], [])
+    run = a_tree(bench)
+    move(run.tree)
+    assert run.findings() == (0, [], [])
 
 
 @pytest.mark.parametrize(("move", "spoil", "cause", "path"), [
@@ -290,8 +290,8 @@ def test_another_installers_places_are_right(bench: Benches, move: Mutation) -> 
 def test_another_installers_places_are_looked_at(bench: Benches, check: Check, move: Mutation,
                                                  spoil: Mutation, cause: str, path: str) -> None:
     """What is wrong there is named there, once."""
-    one = a_tree(bench)
-    do.each(move, spoil)(one.tree)
+    run = a_tree(bench)
+    do.each(move, spoil)(run.tree)
     assert [(found["cause"], found["path"])
             for found in check("host", "--node", "cp-1")] == [(cause, path)]
 
@@ -348,27 +348,27 @@ def test_a_lost_ca_is_made_again_as_its_leaves_call_it(
         bench: Benches, tmp_path: Path, mask: str, name: str, held: str, identifier: str) -> None:
     """The issuer's name byte for byte, and as key identifier the one that the leaves name: openssl
     takes them again."""
-    one, ca = a_tree(bench), peers_ca(tmp_path / "peer", mask=mask, name=name,
+    run, ca = a_tree(bench), peers_ca(tmp_path / "peer", mask=mask, name=name,
                                       identifier=identifier)
     assert bytes.fromhex(held) in ca.certificate.subject.public_bytes()
-    leaf = one.tree.certified("front-proxy-client", signer=ca)
-    one.tree.put("front-proxy-client", pem.dump_certificate(leaf))
-    place = one.tree.file("front-proxy-ca")
+    leaf = run.tree.certified("front-proxy-client", signer=ca)
+    run.tree.put("front-proxy-client", pem.dump_certificate(leaf))
+    place = run.tree.file("front-proxy-ca")
     place.write_bytes(ca.bundle)
-    one.tree.file("front-proxy-ca:key").write_bytes(pem.dump_key(ca.key, form="traditional"))
-    assert one.findings() == (0, [], [])
+    run.tree.file("front-proxy-ca:key").write_bytes(pem.dump_key(ca.key, form="traditional"))
+    assert run.findings() == (0, [], [])
     place.unlink()
-    status, found, remedies = one.findings()
+    status, found, remedies = run.findings()
     assert (status, [(cause, path) for cause, _, _, path in found]) == (
         1, [("file-missing", f"{PKI}/front-proxy-ca.crt")])
-    one.mend(remedies)
-    assert one.findings() == (0, [], [])
+    run.mend(remedies)
+    assert run.findings() == (0, [], [])
     again = pem.load_certificate(place.read_bytes())
     issuer, subject = (openssl("x509", "-in", path, "-noout", f"-{what}", "-nameopt",
                                "dump_all,dump_der,sep_multiline")
-                       for path, what in ((one.tree.file("front-proxy-client"), "issuer"),
+                       for path, what in ((run.tree.file("front-proxy-client"), "issuer"),
                                           (place, "subject")))
     assert issuer.partition(b"\n")[2] == subject.partition(b"\n")[2] != b""
     assert len({*identifiers(again, leaf)}) == 1
     assert openssl("verify", "-x509_strict", "-CAfile", place,
-                   one.tree.file("front-proxy-client")).endswith(b": OK\n")
+                   run.tree.file("front-proxy-client")).endswith(b": OK\n")

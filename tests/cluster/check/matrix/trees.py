@@ -102,17 +102,17 @@ def healthy(layout: str, algorithm: str, now: datetime) -> Healthy:
                    made, now)
 
 
-def beside(one: Healthy, host: str) -> dict[str, str]:
+def beside(model: Healthy, host: str) -> dict[str, str]:
     """What lies on a host beside kpki's files: how its kubelet and its control plane are
     started."""
-    layout, node_ip = one.layout.name, f"--node-ip={ADDRESSES[host]}"
-    flags = component_flags(one.cluster, "kubelet", one.cluster.host(host))
+    layout, node_ip = model.layout.name, f"--node-ip={ADDRESSES[host]}"
+    flags = component_flags(model.cluster, "kubelet", model.cluster.host(host))
     unit = "[Unit]\nDescription=kubelet\n\n[Service]\nExecStart=/usr/local/bin/kubelet {}\n"
     service = "etc/systemd/system/kubelet.service"
     if layout == "ssl":
         found = {service: unit.format(f"{node_ip} --pod-manifest-path=/etc/kubernetes/manifests "
                                       "$KUBELET_CERT_ARGS"),
-                 DROP_IN: as_systemd(one.cluster, "kubelet", flags)}
+                 DROP_IN: as_systemd(model.cluster, "kubelet", flags)}
     elif layout == "hard-way":
         found = {service: unit.format(f"--config=/{KUBELET_CONFIG[layout]} --kubeconfig="
                                       f"{flags['kubeconfig']} {node_ip} $KUBELET_CERT_ARGS"),
@@ -125,7 +125,7 @@ def beside(one: Healthy, host: str) -> dict[str, str]:
                  KUBELET_CONFIG[layout]: _kubelet_config(
                      flags["client-ca-file"],
                      "rotateCertificates: true\nstaticPodPath: /etc/kubernetes/manifests\n")}
-    return found | (dict(_programs(one, host)) if host == CONTROL else {})
+    return found | (dict(_programs(model, host)) if host == CONTROL else {})
 
 
 def _kubelet_config(ca: str, rest: str) -> str:
@@ -147,15 +147,15 @@ $KUBELET_EXTRA_ARGS
 """
 
 
-def _programs(one: Healthy, host: str) -> Iterable[tuple[str, str]]:
+def _programs(model: Healthy, host: str) -> Iterable[tuple[str, str]]:
     """The control plane's programs: static pods, under hard-way units."""
     for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"):
-        flags = component_flags(one.cluster, name, one.cluster.host(host))
+        flags = component_flags(model.cluster, name, model.cluster.host(host))
         if name == "kube-apiserver":
             flags |= {"advertise-address": ADDRESSES[host],
                       "etcd-servers": "https://127.0.0.1:2379"}
         words = [name, *(f"--{flag}={value}" for flag, value in flags.items())]
-        if one.layout.name == "hard-way":
+        if model.layout.name == "hard-way":
             yield (f"etc/systemd/system/{name}.service",
                    f"[Service]\nExecStart=/usr/local/bin/{' '.join(words)}\n")
         else:
@@ -283,8 +283,8 @@ class Tree:
         return Authority(again, root.key, pem.dump_certificate(again))
 
 
-def stray_authorities(one: Healthy) -> dict[str, Authority]:
+def stray_authorities(model: Healthy) -> dict[str, Authority]:
     """CAs of the same names with other keys, as another installation of the cluster has them."""
     return {row.name: make_authority(row.profile, make_key("ECDSA-P256"),
-                                     validity=timedelta(days=3650), now=one.now)
-            for row in Wanted(one.cluster).of_workspace() if row.profile.kind == "ca"}
+                                     validity=timedelta(days=3650), now=model.now)
+            for row in Wanted(model.cluster).of_workspace() if row.profile.kind == "ca"}

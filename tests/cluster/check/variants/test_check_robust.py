@@ -42,12 +42,12 @@ FEW = settings(max_examples=25, deadline=None,
 @pytest.fixture(scope="module")
 def host(made: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Host:
     """A control-plane host with everything that check reads, the token of its join too."""
-    one = Host(tmp_path_factory.mktemp("robust"), "cp-1", made("kubeadm-1.28"))
-    trees.kubeadm_control_plane(one, made("serving"))
-    text = trees.kubeconfig("bootstrap", "https://10.0.0.10:6443", one.of("ca.crt"), "x", "y")
-    one.put("etc/kubernetes/bootstrap-kubelet.conf",
-            text[:text.index("    client-certificate:")] + f"    token: {TOKEN}\n")
-    return one
+    host = Host(tmp_path_factory.mktemp("robust"), "cp-1", made("kubeadm-1.28"))
+    trees.kubeadm_control_plane(host, made("serving"))
+    text = trees.kubeconfig("bootstrap", "https://10.0.0.10:6443", host.of("ca.crt"), "x", "y")
+    host.put("etc/kubernetes/bootstrap-kubelet.conf",
+             text[:text.index("    client-certificate:")] + f"    token: {TOKEN}\n")
+    return host
 
 
 def secrets_of(root: Path) -> Iterator[str]:

@@ -199,8 +199,8 @@ def bind(path: Path) -> None:
     here = os.getcwd()
     os.chdir(path.parent)
     try:
-        with socket.socket(socket.AF_UNIX) as one:
-            one.bind(path.name)
+        with socket.socket(socket.AF_UNIX) as endpoint:
+            endpoint.bind(path.name)
     finally:
         os.chdir(here)
 
