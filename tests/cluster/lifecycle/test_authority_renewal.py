@@ -126,17 +126,17 @@ def test_every_mix_accepts_every_leaf(origin: str, tmp_path: Path, go: Judge) ->
         leaf = leaf_of(old, identifier)
         assert (named_serial(leaf) == old.certificate.serial_number) == pinned
         anew = renewed_certificate(leaf, new, now=RENEWED)
-        one, two = old.certificate, new.certificate
-        for roots, at, wanted in ((([one], BEFORE, True), ([two], BEFORE, True),
-                                   ([one, two], BEFORE, True), ([two, one], BEFORE, True),
-                                   ([one], AFTER, False), ([two], AFTER, True))):
-            pinned_out = pinned and roots == [two]
+        before, after = old.certificate, new.certificate
+        for roots, at, wanted in ((([before], BEFORE, True), ([after], BEFORE, True),
+                                   ([before, after], BEFORE, True), ([after, before], BEFORE, True),
+                                   ([before], AFTER, False), ([after], AFTER, True))):
+            pinned_out = pinned and roots == [after]
             assert openssl_accepts(tmp_path, roots, leaf,
                                    at) == (wanted and not pinned_out), (identifier, at)
-            if two in roots:
-                assert openssl_accepts(tmp_path, [two], anew, at), identifier
+            if after in roots:
+                assert openssl_accepts(tmp_path, [after], anew, at), identifier
             asked.append((chain(roots, leaf, at), wanted))
-        asked += [(chain([two], anew, at), True) for at in (BEFORE, AFTER)]
+        asked += [(chain([after], anew, at), True) for at in (BEFORE, AFTER)]
     assert [verdict.ok
             for verdict in go(case for case, _ in asked)] == [wanted for _, wanted in asked]
 
