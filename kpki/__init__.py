@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from .cluster.plan.host_plan import Waiting
     from .cluster.plan.plan import Plan, make_plan
     from .cluster.rules.host import check_node as check_host
-    from .doctor.logs import Diagnosis, UnknownLine, diagnose
+    from .doctor.logs import Diagnosis, Root, UnknownLine, diagnose
+    from .doctor.roots import with_roots
     from .doctor.rules import LOG_RULES, LogRule
     from .doctor.summary import summarize
     from .errors import (
@@ -110,7 +111,8 @@ _ROOMS = {
     "cluster.plan.host_plan": "Waiting",
     "cluster.plan.plan": "Plan make_plan",
     "cluster.rules.host": "check_host=check_node",
-    "doctor.logs": "Diagnosis UnknownLine diagnose",
+    "doctor.logs": "Diagnosis Root UnknownLine diagnose",
+    "doctor.roots": "with_roots",
     "doctor.rules": "LOG_RULES LogRule",
     "doctor.summary": "summarize",
     "errors": "AccessError ConfigurationError FileError InputError KpkiError RefusedError "
@@ -156,7 +158,8 @@ __all__ = [
     "Finding", "Inventory", "ObservedFile", "Report", "Running", "Unread", "Use", "check_host",
     "check_path", "inspect_host",
     # what a log says
-    "LOG_RULES", "Diagnosis", "LogRule", "UnknownLine", "diagnose", "summarize",
+    "LOG_RULES", "Diagnosis", "LogRule", "Root", "UnknownLine", "diagnose", "summarize",
+    "with_roots",
     # when certificates end
     "CertificateList", "DatedCertificate", "SkippedFile", "prometheus_text", "read_certificates",
     # who signs whom, who holds what, who calls whom

@@ -325,9 +325,10 @@ def test_the_tests_tools_do_not_cost_the_command_a_second_installation(checkout:
 @pytest.mark.parametrize(("words", "program", "rest"), [
     ((), "bench.py", ()), (("5",), "bench.py", ("5",)),
     (("--scale", "10"), "bench_fleet.py", ("10",)),
-    (("--check", "10", "rsa:5"), "bench_check.py", ("10", "rsa:5"))])
-def test_bench_is_three_programs(checkout: Path, words: tuple[str, ...], program: str,
-                                 rest: tuple[str, ...]) -> None:
+    (("--check", "10", "rsa:5"), "bench_check.py", ("10", "rsa:5")),
+    (("--logs", "9", "1"), "bench_logs.py", ("9", "1"))])
+def test_bench_is_four_programs(checkout: Path, words: tuple[str, ...], program: str,
+                                rest: tuple[str, ...]) -> None:
     """Its first word says which; the others go there."""
     done = call(checkout, "bench", *words)
     assert done.stdout.splitlines()[1:] == [f"<{word}>" for word in rest]
@@ -336,11 +337,12 @@ def test_bench_is_three_programs(checkout: Path, words: tuple[str, ...], program
 
 
 def test_bench_judges_and_checks(tmp_path: Path) -> None:
-    """A verdict's rows and a fleet's are printed with their ratios, and nothing that is measured
-    fails."""
+    """The rows of a verdict, a fleet and a log are printed with their ratios, and nothing that is
+    measured fails."""
     for path in (TOP / "scripts").glob("bench*.py"):
         shutil.copy(path, tmp_path)
-    program = "import bench, bench_check; bench.verdict('EC', 1); bench_check.table(1, ['2'])"
+    program = ("import bench, bench_check, bench_logs; bench.verdict('EC', 1); "
+               "bench_check.table(1, ['2']); bench_logs.table(1, 1)")
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=os.environ
                           | {"PYTHONPATH": str(TOP)}, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
@@ -350,6 +352,8 @@ def test_bench_judges_and_checks(tmp_path: Path) -> None:
                 "kpki.verify_kubernetes: as Go, with a host name": True, "kpki check": False,
                 "kpki check of one worker's tree, with --ca": True,
                 "openssl verify, every certificate and purpose": True,
-                "openssl verify, one certificate a worker": True})
-    assert "memory grows by" in done.stdout.splitlines()[-1]
+                "openssl verify, one certificate a worker": True, "grep -nE": False,
+                "kpki diagnose": False, "kpki diagnose, with google-re2": True,
+                "kpki diagnose, without google-re2": True})
+    assert "memory grows by" in done.stdout and "MiB of memory" in done.stdout.splitlines()[-1]
     assert [*tmp_path.glob(".bench-*")] == []

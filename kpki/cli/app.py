@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from . import (
     check,
+    diagnose,
     expiry,
     flags,
     graph,
@@ -46,6 +47,7 @@ app = typer.Typer(
 add(app, init.init, "kpki init --from / cluster")
 add(app, check.check, "kpki check / --node worker-1")
 add(app, uses.uses, "kpki uses /")
+add(app, diagnose.diagnose, "journalctl -u kubelet | kpki diagnose")
 add(app, expiry.expiry, "kpki expiry /", "kpki expiry / --format prometheus --out kpki.prom")
 add(app, show.show, "kpki show worker.pem --ca ca.pem")
 add(app, graph.graph, "kpki graph /", "kpki graph cluster --format svg --out cluster.svg")

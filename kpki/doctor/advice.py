@@ -26,8 +26,8 @@ _ISSUE = ("# on the host that holds the CA's key:",
           "kpki node install nodes/NODE --node NODE", "systemctl restart kubelet")
 _RENEW = ("# on the host that holds the CA's key; then restart what kpki renew names:",
           "kpki renew --root / --within 1d")
-_NO_BYPASS = "Verification switched off hides the fault, and lets anyone answer in the server's "
-"place."
+_NO_BYPASS = ("Verification switched off hides the fault, and lets anyone answer in the server's "
+              "place.")
 
 ADVICE = {
     "file-missing": Advice(
@@ -178,6 +178,7 @@ def meaning_of(cause: str) -> str:
     return CAUSES[cause].meaning if cause in CAUSES else ""
 
 
+@lru_cache(maxsize=256)
 def is_not_of(cause: str, facts: tuple[tuple[str, str], ...]) -> str:
     """What *cause* is not, with the *facts*."""
     return _filled(ADVICE.get(cause, _PLAIN).is_not, dict(facts), quote=False)

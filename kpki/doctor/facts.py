@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 _FACTS = tuple(re.compile(pattern) for pattern in (
     r"current time (?P<now>[^\s\"',\])]+) is (?:after (?P<not_after>[^\s\"',\])]+)"
@@ -20,8 +19,8 @@ _FACTS = tuple(re.compile(pattern) for pattern in (
 ))
 
 
-def facts_in(text: str, given: dict[str, str | None]) -> Iterator[tuple[str, str]]:
-    """(name, value) of each fact: what the rule found (*given*), then what the line names.
+def facts_in(text: str, given: dict[str, str | None]) -> dict[str, str]:
+    """The facts, by name: what the rule found (*given*), then what the line names.
 
     A group's name may end with a digit (`node2`), since a pattern names a group once.
     """
@@ -31,4 +30,4 @@ def facts_in(text: str, given: dict[str, str | None]) -> Iterator[tuple[str, str
             for name, value in found.groupdict().items():
                 if value:
                     named.setdefault(name.rstrip("0123456789"), value)
-    return iter(named.items())
+    return named

@@ -4,23 +4,24 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-LONGEST = 1 << 16       # characters; of a longer line, these from its beginning count
-
 
 class Line(NamedTuple):
     """What a rule reads of a line."""
 
     text: str
     """The line without colours, control characters and escaped quotes."""
-    component: str
-    """The program that wrote the line; empty if the line does not say."""
+    message: str
+    """The text without time, host, level and process number, which differ from line to line."""
+    program: str
+    """The program that journald or syslog names before the message; empty if there is none."""
     time: str
     """The moment, as the line writes it; empty if the line has none."""
 
 
 # Colours, titles and cursor movements of terminals; then what else a terminal would obey.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f"
+                      r"\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 # What JSON, Go's %q and shells put before a character.
 _ESCAPED = re.compile(r"\\+(?:u00(?:(22)|(27)|(26)|(3c)|(3e))|([\"'/])|[nrt](?![a-z]))")
 _UNESCAPED = ("", '"', "'", "&", "<", ">")
@@ -69,18 +70,32 @@ _WRITER = [(name, re.compile(pattern)) for name, pattern in _WRITERS]
 _TIME = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
                    r"|\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?"
                    r"|\b(?<=[EWIF])\d{4} \d\d:\d\d:\d\d(?:\.\d+)?")
+# How a line begins that is no rest of the line before.
+_BEGINNING = re.compile(r"\s*(?:[EWIFD]\d{4} \d\d:|\d{4}[-/.]\d\d|[A-Z][a-z]{2} +\d+ \d\d:|\d+月|\{"
+r"|time="
+                        r"|level=|ts=|msg=|\[[a-z]|<\d+>|goroutine |\tat |-- |[#$] |curl: "
+                        r"|kube\w+: "
+                        r"|(?:[Ee]rror|Unable|Failed|Warning|WARN\w*|INFO|ERRO|FATA|The|panic)\b)")
+# What journald or syslog, a container's log, klog, zap and logfmt write before a message.
+_HEAD = re.compile(r"(?:<\d+>)?(?:[A-Z][a-z]{2} [ \d]\d [\d:.]{8,} \S+ ([\w.@-]+)(?:\[\d+\])?: )?"
+                   r"(?:\d{4}-\d\d-\d\d[T ][\d:.]{8,}\S* (?:std(?:out|err) [FP] )?)?"
+                   r"(?:[EWIF]\d{4} [\d:.]{8,} +\d+ |\{\"level\":\"\w+\",\"ts\":\"?[^\",]*\"?,"
+                   r"|time=\"[^\"]*\" )?")
 _TIME_WITHIN = 200      # characters from a line's beginning
 
 
 def read_line(raw: str) -> Line:
-    """The plain text, the writer and the time of a line."""
+    """The text, the message, the program and the time of a line."""
     text = plain(raw)
-    return Line(text, writer(text), moment(text))
+    head = _HEAD.match(text)
+    found = _TIME.search(text, 0, _TIME_WITHIN)
+    return Line(text, text[head.end():] if head else text, head[1] or "" if head else "",
+                found[0] if found else "")
 
 
 def plain(raw: str) -> str:
     r"""*raw* without what terminals obey; `\"` of JSON and of quoted errors is `"`."""
-    text = _TERMINAL.sub("", raw[:LONGEST])
+    text = _TERMINAL.sub("", raw)
     if "\\" in text:
         text = _ESCAPED.sub(_unescaped, text)
     return _CONTROL.sub("", text.replace("\t", " ")).strip()
@@ -90,15 +105,15 @@ def _unescaped(found: re.Match[str]) -> str:
     return found[6] or (_UNESCAPED[found.lastindex] if found.lastindex else " ")
 
 
-def writer(text: str) -> str:
-    """The component that wrote a line, as far as the line says."""
+def writer(program: str, message: str) -> str:
+    """The component that wrote a message, as far as its program and its words say."""
+    text = f"{program}: {message}" if program else message
     for name, pattern in _WRITER:
         if found := pattern.search(text):
             return found[1] if name == r"\1" else name
     return ""
 
 
-def moment(text: str) -> str:
-    """The time of a line, as the line writes it."""
-    found = _TIME.search(text, 0, _TIME_WITHIN)
-    return found[0] if found else ""
+def begins_record(raw: str) -> bool:
+    """Whether a line has a beginning of its own: a time, a level, a brace, a program."""
+    return _BEGINNING.match(raw) is not None

@@ -5,13 +5,26 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
 from .advice import is_not_of, meaning_of, remedy_of
-from .facts import facts_in
-from .lines import Line, read_line
+from .encoding import utf8
+from .lines import begins_record, read_line, writer
+from .matching import Table, table_of
 from .rules import LOG_RULES, LogRule
+from .sieve import BLOCK, sieve
+from ..cluster.finding import Finding
+
+
+class Root(NamedTuple):
+    """A finding in the files that is the root of what a log says."""
+
+    role: str
+    """Whose file this is: the server's certificate, the client's CA file …; empty if unknown."""
+    finding: Finding
+    """The fault in the file."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,8 @@ class Diagnosis:
     """When, as the last line writes the time."""
     follows_from: str = ""
     """The cause in the same log that is the reason of this refusal; empty if there is none."""
+    roots: tuple[Root, ...] = ()
+    """What `with_roots` found in the files."""
 
 
 class UnknownLine(NamedTuple):
@@ -55,78 +70,135 @@ class UnknownLine(NamedTuple):
     """The line, without colours and control characters."""
 
 
-class _Compiled(NamedTuple):
-    rule: LogRule
-    words: tuple[str, ...]
-    says: re.Pattern[str]
-    where: re.Pattern[str] | None
-    unless: re.Pattern[str] | None
-    writer: re.Pattern[str] | None
-
-
-# The API server asks the front proxy's CA first: that refusal is no news, the second one is.
-_FIRST_VERDICT = re.compile(r"\[x509: (?:(?!front-proxy|requestheader|, verifying).){0,400}, "
-                            r"(?=verifying certificate SN=)")
 # Of these words at least one is in each line that tells of trouble with TLS or certificates.
-_SUSPECT = re.compile(r"x509: |\btls: |TLS handshake error|SSL routines|SSLError|SSL_ERROR_SSL"
-                      r"|certificate verif|CERTIFICATE_VERIFY|PKIX|bad certificate")
-
-
-@lru_cache(maxsize=8)
-def _compiled(rules: tuple[LogRule, ...]) -> tuple[_Compiled, ...]:
-    return tuple(_Compiled(rule, tuple(rule.words.split("|")), re.compile(rule.says),
-                           *(re.compile(pattern) if pattern else None
-                             for pattern in (rule.where, rule.unless, rule.writer)))
-                 for rule in rules)
+_SUSPECT = re.compile(r"x509: |\btls: |TLS handshake error|SSL routines|_ssl\.c:|handshake fail"
+                      r"|certificate verif|bad certificate")
+_WRAPPED = 40           # characters that a line has at least, if a terminal wrapped the line
+_MOST_PARTS = 8         # lines that a terminal made of one
 
 
 def diagnose(lines: Iterable[str], *, rules: Sequence[LogRule] | None = None, component: str = "",
              unknown: Callable[[UnknownLine], object] | None = None) -> Iterator[Diagnosis]:
-    """A diagnosis of each line that names a cause, as soon as the line is read; see `summarize`.
+    """A diagnosis of each line that names a cause, as soon as the next line is read.
 
-    A line has at most one cause, the deepest; a line with no certificate fault has none. *rules*
-    are rows like those of LOG_RULES, their default. *component* is the program that wrote the
-    lines, if they do not say. *unknown* is called with each line that looks like trouble with TLS
-    and fits no rule.
+    A line has at most one cause, the deepest; a line with no certificate fault has none. A line
+    that a terminal wrapped is one line. *rules* are rows like those of LOG_RULES, their default.
+    *component* is the program that wrote the lines, if they do not say. *unknown* is called with
+    each line that looks like trouble with TLS and fits no rule. See `summarize`.
 
     >>> lines = ["kubelet started", "x509: certificate is valid for 10.0.0.1, not 10.0.0.2"]
     >>> [(found.line, found.cause, found.facts["address"]) for found in kpki.diagnose(lines)]
     [(2, 'missing-san-ip', '10.0.0.2')]
     """
-    compiled = _compiled(LOG_RULES if rules is None else tuple(rules))
-    words = {word for row in compiled for word in row.words}
+    reader = _Reader(table_of(LOG_RULES if rules is None else tuple(rules)), component)
+    held = _Held(0, "", 0, 0, None)
     for number, raw in enumerate(lines, 1):
-        if any(word in raw for word in words) \
-                and (found := _diagnosis(number, raw, compiled, component, unknown)):
-            yield found
+        found = reader.read(number, raw)
+        if held.continues(raw, found) and (joined := reader.joined(held, raw)):
+            held = joined
+            continue
+        yield from _told(held.found, unknown)
+        held = _Held(number, raw, 1, len(raw), found)
+    yield from _told(held.found, unknown)
 
 
-def _diagnosis(number: int, raw: str, rules: tuple[_Compiled, ...], component: str,
-               unknown: Callable[[UnknownLine], object] | None) -> Diagnosis | None:
-    line = read_line(raw)
-    if component and not line.component:
-        line = line._replace(component=component)
-    match = _match(line, rules)
-    if match is None:
-        if unknown and _SUSPECT.search(line.text):
-            unknown(UnknownLine(number, line.text))
+def diagnose_log(blocks: Iterable[bytes], name: str, *, rules: Sequence[LogRule] | None = None,
+                 component: str = "", unknown: Callable[[UnknownLine], object] | None = None,
+                 ) -> Iterator[Diagnosis]:
+    """What `diagnose` finds in the bytes of the log *name*: UTF-8, UTF-16, or either in gzip.
+
+    Of a log of over 512 KiB only lines with a rule's word are decoded, and none is joined.
+    Raises InputError for a broken gzip.
+    """
+    blocks = utf8(blocks, name)
+    first = b""
+    while len(first) < BLOCK and (block := next(blocks, b"")):
+        first += block
+    if len(first) < BLOCK:
+        yield from diagnose(first.decode(errors="replace").split("\n"), rules=rules,
+                            component=component, unknown=unknown)
+        return
+    table = table_of(LOG_RULES if rules is None else tuple(rules))
+    reader, last = _Reader(table, component), 0
+    for number, raw in sieve(chain([first], blocks), [word.encode() for word in table.words]):
+        if number != last and (found := reader.read(number, raw.decode(errors="replace"))):
+            if isinstance(found, Diagnosis):
+                last = number       # a line of over 512 KiB comes in pieces
+            yield from _told(found, unknown)
+
+
+class _Held(NamedTuple):
+    """A line that may go on in the next one."""
+
+    number: int
+    raw: str
+    parts: int
+    width: int
+    """The length of its latest part."""
+    found: Diagnosis | UnknownLine | None
+
+    def continues(self, raw: str, found: Diagnosis | UnknownLine | None) -> bool:
+        """Whether *raw* may be the rest of this line; what says something itself is no longer."""
+        return 0 < self.parts < _MOST_PARTS and self.width >= _WRAPPED and raw != "" \
+            and (found is None or (len(raw) <= self.width
+                                   and not isinstance(self.found, Diagnosis))) \
+            and not begins_record(raw)
+
+
+def _told(found: Diagnosis | UnknownLine | None,
+          unknown: Callable[[UnknownLine], object] | None) -> Iterator[Diagnosis]:
+    if isinstance(found, Diagnosis):
+        yield found
+    elif found and unknown:
+        unknown(found)
+
+
+class _Judgement(NamedTuple):
+    """What a message says, whenever a line has that message."""
+
+    component: str
+    cause: str | None
+    """Empty for words that no certificate is the reason of; None if no rule fits."""
+    facts: tuple[tuple[str, str], ...]
+
+
+class _Reader:
+    """A table of rules, and what it said of the latest messages: most logs repeat themselves."""
+
+    def __init__(self, table: Table, component: str) -> None:
+        self.table, self.component = table, component
+        self.judged = lru_cache(maxsize=1024)(self._judged)
+
+    def _judged(self, program: str, message: str) -> _Judgement:
+        component = writer(program, message) or self.component
+        match = self.table.match(message, component)
+        if match is None:
+            return _Judgement(component, None, ())
+        return _Judgement(component, match[0].cause, tuple(match[1].items()))
+
+    def read(self, number: int, raw: str) -> Diagnosis | UnknownLine | None:
+        """What a line says; None if the line says nothing of certificates."""
+        suspect: UnknownLine | None = None
+        for window in self.table.windows(raw):
+            line = read_line(window)
+            component, cause, facts = self.judged(line.program, line.message)
+            if cause:
+                return Diagnosis(
+                    cause, number, line.text, component, line.time, MappingProxyType(dict(facts)),
+                    meaning_of(cause), is_not_of(cause, facts), remedy_of(cause, facts), 1, number,
+                    line.time)
+            if cause is None and not suspect and _SUSPECT.search(line.text):
+                suspect = UnknownLine(number, line.text)
+        return suspect
+
+    def joined(self, held: _Held, raw: str) -> _Held | None:
+        """The held line and *raw* as one line, if the two are one; a wrap may eat a blank."""
+        begun, rest = held.raw.rstrip("\r"), raw.rstrip("\r")
+        for whole in (begun + rest, f"{begun} {rest}"):
+            found = self.read(held.number, whole)
+            if isinstance(found, Diagnosis):
+                return _Held(held.number, whole, held.parts + 1, len(raw), found)
+        if len(raw) == held.width:      # a terminal's width: the line may go on
+            found = held.found or self.read(held.number, begun + rest)
+            return _Held(held.number, begun + rest, held.parts + 1, held.width, found)
         return None
-    rule, facts = match
-    if not rule.cause:
-        return None
-    known = tuple(facts.items())
-    return Diagnosis(rule.cause, number, line.text, line.component, line.time,
-                     MappingProxyType(facts), meaning_of(rule.cause), is_not_of(rule.cause, known),
-                     remedy_of(rule.cause, known), 1, number, line.time)
-
-
-def _match(line: Line, rules: tuple[_Compiled, ...]) -> tuple[LogRule, dict[str, str]] | None:
-    """The first rule that fits the line, and the facts; None if no rule fits."""
-    text = _FIRST_VERDICT.sub("[", line.text)
-    for rule, words, says, where, unless, writer in rules:
-        if any(word in text for word in words) and (found := says.search(text)) \
-                and not (where and not where.search(text)) \
-                and not (unless and unless.search(text)) \
-                and not (writer and not writer.fullmatch(line.component)):
-            return rule, dict(facts_in(text, found.groupdict()))
-    return None

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 
 from kpki.errors import FileError
 from kpki.files.disk import Path, disk, failure, kind
@@ -27,6 +28,26 @@ def read(path: Path, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
         _refuse_other_kinds(path, os.stat(path).st_mode, pipes)
         descriptor = os.open(path, _OPEN | (0 if pipes else os.O_NONBLOCK))
     return read_open(descriptor, path, limit=limit, pipes=pipes)
+
+
+def read_blocks(path: Path, size: int) -> Iterator[bytes]:
+    """The bytes of a file of any length, in blocks of at most *size* bytes; FIFOs and devices too.
+
+    Raises FileError for a file that is missing, unreadable, or a folder or socket.
+    """
+    with disk(path):
+        _refuse_other_kinds(path, os.stat(path).st_mode, pipes=True)
+        descriptor = os.open(path, _OPEN)
+    try:
+        while block := _next_block(descriptor, path, size):
+            yield block
+    finally:
+        os.close(descriptor)
+
+
+def _next_block(descriptor: int, path: Path, size: int) -> bytes:
+    with disk(path):
+        return os.read(descriptor, size)
 
 
 def read_if_file(path: str) -> tuple[os.stat_result | None, bytes | None]:

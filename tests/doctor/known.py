@@ -1,5 +1,6 @@
 """Lines of real logs whose cause is known: known.tsv has the cause (- for none), the source and the
 line."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Lines of real logs, each with its cause, or with none."""
+
 from __future__ import annotations
 
 import pytest

@@ -9,33 +9,31 @@ FILES = (
             unless=r"oom_score_adj|\.sock\b"),
     LogRule("key-unreadable", "ermission denied",
             rf"(?i:permission denied).{{0,60}}?{FILE}", unless=r"oom_score_adj|\.sock\b"),
-    LogRule("kubelet-client-current-broken", "kubelet-client-current.pem",
+    LogRule("kubelet-client-current-broken", "client-current.pem",
             rf"{CURRENT}.*(?i:no such file|too many levels|could not|unable|cannot|not (?:found"
             rf"|gen)"
             r"|does not exist|PEM data|failed)"),
-    LogRule("kubelet-client-current-broken", "kubelet-client-current.pem",
+    LogRule("kubelet-client-current-broken", "client-current.pem",
             rf"(?i:unable to (?:read|load)|cannot (?:read|load|find)|not (?:found|generated)"
             rf"|missing"
             rf"|fail(?:ed)? to (?:read|load)|couldn't (?:read|load)|doesn't exist).*{CURRENT}"),
-    LogRule("bootstrap-kubeconfig-missing-or-token-expired", "bootstrap",
+    LogRule("bootstrap-kubeconfig-missing-or-token-expired", "o such file",
             r"unable to load bootstrap kubeconfig.*?(?P<file>/[^\s:\"]+)"),
-    LogRule("file-missing", "o such file|s a directory|not exist|n't exist|ot be found|annot find",
+    LogRule("file-missing", "o such file|is a directory| cannot |ertific",
             rf"{FILE}.{{0,120}}?{MISSING}",
-            unless=r"cannot statx?|/cni/net\.d|config\.yaml|resolv\.conf|node_exporter|\.sock\b"
+            unless=r"cannot statx?|/cni/net\.d|/config\.yaml|resolv\.conf|node_exporter|\.sock\b"
                    r"|(?:will|to) (?:be )?(?:generat|creat)|using self-signed|No .{0,40}ignoring"
                    r"|bootstrap-kubeconfig.*skipping"),
     LogRule("file-missing", "o such file", rf"(?i:no such file or directory)[^/\w]{{0,60}}?{FILE}",
             unless=r"cannot statx?"),
-    LogRule("file-missing", "curl: (77)|erify locations", r"curl: \(77\)"
+    LogRule("file-missing", "ertific", r"curl: \(77\)"
             r"|certificate verify locations"
             rf"(?:.*?{FILE})?"),
-    LogRule("file-missing", "ould not open file or uri|an't open|invalid path|could not load PEM",
+    LogRule("file-missing", "o such file|ertific|rivate key",
             rf"(?:Could not open file or uri for loading .*? from|Can't open"
             rf"|bundle, invalid path:) "
             rf"[\"']?{FILE}", unless=r"(?i:permission denied)"),
-    LogRule("file-missing", "file not found|FileNotFound|not find a suitable TLS",
+    LogRule("file-missing", "ertific|rivate key|o such file",
             rf"(?:certificate|key) file not found.*?{FILE}|FileNotFound.*?{FILE}"
             .replace("(?P<file>", "(?:", 1)),
-    LogRule("file-missing", "certificate not found (nick",
-            r"SSL CA cert \(path\? access rights\?\)"),
 )

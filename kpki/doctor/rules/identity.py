@@ -5,59 +5,61 @@ from .parts import NODE, QUOTE
 from .rule import LogRule
 
 IDENTITY = (
-    LogRule("no-client-cert-anonymous", "system:anonymous",
+    LogRule("no-client-cert-anonymous", "orbidden| cannot ",
             r"(?i:user)[ =:]*\\?\"?system:anonymous"),
     # A and B are one name but for case or domain; the oldest words show both in lower case.
-    LogRule("hostname-case-fqdn", "modify node|cannot read",
+    LogRule("hostname-case-fqdn", "orbidden| cannot ",
             rf"node {QUOTE}(?P<other>[\w-]+)(?:\.[\w.-]+)?{QUOTE} "
             rf"(?:cannot|is not allowed to) (?:modify node|read) {QUOTE}"
             rf"(?P<node>(?i:(?P=other))(?:\.[\w.-]+)?)(?![\w.-])"),
-    LogRule("wrong-node-identity", "modify node|cannot read",
+    LogRule("wrong-node-identity", "orbidden| cannot ",
             rf"node {QUOTE}(?P<other>{NODE}){QUOTE} (?:cannot|is not allowed to) "
             rf"(?:modify node|read) {QUOTE}(?P<node>{NODE}){QUOTE}"),
-    LogRule("hostname-case-fqdn", "node lease with the same name",
+    LogRule("hostname-case-fqdn", "orbidden| cannot ",
             r"leases\.coordination\.k8s\.io \"(?P<node>[\w-]+)(?:\.[\w.-]+)?\".*"
             r"User \"system:node:(?P<other>(?i:(?P=node))(?:\.[\w.-]+)?)\".*same name as the"),
-    LogRule("wrong-node-identity", "node lease with the same name",
+    LogRule("wrong-node-identity", "orbidden| cannot ",
             rf"(?:leases\.coordination\.k8s\.io \"(?P<node>{NODE})\".*)?"
             rf"(?:User \"system:node:(?P<other>{NODE})\".*)?only access node lease with the same"),
-    LogRule("wrong-node-identity", "node CSR with CN=",
+    LogRule("wrong-node-identity", "orbidden| cannot ",
             rf"can only create a node CSR with CN=system:node:(?P<other>{NODE})"),
-    LogRule("wrong-node-identity", "spec.nodeName set to|only its own Node|its own node",
+    LogRule("wrong-node-identity", "orbidden| cannot ",
             rf"(?:node {QUOTE}(?P<other>{NODE}){QUOTE} )?(?:can only \w+(?:/\w+)? pods with "
             r"spec\.nodeName set to itself|.*only its own Node)"),
-    LogRule("wrong-node-identity", "CSINode",
+    LogRule("wrong-node-identity", "orbidden| cannot ",
             r"can only access CSINode with the same name as the requesting node"),
-    LogRule("wrong-organisation", "unknown node for user", r"unknown node for user"),
-    LogRule("bootstrap-kubeconfig-missing-or-token-expired", "certificatesigningrequests|CSR",
+    LogRule("wrong-organisation", "orbidden| cannot ", r"unknown node for user"),
+    LogRule("bootstrap-kubeconfig-missing-or-token-expired", "orbidden| cannot ",
             r"certificatesigningrequests\S* is forbidden: User \"(?P<user>(?:system:bootstrap:"
             r"|kubelet-bootstrap)[^\"]*)\"|User \"(?P<user2>system:bootstrap:[^\"]*"
             r"|kubelet-bootstrap)\" cannot"),
-    LogRule("wrong-organisation", "system:node",
+    LogRule("wrong-organisation", "orbidden| cannot ",
             r"User \"system:nodes?:?\" cannot"),
-    LogRule("wrong-organisation", "RBAC DENY|groups",
+    LogRule("wrong-organisation", "orbidden| cannot ",
             r"RBAC DENY: user \"(?P<user>system:node[^\"]*)\" groups (?!.*system:nodes\")"),
-    LogRule("wrong-node-identity", "system:node:",
+    LogRule("wrong-node-identity", "orbidden| cannot ",
             rf"^Error from server \(Forbidden\).*User \"system:node:(?P<other>{NODE})\" cannot"),
-    LogRule("wrong-organisation", "system:node:",
+    LogRule("wrong-organisation", "orbidden| cannot ",
             rf"User \"system:node:(?P<node>{NODE})\" cannot (?:get|list|watch|create|update|patch"
             r"|delete)(?: resource)?[^:]*(?:at the cluster scope|in the namespace \"[^\"]*\""
             r"|in API group \"[^\"]*\")\.?[\"']?(?=$| (?!.*relationship)|\))",
             unless=r"no relationship found|: can only|: node "),
-    LogRule("wrong-subject", "cannot",
+    LogRule("wrong-subject", "orbidden| cannot ",
             rf"\"(?P<node>{NODE})\" is forbidden: User \"(?P<user>(?P=node))\" cannot"),
-    LogRule("wrong-organisation", "cannot", r"User \"(?P<user>(?!system:)[^\"]*)\" cannot",
+    LogRule("wrong-organisation", "orbidden| cannot ", r"User \"(?P<user>(?!system:)[^\"]*)\" "
+            r"cannot",
             where=r"nodes|services|leases|csidrivers|csinodes|runtimeclasses", writer="kubelet"),
-    LogRule("wrong-subject", "cannot", r"User \"(?P<user>system:kube-scheduler)\" cannot",
+    LogRule("wrong-subject", "orbidden| cannot ", r"User \"(?P<user>system:kube-scheduler)\" "
+            r"cannot",
             writer="kube-controller-manager"),
-    LogRule("wrong-subject", "cannot",
+    LogRule("wrong-subject", "orbidden| cannot ",
             r"User \"(?P<user>system:kube-controller-manager)\" cannot create resource "
             r"\"pods/bind"),
-    LogRule("wrong-subject", "cannot",
+    LogRule("wrong-subject", "orbidden| cannot ",
             r"User \"(?P<user>system:(?:scheduler|controller-manager|proxy"
             r"|kube-proxier))\" cannot"),
-    LogRule("front-proxy-ca", "front-proxy-client", r"User \"(?P<user>front-proxy-client)\" "
+    LogRule("front-proxy-ca", "orbidden| cannot ", r"User \"(?P<user>front-proxy-client)\" "
             r"cannot"),
-    LogRule("hostname-case-fqdn", "subresource",
+    LogRule("hostname-case-fqdn", "orbidden| cannot ",
             r"Forbidden \(user=(?P<user>[A-Z]\w*), verb=\w+, resource=nodes"),
 )

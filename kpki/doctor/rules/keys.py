@@ -5,18 +5,24 @@ from .parts import FILE
 from .rule import LogRule
 
 KEYS = (
-    LogRule("signing-bundle", "expected 1 certificate, found",
+    LogRule("kubeconfig-broken", "invalid kubeconfig|config file",
+            r"invalid kubeconfig: (?:invalid configuration: no configuration|.{0,200}?(?:yaml"
+            r"|json): )"
+            rf"|(?i:error loading config file) \"{FILE}\": (?:yaml|json|couldn't get version"
+            rf"|no kind)"
+            r"|invalid kubeconfig: .{0,80}?context (?:was not found|\S+ does not exist)"),
+    LogRule("flags-mismatch", "config file", r"load [Kk]ubelet config file,? (?:path: "
+            r")?(?P<file>/[^\s,:]+)"
+            r".{0,200}?(?:failed to decode|strict decoding|no kind \"|unknown field)"),
+    LogRule("signing-bundle", "ertific",
             rf"(?:{FILE}.*)?expected 1 certificate, found \d+"),
-    LogRule("encrypted-key", "decrypt|failed to parse private key|DEK-Info|assphrase|ass phrase"
-            "|ENCRYPTED|PASSWORD",
+    LogRule("encrypted-key", "rivate key|routines:|x509|PEM|_ssl.c:",
             r"tls: failed to parse private key|bad decrypt|decryption password incorrect"
             r"|no DEK-Info header|private key is (?:encrypted|password)|(?i:bad_?(?: )?decrypt)"
             r"|(?i:password was not given but private key is encrypted)|maybe wrong pass"
             r"|(?i:problems getting password|bad[ _]password[ _]read)|BEGIN ENCRYPTED PRIVATE"
             r"|Enter (?:PEM )?pass ?phrase for|encrypted private keys? (?:is|are) not supported"),
-    LogRule("key-cert-mismatch", "does not match|not match|alues mismatch|VALUES_MISMATCH"
-            "|rather than"
-            "|have been switched|private key file",
+    LogRule("key-cert-mismatch", "does not match|routines:|_ssl.c:|ertific|PEM|rivate key",
             r"private key (?:type )?does not match public key|(?i:key[ _]values[ _]mismatch)"
             r"|found a certificate rather than a key|PEM inputs may have been switched"
             r"|unable to set private key file: '?(?P<file>[^\s']*)"
@@ -24,8 +30,8 @@ KEYS = (
             r"|(?i:(?:certificate and (?:the )?(?:private )?key|key and cert\w*) (?:pair )?"
             r"(?:do not|does not|don't|doesn't|mis)\W?match)|X509_check_private_key"
             r"|(?i:key[ _]type[ _]mismatch)"),
-    LogRule("weak-signature-or-key", "insecure|too small|too weak|TOO_SMALL|TOO_WEAK|unsupported"
-            "|unimplemented|larger than|too short|unknown private key type|unknown public key",
+    LogRule("weak-signature-or-key", "x509|crypto/rsa|routines:|ertific|_ssl.c:|ublic key"
+            "|rivate key",
             r"insecure algorithm (?P<algorithm>[\w-]+)|(?P<bits>\d+)-bit keys are insecure"
             r"|(?i:(?:ee|ca)[ _]key[ _]too[ _]small|(?:key|md|digest(?: algorithm)?)[ _]too[ _]weak"
             r"|dh[ _]key[ _]too[ _]small)|RSA key size too small"
@@ -33,14 +39,13 @@ KEYS = (
             r"|RSA key larger than \d+|(?:unsupported|unknown) elliptic curve"
             r"|unsupported (?:type of )?public key|unknown private key type|unknown public key alg"
             r"|unsupported public key type|certificate key too weak"),
-    LogRule("sa-key-mismatch", "public keys", r"(?P<file>\S*(?:\.key|_rsa)\.pub): data does not "
+    LogRule("sa-key-mismatch", "ublic key", r"(?P<file>\S*(?:\.key|_rsa)\.pub): data does not "
             r"contain any valid RSA or ECDSA public keys",
             versions="a public key of ssh-keygen, which names the file after the private key"),
     LogRule("malformed-x509", "asn1",
             r"asn1: structure error:? tags don't match \(16 vs \{class:0 tag:6 "),
-    LogRule("bad-pem", "PEM|missing content for|does not contain|base64|start line|START_LINE"
-            "|Could not"
-            "|structure error|ould not read|no valid cert|NO_CERTIFICATE|NOT_ENOUGH_DATA",
+    LogRule("bad-pem", "PEM|missing content for|ublic key|rivate key|ertific|llegal base64"
+            "|routines:|_ssl.c:|asn1|x509",
             r"failed to find (?:any )?(?:certificate )?(?:\"CERTIFICATE\" )?PEM|any PEM data"
             r"|failed to parse certificate PEM data|missing content for (?:\w+ )*(?:cert|bundle"
             r"|key|CA)"
@@ -56,14 +61,14 @@ KEYS = (
             r"|No certificates? found in|x509: failed to parse (?:EC )?private key"
             r"|no PEM[- ](?:data|encoded|block)|empty PEM|PEM_read_bio",
             unless=r"(?i:no such file|permission denied)|Unable to decode an event"),
-    LogRule("malformed-x509", "asn1:|ASN1|asn1 ", r"asn1: (?:syntax|structure) error"
+    LogRule("malformed-x509", "asn1|_ssl.c:", r"asn1: (?:syntax|structure) error"
             r"|asn1_check_tlen"
             r"|(?i:asn1 encoding routines)|\[ASN1: "),
-    LogRule("sa-key-mismatch", "go-jose|no keys found|invalid signature|ignature error|public key",
+    LogRule("sa-key-mismatch", "invalid bearer token|crypto/rsa",
             r"go-jose: error in cryptographic primitive|go-jose/go-jose: error in crypt"
             r"|invalid signature, no keys found|Signature error \(key \d+\)"
             r"|(?:bearer token|token)\b.*\binvalid signature"),
-    LogRule("sa-key-mismatch", "crypto/rsa: verification|crypto/ecdsa: verification",
+    LogRule("sa-key-mismatch", "crypto/rsa",
             r"(?:crypto/rsa: verification error|crypto/ecdsa: verification error)",
             unless=r"x509|candidate authority|not signed by|CA certificate"),
     LogRule("bootstrap-kubeconfig-missing-or-token-expired", "invalid bearer token",

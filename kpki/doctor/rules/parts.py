@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 # The files that hold certificates, keys and kubeconfigs.
-FILE = (r"(?P<file>(?:[A-Za-z]:)?(?:[/\\]|\.{1,2}/|~/)?[\w.@%+=\[\]-]*(?:[/\\][\w.@%+=-]+)*?(?:"
-         r"\.(?:crt|cert|cer|pem|key|pub|p12|pfx|csr|kubeconfig)|[Kk]ubeconfig(?:\.(?:ya?ml|conf))?"
+FILE = (r"(?P<file>(?<![\w./\\%+=@-])(?:[A-Za-z]:)?(?:[/\\]|\.{1,2}/"
+r"|~/)?[\w.@%+=\[\]-]*(?:[/\\][\w.@%+=-]+)*?(?:"
+         r"\.(?:crt|cert|cer|pem|key|pub|p12|pfx|csr|kubeconfig)|/?[Kk]ubeconfig(?:\.(?:ya?ml"
+         r"|conf))?"
          r"|/\.kube/config|/(?:k3s|rke2)\.yaml|/kubernetes/[\w-]+\.conf"
-         r"|(?:admin|kubelet|scheduler|controller-manager|bootstrap)\.conf))(?![\w-])")
+         r"|/?(?:admin|kubelet|scheduler|controller-manager|bootstrap)\.conf))(?![\w-])")
 MISSING = (r"(?i:no such file|is a directory|does(?:n't| not) exist|could not be found"
             r"|cannot find the (?:file|path))")
 CURRENT = r"(?P<file>[\w./-]*kubelet-client-current\.pem)"

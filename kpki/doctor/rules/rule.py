@@ -17,7 +17,7 @@ class LogRule:
     cause: str
     """The slug of a cause; empty for words that no certificate is the reason of."""
     words: str
-    """Literal words with | between; a line without any of the words is never compared."""
+    """Literals with | between: no line without one of them is compared. Few words are quick."""
     says: str
     """A regular expression that matches somewhere in the line; its named groups are facts."""
     where: str = ""
