@@ -107,7 +107,7 @@ def _show(kind: str, text: str) -> None:
         lines: list[Line] = [(Painted(f"  $ {first}", "command"),),
                              *((Painted(f"  > {line}", "command"),) for line in others)]
     elif kind == "output":
-        lines = [f"  {line}".expandtabs() for line in text.splitlines()]
+        lines = [f"  {line}" for line in text.expandtabs().splitlines()]
     elif kind in ("title", "heading"):
         lines = [(Painted(text, "heading"),)]
     elif kind == "wrong":

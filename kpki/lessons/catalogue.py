@@ -7,7 +7,7 @@ import pkgutil
 from .lesson import Lesson, parse_lesson
 from ..errors import InputError
 
-NAMES = ("certificate",)
+NAMES = ("certificate", "authority", "names", "identity", "worker", "tls")
 """The lessons, the first to learn first."""
 LANGUAGES = ("en", "zh")
 

@@ -3,8 +3,8 @@
 A lesson begins with `# title` and a line `*10 minutes*`. Paragraphs, headings and lists are prose.
 A block `sh` is a command; if kpki is the learner's tool, kpki stands in for openssl in the block. A
 block `sh openssl` or `sh kpki` is one tool's command. A block `text`, `text openssl` or `text kpki`
-is what the command prints. A paragraph that begins with `>` is a hint. An exercise has a block
-`sh check` before its command, which is then the solution.
+is what the command prints. A block `log` is prose whose lines stay. A paragraph that begins with
+`>` is a hint. An exercise has a block `sh check` before its command, which is then the solution.
 """
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ TOOLS = ("openssl", "kpki")
 VERBS = ("genrsa", "genpkey", "ecparam", "rsa", "ec", "pkey", "req", "x509", "verify")
 """openssl's commands that kpki has."""
 _OPENSSL = re.compile(rf"\bopenssl (?=({'|'.join(VERBS)})\b)")
+LITERAL = "    "
 ITEM = re.compile(r"[-*] |\d+\. ")
 """The beginning of a list's item."""
 _MARK = re.compile(r"\*\*")
@@ -25,7 +26,7 @@ class Step(NamedTuple):
     """A piece of prose with one command, or with an exercise."""
 
     prose: tuple[str, ...]
-    """The paragraphs before the command; a heading begins with `## `."""
+    """The paragraphs before the command; a heading begins with `## `, a log with LITERAL."""
     command: Mapping[str, str]
     """Tool → the command; of an exercise a solution."""
     output: Mapping[str, str]
@@ -106,6 +107,8 @@ def _steps(blocks: list[Block]) -> tuple[list[Step], tuple[str, ...]]:
         tools = [tool for tool in TOOLS if tool in tags] or TOOLS
         if word == "prose":
             prose.append(text)
+        elif word == "log":
+            prose.append(LITERAL + text.replace("\n", f"\n{LITERAL}"))
         elif word == "hint":
             hints.append(text)
         elif word == "text":

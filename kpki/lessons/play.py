@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .catalogue import NAMES
 from .classroom import Classroom, progress_of
-from .lesson import Lesson, Step
+from .lesson import LITERAL, Lesson, Step
 from .words import WORDS, Words
 
 Show = Callable[[str, str], None]
@@ -17,10 +17,13 @@ Ask = Callable[[str], str | None]
 
 
 def show_prose(paragraphs: Sequence[str], show: Show) -> None:
-    """Show paragraphs and headings."""
+    """Show paragraphs, headings and logs."""
     for text in paragraphs:
-        heading = text.startswith("## ")
-        show("heading" if heading else "prose", text.removeprefix("## "))
+        if text.startswith("## "):
+            show("heading", text.removeprefix("## "))
+        else:
+            show("output" if text.startswith(LITERAL) else "prose",
+                 text.removeprefix(LITERAL).replace(f"\n{LITERAL}", "\n"))
 
 
 def show_text(lesson: Lesson, tool: str, show: Show) -> None:
