@@ -59,6 +59,7 @@ add(app, kubeconfig.kubeconfig, "kpki kubeconfig alice --group developers --out 
 add(app, flags.flags, "kpki flags kubelet --node worker-1")
 app.add_typer(node.app, name="node")
 add(app, learn.learn, "kpki learn certificate", "kpki learn worker --tool kpki")
+add(app, learn.explain, "kpki explain csr", "kpki explain system:node")
 add(app, help.help, "kpki help node issue")
 
 

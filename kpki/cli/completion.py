@@ -62,3 +62,9 @@ def lessons() -> list[str]:
     """The lessons."""
     from ..lessons.catalogue import NAMES
     return [*NAMES]
+
+
+def glossary() -> list[str]:
+    """The words of the glossary."""
+    from ..lessons.glossary import load_glossary
+    return [word for entry in load_glossary("en") for word in entry.words if " " not in word]

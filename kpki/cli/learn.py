@@ -1,4 +1,4 @@
-"""`kpki learn`: the lessons."""
+"""`kpki learn`, the lessons, and `kpki explain`, the glossary."""
 from __future__ import annotations
 
 import os
@@ -29,6 +29,9 @@ Language = Annotated[str | None, typer.Option(
     help="en or zh (default: the locale's).")]
 Home = Annotated[str | None, typer.Option("--dir", metavar="DIR", help=(
     "The folder of the lessons' folders (~/.local/share/kpki/learn)."))]
+Word = Annotated[str | None, typer.Argument(
+    metavar="WORD", autocompletion=completion.glossary,
+    help="The word; without one the list of words.")]
 
 
 def learn(name: Name = None, tool: Tool = "openssl", run: Alone = False, lang: Language = None,
@@ -59,6 +62,23 @@ def learn(name: Name = None, tool: Tool = "openssl", run: Alone = False, lang: L
         play(player, _ask)
     elif not play_alone(player):
         raise typer.Exit(1)
+
+
+def explain(word: Word = None, lang: Language = None) -> None:
+    """Explain a word of the field: csr, san, eku, system:node, front-proxy.
+
+    A cause that `kpki check` names is explained too.
+    """
+    from ..lessons.glossary import find_entry, load_glossary
+    from ..lessons.words import WORDS
+    from ..lessons.wrapping import wrapped
+    language = _language(lang)
+    if word is None:
+        put(*(", ".join(entry.words) for entry in load_glossary(language)))
+        return
+    entry = find_entry(word, language)
+    put((Painted(", ".join(entry.words), "heading"),), *wrapped(entry.sentences),
+        *wrapped(WORDS[language].goes_on.format(rest=entry.goes_on)))
 
 
 def _language(lang: str | None) -> str:

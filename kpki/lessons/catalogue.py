@@ -7,7 +7,8 @@ import pkgutil
 from .lesson import Lesson, parse_lesson
 from ..errors import InputError
 
-NAMES = ("certificate", "authority", "names", "identity", "worker", "tls")
+NAMES = ("certificate", "authority", "names", "identity", "worker", "tls", "cluster", "faults",
+         "time")
 """The lessons, the first to learn first."""
 LANGUAGES = ("en", "zh")
 

@@ -78,7 +78,7 @@ def parse_blocks(text: str) -> Iterator[Block]:
         elif fence:
             lines.append(line)
         else:
-            if lines and (not line or starts):
+            if lines and (not line or starts or lines[0].startswith("#")):
                 yield Block(kind, _joined(lines))
                 lines = []
             if line.startswith("```"):

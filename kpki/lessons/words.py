@@ -24,6 +24,7 @@ class Words(NamedTuple):
     minutes: str
     state_done: str
     state_begun: str
+    goes_on: str
 
 
 WORDS = {
@@ -46,7 +47,8 @@ WORDS = {
         ended="These were all lessons.",
         minutes="{minutes} min",
         state_done="done",
-        state_begun="step {step} of {count}"),
+        state_begun="step {step} of {count}",
+        goes_on="Go on: {rest}"),
     "zh": Words(
         folder="本课的目录：{folder}",
         resumed="从第 {step} 步继续（共 {count} 步）。想从头再来：rm -r {folder}",
@@ -66,5 +68,6 @@ WORDS = {
         ended="全部课程到此结束。",
         minutes="{minutes} 分钟",
         state_done="已完成",
-        state_begun="第 {step} 步（共 {count} 步）"),
+        state_begun="第 {step} 步（共 {count} 步）",
+        goes_on="接着看：{rest}"),
 }

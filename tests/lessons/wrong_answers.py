@@ -22,6 +22,17 @@ SSL = "worker-2/etc/kubernetes/ssl/"
 LOST = ("openssl x509 -req -in ca/worker-2.csr -CA ca/ca.crt -CAkey ca/ca.key -CAcreateserial"
         f" -extfile ca/node.cnf -out {SSL}worker.pem\n")
 KUBELET = "cp safe/*.key .; ./issue kubelet {ca} {usage} {san} 365; rm -f ca.key other.key\n"
+# Of the exercises tree-2 to tree-6: wrong causes, and a part of what is said of each.
+FAULTS = (
+    (("wrong-eku", "another fault"), ("expired", "no entry"), ("bad-pem", "no PEM")),
+    (("key-cert-mismatch", "another fault"), ("expired-ca", "has expired"),
+     ("CA", "trust beforehand")),
+    (("unknown-authority", "another fault"), ("missing-san-dns", "lacks a DNS name"),
+     ("wrongeku", "no entry")),
+    (("wrong-node-identity", "another fault"), ("missing-san-ip", "IP address"),
+     ("san", "list of a server")),
+    (("file-missing", "another fault"), ("unknown-authority", "not signed"), ("''", "no entry")),
+)
 
 WRONG_ANSWERS: list[tuple[str, int, str, str]] = [
     ("certificate", 0, "rm -r worker-2", "worker-2"),
@@ -71,6 +82,20 @@ WRONG_ANSWERS: list[tuple[str, int, str, str]] = [
     ("tls", 0, KUBELET.format(ca="ca", usage="clientAuth,serverAuth", san="DNS:kubelet"),
      "client: verify error:num=62:hostname mismatch"),
     ("tls", 0, "cp safe/ca.key .", "outside of the safe"),
+    ("cluster", 0, "rm cp-1/etc/kubernetes/scheduler.conf", "There is no such kubeconfig."),
+    ("cluster", 0, "cd cp-1/etc/kubernetes; cp controller-manager.conf scheduler.conf",
+     "kube-controller-manager"),
+    ("cluster", 0, "sed -i s/client-key-data/key/ cp-1/etc/kubernetes/scheduler.conf", "scheduler"),
+    ("cluster", 0, "./kubeconfig scheduler.conf /CN=scheduler", "scheduler"),
+    *(("faults", number, f"echo {wrong} > answer-{number + 2}", reason)
+      for number, answers in enumerate(FAULTS) for wrong, reason in answers),
+    ("faults", 5, "./issue tree-4 ca 365 serverAuth DNS:worker-2,IP:192.0.2.12", "clientAuth"),
+    ("faults", 5, "./issue tree-4 other 365 clientAuth,serverAuth DNS:worker-2", "another key"),
+    ("faults", 5, "rm tree-4/etc/kubernetes/ssl/worker-key.pem", "file is missing"),
+    ("time", 0, "cp both.crt trust.crt", "trust.crt still trusts the old CA."),
+    ("time", 0, "./issue server ca 365", "x509: certificate signed by unknown authority"),
+    ("time", 0, "./issue server next 200", "does not last 300 days"),
+    ("time", 0, "rm server.key; ./issue server next 365", "another key than before"),
 ]
 OTHER_ANSWERS: list[tuple[str, int, str]] = [
     ("certificate", 0, "rm -r worker-2; kpki node issue worker-2 --ca ca.crt --ca-key ca.key"
@@ -91,4 +116,15 @@ OTHER_ANSWERS: list[tuple[str, int, str]] = [
      "kpki req -new -key kubelet.key -subj /CN=x -addext extendedKeyUsage=serverAuth,clientAuth"
      " -addext subjectAltName=DNS:kubelet.example -out k.csr; kpki x509 -req -in k.csr -CA ca.crt"
      " -CAkey safe/ca.key -set_serial 77 -copy_extensions copy -out kubelet.crt"),
+    ("cluster", 0, "openssl req -new -newkey rsa:2048 -noenc -keyout s.key -subj"
+     " /CN=system:kube-scheduler -out s.csr; openssl x509 -req -in s.csr -CA {0}/ca.crt -CAkey"
+     " {0}/ca.key -out s.crt; sed -e /client-certificate-data/d -e 's/client-key-data: .*/"
+     "client-certificate: {1}\\n    client-key: {1}/' cp-1/etc/kubernetes/scheduler.conf > new;"
+     " cat s.crt s.key > cp-1/etc/kubernetes/s.pem; chmod 600 cp-1/etc/kubernetes/s.pem;"
+     " cp new cp-1/etc/kubernetes/scheduler.conf".format("cp-1/etc/kubernetes/pki", "s.pem")),
+    ("faults", 5, "rm tree-4/etc/kubernetes/ssl/w*; kpki node issue worker-2 --ca ca.crt --ca-key"
+     " ca.key --address 192.0.2.12 --server https://192.0.2.10:6443; cp -r nodes/worker-2/etc"
+     " tree-4/"),
+    ("time", 0, "kpki x509 -in before.crt -CA next.crt -CAkey next.key -CAcreateserial"
+     " -days 400 -out server.crt"),
 ]
