@@ -19,9 +19,12 @@ FILES = (
             rf"|fail(?:ed)? to (?:read|load)|couldn't (?:read|load)|doesn't exist).*{CURRENT}"),
     LogRule("bootstrap-kubeconfig-missing-or-token-expired", "o such file",
             r"unable to load bootstrap kubeconfig.*?(?P<file>/[^\s:\"]+)"),
+    # journalctl and systemctl cut a line at the terminal's width
+    LogRule("file-missing", "client CA file",
+            rf"unable to load client CA file {FILE}: o(?:p(?:e(?:n(?: ?/\S*)?)?)?)?$"),
     LogRule("file-missing", "o such file|is a directory| cannot |ertific",
             rf"{FILE}.{{0,120}}?{MISSING}",
-            unless=r"cannot statx?|/cni/net\.d|/config\.yaml|resolv\.conf|node_exporter|\.sock\b"
+            unless=r"wrong CA cert|cannot statx?|/cni/net\.d|/config\.yaml|resolv\.conf|\.sock\b"
                    r"|(?:will|to) (?:be )?(?:generat|creat)|using self-signed|No .{0,40}ignoring"
                    r"|bootstrap-kubeconfig.*skipping"),
     LogRule("file-missing", "o such file", rf"(?i:no such file or directory)[^/\w]{{0,60}}?{FILE}",

@@ -36,7 +36,9 @@ IDENTITY = (
     LogRule("wrong-organisation", "orbidden| cannot ",
             r"User \"system:nodes?:?\" cannot"),
     LogRule("wrong-organisation", "orbidden| cannot ",
-            r"RBAC DENY: user \"(?P<user>system:node[^\"]*)\" groups (?!.*system:nodes\")"),
+            r"RBAC DENY: user \"(?P<user>(?!system:(?:service|kube-|bootstrap|anon))[^\"]+)\""
+            r" groups \[(?![^\]]*\"system:nodes\")[^\]]*\] cannot \"\w+\" (?:on )?(?:resource )?"
+            r"\"?(?:nodes|leases|csinodes|runtimeclasses)"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
             rf"^Error from server \(Forbidden\).*User \"system:node:(?P<other>{NODE})\" cannot"),
     LogRule("wrong-organisation", "orbidden| cannot ",

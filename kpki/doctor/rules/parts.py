@@ -31,6 +31,7 @@ OUTSIDE = (r"(?i:/v2/|pull(?:ing)? image|\bregistry\b|failed to (?:do request|re
             r"|//(?:[\w-]+\.)*(?:docker\.io|docker\.com|gcr\.io|quay\.io|ghcr\.io|github\.com"
             r"|gitlab\.com)\b|x509: certificate signed by unknown authority.{0,40}manifests/)")
 UNKNOWN = r"(?:certificate signed by unknown authority|UnknownIssuer)"
-EXPIRED = (r"(?:certificate has expired|certificate is expired|certificate expired|CERT_HAS_EXPIRED"
+EXPIRED = (r"(?:certificate has expired|certificate is expired"
+           r"|(?<!alert )certificate expired|CERT_HAS_EXPIRED"
             r"|CertificateExpiredException|invalid peer certificate: Expired)")
 ADDRESS = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}\]?)"

@@ -125,15 +125,15 @@ CHAINS = (
             r"|any IP SANs|valid for \d+ names, but none matched (?P<address3>[\d.a-fA-F:]+)"
             rf"|(?i:altern\w+ names? match\w*.*?(?:address )?'?(?P<address4>{ADDRESS}))"
             rf"|altnames: IP: (?P<address5>\S+) is not"),
-    LogRule("missing-san-ip", "ertific|depth lookup|verify error|_ssl.c:", r"(?i:ip[ _]address[ "
-            r"_]mismatch)"
-            r"|error 64 at \d+ depth"
-            rf"|(?:hostname|subject name) .*{ADDRESS}.* doesn't match"
-            rf"|(?:does not|doesn't) match target host ?name '?{ADDRESS}"),
-    LogRule("missing-san-dns", "ertific|depth lookup|verify error|_ssl.c:",
+    LogRule("missing-san-ip", "ertific|depth lookup|verify error|_ssl.c:|SSLError",
+            r"(?i:ip[ _]address[ _]mismatch)|error 64 at \d+ depth"
+            rf"|(?:expected |\b)hostname:? '?(?P<address>{ADDRESS})(?:'? doesn't|\. Cert)"
+            rf"|match(?:es)? target (?:host ?name|ip\w* address) '?(?P<address2>{ADDRESS})"
+            rf"|certificate is not valid for '(?P<address3>{ADDRESS})'"),
+    LogRule("missing-san-dns", "ertific|depth lookup|verify error|_ssl.c:|SSLError",
             r"(?i:hostname[ _]mismatch)|error 62 at \d+ depth"
-            r"|no alternative certificate subject name"
-            r"|subject alternative DNS name match|hostname '?(?P<name>[^\s']+)'? doesn't match"
+            r"|no alternative certificate subject name|subject alternative DNS name match"
+            r"|(?:expected hostname:|hostname) '?(?P<name>[^\s']+?)(?:'? doesn't match|\. Cert)"
             r"|match target host ?name|does not match certificate's altnames|NotValidForName"
             r"|ALTNAME_INVALID|certificate is not valid for '(?P<name2>[^']+)'"
             r"|doesn't match either of|certificate is not valid for host"),
@@ -156,8 +156,7 @@ CHAINS = (
             r"|not signed by (?:the |a )?(?:known|trusted|cluster)|invalid[ _]padding"
             r"|issuer name does not match subject|(?i:certificate is not trusted)"
             r"|failed to load system roots|unable to find valid certification path"
-            r"|certificate issuer is unknown|(?i:CERTIFICATE_VERIFY_FAILED"
-            r"|certificate verify failed)"),
+            r"|certificate issuer is unknown"),
 )
 
 REFUSALS = (
@@ -166,12 +165,13 @@ REFUSALS = (
             r"certificate(?: authority)?)\b"
             r"|(?i:alert[ _](?P<alert2>bad[ _]certificate|unknown[ _]ca|certificate[ _]unknown"
             r"|certificate[ _]expired|unsupported[ _]certificate|certificate[ _]revoked))"),
-    LogRule("bootstrap-kubeconfig-missing-or-token-expired", "nauthorized|provide credentials",
+    LogRule("bootstrap-kubeconfig-missing-or-token-expired", "uthorized|provide credentials",
             r"cannot create certificate signing request: (?:Unauthorized|the server has asked)"
             r"|Failed to connect to apiserver.*(?:Unauthorized|provide credentials)"),
-    LogRule("unauthorized-after-ca-rotation", "nauthorized|provide credentials",
+    LogRule("unauthorized-after-ca-rotation", "uthorized|provide credentials",
             r"(?:[Ff]ailed to|[Uu]nable to|[Ee]rror|err=|could not|couldn't|cannot|lease|lock)"
             r".*\bUnauthorized[\"')\]]*(?=$|[ ,;.])|\(Unauthorized\)|^Unauthorized$"
+            r"|[Ff]ailed to (?:list|watch|get)\S*\.\.\.n?uthorized"
             r"|asked for the client to provide credentials|must be logged in to the server",
             unless=r"401 Unauthorized|/v2/|pull|registry|[Uu]nauthorized: |token endpoint"),
 )
