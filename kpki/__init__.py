@@ -43,7 +43,10 @@ if TYPE_CHECKING:
     from .cluster.plan.host_plan import Waiting
     from .cluster.plan.plan import Plan, make_plan
     from .cluster.rules.host import check_node as check_host
+    from .doctor.answers import Probe, probe
+    from .doctor.host import HostCheck, HostReport, doctor as examine_host
     from .doctor.logs import Diagnosis, Root, UnknownLine, diagnose
+    from .doctor.restarts import Restart
     from .doctor.roots import with_roots
     from .doctor.rules import LOG_RULES, LogRule
     from .doctor.summary import summarize
@@ -111,7 +114,10 @@ _ROOMS = {
     "cluster.plan.host_plan": "Waiting",
     "cluster.plan.plan": "Plan make_plan",
     "cluster.rules.host": "check_host=check_node",
+    "doctor.answers": "Probe probe",
+    "doctor.host": "HostCheck HostReport examine_host=doctor",
     "doctor.logs": "Diagnosis Root UnknownLine diagnose",
+    "doctor.restarts": "Restart",
     "doctor.roots": "with_roots",
     "doctor.rules": "LOG_RULES LogRule",
     "doctor.summary": "summarize",
@@ -165,6 +171,10 @@ __all__ = [
     # who signs whom, who holds what, who calls whom
     "Call", "Graph", "GraphCertificate", "Holder", "dot_text", "mermaid_text", "read_graph",
     "svg_text",
+    # what servers present
+    "Probe", "probe",
+    # what is wrong with a running host
+    "HostCheck", "HostReport", "Restart", "examine_host",
     # a cluster and its plan
     "Cluster", "ExternalEtcd", "GivenAuthority", "Host", "Identity", "Kubeconfig", "Layout",
     "Material", "Place", "Plan", "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan",

@@ -95,6 +95,8 @@ def _is_a(value: object, hint: Any) -> bool:
     if hint is None or hint is type(None):
         return value is None
     kind = origin or hint
+    if kind is float and type(value) is int:    # PEP 484: an int is a float to a reader
+        return True
     if (kind is int and isinstance(value, bool)) or not isinstance(value, kind):
         return False
     if isinstance(value, str | bytes):      # a str is a sequence of str, and no caller means that

@@ -26,6 +26,7 @@ TABLES = {"LOG_RULES": "The rows of `LogRule` that `diagnose` compares lines wit
 INTERNAL = "Internal: "     # how the docstring of a member begins that is not public
 GROUPS = {"what it issues": "Certificate authorities", "a host": "Hosts and their faults",
           "log says": "Logs", "end": "The end of certificates",
+          "servers present": "Servers", "running host": "A host as it runs",
           "who signs": "The graph of certificates", "a cluster": "Clusters and their plans",
           "verdicts": "Verdicts on a certificate", "openssl": "openssl's steps",
           "keys": "Keys, requests and certificates as PEM or DER", "errors": "Errors"}

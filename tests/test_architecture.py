@@ -75,7 +75,7 @@ WORLD: dict[str, tuple[str, tuple[str, ...], str | None]] = {
     "network": (r"(http|urllib\.request|ssl)(\..*)?|socket\.(?!gethostname|getfqdn).*",
                 ("kpki/doctor/probe.py", "kpki/testing/"), None),
     "programs": (r"subprocess(\..*)?|os\.(system|popen|fork|exec\w+|spawn\w+|posix_spawnp?)",
-                 ("kpki/lessons/",), None),
+                 ("kpki/lessons/", "kpki/doctor/journal.py"), None),
     "terminal": (r"print|input|sys\.(stdin|stdout|stderr)(\..*)?", ("kpki/cli/",), None),
     "printed text": (r"print|typer\.s?echo|sys\.(stdout|stderr)\.(write|writelines|buffer(\..*)?)",
                      ("kpki/cli/terminal.py",), None),

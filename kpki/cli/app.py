@@ -12,6 +12,7 @@ from typer.main import get_command
 from . import (
     check,
     diagnose,
+    doctor,
     expiry,
     flags,
     graph,
@@ -21,6 +22,7 @@ from . import (
     learn,
     node,
     plan,
+    probe,
     renew,
     script,
     show,
@@ -46,9 +48,11 @@ app = typer.Typer(
          "a time. Not for public web certificates, ACME, or running an online CA.")
 add(app, init.init, "kpki init --from / cluster")
 add(app, check.check, "kpki check / --node worker-1")
+add(app, doctor.doctor, "kpki doctor", "kpki doctor --root /mnt --json")
 add(app, uses.uses, "kpki uses /")
 add(app, diagnose.diagnose, "journalctl -u kubelet | kpki diagnose")
 add(app, expiry.expiry, "kpki expiry /", "kpki expiry / --format prometheus --out kpki.prom")
+add(app, probe.probe, "kpki probe 10.0.0.10:6443 --ca ca.crt", "kpki probe --root /")
 add(app, show.show, "kpki show worker.pem --ca ca.pem")
 add(app, graph.graph, "kpki graph /", "kpki graph cluster --format svg --out cluster.svg")
 add(app, plan.plan, "kpki plan cluster")

@@ -81,38 +81,40 @@ def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: b
     """Print the findings and the summary, and return the exit status."""
     findings = report.findings
     if json:
-        put_json({"findings": [_document(finding) for finding in findings],
+        put_json({"findings": [finding_document(finding) for finding in findings],
                   "certificates": report.certificates,
                   "unread": [{"host": file.host, "path": file.path} for file in report.unread]})
     elif commands:
         put(*report.commands())
     elif findings:
-        put(*_lines(findings))
+        put(*finding_lines(findings))
     if explain:
         words.say(*_explained(report))
     words.warn(report.notes)
     words.say(_summary(report))
-    _tell_unread(report.unread)
+    tell_unread(report.unread, "check")
     if any(strict or finding.severity == "error" for finding in findings):
         return 1
     return 2 if report.unread else 0
 
 
-def _tell_unread(unread: Sequence[Unread]) -> None:
+def tell_unread(unread: Sequence[Unread], command: str) -> None:
     """Name the files that were not checked, also with --quiet: any of them may be wrong."""
     note(*(f"kpki: {f'{file.host}: ' if file.host else ''}{file.path}: permission denied, "
            "not checked" for file in unread))
     if unread:
-        note("kpki: hint: run kpki check as root")
+        note(f"kpki: hint: run kpki {command} as root")
 
 
-def _document(finding: Finding) -> dict[str, object]:
+def finding_document(finding: Finding) -> dict[str, object]:
+    """A finding as JSON has it."""
     return {"cause": finding.cause, "severity": finding.severity, "host": finding.host,
             "path": finding.path, "row": finding.row or None, "message": finding.message,
             "got": finding.got, "expected": finding.expected, "remedy": list(finding.remedy)}
 
 
-def _lines(findings: Sequence[Finding]) -> Iterator[Line]:
+def finding_lines(findings: Sequence[Finding]) -> Iterator[Line]:
+    """The lines of findings, each with its commands."""
     printed = set[tuple[str, ...]]()
     for finding in findings:
         host = f"{finding.host}: " if finding.host else ""

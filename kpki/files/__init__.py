@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from kpki.files.locking import lock
     from kpki.files.looking import Entry, list_names, read_entry, read_entry_at, resolve, walk
     from kpki.files.output import stand_in_streams, write_output
-    from kpki.files.reading import LIMIT, read, read_blocks, read_if_file
+    from kpki.files.reading import LIMIT, read, read_blocks, read_end, read_if_file
     from kpki.files.sweeping import sweep
     from kpki.files.tree import File, free_run, replace_tree
 
 __all__ = [
     "LIMIT", "Entry", "File", "free_run", "list_names", "lock", "pack", "read", "read_blocks",
-    "read_entry", "read_entry_at", "read_if_file", "replace_tree", "resolve", "staged_for",
-    "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
+    "read_end", "read_entry", "read_entry_at", "read_if_file", "replace_tree", "resolve",
+    "staged_for", "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
 
 _ROOMS = {
-    "LIMIT": "reading", "read": "reading", "read_blocks": "reading", "read_if_file": "reading",
+    "LIMIT": "reading", "read": "reading", "read_blocks": "reading", "read_end": "reading",
+    "read_if_file": "reading",
     "stand_in_streams": "output", "write_output": "output",
     "File": "tree", "free_run": "tree", "replace_tree": "tree",
     "sweep": "sweeping",

@@ -33,6 +33,8 @@ class Entry(NamedTuple):
     """The owner's user id; None if nothing lies at the path."""
     group: int | None = None
     """The group's id; None if nothing lies at the path."""
+    modified: float | None = None
+    """The last change of the content, in seconds since 1970; None if nothing lies at the path."""
 
 
 def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
@@ -102,7 +104,7 @@ def read_entry(root: Path, relative: str) -> Entry:
             raise
     return Entry(path=relative, kind=_KINDS.get(stat.S_IFMT(found.st_mode), "other"),
                  mode=stat.S_IMODE(found.st_mode), target=target, owner=found.st_uid,
-                 group=found.st_gid)
+                 group=found.st_gid, modified=found.st_mtime)
 
 
 def read_entry_at(path: Path) -> Entry:

@@ -50,6 +50,18 @@ def _next_block(descriptor: int, path: Path, size: int) -> bytes:
         return os.read(descriptor, size)
 
 
+def read_end(path: Path, most: int) -> bytes:
+    """The last *most* bytes of a regular file of any size. Raises FileError as `read` does."""
+    with disk(path):
+        _refuse_other_kinds(path, os.stat(path).st_mode, pipes=False)
+        descriptor = os.open(path, _OPEN | os.O_NONBLOCK)
+        try:
+            size = os.fstat(descriptor).st_size
+            return os.pread(descriptor, most, max(size - most, 0))
+        finally:
+            os.close(descriptor)
+
+
 def read_if_file(path: str) -> tuple[os.stat_result | None, bytes | None]:
     """The status of the entry at *path*, and the bytes of a regular file; None if there is none.
 

@@ -76,12 +76,12 @@ def subject_and_issuer(certificate: Certificate) -> tuple[Name, Name]:
 
 def subject_text(certificate: Certificate) -> str:
     """The subject of a certificate as text (RFC 4514, the last RDN first)."""
-    return _name_text(der.whole(_fields(certificate).subject))
+    return dn_text(der.whole(_fields(certificate).subject))
 
 
 def issuer_text(certificate: Certificate) -> str:
     """The issuer of a certificate as text (RFC 4514, the last RDN first)."""
-    return _name_text(der.whole(_fields(certificate).issuer))
+    return dn_text(der.whole(_fields(certificate).issuer))
 
 
 def subject_der(certificate: Certificate) -> bytes:
@@ -135,7 +135,8 @@ def _fields(certificate: Certificate) -> der.CertificateFields:
 
 
 @lru_cache(maxsize=_FEW)
-def _name_text(name: bytes) -> str:
+def dn_text(name: bytes) -> str:
+    """A distinguished name (DER) as text (RFC 4514)."""
     from ..stages.text.name import name_text
     return name_text(_name(name), "RFC2253") or "(no name)"
 

@@ -120,7 +120,7 @@ def _connection(name: str, identity: tuple[Sequence[Certificate], PrivateKeyType
             for issuer in issuers:
                 context.add_extra_chain_cert(issuer)
     except (SSL.Error, KpkiError, ValueError) as error:
-        reasons[name] = (_words(error)
+        reasons[name] = (openssl_reasons(error)
                          or "the chain has no certificate, or TLS does not support the key")
         reasons.setdefault(_OTHER[name], f"the {name} cannot use its own certificate and key")
         return None
@@ -164,7 +164,7 @@ def _talk(sides: Mapping[str, Connection], reasons: dict[str, str]) -> set[str]:
             except SSL.WantReadError:
                 pass
             except SSL.Error as error:
-                reasons.setdefault(name, _words(error) or "the connection was closed")
+                reasons.setdefault(name, openssl_reasons(error) or "the connection was closed")
             try:
                 octets = side.bio_read(_WHOLE)
             except SSL.WantReadError:
@@ -174,7 +174,7 @@ def _talk(sides: Mapping[str, Connection], reasons: dict[str, str]) -> set[str]:
     return done
 
 
-def _words(error: Exception) -> str:
+def openssl_reasons(error: Exception) -> str:
     """OpenSSL's own reasons in an error of pyOpenSSL, "" if there are none."""
     entries = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return ", ".join(dict.fromkeys(reason for _, _, reason in entries if reason))

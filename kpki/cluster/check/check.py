@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cryptography.x509 import Certificate
 
@@ -17,6 +18,7 @@ from ..finding import Finding
 from ..observed.hosts import inventory_of, is_host_tree
 from ..observed.inventory import Inventory, Unread, observe_file
 from ..observed.owners import with_owners
+from ..observed.processes import Process
 from ..observed.use import Use
 from ..observed.uses import Host, read_host
 from ..observed.whose import certified_owner, owner_of
@@ -81,13 +83,24 @@ def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_nam
     >>> [(finding.severity, finding.cause) for finding in report.findings]
     [('error', 'expired-ca')]
     """
-    path = os.fspath(path)
+    given = (("ca", ca, ca_key), ("etcd-ca", etcd_ca, etcd_ca_key),
+             ("front-proxy-ca", front_proxy_ca, front_proxy_ca_key))
+    return _accessible(os.fspath(path), now=now or utc_now(), host_name=host_name, node=node,
+                       layout=layout, named={row: files_of for row, *files_of in given
+                                             if any(file is not None for file in files_of)})
+
+
+def check_running(root: str, processes: Sequence[Process], *, now: datetime, host_name: str,
+                  node: str | None) -> Report:
+    """`check` of a host by what its *processes* read, and by its files for what does not run."""
+    return _accessible(root, now=now, host_name=host_name, node=node, layout=None, named={},
+                       processes=processes)
+
+
+def _accessible(path: str, **asked: Any) -> Report:
+    """The report of a check; of a host that the caller may not read, the closed file."""
     try:
-        given = (("ca", ca, ca_key), ("etcd-ca", etcd_ca, etcd_ca_key),
-                 ("front-proxy-ca", front_proxy_ca, front_proxy_ca_key))
-        return _check(path, now=now or utc_now(), host_name=host_name, node=node, layout=layout,
-                      named={row: files_of for row, *files_of in given
-                             if any(file is not None for file in files_of)})
+        return _check(path, **asked)
     except AccessError as error:
         closed = os.path.relpath(error.path, path or os.curdir)
         if closed.startswith(os.pardir):
@@ -98,7 +111,8 @@ def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_nam
 
 
 def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout: str | None,
-           named: Mapping[str, Sequence[str | None]]) -> Report:
+           named: Mapping[str, Sequence[str | None]],
+           processes: Sequence[Process] = ()) -> Report:
     ca, ca_key = named.get("ca", (None, None))
     if _is_there(path, DESCRIPTION):
         _no_options(path, named, layout)
@@ -120,7 +134,8 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     ca_public_key = given["ca"][1] if "ca" in given else None
     others = {row: (certificate or "", key) for row, (certificate, key) in named.items()
               if row != "ca"}
-    host = read_host(path) if path != "" and files.read_entry_at(path).kind == "folder" else None
+    host = read_host(path, processes=processes) \
+        if path != "" and files.read_entry_at(path).kind == "folder" else None
     if host is None or not (layout is not None or is_host_tree(path, host)):
         from .plain import check_plain, inspect_plain
         owner = "" if node is None else validate_node_name(node, longest=LONGEST_NAME)

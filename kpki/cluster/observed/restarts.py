@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set as AbstractSet
 
 from .inventory import Inventory
+from .use import Running
 from ...kubernetes.components import COMPONENTS
 from ...kubernetes.restarts import in_order, restart_lines
 
@@ -24,3 +25,9 @@ def restart_commands(inventory: Inventory, changed: AbstractSet[str]) -> Iterato
     if not inventory.running or any(running.static for running in inventory.running):
         units += [name for name in names if name not in inventory.started]
     yield from restart_lines(units, pods)
+
+
+def restart_of(running: Running) -> Iterator[str]:
+    """The commands that restart one started component: its static pod, or its unit."""
+    yield from restart_lines(() if running.static else [running.unit or running.component],
+                             [running.source] if running.static else ())

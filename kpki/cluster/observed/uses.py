@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from .components import kubeconfig_uses, uses_of
 from .configurations import Settings, configurations_of, settings_of
 from .inventory import ObservedFile, validate_root
+from .processes import Process
 from .starts import Started, pods, starts
 from .tree import Tree, inner
 from .use import Running, Use
@@ -37,16 +38,20 @@ class Host:
     found: Mapping[str, ObservedFile] = field(default_factory=dict, repr=False)
     closed: tuple[str, ...] = ()
     """The files and folders that the caller may not read, list or search."""
+    outdated: tuple[str, ...] = ()
+    """The components whose process has other settings than the files that start the component."""
 
     def of(self, component: str) -> tuple[Running, ...]:
         """Each start of a component; kops, for example, starts etcd twice."""
         return tuple(running for running in self.running if running.component == component)
 
 
-def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Host:
+def read_host(root: str, given: Mapping[str, ObservedFile] | None = None,
+              processes: Sequence[Process] = ()) -> Host:
     """The host under *root*; *given* files replace files of the tree.
 
-    Raises FileError if *root* cannot be listed.
+    The settings of the *processes* that run count before those of files. Raises FileError if *root*
+    cannot be listed.
     """
     validate_root(root)
     tree = Tree(root, given)
@@ -54,6 +59,7 @@ def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Hos
     started += [(running, settings_of(tree, running.start))
                 for folder in _pod_folders(tree, started)
                 for running in pods(tree, folder)]
+    outdated = tuple(_as_they_run(tree, started, processes))
     order = [*SETTINGS]
     started.sort(key=lambda pair: order.index(pair[0].start.component))
     uses = list(dict.fromkeys(use for running, settings in started
@@ -65,7 +71,34 @@ def read_host(root: str, given: Mapping[str, ObservedFile] | None = None) -> Hos
                            for path, _, _ in start.configurations)):
         tree.file(path, source)
     return Host(root=root, uses=tuple(uses), running=running,
-                outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed))
+                outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed),
+                outdated=outdated)
+
+
+def _as_they_run(tree: Tree, started: list[tuple[Started, Settings]],
+                 processes: Sequence[Process]) -> Iterator[str]:
+    """Put the settings of processes in place of other settings, and name the components.
+
+    A process that no file starts is added. Of several starts of a component, files tell more.
+    """
+    for process in processes:
+        settings = settings_of(tree, process.start)
+        same = [number for number, (running, _) in enumerate(started)
+                if running.start.component == process.component]
+        if not same:
+            started.append((Started(process.start, f"proc/{process.pid}/cmdline"), settings))
+        elif len(same) == 1 and process.whole and not _agree(started[same[0]][1], settings):
+            place = same[0]
+            started[place] = started[place][0]._replace(start=process.start), settings
+            yield process.component
+
+
+def _agree(written: Settings, running: Settings) -> bool:
+    """Whether a process has the settings that files give, as far as the files tell."""
+    pairs = [(values_of(name, written.get(name, ())), values_of(name, running.get(name, ())))
+             for name in {*written, *running}]
+    return all(first == second or any(UNKNOWN in value for value in first)
+               for first, second in pairs)
 
 
 def _running(tree: Tree, running: Started, settings: Settings) -> Running:
