@@ -24,9 +24,12 @@ from .uses import table
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..cluster.check.check import Report
     from ..cluster.finding import Finding
     from ..cluster.observed.inventory import Unread
+    from ..doctor.host import HostReport
 
 NodeName = Annotated[str | None, typer.Option(
     "--node", metavar="NAME", autocompletion=completion.nodes,
@@ -49,6 +52,8 @@ PresentLayout = Annotated[str | None, typer.Option(
     help="The files' layout: kubeadm, ssl or hard-way (the layout of the existing files).")]
 Commands = Annotated[bool, typer.Option(
     "--commands", help="Print only the commands that repair, each once, for `sh -e`.")]
+ReportFile = Annotated[str | None, typer.Option(
+    "--report", metavar="FILE", help="Also write a report, one page of HTML without secrets.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]
 
 
@@ -56,8 +61,8 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
           etcd_ca: EtcdCa = None, etcd_ca_key: EtcdCaKey = None,
           front_proxy_ca: FrontProxyCa = None, front_proxy_ca_key: FrontProxyCaKey = None,
           at: At = None, strict: Strict = False, layout: PresentLayout = None,
-          commands: Commands = False, json: Json = False, explain: Explain = False,
-          quiet: Quiet = False) -> None:
+          commands: Commands = False, page: ReportFile = None, json: Json = False,
+          explain: Explain = False, quiet: Quiet = False) -> None:
     """Find the faults in a host's files, and print the commands that repair them.
 
     Exit status 0: no error; 1: an error; 2: no file to check, or no error but a file that this user
@@ -72,8 +77,21 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
                         ca_key=ca_key, etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key,
                         front_proxy_ca=front_proxy_ca, front_proxy_ca_key=front_proxy_ca_key,
                         layout=layout)
+    if page is not None:
+        write_page(page, report, place_of(path), now, words)
     raise typer.Exit(_tell(report, words, strict=strict, commands=commands, json=json,
                            explain=explain))
+
+
+def write_page(page: str, report: Report, path: str, now: datetime, words: Words,
+               live: HostReport | None = None) -> None:
+    """Write the page of `--report`, whole or not at all."""
+    from .. import __version__, files
+    from ..doctor.page import report_page
+    text = report_page(report, path, now=now, version=__version__, host_name=host_name(), live=live)
+    warnings = list[str]()
+    files.write_output(page, text.encode(), warnings=warnings)
+    words.warn(warnings)
 
 
 def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: bool,

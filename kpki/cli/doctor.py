@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .check import NodeName, finding_document, finding_lines, tell_unread
+from .check import (
+    NodeName,
+    ReportFile,
+    finding_document,
+    finding_lines,
+    tell_unread,
+    write_page,
+)
 from .common import Explain, Json, Quiet, Root, Words, host_name, put_json
 from .probe import seconds_of
 from .terminal import Line, Painted, put, short
+from ..clock import utc_now
 
 if TYPE_CHECKING:
     from ..doctor.host import HostCheck, HostReport
@@ -21,8 +29,9 @@ Timeout = Annotated[str, typer.Option("--timeout", metavar="SECONDS", help=(
 _MARKS = {True: ("✓", "ok"), False: ("✗", "no"), None: ("-", "-")}
 
 
-def doctor(root: Root = os.sep, node: NodeName = None, timeout: Timeout = "5", json: Json = False,
-           explain: Explain = False, quiet: Quiet = False) -> None:
+def doctor(root: Root = os.sep, node: NodeName = None, timeout: Timeout = "5",
+           page: ReportFile = None, json: Json = False, explain: Explain = False,
+           quiet: Quiet = False) -> None:
     """Say what is wrong with this host, with the root cause and its commands last.
 
     The command reads files, processes and logs, and asks the servers. It changes nothing. Exit
@@ -32,6 +41,8 @@ def doctor(root: Root = os.sep, node: NodeName = None, timeout: Timeout = "5", j
     from ..doctor.host import doctor as examine
     words = Words(quiet=quiet)
     report = examine(root, node=node, host_name=host_name(), timeout=seconds_of(timeout, least=0))
+    if page is not None:
+        write_page(page, report.files, root, utc_now(), words, report)
     if json:
         put_json(_document(report))
     else:

@@ -68,10 +68,10 @@ def test_every_server_is_asked(cluster: Cluster, host: str) -> None:
     done = cluster.cp.run(["kpki", "probe", "--workspace", str(cluster.workspace), "--json",
                            "--quiet"], check=False)
     first = json.loads(done.stdout)
-    asked = {found["component"]: found for found in (first, *first["others"])}
-    assert {name for name, found in asked.items() if found["problem"]} <= {"cp: kubelet"}
+    asked = [first, *first["others"]]
+    assert {found["component"] for found in asked if found["problem"]} <= {"cp: kubelet"}
     assert all(found["client"] == "ok" and found["same_as_file"] is not False
-               for found in asked.values() if not found["problem"])
+               for found in asked if not found["problem"])
     assert len(asked) == 3 + len(cluster.hosts)
 
 
