@@ -125,7 +125,7 @@ def _show(kind: str, text: str) -> None:
     if kind == "command":
         first, *others = text.split("\n")
         lines: list[Line] = [(Painted(f"  $ {first}", "command"),),
-                             *((Painted(f"  > {line}", "command"),) for line in others)]
+                             *((Painted(f"    {line}", "command"),) for line in others)]
     elif kind == "output":
         lines = [f"  {line}" for line in text.expandtabs().splitlines()]
     elif kind in ("title", "heading"):

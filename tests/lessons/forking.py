@@ -4,19 +4,25 @@
 """
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
 import sys
 
+# Python's start is most of its time: only what is built in is imported.
 CLIENT = """
-import os, socket, sys
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect(sys.argv[1])
-    environment = [f"{name}={value}" for name, value in os.environ.items()]
-    words = [os.getcwd(), str(len(sys.argv) - 2), *sys.argv[2:], *environment]
-    socket.send_fds(server, [os.fsencode("\\0".join(words)) + b"\\0\\0"], [0, 1, 2])
-    sys.exit(int(server.recv(4) or b"99"))
+import _socket, posix, sys
+server = _socket.socket(_socket.AF_UNIX)
+server.connect(sys.argv[1])
+words = [word.encode("utf-8", "surrogateescape") for word in sys.argv[2:]]
+words = [posix.getcwd().encode(), b"%d" % len(words), *words]
+words += [name + b"=" + value for name, value in posix.environ.items()]
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+data = b"\\0".join(words) + b"\\0\\0"
+sent = server.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+server.sendall(data[sent:])
+posix._exit(int(server.recv(4) or b"99"))
 """
 
 
@@ -26,6 +32,8 @@ def serve(path: str) -> None:
     for name in kpki.__all__:
         getattr(kpki, name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.freeze()     # a collection would copy all pages of a child
+    gc.disable()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         server.listen(32)

@@ -125,6 +125,6 @@ OTHER_ANSWERS: list[tuple[str, int, str]] = [
     ("faults", 5, "rm tree-4/etc/kubernetes/ssl/w*; kpki node issue worker-2 --ca ca.crt --ca-key"
      " ca.key --address 192.0.2.12 --server https://192.0.2.10:6443; cp -r nodes/worker-2/etc"
      " tree-4/"),
-    ("time", 0, "kpki x509 -in before.crt -CA next.crt -CAkey next.key -CAcreateserial"
-     " -days 400 -out server.crt"),
+    ("time", 0, "kpki x509 -req -in server.csr -CA next.crt -CAkey next.key -CAcreateserial"
+     " -copy_extensions copy -days 400 -out server.crt"),
 ]
