@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from .doctor.logs import Diagnosis, Root, UnknownLine, diagnose
     from .doctor.restarts import Restart
     from .doctor.roots import with_roots
-    from .doctor.rules import LOG_RULES, LogRule
+    from .doctor.rules import LOG_RULES
+    from .doctor.rules.rule import LogRule
     from .doctor.summary import summarize
     from .errors import (
         AccessError,
@@ -119,7 +120,8 @@ _ROOMS = {
     "doctor.logs": "Diagnosis Root UnknownLine diagnose",
     "doctor.restarts": "Restart",
     "doctor.roots": "with_roots",
-    "doctor.rules": "LOG_RULES LogRule",
+    "doctor.rules": "LOG_RULES",
+    "doctor.rules.rule": "LogRule",
     "doctor.summary": "summarize",
     "errors": "AccessError ConfigurationError FileError InputError KpkiError RefusedError "
               "UnsupportedError",

@@ -17,6 +17,7 @@ from .errors import InputError
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+Test = Callable[[object], bool]
 
 
 def validated(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -51,15 +52,23 @@ def validate_arguments(annotated: Callable[..., object], values: Mapping[str, ob
     Raises TypeError, which names the parameter, for a value of another type. Raises InputError for
     a datetime without a zone.
     """
-    hints = resolved(annotated)
+    tests = _tests(annotated)
     for name, value in values.items():
-        if name in hints and not _is_a(value, hints[name]):
+        test = tests.get(name)
+        if test and not test(value):
+            hint = resolved(annotated)[name]
             raise TypeError(
-                f"{name} is {_article(type(value).__name__)}, expected {described(hints[name])}")
+                f"{name} is {_article(type(value).__name__)}, expected {described(hint)}")
         if isinstance(value, datetime) and value.utcoffset() is None:
             raise InputError(
                 f"{name} is a time without a zone: {value}",
                 hint="datetime(2026, 1, 31, tzinfo=timezone.utc), or datetime.now(timezone.utc)")
+
+
+@cache
+def _tests(annotated: Callable[..., object]) -> dict[str, Test]:
+    """The tests of a function's or class's arguments: typing's own questions are slow to ask."""
+    return {name: _test_of(hint) for name, hint in resolved(annotated).items()}
 
 
 @cache
@@ -83,27 +92,34 @@ def resolved(annotated: Callable[..., object]) -> dict[str, Any]:
             names[name] = getattr(sys.modules["kpki"], name)
 
 
-def _is_a(value: object, hint: Any) -> bool:
+def _test_of(hint: Any) -> Test:
     """Whether a value, or each item of a list, has a type; types that cannot be checked pass."""
     origin, inner = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return any(_is_a(value, member) for member in inner)
-    if hint is Any or isinstance(hint, TypeVar):
-        return True
-    if origin is Literal:
-        return value in inner
-    if hint is None or hint is type(None):
-        return value is None
     kind = origin or hint
-    if kind is float and type(value) is int:    # PEP 484: an int is a float to a reader
-        return True
-    if (kind is int and isinstance(value, bool)) or not isinstance(value, kind):
-        return False
-    if isinstance(value, str | bytes):      # a str is a sequence of str, and no caller means that
-        return kind in (str, bytes)
-    if isinstance(value, list | tuple) and inner and kind is not tuple:
-        return all(_is_a(item, inner[0]) for item in value)
-    return True
+    if origin in (Union, UnionType):
+        return _any_of([_test_of(member) for member in inner])
+    if hint is Any or isinstance(hint, TypeVar):
+        return lambda _: True
+    if origin is Literal:
+        return lambda value: value in inner
+    if hint is None or hint is type(None):
+        return lambda value: value is None
+    if kind is int:
+        return lambda value: isinstance(value, int) and not isinstance(value, bool)
+    if kind is float:       # PEP 484: an int is a float to a reader
+        return lambda value: isinstance(value, float) or type(value) is int
+    # a str is a sequence of str, and no caller means that
+    if not inner or kind is tuple:
+        return lambda value: (isinstance(value, kind)
+                              and (kind in (str, bytes) or not isinstance(value, str | bytes)))
+    item_test = _test_of(inner[0])
+    return lambda value: (isinstance(value, kind) and not isinstance(value, str | bytes)
+                          and (not isinstance(value, list | tuple)
+                               or all(map(item_test, value))))
+
+
+def _any_of(tests: Sequence[Test]) -> Test:
+    return lambda value: any(test(value) for test in tests)
 
 
 def described(hint: Any) -> str:

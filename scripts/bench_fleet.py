@@ -155,13 +155,13 @@ def cost(name: str, folder: str, workers: int, kind: str) -> tuple[float, int]:
     return seconds, kib
 
 
-def go_program(place: str) -> str | None:
-    """The Go program, built; None where there is no Go."""
+def go_program(place: str, source: str = "bench_fleet.go") -> str | None:
+    """A Go program, built; None if Go is missing."""
     if shutil.which("go") is None:
         return None
-    program = os.path.join(place, "bench_fleet")
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bench_fleet.go")
-    subprocess.run(["go", "build", "-o", program, source], check=True,
+    program = os.path.join(place, source.removesuffix(".go"))
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), source)
+    subprocess.run(["go", "build", "-o", program, path], check=True,
                    env=os.environ | {"GOCACHE": f"{place}/cache"})
     return program
 

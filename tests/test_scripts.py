@@ -323,11 +323,12 @@ def test_the_tests_tools_do_not_cost_the_command_a_second_installation(checkout:
 
 
 @pytest.mark.parametrize(("words", "program", "rest"), [
-    ((), "bench.py", ()), (("5",), "bench.py", ("5",)),
+    ((), "bench_aims.py", ()), (("5",), "bench_aims.py", ("5",)),
+    (("--parts", "5"), "bench.py", ("5",)),
     (("--scale", "10"), "bench_fleet.py", ("10",)),
     (("--check", "10", "rsa:5"), "bench_check.py", ("10", "rsa:5")),
     (("--logs", "9", "1"), "bench_logs.py", ("9", "1"))])
-def test_bench_is_four_programs(checkout: Path, words: tuple[str, ...], program: str,
+def test_bench_is_five_programs(checkout: Path, words: tuple[str, ...], program: str,
                                 rest: tuple[str, ...]) -> None:
     """Its first word says which; the others go there."""
     done = call(checkout, "bench", *words)
@@ -357,3 +358,20 @@ def test_bench_judges_and_checks(tmp_path: Path) -> None:
                 "kpki diagnose, without google-re2": True})
     assert "memory grows by" in done.stdout and "MiB of memory" in done.stdout.splitlines()[-1]
     assert [*tmp_path.glob(".bench-*")] == []
+
+
+def test_each_row_has_its_aim_and_its_peers(tmp_path: Path) -> None:
+    """A row says how many times its peer's time kpki takes, and which peer is missing."""
+    shutil.copytree(TOP / "scripts", tmp_path / "scripts")
+    program = ("import bench_aims as b; row = b.Row('work', b.python('pass'), {'peer': "
+               "b.python('pass'), 'other': None}, {'peer': 2}); b.show(row, '.', 1); "
+               "print([row.title for row in b.library()])")
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path / "scripts", env=os.environ
+                          | {"PYTHONPATH": str(TOP)}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    title, own, peer, other, rows = done.stdout.splitlines()[1:]
+    assert (title, own.split()[0], own.split()[-1]) == ("work", "kpki", "ms")
+    assert re.fullmatch(r"  peer +[\d.]+ ms  kpki +[\d.]+ ×   aim 2.00 ×", peer)
+    assert other.split() == ["other", "missing", "here"]
+    assert rows == ("['req_new and x509_req, library', "
+                    "'issue_node with all files in memory, library']")

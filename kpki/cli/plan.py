@@ -52,7 +52,8 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
     from ..cluster.plan.of_workspace import plan_of
     words = Words(quiet=quiet)
     planned = plan_of(folder, now=utc_now(), host_name=host_name())
-    hosts = list(planned.hosts()) if json else planned.hosts()
+    found = planned.hosts(processes=None)
+    hosts = list(found) if json else found
     if json:
         put_json({"steps": [_step(step) for host in hosts for step in host.steps],
                   "waiting": [waiting_document(file) for host in hosts for file in host.waiting]})

@@ -42,6 +42,15 @@ class HostPlan:
         return [step for task in self.tasks for step in task.steps]
 
 
+class Survey(NamedTuple):
+    """What a first reading of all hosts finds."""
+
+    shared: frozenset[bytes]
+    """The marks of keys and serial numbers on several hosts."""
+    busy: frozenset[int]
+    """The hosts with a task, a row that waits or a shared mark, by their place in the cluster."""
+
+
 class Tally(NamedTuple):
     """The counts of a check."""
 

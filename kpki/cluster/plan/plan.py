@@ -12,9 +12,11 @@ from functools import partial
 from .host_plan import (
     Checked,
     HostPlan as HostPlan,  # noqa: PLC0414 - exported again
+    Survey,
     Tally as Tally,  # noqa: PLC0414 - exported again
     Waiting as Waiting,  # noqa: PLC0414 - exported again
 )
+from .observing import nothing_there, recording, require_read, unread_authority
 from .roots import (
     NewKey,
     Read,
@@ -29,25 +31,18 @@ from ..authority import issue, make_key
 from ..desired.description import Cluster, Host
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
-from ..fleet.survey import Marks, survey
+from ..fleet.survey import Marks, processes_for, survey
 from ..leaf_files import RENEWED, Step, Task, leaf_files, leaf_task, step_of
-from ..observed.inventory import ObservedFile, refusal
 from ..rules.checked_row import CheckedRow, Observe, exposed
 from ..rules.context import RowContext
 from ..rules.proved import Proved
 from ..rules.row import authority_marks, check_row_among, marks_of
 from ... import pem
 from ...clock import utc_now
-from ...errors import InputError
 from ...files import File
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SIGNER, Place
 
 DEFAULT_ALGORITHM = "ECDSA-P256"
-
-
-def nothing_there(path: str) -> ObservedFile:
-    """An *observe* function for a workspace without files: every file is missing."""
-    return ObservedFile(path, missing=True)
 
 
 def make_plan(cluster: Cluster, *, observe: Observe = nothing_there, read: Read | None = None,
@@ -67,8 +62,8 @@ def make_plan(cluster: Cluster, *, observe: Observe = nothing_there, read: Read 
     ['etc/kubernetes/pki/ca.crt', 'etc/kubernetes/kubelet.conf']
     """
     moment, wanted, unread = now or utc_now(), Wanted(cluster), dict[str, None]()
-    rows, seen = tuple(wanted.of_workspace()), _recording(observe, unread)
-    roots = {row.name: load_root(row, seen, wanted=wanted, read=read or _unread,
+    rows, seen = tuple(wanted.of_workspace()), recording(observe, unread)
+    roots = {row.name: load_root(row, seen, wanted=wanted, read=read or unread_authority,
                                  passphrase=passphrase, now=moment)
              for row in rows if row.profile.kind == "ca"}
     pair = next((load_service_accounts(row, seen, wanted=wanted)
@@ -86,21 +81,6 @@ def make_plan(cluster: Cluster, *, observe: Observe = nothing_there, read: Read 
         service_accounts=pair.public_key if pair else None)
     return Plan(cluster, observe, moment, wanted, rows, roots, pair, context,
                 renew_before is not None, tuple(unread))
-
-
-def _unread(path: str) -> bytes:
-    raise InputError(f"{path}: the description names this CA, and make_plan has no function to "
-                     "read the CA", hint="pass read= to make_plan")
-
-
-def _recording(observe: Observe, unread: dict[str, None]) -> Observe:
-    """*observe*, but the paths that the caller may not read are added to *unread*."""
-    def recording(path: str) -> ObservedFile:
-        found = observe(path)
-        if found.unread:
-            unread[found.unread] = None
-        return found
-    return recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +118,7 @@ class Plan:
                      proved: Proved | None = None) -> HostPlan:
         """Internal: the tasks of the workspace: CAs, pair, people's kubeconfigs."""
         tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
-        observe, proved = _recording(self.observe, unread), proved or Proved()
+        observe, proved = recording(self.observe, unread), proved or Proved()
         context = self.context._replace(shared=shared)
         for row in self.rows:
             if row.profile.kind == "leaf":
@@ -147,36 +127,49 @@ class Plan:
             elif found := [*self._own_findings(row, observe)]:
                 tasks.append(Task(row, tuple(step_of(row, finding.path, observe, found)
                                              for finding in found)))
-        _require(unread)
+        require_read(unread)
         return HostPlan(None, tuple(tasks), tuple(waiting))
 
     def of_host(self, host: Host, shared: frozenset[bytes] = frozenset(),
                 proved: Proved | None = None, *, bare: bool = False) -> HostPlan:
         """Internal: the tasks of one host. *bare*: its tree is missing; *shared*: hosts' marks."""
         tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
-        observe = nothing_there if bare else _recording(self._observer_of(host), unread)
+        observe = nothing_there if bare else recording(self._observer_of(host), unread)
         context = self._context_of(host, shared)
         checked = self._check_rows(host, observe, context, proved or Proved())
         for row, result in checked:
             self._add(row, result, observe, tasks, waiting)
-        _require(unread)
+        require_read(unread)
         return HostPlan(host.name, tuple(tasks), tuple(waiting), marks_of(checked, host.name))
 
-    def hosts(self, shared: frozenset[bytes] | None = None) -> Iterator[HostPlan]:
-        """Internal: the workspace's tasks, then each host's; *shared*: marks (None: found)."""
-        shared, proved = self.shared() if shared is None else shared, Proved()
-        yield self.of_workspace(shared, proved)
-        for host in self.cluster.hosts:
-            yield self.of_host(host, shared, proved)
+    def hosts(self, surveyed: Survey | None = None, *,
+              processes: int | None = 1) -> Iterator[HostPlan]:
+        """Internal: the workspace's tasks, then each host's.
 
-    def shared(self) -> frozenset[bytes]:
-        """Internal: the marks of keys and serial numbers on several hosts; reads every host."""
+        *surveyed*: the result of `survey` (None: made now, by as many *processes*).
+        """
+        surveyed = surveyed or self.survey(processes)
+        proved = Proved()
+        yield self.of_workspace(surveyed.shared, proved)
+        for number, host in enumerate(self.cluster.hosts):
+            yield (self.of_host(host, surveyed.shared, proved) if number in surveyed.busy
+                   else HostPlan(host.name, ()))
+
+    def survey(self, processes: int | None = 1) -> Survey:
+        """Internal: read every host once, by as many *processes* (None: one per processor)."""
         hosts, proved = self.cluster.hosts, Proved()
+        count = processes_for(len(hosts), processes)
 
-        def examine(number: int) -> tuple[None, Marks]:
-            return None, self.of_host(hosts[number], proved=proved).marks
+        def examine(number: int) -> tuple[bool, Marks]:
+            planned = self.of_host(hosts[number], proved=proved)
+            return bool(planned.tasks or planned.waiting), planned.marks
 
-        return survey(examine, range(len(hosts)), authority_marks(self.context), 1)[1]
+        if count > 1:
+            examine(0)     # the children inherit the first host's proofs and imports
+        busy, shared, touched = survey(examine, range(len(hosts)), authority_marks(self.context),
+                                       count)
+        return Survey(shared, frozenset(touched).union(
+            number for number, has_work in enumerate(busy) if has_work))
 
     def steps(self) -> Iterator[Step]:
         """Every step, in order."""
@@ -392,9 +385,3 @@ class Plan:
             if place.key:
                 key_pem = root.key_pem if row.host is None else root.host_key
                 yield File(place.key, key_pem or b"", KEY_MODE)
-
-
-def _require(unread: Mapping[str, None]) -> None:
-    """Raise AccessError if there is a path that the caller may not read: the file may be right."""
-    for path in unread:
-        raise refusal("", path)

@@ -28,8 +28,8 @@ def script_of(plan: Plan) -> Iterator[str]:
     """
     signers = {name: Signer(plan, root) for name, root in plan.roots.items()}
     used, needed, signing = set[str](), set[str](), set[str]()
-    shared = plan.shared()
-    hosts = plan.hosts(shared)
+    surveyed = plan.survey()
+    hosts = plan.hosts(surveyed)
     # the first item has read every host: a file that nobody may read raises before the head
     workspace = next(hosts)
     yield shell.HEAD
@@ -48,7 +48,7 @@ def script_of(plan: Plan) -> Iterator[str]:
         signing |= part.signing
     if not begun:
         yield "\n# There is nothing to do.\n"
-        yield from (wait(row) for host in plan.hosts(shared) for row in host.waiting)
+        yield from (wait(row) for host in plan.hosts(surveyed) for row in host.waiting)
         return
     yield "END\n"
     for path in dict.fromkeys(_ca_files(signers, needed, signing)):
@@ -61,7 +61,7 @@ def script_of(plan: Plan) -> Iterator[str]:
         yield shell.WORK
     yield shell.functions(used, locked=any(signer.root.encrypted for signer in chosen))
     yield shell.STEPS
-    for host in plan.hosts(shared):
+    for host in plan.hosts(surveyed):
         yield from Steps(plan, signers, host).pieces()
 
 

@@ -7,6 +7,7 @@ from string import digits, hexdigits
 from .text import quoted
 
 _MAPPED = bytes(10) + b"\xff\xff"
+_MARK = re.compile("[.:%]")     # without one a text is no address
 
 
 def parse_ip(text: str) -> bytes | None:
@@ -14,6 +15,8 @@ def parse_ip(text: str) -> bytes | None:
 
     An address with a zone is refused.
     """
+    if not _MARK.search(text):
+        return None
     try:
         octets, zone = parse_address(text)
     except ValueError:
@@ -23,6 +26,8 @@ def parse_ip(text: str) -> bytes | None:
 
 def is_address(text: str) -> bool:
     """Whether *text* is an address, with or without a zone."""
+    if not _MARK.search(text):
+        return False
     try:
         parse_address(text)
     except ValueError:
@@ -35,7 +40,7 @@ def parse_address(text: str) -> tuple[bytes, str]:
 
     Raises ValueError, in Go's words, for other text.
     """
-    first = re.search("[.:%]", text)
+    first = _MARK.search(text)
     if first is None:
         raise _wrong(text, "unable to parse IP")
     if first[0] == "%":

@@ -159,6 +159,25 @@ def test_two_processes_find_what_one_finds(layout: str, in_full: Callable[[], No
     assert workers.findings() == alone
 
 
+@pytest.mark.parametrize("layout", ["ssl", "kubeadm"])
+def test_two_processes_plan_what_one_plans(layout: str) -> None:
+    """The same tasks in the same order; no host without a task is read again."""
+    workers = Fleet(layout)
+    assert not any(host.tasks or host.waiting for host in workers.plan().hosts(processes=2))
+    surveyed = workers.plan().survey(2)
+    assert surveyed == workers.plan().survey() == (frozenset(), frozenset())
+    spoil(workers)
+    surveyed = workers.plan().survey()
+    assert surveyed == workers.plan().survey(2)
+    assert {WORKERS.index("w-00") + 1, WORKERS.index("w-11") + 1} <= surveyed.busy
+    assert WORKERS.index("w-07") + 1 not in surveyed.busy
+    plans = [(host.host, host.steps, host.waiting) for host in workers.plan().hosts()]
+    assert [(host.host, host.steps, host.waiting)
+            for host in workers.plan().hosts(processes=2)] == plans
+    assert [name for name, steps, waiting in plans if steps or waiting] == [
+        None, *(name for name in WORKERS if name not in ("w-03", "w-07"))]
+
+
 @pytest.mark.parametrize("ago", [YEAR - 31 * DAY, YEAR - 29 * DAY, YEAR - timedelta(minutes=6),
                                  YEAR + DAY])
 def test_the_short_way_judges_the_dates(ago: timedelta, in_full: Callable[[], None]) -> None:
