@@ -19,12 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from datetime import timedelta
 
 from bench import NOW, PYTHON, bare_key, bare_node
 
 from kpki.cluster import workspace
 from kpki.cluster.authority import make_authority, make_key
+from kpki.cluster.check.described import check_workspace
 from kpki.cluster.plan.apply import apply
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.kubernetes.profiles import CA
@@ -34,6 +36,8 @@ ALGORITHMS = {"EC": "ECDSA-P256", "RSA": "RSA-2048"}
 DEFAULT = ("1000", "10000", "rsa:200")
 OPENSSL_WORKERS = 50
 BATCH = 512
+MOST_OF_PEERS = 10_000      # workers: more of them tell nothing more of the peers
+READ = "the description alone"
 FOLDERS = ("etc/kubernetes/pki", "var/lib/kubelet/pki")
 
 
@@ -63,6 +67,23 @@ def kpki_apply(folder: str, workers: int, kind: str) -> None:
 def kpki_read(folder: str, workers: int, kind: str) -> None:
     """The description alone."""
     workspace.read_cluster(folder)
+
+
+def kpki_plan(folder: str, workers: int, kind: str) -> None:
+    """The steps of every host, of which there are none."""
+    assert not any(host.tasks for host in plan_of(folder, now=NOW).hosts(processes=None))
+
+
+def kpki_check(folder: str, workers: int, kind: str) -> None:
+    """The findings of every host, of which there are none."""
+    assert check_workspace(folder, now=NOW)[0] == []
+
+
+def kpki_expiry(folder: str, workers: int, kind: str) -> None:
+    """The end of every certificate, as the command prints a table of them."""
+    from kpki.cli.main import main as kpki
+    with open(os.devnull, "w", encoding="ascii") as nowhere, redirect_stdout(nowhere):
+        assert kpki(["expiry", folder, "--quiet"]) == 0
 
 
 def bare(folder: str, workers: int, kind: str) -> None:
@@ -131,7 +152,8 @@ def openssl(folder: str, workers: int, kind: str) -> None:
 
 
 MEASURED: dict[str, Callable[[str, int, str], None]] = {
-    "apply": kpki_apply, "read": kpki_read, "bare": bare, "openssl": openssl}
+    "apply": kpki_apply, "plan": kpki_plan, "check": kpki_check, "expiry": kpki_expiry,
+    "read": kpki_read, "bare": bare, "openssl": openssl}
 
 
 def measured(name: str, folder: str, workers: str, kind: str) -> None:
@@ -166,10 +188,13 @@ def go_program(place: str, source: str = "bench_fleet.go") -> str | None:
     return program
 
 
-def fleet(place: str, workers: int, kind: str, program: str | None) -> tuple[float, int]:
-    """One table; gives kpki's seconds, and its KiB beyond those for the description alone."""
+Best = dict[str, tuple[float, int]]
+
+
+def fleet(place: str, workers: int, kind: str, program: str | None) -> Best:
+    """One table; gives the seconds and the KiB of each row."""
     rounds = 3 if workers <= 1000 and kind == "EC" else 1
-    best: dict[str, tuple[float, int]] = {}
+    best: Best = {}
 
     def keep(name: str, found: tuple[float, int]) -> None:
         best[name] = min(best.get(name, found), found)
@@ -177,28 +202,33 @@ def fleet(place: str, workers: int, kind: str, program: str | None) -> tuple[flo
     for _ in range(rounds):
         folders = [tempfile.mkdtemp(dir=place) for _ in range(4)]
         describe(folders[0], workers, kind)
-        keep("the description alone", cost("read", folders[0], workers, kind))
+        keep(READ, cost("read", folders[0], workers, kind))
         keep("kpki apply", cost("apply", folders[0], workers, kind))
         keep("kpki apply again: nothing to do", cost("apply", folders[0], workers, kind))
+        for name in ("plan", "check", "expiry"):
+            keep(f"kpki {name}", cost(name, folders[0], workers, kind))
+        if workers > MOST_OF_PEERS:
+            break
         keep("(a) bare cryptography, one thread", cost("bare", folders[1], workers, kind))
         if program:
             start = time.perf_counter()
             subprocess.run([program, folders[2], str(workers), kind], check=True)
             keep("(c) Go", (time.perf_counter() - start, 0))
-    seconds, _ = cost("openssl", folders[3], min(workers, OPENSSL_WORKERS), kind)
-    best["(b) the openssl loop, extrapolated"] = (seconds * workers / min(workers, OPENSSL_WORKERS),
-                                                  0)
+    if workers <= MOST_OF_PEERS:
+        few = min(workers, OPENSSL_WORKERS)
+        seconds, _ = cost("openssl", folders[3], few, kind)
+        best["(b) the openssl loop, extrapolated"] = (seconds * workers / few, 0)
     first = best["kpki apply"][0]
     print(f"\n{workers} workers, {ALGORITHMS[kind]}: best of {rounds}")
     for name, (taken, kib) in best.items():
         memory = f"{kib / 1024:8.1f} MiB" if kib else ""
         print(f"  {name:<40} {taken:9.3f} s {taken / first:8.2f} × {memory}")
-    return first, best["kpki apply"][1] - best["the description alone"][1]
+    return best
 
 
 def main(words: Sequence[str]) -> None:
     """Print every table."""
-    found: dict[int, tuple[float, int]] = {}
+    found: dict[int, Best] = {}
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors; × is beside kpki's first "
           "apply")
     # Beside the checkout, for /tmp may be memory, and nothing there is ever made durable.
@@ -212,10 +242,13 @@ def main(words: Sequence[str]) -> None:
                 found[int(count)] = result
     if len(found) > 1:
         few, many = min(found), max(found)
-        exponent = math.log(found[many][0] / found[few][0]) / math.log(many / few)
-        grown = (found[many][1] - found[few][1]) * 1024 / (many - few)
-        print(f"\nfrom {few} to {many} workers: time grows with exponent {exponent:.2f}, memory "
-              f"beyond the description's by {grown:.0f} bytes a worker")
+        print(f"\nfrom {few} to {many} workers: the growth of time, and of memory beyond the "
+              "description's")
+        for name in (name for name in found[many] if name.startswith("kpki")):
+            (short, less), (long, more) = found[few][name], found[many][name]
+            exponent = math.log(long / short) / math.log(many / few)
+            grown = (more - found[many][READ][1] - less + found[few][READ][1]) * 1024 / (many - few)
+            print(f"  {name:<40} exponent {exponent:5.2f} {grown:8.0f} bytes a worker")
 
 
 if __name__ == "__main__":

@@ -76,10 +76,11 @@ def put_json(document: dict[str, Any]) -> None:
     terminal.put(*json_lines(document))
 
 
-def put_or_write(lines: Sequence[terminal.Line], out: str | None, words: Words) -> None:
+def put_or_write(lines: Iterable[terminal.Line], out: str | None, words: Words) -> None:
     """Print the lines of an answer, or write them to the file *out*."""
     if out is None:
-        terminal.put(*lines)
+        for line in lines:
+            terminal.put(line)
         return
     from .. import files
     text = "".join(f"{line if isinstance(line, str) else ''.join(map(str, line))}\n"
@@ -110,11 +111,19 @@ def waiting_document(waiting: Waiting) -> dict[str, object]:
             "needs": waiting.needs}
 
 
-def columns(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """The cells of a table, each as wide as the widest of its column."""
-    table = [[terminal.short(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in table)
+def columns(rows: Iterable[Sequence[str]]) -> Iterator[list[str]]:
+    """The cells of a table, each as wide as the widest of its column.
+
+    The *rows* are read twice, so that the cells of a long table need not be in memory.
+    """
+    def shown(row: Sequence[str]) -> list[str]:
+        return [terminal.short(cell) for cell in row]
+
+    widths = list[int]()
+    for row in map(shown, rows):
+        widths = [*map(max, widths or [0] * len(row), map(len, row))]
+    return ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            for row in map(shown, rows))
 
 
 def stamp(moment: datetime) -> str:

@@ -1,7 +1,7 @@
 """`kpki expiry`: when certificates end."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,22 +72,22 @@ def _answer(found: CertificateList, out: str | None, words: Words, *, form: str,
     """Print the answer, or write it to the file *out*."""
     if form == "prometheus":
         from ..cluster.lifecycle.prometheus import prometheus_text
-        lines: list[Line] = [*prometheus_text(found, now=now).splitlines()]
+        lines: Iterable[Line] = prometheus_text(found, now=now).splitlines()
     elif form == "json":
-        lines = [*json_lines({
+        lines = json_lines({
             "certificates": [_document(certificate, now) for certificate in found.certificates],
             "unread": [{"host": skipped.host, "path": skipped.path, "message": skipped.reason}
-                       for skipped in found.skipped]})]
+                       for skipped in found.skipped]})
     else:
-        lines = [*_table(found, span, now)]
+        lines = _table(found, span, now)
     put_or_write(lines, out, words)
 
 
 def _table(found: CertificateList, span: timedelta, now: datetime) -> Iterator[Line]:
     if not found.certificates:
         return
-    head, *rows = columns([_HEAD, *(_row(certificate, now) for certificate in found.certificates)])
-    yield "  ".join(head).rstrip()
+    rows = columns(_Rows(found, now))
+    yield "  ".join(next(rows)).rstrip()
     for certificate, cells in zip(found.certificates, rows, strict=True):
         dates, rest = "  ".join(cells[:2]), "  ".join(cells[2:]).rstrip()
         if not certificate.ends_within(span, now):
@@ -95,6 +95,18 @@ def _table(found: CertificateList, span: timedelta, now: datetime) -> Iterator[L
             continue
         ended = certificate.not_after < now
         yield Painted(dates, "error" if ended else "warning"), f"  {rest}"
+
+
+class _Rows:
+    """The head and the rows of the table, made anew each time that they are read."""
+
+    def __init__(self, found: CertificateList, now: datetime) -> None:
+        self._found, self._now = found, now
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        yield _HEAD
+        for certificate in self._found.certificates:
+            yield _row(certificate, self._now)
 
 
 def _row(certificate: DatedCertificate, now: datetime) -> tuple[str, ...]:

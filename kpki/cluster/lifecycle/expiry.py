@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..desired.rows import NODES_FOLDER, layout_of
 from ..fleet.processes import in_turn
@@ -31,6 +31,7 @@ from ...kubernetes.reading import USAGE_OIDS
 if TYPE_CHECKING:
     from ...stages.names import Name
 
+Shared = TypeVar("Shared", bound=Hashable)
 _BATCH = 256    # hosts
 _DAY = timedelta(days=1)
 AUTHORITY = "CA"    # the usage of a certificate that signs others
@@ -213,7 +214,7 @@ def _read(file: ObservedFile, host: str | None, rows: Mapping[str, str], path: s
             skipped.append(SkippedFile(host, place, error.message))
             continue
         row = rows.get(place) or rows.get(path, "") if not entry.startswith("clusters/") else "ca"
-        found[place, block] = DatedCertificate(host, place, row, *parsed)
+        found[place, block] = DatedCertificate(host, _shared(place), row, *parsed)
     return _Found([*found.values()], skipped)
 
 
@@ -249,7 +250,14 @@ def _parsed(block: bytes) -> tuple[tuple[str, ...], Name, Name, datetime, dateti
         usages: tuple[str, ...] = (AUTHORITY,)
     else:
         usages = tuple(usage for usage in USAGE_OIDS if reading.usable_for(certificate, usage))
-    return usages, subject, issuer, *dates, reading.serial_number(certificate)
+    return (_shared(usages), _shared(subject), _shared(issuer), *map(_shared, dates),
+            reading.serial_number(certificate))
+
+
+@lru_cache(maxsize=1024)
+def _shared(value: Shared) -> Shared:
+    """*value*, or the equal value that an earlier certificate has: a fleet has few of them."""
+    return value
 
 
 def _rows(layout: Layout) -> dict[str, str]:

@@ -264,6 +264,19 @@ def test_a_file_that_cannot_be_read_has_a_series() -> None:
     assert prometheus_text(CertificateList(()), now=NOW) == ""
 
 
+def test_a_fleet_shares_what_is_equal(tmp_path: Path) -> None:
+    """Equal paths, names and usages of many hosts are in memory once."""
+    for name in ("a", "b"):
+        path = tmp_path / "nodes" / name / "tls"
+        path.mkdir(parents=True)
+        (path / "leaf.crt").write_bytes(leaf(name, 9))
+    (tmp_path / "cluster.yaml").write_text(TEXT.replace("LAYOUT", "ssl"))
+    first, second = read_certificates(tmp_path).certificates
+    assert (first.host, second.host) == ("a", "b") and first.subject != second.subject
+    assert first.issuer is second.issuer and first.usages is second.usages
+    assert first.path is second.path
+
+
 def test_without_permission(shared_path: Path,
                             as_nobody: Callable[[], AbstractContextManager[None]]) -> None:
     """A closed folder and a closed file are named; the rest is counted."""
