@@ -41,6 +41,8 @@ class Target:
     """Whether the client of TLS sends *name* (SNI)."""
     authorities: tuple[bytes, ...] = ()
     """The CA certificates (DER) that verify the server; none if they are unknown."""
+    verifies: bool = True
+    """Whether the client verifies the server."""
     identity: Identity | None = field(default=None, repr=False, compare=False)
     """The chain and key of the client."""
     file: bytes | None = None
@@ -94,7 +96,7 @@ class Probe:
     verified: bool = False
     """Whether CA certificates were given, so that *verdict* is about the chain too."""
     verdict: KubernetesVerdict | None = None
-    """The verdict of Kubernetes on the server; None if there is no certificate."""
+    """The verdict of Kubernetes; None without a certificate, or for a client that verifies none."""
     same_as_file: bool | None = None
     """Whether the server presents the certificate on disk; None if no file is known."""
     path: str = ""
@@ -204,7 +206,7 @@ def answer_of(target: Target, *, timeout: float, now: datetime) -> Probe:
         else refusal or (_OK if found.agreed else ""),
         requires_certificate=target.identity is None and found.requests and bool(found.refusal),
         verified=bool(target.authorities),
-        verdict=_verdict(target, found.chain, now) if found.chain else None,
+        verdict=_verdict(target, found.chain, now) if found.chain and target.verifies else None,
         same_as_file=None if target.file is None or not found.chain
         else target.file == found.chain[0],
         path=target.path, status=found.status, date=found.date, restart=target.restart)

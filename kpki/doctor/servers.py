@@ -154,6 +154,6 @@ def target_of_kubeconfig(kubeconfig: Kubeconfig,
     host, port = host_and_port(kubeconfig.url)
     ca, certificate = read(kubeconfig.authority), read(kubeconfig.certificate)
     return Target(
-        host=host, port=port, name=kubeconfig.asked_name or host,
+        host=host, port=port, name=kubeconfig.asked_name or host, verifies=kubeconfig.verifies,
         authorities=authorities(ca, "sslserver") if ca and kubeconfig.verifies else (),
         identity=load_identity(certificate, read(kubeconfig.key)) if certificate else None)

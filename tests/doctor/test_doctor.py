@@ -216,3 +216,22 @@ def test_the_package_is_the_command_too(one_host: OneHost) -> None:
     import kpki.doctor
     assert kpki.doctor(one_host.tree).checks == kpki.examine_host(  # type: ignore[operator]
         one_host.tree).checks
+
+
+def test_many_processes_of_one_component_replace_no_unit(one_host: OneHost, tmp_path: Path) -> None:
+    """Beside hosts in containers no process is taken for this host's."""
+    runs = [Runs(["kubelet", "--kubeconfig=/elsewhere"], LATER)] * 2
+    proc = write_proc(tmp_path / "proc", *processes_of(one_host.tree), *runs)
+    report = kpki.examine_host(one_host.tree, proc=str(proc), timeout=0)
+    assert report.ok and report.restarts == ()
+
+
+def test_a_file_in_a_container_alone_is_none_of_the_host(tmp_path: Path) -> None:
+    """A process in a container without the host's folders has no use, and no command for /."""
+    inside = "30 29 0:55 / / rw - overlay overlay rw\n"
+    runs = Runs(["kube-apiserver", "--client-ca-file=/etc/kubernetes/ca.pem"], LATER, mounts=inside)
+    proc = write_proc(tmp_path / "proc", runs)
+    (tmp_path / "root").mkdir()
+    report = kpki.examine_host(tmp_path / "root", node="n", proc=str(proc), timeout=0)
+    assert report.files.uses == () or all(use.path for use in report.files.uses)
+    assert report.findings == ()

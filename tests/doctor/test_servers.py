@@ -219,3 +219,18 @@ def test_an_ordinary_user_probes_without_the_keys(
         document["same_as_file"] for document in documents if "called" not in document["component"]
     )
     assert "etc/kubernetes/ssl/apiserver-key.pem: permission denied, not read" in err
+
+
+def test_a_client_that_verifies_nothing_refuses_nothing(
+    served: OneHost, run: Callable[..., Told], tmp_path: Path
+) -> None:
+    """insecure-skip-tls-verify: no verdict, and no refusal, whatever the certificate says."""
+    kubeconfig = tmp_path / "insecure.conf"
+    kubeconfig.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts:\n"
+        "- {name: c, context: {cluster: k, user: u}}\nusers: [{name: u, user: {token: t}}]\n"
+        "clusters:\n- name: k\n  cluster:\n    insecure-skip-tls-verify: true\n"
+        f"    server: https://{served.address}:2379\n    tls-server-name: elsewhere\n"
+    )
+    status, out, _ = run("probe", "--kubeconfig", kubeconfig)
+    assert status == 0 and "insecure-skip-tls-verify" in out

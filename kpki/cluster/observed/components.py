@@ -29,7 +29,8 @@ def uses_of(tree: Tree, running: Started, settings: Settings) -> Iterator[Use]:
                 uses += kubeconfig_uses(tree, use, value.path, running.start, server=server) if (
                     use.part == "kubeconfig") else [use]
     more = _MORE.get(running.start.component)
-    yield from more(tree, running, settings, uses) if more else uses
+    # a default in a folder of the container alone is no file of the host
+    yield from (use for use in (more(tree, running, settings, uses) if more else uses) if use.path)
 
 
 def _is_plain(settings: Settings, name: str) -> bool:

@@ -115,4 +115,4 @@ def _translated(text: str, host: Sequence[_Mount]) -> Iterator[tuple[str, str]]:
                      and f"{mount.root}/".startswith(f"{other.root.rstrip('/')}/")),
                     key=lambda other: len(other.root), default=None)
         inside = mount.root[len(above.root.rstrip("/")):] if above else ""
-        yield mount.place, posixpath.normpath(f"{above.place}/{inside}") if above else ""
+        yield mount.place, posixpath.join(above.place, inside.lstrip("/")) if above else ""

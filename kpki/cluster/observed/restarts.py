@@ -28,6 +28,8 @@ def restart_commands(inventory: Inventory, changed: AbstractSet[str]) -> Iterato
 
 
 def restart_of(running: Running) -> Iterator[str]:
-    """The commands that restart one started component: its static pod, or its unit."""
+    """The commands that restart one started component; none for a process that no file starts."""
+    if running.source.startswith("proc/"):
+        return
     yield from restart_lines(() if running.static else [running.unit or running.component],
                              [running.source] if running.static else ())

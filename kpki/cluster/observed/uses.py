@@ -79,18 +79,23 @@ def _as_they_run(tree: Tree, started: list[tuple[Started, Settings]],
                  processes: Sequence[Process]) -> Iterator[str]:
     """Put the settings of processes in place of other settings, and name the components.
 
-    A process that no file starts is added. Of several starts of a component, files tell more.
+    A process that no file starts is added. Of several processes or starts of a component, none
+    replaces another: a machine may run hosts in containers.
     """
-    for process in processes:
-        settings = settings_of(tree, process.start)
-        same = [number for number, (running, _) in enumerate(started)
-                if running.start.component == process.component]
+    written = [*started]
+    for component in dict.fromkeys(process.component for process in processes):
+        mine = [(process, settings_of(tree, process.start)) for process in processes
+                if process.component == component]
+        same = [number for number, (running, _) in enumerate(written)
+                if running.start.component == component]
         if not same:
-            started.append((Started(process.start, f"proc/{process.pid}/cmdline"), settings))
-        elif len(same) == 1 and process.whole and not _agree(started[same[0]][1], settings):
-            place = same[0]
-            started[place] = started[place][0]._replace(start=process.start), settings
-            yield process.component
+            started += [(Started(process.start, f"proc/{process.pid}/cmdline"), settings)
+                        for process, settings in mine]
+        elif len(same) == len(mine) == 1 and mine[0][0].whole:
+            place, (process, settings) = same[0], mine[0]
+            if not _agree(written[place][1], settings):
+                started[place] = written[place][0]._replace(start=process.start), settings
+                yield component
 
 
 def _agree(written: Settings, running: Settings) -> bool:
