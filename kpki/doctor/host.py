@@ -101,6 +101,9 @@ def doctor(root: str | os.PathLike[str] = "/", *, node: str | None = None, host_
     ill = any(check.ok is False for check in checks)
     logs = [*_logs(root, inventory, processes, journal=live and proc == PROC)]
     checks += [_log(component, place, found, ill=ill) for component, place, found in logs]
+    if proc and "kubelet" in inventory.started and not any(name == "kubelet" for name, *_ in logs):
+        checks.append(HostCheck("log", None, "the kubelet's log was not read: there is no file, "
+                                             "and the journal has no line for this user"))
     findings = [*report.findings]
     if not any(finding.severity == "error" for finding in findings):
         findings = [*_live(skew, probes, [found for _, _, found in logs] if ill else []),
@@ -134,7 +137,8 @@ def _running(inventory: Inventory, processes: Sequence[Process],
         yield HostCheck(component, runs is not None,
                         f"{component} does not run" if runs is None else
                         f"{component} runs since {runs.since:%Y-%m-%dT%H:%M:%SZ} "
-                        f"(process {runs.pid})")
+                        f"(process {runs.pid})" + ("" if runs.whole else
+                                                   ", whose settings this user may not read"))
 
 
 def _files(report: Report) -> HostCheck:

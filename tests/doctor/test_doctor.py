@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -235,3 +235,18 @@ def test_a_file_in_a_container_alone_is_none_of_the_host(tmp_path: Path) -> None
     report = kpki.examine_host(tmp_path / "root", node="n", proc=str(proc), timeout=0)
     assert report.files.uses == () or all(use.path for use in report.files.uses)
     assert report.findings == ()
+
+
+def test_what_this_user_may_not_read_of_processes_is_said(
+        one_host: OneHost, tmp_path: Path, as_nobody: Callable[[], AbstractContextManager[None]],
+        shared_path: Path) -> None:
+    """Without environ the settings come from the unit; without a log the report says so."""
+    proc = write_proc(shared_path / "proc", *processes_of(one_host.tree))
+    one_host.tree.rename(shared_path / "cp").chmod(0o755)
+    for path in proc.glob("[0-9]*/environ"):
+        path.chmod(0o600)
+    with as_nobody():
+        report = kpki.examine_host(shared_path / "cp", node="cp", proc=str(proc), timeout=0)
+    said = {check.name: (check.ok, check.message) for check in report.checks}
+    assert said["kubelet"][0] and "whose settings this user may not read" in said["kubelet"][1]
+    assert said["log"][0] is None and said["files"][0] is None
