@@ -16,6 +16,7 @@ from .common import (
     Words,
     host_name,
     moment_of,
+    place_in,
     place_of,
     put_json,
 )
@@ -72,15 +73,15 @@ def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: C
     if json and commands:
         raise InputError("--json and --commands are two forms of one answer",
                          hint="leave out one of them")
-    words, now = Words(quiet=quiet), moment_of(at)
-    report = check_path(place_of(path), now=now, host_name=host_name(), node=node, ca=ca,
+    words, now, path = Words(quiet=quiet), moment_of(at), place_of(path)
+    report = check_path(path, now=now, host_name=host_name(), node=node, ca=ca,
                         ca_key=ca_key, etcd_ca=etcd_ca, etcd_ca_key=etcd_ca_key,
                         front_proxy_ca=front_proxy_ca, front_proxy_ca_key=front_proxy_ca_key,
                         layout=layout)
     if page is not None:
         write_page(page, report, place_of(path), now, words)
     raise typer.Exit(_tell(report, words, strict=strict, commands=commands, json=json,
-                           explain=explain))
+                           explain=path if explain else None))
 
 
 def write_page(page: str, report: Report, path: str, now: datetime, words: Words,
@@ -95,7 +96,7 @@ def write_page(page: str, report: Report, path: str, now: datetime, words: Words
 
 
 def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: bool,
-          explain: bool) -> int:
+          explain: str | None) -> int:
     """Print the findings and the summary, and return the exit status."""
     findings = report.findings
     if json:
@@ -106,8 +107,8 @@ def _tell(report: Report, words: Words, *, strict: bool, commands: bool, json: b
         put(*report.commands())
     elif findings:
         put(*finding_lines(findings))
-    if explain:
-        words.say(*_explained(report))
+    if explain is not None:
+        words.say(*_explained(report, explain))
     words.warn(report.notes)
     words.say(_summary(report))
     tell_unread(report.unread, "check")
@@ -148,16 +149,20 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[Line]:
             printed |= {finding.remedy} - {()}
 
 
-def _explained(report: Report) -> Iterator[str]:
+def _explained(report: Report, path: str) -> Iterator[str]:
+    from ..cluster.lifecycle.expiry import read_certificates
+    from ..cluster.script.looking import pair_commands, show_commands
     from ..kubernetes.causes import CAUSES
     if report.uses:
         yield "kpki check checks the files that this host's components read (SOURCE names them):"
         yield from (f"  {line}" for line in table(report.uses))
     yield "kpki check asks of each file what the API server and the kubelet ask:"
-    yield "  openssl x509 -noout -subject -dates -ext subjectAltName,extendedKeyUsage -in CERT"
-    yield "  openssl x509 -noout -pubkey -in CERT; openssl pkey -pubout -in KEY   # the same"
-    yield ("  openssl verify -CAfile CA -purpose sslclient CERT; "
-           "openssl verify -CAfile CA -purpose sslserver CERT")
+    places = dict.fromkeys(place_in(path, found.host, found.path)
+                           for found in read_certificates(path, host_name=host_name()).certificates)
+    asked = "-subject -dates -ext subjectAltName,extendedKeyUsage"
+    for line in (*(line for file in places for line in show_commands(file, asked)),
+                 *pair_commands(path, report.uses)):
+        yield f"  {line}"
     for cause in dict.fromkeys(finding.cause for finding in report.findings):
         yield f"{cause}: {CAUSES[cause].meaning}; see it with: {CAUSES[cause].diagnosis}"
 

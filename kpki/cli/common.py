@@ -105,6 +105,19 @@ def place_of(path: str | None) -> str:
     return os.sep if files.read_entry(os.curdir, DESCRIPTION).kind == "missing" else os.curdir
 
 
+def place_in(path: str, host: str | None, file: str) -> str:
+    """The path of a file of the place *path*: of a host's tree, if a host is named.
+
+    A place inside a kubeconfig (`#users/…`) is left out.
+    """
+    from .. import files
+    from ..cluster.desired.rows import NODES_FOLDER
+    file = file.partition("#")[0]
+    if files.read_entry_at(path).kind != "folder":      # the place is the file itself
+        return path
+    return os.path.join(path, NODES_FOLDER, host, file) if host else os.path.join(path, file)
+
+
 def waiting_document(waiting: Waiting) -> dict[str, object]:
     """What waits for a CA's key, as JSON has it."""
     return {"host": waiting.host, "path": waiting.path, "row": waiting.row,

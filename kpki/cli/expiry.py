@@ -19,6 +19,7 @@ from .common import (
     host_name,
     json_lines,
     moment_of,
+    place_in,
     place_of,
     put_or_write,
     span_of,
@@ -56,7 +57,7 @@ def expiry(path: Path = None, within: Within = "30d", form: Format = "table", ou
     found = read_certificates(path, host_name=host_name())
     _answer(found, out, words, form="json" if json else form, span=span, now=now)
     if explain:
-        words.say(*_EXPLAINED)
+        words.say(*_explained(path, found))
     ending = found.ending(span, now)
     words.say(_summary(path, found, ending, within, now))
     note(*(f"kpki: {f'{skipped.host}: ' if skipped.host else ''}{skipped.path}: {skipped.reason}, "
@@ -138,8 +139,12 @@ def _summary(path: str, found: CertificateList, ending: tuple[DatedCertificate, 
             f", {', '.join(counts) or f'none ends within {within}'}")
 
 
-_EXPLAINED = (
-    "kpki expiry reads the end of each certificate, in bundles and kubeconfigs too:",
-    "  openssl x509 -noout -enddate -subject -issuer -in CERT",
-    "  openssl x509 -noout -checkend 2592000 -in CERT   # ends within 30 days: status 1",
-    "Of a host kpki counts the files that a component reads: kpki uses /")
+def _explained(path: str, found: CertificateList) -> Iterator[str]:
+    from ..cluster.script.looking import show_commands
+    yield "kpki expiry reads the end of each certificate, in bundles and kubeconfigs too:"
+    for file in dict.fromkeys(place_in(path, certificate.host, certificate.path)
+                              for certificate in found.certificates):
+        yield from (f"  {line}"
+                    for line in show_commands(file, "-enddate -subject -issuer"))
+    yield "With -checkend SECONDS openssl x509 has status 1 for a certificate that ends soon."
+    yield "Of a host kpki counts the files that a component reads: kpki uses /"

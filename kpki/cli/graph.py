@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ from .common import (
     Words,
     host_name,
     moment_of,
+    place_in,
     place_of,
     put_or_write,
 )
@@ -49,7 +51,7 @@ def graph(path: Path = None, form: Format = "tree", out: OutFile = None, at: At 
     else:
         words.say(f"kpki: {path}: no certificate")
     if explain:
-        words.say(*_EXPLAINED)
+        words.say(*_explained(path, found))
     note(*(f"kpki: {f'{skipped.host}: ' if skipped.host else ''}{skipped.path}: {skipped.reason}, "
            "not drawn" for skipped in found.skipped))
     if found.skipped or not found.certificates:
@@ -137,10 +139,20 @@ def _some(names: Sequence[str]) -> str:
 
 
 _MOST = 3
-_EXPLAINED = (
-    "kpki graph reads each certificate, finds its signer by name and signature, and asks kpki uses",
-    "who reads the file. The same with openssl, file by file:",
-    "  openssl x509 -noout -subject -issuer -enddate -in CERT",
-    "  openssl verify -partial_chain -trusted CA CERT   # OK: the CA has signed CERT",
-    "  openssl x509 -noout -pubkey -in CERT; openssl pkey -pubout -in KEY   # equal: one pair",
-    "A call is the purpose of a client's certificate: kubelet.conf leads to the API server.")
+
+
+def _explained(path: str, found: Graph) -> Iterator[str]:
+    from ..cluster.script.looking import show_commands
+    holders = [certificate.holders for certificate in found.certificates]
+    yield "kpki graph reads each certificate, and asks kpki uses who reads the file:"
+    for file in dict.fromkeys(place_in(path, holder.host, holder.path) for held in holders
+                              for holder in held):
+        yield from (f"  {line}" for line in show_commands(file, "-subject -issuer -enddate"))
+    yield "The signer of a certificate is found by name and by signature:"
+    plain = [next((place_in(path, holder.host, holder.path) for holder in held
+                   if "#" not in holder.path), "") for held in holders]
+    for certificate, file in zip(found.certificates, plain, strict=True):
+        if certificate.signer is not None and file and plain[certificate.signer]:
+            yield (f"  openssl verify -no_check_time -partial_chain -trusted "
+                   f"{quote(plain[certificate.signer])} {quote(file)}")
+    yield "A call is the purpose of a client's certificate: kubelet.conf leads to the API server."

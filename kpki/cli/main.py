@@ -18,6 +18,7 @@ from ..errors import KpkiError, UnsupportedError
 # New objects between two collections of garbage: the objects of imports and of a description stay,
 # and collecting takes a fifth of a short run.
 _RARELY = 100_000
+_EXPLAIN = "--explain"
 
 
 def run() -> None:
@@ -45,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
 
     No input of a user raises an exception.
     """
+    argv = _explain_last(argv)
     first = argv[0] if argv else ""
     try:
         status = _dispatch(argv)
@@ -58,6 +60,17 @@ def main(argv: Sequence[str]) -> int:
             from .openssl.options import typographic
             error.hint = typographic(argv) or error.hint
         return refused(error, status=1 if first in VERBS or first in ABSENT else 2)
+
+
+def _explain_last(argv: Sequence[str]) -> Sequence[str]:
+    """A line in which `--explain` may stand anywhere, as the line that typer reads."""
+    before, dashes, after = ([*argv], [], []) if "--" not in argv else (
+        [*argv[:argv.index("--")]], ["--"], argv[argv.index("--") + 1:])
+    words = [word for word in before if word != _EXPLAIN]
+    first = words[0] if words else "-"
+    if len(words) == len(before) or first.startswith("-") or before[0] in VERBS:
+        return argv     # openssl's verbs read the word themselves
+    return [*words, _EXPLAIN, *dashes, *after]
 
 
 def _dispatch(argv: Sequence[str]) -> int:
