@@ -115,7 +115,8 @@ class Rooted:
                 missing.append(folder)
                 folder = os.path.dirname(folder)
                 # the existing folders are open
-                while folder.startswith(self._start) and folder not in self._open:
+                while folder != self.root and folder.startswith(self._start) \
+                        and folder not in self._open:
                     missing.append(folder)
                     folder = os.path.dirname(folder)
             except NotADirectoryError:

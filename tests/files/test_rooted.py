@@ -203,3 +203,12 @@ def test_a_copy_that_cannot_be_looked_for_is_told(tmp_path: Path, at_call: AtCal
         assert tree.remove(f"{tmp_path}/f/g") == (
             f"{tmp_path}/f/g: this copy could not be removed: not a directory; "
             "remove the copy by hand, because it may hold a private key")
+
+
+@pytest.mark.parametrize("root", ["/", "//"])
+def test_missing_folders_below_the_root_of_all(root: str) -> None:
+    """Below `/` too the search for missing folders ends, if not even the first is there."""
+    with Rooted(root) as tree:
+        first = "/kpki-nothing-is-here"
+        assert tree.missing(f"{first}/a/b") == [first, f"{first}/a", f"{first}/a/b"]
+        assert tree.missing("/") == []
