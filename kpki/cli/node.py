@@ -1,6 +1,7 @@
 """`kpki node`: issue, request, sign, install."""
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Annotated
 
@@ -28,6 +29,7 @@ from .common import (
     key_passphrase,
 )
 from ..clock import utc_now
+from ..errors import InputError
 
 app = typer.Typer(
     cls=Commands, rich_markup_mode=None, no_args_is_help=True, context_settings=HELP,
@@ -55,6 +57,8 @@ Row = Annotated[str | None, typer.Option(
     help="The row of the certificate, for example apiserver or admin (the kubelet's row).")]
 Renew = Annotated[bool, typer.Option(
     "--renew", help="Replace also a right certificate, for the same key.")]
+Script = Annotated[bool, typer.Option(
+    "--script", help="Print the shell that installs the same files from an archive of the root.")]
 Key = Annotated[str | None, typer.Option(
     "--key", metavar="FILE", help="The request's key, for a PEM.")]
 
@@ -129,20 +133,28 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
 
 def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None,
             server: Server = None, layout: LayoutName = None, json: Json = False,
-            explain: Explain = False, quiet: Quiet = False) -> None:
+            script: Script = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """On the node: check all files, then install all files at once.
 
-    Replaced files stay under var/lib/kpki/backup. A right kubeconfig stays in place.
+    Replaced files stay under var/lib/kpki/backup. A right kubeconfig stays in place. If kpki cannot
+    run on the node, --root is a copy of the node's files; --script prints the shell that installs
+    an archive of the copy there.
     """
     from . import telling
     from ..cluster.node.orders import install_order
     words, warnings = Words(quiet=quiet), list[str]()
+    if script and (json or os.path.abspath(root) == os.sep):
+        raise InputError("--script is for a copy of another host's files, without --json",
+                         hint="--root COPY")
     done = install_order(source, root=root, node=node, key=key, server=server, layout=layout,
                          now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
         words.say(*telling.install_steps(done.plan, root))
-    telling.installed(done, root=root, as_json=json, words=words)
+    if script:
+        telling.scripted(done, root=root, words=words)
+    else:
+        telling.installed(done, root=root, as_json=json, words=words)
 
 
 add(app, issue, "kpki node issue worker-1 --ca ca.pem --ca-key ca-key.pem \\",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .common import Words, put_json
-from .terminal import put, short
+from .terminal import put, put_document, short
 from .. import files
 from ..cluster.node.node import REQUEST_ALGORITHM
 from ..kubernetes.components import row_flags
@@ -103,6 +103,22 @@ def installed(done: Installed, *, root: str, as_json: bool, words: Words) -> Non
             f"      kubectl get pods -A --field-selector spec.nodeName={node}",
             "      kubectl delete pod -n NAMESPACE POD --force --grace-period=0   # mirror "
             "pods in Terminating")
+
+
+def scripted(done: Installed, *, root: str, words: Words) -> None:
+    """After `node install --script`: the shell on stdout, and the next commands on stderr."""
+    from ..cluster.node.shell import install_script
+    changed = [file for file, action in done.written if action != "keep"]
+    components = components_of(done.plan.layout, {file.path for file in changed},
+                               done.plan.running)
+    put_document(install_script(
+        changed, node=done.node,
+        commands=[*of_layout(components, done.plan.static.__contains__)] if components else []))
+    archive = f"{done.node}.tar"
+    words.say(*_list(root, [(file.path, file.mode, action) for file, action in done.written]), "",
+              f"next: tar -C {quote(root)} -cf {archive} "
+              f"{' '.join(quote(file.path) for file in changed) or '.'}",
+              f"      copy {archive} and the script to {done.node}, and there: sh SCRIPT {archive}")
 
 
 def _result(written: Written, layout: Layout | None, host: str | None, *, as_json: bool,
