@@ -8,7 +8,7 @@ _FACTS = tuple(re.compile(pattern) for pattern in (
     r"|before (?P<not_before>[^\s\"',\])]+))",
     r"\b[Uu]ser \"(?P<user>[^\"]{1,300})\"",
     r"\bUser \"system:node:(?P<other>[^\"]{1,300})\"",
-    r"\bnodes? \"(?P<node>[^\"]{1,300})\"",
+    r"\b(?:nodes?|leases\.coordination\.k8s\.io) \"(?P<node>[^\"]{1,300})\"",
     r"\bnode=\"(?P<node>[^\"]{1,300})\"",
     r"https?://(?P<server>[^\s/\"'?\\]{1,300})",
     r"failed to connect to \{(?:Addr: \")?(?:https?://)?(?P<server>[^\s\"]{1,300})",

@@ -23,7 +23,7 @@ _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f"
                       r"\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 # What JSON, Go's %q and shells put before a character.
-_ESCAPED = re.compile(r"\\+(?:u00(?:(22)|(27)|(26)|(3c)|(3e))|([\"'/])|[nrt](?![a-z]))")
+_ESCAPED = re.compile(r"(?<!\\)\\++(?:u00(?:(22)|(27)|(26)|(3c)|(3e))|([\"'/])|[nrt](?![a-z]))")
 _UNESCAPED = ("", '"', "'", "&", "<", ">")
 
 _PROGRAMS = ("kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|kubeadm"

@@ -73,7 +73,7 @@ class UnknownLine(NamedTuple):
 # Of these words at least one is in each line that tells of trouble with TLS or certificates.
 _SUSPECT = re.compile(r"x509: |\btls: |TLS handshake error|SSL routines|_ssl\.c:|handshake fail"
                       r"|certificate verif|bad certificate")
-_WRAPPED = 40           # characters that a line has at least, if a terminal wrapped the line
+_WIDTHS = range(40, 500)    # of terminals that wrap a line
 _MOST_PARTS = 8         # lines that a terminal made of one
 
 
@@ -139,7 +139,7 @@ class _Held(NamedTuple):
 
     def continues(self, raw: str, found: Diagnosis | UnknownLine | None) -> bool:
         """Whether *raw* may be the rest of this line; what says something itself is no longer."""
-        return 0 < self.parts < _MOST_PARTS and self.width >= _WRAPPED and raw != "" \
+        return 0 < self.parts < _MOST_PARTS and self.width in _WIDTHS and raw != "" \
             and (found is None or (len(raw) <= self.width
                                    and not isinstance(self.found, Diagnosis))) \
             and not begins_record(raw)

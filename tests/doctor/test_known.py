@@ -18,7 +18,7 @@ def test_a_real_line_names_its_cause_and_no_other(known: Known) -> None:
     """A line that a real program wrote has one cause, or none if no certificate is at fault."""
     unknown = list[kpki.UnknownLine]()
     found = [diagnosis.cause for diagnosis in kpki.diagnose([known.line], unknown=unknown.append)]
-    bare = known.line.startswith("x509: certificate has expired")
+    bare = known.line.startswith("x509: certificate has expired")       # no word of whose it is
     wanted = SAME_TEXT.get(known.cause, known.cause) if bare else known.cause
     assert found == [wanted] * (wanted != "-")
     assert known.cause == "-" or not unknown

@@ -84,6 +84,7 @@ def test_both_ways_name_the_same_lines() -> None:
     "hostile",
     [
         "x509: " * 700_000,
+        "kubelet-client-current.pem" * 10_000,
         "certificate is valid for " * 170_000,
         "a/" * 2_000_000 + ".pem no such file",
         'node "' * 600_000,

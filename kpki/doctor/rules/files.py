@@ -10,13 +10,12 @@ FILES = (
     LogRule("key-unreadable", "ermission denied",
             rf"(?i:permission denied).{{0,60}}?{FILE}", unless=r"oom_score_adj|\.sock\b"),
     LogRule("kubelet-client-current-broken", "client-current.pem",
-            rf"{CURRENT}.*(?i:no such file|too many levels|could not|unable|cannot|not (?:found"
-            rf"|gen)"
-            r"|does not exist|PEM data|failed)"),
+            rf"{CURRENT}.{{0,200}}?(?i:no such file|too many levels|could not|unable|cannot"
+            r"|not (?:found|gen)|does not exist|PEM data|failed)"),
     LogRule("kubelet-client-current-broken", "client-current.pem",
             rf"(?i:unable to (?:read|load)|cannot (?:read|load|find)|not (?:found|generated)"
-            rf"|missing"
-            rf"|fail(?:ed)? to (?:read|load)|couldn't (?:read|load)|doesn't exist).*{CURRENT}"),
+            r"|missing|fail(?:ed)? to (?:read|load)|couldn't (?:read|load)|doesn't exist)"
+            rf".{{0,200}}?{CURRENT}"),
     LogRule("bootstrap-kubeconfig-missing-or-token-expired", "o such file",
             r"unable to load bootstrap kubeconfig.*?(?P<file>/[^\s:\"]+)"),
     # journalctl and systemctl cut a line at the terminal's width
@@ -37,6 +36,6 @@ FILES = (
             rf"|bundle, invalid path:) "
             rf"[\"']?{FILE}", unless=r"(?i:permission denied)"),
     LogRule("file-missing", "ertific|rivate key|o such file",
-            rf"(?:certificate|key) file not found.*?{FILE}|FileNotFound.*?{FILE}"
+            rf"(?:certificate|key) file not found.{{0,200}}?{FILE}|FileNotFound.{{0,200}}?{FILE}"
             .replace("(?P<file>", "(?:", 1)),
 )

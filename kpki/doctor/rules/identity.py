@@ -16,16 +16,16 @@ IDENTITY = (
             rf"node {QUOTE}(?P<other>{NODE}){QUOTE} (?:cannot|is not allowed to) "
             rf"(?:modify node|read) {QUOTE}(?P<node>{NODE}){QUOTE}"),
     LogRule("hostname-case-fqdn", "orbidden| cannot ",
-            r"leases\.coordination\.k8s\.io \"(?P<node>[\w-]+)(?:\.[\w.-]+)?\".*"
-            r"User \"system:node:(?P<other>(?i:(?P=node))(?:\.[\w.-]+)?)\".*same name as the"),
+            r"leases\.coordination\.k8s\.io \"(?P<node>[\w-]+)(?:\.[\w.-]+)?\" is forbidden: "
+            r"User \"system:node:(?P<other>(?i:(?P=node))(?:\.[\w.-]+)?)\"",
+            where=r"only access node lease with the same name as the"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
-            rf"(?:leases\.coordination\.k8s\.io \"(?P<node>{NODE})\".*)?"
-            rf"(?:User \"system:node:(?P<other>{NODE})\".*)?only access node lease with the same"),
+            r"only access node lease with the same name as the"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
             rf"can only create a node CSR with CN=system:node:(?P<other>{NODE})"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
-            rf"(?:node {QUOTE}(?P<other>{NODE}){QUOTE} )?(?:can only \w+(?:/\w+)? pods with "
-            r"spec\.nodeName set to itself|.*only its own Node)"),
+            r"can only \w{1,9}(?:/\w{1,9})? pods with spec\.nodeName set to itself"
+            r"|only its own Node"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
             r"can only access CSINode with the same name as the requesting node"),
     LogRule("wrong-organisation", "orbidden| cannot ", r"unknown node for user"),

@@ -15,7 +15,8 @@ KEYS = (
             r")?(?P<file>/[^\s,:]+)"
             r".{0,200}?(?:failed to decode|strict decoding|no kind \"|unknown field)"),
     LogRule("signing-bundle", "ertific",
-            rf"(?:{FILE}.*)?expected 1 certificate, found \d+"),
+            r"(?:csr-controller::(?P<file>[^:\s]{1,200})::\S{1,200} )?"
+            r"expected 1 certificate, found \d+"),
     LogRule("encrypted-key", "rivate key|routines:|x509|PEM|_ssl.c:",
             r"tls: failed to parse private key|bad decrypt|decryption password incorrect"
             r"|no DEK-Info header|private key is (?:encrypted|password)|(?i:bad_?(?: )?decrypt)"
@@ -39,7 +40,8 @@ KEYS = (
             r"|RSA key larger than \d+|(?:unsupported|unknown) elliptic curve"
             r"|unsupported (?:type of )?public key|unknown private key type|unknown public key alg"
             r"|unsupported public key type|certificate key too weak"),
-    LogRule("sa-key-mismatch", "ublic key", r"(?P<file>\S*(?:\.key|_rsa)\.pub): data does not "
+    LogRule("sa-key-mismatch", "ublic key",
+            r"(?P<file>(?<!\S)\S{1,200}?(?:\.key|_rsa)\.pub): data does not "
             r"contain any valid RSA or ECDSA public keys",
             versions="a public key of ssh-keygen, which names the file after the private key"),
     LogRule("malformed-x509", "asn1",
@@ -47,14 +49,15 @@ KEYS = (
     LogRule("bad-pem", "PEM|missing content for|ublic key|rivate key|ertific|llegal base64"
             "|routines:|_ssl.c:|asn1|x509",
             r"failed to find (?:any )?(?:certificate )?(?:\"CERTIFICATE\" )?PEM|any PEM data"
-            r"|failed to parse certificate PEM data|missing content for (?:\w+ )*(?:cert|bundle"
-            r"|key|CA)"
+            r"|failed to parse certificate PEM data"
+            r"|missing content for (?:\w{1,14} ){0,3}(?:cert|bundle|key|CA)"
             r"|data does not contain (?:any|a) valid (?:RSA|ECDSA|private|public|cert)"
             r"|does(?: not|n't) contain (?:any )?(?:a )?(?:valid )?(?:PEM|certificates?"
             r"|private key)\b"
-            r"|trailing data after first PEM|(?:parse|decod|find|load|read)\w*(?: \w+){0,4} "
-            r"(?:as |from )?PEM\b|illegal base64 data|(?i:no[ _]start[ _]line|bad base64 decode"
-            r"|bad[ _]end[ _]line)|\[SSL\] PEM lib|NO_CERTIFICATE_OR_CRL_FOUND|NOT_ENOUGH_DATA"
+            r"|trailing data after first PEM|\b(?:parse|decod|find|load|read)\w{0,6}"
+            r"(?: \w{1,14}){0,4} PEM\b|illegal base64 data|(?i:no[ _]start[ _]line"
+            r"|bad base64 decode|bad[ _]end[ _]line)|\[SSL\] PEM lib"
+            r"|NO_CERTIFICATE_OR_CRL_FOUND|NOT_ENOUGH_DATA"
             r"|Could not read (?:\w+ )?(?:certificate|private key|CA|public key|cert|key)"
             r"|asn1: structure error: tags don't match|no valid certificates? (?:found|in)"
             r"|(?:invalid|not (?:a )?(?:valid )?)\bPEM\b|unable to parse bytes as PEM block"

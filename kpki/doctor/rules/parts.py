@@ -10,7 +10,7 @@ r"|~/)?[\w.@%+=\[\]-]*(?:[/\\][\w.@%+=-]+)*?(?:"
          r"|/?(?:admin|kubelet|scheduler|controller-manager|bootstrap)\.conf))(?![\w-])")
 MISSING = (r"(?i:no such file|is a directory|does(?:n't| not) exist|could not be found"
             r"|cannot find the (?:file|path))")
-CURRENT = r"(?P<file>[\w./-]*kubelet-client-current\.pem)"
+CURRENT = r"(?P<file>(?<![\w./-])[\w./-]{0,200}?kubelet-client-current\.pem)"
 NODE = r"[\w.-]+"
 QUOTE = r"[\"']?"
 # Who refuses a client's certificate: a server's log speaks of the client.

@@ -54,7 +54,7 @@ CHAINS = (
             r"|(?i:path length constraint exceeded)"
             r"|(?i:certificate chain too long)|PathLenConstraint|error 2[25] at \d+ depth"),
     LogRule("etcd-peer-cert", "x509|ertific", r"(?:health check for peer|prober detected unhealthy|"
-            r"rafthttp).*(?:x509: |tls: failed to verify|tls: bad certificate).*",
+            r"rafthttp).{0,600}?(?:x509: |tls: failed to verify|tls: bad certificate)",
             unless=r"remote error"),
     LogRule("wrong-node-identity", "does not match",
             rf"\"?(?P<address>{ADDRESS})\"? does not match any of DNSNames.*IPAddresses "
@@ -115,7 +115,7 @@ CHAINS = (
             r"|Common Name is not a valid host"
             r"|leaf doesn't have a SAN"),
     LogRule("kubelet-serving-self-signed", "x509|ertific", r"any IP SANs|is valid for ",
-            where=rf"(?:any IP SANs.*)?(?:{KUBELET_PORT})", unless=r"valid for (?!\S+@\d{{10}})"),
+            where=KUBELET_PORT, unless=r"valid for (?!\S+@\d{{10}})"),
     LogRule("missing-san-dns", "x509|ertific",
             rf"valid for (?P<names>.*?), not {_NOT_ADDRESS}(?P<name>{_LABEL})"
             rf"|valid for \d+ names, but none matched {_NOT_ADDRESS}(?P<name2>{_LABEL})"),
@@ -170,7 +170,7 @@ REFUSALS = (
             r"|Failed to connect to apiserver.*(?:Unauthorized|provide credentials)"),
     LogRule("unauthorized-after-ca-rotation", "uthorized|provide credentials",
             r"(?:[Ff]ailed to|[Uu]nable to|[Ee]rror|err=|could not|couldn't|cannot|lease|lock)"
-            r".*\bUnauthorized[\"')\]]*(?=$|[ ,;.])|\(Unauthorized\)|^Unauthorized$"
+            r".{0,400}?\bUnauthorized[\"')\]]*(?=$|[ ,;.])|\(Unauthorized\)|^Unauthorized$"
             r"|[Ff]ailed to (?:list|watch|get)\S*\.\.\.n?uthorized"
             r"|asked for the client to provide credentials|must be logged in to the server",
             unless=r"401 Unauthorized|/v2/|pull|registry|[Uu]nauthorized: |token endpoint"),
