@@ -73,7 +73,7 @@ _EMAIL_ADDRESS, _ALTERNATIVE_NAMES = "1.2.840.113549.1.9.1", "2.5.29.17"
 _INFORMATION_ACCESS, _OCSP = "1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.48.1"
 
 
-class _Look(NamedTuple):
+class _Display(NamedTuple):
     """A certificate, the DER of its parts, and the options of the line."""
 
     certificate: Certificate
@@ -137,14 +137,14 @@ def extension_names(given: GivenOptions) -> list[str] | None:
     return None if text is None else text.split(",")
 
 
-def _look(certificate: Certificate, settings: Settings | None, given: GivenOptions) -> _Look:
+def _look(certificate: Certificate, settings: Settings | None, given: GivenOptions) -> _Display:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from ...stages import der
     whole = certificate.public_bytes(Encoding.DER)
     fields = der.certificate_fields(whole)
     issuer, subject = der.whole(fields.issuer), der.whole(fields.subject)
-    return _Look(certificate, settings, given, whole,
+    return _Display(certificate, settings, given, whole,
                  subject if given.has("x509toreq") else issuer, subject,
                  der.whole(fields.subject_public_key_info), der.certificate_extensions(whole))
 
@@ -201,7 +201,7 @@ def _named(title: str, name: bytes, flags: int) -> str:
         f"{title}{flagged_name_text(value, flags)}\n"
 
 
-def _text(look: _Look) -> str:
+def _text(look: _Display) -> str:
     from ...stages.text.certificate import certificate_text, trust_text
     certificate = look.certificate
     if look.given.has("x509toreq") or (look.given.has("ext") and not look.given.has(*SIGNING)):
@@ -214,8 +214,8 @@ def _text(look: _Look) -> str:
     return text + ("" if look.settings is None or "aux" in without else trust_text(look.settings))
 
 
-def _date(title: str, place: int) -> Callable[[_Look], str]:
-    def shown(look: _Look) -> str:
+def _date(title: str, place: int) -> Callable[[_Display], str]:
+    def shown(look: _Display) -> str:
         from ...stages import der
         from ...stages.text.value import time_text
         dates = der.items(der.content_of(der.whole(der.certificate_fields(look.whole).validity)))
@@ -223,13 +223,13 @@ def _date(title: str, place: int) -> Callable[[_Look], str]:
     return shown
 
 
-def _serial(look: _Look, following: int = 0) -> str:
+def _serial(look: _Display, following: int = 0) -> str:
     from ...stages import der
     from ...stages.text.certificate import serial_text
     return serial_text(der.certificate_fields(look.whole).serial_number + following) + "\n"
 
 
-def _fingerprint(look: _Look) -> str:
+def _fingerprint(look: _Display) -> str:
     from .fingerprints import hashes_of
     name = look.given.word or "SHA1"
     octets = b"".join(map(look.certificate.fingerprint, hashes_of(name)))
@@ -257,14 +257,14 @@ def _old_hash(name: bytes) -> str:
     return hashlib.md5(name, usedforsecurity=False).digest()[3::-1].hex() + "\n"
 
 
-def _ocsp_hashes(look: _Look) -> str:
+def _ocsp_hashes(look: _Display) -> str:
     from ...stages.der import key_bits
     subject, key = (hashlib.sha1(data, usedforsecurity=False).hexdigest().upper()
                     for data in (look.subject, key_bits(look.public_key)))
     return f"        Subject OCSP hash: {subject}\n        Public key OCSP hash: {key}\n"
 
 
-def _extensions(look: _Look) -> str:
+def _extensions(look: _Display) -> str:
     from ...stages.requests import named_extensions
     from ...stages.text.extension import extensions_text
     names = extension_names(look.given) or ()
@@ -276,12 +276,12 @@ def _extensions(look: _Look) -> str:
     return extensions_text(found)
 
 
-def _alias(look: _Look) -> str:
+def _alias(look: _Display) -> str:
     alias = None if look.settings is None else look.settings.alias
     return "<No Alias>\n" if alias is None else alias.decode("utf-8", "surrogateescape") + "\n"
 
 
-def _purposes(look: _Look) -> str:
+def _purposes(look: _Display) -> str:
     from ...stages.verification.facts import read_facts
     from ...stages.verification.purposes import PURPOSES
     facts = read_facts(look.certificate)
@@ -294,7 +294,7 @@ def _purposes(look: _Look) -> str:
     return "Certificate purposes:\n" + "".join(lines)
 
 
-def _emails(look: _Look) -> str:
+def _emails(look: _Display) -> str:
     """The addresses of the subject, then of the subjectAltName."""
     from ...stages import der
     from ...stages.names import load_name
@@ -304,7 +304,7 @@ def _emails(look: _Look) -> str:
                                if der.tag_of(item) == 0x81)])
 
 
-def _responders(look: _Look) -> str:
+def _responders(look: _Display) -> str:
     from ...stages import der
     try:
         pairs = [der.items(der.content_of(item)) for item in _items(look, _INFORMATION_ACCESS)]
@@ -314,7 +314,7 @@ def _responders(look: _Look) -> str:
         return ""
 
 
-def _items(look: _Look, oid: str) -> Sequence[bytes]:
+def _items(look: _Display, oid: str) -> Sequence[bytes]:
     """The items of an extension; none if it is absent, double or broken (X509_get_ext_d2i)."""
     from ...stages import der
     values = [extension.value for extension in look.extensions if extension.oid == oid]
@@ -338,7 +338,7 @@ def _texts(entries: Iterable[bytes]) -> str:
     return b"".join(line + b"\n" for line in lines).decode("utf-8", "surrogateescape")
 
 
-def _matches(look: _Look) -> str:
+def _matches(look: _Display) -> str:
     """The text of -checkhost, -checkemail and -checkip, which never change the exit status."""
     from ...stages.extensions.general_names import ip_octets
     from ...stages.verification.hostnames import matches_email, matches_host, matches_ip
@@ -361,7 +361,7 @@ def _matches(look: _Look) -> str:
 _SPREAD = {"dates": ("startdate", "enddate"), "hash": ("subject_hash",)}
 _REQUEST_ORDER = ("pubkey", "text", "subject", "modulus")
 # part → the function that makes its lines
-_ITEMS: dict[str, Callable[[_Look], str]] = {
+_ITEMS: dict[str, Callable[[_Display], str]] = {
     "text": _text,
     "subject": lambda look: _named("subject=", look.subject, _name_flags(look.given)),
     "issuer": lambda look: _named("issuer=", look.issuer, _name_flags(look.given)),
