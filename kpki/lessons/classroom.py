@@ -11,6 +11,7 @@ from datetime import datetime
 from .. import files
 from ..errors import RefusedError
 
+_INTERRUPTED = 130
 _PROGRESS = ".progress"     # in a lesson's folder: the number of steps that are done
 _PROGRAMS = ".bin"          # beside the lessons' folders: kpki, as lessons call the program
 _RUNS = "run"               # beside the lessons' folders: the folders of lessons without questions
@@ -40,9 +41,15 @@ class Classroom:
         return done.returncode, done.stdout.decode(errors="replace")
 
     def run_own(self, command: str) -> int:
-        """Run a command of the learner's own, on the learner's terminal; its exit status."""
-        return subprocess.run(["sh", "-c", command], cwd=self.folder, check=False,
-                              env=self.environment).returncode
+        """Run a command of the learner's own, on the learner's terminal; its exit status.
+
+        Control-C ends the command, not the lesson.
+        """
+        try:
+            return subprocess.run(["sh", "-c", command], cwd=self.folder, check=False,
+                                  env=self.environment).returncode
+        except KeyboardInterrupt:
+            return _INTERRUPTED
 
     def set_progress(self, steps: int, now: datetime) -> None:
         """Keep how many steps are done."""

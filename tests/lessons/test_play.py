@@ -110,6 +110,13 @@ def test_a_command_of_the_learners_own_runs_in_the_folder(talk: Talk, tmp_path: 
     assert progress_of(str(tmp_path), "certificate") == 0
 
 
+def test_control_c_ends_the_command_alone(talk: Talk) -> None:
+    """The interrupt of a learner's own command leads back to the step."""
+    shown = talk("kill -INT $PPID; exec sleep 60", "")
+    assert texts(shown, "wrong") == ["The command ended with status 130."]
+    assert texts(shown, "output") == ["one\n"]
+
+
 def test_hints_come_one_by_one(talk: Talk) -> None:
     """A step without a hint says so; after the last hint of an exercise comes the solution."""
     shown = talk("hint", "", "hint", "", "hint", "hint")
