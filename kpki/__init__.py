@@ -1,10 +1,11 @@
 """kpki makes, checks and repairs the certificates of a Kubernetes cluster, by openssl's own steps.
 
 Each name is loaded from its module at its first use, so that a program loads only what it uses.
-Functions accept and return values: they print nothing, have no global state, and read no disk (but
-for `check_path`, `inspect_host`, `read_certificates`, `read_graph` and `examine_host`). `probe` and
-`examine_host` ask servers. A function raises TypeError, with the parameter's name, for a value of
-the wrong type, and InputError for a datetime without a zone.
+Functions accept and return values: they print nothing, have no global state, and read no disk.
+`check_path`, `inspect_host`, `read_certificates`, `read_exchange`, `read_graph` and `examine_host`
+alone read files; `rotate` also writes. `probe` and `examine_host` ask servers. A function raises
+TypeError, with the parameter's name, for a value of the wrong type, and InputError for a datetime
+without a zone.
 
 The names of `__all__` are public and stable: a change is announced one release before, by a
 warning. Modules below `kpki` are not public. docs/library-reference.md describes every name.
@@ -29,13 +30,17 @@ if TYPE_CHECKING:
     from .cluster.graph.reading import read_graph
     from .cluster.graph.svg import svg_text
     from .cluster.leaf_files import Step
+    from .cluster.lifecycle.exchange_status import ExchangeStatus, HostExchange, read_exchange
     from .cluster.lifecycle.expiry import (
         CertificateList,
         DatedCertificate,
         SkippedFile,
         read_certificates,
     )
+    from .cluster.lifecycle.following import Following
+    from .cluster.lifecycle.holding import Anchor
     from .cluster.lifecycle.prometheus import prometheus_text
+    from .cluster.lifecycle.rotate import Rotation, rotate
     from .cluster.node.node import issue_node as issue_node_files
     from .cluster.observed.hosts import inspect as inspect_host
     from .cluster.observed.inventory import Inventory, ObservedFile, Unread
@@ -107,7 +112,11 @@ _ROOMS = {
     "cluster.graph.svg": "svg_text",
     "cluster.leaf_files": "Step",
     "cluster.lifecycle.expiry": "CertificateList DatedCertificate SkippedFile read_certificates",
+    "cluster.lifecycle.exchange_status": "ExchangeStatus HostExchange read_exchange",
+    "cluster.lifecycle.following": "Following",
+    "cluster.lifecycle.holding": "Anchor",
     "cluster.lifecycle.prometheus": "prometheus_text",
+    "cluster.lifecycle.rotate": "Rotation rotate",
     "cluster.node.node": "issue_node_files=issue_node",
     "cluster.observed.hosts": "inspect_host=inspect",
     "cluster.observed.inventory": "Inventory ObservedFile Unread",
@@ -177,6 +186,8 @@ __all__ = [
     "Probe", "probe",
     # what is wrong with a running host
     "HostCheck", "HostReport", "Restart", "examine_host",
+    # an exchange of a CA
+    "Anchor", "ExchangeStatus", "Following", "HostExchange", "Rotation", "read_exchange", "rotate",
     # a cluster and its plan
     "Cluster", "ExternalEtcd", "GivenAuthority", "Host", "Identity", "Kubeconfig", "Layout",
     "Material", "Place", "Plan", "Profile", "Row", "Step", "Waiting", "load_cluster", "make_plan",

@@ -27,7 +27,8 @@ INTERNAL = "Internal: "     # how the docstring of a member begins that is not p
 GROUPS = {"what it issues": "Certificate authorities", "a host": "Hosts and their faults",
           "log says": "Logs", "end": "The end of certificates",
           "servers present": "Servers", "running host": "A host as it runs",
-          "who signs": "The graph of certificates", "a cluster": "Clusters and their plans",
+          "an exchange": "Exchanges of a CA", "who signs": "The graph of certificates",
+          "a cluster": "Clusters and their plans",
           "verdicts": "Verdicts on a certificate", "openssl": "openssl's steps",
           "keys": "Keys, requests and certificates as PEM or DER", "errors": "Errors"}
 # What the examples speak of: run before each of them.
@@ -45,17 +46,24 @@ csr = kpki.req_new(key, subject="/O=system:nodes/CN=system:node:worker-1")
 certificate = kpki.x509_req(csr, ca, ca_key, days=365, now=now, extfile="""
 subjectAltName = DNS:worker-1, IP:10.0.0.21
 extendedKeyUsage = serverAuth, clientAuth""")
-cluster = kpki.load_cluster("""
+description = """
 apiVersion: kpki/v1
 kind: Cluster
 nodes:
 - {name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.10]}
 - {name: worker-1, addresses: [10.0.0.21]}
-""")
+"""
+cluster = kpki.load_cluster(description)
 temporary = TemporaryDirectory()
 host = Path(temporary.name)         # worker-1's files, but for its kubeconfig
 (host / "etc/kubernetes/pki").mkdir(parents=True)
 (host / "etc/kubernetes/pki/ca.crt").write_bytes(kpki.dump_certificate(ca))
+workspace = host / "srv/workspace"
+for file in (kpki.File("cluster.yaml", description.encode(), 0o644),
+             *kpki.make_plan(cluster, now=now).files()):
+    (workspace / file.path).parent.mkdir(parents=True, exist_ok=True)
+    (workspace / file.path).write_bytes(file.data)
+    (workspace / file.path).chmod(file.mode)
 '''.strip()
 HEAD = """# The library, name by name
 

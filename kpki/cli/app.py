@@ -24,6 +24,7 @@ from . import (
     plan,
     probe,
     renew,
+    rotate,
     script,
     show,
     terminal,
@@ -58,6 +59,7 @@ add(app, graph.graph, "kpki graph /", "kpki graph cluster --format svg --out clu
 add(app, plan.plan, "kpki plan cluster")
 add(app, plan.apply, "kpki apply cluster")
 add(app, renew.renew, "kpki renew --within 30d", "kpki renew --all --root /")
+add(app, rotate.rotate, "kpki rotate ca --status", "kpki rotate ca --to trust")
 add(app, script.script, "kpki script cluster > script.sh")
 add(app, kubeconfig.kubeconfig, "kpki kubeconfig alice --group developers --out alice.conf")
 add(app, flags.flags, "kpki flags kubelet --node worker-1")

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from .desired.description import Cluster, Host, load_cluster
 from .desired.rows import Wanted, layout_of
-from .workspace import authority_paths, is_there
+from .workspace import authority_paths, is_exchanged, is_there, observe_workspace_file
 from .. import files
 from ..errors import InputError, about
 from ..kubernetes.components import Component, Flag, get_component
@@ -24,7 +25,7 @@ def component_flags(cluster: Cluster, component: str, host: Host, *, ca_key: boo
 
     Every file that a flag names is in the host's tree, or is the description's own for an external
     etcd. *ca_key*: control-plane hosts get the CA's key (without the key kube-controller-manager
-    signs nothing). *bundled*: the CA's file holds several certificates. `ca_state` gives both.
+    signs nothing). *bundled*: the host has a file with the signer alone. `ca_state` gives both.
     Raises InputError for an unknown component, or a component that does not run on this host.
     """
     known = get_component(component)
@@ -104,17 +105,17 @@ def _listed(hosts: Sequence[Host]) -> str:
 
 
 def ca_state(folder: str, cluster: Cluster) -> tuple[bool, bool]:
-    """Whether control-plane hosts get the workspace CA's key, and whether the CA is a bundle.
+    """Whether control-plane hosts get the workspace CA's key, and a file with the signer alone.
 
     Hosts do not get an encrypted key, or a key that is not in the workspace *folder*. A CA without
-    any file counts as one that kpki will make. Raises FileError or InputError for a file that
-    cannot be read.
+    any file counts as one that kpki will make. Hosts get the signer alone if the CA is a bundle or
+    is being exchanged. Raises FileError or InputError for a file that cannot be read.
     """
     given = "kubernetes" in cluster.authorities
     certificate, key = (path if path and (given or is_there(path)) else None
                         for path in authority_paths(cluster, folder))
-    bundled = False
-    if certificate is not None:
+    bundled = not given and is_exchanged(partial(observe_workspace_file, folder))
+    if certificate is not None and not bundled:
         data = files.read(certificate)
         with about(certificate):
             bundled = len(load_certificates(data)) > 1

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from .desired.rows import NODES_FOLDER, Wanted
 from .. import files
 from ..errors import FileError, about
-from ..kubernetes.layouts import CERTIFICATE_MODE, FOLDER_MODE, WORKSPACE
+from ..kubernetes.layouts import (
+    CERTIFICATE_MODE,
+    FOLDER_MODE,
+    NEXT,
+    PREVIOUS,
+    WORKSPACE,
+    beside,
+)
 from ..kubernetes.profiles import get_profile
 
 if TYPE_CHECKING:
@@ -126,6 +133,12 @@ def authority_paths(cluster: Cluster, folder: str, row: str = "ca") -> tuple[str
     given, place = cluster.authorities.get(GIVEN_NAMES[row]), WORKSPACE.place(row)
     certificate, key = (given.certificate, given.key) if given else (place.certificate, place.key)
     return os.path.join(folder, certificate), None if key is None else os.path.join(folder, key)
+
+
+def is_exchanged(observe: Callable[[str], ObservedFile], row: str = "ca") -> bool:
+    """Whether a workspace holds the other pair of an exchange, the new or the old, of a CA."""
+    certificate = WORKSPACE.place(row).certificate
+    return any(observe(beside(certificate, which)).there for which in (NEXT, PREVIOUS))
 
 
 def ca_keys(folder: str, cluster: Cluster) -> list[str]:

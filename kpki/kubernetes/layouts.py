@@ -267,6 +267,20 @@ WORKSPACE = Layout(
             Place(row=SERVICE_ACCOUNTS, certificate="pki/sa.pub", key="pki/sa.key"),
             Place(row="admin", kubeconfig="users/admin.conf")))
 
+# In an exchange, the other pair of a CA, or of the service accounts, lies beside the pair that
+# signs: before the new pair signs as `pki/ca-next.crt`, then the old pair as `pki/ca-previous.crt`.
+NEXT, PREVIOUS = "next", "previous"
+
+
+def beside(path: str, which: str) -> str:
+    """The path of the other pair of an exchange, NEXT or PREVIOUS, for a path of WORKSPACE.
+
+    >>> beside("pki/ca.crt", NEXT)
+    'pki/ca-next.crt'
+    """
+    stem, dot, ending = path.rpartition(".")
+    return f"{stem}-{which}{dot}{ending}"
+
 
 def get_layout(name: str) -> Layout:
     """The layout of that name; raises InputError if there is none."""

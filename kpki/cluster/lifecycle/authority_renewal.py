@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .renewal import renew_pairs, replaced_data
+from .edits import replaced_data
+from .renewal import renew_pairs
 from ..authority import BACKDATED, DAYS, Authority, end_of_validity, lasting, signing_digest
 from ..observed.inventory import Inventory, ObservedFile
 from ..rules.facts import Pair

@@ -13,6 +13,7 @@ from .renewal import HostRenewal, renew_pairs
 from .trees import (
     authorities_of_host,
     authorities_of_workspace,
+    exchanged_authorities,
     pairs_of_users,
     read_tree,
     read_users,
@@ -149,7 +150,8 @@ def renew_workspace(folder: str, order: Order, *, passphrase: Passphrase, now: d
         hosts = _asked_hosts(order, known, folder, now)
         run = files.free_run(folder, BACKUP, now)
         work = partial(_renew, _Work(folder, cluster, order, now, run,
-                                     authorities_of_workspace(cluster, folder, passphrase), users))
+                                     authorities_of_workspace(cluster, folder, passphrase),
+                                     exchanged_authorities(folder), users))
         count = processes_for(len(hosts), processes)
         parts: list[Sequence[str | None]] = [[None], *(
             [hosts[number] for number in batch] for batch in batches(range(len(hosts)), count))]
@@ -170,6 +172,8 @@ class _Work(NamedTuple):
     run: str
     """The name of the run's folder in the backup."""
     authorities: Sequence[Authority]
+    exchanged: Sequence[Certificate]
+    """The CAs that do not sign while they are exchanged."""
     users: Inventory
     """The kubeconfigs of the workspace's users."""
 
@@ -189,7 +193,7 @@ def _renew(work: _Work, hosts: Sequence[str | None]) -> tuple[list[TreeResult], 
                      if work.order.wants(pair.chain[0], work.now, host, f"{host}/{pair.row}")]
         found = renew_pairs(inventory, pairs, work.authorities, now=work.now,
                             validity=work.cluster.validity, new_key=work.order.new_key,
-                            warnings=warnings)
+                            warnings=warnings, exchanged=work.exchanged)
         written += [replace(file, path=place + file.path) for file in found.files]
         done.append(_done(host, found, restarts_of(work.cluster, host, _rows(found))))
     if written:

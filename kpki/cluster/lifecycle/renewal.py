@@ -6,15 +6,13 @@ key identifier if another certificate of the CA signs.
 """
 from __future__ import annotations
 
-import base64
-import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .edits import Changed, edited_files, replace_block
 from ..authority import (
     BACKDATED,
     DAYS,
@@ -27,14 +25,12 @@ from ..authority import (
     validate_ca,
     validate_ca_validity,
 )
-from ..observed.inventory import SECRET, Inventory
+from ..observed.inventory import Inventory
 from ..rules.facts import Pair
-from ... import files, pem
-from ...errors import InputError, about
+from ... import pem
+from ...errors import about
 from ...files import File
 from ...kubernetes import reading
-from ...kubernetes.kubeconfig import load_users
-from ...kubernetes.layouts import KEY_MODE
 from ...stages import der, keys
 from ...stages.certificates import encoded, issuer_of, subject_der
 from ...stages.extensions.context import ExtensionContext
@@ -47,19 +43,17 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
-_DER = b"\x30"
-_CURRENT = re.compile(r"(kubelet-(?:client|server))-current\.pem")
-_STORE_TIME = "%Y-%m-%d-%H-%M-%S"   # in the names of the files that a kubelet keeps
-
 
 def renewed_certificate(certificate: Certificate, authority: Authority, *, now: datetime,
                         validity: timedelta | None = None, public_key: bytes | None = None,
+                        identified: bool = False,
                         warnings: list[str] | None = None) -> Certificate:
     """The same certificate with new dates, for its own key or another *public_key* (DER).
 
     The certificate is valid for *validity* from *now* (None: as long as before, and at least a
     year) and backdated by 5 minutes. A validity past the CA's end is cut, and a line is added to
-    *warnings*.
+    *warnings*. *identified*: the certificate gets an authority key identifier even if the old one
+    has none.
     """
     data = certificate.public_bytes(Encoding.DER)
     fields, extensions = der.certificate_fields(data), der.certificate_extensions(data)
@@ -73,16 +67,18 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
                             f"CA, {day(last)}")
     own = public_key or der.whole(fields.subject_public_key_info)
     names_signer = issues(read_facts(authority.certificate), read_facts(certificate))
+    context = ExtensionContext(issuer=issuer_of(authority.certificate))
     present = []
     for item in extensions:
         if item.oid == AUTHORITY_KEY_IDENTIFIER and not names_signer:
-            context = ExtensionContext(issuer=issuer_of(authority.certificate))
             present.append(extension("authorityKeyIdentifier", "keyid, issuer", context))
         elif item.oid == SUBJECT_KEY_IDENTIFIER and public_key is not None:
             identifier = der.octet_string(keys.key_identifier(own))
             present.append(der.Extension(item.oid, item.critical, identifier))
         else:
             present.append(item)
+    if identified and present and AUTHORITY_KEY_IDENTIFIER not in {item.oid for item in present}:
+        present.append(extension("authorityKeyIdentifier", "keyid, issuer", context))
     return encoded(present, subject_der(authority.certificate), der.whole(fields.subject), own,
                    keys.validate_signing_key(authority.key), authority.digest,
                    serial_or_random(None), now - BACKDATED, end, version=fields.version)
@@ -101,9 +97,11 @@ class HostRenewal(NamedTuple):
 
 def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequence[Authority], *,
                 now: datetime, validity: timedelta | None, new_key: bool,
-                warnings: list[str], changed: dict[str, bytes] | None = None) -> HostRenewal:
+                warnings: list[str], changed: Changed | None = None,
+                exchanged: Sequence[Certificate] = ()) -> HostRenewal:
     """New certificates for the *pairs* of a tree, each by the CA that signed the old certificate.
 
+    In an exchange the CA of the phase signs for the *exchanged* CA, which lies in its bundle too.
     *validity* and *warnings* are as for `renewed_certificate`. With *new_key* each pair gets a new
     key of the same algorithm. A pair whose files cannot be read, or whose key is another
     certificate's, stays; a line in *warnings* says so. *changed* has the files that change anyway,
@@ -120,8 +118,7 @@ def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequen
                             "works; kpki check says what is wrong")
             continue
         leaf = pair.chain[0]
-        authority = next((authority for authority in authorities
-                          if reading.is_signed_by(leaf, authority.certificate)), None)
+        authority = _signer(leaf, authorities, exchanged)
         if authority is None:
             waiting.append(pair)
             continue
@@ -138,66 +135,19 @@ def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequen
         certificate = renewed_certificate(
             leaf, authority, now=now, validity=validity, warnings=warnings,
             public_key=keys.public_key_der(key) if key else None)
-        _replace(changed, inventory, pair.path, pem.dump_certificate(certificate))
+        replace_block(changed, inventory, pair.path, pem.dump_certificate(certificate))
         if key:
-            _replace(changed, inventory, pair.key_path, pem.dump_key(key, form="traditional"))
+            replace_block(changed, inventory, pair.key_path, pem.dump_key(key, form="traditional"))
         renewed.append(pair)
-    written = {file.path: file for path, data in changed.items()    # two links may lead to one file
-               for file in _files(inventory, path, data, now)}
-    return HostRenewal(tuple(renewed), tuple(written.values()), tuple(waiting))
+    return HostRenewal(tuple(renewed), edited_files(inventory, changed, now), tuple(waiting))
 
 
-def _replace(changed: dict[str, bytes], inventory: Inventory, path: str, block: bytes) -> None:
-    """Put a PEM block in the place of the first block of its kind; all else in the file stays."""
-    file, _, entry = path.partition("#")
-    data = changed.get(file, inventory.file(file).data or b"")
-    if not entry:
-        changed[file] = _with_block(data, block)
-        return
-    certificate, key = load_users(data)[entry.partition("/")[2]]
-    old = (key if SECRET in block else certificate).data or b""
-    changed[file] = replaced_data(data, old, _with_block(old, block), file, entry)
-
-
-def replaced_data(kubeconfig: bytes, old: bytes, new: bytes, path: str, entry: str) -> bytes:
-    """A kubeconfig with *new* data in the place of *old*; *path* and *entry* are for a message.
-
-    Raises InputError for data on several lines.
-    """
-    text = base64.b64encode(old)
-    if text not in kubeconfig:
-        raise InputError(f"{path}: the data of {entry} is not on one line, so kpki does not edit "
-                         "the file",
-                         hint=f"kubectl config view --raw --kubeconfig {path} prints the "
-                              "kubeconfig with such lines")
-    return kubeconfig.replace(text, base64.b64encode(new))
-
-
-def _with_block(data: bytes, block: bytes) -> bytes:
-    """*data* with *block* in the place of its first block of that kind; DER stays DER."""
-    new = next(pem.blocks(block))
-    if data[:1] == _DER:
-        return new.der
-    kind = "PRIVATE KEY" if new.label.endswith("PRIVATE KEY") else "CERTIFICATE"
-    old = next(found for found in pem.blocks(data) if found.label.endswith(kind))
-    return data.replace(old.armour, new.armour, 1)
-
-
-def _files(inventory: Inventory, path: str, data: bytes, now: datetime) -> Iterator[File]:
-    """The files that give *path* its new content: a link stays, and leads to the content.
-
-    A kubelet's store gets a new file with the time in its name, and the link is set to the file:
-    the kubelet itself does so.
-    """
-    found = inventory.file(path)
-    if not found.link:
-        yield File(path, data, found.mode)
-        return
-    folder, _, name = path.rpartition("/")
-    if stem := _CURRENT.fullmatch(name):
-        dated = f"{stem[1]}-{now:{_STORE_TIME}}.pem"
-        yield File(f"{folder}/{dated}", data, KEY_MODE)
-        yield File(path, dated.encode(), KEY_MODE, link=True)
-        return
-    real = files.resolve(os.path.abspath(inventory.root), path)
-    yield File(os.path.relpath(real, os.path.abspath(inventory.root)), data, found.mode)
+def _signer(leaf: Certificate, authorities: Sequence[Authority],
+            exchanged: Sequence[Certificate]) -> Authority | None:
+    """The CA that signs a leaf anew: the same, or the one that signs in its exchange."""
+    for authority in authorities:
+        cas = [authority.certificate, *pem.load_certificates(authority.bundle)]
+        if any(reading.is_signed_by(leaf, ca) for ca in cas
+               if ca == authority.certificate or ca in exchanged):
+            return authority
+    return None

@@ -18,7 +18,7 @@ from ... import files, pem
 from ...errors import about
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import load_users
-from ...kubernetes.layouts import WORKSPACE
+from ...kubernetes.layouts import NEXT, PREVIOUS, WORKSPACE, beside
 from ...kubernetes.profiles import get_profile
 from ...stages.keys import public_key_der
 
@@ -84,13 +84,22 @@ def authorities_of_workspace(cluster: Cluster, folder: str,
     return [authority for authority in found if authority]
 
 
+def exchanged_authorities(folder: str) -> list[Certificate]:
+    """The CAs of the workspace that do not sign while they are exchanged."""
+    paths = (os.path.join(folder, beside(WORKSPACE.place(row).certificate, which))
+             for row in AUTHORITIES for which in (NEXT, PREVIOUS))
+    return [certificate for path in paths if is_there(path)
+            for certificate in load_bundle(files.read(path))]
+
+
 def _authority(known: Sequence[Certificate], path: str, data: bytes,
                passphrase: Passphrase) -> Authority | None:
     """The CA of the private key in the file *path*; None if none of the certificates is for it."""
     with about(path):
         key = pem.load_key(data, passphrase([(path, data)]))
     public_key = public_key_der(key)
-    return next((Authority(certificate, key) for certificate in known
+    bundle = pem.dump_certificates(dict.fromkeys(known))
+    return next((Authority(certificate, key, bundle) for certificate in known
                  if reading.has_public_key(certificate, public_key)), None)
 
 

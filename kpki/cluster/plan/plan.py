@@ -26,6 +26,7 @@ from .roots import (
     load_service_accounts,
     make_root,
     make_service_accounts,
+    signs_apart,
 )
 from ..authority import issue, make_key
 from ..desired.description import Cluster, Host
@@ -68,10 +69,7 @@ def make_plan(cluster: Cluster, *, observe: Observe = nothing_there, read: Read 
              for row in rows if row.profile.kind == "ca"}
     pair = next((load_service_accounts(row, seen, wanted=wanted)
                  for row in rows if row.profile.kind == "key"), None)
-    # only a kube-controller-manager with the CA's key needs the signer of a bundle alone
-    root = roots.get("ca")
-    wanted = Wanted(cluster, bundled=root is not None and len(root.certificates) > 1
-                    and root.host_key is not None)
+    wanted = Wanted(cluster, bundled=signs_apart(roots.get("ca"), seen))
     context = RowContext.from_description(
         now=moment, renew_before=renew_before,
         authorities={name: ca.certificates for name, ca in roots.items()},

@@ -30,6 +30,7 @@ from ..observed.contents import (
 )
 from ..observed.inventory import ObservedFile, refusal
 from ..rules.checked_row import Observe
+from ..workspace import is_exchanged
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, about
 from ...kubernetes import reading
@@ -186,6 +187,15 @@ def load_root(row: Row, observe: Observe, *, wanted: Wanted, read: Read, passphr
     return Root(row, certificate_path=row.place.certificate, key_path=row.place.key,
                 existing_key=_load_key(key_file, passphrase),
                 encrypted=pem.is_encrypted(key_file.data or b""))
+
+
+def signs_apart(root: Root | None, observe: Observe) -> bool:
+    """Whether hosts with the CA's key get the signing certificate alone, beside the CA's file.
+
+    kube-controller-manager needs it if the CA is a bundle, or is about to be one.
+    """
+    return root is not None and root.host_key is not None \
+        and (len(root.certificates) > 1 or is_exchanged(observe))
 
 
 def _same(data: bytes, certificates: Sequence[Certificate]) -> bool:

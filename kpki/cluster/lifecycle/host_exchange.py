@@ -1,0 +1,320 @@
+"""What one host's files say about an exchange, and the files that a phase gives the host."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from .edits import Changed, edit_data, edited_files, replace_block
+from .exchange import Exchange, Member
+from .holding import Anchor, Holding, anchor_of, key_anchor
+from .renewal import renewed_certificate
+from ..authority import Authority
+from ..observed.contents import read_certificates, read_key, read_public_keys
+from ..observed.inventory import Inventory, ObservedFile
+from ..rules.certificate import signer_of
+from ..rules.facts import Pair, TrustFile, pairs_of, signing_pairs_of, trust_files_of
+from ..rules.trust import signer_row
+from ... import pem
+from ...errors import InputError
+from ...files import File
+from ...kubernetes import reading
+from ...kubernetes.layouts import CERTIFICATE_MODE, SIGNER
+from ...kubernetes.profiles import SERVICE_ACCOUNTS
+from ...kubernetes.purposes import PURPOSES
+from ...stages.keys import public_key_der
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+_VERIFY, _SIGN = "service-account-verify", "service-account-sign"
+
+
+class Target(NamedTuple):
+    """What a phase gives each host."""
+
+    adds: tuple[Member, ...]
+    """What every verifier trusts after the phase."""
+    drops: tuple[Anchor, ...]
+    """What no verifier trusts after the phase."""
+    signer: Member
+    """What signs after the phase."""
+    authority: Authority | None = None
+    """The signer with its key; None if the key is not opened, as for a look ahead."""
+    key: PrivateKeyTypes | None = None
+    """The signer's private key, for hosts that hold such a key."""
+    bundles: bool = True
+    """Whether the files of trusted CAs change; if not, only the signer's own file does."""
+
+
+class _Seen(NamedTuple):
+    """The files of a host that matter for one CA."""
+
+    files: list[TrustFile]
+    """The files with CAs that verifiers read."""
+    pairs: list[tuple[Pair, Anchor]]
+    """The pairs that a CA of the exchange, or another trusted CA, has signed; with the CA."""
+    keys: list[tuple[str, Anchor]]
+    """The files with the private key of a CA of the exchange; with the CA."""
+    strange: list[str]
+    """What is damaged or foreign."""
+
+
+def holding_of(exchange: Exchange, inventory: Inventory, host: str | None,
+               now: datetime) -> Holding:
+    """What a host, or the workspace's users, trust and present."""
+    if not exchange.of_ca:
+        return _of_tokens(inventory, host)
+    seen = _seen(exchange, inventory)
+    valid = [frozenset(anchor_of(ca) for ca in file.certificates if _is_valid(ca, now))
+             for file in seen.files]
+    every = [frozenset(map(anchor_of, file.certificates)) for file in seen.files]
+    signed = frozenset(anchor for _, anchor in (*seen.pairs, *seen.keys))
+    paths = {file.path for file in seen.files}
+    return Holding(
+        host, frozenset.intersection(*valid) if valid else None,
+        frozenset.intersection(*every) if every else None, frozenset[Anchor]().union(*every),
+        signed - _ended(exchange, now), signed,
+        exchange.row == "ca" and any(
+            pair.path in paths for pair in signing_pairs_of(inventory)
+            if any(use.purpose.startswith("cluster-signing") for use in pair.uses)),
+        tuple(seen.strange), tuple(_with_two_jobs(seen.files, exchange.row)))
+
+
+def _with_two_jobs(files: Iterable[TrustFile], row: str) -> Iterator[str]:
+    """The files that verifiers of another CA read too."""
+    for file in files:
+        rows = {PURPOSES[use.purpose].row for use in file.uses} - {row, ""}
+        if rows:
+            yield f"{file.path}: the file of {', '.join(sorted(rows))} too"
+
+
+def _is_valid(ca: Certificate, now: datetime) -> bool:
+    return ca.not_valid_before_utc <= now <= ca.not_valid_after_utc
+
+
+def _ended(exchange: Exchange, now: datetime) -> frozenset[Anchor]:
+    """The CAs that have ended: nobody accepts what they signed, whoever trusts them."""
+    return frozenset(member.anchor for member in exchange.ends if member.certificate
+                     and member.certificate.not_valid_after_utc < now)
+
+
+def _seen(exchange: Exchange, inventory: Inventory) -> _Seen:
+    """The files of a host for the exchange of a CA."""
+    row, strange = exchange.row, list[str]()
+    known, ends = exchange.known, exchange.anchors
+    trusted = [file for file in _trust_files(inventory, row)
+               if not (inventory.file(file.path.partition("#")[0]).missing
+                       and all(use.optional for use in file.uses))]
+    strange += [f"{file.path}: no readable CA is in the file" for file in trusted
+                if not file.certificates]
+    near = [*known, *dict.fromkeys(ca for file in trusted for ca in file.certificates
+                                   if ca not in known)]
+    pairs = list[tuple[Pair, Anchor]]()
+    for pair in pairs_of(inventory):
+        own = signer_row(pair)
+        if own not in (row, "") or not pair.chain:
+            continue
+        ca = signer_of(pair.chain, near)
+        if ca is not None and (own or anchor_of(ca) in ends):
+            if pair.matches:
+                pairs.append((pair, anchor_of(ca)))
+            else:
+                strange.append(f"{pair.path}: the key is another certificate's")
+        elif own and not reading.is_named_issuer(pair.chain[0], pair.chain[0]):
+            strange.append(f"{pair.path}: signed by another CA, "
+                           f"{reading.issuer_text(pair.chain[0])}")
+    keys = list[tuple[str, Anchor]]()
+    for path in _key_paths(inventory, row):
+        key, _ = read_key(inventory.file(path), row)
+        if key is None:
+            continue
+        anchor = next((anchor_of(ca) for ca in near
+                       if reading.has_public_key(ca, public_key_der(key))), None)
+        if anchor is None:
+            strange.append(f"{path}: the key of another CA")
+        else:
+            keys.append((path, anchor))
+    return _Seen(trusted, pairs, keys, strange)
+
+
+def _trust_files(inventory: Inventory, row: str) -> Iterator[TrustFile]:
+    """The files with a CA: those that components read, and the layout's others."""
+    found = [file for file in trust_files_of(inventory)
+             if row in {file.row, *(PURPOSES[use.purpose].row for use in file.uses)}]
+    yield from found
+    paths = {file.path for file in found}
+    for place in inventory.layout.places:
+        file = inventory.file(place.certificate)
+        if place.row == row and place.only != SIGNER and place.certificate not in paths \
+                and file.data is not None:
+            yield TrustFile(file.path, row, row, (), read_certificates(file, row)[0])
+
+
+def _key_paths(inventory: Inventory, row: str) -> list[str]:
+    """The files that may hold the CA's private key."""
+    paths = [place.key for place in inventory.layout.places if place.row == row and place.key]
+    if row == "ca":
+        paths += [use.path for pair in signing_pairs_of(inventory) if pair.row == row
+                  for use in pair.uses if use.part == "key"
+                  and use.purpose.startswith("cluster-signing")]
+    return [path for path in dict.fromkeys(paths) if inventory.file(path).data is not None]
+
+
+def phase_files(exchange: Exchange, inventory: Inventory, target: Target, *, now: datetime,
+                validity: timedelta, warnings: list[str]) -> tuple[File, ...]:
+    """The files, relative to the tree, that bring a host to the *target* of a phase.
+
+    Leaves keep their keys; each gets a new certificate, valid for *validity*. What no CA of the
+    exchange has signed stays. A file without a difference stays.
+    """
+    changed = Changed()
+    if not exchange.of_ca:
+        _change_tokens(exchange, inventory, target, changed)
+        return edited_files(inventory, changed, now)
+    seen, ends = _seen(exchange, inventory), exchange.anchors
+    signer_file = _signer_file(exchange, inventory, target, seen)
+    if not target.bundles:
+        return tuple(signer_file)
+    for file in seen.files:
+        if file.certificates:
+            _edit(changed, inventory, file.path, _bundle(target, now), warnings)
+    for pair, anchor in seen.pairs:
+        if anchor in ends and anchor != target.signer.anchor and target.authority:
+            certificate = renewed_certificate(
+                pair.chain[0], target.authority, now=now, validity=validity, identified=True,
+                warnings=warnings)
+            _edit(changed, inventory, pair.path, pem.dump_certificate(certificate), warnings)
+    for path, anchor in seen.keys:
+        if anchor in ends and anchor != target.signer.anchor and target.key:
+            _edit(changed, inventory, path, pem.dump_key(target.key, form="traditional"), warnings)
+    return (*edited_files(inventory, changed, now), *signer_file)
+
+
+def _edit(changed: Changed, inventory: Inventory, path: str,
+          new: bytes | Callable[[bytes], bytes], warnings: list[str]) -> None:
+    """Put a block into a file, or edit the file's data; what cannot be edited is a warning."""
+    try:
+        if isinstance(new, bytes):
+            replace_block(changed, inventory, path, new)
+        else:
+            edit_data(changed, inventory, path, new)
+    except InputError as error:
+        warnings.append(f"{error.message}; {error.hint}" if error.hint else error.message)
+
+
+def _bundle(target: Target, now: datetime) -> Callable[[bytes], bytes]:
+    """A function from the data of a CA file to the data with the target's CAs."""
+    def edit(data: bytes) -> bytes:
+        present = set[Anchor]()
+        for block in [*pem.blocks(data)]:
+            if block.label != "CERTIFICATE":
+                continue
+            ca = pem.load_certificate(block.der, encoding="DER")
+            if anchor_of(ca) in target.drops:
+                data = without(data, block.armour)
+            elif _is_valid(ca, now) or any(ca == member.certificate for member in target.adds):
+                present.add(anchor_of(ca))
+        return with_blocks(data, (member.public for member in target.adds
+                                  if member.anchor not in present))
+    return edit
+
+
+def without(data: bytes, armour: bytes) -> bytes:
+    """*data* without a PEM block and the end of its last line."""
+    for line_end in (b"\r\n", b"\n", b""):
+        if armour + line_end in data:
+            return data.replace(armour + line_end, b"", 1)
+    return data
+
+
+def with_blocks(data: bytes, blocks: Iterable[bytes]) -> bytes:
+    """*data* with PEM blocks behind its last line."""
+    for block in blocks:
+        data += block if not data or data.endswith(b"\n") else b"\n" + block
+    return data
+
+
+def _signer_file(exchange: Exchange, inventory: Inventory, target: Target,
+                 seen: _Seen) -> Iterator[File]:
+    """The files with the certificate of the signer alone, for a host with the CA's key."""
+    trusted, ends = {file.path for file in seen.files}, exchange.anchors
+    paths = [place.certificate for place in inventory.layout.places
+             if place.row == exchange.row and place.only == SIGNER]
+    paths += [pair.path for pair in signing_pairs_of(inventory) if pair.row == exchange.row and any(
+        use.part == "certificate" for use in pair.uses)]
+    for path in dict.fromkeys(paths) if seen.keys else ():
+        file = inventory.file(path)
+        foreign = not ends.issuperset(map(anchor_of, read_certificates(file, exchange.row)[0]))
+        if path not in trusted and not foreign and file.data != target.signer.public:
+            yield File(path, target.signer.public, CERTIFICATE_MODE)
+
+
+# The service accounts' key
+
+
+def _of_tokens(inventory: Inventory, host: str | None) -> Holding:
+    """What the API server of a host accepts, and what the host signs tokens with."""
+    verify, sign = _paths(inventory, _VERIFY), _paths(inventory, _SIGN)
+    trusts, strange = set[Anchor](), list[str]()
+    for path in verify:
+        keys, finding = read_public_keys(inventory.file(path), SERVICE_ACCOUNTS)
+        trusts |= {key_anchor(key) for key in keys}
+        strange += [f"{path}: {finding.message}"] if finding else []
+    signed = set[Anchor]()
+    for path in sign:
+        key, finding = read_key(inventory.file(path), SERVICE_ACCOUNTS)
+        strange += [f"{path}: {finding.message}"] if finding else []
+        if key is not None:
+            signed.add(key_anchor(public_key_der(key)))
+    shared = _keys_of_pairs(inventory)
+    held = frozenset(trusts) if verify else None
+    return Holding(host, held, held, frozenset(trusts), frozenset(signed), frozenset(signed),
+                   strange=tuple(strange), shared=tuple(
+                       f"{path}: the key of a certificate, which signs tokens too"
+                       for path in sign if path in shared))
+
+
+def _paths(inventory: Inventory, purpose: str) -> list[str]:
+    return [*dict.fromkeys(use.path for use in inventory.uses if use.purpose == purpose
+                           and not inventory.file(use.path).missing)]
+
+
+def _keys_of_pairs(inventory: Inventory) -> set[str]:
+    return {pair.key_path for pair in pairs_of(inventory)}
+
+
+def _change_tokens(exchange: Exchange, inventory: Inventory, target: Target,
+                   changed: Changed) -> None:
+    """Change the files of the service accounts' keys."""
+    for path in _paths(inventory, _VERIFY):
+        edit_data(changed, inventory, path, _public_keys(target))
+    shared = _keys_of_pairs(inventory)
+    for path in _paths(inventory, _SIGN):
+        key, _ = read_key(inventory.file(path), SERVICE_ACCOUNTS)
+        if key is None or path in shared or target.key is None:
+            continue
+        anchor = key_anchor(public_key_der(key))
+        if anchor in exchange.anchors and anchor != target.signer.anchor:
+            replace_block(changed, inventory, path, pem.dump_key(target.key, form="traditional"))
+
+
+def _public_keys(target: Target) -> Callable[[bytes], bytes]:
+    """A function from the data of a file of public keys to the data with the target's keys."""
+    def edit(data: bytes) -> bytes:
+        present = set[Anchor]()
+        for block in [*pem.blocks(data)]:
+            for key in read_public_keys(ObservedFile("", block.armour), SERVICE_ACCOUNTS)[0]:
+                if key_anchor(key) in target.drops:
+                    data = without(data, block.armour)
+                else:
+                    present.add(key_anchor(key))
+        return with_blocks(data, (member.public for member in target.adds
+                                  if member.anchor not in present))
+    return edit
+
+
+def changed_data(exchange: Exchange, target: Target, now: datetime) -> bytes:
+    """The workspace's own file of CAs, or of public keys, after a phase."""
+    return (_bundle(target, now) if exchange.of_ca else _public_keys(target))(exchange.data)

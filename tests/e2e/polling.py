@@ -1,0 +1,187 @@
+"""Clients that ask all the time, each request on a new TLS connection: run by a test in a host's
+network.
+
+`python polling.py CONFIG` reads a list of clients from a JSON file, asks until its standard input
+ends, and keeps the counts and the failures of each in the file CONFIG.out. `python polling.py
+balance ADDRESS BACKEND…` passes connections on to API servers that say that they are ready."""
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import re
+import selectors
+import socket
+import ssl
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 10
+PAUSE = 0.15        # seconds between two requests of a client
+AGAIN = re.compile("apiserver is shutting down")    # what client-go asks again, as it does an EOF
+
+
+class Client:
+    """One client: its files are read anew for each request."""
+
+    def __init__(self, wanted: dict[str, Any]) -> None:
+        self.wanted, self.asked, self.again = wanted, 0, 0
+        self.failures: list[str] = []
+
+    def run(self, end: threading.Event) -> None:
+        """Ask until the end."""
+        while not end.wait(PAUSE):
+            failure, excused = self._ask()
+            if failure and excused:
+                self.again += 1
+                time.sleep(0.3)
+                failure, _ = self._ask()
+            self.asked += 1
+            if failure:
+                self.failures.append(f"{time.strftime('%H:%M:%S')} {failure}")
+
+    def _ask(self) -> tuple[str, bool]:
+        """Why a request failed, and whether client-go would ask again; "" for a good answer."""
+        try:
+            host, _, port = self.wanted["server"].rpartition(":")
+            connection = http.client.HTTPSConnection(host, int(port), timeout=TIMEOUT,
+                                                     context=self._context())
+            connection.request("GET", self.wanted["path"], headers=self._headers())
+            answer = connection.getresponse()
+            text = answer.read().decode(errors="replace")
+            connection.close()
+        except ssl.SSLCertVerificationError as error:
+            return f"{error}", False
+        except (ssl.SSLEOFError, ConnectionError, http.client.RemoteDisconnected) as error:
+            return f"{type(error).__name__}: {error}", True
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return f"{type(error).__name__}: {error}", False
+        if answer.status == 200:
+            return "", False
+        return f"{answer.status} {text[:200]}", bool(AGAIN.search(text))
+
+    def _headers(self) -> dict[str, str]:
+        headers = dict(self.wanted.get("headers", {}))
+        if token := self.wanted.get("token"):
+            headers["Authorization"] = f"Bearer {Path(token).read_text().strip()}"
+        return headers
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.check_hostname = True
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if kubeconfig := self.wanted.get("kubeconfig"):
+            text = Path(kubeconfig).read_text()
+            context.load_verify_locations(cadata=_embedded(text, "certificate-authority"))
+            with tempfile.NamedTemporaryFile("w") as pair:
+                pair.write(_embedded(text, "client-certificate") + _embedded(text, "client-key"))
+                pair.flush()
+                context.load_cert_chain(pair.name)
+            return context
+        context.load_verify_locations(cadata=Path(self.wanted["ca"]).read_text())
+        if certificate := self.wanted.get("certificate"):
+            context.load_cert_chain(certificate, self.wanted["key"])
+        return context
+
+
+def _embedded(text: str, name: str) -> str:
+    found = re.search(rf"{name}-data: (\S+)", text)
+    assert found
+    return base64.b64decode(found[1]).decode()
+
+
+def poll(config: Path) -> None:
+    """Ask as all clients of a file, until standard input ends."""
+    clients = {name: Client(wanted) for name, wanted in json.loads(config.read_text()).items()}
+    end = threading.Event()
+    threads = [threading.Thread(target=client.run, args=(end,)) for client in clients.values()]
+    for thread in threads:
+        thread.start()
+
+    def write() -> None:
+        found = {name: {"asked": client.asked, "again": client.again, "failures": client.failures}
+                 for name, client in clients.items()}
+        staged = config.with_suffix(".new")
+        staged.write_text(json.dumps(found))
+        staged.rename(config.with_suffix(".out"))
+    while not selected(0.3):
+        write()
+    end.set()
+    for thread in threads:
+        thread.join()
+    write()
+
+
+def selected(seconds: float) -> bool:
+    """Whether standard input has ended, after at most so many seconds."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(sys.stdin, selectors.EVENT_READ)
+        return bool(selector.select(seconds)) and not os.read(0, 1)
+
+
+def balance(address: str, backends: list[str]) -> None:
+    """Pass each connection on to an API server that is ready, the next in turn."""
+    ready = dict.fromkeys(backends, False)
+
+    def watch(backend: str) -> None:
+        host, _, port = backend.rpartition(":")
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        while True:
+            try:
+                connection = http.client.HTTPSConnection(host, int(port), timeout=2,
+                                                         context=context)
+                connection.request("GET", "/readyz")
+                ready[backend] = connection.getresponse().status == 200
+                connection.close()
+            except (OSError, http.client.HTTPException):
+                ready[backend] = False
+            time.sleep(0.3)
+
+    def serve(client: socket.socket, number: int) -> None:
+        order = sorted(backends, key=lambda backend: (not ready[backend],
+                                                      (backends.index(backend) - number) % 2))
+        for backend in order:
+            host, _, port = backend.rpartition(":")
+            try:
+                server = socket.create_connection((host, int(port)), timeout=2)
+            except OSError:
+                continue
+            server.settimeout(None)
+            threading.Thread(target=copy, args=(client, server), daemon=True).start()
+            copy(server, client)
+            return
+        client.close()
+
+    for backend in backends:
+        threading.Thread(target=watch, args=(backend,), daemon=True).start()
+    host, _, port = address.rpartition(":")
+    with socket.create_server((host, int(port)), backlog=128) as listening:
+        number = 0
+        while True:
+            client, _ = listening.accept()
+            number += 1
+            threading.Thread(target=serve, args=(client, number), daemon=True).start()
+
+
+def copy(source: socket.socket, target: socket.socket) -> None:
+    """Copy all octets, then the end."""
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        for end in (source, target):
+            end.close()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "balance":
+        balance(sys.argv[2], sys.argv[3:])
+    else:
+        poll(Path(sys.argv[1]))
