@@ -36,6 +36,7 @@ from ...kubernetes.layouts import (
     KEY_MODE,
     KUBELET_CURRENT,
     LAYOUTS,
+    SIGNER,
     SSL,
     Layout,
     Place,
@@ -251,7 +252,8 @@ def _at_own_places(source: Sequence[files.File], layout: Layout,
              for path, moved in ((old.certificate, new.certificate), (old.key, new.key),
                                  (old.kubeconfig, new.kubeconfig)) if path and moved}
     for place in layout.places if own != layout else ():
-        if get_profile(place.row).kind == "ca":
+        # the signer's own file goes where the layout has it: a CA's file may be a bundle
+        if get_profile(place.row).kind == "ca" and place.only != SIGNER:
             used = [other.certificate for other in own.places if other.row == place.row
                     and other.certificate in read]
             first = [path for path in names[place.certificate]

@@ -15,7 +15,7 @@ from .uses import Host, read_host
 from .whose import HOST_NAME
 from ... import files
 from ...kubernetes.components import COMPONENT_NAMES
-from ...kubernetes.layouts import BOOTSTRAP, SSL, Layout, Place, get_layout
+from ...kubernetes.layouts import BOOTSTRAP, SIGNER, SSL, Layout, Place, get_layout
 from ...kubernetes.profiles import get_profile
 from ...kubernetes.purposes import PURPOSES
 
@@ -92,19 +92,24 @@ def layout_of_settings(layout: Layout, uses: Iterable[Use]) -> Layout:
     If two components have different paths, each has a place. A path that a component reads stays.
     """
     read, places = {use.path for use in uses}, [*layout.places]
+    trusted = {use.path for use in uses if use.part == "authority"}
     for number, place in enumerate(layout.places):
         paths = {part: [*dict.fromkeys(use.path for use in uses if use.source and not use.default
                                        and _is_of(use, place, part))] for part in _PARTS
                  if getattr(place, part)}
-        first = {part: own if (own := getattr(place, part)) in read or not found else found[0]
+        # the signer's own file is no file of trusted CAs: that may become a bundle
+        apart = {part: [path for path in found if place.only != SIGNER or path not in trusted]
                  for part, found in paths.items()}
+        first = {part: own if (own := getattr(place, part)) in read or not found else found[0]
+                 for part, found in apart.items()}
         places[number] = _at(place, first)
         for part, found in paths.items():
             if part != "kubeconfig" and get_profile(place.row).kind != "ca":
                 continue
             for path in found:
                 if not any(path in {*other.files()} for other in places):
-                    places.append(_at(places[number], {part: path}))
+                    other = _at(places[number], {part: path})
+                    places.append(replace(other, only="") if path in trusted else other)
     return replace(layout, places=tuple(places)) if places != [*layout.places] else layout
 
 

@@ -3,6 +3,7 @@ nothing."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from kpki.cluster.check.check import check
 from kpki.cluster.lifecycle.holding import STATES
+from kpki.cluster.node.installation import install, plan_install, read_source
 from kpki.cluster.plan.of_workspace import plan_of
+from kpki.errors import RefusedError
 from tests.cluster.lifecycle.exchange.conftest import (
     LAYOUTS,
     NOW,
@@ -218,3 +221,42 @@ def test_a_dry_run_lists_and_writes_nothing(workspace: Workspace) -> None:
             (step.host, step.path, step.action) for step in done.steps
         }
     assert rotate(folder, "ca", dry_run=True, now=NOW).steps == ()
+
+
+def test_the_signers_file_reaches_a_host_whose_unit_names_the_bundle(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """`node install` puts the signer's file beside the CA's, even if a unit still names the CA's
+    file as the signer's, and never over the CA's file; a bundle is refused until the unit names
+    the signer's own file."""
+    folder, root = workspace(text=SMALL), tmp_path / "root"
+    shutil.copytree(folder / "nodes/cp-1", root)
+    unit = root / "etc/systemd/system/kube-controller-manager.service"
+    unit.parent.mkdir(parents=True)
+    ssl = "/etc/kubernetes/ssl"
+    unit.write_text(
+        "[Service]\nExecStart=/usr/bin/kube-controller-manager --root-ca-file="
+        f"{ssl}/ca.pem --client-ca-file={ssl}/ca.pem --cluster-signing-cert-file={ssl}/ca.pem "
+        f"--cluster-signing-key-file={ssl}/ca-key.pem\n"
+    )
+    def installed() -> None:
+        layout, source = read_source(
+            str(folder / "nodes/cp-1"), None, root=str(root), key=None, node="cp-1", server=None
+        )
+        install(
+            plan_install(source, str(root), "cp-1", layout=layout, server=None, now=NOW),
+            str(root),
+            now=NOW,
+        )
+        for name in ("ca.pem", "ca-signer.pem"):
+            wanted = (folder / "nodes/cp-1/etc/kubernetes/ssl" / name).read_bytes()
+            assert (root / "etc/kubernetes/ssl" / name).read_bytes() == wanted
+
+    do(folder)
+    installed()
+    do(folder, to="trust")
+    with pytest.raises(RefusedError, match="expected 1 certificate"):
+        installed()
+    old, new = (f"-cert-file={ssl}/{name}.pem --cluster-sig" for name in ("ca", "ca-signer"))
+    unit.write_text(unit.read_text().replace(old, new))
+    installed()
