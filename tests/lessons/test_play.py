@@ -112,7 +112,7 @@ def test_a_command_of_the_learners_own_runs_in_the_folder(talk: Talk, tmp_path: 
 
 def test_control_c_ends_the_command_alone(talk: Talk) -> None:
     """The interrupt of a learner's own command leads back to the step."""
-    shown = talk("kill -INT $PPID; exec sleep 60", "")
+    shown = talk("kill -INT $PPID $$; sleep 60", "")
     assert texts(shown, "wrong") == ["The command ended with status 130."]
     assert texts(shown, "output") == ["one\n"]
 
