@@ -57,6 +57,7 @@ CLUSTER = {
     "script": {"plan"},
     "adopt": {"workspace", "authority"},
     "check": {"flags", "users", "plan", "node", "script", "adopt"},
+    "offline": {"plan", "node"},
     "lifecycle": {"plan", "node"},
     "graph": {"check", "lifecycle"},
 }

@@ -27,6 +27,7 @@ from . import (
     rotate,
     script,
     show,
+    sign,
     terminal,
     uses,
 )
@@ -60,6 +61,8 @@ add(app, plan.plan, "kpki plan cluster")
 add(app, plan.apply, "kpki apply cluster")
 add(app, renew.renew, "kpki renew --within 30d", "kpki renew --all --root /")
 add(app, rotate.rotate, "kpki rotate ca --status", "kpki rotate ca --to trust")
+add(app, sign.sign, "kpki sign requests --workspace ca",
+    "kpki sign requests --ca ca.pem --ca-key ca-key.pem")
 add(app, script.script, "kpki script cluster > script.sh")
 add(app, kubeconfig.kubeconfig, "kpki kubeconfig alice --group developers --out alice.conf")
 add(app, flags.flags, "kpki flags kubelet --node worker-1")

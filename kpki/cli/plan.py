@@ -29,6 +29,7 @@ from ..clock import utc_now
 
 if TYPE_CHECKING:
     from ..cluster.leaf_files import Step
+    from ..cluster.offline.asking import Asked
     from ..cluster.plan.plan import HostPlan, Plan, Waiting
 
 Example = Annotated[bool, typer.Option(
@@ -75,9 +76,12 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
           quiet: Quiet = False) -> None:
     """Make missing files, repair faulty files, and leave right files in place.
 
-    Replaced files stay under backup/. Exit status 0: done; 1: a file waits for a CA's key.
+    Replaced files stay under backup/. For a CA without its key, requests/ has the requests for
+    `kpki sign`, and takes the answers. Exit status 0: done; 1: a file waits for a CA's key, or an
+    answer is refused.
     """
     from ..cluster.leaf_files import Step
+    from ..cluster.offline.asking import exchange
     from ..cluster.plan.apply import apply as carry_out
     from ..cluster.plan.of_workspace import held_plan
     from ..cluster.plan.plan import Waiting
@@ -97,6 +101,12 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
                 changed.setdefault(step.host, set()).add(step.path)
                 if json:
                     written.append(step)
+        asked = exchange(planned, folder, waiting, now=now, warnings=warnings)
+        for step in asked.steps:
+            made.setdefault(step.host, Counter())[step.action] += 1
+            changed.setdefault(step.host, set()).add(step.path)
+            written += [step] * json
+        waiting = [*asked.waiting]
     words.warn(warnings)
     if json:
         put_json({"written": [
@@ -104,9 +114,20 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
             for step in written], "waiting": [waiting_document(file) for file in waiting]})
     else:
         put(*_made(made))
-        words.say(*_next(made, waiting, folder), *_restarts(changed, planned))
-    if waiting:
+        words.say(*_next(made, waiting, folder), *_asked(asked, folder),
+                  *_restarts(changed, planned))
+    if waiting or asked.refused:
         raise typer.Exit(1)
+
+
+def _asked(asked: Asked, folder: str) -> Iterator[str]:
+    """The answers that gave nothing, and the requests for a CA elsewhere."""
+    yield from (f"kpki: {sentence}" for sentence in asked.refused)
+    if asked.requests:
+        bundle = os.path.normpath(os.path.join(folder, "requests"))
+        plural = "s" * (asked.requests != 1)
+        yield f"kpki: {asked.requests} request{plural} in {bundle}, sha256 {asked.digest}"
+        yield f"next: copy {bundle} to the CA, and there: kpki sign requests"
 
 
 def _step(step: Step) -> dict[str, object]:

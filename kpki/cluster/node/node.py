@@ -274,11 +274,12 @@ def request_node(root: str, node: Node, *, algorithm: str | None, layout: str,
         data = pem.dump_key(key, form="traditional")
     csr = req_new(key, config="", subject=subject_name(node.identity),
                   addext=[f"subjectAltName={sans_text(node.identity)}"])
-    answer = present if present is not None and _same_request(present, csr) else pem.dump_csr(csr)
+    answer = present if present is not None and same_request(present, csr) else pem.dump_csr(csr)
     return files.File(path, data or b"", KEY_MODE), answer
 
 
-def _same_request(present: bytes, csr: CertificateSigningRequest) -> bool:
+def same_request(present: bytes, csr: CertificateSigningRequest) -> bool:
+    """Whether the *present* request (PEM) asks for the same as *csr*, with the same key."""
     try:
         old = pem.load_csr(present)
     except InputError:

@@ -1,7 +1,7 @@
 """The policy for a node's request: the names, groups and extensions that a request may ask for."""
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..authority import find_key_fault
 from ...errors import InputError, RefusedError
 from ...kubernetes import reading
-from ...kubernetes.profiles import KUBELET_PROFILE, NODE_PREFIX, NODES_GROUP
+from ...kubernetes.profiles import KUBELET_PROFILE, NODE_PREFIX, NODES_GROUP, Identity
 from ...stages import der, objects
 from ...stages.extensions.identifiers import (
     BASIC_CONSTRAINTS,
@@ -38,10 +38,39 @@ def validate_request(csr: CertificateSigningRequest, *, node: str, dns: Collecti
     fails, another subject or two CNs, or a weak key. Raises RefusedError for a name or address that
     is not the node's, or an extension that the profile lacks.
     """
+    data = _proved(csr)
+    fields = der.request_fields(data)
+    _validate_subject(der.whole(fields.subject), node)
+    _validate_rest(csr, data, node, {node, *dns}, set(addresses))
+    return der.whole(fields.subject_public_key_info)
+
+
+def validate_row_request(csr: CertificateSigningRequest, identity: Identity, host: str) -> bytes:
+    """The public key (DER) of a request that a CA may sign for a row with this *identity*.
+
+    *host* is the row's host, for messages. Raises RefusedError as `validate_request`.
+    """
+    data = _proved(csr)
+    fields = der.request_fields(data)
+    subject = reading.subject_of(der.whole(fields.subject))
+    users = load_name(der.whole(fields.subject)).attributes(reading.COMMON_NAME)
+    if (len(users), subject.user, {*subject.groups}) != (1, identity.user, {*identity.groups}):
+        raise RefusedError(f"the request is for {_who(subject.user, subject.groups)}, and the row "
+                           f"is {_who(identity.user, identity.groups)}")
+    _validate_rest(csr, data, host, {*identity.dns}, {*identity.addresses})
+    return der.whole(fields.subject_public_key_info)
+
+
+def _who(user: str, groups: Sequence[str]) -> str:
+    return ", ".join([f"CN={user!r}", *(f"O={group!r}" for group in groups)])
+
+
+def _proved(csr: CertificateSigningRequest) -> bytes:
+    """A request in DER. Raises RefusedError if its self-signature fails."""
     data = csr.public_bytes(Encoding.DER)
     try:
         # a signature is whole octets: a BIT STRING with unused bits was changed
-        key = csr.public_key()
+        csr.public_key()
         valid = csr.is_signature_valid and data.endswith(b"\0" + csr.signature)
     except (ValueError, UnsupportedAlgorithm):
         raise RefusedError("the request's key or signature is of a kind that cannot be read",
@@ -49,18 +78,21 @@ def validate_request(csr: CertificateSigningRequest, *, node: str, dns: Collecti
     if not valid:
         raise RefusedError("the request's self-signature fails: somebody changed the request, or "
                            "replaced its key")
-    fields = der.request_fields(data)
-    _validate_subject(der.whole(fields.subject), node)
+    return data
+
+
+def _validate_rest(csr: CertificateSigningRequest, data: bytes, node: str, dns: Collection[str],
+                   addresses: Collection[str]) -> None:
+    """Raise RefusedError for attributes, extensions, names or a key against the policy."""
     _validate_attributes(data)
     try:
         for extension in request_extensions(data):
-            _validate_extension(extension, node, {node, *dns}, set(addresses))
+            _validate_extension(extension, node, dns, addresses)
     except InputError as error:
         raise RefusedError(f"the request's extensions cannot be read: {error.message}",
                            hint=_HINT) from None
-    if fault := find_key_fault(key):
+    if fault := find_key_fault(csr.public_key()):
         raise RefusedError(f"the request's {fault}", hint=_HINT)
-    return der.whole(fields.subject_public_key_info)
 
 
 def _validate_subject(name: bytes, node: str) -> None:

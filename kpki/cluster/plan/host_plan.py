@@ -31,10 +31,16 @@ class HostPlan:
     """The host, None for the workspace itself."""
     tasks: tuple[Task, ...]
     """The tasks, signers first."""
-    waiting: tuple[Waiting, ...] = ()
-    """The rows that wait for a missing file."""
+    held: tuple[tuple[Task, str], ...] = ()
+    """The tasks that wait for a missing file, each with the file: the key of the row's CA."""
     marks: Marks = ()
     """The marks of keys and serial numbers that no other host may have."""
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """The rows that wait for a missing file."""
+        return tuple(Waiting(self.host, task.steps[0].path, task.row.name, needs)
+                     for task, needs in self.held)
 
     @property
     def steps(self) -> list[Step]:

@@ -115,30 +115,30 @@ class Plan:
     def of_workspace(self, shared: frozenset[bytes] = frozenset(),
                      proved: Proved | None = None) -> HostPlan:
         """Internal: the tasks of the workspace: CAs, pair, people's kubeconfigs."""
-        tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
+        tasks, held, unread = list[Task](), list[tuple[Task, str]](), dict.fromkeys(self.unread)
         observe, proved = recording(self.observe, unread), proved or Proved()
         context = self.context._replace(shared=shared)
         for row in self.rows:
             if row.profile.kind == "leaf":
                 checked = check_row_among(row, observe, context, proved)
-                self._add(row, checked, observe, tasks, waiting)
+                self._add(row, checked, observe, tasks, held)
             elif found := [*self._own_findings(row, observe)]:
                 tasks.append(Task(row, tuple(step_of(row, finding.path, observe, found)
                                              for finding in found)))
         require_read(unread)
-        return HostPlan(None, tuple(tasks), tuple(waiting))
+        return HostPlan(None, tuple(tasks), tuple(held))
 
     def of_host(self, host: Host, shared: frozenset[bytes] = frozenset(),
                 proved: Proved | None = None, *, bare: bool = False) -> HostPlan:
         """Internal: the tasks of one host. *bare*: its tree is missing; *shared*: hosts' marks."""
-        tasks, waiting, unread = list[Task](), list[Waiting](), dict.fromkeys(self.unread)
+        tasks, held, unread = list[Task](), list[tuple[Task, str]](), dict.fromkeys(self.unread)
         observe = nothing_there if bare else recording(self._observer_of(host), unread)
         context = self._context_of(host, shared)
         checked = self._check_rows(host, observe, context, proved or Proved())
         for row, result in checked:
-            self._add(row, result, observe, tasks, waiting)
+            self._add(row, result, observe, tasks, held)
         require_read(unread)
-        return HostPlan(host.name, tuple(tasks), tuple(waiting), marks_of(checked, host.name))
+        return HostPlan(host.name, tuple(tasks), tuple(held), marks_of(checked, host.name))
 
     def hosts(self, surveyed: Survey | None = None, *,
               processes: int | None = 1) -> Iterator[HostPlan]:
@@ -198,7 +198,7 @@ class Plan:
                        forbidden=() if host.roles else self.wanted.layout.authority_keys())
 
     def _add(self, row: Row, checked: CheckedRow, observe: Observe, tasks: list[Task],
-             waiting: list[Waiting]) -> None:
+             held: list[tuple[Task, str]]) -> None:
         if row.profile.kind == "leaf":
             task = leaf_task(row, checked, observe, renew=self._is_renewed(row, checked))
         else:
@@ -208,7 +208,7 @@ class Plan:
         root = self.roots.get(row.profile.signer or "")
         if row.profile.kind == "leaf" and not task.chain and root is not None and not root.can_sign:
             needs = root.key_path or f"the key of {root.certificate_path}"
-            waiting.append(Waiting(row.host, task.steps[0].path, row.name, needs))
+            held.append((task, needs))
         else:
             tasks.append(task)
 

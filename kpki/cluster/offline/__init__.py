@@ -1,0 +1,1 @@
+"""Requests for a CA that is elsewhere, and the CA's answers."""
