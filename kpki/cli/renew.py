@@ -4,7 +4,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import partial
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -118,6 +117,7 @@ def _after_authorities(done: Renewal, root: str | None) -> Iterator[str]:
 
 
 def _where(root: str | None) -> str:
+    from shlex import quote
     return "" if root is None else f" --root {quote(root)}"
 
 
