@@ -24,13 +24,14 @@ TREE: Sources = {
 
 # Room → the other rooms it may import. "front" is kpki/__init__.py: a table of the library's names.
 BELOW_CLUSTER = {"errors", "arguments", "pem", "clock", "documents", "stages", "kubernetes",
-                 "files"}
+                 "files", "hsm"}
 BELOW_CLI = BELOW_CLUSTER | {"cluster", "doctor", "lessons"}
 ARROWS = {
     "errors": set[str](),
     "arguments": {"errors"},
     "pem": {"errors"},
     "files": {"errors"},
+    "hsm": {"errors"},
     "clock": set[str](),
     "documents": {"errors"},
     "stages": {"errors", "pem", "clock"},
@@ -52,8 +53,9 @@ CLUSTER = {
     "leaf_files": {"rules"},
     "workspace": {"observed"},
     "flags": {"workspace", "authority"}, "kubeconfig_order": set(),
-    "users": {"workspace", "authority", "kubeconfig_order"},
-    "plan": {"leaf_files", "workspace"}, "node": {"leaf_files", "workspace"},
+    "authority_source": {"authority"},
+    "users": {"workspace", "authority_source", "kubeconfig_order"},
+    "plan": {"leaf_files", "workspace"}, "node": {"leaf_files", "workspace", "authority_source"},
     "script": {"plan"},
     "adopt": {"workspace", "authority"},
     "check": {"flags", "users", "plan", "node", "script", "adopt"},

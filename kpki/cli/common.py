@@ -24,9 +24,11 @@ At = Annotated[str | None, typer.Option(
     "--at", metavar="TIME", help="Check at this time (now): 2026-12-31T23:59:59Z.")]
 Ca = Annotated[str | None, typer.Option(
     "--ca", metavar="CERT", help="The cluster's CA certificate, or a bundle.")]
-CaKey = Annotated[str | None, typer.Option("--ca-key", metavar="KEY", help="The CA's private key.")]
+CaKey = Annotated[str | None, typer.Option(
+    "--ca-key", metavar="KEY", help="The CA's private key: a file, or a URI pkcs11:… of a token.")]
 Passin = Annotated[str | None, typer.Option("--passin", metavar="SRC", help=(
-    "Passphrase of the CA key: pass:TEXT, env:NAME, file:PATH, fd:N or stdin."))]
+    "Passphrase of the CA key, or PIN of its token: pass:TEXT, env:NAME, file:PATH, fd:N or "
+    "stdin."))]
 Addresses = Annotated[list[str], typer.Option(
     "--address", metavar="IP", help="An address of the node; repeatable.")]
 Dns = Annotated[list[str], typer.Option(

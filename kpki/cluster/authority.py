@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .. import files, pem
+from .. import pem
 from ..arguments import validate_arguments, validated
 from ..clock import utc_now
 from ..errors import InputError, RefusedError, about
@@ -26,7 +26,6 @@ from ..kubernetes.profiles import (
     leaf_values,
     node_of,
 )
-from ..pem.keys import PASSIN_HINT
 from ..stages import keys
 
 if TYPE_CHECKING:
@@ -181,9 +180,16 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
     """
     with about(names[1]):
         key = verify_private_key(key_pem).key or pem.load_key(key_pem, passphrase)
-        public_key = keys.public_key_der(keys.validate_signing_key(key))
+        keys.validate_signing_key(key)
     with about(names[0]):
         bundle = load_bundle(certificates_pem)
+    return authority_in(bundle, key, now=now or utc_now(), names=names)
+
+
+def authority_in(bundle: Sequence[Certificate], key: PrivateKeyTypes, *, now: datetime,
+                 names: tuple[str, str]) -> Authority:
+    """The CA of a bundle that *key* belongs to; parameters and errors as `load_authority`."""
+    public_key = keys.public_key_der(key)
     signer = next((certificate for certificate in bundle
                    if reading.has_public_key(certificate, public_key)), None)
     if signer is None:
@@ -192,7 +198,7 @@ def load_authority(certificates_pem: bytes, key_pem: bytes, *, passphrase: bytes
                            hint="use the key that belongs to this CA certificate")
     with about(names[0]):
         validate_ca(signer)
-        validate_ca_validity([signer], now or utc_now())
+        validate_ca_validity([signer], now)
     return Authority(signer, key, pem.dump_certificates(bundle))
 
 
@@ -381,19 +387,3 @@ def load_plain_key(data: bytes) -> PrivateKeyTypes:
                          f"{verdict.reason or 'the key has more than two primes'}",
                          hint="kpki genpkey makes a key that Kubernetes can use")
     return verdict.key
-
-
-def read_authority(ca: str | None, ca_key: str | None, *, passphrase: Passphrase,
-                   now: datetime) -> Authority:
-    """The CA in two files; see `load_authority`. Raises InputError if a file is not named."""
-    if not ca or not ca_key:
-        raise InputError("no CA: a CA certificate and its key are needed",
-                         hint="--ca CERT --ca-key KEY (or --example, for a throw-away CA)")
-    key = files.read(ca_key)
-    secret = passphrase([(ca_key, key)])
-    try:
-        return load_authority(files.read(ca), key, passphrase=secret, now=now, names=(ca, ca_key))
-    except InputError as error:
-        if error.hint != PASSIN_HINT:     # openssl's option; kpki's own has two dashes
-            raise
-        raise type(error)(error.message, hint=PASSPHRASE_HINT) from None

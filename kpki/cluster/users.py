@@ -19,9 +19,9 @@ from .authority import (
     load_plain_key,
     load_trusted_bundle,
     make_key,
-    read_authority,
     validate_algorithm,
 )
+from .authority_source import is_in_token, read_authority
 from .desired.description import DEFAULT_NAME
 from .desired.rows import NODES_FOLDER, Row, Wanted, blank_kubeconfig, layout_of
 from .kubeconfig_order import Order as Order  # noqa: PLC0414 - exported again
@@ -391,7 +391,7 @@ def _authority_paths(order: Order, cluster: Cluster | None, folder: str, *,
                               "existing pair")
     paths = (ca, ca_key or "") if signs else (ca, "")
     for path in paths:
-        if cluster is not None and path and not is_there(path):
+        if cluster is not None and path and not (is_in_token(path) or is_there(path)):
             raise FileError(f"{path}: the CA's file is missing",
                             hint="kpki apply makes the CA; for a CA in another place: --ca CERT "
                                  "--ca-key KEY")

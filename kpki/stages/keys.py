@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
@@ -238,16 +238,33 @@ def _algorithm(oid: str, *, null: bool = False) -> bytes:
 def sign_bytes(key: SigningKey, digest: str, data: bytes) -> bytes:
     """The signature of *data* by *key*: RSA PKCS#1 v1.5 or ECDSA over *digest*, or EdDSA.
 
-    A *digest* that is a `Pss` makes an RSA key sign by RSASSA-PSS.
+    A *digest* that is a `Pss` makes an RSA key sign by RSASSA-PSS. Raises InputError if a key of
+    another maker than cryptography's, such as one in an HSM, makes a signature that is wrong.
     """
-    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
-        return key.sign(data)
-    algorithm = _hash(digest)
+    parameters: tuple[Any, ...] = ()
     if isinstance(key, rsa.RSAPrivateKey):
-        scheme = padding.PSS(padding.MGF1(_hash(digest.mask)), _salt(key, digest)) \
-            if isinstance(digest, Pss) else padding.PKCS1v15()
-        return key.sign(data, scheme, algorithm)
-    return key.sign(data, ec.ECDSA(algorithm))
+        algorithm = _hash(digest)
+        parameters = (padding.PSS(padding.MGF1(_hash(digest.mask)), _salt(key, digest))
+                      if isinstance(digest, Pss) else padding.PKCS1v15(), algorithm)
+    elif isinstance(key, ec.EllipticCurvePrivateKey):
+        parameters = (ec.ECDSA(_hash(digest)),)
+    signature: bytes = key.sign(data, *parameters)
+    if not type(key).__module__.startswith("cryptography."):
+        _validate_signature(key, signature, data, parameters)
+    return signature
+
+
+def _validate_signature(key: SigningKey, signature: object, data: bytes,
+                        parameters: tuple[Any, ...]) -> None:
+    """Raise InputError for a signature that the public key does not verify."""
+    from cryptography.exceptions import InvalidSignature
+    try:
+        verify: Any = key.public_key().verify
+        verify(signature, data, *parameters)
+    except (InvalidSignature, TypeError, ValueError):
+        raise InputError("the private key made a signature that its public key does not verify",
+                         hint="X.509 wants an ECDSA signature in DER, not r and s side by side"
+                         if isinstance(key, ec.EllipticCurvePrivateKey) else "") from None
 
 
 def _hash(digest: str) -> hashes.HashAlgorithm:

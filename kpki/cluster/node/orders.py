@@ -11,7 +11,8 @@ from . import node as nodes
 from .example import ensure_example
 from .installation import Installation, install, plan_install, read_source
 from .. import workspace
-from ..authority import DAYS, Authority, Passphrase, lasting, read_authority
+from ..authority import DAYS, Authority, Passphrase, lasting
+from ..authority_source import read_authority
 from ..desired.rows import NODES_FOLDER, Row
 from ..observed.inventory import layout_there
 from ..observed.whose import owner_of

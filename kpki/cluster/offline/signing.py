@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .bundle import LIST, Request, digest, fingerprint, load_list
-from ..authority import Authority, Passphrase, issue, lasting, read_authority
+from ..authority import Authority, Passphrase, issue, lasting
+from ..authority_source import read_authority
 from ..desired.rows import wanted_rows
 from ..node.policy import validate_row_request
 from ..workspace import authority_paths, is_there
