@@ -109,8 +109,8 @@ def _validated(folder: str, request: Request,
     else:
         _validate_identity(request, profile, hosts)
     if MASTERS_GROUP in request.identity.groups and not masters:
-        raise RefusedError(f"it is for {MASTERS_GROUP}, which no authorization limits and nobody "
-                           "can revoke: --masters signs it")
+        raise RefusedError(f"the group {MASTERS_GROUP} is limited by no authorization, and nobody "
+                           "can revoke its certificates: --masters signs them")
     csr = pem.load_csr(files.read(os.path.join(folder, request.file)))
     public_key = validate_row_request(csr, request.identity, request.host or request.row)
     if fingerprint(public_key) != request.public_key:

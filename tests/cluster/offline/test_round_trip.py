@@ -281,7 +281,7 @@ def test_masters_and_missing_keys(cluster: Path) -> None:
     """system:masters is signed if that is said; what another CA signs waits."""
     signed = sign(cluster, masters=False, rows=("ca",))
     sentence, = signed.refused
-    assert sentence.startswith("cp-1/super-admin: it is for system:masters")
+    assert sentence.startswith("cp-1/super-admin: the group system:masters")
     assert {request.signer for request in signed.waiting} == {"etcd-ca", "front-proxy-ca"}
     assert sign(cluster, rows=("etcd-ca", "front-proxy-ca")).refused == ()
     assert sign(cluster, only_show=True).written == ()
