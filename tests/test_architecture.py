@@ -60,7 +60,7 @@ CLUSTER = {
     "adopt": {"workspace", "authority"},
     "check": {"flags", "users", "plan", "node", "script", "adopt"},
     "offline": {"plan", "node"},
-    "lifecycle": {"plan", "node"},
+    "lifecycle": {"plan", "node"}, "leak": {"lifecycle"},
     "graph": {"check", "lifecycle"},
 }
 

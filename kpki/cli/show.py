@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import At, Explain, Json, Quiet, Words, moment_of, put_json, stamp
+from .common import At, Explain, Json, Quiet, Words, moment_of, place_of, put_json, stamp
 from .terminal import put
 from .. import files
 from ..errors import about
@@ -22,9 +22,15 @@ File = Annotated[str, typer.Argument(
     help="A certificate, bundle, request, key or kubeconfig, in PEM or DER; - is standard input.")]
 ShownCa = Annotated[str | None, typer.Option(
     "--ca", metavar="CERT", help="Verify against this CA (for a kubeconfig: the CA in the file).")]
+Leaked = Annotated[bool, typer.Option(
+    "--leaked", help="Say what the holder of the file's key could do, and what to do now.")]
+Within = Annotated[str | None, typer.Option("--in", metavar="PATH", help=(
+    "With --leaked: the workspace or host's root tree where the key is used (this folder, if it "
+    "is a workspace, else /)."))]
 
 
-def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False,
+def show(path: File, ca: ShownCa = None, leaked: Leaked = False, within: Within = None,
+         at: At = None, json: Json = False,
          explain: Explain = False, quiet: Quiet = False) -> None:
     """Show the owner, the signer and the validity of the certificates in a file.
 
@@ -44,6 +50,11 @@ def show(path: File, ca: ShownCa = None, at: At = None, json: Json = False,
             authorities = [dump_certificate(certificate, encoding="DER")
                            for certificate in load_trusted_bundle(data)]
     root, inner = root_of(path)
+    if leaked:
+        from .leak import show_leak
+        show_leak(_read(path, root, inner), path, place_of(within), now=now, as_json=json,
+                  read=_reader(root, inner), words=words)
+        return
     shown = show_bytes(_read(path, root, inner), authorities=authorities, now=now,
                        read=_reader(root, inner))
     if json:
