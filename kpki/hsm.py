@@ -59,7 +59,7 @@ def parse_uri(text: str) -> TokenUri:
         raise InputError("the URI names no private key: type is not private")
     if not found.get("module-path"):
         raise InputError("the URI does not say which PKCS#11 library leads to the token",
-                         hint="it ends with ?module-path=/usr/lib/softhsm/libsofthsm2.so, say")
+                         hint="the URI ends with ?module-path=/usr/lib/softhsm/libsofthsm2.so, say")
     words = {name: value.decode("utf-8", "surrogateescape") for name, value in found.items()}
     if not (words.get("object") or words.get("id")):
         raise InputError("the URI does not say which key of the token it means",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def show_leak(data: bytes, path: str, place: str, *, now: datetime, as_json: bool,
               read: Callable[[str], bytes], words: Words) -> None:
-    """Print what the key in a file (*data*) gives, where *place* uses it, and the commands."""
+    """Print what the key in a file (*data*) gives, its use in *place*, and the commands."""
     from ..cluster.leak import find_leak
     with about(path):
         leak = find_leak(data, place, now=now, host_name=host_name(), read=read)

@@ -1,4 +1,4 @@
-"""`kpki show --leaked`: what a private key gives its holder, where it is used, what to do."""
+"""`kpki show --leaked`: what a private key gives its holder, its uses, and what to do."""
 from __future__ import annotations
 
 import os

@@ -140,8 +140,8 @@ def test_answers_in_any_order_under_any_name(cluster: Path) -> None:
     data = [path.read_bytes() for path in answers]
     for path in answers:
         path.unlink()
-    for number, one in enumerate(data[3:]):
-        (cluster / "requests" / f"{len(data) - number}.crt").write_bytes(b"# an answer\n" + one)
+    for number, answer in enumerate(data[3:]):
+        (cluster / "requests" / f"{len(data) - number}.crt").write_bytes(b"# an answer\n" + answer)
     done = run_apply(cluster)
     assert (done.requests, len(done.waiting), done.refused) == (3, 3, ())
     left = {path: path.read_bytes() for path in (cluster / "requests").rglob("*.csr")}
