@@ -83,6 +83,8 @@ class TwoServers:
             with suppress(ProcessLookupError):
                 process.kill()
             process.wait()
+            if process.stdin:
+                process.stdin.close()
 
     # Components
 
