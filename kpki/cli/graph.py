@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -142,6 +141,8 @@ _MOST = 3
 
 
 def _explained(path: str, found: Graph) -> Iterator[str]:
+    from shlex import quote
+
     from ..cluster.script.looking import show_commands
     holders = [certificate.holders for certificate in found.certificates]
     yield "kpki graph reads each certificate, and asks kpki uses who reads the file:"

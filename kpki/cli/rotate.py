@@ -49,7 +49,7 @@ _MOST_HOSTS = 40    # lines of a table, or names in a line; more hosts are count
 def rotate(authority: Authority, to: To = None, status: Status = False, back: Back = False,
            dry_run: DryRun = False, workspace: Workspace = os.curdir, passin: Passin = None,
            json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
-    """Exchange a CA, or the service accounts' key, in phases that anybody can interrupt.
+    """Exchange a CA, or the service accounts' key, in phases.
 
     The present phase is finished, or the next is begun: first all hosts trust the new CA beside the
     old, then the new CA signs, then the old is forgotten. The state is read from the files. Exit

@@ -1,9 +1,10 @@
 """Clients that ask all the time, each request on a new TLS connection: run by a test in a host's
 network.
 
-`python polling.py CONFIG` reads a list of clients from a JSON file, asks until its standard input
-ends, and keeps the counts and the failures of each in the file CONFIG.out. `python polling.py
-balance ADDRESS BACKEND…` passes connections on to API servers that say that they are ready."""
+`python polling.py CONFIG` reads a list of clients from a JSON file, and asks until its standard
+input ends. The counts and the failures of each client are then in the file CONFIG.out.
+`python polling.py balance ADDRESS BACKEND…` passes connections on to API servers that say that they
+are ready."""
 from __future__ import annotations
 
 import base64

@@ -1,7 +1,7 @@
 """Whether an exchange is safe, as Go and openssl see it: every host accepts what any host presents.
 
-Nothing of kpki is asked: the files are found by a table of paths, read by PyYAML and cryptography,
-and every pair of a certificate and a file of CAs goes to both verifiers, once for all copies of a
+Nothing of kpki is asked. A table of paths names the files, which PyYAML and cryptography read.
+Every pair of a certificate and a file of CAs goes to both verifiers, once for all copies of a
 workspace."""
 
 from __future__ import annotations

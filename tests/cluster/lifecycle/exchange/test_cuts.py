@@ -106,9 +106,10 @@ def test_a_kill_at_any_rename_is_safe_and_the_next_run_finishes(
     """In each copy every host accepts every host; the next run, with no other input, ends as a run
     that was not cut."""
     folder, cuts, step = workspace(layout, TEXT if WHOLE else SMALL), 0, 1 if WHOLE else SAMPLE
-    one, two, three = phases_of(row)
+    first, second, third = phases_of(row)
     for start, (to, back) in enumerate(
-        [(one, False), (two, False), (three, False), (two, True), (one, True), ("before", True)]
+        [(first, False), (second, False), (third, False), (second, True), (first, True),
+         ("before", True)]
     ):
         whole = finish(Path(copytree(folder, tmp_path / "whole")), row, to)
         for nth in count(1 + start % step, step):

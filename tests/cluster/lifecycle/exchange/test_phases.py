@@ -179,15 +179,17 @@ def test_a_flag_that_still_names_the_bundle_stops_trust(workspace: Workspace) ->
 def test_a_phase_out_of_order_is_refused(workspace: Workspace, row: str) -> None:
     """No phase is left out, and only --back goes back; nothing is changed."""
     folder = workspace(text=SMALL)
-    one, two, three = phases_of(row)
+    first, second, third = phases_of(row)
     before = content(folder)
-    assert do(folder, row, two).blocked == (f"the phase is before, and {two} comes after {one}",)
-    assert do(folder, row, three).blocked == (
-        f"the phase is before, and {three} comes after {two}",
+    assert do(folder, row, second).blocked == (
+        f"the phase is before, and {second} comes after {first}",
+    )
+    assert do(folder, row, third).blocked == (
+        f"the phase is before, and {third} comes after {second}",
     )
     assert content(folder) == before
-    reach(folder, two, row)
-    assert do(folder, row, one).blocked == (f"the phase is {two}; only --back goes back",)
+    reach(folder, second, row)
+    assert do(folder, row, first).blocked == (f"the phase is {second}; only --back goes back",)
 
 
 def test_a_second_exchange_follows_the_first(workspace: Workspace, oracle: Oracle) -> None:
