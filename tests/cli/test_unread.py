@@ -113,7 +113,7 @@ def test_a_ca_whose_key_is_unread_is_not_given_up(kpki: Any, space: Path) -> Non
     (space / "nodes/cp-1").rename(space / "host")
     (space / "cluster.yaml").unlink()
     words = ("check", "host", "--node", "cp-1", "--at", "2099-01-01", "--json")
-    for closed, line in (((), "kpki x509 -in"),
+    for closed, line in (((), "kpki renew --ca"),
                          ((f"host/{SSL}/ca-key.pem",), "# what mends it depends on a file")):
         out, _ = kpki(*words, closed=closed, status=1)
         finding, = (finding for finding in json.loads(out)["findings"]

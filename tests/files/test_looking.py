@@ -83,11 +83,13 @@ def test_an_escape_is_refused_when_asked(root: Path, path: str) -> None:
 
 
 def test_each_kind_is_told(root: Path, give_away: Callable[[Path], tuple[int, int]]) -> None:
-    """File, link, folder, other, missing; with mode, owner, group and target."""
+    """File, link, folder, other, missing; with mode, owner, group, target and last change."""
     os.mkfifo(root / "fifo")
     owner, group = give_away(root / "etc/kubernetes/pki/ca.crt")
+    os.utime(root / "etc/kubernetes/pki/ca.crt", (0, 1000))
     assert read_entry(root, "etc/absolute/ca.crt") == Entry(
-        path="etc/absolute/ca.crt", kind="file", mode=0o640, owner=owner, group=group)
+        path="etc/absolute/ca.crt", kind="file", mode=0o640, owner=owner, group=group,
+        modified=1000)
     assert read_entry(root, "etc/absolute").owner == os.getuid()
     assert (read_entry(root, "etc/absolute").target == "/etc/kubernetes/pki"
             and read_entry(root, "etc/absolute").kind == "link")
