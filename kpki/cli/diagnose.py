@@ -39,7 +39,8 @@ def diagnose(log: Log = _STDIN, root: HostRoot = None, workspace: Workspace = No
     from ..doctor.sieve import BLOCK
     from ..doctor.summary import summarize
     if root is not None and workspace is not None:
-        raise InputError("--root and --workspace are two places of files", hint="leave out one")
+        raise InputError("--root and --workspace are two places of files",
+                         hint="leave out one of the two")
     words, now, unknown = Words(quiet=quiet), moment_of(at), _Unknown()
     blocks = _standard_input(BLOCK, words) if log == _STDIN else files.read_blocks(log, BLOCK)
     found = summarize(diagnose_log(blocks, log, unknown=unknown.add))

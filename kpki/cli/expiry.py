@@ -52,7 +52,8 @@ def expiry(path: Path = None, within: Within = "30d", form: Format = "table", ou
     if form not in FORMATS:
         raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
     if json and form != "table":
-        raise InputError("--json and --format are two forms of one answer", hint="leave out one")
+        raise InputError("--json and --format are two forms of one answer",
+                         hint="leave out one of the two")
     path = place_of(path)
     found = read_certificates(path, host_name=host_name())
     _answer(found, out, words, form="json" if json else form, span=span, now=now)

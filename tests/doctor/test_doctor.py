@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import kpki
+from kpki.cluster.observed.processes import read_processes
 from kpki.cluster.observed.starts import pods, starts
 from kpki.cluster.observed.tree import Tree
 from kpki.kubernetes.distributions import POD_FOLDERS
@@ -224,6 +225,16 @@ def test_many_processes_of_one_component_replace_no_unit(one_host: OneHost, tmp_
     proc = write_proc(tmp_path / "proc", *processes_of(one_host.tree), *runs)
     report = kpki.examine_host(one_host.tree, proc=str(proc), timeout=0)
     assert report.ok and report.restarts == ()
+
+
+@pytest.mark.parametrize(("network", "counts"), [("net:[4026531840]", True),
+                                                 ("net:[4026532999]", False)])
+def test_a_process_in_another_network_is_of_another_host(tmp_path: Path, network: str,
+                                                         counts: bool) -> None:
+    """The kubelet of a host in a container is no component of this host."""
+    proc = write_proc(tmp_path / "proc", Runs(["kubelet", "--kubeconfig=/k"], LATER,
+                                              network=network))
+    assert bool(read_processes(str(proc))) == counts
 
 
 def test_a_file_in_a_container_alone_is_none_of_the_host(tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ def carry_out(folder: str, authority: str, *, to: str | None, back: bool, dry_ru
               processes: int | None = None) -> Rotation:
     """`rotate`, with a function that asks for the passphrase of a key."""
     if back and to is not None:
-        raise InputError("--back and --to are two ways to choose a phase", hint="leave out one")
+        raise InputError("--back and --to are two ways to choose a phase",
+                         hint="leave out one of the two")
 
     def run() -> Rotation:
         cluster = read_cluster(folder, host_name=host_name)

@@ -40,12 +40,16 @@ class Process(NamedTuple):
 def read_processes(proc: str) -> list[Process]:
     """The components that run, from the folder *proc*, the first started first.
 
-    A process that ends meanwhile is left out. Raises FileError if *proc* cannot be listed.
+    A process that ends meanwhile is left out, and so is a process in another network: it is a
+    component of a host in a container, for components of a host share the host's network. Raises
+    FileError if *proc* cannot be listed.
     """
     booted = _BOOTED.search(_text(proc, "stat") or "")
     boot = datetime.fromtimestamp(int(booted[1]) if booted else 0, UTC)
     host = [*_mounts(_text(proc, "self/mountinfo") or "")]
+    network = _link(proc, "self/ns/net")
     found = [process for name in files.list_names(proc) if name.isdecimal()
+             and _link(proc, f"{name}/ns/net") in (network, None)
              and (process := _process(proc, name, boot, host))]
     return sorted(found, key=lambda process: (process.since, process.pid))
 
@@ -60,7 +64,7 @@ def _process(proc: str, pid: str, boot: datetime, host: Sequence[_Mount]) -> Pro
     variables, mounts = _text(proc, f"{pid}/environ"), _text(proc, f"{pid}/mountinfo")
     environment = {name: Word(value, f"proc/{pid}/environ") for name, _, value in (
         line.partition("=") for line in (variables or "").split("\0"))}
-    start = find_start(words, environment, _folder(proc, pid))
+    start = find_start(words, environment, _link(proc, f"{pid}/cwd") or "/")
     fields = (_text(proc, f"{pid}/stat") or "").rpartition(")")[2].split()
     if start is None or start.component not in SETTINGS or len(fields) <= _STARTED:
         return None
@@ -69,12 +73,12 @@ def _process(proc: str, pid: str, boot: datetime, host: Sequence[_Mount]) -> Pro
                    variables is not None and mounts is not None)
 
 
-def _folder(proc: str, pid: str) -> str:
-    """The working directory of a process; / if the caller may not see it."""
+def _link(proc: str, path: str) -> str | None:
+    """The target of a link of /proc; None if the caller may not read the link."""
     try:
-        return files.read_entry(proc, f"{pid}/cwd").target or "/"
+        return files.read_entry(proc, path).target
     except KpkiError:
-        return "/"
+        return None
 
 
 def _text(proc: str, path: str) -> str | None:
