@@ -16,7 +16,7 @@ from .restarts import Restart, restarts_of
 from .servers import host_targets
 from .summary import summarize
 from ..clock import utc_now
-from ..cluster.check.check import Report, check_running
+from ..cluster.check.check import Report, check_read
 from ..cluster.finding import Finding
 from ..cluster.observed.hosts import inventory_of
 from ..cluster.observed.inventory import Inventory
@@ -91,8 +91,8 @@ def doctor(root: str | os.PathLike[str] = "/", *, node: str | None = None, host_
         if proc and timeout else []
     skew = _skew(probes, moment + timedelta(seconds=monotonic() - began))
     # by a wrong clock, right files would have ended, or not begun
-    report = check_running(root, processes, now=moment if skew is None else moment - skew,
-                           host_name=host_name, node=node)
+    report = check_read(root, host, now=moment if skew is None else moment - skew,
+                        host_name=host_name, node=node)
     restarts = tuple(restarts_of(
         inventory, processes, host.outdated, _minor(inventory),
         {probe.path: probe.same_as_file for probe in probes if probe.same_as_file is not None}))

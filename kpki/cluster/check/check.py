@@ -18,7 +18,6 @@ from ..finding import Finding
 from ..observed.hosts import inventory_of, is_host_tree
 from ..observed.inventory import Inventory, Unread, observe_file
 from ..observed.owners import with_owners
-from ..observed.processes import Process
 from ..observed.use import Use
 from ..observed.uses import Host, read_host
 from ..observed.whose import certified_owner, owner_of
@@ -90,11 +89,11 @@ def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_nam
                                              if any(file is not None for file in files_of)})
 
 
-def check_running(root: str, processes: Sequence[Process], *, now: datetime, host_name: str,
-                  node: str | None) -> Report:
-    """`check` of a host by what its *processes* read, and by its files for what does not run."""
+def check_read(root: str, host: Host, *, now: datetime, host_name: str,
+               node: str | None) -> Report:
+    """`check` of a host that is read already, with its processes."""
     return _accessible(root, now=now, host_name=host_name, node=node, layout=None, named={},
-                       processes=processes)
+                       host=host)
 
 
 def _accessible(path: str, **asked: Any) -> Report:
@@ -111,8 +110,7 @@ def _accessible(path: str, **asked: Any) -> Report:
 
 
 def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout: str | None,
-           named: Mapping[str, Sequence[str | None]],
-           processes: Sequence[Process] = ()) -> Report:
+           named: Mapping[str, Sequence[str | None]], host: Host | None = None) -> Report:
     ca, ca_key = named.get("ca", (None, None))
     if _is_there(path, DESCRIPTION):
         _no_options(path, named, layout)
@@ -134,8 +132,8 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     ca_public_key = given["ca"][1] if "ca" in given else None
     others = {row: (certificate or "", key) for row, (certificate, key) in named.items()
               if row != "ca"}
-    host = read_host(path, processes=processes) \
-        if path != "" and files.read_entry_at(path).kind == "folder" else None
+    if host is None and path != "" and files.read_entry_at(path).kind == "folder":
+        host = read_host(path)
     if host is None or not (layout is not None or is_host_tree(path, host)):
         from .plain import check_plain, inspect_plain
         owner = "" if node is None else validate_node_name(node, longest=LONGEST_NAME)
