@@ -46,6 +46,22 @@ NOW = datetime.now(UTC)
 PYTHON = sys.executable
 KPKI = [PYTHON, os.path.join(os.path.dirname(PYTHON), "kpki")]
 SERVER, ADDRESS = "https://10.0.0.10:6443", "10.0.0.21"
+# The request and the certificate of a node, for the stages req_new and x509_req.
+REQUEST = f"""[req]
+prompt = no
+distinguished_name = dn
+req_extensions = ext
+[dn]
+O = system:nodes
+CN = system:node:worker-1
+[ext]
+subjectAltName = DNS:worker-1,IP:{ADDRESS}
+"""
+EXTENSIONS = f"""basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth,clientAuth
+subjectAltName = DNS:worker-1,IP:{ADDRESS}
+"""
 LEAVES, IN_A_ROW = 512, 64      # more than anybody keeps in mind, and so many in one turn
 Work = Callable[[], object]
 
@@ -181,13 +197,7 @@ def node(kind: str, rounds: int, folder: str) -> None:
 def stages(kind: str, ca: Authority, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
            rounds: int) -> None:
     """req_new and x509_req beside the same request and certificate by cryptography's builders."""
-    config = ("[req]\nprompt = no\ndistinguished_name = dn\nreq_extensions = ext\n[dn]\n"
-              "O = system:nodes\nCN = system:node:worker-1\n[ext]\n"
-              f"subjectAltName = DNS:worker-1,IP:{ADDRESS}\n")
-    extensions = ("basicConstraints = critical,CA:FALSE\nkeyUsage = critical,digitalSignature\n"
-                  "extendedKeyUsage = serverAuth,clientAuth\n"
-                  f"subjectAltName = DNS:worker-1,IP:{ADDRESS}\n")
-    csr = req_new(key, config=config)
+    csr = req_new(key, config=REQUEST)
     data = csr.public_bytes(serialization.Encoding.DER)
 
     def bare_request() -> object:
@@ -206,12 +216,12 @@ def stages(kind: str, ca: Authority, key: rsa.RSAPrivateKey | ec.EllipticCurvePr
     report(f"stages as library calls, {kind}: the configuration text is read in each call",
            measure({
                "bare cryptography: a request": bare_request,
-               "kpki.req_new": lambda: req_new(key, config=config),
+               "kpki.req_new": lambda: req_new(key, config=REQUEST),
            }, rounds * 20), "bare cryptography: a request")
     report(f"signing, {kind}", measure({
         "bare cryptography: check the request, certificate": bare_signing,
         "kpki.x509_req": lambda: x509_req(load_csr(data), ca.certificate, ca.key, days=365,
-                                          extfile=extensions),
+                                          extfile=EXTENSIONS),
     }, rounds * 20), "bare cryptography: check the request, certificate")
 
 

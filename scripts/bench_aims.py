@@ -17,7 +17,17 @@ from dataclasses import dataclass
 from itertools import count, cycle, islice
 
 import bench
-from bench import ADDRESS, KPKI, NOW, PYTHON, SERVER, bare_key, bare_node
+from bench import (
+    ADDRESS,
+    EXTENSIONS,
+    KPKI,
+    NOW,
+    PYTHON,
+    REQUEST,
+    SERVER,
+    bare_key,
+    bare_node,
+)
 from bench_check import make
 from bench_fleet import go_program
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -192,16 +202,10 @@ def library() -> Iterator[Row]:
     key = bare_key("EC")
     root = req_x509(key, subject="/CN=kube-ca", days=3650, now=NOW)
     ca = Authority(root, key, dump_certificate(root))
-    config = ("[req]\nprompt = no\ndistinguished_name = dn\nreq_extensions = ext\n[dn]\n"
-              "O = system:nodes\nCN = system:node:worker-1\n[ext]\n"
-              f"subjectAltName = DNS:worker-1,IP:{ADDRESS}\n")
-    extensions = ("basicConstraints = critical,CA:FALSE\nkeyUsage = critical,digitalSignature\n"
-                  "extendedKeyUsage = serverAuth,clientAuth\n"
-                  f"subjectAltName = DNS:worker-1,IP:{ADDRESS}\n")
 
     def stages() -> None:
-        request = load_csr(req_new(key, config=config).public_bytes(Encoding.DER))
-        x509_req(request, root, key, days=365, extfile=extensions)
+        request = load_csr(req_new(key, config=REQUEST).public_bytes(Encoding.DER))
+        x509_req(request, root, key, days=365, extfile=EXTENSIONS)
 
     bare = "bare cryptography calls, the request's check included"
     yield Row("req_new and x509_req, library", stages, {bare: lambda: bare_node(
