@@ -130,7 +130,7 @@ def open_key(uri: TokenUri, pin: Callable[[], bytes | None],
     handle = _Handle(uri, session, found[0])
     for public_key in public_keys:
         key = _key_for(handle, public_key)
-        if key is not None and key.is_pair():
+        if key is not None and _is_pair(key):
             return key
     raise RefusedError("the token's key belongs to none of the CA's certificates",
                        hint="name the CA's own key, or the certificate of this key")
@@ -187,7 +187,7 @@ def _not_there(*_: object, **__: object) -> NoReturn:
     raise InputError("the private key stays in its token")
 
 
-class _Probed:
+class _InToken:
     """What both kinds of keys share: the private half never leaves the token."""
 
     def __copy__(self) -> Any:
@@ -197,7 +197,7 @@ class _Probed:
         return self
 
 
-class TokenEcKey(_Probed, ec.EllipticCurvePrivateKey):
+class TokenEcKey(_InToken, ec.EllipticCurvePrivateKey):
     """An EC key in a token."""
 
     def __init__(self, handle: _Handle, public_key: ec.EllipticCurvePublicKey) -> None:
@@ -211,15 +211,6 @@ class TokenEcKey(_Probed, ec.EllipticCurvePrivateKey):
         raw = self._handle.sign(_hashed(data, algorithm), "ECDSA")
         half = len(raw) // 2
         return encode_dss_signature(*(int.from_bytes(part) for part in (raw[:half], raw[half:])))
-
-    def is_pair(self) -> bool:
-        """Whether the token's key is the private half of the public key."""
-        try:
-            self._public_key.verify(self.sign(_PROBE, ec.ECDSA(hashes.SHA256())), _PROBE,
-                                    ec.ECDSA(hashes.SHA256()))
-        except InvalidSignature:
-            return False
-        return True
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
         """The public key of the CA's certificate."""
@@ -238,7 +229,7 @@ class TokenEcKey(_Probed, ec.EllipticCurvePrivateKey):
     exchange = private_numbers = private_bytes = _not_there
 
 
-class TokenRsaKey(_Probed, rsa.RSAPrivateKey):
+class TokenRsaKey(_InToken, rsa.RSAPrivateKey):
     """An RSA key in a token."""
 
     def __init__(self, handle: _Handle, public_key: rsa.RSAPublicKey) -> None:
@@ -252,15 +243,6 @@ class TokenRsaKey(_Probed, rsa.RSAPrivateKey):
                              "SHA-512 alone")
         return self._handle.sign(bytes(data), f"{name}_RSA_PKCS")
 
-    def is_pair(self) -> bool:
-        """Whether the token's key is the private half of the public key."""
-        try:
-            self._public_key.verify(self.sign(_PROBE, _PADDING(), hashes.SHA256()), _PROBE,
-                                    _PADDING(), hashes.SHA256())
-        except InvalidSignature:
-            return False
-        return True
-
     def public_key(self) -> rsa.RSAPublicKey:
         """The public key of the CA's certificate."""
         return self._public_key
@@ -271,6 +253,19 @@ class TokenRsaKey(_Probed, rsa.RSAPrivateKey):
         return self._public_key.key_size
 
     decrypt = private_numbers = private_bytes = _not_there
+
+
+def _is_pair(key: TokenRsaKey | TokenEcKey) -> bool:
+    """Whether the token's key is the private half of its public key."""
+    sign: Any = key.sign
+    verify: Any = key.public_key().verify
+    scheme = (_PADDING(), hashes.SHA256()) if isinstance(key, TokenRsaKey) \
+        else (ec.ECDSA(hashes.SHA256()),)
+    try:
+        verify(sign(_PROBE, *scheme), _PROBE, *scheme)
+    except InvalidSignature:
+        return False
+    return True
 
 
 _PADDING = padding.PKCS1v15
