@@ -9,7 +9,14 @@ from hashlib import sha256
 from shlex import join
 from typing import TYPE_CHECKING, NamedTuple
 
-from .lifecycle.trees import AUTHORITIES, pairs_of_users, read_tree, read_users, tree_of, used_pairs
+from .lifecycle.trees import (
+    AUTHORITIES,
+    hosts_with_trees,
+    pairs_of_users,
+    read_tree,
+    read_users,
+    used_pairs,
+)
 from .observed.contents import read_certificates, read_public_keys
 from .observed.hosts import inventory_of
 from .observed.inventory import Inventory
@@ -112,9 +119,8 @@ def _owners(items: Iterable[Shown]) -> Iterator[Shown]:
 def _of_workspace(folder: str, host_name: str) -> Iterator[tuple[str | None, Inventory]]:
     cluster = read_cluster(folder, host_name=host_name)
     yield None, read_users(folder)
-    for host in cluster.hosts:
-        if is_there(tree_of(folder, host.name)):
-            yield host.name, read_tree(cluster, folder, host.name)
+    yield from ((host, read_tree(cluster, folder, host))
+                for host in hosts_with_trees(cluster, folder))
 
 
 def _of_host(root: str) -> Iterator[tuple[str | None, Inventory]]:

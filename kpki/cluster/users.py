@@ -23,7 +23,7 @@ from .authority import (
 )
 from .authority_source import is_in_token, read_authority
 from .desired.description import DEFAULT_NAME
-from .desired.rows import NODES_FOLDER, Row, Wanted, blank_kubeconfig, layout_of
+from .desired.rows import Row, Wanted, blank_kubeconfig, layout_of, tree_prefix
 from .kubeconfig_order import Order as Order  # noqa: PLC0414 - exported again
 from .workspace import DESCRIPTION, authority_paths, is_there, read_cluster
 from .. import files, pem
@@ -142,9 +142,8 @@ def row_account(cluster: Cluster, name: str, node: str | None = None) -> Account
 
 
 def _account_of(row: Row, names: Kubeconfig) -> Account:
-    tree = f"{NODES_FOLDER}/{row.host}/" if row.host else ""
     return Account(profile=row.profile, identity=row.identity, names=names,
-                   path=tree + row.place.kubeconfig)
+                   path=tree_prefix(row.host) + row.place.kubeconfig)
 
 
 def cluster_server(cluster: Cluster) -> str:

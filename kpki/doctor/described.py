@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .answers import Target, host_and_port, load_identity, load_leaf
-from ..cluster.desired.rows import NODES_FOLDER, Row, Wanted
+from ..cluster.desired.rows import Row, Wanted, tree_prefix
 from ..cluster.observed.inventory import kubeconfig_in
 from ..cluster.workspace import authority_paths, observe_workspace_file, read_cluster
 from ..errors import InputError, KpkiError
@@ -35,8 +35,7 @@ def workspace_targets(folder: str, *, host_name: str) -> list[Target]:
                for signer in ("ca", "etcd-ca")}
 
     def read(host: str | None, path: str) -> bytes | None:
-        place = path if host is None else f"{NODES_FOLDER}/{host}/{path}"
-        return observe_workspace_file(folder, place).data if path else None
+        return observe_workspace_file(folder, tree_prefix(host) + path).data if path else None
 
     # the rows of the clients: the administrator's, and those of one control-plane host
     callers = {row.name: row for host in [*cluster.with_role(CONTROL_PLANE)][:1]
@@ -54,7 +53,7 @@ def workspace_targets(folder: str, *, host_name: str) -> list[Target]:
                 component=f"{host.name}: {listener.component}",
                 authorities=trusted[served.profile.signer or "ca"] if served else (),
                 file=_leaf(read(host.name, served.place.certificate)) if served else None,
-                path=f"{NODES_FOLDER}/{host.name}/{served.place.certificate}" if served else "",
+                path=tree_prefix(host.name) + served.place.certificate if served else "",
                 identity=client[0], client_path=client[1]))
     if cluster.endpoint:
         host_name, port = host_and_port(wanted.server())
@@ -93,8 +92,7 @@ def _pair(row: Row, read: _Read) -> tuple[Identity | None, str]:
         certificate, key = kubeconfig.certificate.data, kubeconfig.key.data
     if certificate and key:
         with suppress(InputError):
-            return load_identity(certificate, key), (
-                path if row.host is None else f"{NODES_FOLDER}/{row.host}/{path}")
+            return load_identity(certificate, key), tree_prefix(row.host) + path
     return None, ""
 
 

@@ -267,6 +267,11 @@ def has_public_key(certificate: Certificate, public_key: bytes) -> bool:
         or keys.public_key_der(certificate.public_key()) == public_key
 
 
+def key_pin(public_key: bytes) -> str:
+    """The SHA-256 of a public key (DER) as `kubeadm join` takes a CA's: `sha256:…`."""
+    return f"sha256:{sha256(public_key).hexdigest()}"
+
+
 def _value(extensions: tuple[der.Extension, ...], oid: str) -> bytes | None:
     return next((extension.value for extension in extensions if extension.oid == oid), None)
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 NODES_FOLDER = "nodes"
 
 
+def tree_prefix(host: str | None) -> str:
+    """The prefix of a host's paths in a workspace, "" for the workspace's own paths (None)."""
+    return "" if host is None else f"{NODES_FOLDER}/{host}/"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One profile on one host: the files at a place of the host's tree."""

@@ -5,7 +5,7 @@ Finds keys and serial numbers that several hosts share.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +16,8 @@ from ...kubernetes.reading import serial_digest
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+Host = TypeVar("Host")
+Result = TypeVar("Result")
 Seen = TypeVar("Seen")
 # Pairs (mark, owner): the digest of a key and its host, or the digest of a certificate's issuer and
 # serial number and the certificate. No two owners may have the same mark.
@@ -31,14 +33,24 @@ def processes_for(hosts: int, most: int | None = None) -> int:
     return (most or os.cpu_count() or 1) if hosts >= FLEET else 1
 
 
-def batches(hosts: Sequence[int], processes: int, most: int = 0) -> list[Sequence[int]]:
-    """Hosts (their indexes in the description) in batches of at most *most* (0: BATCH).
+def batches(hosts: Sequence[Host], processes: int, most: int = 0) -> list[Sequence[Host]]:
+    """Hosts in batches of at most *most* (0: BATCH).
 
     The batches have the same size, and each process gets the same number of batches.
     """
     rounds = -(-len(hosts) // (processes * (most or BATCH))) or 1
     size = -(-len(hosts) // (processes * rounds)) or 1
     return [hosts[start:start + size] for start in range(0, len(hosts), size)]
+
+
+def in_trees(work: Callable[[Sequence[str | None]], Result], hosts: Sequence[str],
+             processes: int | None) -> Iterator[Result]:
+    """The result of *work* for a workspace's own files (None), then for each batch of hosts.
+
+    *processes* is as for `processes_for`. Raises the errors of `in_turn`.
+    """
+    count = processes_for(len(hosts), processes)
+    return in_turn(work, [[None], *batches(hosts, count)], count)
 
 
 def survey(examine: Callable[[int], tuple[Seen, Marks]], hosts: Sequence[int], others: Marks,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .exchange import CA_PHASES, KEY_PHASES, Exchange, read_workspace
 from .holding import Anchor, Holding, find_gaps, merged, state_of
 from .host_exchange import Target, holding_of
-from .trees import read_tree, tree_of
+from .trees import hosts_with_trees, read_tree, user_paths
 from ..desired.description import Cluster
 from ..fleet.processes import in_turn
 from ..fleet.survey import batches, processes_for
@@ -18,13 +18,10 @@ from ..observed.components import kubeconfig_uses
 from ..observed.inventory import Inventory, require
 from ..observed.tree import Tree
 from ..observed.use import Use
-from ..workspace import is_there, read_cluster
-from ... import files
+from ..workspace import read_cluster
 from ...clock import utc_now
 from ...kubernetes.layouts import WORKSPACE
 from ...kubernetes.profiles import SERVICE_ACCOUNTS
-
-_USERS, _KUBECONFIG = "users", ".conf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +108,7 @@ def read_fleet(folder: str, cluster: Cluster, authority: str, now: datetime,
     Raises as `read_exchange`.
     """
     exchange = read_workspace(folder, cluster, authority)
-    hosts = [host.name for host in cluster.hosts if is_there(tree_of(folder, host.name))]
-    fleet = Fleet(folder, cluster, exchange, now, hosts, ())
+    fleet = Fleet(folder, cluster, exchange, now, hosts_with_trees(cluster, folder), ())
     return fleet._replace(holdings=_holdings(fleet, processes))
 
 
@@ -120,9 +116,8 @@ def _holdings(fleet: Fleet, processes: int | None) -> list[Holding]:
     """What the workspace itself, and then each host, trusts and presents."""
     exchange, now = fleet.exchange, fleet.now
 
-    def read(batch: Sequence[int]) -> list[Holding]:
-        return [holding_of(exchange, inventory_in(fleet, fleet.hosts[number]), fleet.hosts[number],
-                           now) for number in batch]
+    def read(batch: Sequence[str]) -> list[Holding]:
+        return [holding_of(exchange, inventory_in(fleet, host), host, now) for host in batch]
 
     signer, bundle = exchange.signer, frozenset(member.anchor for member in exchange.members)
     own = Holding(None, frozenset(member.anchor for member in exchange.members
@@ -131,8 +126,8 @@ def _holdings(fleet: Fleet, processes: int | None) -> list[Holding]:
     if exchange.of_ca:
         own = merged([own, holding_of(exchange, users_in(fleet.folder), None, now)])
     count = processes_for(len(fleet.hosts), processes)
-    parts = batches(range(len(fleet.hosts)), count)
-    found = [holding for part in in_turn(read, parts, count) for holding in part]
+    found = [holding for part in in_turn(read, batches(fleet.hosts, count), count)
+             for holding in part]
     return [own, *(holding for holding in found if holding.holds is not None or holding.signed)]
 
 
@@ -143,10 +138,8 @@ def inventory_in(fleet: Fleet, host: str) -> Inventory:
 
 def users_in(folder: str) -> Inventory:
     """The kubeconfigs of the workspace's users."""
-    there = files.read_entry(folder, _USERS).kind == "folder"
-    names = sorted(files.list_names(os.path.join(folder, _USERS))) if there else []
     tree, uses = Tree(folder), list[Use]()
-    for path in (f"{_USERS}/{name}" for name in names if name.endswith(_KUBECONFIG)):
+    for path in user_paths(folder):
         uses += kubeconfig_uses(tree, Use(
             component="kubectl", setting="--kubeconfig", source=path, path=path, group=path,
             purpose="admin-client", part="kubeconfig"), f"/{path}")

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from ..desired.rows import NODES_FOLDER, layout_of
+from ..desired.rows import NODES_FOLDER, layout_of, tree_prefix
 from ..fleet.processes import in_turn
 from ..fleet.survey import batches, processes_for
 from ..observed.hosts import inventory_of, is_host_tree
@@ -157,18 +157,18 @@ def _of_workspace(folder: str, host_name: str, processes: int | None) -> Iterato
     trees = {f"{NODES_FOLDER}/{name}" for name in hosts}
     yield _of_folder(folder, None, _rows(WORKSPACE), observe, skip=trees.__contains__)
 
-    def of_hosts(batch: Sequence[int]) -> list[_Found]:
-        return [_of_folder(os.path.join(nodes, hosts[number]), hosts[number], rows,
-                           partial(_below, observe, hosts[number])) for number in batch]
+    def of_hosts(batch: Sequence[str]) -> list[_Found]:
+        return [_of_folder(os.path.join(nodes, host), host, rows, partial(_below, observe, host))
+                for host in batch]
 
     count = processes_for(len(hosts), processes)
-    for found in in_turn(of_hosts, batches(range(len(hosts)), count, _BATCH), count):
+    for found in in_turn(of_hosts, batches(hosts, count, _BATCH), count):
         yield from found
 
 
 def _below(observe: Callable[[str], ObservedFile], host: str, path: str) -> ObservedFile:
     """A file of a host's tree in a workspace."""
-    return observe(f"{NODES_FOLDER}/{host}/{path}")
+    return observe(tree_prefix(host) + path)
 
 
 def _of_host(inventory: Inventory) -> Iterator[_Found]:

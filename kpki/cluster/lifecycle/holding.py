@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...kubernetes import reading
@@ -36,17 +35,13 @@ class Anchor(NamedTuple):
 @lru_cache(maxsize=64)      # every host has the same few CAs
 def anchor_of(ca: Certificate) -> Anchor:
     """The trust anchor of a CA's certificate: its subject and its public key."""
-    return Anchor(_digest(public_key_der(ca.public_key())), reading.subject_text(ca),
+    return Anchor(reading.key_pin(public_key_der(ca.public_key())), reading.subject_text(ca),
                   reading.subject_der(ca))
 
 
 def key_anchor(public_key: bytes) -> Anchor:
     """The trust anchor of a public key (DER) without a name."""
-    return Anchor(_digest(public_key))
-
-
-def _digest(public_key: bytes) -> str:
-    return f"sha256:{sha256(public_key).hexdigest()}"
+    return Anchor(reading.key_pin(public_key))
 
 
 class Holding(NamedTuple):
@@ -100,9 +95,9 @@ class Gap(NamedTuple):
 def find_gaps(holdings: Iterable[Holding]) -> frozenset[Gap]:
     """The formula: the issuers of what any host presents are among the CAs that each host trusts.
 
-    An exchange is safe as long as there is no gap. The formula is the gate before a phase (of what
-    hosts hold before and after, for any host may be the first), the check after the phase, the
-    recogniser of phases and the rule for going back.
+    An exchange is safe as long as there is no gap. The formula is the gate before a phase, the
+    check after the phase, and the rule for going back. The gate asks of what hosts hold before and
+    after the phase, for any host may be the first.
     """
     holdings = [*holdings]
     presented = frozenset[Anchor]().union(*(holding.presents for holding in holdings))

@@ -1,11 +1,18 @@
 """`kpki renew`: new dates for the certificates of a workspace, or of a host that holds its CAs."""
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
+from collections.abc import (
+    Callable,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set as AbstractSet,
+)
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from .expiry import read_certificates
@@ -14,27 +21,26 @@ from .trees import (
     authorities_of_host,
     authorities_of_workspace,
     exchanged_authorities,
+    hosts_with_trees,
     pairs_of_users,
     read_tree,
     read_users,
-    tree_of,
     used_pairs,
 )
-from ..authority import Authority, Passphrase
+from ..authority import Passphrase
 from ..desired.description import Cluster
-from ..desired.rows import NODES_FOLDER, layout_of
-from ..fleet.processes import in_turn
-from ..fleet.survey import batches, processes_for
+from ..desired.rows import NODES_FOLDER, layout_of, tree_prefix
+from ..fleet.survey import in_trees
 from ..leaf_files import Step
 from ..node.installation import BACKUP as HOST_BACKUP, LOCK
 from ..observed.hosts import inventory_of
-from ..observed.inventory import Inventory, require
+from ..observed.inventory import require
 from ..observed.restarts import restart_commands
 from ..observed.uses import read_host
 from ..plan.host_plan import Waiting
 from ..plan.of_workspace import components_to_restart
 from ..rules.facts import Pair
-from ..workspace import BACKUP, is_there, locked, read_cluster, write
+from ..workspace import BACKUP, locked, read_cluster, write
 from ... import files
 from ...errors import InputError
 from ...kubernetes import reading
@@ -106,6 +112,10 @@ class TreeResult(NamedTuple):
     """The number of leaves that end with their CA's old certificate."""
 
 
+# The files to write in one tree, and what they do.
+TreeRenewal = tuple[Sequence[files.File], TreeResult]
+
+
 def renew_host(root: str, order: Order, *, passphrase: Passphrase, now: datetime,
                warnings: list[str]) -> Renewal:
     """Renew certificates of a host that holds the keys of its CAs; *root* is the host's `/`.
@@ -143,63 +153,54 @@ def renew_workspace(folder: str, order: Order, *, passphrase: Passphrase, now: d
     """
     with locked(folder, now):
         cluster = read_cluster(folder, host_name=host_name)
-        known = [host.name for host in cluster.hosts if is_there(tree_of(folder, host.name))]
+        known = hosts_with_trees(cluster, folder)
         users = read_users(folder)
         validate_names(order, {*known, *(pair.row for pair in pairs_of_users(users)),
                                 *_rows_of_hosts(order, known, cluster, folder)}, folder)
-        hosts = _asked_hosts(order, known, folder, now)
-        run = files.free_run(folder, BACKUP, now)
-        work = partial(_renew, _Work(folder, cluster, order, now, run,
-                                     authorities_of_workspace(cluster, folder, passphrase),
-                                     exchanged_authorities(folder), users))
-        count = processes_for(len(hosts), processes)
-        parts: list[Sequence[str | None]] = [[None], *(
-            [hosts[number] for number in batch] for batch in batches(range(len(hosts)), count))]
-        done = list[TreeResult]()
-        for trees, said in in_turn(work, parts, count):
-            done += trees
-            warnings += said
-    return summed(done)
+        authorities = authorities_of_workspace(cluster, folder, passphrase)
+        exchanged = exchanged_authorities(folder)
+
+        def renew_tree(host: str | None, said: list[str]) -> TreeRenewal:
+            if host is None:
+                inventory, pairs = users, [pair for pair in pairs_of_users(users)
+                                           if order.wants(pair.chain[0], now, pair.row)]
+            else:
+                inventory = read_tree(cluster, folder, host)
+                pairs = [pair for pair in used_pairs(inventory)
+                         if order.wants(pair.chain[0], now, host, f"{host}/{pair.row}")]
+            found = renew_pairs(inventory, pairs, authorities, now=now, validity=cluster.validity,
+                                new_key=order.new_key, warnings=said, exchanged=exchanged)
+            return found.files, _done(host, found, restarts_of(cluster, host, _rows(found)))
+
+        return summed(renew_trees(folder, _asked_hosts(order, known, folder, now), renew_tree,
+                                  now=now, warnings=warnings, processes=processes))
 
 
-class _Work(NamedTuple):
-    """One renewal of a workspace."""
+def renew_trees(folder: str, hosts: Sequence[str],
+                renew_tree: Callable[[str | None, list[str]], TreeRenewal], *,
+                now: datetime, warnings: list[str], processes: int | None) -> list[TreeResult]:
+    """Renew a workspace's own files, then the trees of *hosts*: a batch completely or not at all.
 
-    folder: str
-    cluster: Cluster
-    order: Order
-    now: datetime
-    run: str
-    """The name of the run's folder in the backup."""
-    authorities: Sequence[Authority]
-    exchanged: Sequence[Certificate]
-    """The CAs that do not sign while they are exchanged."""
-    users: Inventory
-    """The kubeconfigs of the workspace's users."""
+    *renew_tree* gives the files of a host's tree, None for the workspace's own files, and what they
+    do; sentences for a person are added to its list, and then to *warnings*.
+    """
+    run = files.free_run(folder, BACKUP, now)
 
+    def renew(batch: Sequence[str | None]) -> tuple[list[TreeResult], list[str]]:
+        done, said, written = list[TreeResult](), list[str](), list[files.File]()
+        for host in batch:
+            changed, result = renew_tree(host, said)
+            written += [replace(file, path=tree_prefix(host) + file.path) for file in changed]
+            done.append(result)
+        if written:
+            write(folder, written, trees=NODES_FOLDER, now=now, run=run, warnings=said)
+        return done, said
 
-def _renew(work: _Work, hosts: Sequence[str | None]) -> tuple[list[TreeResult], list[str]]:
-    """Renew the trees of a batch of hosts, None for the workspace's own files; all or none."""
-    done, warnings, written = list[TreeResult](), list[str](), list[files.File]()
-    for host in hosts:
-        if host is None:
-            place, inventory = "", work.users
-            pairs = [pair for pair in pairs_of_users(inventory)
-                     if work.order.wants(pair.chain[0], work.now, pair.row)]
-        else:
-            place = f"{NODES_FOLDER}/{host}/"
-            inventory = read_tree(work.cluster, work.folder, host)
-            pairs = [pair for pair in used_pairs(inventory)
-                     if work.order.wants(pair.chain[0], work.now, host, f"{host}/{pair.row}")]
-        found = renew_pairs(inventory, pairs, work.authorities, now=work.now,
-                            validity=work.cluster.validity, new_key=work.order.new_key,
-                            warnings=warnings, exchanged=work.exchanged)
-        written += [replace(file, path=place + file.path) for file in found.files]
-        done.append(_done(host, found, restarts_of(work.cluster, host, _rows(found))))
-    if written:
-        write(work.folder, written, trees=NODES_FOLDER, now=work.now, run=work.run,
-              warnings=warnings)
-    return done, warnings
+    done = list[TreeResult]()
+    for trees, said in in_trees(renew, hosts, processes):
+        done += trees
+        warnings += said
+    return done
 
 
 def _done(host: str | None, found: HostRenewal, restarts: Iterable[str]) -> TreeResult:

@@ -5,14 +5,15 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .authority_renewal import Spread, Target, grouped, renewed_authority, spread
 from .renew import (
     Order,
     Renewal,
+    TreeRenewal,
     TreeResult,
+    renew_trees,
     restarts_of,
     steps_of,
     summed,
@@ -23,17 +24,14 @@ from .trees import (
     AUTHORITIES,
     authorities_of_host,
     authorities_of_workspace,
+    hosts_with_trees,
     pairs_of_users,
     read_tree,
     read_users,
-    tree_of,
     used_pairs,
 )
 from ..authority import Authority, Passphrase, load_bundle
 from ..desired.description import GIVEN_NAMES, Cluster
-from ..desired.rows import NODES_FOLDER
-from ..fleet.processes import in_turn
-from ..fleet.survey import batches, processes_for
 from ..node.installation import BACKUP as HOST_BACKUP, LOCK
 from ..observed.contents import read_certificates
 from ..observed.hosts import inventory_of
@@ -41,15 +39,13 @@ from ..observed.inventory import Inventory, require
 from ..observed.restarts import restart_commands
 from ..observed.uses import read_host
 from ..plan.host_plan import Waiting
-from ..rules.facts import Pair, signing_pairs_of, trust_files_of
+from ..rules.facts import signing_pairs_of, trust_files_of
 from ..workspace import (
-    BACKUP,
     authority_paths,
     is_there,
     locked,
     observe_workspace_file,
     read_cluster,
-    write,
 )
 from ... import files
 from ...errors import about
@@ -108,50 +104,18 @@ def renew_workspace_authorities(folder: str, order: Order, *, passphrase: Passph
         found = [*_of_workspace(cluster, folder, at_hand, now)]
         validate_names(order, {row for rows, _, _ in found for row in rows}, folder, "CA")
         targets, waiting = _targets(found, at_hand, order, now, cluster)
-        hosts = [host.name for host in cluster.hosts if targets
-                 and is_there(tree_of(folder, host.name))]
-        run = files.free_run(folder, BACKUP, now)
-        work = partial(_renew, _Work(folder, cluster, targets, now, run))
-        count = processes_for(len(hosts), processes)
-        parts: list[Sequence[str | None]] = [[None], *(
-            [hosts[number] for number in batch] for batch in batches(range(len(hosts)), count))]
-        done = [TreeResult(None, (), 0, tuple(waiting), ())]
-        for trees, said in in_turn(work, parts, count):
-            done += trees
-            warnings += said
-    return summed(done)
 
+        def renew_tree(host: str | None, said: list[str]) -> TreeRenewal:
+            inventory = _own_files(folder) if host is None else read_tree(cluster, folder, host)
+            pairs = pairs_of_users(inventory) if host is None else used_pairs(inventory)
+            found = spread(inventory, pairs, targets, now=now, validity=cluster.validity,
+                           warnings=said)
+            return found.files, _result(host, found, tuple(restarts_of(cluster, host, found.rows)))
 
-class _Work(NamedTuple):
-    """One renewal of a workspace's CAs."""
-
-    folder: str
-    cluster: Cluster
-    targets: Sequence[Target]
-    now: datetime
-    run: str
-    """The name of the run's folder in the backup."""
-
-
-def _renew(work: _Work, hosts: Sequence[str | None]) -> tuple[list[TreeResult], list[str]]:
-    """Renew the copies in the trees of a batch of hosts, None: the workspace; all or none."""
-    done, warnings, written = list[TreeResult](), list[str](), list[files.File]()
-    for host in hosts:
-        if host is None:
-            place, inventory = "", _own_files(work.folder)
-            pairs: list[Pair] = pairs_of_users(inventory)
-        else:
-            place = f"{NODES_FOLDER}/{host}/"
-            inventory = read_tree(work.cluster, work.folder, host)
-            pairs = used_pairs(inventory)
-        found = spread(inventory, pairs, work.targets, now=work.now,
-                       validity=work.cluster.validity, warnings=warnings)
-        written += [replace(file, path=place + file.path) for file in found.files]
-        done.append(_result(host, found, tuple(restarts_of(work.cluster, host, found.rows))))
-    if written:
-        write(work.folder, written, trees=NODES_FOLDER, now=work.now, run=work.run,
-              warnings=warnings)
-    return done, warnings
+        hosts = hosts_with_trees(cluster, folder) if targets else []
+        done = renew_trees(folder, hosts, renew_tree, now=now, warnings=warnings,
+                           processes=processes)
+    return summed([TreeResult(None, (), 0, tuple(waiting), ()), *done])
 
 
 def _own_files(folder: str) -> Inventory:

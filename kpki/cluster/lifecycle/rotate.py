@@ -26,9 +26,8 @@ from .following import Following, followings
 from .holding import Gap, find_gaps
 from .host_exchange import Target, changed_data, phase_files
 from ..authority import Passphrase
-from ..desired.rows import NODES_FOLDER
-from ..fleet.processes import in_turn
-from ..fleet.survey import batches, processes_for
+from ..desired.rows import NODES_FOLDER, tree_prefix
+from ..fleet.survey import in_trees
 from ..leaf_files import Step
 from ..workspace import BACKUP, is_there, locked, read_cluster, write
 from ... import files
@@ -116,11 +115,7 @@ def _rotated(fleet: Fleet, to: str | None, back: bool, passphrase: Passphrase,
         target = target._replace(bundles=False)
     work = _Work(fleet, target, phase, files.free_run(fleet.folder, BACKUP, fleet.now), writes)
     steps = work.change_workspace(warnings)
-    count = processes_for(len(fleet.hosts), processes)
-    parts: list[Sequence[str | None]] = [[None], *(
-        [fleet.hosts[number] for number in batch]
-        for batch in batches(range(len(fleet.hosts)), count))]
-    for done, said in in_turn(work.change_hosts, parts, count):
+    for done, said in in_trees(work.change_hosts, fleet.hosts, processes):
         steps += done
         warnings += [line for line in said if line not in warnings]
     if not target.bundles and not steps:
@@ -129,7 +124,7 @@ def _rotated(fleet: Fleet, to: str | None, back: bool, passphrase: Passphrase,
             "names the file of the trusted CAs, and the file may not become a bundle",))
     if writes:
         if phase == 0:
-            steps += work.forget_new(warnings)
+            steps += work.forget_new(warnings, processes)
         fleet = read_fleet(fleet.folder, fleet.cluster, exchange.row, fleet.now, processes)
         status = status_of(fleet)
     return Rotation(status, tuple(steps), followings(
@@ -268,11 +263,11 @@ class _Work(NamedTuple):
                     if is_there(os.path.join(self.fleet.folder, path))]
         return self._write([(None, file) for file in made], removing, warnings)
 
-    def forget_new(self, warnings: list[str]) -> list[Step]:
+    def forget_new(self, warnings: list[str], processes: int | None) -> list[Step]:
         """Remove the new pair once no host knows the pair any more; the backup keeps it."""
         exchange = self.fleet.exchange
         after = read_fleet(self.fleet.folder, self.fleet.cluster, exchange.row, self.fleet.now,
-                           None)
+                           processes)
         if not all(is_in(exchange, 0, holding) for holding in after.holdings):
             return []
         removing = [path for path in reversed(exchange.other(NEXT))
@@ -295,7 +290,7 @@ class _Work(NamedTuple):
                warnings: list[str]) -> list[Step]:
         """Write files of hosts' trees, or list them; returns the steps."""
         row = self.fleet.exchange.row
-        owners = {_prefix(host) + file.path: (host, file) for host, file in made}
+        owners = {tree_prefix(host) + file.path: (host, file) for host, file in made}
         wanted = [replace(file, path=path) for path, (_, file) in owners.items()]
         if not self.writes:
             return [*self._listed(owners), *(Step("remove", None, path, row, (_CAUSE,))
@@ -307,7 +302,6 @@ class _Work(NamedTuple):
         return [Step(action, owner[0], owner[1].path if owner[1] else file.path, row, (_CAUSE,))
                 for file, action in done if action != "keep"
                 for owner in [owners.get(file.path, (None, None))]]
-
 
     def _listed(self, owners: Mapping[str, tuple[str | None, File]]) -> Iterator[Step]:
         """The steps that would write these files; a file with the same content has none."""
@@ -321,7 +315,7 @@ class _Work(NamedTuple):
 
 def _sweep(fleet: Fleet, host: str | None, paths: Sequence[str]) -> None:
     """Remove what an interrupted run left beside these files."""
-    files.sweep(fleet.folder, [_prefix(host) + path for path in paths])
+    files.sweep(fleet.folder, [tree_prefix(host) + path for path in paths])
 
 
 def _own_paths(exchange: Exchange) -> list[str]:
@@ -335,8 +329,3 @@ def _pair(key_path: str, public_path: str, member: Member) -> Iterator[File]:
     if member.key_pem is not None:
         yield File(key_path, member.key_pem, KEY_MODE)
     yield File(public_path, member.public, CERTIFICATE_MODE)
-
-
-def _prefix(host: str | None) -> str:
-    """The prefix of a host's paths in the workspace."""
-    return "" if host is None else f"{NODES_FOLDER}/{host}/"

@@ -38,12 +38,16 @@ def used_pairs(inventory: Inventory) -> list[Pair]:
     return [*pairs.values()]
 
 
-def read_users(folder: str) -> Inventory:
-    """The kubeconfigs of a workspace's users."""
+def user_paths(folder: str) -> list[str]:
+    """The paths of the kubeconfigs of a workspace's users."""
     there = files.read_entry(folder, _USERS).kind == "folder"
     names = sorted(files.list_names(os.path.join(folder, _USERS))) if there else []
-    found = [observe_workspace_file(folder, f"{_USERS}/{name}") for name in names
-             if name.endswith(_KUBECONFIG)]
+    return [f"{_USERS}/{name}" for name in names if name.endswith(_KUBECONFIG)]
+
+
+def read_users(folder: str) -> Inventory:
+    """The kubeconfigs of a workspace's users."""
+    found = [observe_workspace_file(folder, path) for path in user_paths(folder)]
     return Inventory(folder, WORKSPACE, {file.path: file for file in found})
 
 
@@ -107,6 +111,11 @@ def read_tree(cluster: Cluster, folder: str, host: str) -> Inventory:
     """A host's tree in the workspace."""
     tree = tree_of(folder, host)
     return inventory_of(tree, read_host(tree), layout=cluster.layout, node=host)
+
+
+def hosts_with_trees(cluster: Cluster, folder: str) -> list[str]:
+    """The hosts of the description whose trees are in the workspace."""
+    return [host.name for host in cluster.hosts if is_there(tree_of(folder, host.name))]
 
 
 def tree_of(folder: str, host: str) -> str:

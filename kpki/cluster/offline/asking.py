@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .bundle import FOLDER, LIST, Request, digest, dump_list, request_for
 from ..authority import find_sound_key, leaf_algorithm, make_key
-from ..desired.rows import NODES_FOLDER, Row
+from ..desired.rows import NODES_FOLDER, Row, tree_prefix
 from ..leaf_files import Step, Task, leaf_files
 from ..node.node import same_request
 from ..observed.inventory import ObservedFile
@@ -21,7 +21,7 @@ from ..plan.host_plan import Waiting
 from ..plan.plan import Plan
 from ..rules.leaf import check_pair
 from ..rules.proved import Proved
-from ..workspace import write
+from ..workspace import is_there, write
 from ... import files, pem
 from ...errors import InputError, KpkiError
 from ...kubernetes import reading
@@ -73,7 +73,7 @@ def exchange(plan: Plan, folder: str, waiting: Sequence[Waiting], *, now: dateti
     the answers, and what waits, are those of the last run.
     """
     found, refused = _answers(folder)
-    if not waiting and not found and not _is_there(folder, f"{FOLDER}/{LIST}"):
+    if not waiting and not found and not is_there(os.path.join(folder, f"{FOLDER}/{LIST}")):
         return Asked()
     by_key = dict[bytes, list[str]]()
     for path, chain in found.items():
@@ -91,7 +91,7 @@ def exchange(plan: Plan, folder: str, waiting: Sequence[Waiting], *, now: dateti
         steps += item.task.steps
         pending = _pending(item.task.row)
         removing += [*(f"{FOLDER}/{path}" for path in paths),
-                     *[pending] * _is_there(folder, pending)]
+                     *[pending] * is_there(os.path.join(folder, pending))]
     refused += [f"{FOLDER}/{path}: no request has the key of "
                 f"{reading.subject_text(found[path][0])}"
                 for paths in by_key.values() for path in paths]
@@ -114,7 +114,7 @@ def _held(plan: Plan, folder: str, waiting: Iterable[Waiting]) -> Iterator[_Held
     for host in plans:
         for (task, _), file in zip(host.held, host.waiting, strict=True):
             key, pending = task.key, _pending(task.row)
-            if key is None and _is_there(folder, pending):
+            if key is None and is_there(os.path.join(folder, pending)):
                 key = find_sound_key(files.read(os.path.join(folder, pending)))
             if key is None:
                 signer = plan.roots[task.row.profile.signer or ""].certificates[0]
@@ -130,7 +130,7 @@ def _pending(row: Row) -> str:
 def _answers(folder: str) -> tuple[dict[str, list[Certificate]], list[str]]:
     """The certificates beside the requests, by their paths, and a sentence for other files."""
     found, refused = dict[str, "list[Certificate]"](), list[str]()
-    if not _is_there(folder, FOLDER):
+    if not is_there(os.path.join(folder, FOLDER)):
         return found, refused
     top = os.path.join(folder, FOLDER)
     for path, _ in files.walk(top, skip=lambda _: False):
@@ -173,7 +173,7 @@ def _name(row: Row) -> str:
 def _files(plan: Plan, item: _Held, chain: Sequence[Certificate]) -> Iterator[files.File]:
     """The files of an answered row, in the workspace."""
     row = item.task.row
-    tree = f"{NODES_FOLDER}/{row.host}/" if row.host else ""
+    tree = tree_prefix(row.host)
     for file in leaf_files(row, plan.wanted.layout, chain=chain[:1], key=item.key,
                            bundle=plan.roots["ca"].bundle or b""):
         if item.task.changes(file.path):
@@ -190,7 +190,8 @@ def _requests(plan: Plan, folder: str,
         csr = req_new(item.key, config="", subject=subject_name(row.identity),
                       addext=[f"subjectAltName={names}"] if names else [])
         path = f"{FOLDER}/{request.file}"
-        present = files.read(os.path.join(folder, path)) if _is_there(folder, path) else None
+        place = os.path.join(folder, path)
+        present = files.read(place) if is_there(place) else None
         data = present if present is not None and same_request(present, csr) else pem.dump_csr(csr)
         own = [files.File(path, data, CERTIFICATE_MODE)]
         if item.task.key is None:
@@ -201,12 +202,7 @@ def _requests(plan: Plan, folder: str,
 
 def _old(folder: str) -> list[str]:
     """The requests and the list that are there."""
-    if not _is_there(folder, FOLDER):
+    if not is_there(os.path.join(folder, FOLDER)):
         return []
     listed = files.walk(os.path.join(folder, FOLDER), skip=lambda _: False)
     return [f"{FOLDER}/{path}" for path, _ in listed if path == LIST or path.endswith(".csr")]
-
-
-def _is_there(folder: str, path: str) -> bool:
-    above, _, name = path.rpartition("/")
-    return files.read_entry(os.path.join(folder, above), name).kind != "missing"

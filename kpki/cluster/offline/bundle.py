@@ -14,6 +14,7 @@ from typing import Any
 from ..desired.rows import Row
 from ...errors import InputError, about
 from ...kubernetes.profiles import Identity
+from ...kubernetes.reading import key_pin
 
 FOLDER, LIST = "requests", "requests.json"
 _VERSION = 1
@@ -51,17 +52,12 @@ class Request:
         return f"{self.host}/{self.row}" if self.host else self.row
 
 
-def fingerprint(public_key: bytes) -> str:
-    """`sha256:` and the digest of a public key (DER)."""
-    return f"sha256:{sha256(public_key).hexdigest()}"
-
-
 def request_for(row: Row, public_key: bytes, days: int) -> Request:
     """The line of the list for a row's request."""
     return Request(file=f"{row.host}/{row.name}.csr" if row.host else f"{row.name}.csr",
                    host=row.host, row=row.name, signer=row.profile.signer or "",
                    identity=row.identity, usages=row.profile.usages, days=days,
-                   public_key=fingerprint(public_key))
+                   public_key=key_pin(public_key))
 
 
 def dump_list(requests: Iterable[Request], cluster: str) -> bytes:

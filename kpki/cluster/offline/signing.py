@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from .bundle import LIST, Request, digest, fingerprint, load_list
+from .bundle import LIST, Request, digest, load_list
 from ..authority import Authority, Passphrase, issue, lasting
 from ..authority_source import read_authority
 from ..desired.rows import wanted_rows
@@ -24,6 +24,7 @@ from ...kubernetes.profiles import (
     get_profile,
     validate_node_name,
 )
+from ...kubernetes.reading import key_pin
 
 if TYPE_CHECKING:
     from ..desired.description import Cluster
@@ -113,7 +114,7 @@ def _validated(folder: str, request: Request,
                            "can revoke its certificates: --masters signs them")
     csr = pem.load_csr(files.read(os.path.join(folder, request.file)))
     public_key = validate_row_request(csr, request.identity, request.host or request.row)
-    if fingerprint(public_key) != request.public_key:
+    if key_pin(public_key) != request.public_key:
         raise RefusedError("the request has another key than the list says")
     return public_key
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .plan import HostPlan, Plan, Waiting
 from .roots import NewKey
 from ..authority import make_key
-from ..desired.rows import NODES_FOLDER, Row
+from ..desired.rows import NODES_FOLDER, Row, tree_prefix
 from ..fleet.processes import in_turn
 from ..fleet.survey import Marks, batches, processes_for, survey
 from ..leaf_files import Action, Step
@@ -110,7 +110,7 @@ class _Work(NamedTuple):
         Removes what an interrupted run left beside its files.
         """
         host = self.plan.cluster.hosts[number]
-        if not self._is_there(_tree(host.name)):
+        if not self._is_there(tree_prefix(host.name)):
             return True, ()
         self.sweep(self.plan.wanted.of_host(host), host.name)
         planned = self.plan.of_host(host, proved=self.proved)
@@ -118,14 +118,14 @@ class _Work(NamedTuple):
 
     def sweep(self, rows: Sequence[Row], host: str | None) -> None:
         """Remove what an interrupted run left beside the files of these rows."""
-        tree = _tree(host)
+        tree = tree_prefix(host)
         files.sweep(self.folder, [tree + path for row in rows for path in row.place.files()])
 
     def change_hosts(self, batch: Sequence[int]) -> _Report:
         """Change these hosts, all or none."""
         hosts = [self.plan.cluster.hosts[number] for number in batch]
         return self.change([self.plan.of_host(host, self.shared, self.proved,
-                                              bare=not self._is_there(_tree(host.name)))
+                                              bare=not self._is_there(tree_prefix(host.name)))
                             for host in hosts], threads=self.threads)
 
     def change(self, plans: Sequence[HostPlan], *, threads: int) -> _Report:
@@ -136,7 +136,7 @@ class _Work(NamedTuple):
         with _new_keys(self.plan.algorithm, needed, threads) as new_key:
             made = [file for plan in plans
                     for file in self.plan.make(plan, new_key=new_key, warnings=warnings)]
-        removing = [_tree(plan.host) + step.path for plan in plans for step in plan.steps
+        removing = [tree_prefix(plan.host) + step.path for plan in plans for step in plan.steps
                     if step.action == "remove"]
         actions = {file.path: action for file, action in write(
             self.folder, made, removing=removing, trees=NODES_FOLDER, run=self.run, now=self.now,
@@ -144,7 +144,7 @@ class _Work(NamedTuple):
         report = _Report({}, [row for plan in plans for row in plan.waiting],
                          [*dict.fromkeys(warnings)])
         for plan in plans:
-            tree = _tree(plan.host)
+            tree = tree_prefix(plan.host)
             done = tuple((action, step.path, step.row, step.causes) for step in plan.steps
                          if (action := actions.get(tree + step.path, "keep")) != "keep")
             if done:
@@ -192,8 +192,3 @@ def _new_keys(algorithm: str, needed: int, threads: int) -> Iterator[NewKey]:
         yield next_key
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _tree(host: str | None) -> str:
-    """The prefix of a host's paths in the workspace, "" for the workspace's own paths."""
-    return "" if host is None else f"{NODES_FOLDER}/{host}/"

@@ -30,7 +30,7 @@ from .roots import (
 )
 from ..authority import issue, make_key
 from ..desired.description import Cluster, Host
-from ..desired.rows import NODES_FOLDER, Row, Wanted
+from ..desired.rows import Row, Wanted, tree_prefix
 from ..finding import Finding
 from ..fleet.survey import Marks, processes_for, survey
 from ..leaf_files import RENEWED, Step, Task, leaf_files, leaf_task, step_of
@@ -308,7 +308,7 @@ class Plan:
 
     def _observer_of(self, host: Host) -> Observe:
         """An *observe* function for one host's tree."""
-        tree = f"{NODES_FOLDER}/{host.name}/"
+        tree = tree_prefix(host.name)
         return lambda path: self.observe(tree + path).at(path)
 
     # The files
@@ -348,8 +348,7 @@ class Plan:
 
         This plan comes from `with_roots`, so that all CAs exist.
         """
-        folder = "" if plan.host is None else f"{NODES_FOLDER}/{plan.host}/"
-        return [replace(file, path=folder + file.path) for task in plan.tasks
+        return [replace(file, path=tree_prefix(plan.host) + file.path) for task in plan.tasks
                 for file in self._contents(task, new_key, warnings) if task.changes(file.path)]
 
     @property

@@ -13,7 +13,7 @@ from . import shell
 from .extraction import CERTIFICATE, KEY, copy_command, dump, extract_command
 from .signers import Signer
 from ..authority import ALGORITHMS
-from ..desired.rows import NODES_FOLDER, Row
+from ..desired.rows import Row, tree_prefix
 from ..leaf_files import Task, path_kubeconfig
 from ..observed.inventory import ObservedFile, named_path
 from ..plan.plan import HostPlan, Plan, Waiting
@@ -57,7 +57,7 @@ _PURPOSES = {
 
 def wait(waiting: Waiting) -> str:
     """The comment for a row that waits for a missing file."""
-    path = f"{NODES_FOLDER}/{waiting.host}/{waiting.path}" if waiting.host else waiting.path
+    path = tree_prefix(waiting.host) + waiting.path
     return shell.comment(f"{path} ({waiting.row}) waits for {waiting.needs}")
 
 
@@ -83,7 +83,7 @@ class Steps:
     @property
     def tree(self) -> str:
         """The prefix of the host's paths in the workspace."""
-        return f"{NODES_FOLDER}/{self.host.host}/" if self.host.host else ""
+        return tree_prefix(self.host.host)
 
     def file(self, path: str) -> ObservedFile:
         """A file of the host's tree, by its path in the tree."""
@@ -273,7 +273,7 @@ class Steps:
         for host in self.plan.cluster.hosts:
             for own in self.plan.wanted.of_host(host) if host.roles else ():
                 for name in own.paths() if own.name == row else ():
-                    if self.plan.observe(copy := f"{NODES_FOLDER}/{host.name}/{name}").data == data:
+                    if self.plan.observe(copy := tree_prefix(host.name) + name).data == data:
                         return copy
         raise AssertionError(f"{path}: no file holds the key")
 

@@ -16,13 +16,14 @@ from kpki.cluster.authority import Authority
 from kpki.cluster.check.check import check
 from kpki.cluster.desired.rows import wanted_rows
 from kpki.cluster.offline.asking import Asked, exchange
-from kpki.cluster.offline.bundle import fingerprint, load_list
+from kpki.cluster.offline.bundle import load_list
 from kpki.cluster.offline.signing import Signed, authorities_at_hand, sign_bundle
 from kpki.cluster.plan.apply import apply
 from kpki.cluster.plan.host_plan import Waiting
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.workspace import locked, read_cluster
 from kpki.errors import FileError, InputError
+from kpki.kubernetes.reading import key_pin
 from kpki.stages.keys import public_key_der
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -231,7 +232,7 @@ def change(cluster: Path, host: str | None, row: str, fields: dict[str, object],
         (cluster / "requests" / line["file"]).write_bytes(pem.dump_csr(req_new(
             key, config="", subject=subject,
             addext=[f"subjectAltName={','.join(names)}"] if names else [])))
-        line["public_key"] = fingerprint(public_key_der(key))
+        line["public_key"] = key_pin(public_key_der(key))
     path.write_text(json.dumps(document))
 
 
