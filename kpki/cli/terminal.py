@@ -23,8 +23,9 @@ _WORDS = re.compile("( )")
 _CLAUSES = re.compile("(, |: |; )")
 # Letters and marks that no terminal shows (Unicode's Default_Ignorable_Code_Point), though Python
 # calls them printable.
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_INVISIBLE = frozenset(map(chr, (
+    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164, *range(0xFE00, 0xFE10),
+    0xFFA0, *range(0xE0100, 0xE01F0))))
 
 
 class Painted(NamedTuple):
@@ -47,9 +48,9 @@ def printable(text: str) -> str:
     Invisible are control and format characters (bidirectional, zero-width), line ends, and octets
     that are no UTF-8.
     """
-    if text.isprintable() and not _INVISIBLE.search(text):
+    if text.isprintable() and _INVISIBLE.isdisjoint(text):
         return text
-    return "".join(character if character.isprintable() and not _INVISIBLE.match(character)
+    return "".join(character if character.isprintable() and character not in _INVISIBLE
                    else character.encode("unicode_escape").decode()
                    for character in text)
 

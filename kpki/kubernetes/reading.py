@@ -131,7 +131,7 @@ def serial_number(certificate: Certificate) -> int:
 
 @lru_cache(maxsize=_FEW)
 def _fields(certificate: Certificate) -> der.CertificateFields:
-    return der.certificate_fields(certificate.public_bytes(Encoding.DER))
+    return der.certificate_fields(certificate)
 
 
 @lru_cache(maxsize=_FEW)

@@ -165,8 +165,7 @@ def x509_resign(certificate: Certificate, ca_cert: Certificate | None, ca_key: P
     *clear_extensions* drops the certificate's extensions (`-clrext`). *serial_number* None keeps
     the serial number without *ca_cert*, and draws a new one with *ca_cert*.
     """
-    data = certificate.public_bytes(Encoding.DER)
-    fields = der.certificate_fields(data)
+    fields = der.certificate_fields(certificate)
     signer = keys.validate_signing_key(ca_key)
     if serial_number is None and ca_cert is None:
         serial_number = fields.serial_number
@@ -174,7 +173,7 @@ def x509_resign(certificate: Certificate, ca_cert: Certificate | None, ca_key: P
     return _certified(
         subject=der.whole(fields.subject) if subject is None else as_name(subject).dump(),
         public_key=_der_or(public_key, _key_to_certify(fields, ca_cert, signer)),
-        copied=() if clear_extensions else der.certificate_extensions(data), ca_cert=ca_cert,
+        copied=() if clear_extensions else der.extensions_of(fields), ca_cert=ca_cert,
         signer=signer, extfile=extfile, extensions=extensions, digest=digest,
         serial_number=serial_number, version=fields.version,
         dates=dates if days is None else lifetime(now or utc_now(), days))
@@ -312,9 +311,8 @@ class _Signer(NamedTuple):
 @lru_cache(maxsize=16)
 def _signer(certificate: Certificate) -> _Signer:
     """What signing needs of a CA certificate; most CAs sign many times."""
-    data = certificate.public_bytes(Encoding.DER)
-    fields = der.certificate_fields(data)
-    found = {extension.oid: extension.value for extension in der.certificate_extensions(data)}
+    fields = der.certificate_fields(certificate)
+    found = {extension.oid: extension.value for extension in der.extensions_of(fields)}
     issuer = Issuer(der.whole(fields.issuer), fields.serial_number, _identifier(found),
                     found.get(SUBJECT_ALTERNATIVE_NAME))
     return _Signer(der.whole(fields.subject), der.whole(fields.subject_public_key_info), issuer)

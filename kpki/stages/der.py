@@ -9,11 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cryptography.hazmat import asn1
 
+from .. import pem
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate, CertificateSigningRequest
 
 T = TypeVar("T")
 
@@ -233,11 +237,17 @@ def signed(to_be_signed: bytes, algorithm: bytes, signature: bytes) -> bytes:
     return sequence(to_be_signed, algorithm, bit_string(signature))
 
 
-def certificate_fields(certificate: bytes) -> CertificateFields:
-    """The fields of a certificate (DER); names and key keep their octets.
+def certificate_fields(certificate: Certificate | bytes) -> CertificateFields:
+    """The fields of a certificate (or its DER); names and key keep their octets.
 
     Raises InputError if the outer structure is not that of a certificate.
     """
+    if not isinstance(certificate, bytes):
+        # public_bytes() would import cryptography's serialization: longer work than most verbs do
+        try:
+            return _decoded(CertificateFields, certificate.tbs_certificate_bytes, "certificate")
+        except InputError:
+            certificate = pem.dump_certificate(certificate, encoding="DER")
     try:
         return _certificate_fields(certificate)
     except InputError:
@@ -250,14 +260,17 @@ def certificate_fields(certificate: bytes) -> CertificateFields:
 
 
 def _certificate_fields(certificate: bytes) -> CertificateFields:
-    signed_part = _decoded(_Signed, certificate, "certificate").to_be_signed
-    return _decoded(CertificateFields, whole(signed_part), "certificate")
+    return _decoded(CertificateFields, _to_be_signed(certificate, "certificate"), "certificate")
 
 
-def request_fields(csr: bytes) -> CertificationRequestInfo:
-    """The fields of a certificate signing request (DER). Raises InputError if it is none."""
-    signed_part = _decoded(_Signed, csr, "request").to_be_signed
-    return _decoded(CertificationRequestInfo, whole(signed_part), "request")
+def request_fields(csr: CertificateSigningRequest | bytes) -> CertificationRequestInfo:
+    """The fields of a certificate signing request (or its DER). Raises InputError if it is none."""
+    info = _to_be_signed(csr, "request") if isinstance(csr, bytes) else csr.tbs_certrequest_bytes
+    return _decoded(CertificationRequestInfo, info, "request")
+
+
+def _to_be_signed(data: bytes, noun: str) -> bytes:
+    return whole(_decoded(_Signed, data, noun).to_be_signed)
 
 
 def read_extension(item: bytes) -> Extension:
@@ -276,10 +289,9 @@ def read_extension(item: bytes) -> Extension:
                      content_of(parts[-1]))
 
 
-def certificate_extensions(certificate: bytes) -> tuple[Extension, ...]:
-    """The extensions of a certificate (DER), in its order, each decoded separately."""
-    extensions = certificate_fields(certificate).extensions or ()
-    return tuple(read_extension(whole(extension)) for extension in extensions)
+def extensions_of(fields: CertificateFields) -> tuple[Extension, ...]:
+    """The extensions of a certificate, in its order, each decoded separately."""
+    return tuple(read_extension(whole(extension)) for extension in fields.extensions or ())
 
 
 def request_attributes(csr: bytes) -> tuple[tuple[str, tuple[bytes, ...]], ...]:

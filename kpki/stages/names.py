@@ -112,12 +112,10 @@ def subject_name(value: Certificate | CertificateSigningRequest) -> Name:
     This module decodes the subject, for cryptography refuses strings that OpenSSL shows (a
     T61String in Latin-1).
     """
-    from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509 import Certificate
-    data = value.public_bytes(Encoding.DER)
-    if isinstance(value, Certificate):
-        return load_name(der.whole(der.certificate_fields(data).subject))
-    return load_name(der.whole(der.request_fields(data).subject))
+    fields = der.certificate_fields(value) if isinstance(value, Certificate) \
+        else der.request_fields(value)
+    return load_name(der.whole(fields.subject))
 
 
 def attribute(oid: str, text: str, options: StringOptions) -> Attribute:

@@ -271,14 +271,13 @@ def req_from(certificate: Certificate, key: PrivateKeyTypes, *, copy_extensions:
     *copy_extensions* copies the certificate's extensions, but for the two key identifiers.
     *subject* is `-subj`.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding
     signer = keys.validate_signing_key(key)
-    data = certificate.public_bytes(Encoding.DER)
+    fields = der.certificate_fields(certificate)
     extensions = [
-        extension for extension in der.certificate_extensions(data)
+        extension for extension in der.extensions_of(fields)
         if copy_extensions and extension.oid not in _IDENTIFIERS]
     attributes = [_attribute(EXTENSION_REQUEST, extensions_item(extensions))] if extensions else []
-    name = (der.whole(der.certificate_fields(data).subject) if subject is None
+    name = (der.whole(fields.subject) if subject is None
             else as_name(subject).dump())
     return _loaded(_signed(name, keys.public_key_der(signer), attributes, signer, digest))
 

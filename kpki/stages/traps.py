@@ -74,8 +74,8 @@ def unused_section(config: Config, section: str | None) -> list[str]:
 def dropped_names(csr: CertificateSigningRequest, certificate: Certificate) -> list[str]:
     """A warning if a request asks for a subjectAltName and the certificate has none."""
     asked = {extension.oid for extension in request_extensions(csr.public_bytes(Encoding.DER))}
-    data = certificate.public_bytes(Encoding.DER)
-    present = {extension.oid for extension in der.certificate_extensions(data)}
+    present = {extension.oid
+               for extension in der.extensions_of(der.certificate_fields(certificate))}
     return ["the request's subjectAltName is not in the certificate: "
             "use -copy_extensions copy, or an -extfile with the names"
             ] if SUBJECT_ALTERNATIVE_NAME in asked - present else []
@@ -83,7 +83,7 @@ def dropped_names(csr: CertificateSigningRequest, certificate: Certificate) -> l
 
 def no_extension(certificate: Certificate) -> list[str]:
     """A warning if a certificate has no extension."""
-    fields = der.certificate_fields(certificate.public_bytes(Encoding.DER))
+    fields = der.certificate_fields(certificate)
     if fields.extensions:
         return []
     # A root of version 1 may be a CA.

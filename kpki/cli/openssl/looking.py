@@ -4,7 +4,6 @@
 """
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,7 +17,7 @@ from ...errors import InputError, UnsupportedError, about
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
-    from ...stages.der import Extension
+    from ...stages.der import CertificateFields, Extension
     from ...stages.verification.trust import Settings
 
 _COMMON = (
@@ -79,7 +78,7 @@ class _Display(NamedTuple):
     certificate: Certificate
     settings: Settings | None
     given: GivenOptions
-    whole: bytes
+    fields: CertificateFields
     issuer: bytes
     subject: bytes
     public_key: bytes
@@ -112,11 +111,9 @@ def show_certificate(certificate: Certificate, given: GivenOptions, *,
 
 def show_request(csr: CertificateSigningRequest, given: GivenOptions) -> tuple[str, int]:
     """The text and the exit status of a request's display options. Raises as `show_certificate`."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     from ...stages import der
     from ...stages.text.certificate import request_text
-    fields = der.request_fields(csr.public_bytes(Encoding.DER))
+    fields = der.request_fields(csr)
     public_key = der.whole(fields.subject_public_key_info)
     flags, (without, unknown) = _name_flags(given), _text_options(given, "reqopt")
     shown = {
@@ -138,15 +135,12 @@ def extension_names(given: GivenOptions) -> list[str] | None:
 
 
 def _look(certificate: Certificate, settings: Settings | None, given: GivenOptions) -> _Display:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     from ...stages import der
-    whole = certificate.public_bytes(Encoding.DER)
-    fields = der.certificate_fields(whole)
+    fields = der.certificate_fields(certificate)
     issuer, subject = der.whole(fields.issuer), der.whole(fields.subject)
-    return _Display(certificate, settings, given, whole,
-                 subject if given.has("x509toreq") else issuer, subject,
-                 der.whole(fields.subject_public_key_info), der.certificate_extensions(whole))
+    return _Display(certificate, settings, given, fields,
+                    subject if given.has("x509toreq") else issuer, subject,
+                    der.whole(fields.subject_public_key_info), der.extensions_of(fields))
 
 
 def _in_order(given: GivenOptions) -> Iterable[str]:
@@ -218,15 +212,14 @@ def _date(title: str, place: int) -> Callable[[_Display], str]:
     def shown(look: _Display) -> str:
         from ...stages import der
         from ...stages.text.value import time_text
-        dates = der.items(der.content_of(der.whole(der.certificate_fields(look.whole).validity)))
+        dates = der.items(der.content_of(der.whole(look.fields.validity)))
         return f"{title}={time_text(dates[place], iso=look.given.get('dateopt') == 'iso_8601')}\n"
     return shown
 
 
 def _serial(look: _Display, following: int = 0) -> str:
-    from ...stages import der
     from ...stages.text.certificate import serial_text
-    return serial_text(der.certificate_fields(look.whole).serial_number + following) + "\n"
+    return serial_text(look.fields.serial_number + following) + "\n"
 
 
 def _fingerprint(look: _Display) -> str:
@@ -254,10 +247,13 @@ def _hash(name: bytes) -> str:
 
 
 def _old_hash(name: bytes) -> str:
+    import hashlib
     return hashlib.md5(name, usedforsecurity=False).digest()[3::-1].hex() + "\n"
 
 
 def _ocsp_hashes(look: _Display) -> str:
+    import hashlib
+
     from ...stages.der import key_bits
     subject, key = (hashlib.sha1(data, usedforsecurity=False).hexdigest().upper()
                     for data in (look.subject, key_bits(look.public_key)))
@@ -340,6 +336,8 @@ def _texts(entries: Iterable[bytes]) -> str:
 
 def _matches(look: _Display) -> str:
     """The text of -checkhost, -checkemail and -checkip, which never change the exit status."""
+    if not look.given.has("checkhost", "checkemail", "checkip"):
+        return ""
     from ...stages.extensions.general_names import ip_octets
     from ...stages.verification.hostnames import matches_email, matches_host, matches_ip
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from . import explaining, looking, streams
+from .certifying import COPY, serial_number
 from .curves import named_curve
 from .genpkey import key_options, make_key
 from .options import COUNT, FILE, FORM, RANDOM, TEXT, GivenOptions, Option, begin
@@ -62,7 +63,6 @@ TABLE = (
     *RANDOM,
 )
 TABLES = {"req": TABLE}
-COPY = ("none", "copy", "copyall")      # the values of -copy_extensions
 _SMALLEST_RSA = 512     # openssl uses the number of these even if a -pkeyopt gives another
 
 
@@ -311,19 +311,6 @@ def _test_config(given: GivenOptions) -> None:
                   addext=given.all("addext"),
                   request_extensions=given.get("reqexts"),
                   certificate_extensions=given.get("extensions"))
-
-
-def serial_number(given: GivenOptions) -> int | None:
-    """The `-set_serial` value: decimal, or hexadecimal after 0x, with `-` before; else None."""
-    from ...stages.extensions.values import number
-    texts = given.all("set_serial")
-    if len(texts) > 1:
-        raise InputError("serial number supplied twice")
-    try:
-        return number(texts[0]) if texts else None
-    except InputError:
-        raise InputError(f"{texts[0]!r} is no serial number",
-                         hint="decimal digits, or 0x and hexadecimal ones") from None
 
 
 def _warn(given: GivenOptions, config: Config, section: str, path: str) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import explaining, looking, streams, trust
+from .certifying import COPY, serial_number
 from .options import FILE, FORM, NUMBER, RANDOM, TEXT, GivenOptions, Option, begin
-from .req import COPY, serial_number
 from .sigopt import SIGOPT, signing_digest
 from ... import pem
 from ...errors import FileError, InputError, RefusedError, UnsupportedError, about

@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from .edits import replaced_data
 from .renewal import renew_pairs
 from ..authority import BACKDATED, DAYS, Authority, end_of_validity, lasting, signing_digest
@@ -70,12 +68,11 @@ def renewed_authority(certificate: Certificate, key: PrivateKeyTypes, *, now: da
     Subject and extensions stay byte for byte; an authority key identifier that names the serial
     number follows it. *validity* counts from *now* (None: as long as before, and at least a year).
     """
-    data = certificate.public_bytes(Encoding.DER)
-    fields, serial_number = der.certificate_fields(data), serial_or_random(None)
+    fields, serial_number = der.certificate_fields(certificate), serial_or_random(None)
     before = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     subject = der.whole(fields.subject)
     return encoded([_following(extension, serial_number)
-                    for extension in der.certificate_extensions(data)],
+                    for extension in der.extensions_of(fields)],
                    subject, subject, der.whole(fields.subject_public_key_info),
                    keys.validate_signing_key(key), signing_digest(key), serial_number,
                    now - BACKDATED, end_of_validity(now, validity or max(before, lasting(DAYS))),

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from .edits import Changed, edited_files, replace_block
 from ..authority import (
     BACKDATED,
@@ -55,8 +53,8 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
     *warnings*. *identified*: the certificate gets an authority key identifier even if the old one
     has none.
     """
-    data = certificate.public_bytes(Encoding.DER)
-    fields, extensions = der.certificate_fields(data), der.certificate_extensions(data)
+    fields = der.certificate_fields(certificate)
+    extensions = der.extensions_of(fields)
     before = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     length = validity or max(before, lasting(DAYS))
     end, last = end_of_validity(now, length), authority.certificate.not_valid_after_utc

@@ -50,8 +50,7 @@ def show_certificate(data: bytes) -> Shown:
     """The facts of a certificate (DER)."""
     try:
         fields = der.certificate_fields(data)
-        extensions = tuple(der.read_extension(der.whole(extension))
-                           for extension in fields.extensions or ())
+        extensions = der.extensions_of(fields)
     except BROKEN:
         return Shown(kind="certificate", problem="not a well-formed certificate")
     issuer = der.whole(fields.issuer)

@@ -58,7 +58,7 @@ def certificate_text(certificate: Certificate, *, name_option: int | None = None
         "pubkey": _public_key(der.whole(fields.subject_public_key_info)),
         "ids": (_unique_id("Issuer", fields.issuer_unique_id)
                 + _unique_id("Subject", fields.subject_unique_id)),
-        "extensions": extensions_text(der.certificate_extensions(data), title="X509v3 extensions",
+        "extensions": extensions_text(der.extensions_of(fields), title="X509v3 extensions",
                                       indent=8, unknown=unknown),
         "sigdump": _signature(outer, signature),
     }

@@ -153,8 +153,9 @@ def read_facts(certificate: Certificate) -> Facts:
     Raises InputError if *certificate* is not well formed, but never for the contents of an
     extension.
     """
-    data = certificate.public_bytes(Encoding.DER)
-    fields, extensions = der.certificate_fields(data), der.certificate_extensions(data)
+    whole = certificate.public_bytes(Encoding.DER)
+    fields = der.certificate_fields(whole)
+    extensions = der.extensions_of(fields)
     broken = False
 
     def read(oid: str, reader: Callable[[bytes], T]) -> T | None:
@@ -184,7 +185,7 @@ def read_facts(certificate: Certificate) -> Facts:
         canonical_name(der.whole(fields.subject)), canonical_name(der.whole(fields.issuer)),
         certificate.not_valid_before_utc, certificate.not_valid_after_utc,
         tuple(bool(_DATE.fullmatch(der.content_of(date))) for date in dates),
-        _algorithm(algorithm), consistent=_items(data)[1] == algorithm,
+        _algorithm(algorithm), consistent=_items(whole)[1] == algorithm,
         key_algorithm=key_algorithm if explicit or public_key(certificate) else None,
         explicit_curve=explicit, extensions=len(extensions), critical=frozenset(critical),
         heeded=frozenset(takewhile(_UNDERSTOOD.__contains__, critical)), proxy=proxy,

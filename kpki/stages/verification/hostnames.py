@@ -10,8 +10,6 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from .. import der
 from ..names import load_name
 from ...errors import InputError
@@ -76,22 +74,22 @@ def read_general_names(value: bytes) -> tuple[bytes, ...]:
 
 def _matches(certificate: Certificate, tag: int, fallback: str | None, wanted: bytes,
              same: Equal) -> bool:
-    data = certificate.public_bytes(Encoding.DER)
-    entries = list(_alternatives(data, tag))
+    fields = der.certificate_fields(certificate)
+    entries = list(_alternatives(fields, tag))
     if not entries and fallback is not None:
-        subject = load_name(der.whole(der.certificate_fields(data).subject))
+        subject = load_name(der.whole(fields.subject))
         entries = [attribute.text.encode("utf-8", "replace")
                    for attribute in subject.attributes(fallback)]
     return any(entry and same(entry, wanted) for entry in entries)
 
 
-def _alternatives(data: bytes, tag: int) -> Iterator[bytes]:
+def _alternatives(fields: der.CertificateFields, tag: int) -> Iterator[bytes]:
     """The entries of one kind in the subjectAltName.
 
     There are no entries if the extension is broken or occurs twice, as in X509_get_ext_d2i.
     """
     try:
-        values = [extension.value for extension in der.certificate_extensions(data)
+        values = [extension.value for extension in der.extensions_of(fields)
                   if extension.oid == _SUBJECT_ALTERNATIVE_NAME]
         names = read_general_names(values[0]) if len(values) == 1 else ()
     except InputError:

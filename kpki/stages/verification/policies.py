@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from .facts import Facts
 from .verdicts import Policy, PolicyAnswer
 from .. import der
@@ -293,7 +291,7 @@ def _read(facts: Facts) -> _Statement:
 
 def _read_extensions(facts: Facts) -> _Statement:
     found: dict[str, der.Extension] = {}
-    for extension in der.certificate_extensions(facts.certificate.public_bytes(Encoding.DER)):
+    for extension in der.extensions_of(der.certificate_fields(facts.certificate)):
         if extension.oid in (_POLICIES, _MAPPINGS, _CONSTRAINTS, _INHIBIT_ANY):
             if extension.oid in found:
                 raise InputError("an extension occurs twice")
