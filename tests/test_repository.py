@@ -109,6 +109,14 @@ def test_an_issue_form_asks(form: str) -> None:
     assert "private key" in document["body"][0]["attributes"]["value"]
 
 
+@pytest.mark.parametrize("script", [
+    path.relative_to(TOP) for path in sorted([*(TOP / "scripts").iterdir(), TOP / ".ci/run"])
+    if (path.is_file() and path.read_bytes().startswith(b"#!/")) or path.suffix == ".sh"], ids=str)
+def test_a_shell_file_has_lines_up_to_100(script: Path) -> None:
+    """A line of a shell file has at most 100 characters, as in Python."""
+    assert [line for line in (TOP / script).read_text().splitlines() if len(line) > 100] == []
+
+
 def test_the_hooks_and_updates_are_yaml() -> None:
     """The hooks of a commit are ruff and mypy; dependabot looks at packages and actions."""
     hooks = yaml.safe_load((TOP / ".pre-commit-config.yaml").read_text())["repos"]
