@@ -14,14 +14,14 @@ from .settings import SIGNERS
 Names = Literal["none", "apiserver", "etcd", "etcd-peer", "kubelet"]
 Subject = Literal["any", "node", "bound", "administrator", "kubelet-client", "front-proxy",
                   "etcd-peer"]
-# Groups that may do everything: the first by the API server itself, the second by kubeadm's
-# binding.
 # The CA files that etcd's library reads.
 ETCD_CAS = ("etcd-server-ca", "etcd-client-ca", "etcd-peer-ca")
 # The kubeconfigs whose cluster is a webhook; those of admission need no context, as their users are
 # the webhooks' hosts (staging/src/k8s.io/apiserver/pkg/util/webhook/{webhook,authentication}.go).
 ADMISSION = "admission-client"
 WEBHOOKS = ("webhook-client", ADMISSION)
+# Groups that may do everything: the first by the API server itself, the second by kubeadm's
+# binding.
 ADMINISTRATOR_GROUPS = (MASTERS_GROUP, "kubeadm:cluster-admins")
 
 
