@@ -27,6 +27,10 @@ Act = Callable[[str, "partial[object]"], object]
 NOBODY = 65534
 AtCall = Callable[..., AbstractContextManager[list[str]]]
 
+# openssl 3.0 reads the system's CA file at each start of `x509`: five times the work of the rest,
+# for certificates that no test asks about.
+os.environ["SSL_CERT_FILE"] = os.devnull
+
 CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir",
             "chmod", "unlink", "rmdir")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -102,8 +103,11 @@ AT_WORK = {"kpki/cluster/script/steps.py"}
 DATA_ONLY = {"kpki/stages/objects.py"}
 
 
+parsed = cache(ast.parse)
+
+
 def package(sources: Sources) -> Iterator[tuple[str, ast.Module]]:
-    return ((path, ast.parse(text)) for path, text in sources.items() if path.startswith("kpki/"))
+    return ((path, parsed(text)) for path, text in sources.items() if path.startswith("kpki/"))
 
 
 def module_of(path: str) -> str:
@@ -288,7 +292,7 @@ def docstrings(sources: Sources) -> list[str]:
     for path, text in sources.items():
         if path.startswith("tests/"):
             complaints += [f"{path}:{node.lineno} {node.name}: no docstring"
-                           for node in ast.walk(ast.parse(text))
+                           for node in ast.walk(parsed(text))
                            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
                            and node.name.startswith("test_") and not ast.get_docstring(node)]
     return complaints

@@ -21,7 +21,8 @@ EXAMPLES = settings(max_examples=int(TRIES or 100), derandomize=TRIES is None, d
                     database=None, suppress_health_check=[HealthCheck.function_scoped_fixture,
                                                           HealthCheck.too_slow])
 
-# What docs/stages.md has under "How the verbs differ": a sentence of kpki's → why openssl does otherwise.
+# What docs/stages.md has under "How the verbs differ": a sentence of kpki's → why openssl does
+# otherwise.
 DOCUMENTED = {
     "is not supported": "refused by name", "kpki reads no": "bounds of size",
     "is not loaded": "openssl reads a module", "policy:file:": "a proxy's policy out of a file",
