@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -21,6 +21,7 @@ from ..cluster.finding import Finding
 from ..cluster.observed.hosts import inventory_of
 from ..cluster.observed.inventory import Inventory
 from ..cluster.observed.processes import Process, read_processes
+from ..cluster.observed.use import Use
 from ..cluster.observed.uses import read_host
 
 PROC = "/proc"
@@ -104,7 +105,7 @@ def doctor(root: str | os.PathLike[str] = "/", *, node: str | None = None, host_
     if proc and "kubelet" in inventory.started and not any(name == "kubelet" for name, *_ in logs):
         checks.append(HostCheck("log", None, "the kubelet's log was not read: there is no file, "
                                              "and the journal has no line for this user"))
-    findings = [*report.findings]
+    findings = [*_whole_pairs(report.findings, inventory.uses)]
     if not any(finding.severity == "error" for finding in findings):
         findings = [*_live(skew, probes, [found for _, _, found in logs] if ill else []),
                     *findings]
@@ -218,6 +219,24 @@ def _log(component: str, place: str, found: Sequence[Diagnosis], *, ill: bool) -
     last = max(found, key=lambda fault: fault.last_line)
     return HostCheck("log", False if ill else None,
                      f"{place}: {component} says {last.cause}, last in: {last.text}")
+
+
+def _whole_pairs(findings: Sequence[Finding], uses: Sequence[Use]) -> Iterator[Finding]:
+    """The findings, but one for a pair whose certificate and key are both gone."""
+    gone = {finding.path: finding for finding in findings if finding.cause == "file-missing"}
+    keys = {use.group: use.path for use in uses if use.part == "key" and use.path in gone}
+    key_of = {use.path: keys[use.group] for use in uses
+              if use.part == "certificate" and use.path in gone and use.group in keys}
+    for finding in findings:
+        if finding.path not in gone or finding.cause != "file-missing":
+            yield finding
+        elif finding.path in key_of:
+            key = gone[key_of[finding.path]]
+            yield replace(
+                finding, message=f"{finding.message}; the pair's key is missing too: {key.path}",
+                remedy=tuple(dict.fromkeys([*finding.remedy, *key.remedy])))
+        elif finding.path not in key_of.values():
+            yield finding
 
 
 def _live(skew: timedelta | None, probes: Sequence[Probe],

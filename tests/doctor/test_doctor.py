@@ -89,6 +89,24 @@ def test_the_root_cause_is_named_once(fault: Fault, lay: Callable[[Host], Path],
     assert not report.ok
 
 
+@pytest.mark.parametrize(("gone", "named"), [
+    (["worker.pem", "worker-key.pem"], ["worker.pem"]), (["worker-key.pem"], ["worker-key.pem"]),
+    (["worker.pem", "apiserver-key.pem"], ["apiserver-key.pem", "worker.pem"])])
+def test_a_pair_that_is_gone_is_one_cause(one_host: OneHost, gone: list[str], named: list[str],
+                                          ) -> None:
+    """Certificate and key of one pair are one finding, which names both; those of two are two."""
+    folder = one_host.file("worker").parent
+    for name in gone:
+        (folder / name).unlink()
+    findings = kpki.examine_host(one_host.tree).findings
+    assert [(found.cause, Path(found.path).name) for found in findings] == [
+        ("file-missing", name) for name in named]
+    assert len(kpki.check_path(one_host.tree).findings) == len(gone)
+    said = "".join(found.path + found.message for found in findings)
+    assert all(name in said for name in gone)
+    assert all(len({*found.remedy}) == len(found.remedy) > 0 for found in findings)
+
+
 @pytest.fixture
 def served(one_host: OneHost) -> Iterator[OneHost]:
     """The host with its servers."""
