@@ -30,15 +30,20 @@ IDENTITY = (
             r"can only access CSINode with the same name as the requesting node"),
     LogRule("wrong-organisation", "orbidden| cannot ", r"unknown node for user"),
     LogRule("bootstrap-kubeconfig-missing-or-token-expired", "orbidden| cannot ",
-            r"certificatesigningrequests\S* is forbidden: User \"(?P<user>(?:system:bootstrap:"
+            r"create certificate signing request: .{0,80}?User \"(?:kubelet-boo|system:boots)"
+            r"|certificatesigningrequests\S* is forbidden: User \"(?P<user>(?:system:bootstrap:"
             r"|kubelet-bootstrap)[^\"]*)\"|User \"(?P<user2>system:bootstrap:[^\"]*"
             r"|kubelet-bootstrap)\" cannot"),
     LogRule("wrong-organisation", "orbidden| cannot ",
             r"User \"system:nodes?:?\" cannot"),
     LogRule("wrong-organisation", "orbidden| cannot ",
             r"RBAC DENY: user \"(?P<user>(?!system:(?:service|kube-|bootstrap|anon))[^\"]+)\""
-            r" groups \[(?![^\]]*\"system:nodes\")[^\]]*\] cannot \"\w+\" (?:on )?(?:resource )?"
+            r" groups \[(?![^\]]*\bsystem:nodes\b)[^\]]*\] cannot \"\w+\" (?:on )?(?:resource )?"
             r"\"?(?:nodes|leases|csinodes|runtimeclasses)"),
+    LogRule("wrong-organisation", "orbidden| cannot ",
+            r"RBAC DENY: user \"(?P<user>(?!system:|[^\"]*proxy)"
+            r"(?:[\w.-]*[.-])?(?:node|worker|minion|kubelet)[^\"]*)\""
+            r" groups \[(?![^\]]*\bsystem:nodes\b)[^\]]*\] cannot \"(?:list|watch)\""),
     LogRule("wrong-node-identity", "orbidden| cannot ",
             rf"^Error from server \(Forbidden\).*User \"system:node:(?P<other>{NODE})\" cannot"),
     LogRule("wrong-organisation", "orbidden| cannot ",
@@ -64,4 +69,8 @@ IDENTITY = (
             r"cannot"),
     LogRule("hostname-case-fqdn", "orbidden| cannot ",
             r"Forbidden \(user=(?P<user>[A-Z]\w*), verb=\w+, resource=nodes"),
+    # the kubelet refuses whom the API server's client certificate names
+    LogRule("wrong-subject", "orbidden| cannot ",
+            r"Forbidden \(user=(?P<user>(?!system:serviceaccount:)[^,)]{1,300}), verb=\w+, "
+            r"resource=nodes, subresource=proxy\)"),
 )

@@ -9,7 +9,7 @@ KEYS = (
             r"invalid kubeconfig: (?:invalid configuration: no configuration|.{0,200}?(?:yaml"
             r"|json): )"
             rf"|(?i:error loading config file) \"{FILE}\": (?:yaml|json|couldn't get version"
-            rf"|no kind)"
+            rf"|no kind|empty|invalid)"
             r"|invalid kubeconfig: .{0,80}?context (?:was not found|\S+ does not exist)"),
     LogRule("flags-mismatch", "config file", r"load [Kk]ubelet config file,? (?:path: "
             r")?(?P<file>/[^\s,:]+)"
@@ -17,13 +17,13 @@ KEYS = (
     LogRule("signing-bundle", "ertific",
             r"(?:csr-controller::(?P<file>[^:\s]{1,200})::\S{1,200} )?"
             r"expected 1 certificate, found \d+"),
-    LogRule("encrypted-key", "rivate key|routines:|x509|PEM|_ssl.c:",
+    LogRule("encrypted-key", "rivate key|routines:|x509| PEM|_ssl.c:",
             r"tls: failed to parse private key|bad decrypt|decryption password incorrect"
             r"|no DEK-Info header|private key is (?:encrypted|password)|(?i:bad_?(?: )?decrypt)"
             r"|(?i:password was not given but private key is encrypted)|maybe wrong pass"
             r"|(?i:problems getting password|bad[ _]password[ _]read)|BEGIN ENCRYPTED PRIVATE"
             r"|Enter (?:PEM )?pass ?phrase for|encrypted private keys? (?:is|are) not supported"),
-    LogRule("key-cert-mismatch", "does not match|routines:|_ssl.c:|ertific|PEM|rivate key",
+    LogRule("key-cert-mismatch", "routines:|_ssl.c:|ertific| PEM|rivate key",
             r"private key (?:type )?does not match public key|(?i:key[ _]values[ _]mismatch)"
             r"|found a certificate rather than a key|PEM inputs may have been switched"
             r"|unable to set private key file: '?(?P<file>[^\s']*)"
@@ -33,7 +33,8 @@ KEYS = (
             r"|(?i:key[ _]type[ _]mismatch)"),
     LogRule("weak-signature-or-key", "x509|crypto/rsa|routines:|ertific|_ssl.c:|ublic key"
             "|rivate key",
-            r"insecure algorithm (?P<algorithm>[\w-]+)|(?P<bits>\d+)-bit keys are insecure"
+            r"insecure algorithm (?P<algorithm>[\w-]+)|insecure (?P<algorithm2>[\w-]+) signature"
+            r"|(?P<bits>\d+)-bit keys are insecure"
             r"|(?i:(?:ee|ca)[ _]key[ _]too[ _]small|(?:key|md|digest(?: algorithm)?)[ _]too[ _]weak"
             r"|dh[ _]key[ _]too[ _]small)|RSA key size too small"
             r"|cannot verify signature: algorithm unimplemented|unsupported certificate curve"
@@ -44,10 +45,10 @@ KEYS = (
             r"(?P<file>(?<!\S)\S{1,200}?(?:\.key|_rsa)\.pub): data does not "
             r"contain any valid RSA or ECDSA public keys",
             versions="a public key of ssh-keygen, which names the file after the private key"),
-    LogRule("malformed-x509", "asn1",
+    LogRule("malformed-x509", "asn1: ",
             r"asn1: structure error:? tags don't match \(16 vs \{class:0 tag:6 "),
-    LogRule("bad-pem", "PEM|missing content for|ublic key|rivate key|ertific|llegal base64"
-            "|routines:|_ssl.c:|asn1|x509",
+    LogRule("bad-pem", " PEM|missing content for|ublic key|rivate key|ertific|config file"
+            "|routines:|_ssl.c:|asn1: |x509",
             r"failed to find (?:any )?(?:certificate )?(?:\"CERTIFICATE\" )?PEM|any PEM data"
             r"|failed to parse certificate PEM data"
             r"|missing content for (?:\w{1,14} ){0,3}(?:cert|bundle|key|CA)"
@@ -64,7 +65,7 @@ KEYS = (
             r"|No certificates? found in|x509: failed to parse (?:EC )?private key"
             r"|no PEM[- ](?:data|encoded|block)|empty PEM|PEM_read_bio",
             unless=r"(?i:no such file|permission denied)|Unable to decode an event"),
-    LogRule("malformed-x509", "asn1|_ssl.c:", r"asn1: (?:syntax|structure) error"
+    LogRule("malformed-x509", "asn1: |routines:|_ssl.c:", r"asn1: (?:syntax|structure) error"
             r"|asn1_check_tlen"
             r"|(?i:asn1 encoding routines)|\[ASN1: "),
     LogRule("sa-key-mismatch", "invalid bearer token|crypto/rsa",
@@ -73,7 +74,7 @@ KEYS = (
             r"|(?:bearer token|token)\b.*\binvalid signature"),
     LogRule("sa-key-mismatch", "crypto/rsa",
             r"(?:crypto/rsa: verification error|crypto/ecdsa: verification error)",
-            unless=r"x509|candidate authority|not signed by|CA certificate"),
+            unless=r"x509|candidate authority|not signed by|CA certificate|\boidc: "),
     LogRule("bootstrap-kubeconfig-missing-or-token-expired", "invalid bearer token",
             r"\[invalid bearer token(?:, \[?invalid bearer token\]?)*\]"),
 )

@@ -21,7 +21,8 @@ OF_CLIENT = (r"(?i:Unable to authenticate the request|TLS handshake error|reject
 KUBELET_PORT = (r":10250\b|dialing backend|containerLogs|kubelet_summary|[Ff]ailed to scrape node"
                  r"|fully (?:scrape|collect) metrics|stats/summary|error trying to reach service"
                  r"|/metrics/resource")
-ETCD = (r":23(?:79|80)\b|\brafthttp\b|health check for peer|prober detected|\bpeer\b|etcd"
+ETCD = (r":23(?:79|80)\b|\brafthttp\b|health check for peer|prober detected"
+         r"|\bpeer\b(?! certificate)|etcd"
          r"|rejected connection")
 OUTSIDE = (r"(?i:/v2/|pull(?:ing)? image|\bregistry\b|failed to (?:do request|resolve reference)"
             r"|ImagePull|oidc|\.well-known|oauth|keycloak|\bdex\b|ingress\.local|Fake Certificate"

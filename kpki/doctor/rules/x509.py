@@ -7,25 +7,32 @@ from .rule import LogRule
 _DATES = r"(?:.*?current time (?P<now>\S+) is after (?P<not_after>[^\s\"',\])]+))?"
 _CANDIDATE = r"(?:.*candidate authority certificate \"(?P<ca>[^\"]*)\")?"
 _NOT_ADDRESS = rf"(?!{ADDRESS}(?![\w.:-])|[\d.]+(?![\w-]))"       # a cut address is one too
+_LOOPBACK = r"\"(?:127\.[\d.]+|(?:[0:]+:)?:?1)\"[, ]*"
+_ONE_HOST = rf"\[(?:{_LOOPBACK})*\"(?P<other>[^\"]+)\"[, ]*(?:{_LOOPBACK})*\]"
 _LABEL = r"[\w*-][\w.*-]*"
 
 CHAINS = (
-    LogRule("front-proxy-ca", "ertific",
+    # an old library of the client, which knows no addresses: the certificate has this one
+    LogRule("", "ertific", r"expected hostname: (?P<name>\S{1,300})\. Certificate: .{1,2000}?"
+            r"\('(?:IP Address|DNS)', '(?P=name)'\)"),
+    LogRule("front-proxy-ca", "ertific|requestheader",
             r"candidate authority certificate \"(?P<ca>[^\"]*(?:front-proxy|requestheader)[^\"]*)\""
             r"|(?:doesn't provide|unable to (?:load|get|find)|missing) requestheader-client-ca"),
     LogRule("front-proxy-ca", "bad status from",
             r"bad status from https://\S+?/apis/\S+: 401"),
     LogRule("kubelet-serving-csr-pending", "ertific|x509",
             r"no (?:serving )?certificate av\S*(?:ailable)?(?: for)?(?: the kubelet)?"
+            r"|[Cc]ertificate request was not signed"
             r"|in the x509 CSR is not"),
     LogRule("kubelet-serving-csr-pending", "tls: ", r"remote error: tls: internal error",
             where=rf"{KUBELET_PORT}|^Error from server|kubelet|metrics|scrape"),
-    LogRule("ca-pin-mismatch", "ublic key", r"none of the public keys "
+    LogRule("ca-pin-mismatch", "ublic key|ertific", r"none of the public keys "
             r"\"?(?P<pin>sha256:\w+)?.*"
-            r"are pinned|public key hash.*(?:does not|doesn't) match"),
-    LogRule("kubeconfig-wrong-ca", "wrong CA cert|ertific",
+            r"are pinned|(?:public key|CA(?: certificate)?) hash.*(?:does not|doesn't) match"),
+    LogRule("kubeconfig-wrong-ca", "config file|ertific",
             r"(?:\"(?P<file>[^\"]+)\" )?exists already but has got the wrong CA cert"
-            r"|certificate (?P<name>[\w-]+) not signed by CA certificate"),
+            r"|certificate (?P<name>[\w-]+) (?:is )?not signed by "
+            r"(?:CA certificate|(?:the )?corresponding CA)"),
     LogRule("client-cert-not-presented", "ertific",
             r"client didn't provide a certificate|(?i:alert[ _]certificate[ _]required)"
             r"|remote error: tls: certificate required"
@@ -56,12 +63,13 @@ CHAINS = (
     LogRule("etcd-peer-cert", "x509|ertific", r"(?:health check for peer|prober detected unhealthy|"
             r"rafthttp).{0,600}?(?:x509: |tls: failed to verify|tls: bad certificate)",
             unless=r"remote error"),
-    LogRule("wrong-node-identity", "does not match",
-            rf"\"?(?P<address>{ADDRESS})\"? does not match any of DNSNames.*IPAddresses "
-            r"\[\"(?P<other>[^\"]+)\""),
-    LogRule("wrong-node-identity", "does not match",
-            r"\"ip-addresses\":\[\"(?P<other>[^\"]+)\".* does not match any of DNSNames"),
-    LogRule("etcd-peer-cert", "does not match",
+    # the certificate of one other host; one with the addresses of several hosts is shared
+    LogRule("wrong-node-identity", "tls: ",
+            rf"\"?(?P<address>{ADDRESS})\"? does not match any of DNSNames"
+            rf".*IPAddresses {_ONE_HOST}"),
+    LogRule("wrong-node-identity", "tls: ",
+            rf"\"ip-addresses\":{_ONE_HOST}.* does not match any of DNSNames"),
+    LogRule("etcd-peer-cert", "tls: ",
             rf"(?:\"?(?P<address>{ADDRESS})\"? )?does not match any of DNSNames"),
     LogRule("malformed-x509", "x509|ertific|verify error|depth lookup|_ssl.c:",
             r"failed to parse (?:client )?certificate(?:s)? from (?:server|client)"
@@ -97,9 +105,11 @@ CHAINS = (
     LogRule("expired-server-cert", "<invalid>", r"^(?P<name>[a-z][\w-]+)\s+\w{3} \d\d, "
             r"\d{4}.*<invalid>"),
     LogRule("expired-client-cert", "ertific",
-            r"existing bootstrap client certificate(?: in (?P<file>\S+))? is expired(?:: "
+            r"existing bootstrap client certificate"
+            r"(?:.{1,30}? \"?(?P<file>/[^\s\"]+)\"?)? is expired(?:: "
             r"(?P<not_after>[\d-]+ [\d:]+)?)?|active client certificate has expired"
-            r"|[Cc]lient certificate(?: in \S+)? (?:has |is )?expired"),
+            r"|[Cc]lient certificate(?: in \S+)? (?:has |is )?expired"
+            r"|(?P<file2>\S+kubelet-client-current\.pem) (?:has |is |still )?expired"),
     LogRule("expired-client-cert", "ertific", EXPIRED + _DATES, where=OF_CLIENT),
     LogRule("expired-client-cert", "ertific",
             r"requesting a signed certificate from the (?:master|control plane).*Unauthorized"),
@@ -111,7 +121,7 @@ CHAINS = (
             r"|(?i:extended key usage does not permit|inadequate key ?usage|certificate rejected)"
             r"|InvalidPurpose|error 26 at \d+ depth|unsuitable key usage"),
     LogRule("legacy-cn-no-san", "x509|ertific",
-            r"relies on legacy Common Name|is not valid for any names"
+            r"relies on (?:a )?legacy Common Name|is not valid for any names"
             r"|Common Name is not a valid host"
             r"|leaf doesn't have a SAN"),
     LogRule("kubelet-serving-self-signed", "x509|ertific", r"any IP SANs|is valid for ",
@@ -170,7 +180,7 @@ REFUSALS = (
             r"|Failed to connect to apiserver.*(?:Unauthorized|provide credentials)"),
     LogRule("unauthorized-after-ca-rotation", "uthorized|provide credentials",
             r"(?:[Ff]ailed to|[Uu]nable to|[Ee]rror|err=|could not|couldn't|cannot|lease|lock)"
-            r".{0,400}?\bUnauthorized[\"')\]]*(?=$|[ ,;.])|\(Unauthorized\)|^Unauthorized$"
+            r".{0,400}?\bUnauthorized[\"')\]}]*(?=$|[ ,;.])|\(Unauthorized\)|^Unauthorized$"
             r"|[Ff]ailed to (?:list|watch|get)\S*\.\.\.n?uthorized"
             r"|asked for the client to provide credentials|must be logged in to the server",
             unless=r"401 Unauthorized|/v2/|pull|registry|[Uu]nauthorized: |token endpoint"),
