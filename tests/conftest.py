@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import pkgutil
-import re
-import shlex
 import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,17 +17,15 @@ import pytest
 import kpki
 from tests.kubernetes.verdict.golang import go_version, source_of_verdicts
 from tests.ordinary_user.user import GID, UID, OrdinaryUser, copy_for_everybody
+from tests.support.disk import AtCall, counting, without_waiting
+from tests.support.forking import forking, with_kpki
+from tests.support.pages import Step, run_steps
 
-Act = Callable[[str, "partial[object]"], object]
 NOBODY = 65534
-AtCall = Callable[..., AbstractContextManager[list[str]]]
 
 # openssl 3.0 reads the system's CA file at each start of `x509`: five times the work of the rest,
 # for certificates that no test asks about.
 os.environ["SSL_CERT_FILE"] = os.devnull
-
-CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir",
-            "chmod", "unlink", "rmdir")
 
 
 def pytest_report_header() -> str:
@@ -42,32 +35,14 @@ def pytest_report_header() -> str:
 
 @pytest.fixture
 def at_call(monkeypatch: pytest.MonkeyPatch) -> AtCall:
-    """`with at_call(nth, act) as calls:` the *nth* call to the disk, of those that change something
-    or of *names*, is *act*'s, which gets its name and the call itself; with *on* every one from
-    there. *calls* are the names so far.
+    """Act at a call to the disk."""
+    return counting(monkeypatch)
 
-    The files room calls the disk by `os.NAME` alone, so that each call can be counted.
-    """
-    @contextmanager
-    def counted(nth: int, act: Act, names: Sequence[str] = CHANGING, *,
-                on: bool = False) -> Iterator[list[str]]:
-        calls: list[str] = []
 
-        def wrap(name: str) -> Callable[..., object]:
-            real = getattr(os, name)
-
-            def call(*args: object, **kwargs: object) -> object:
-                calls.append(name)
-                if len(calls) == nth or (on and len(calls) > nth):
-                    return act(name, partial(real, *args, **kwargs))
-                return real(*args, **kwargs)
-            return call
-        with monkeypatch.context() as inner:
-            wrapped = {name: wrap(name) for name in names}
-            for name, call in wrapped.items():
-                inner.setattr(os, name, call)
-            yield calls
-    return counted
+@pytest.fixture
+def syncs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call waits until the disk has it all."""
+    without_waiting(monkeypatch)
 
 
 @pytest.fixture
@@ -154,56 +129,21 @@ def ordinary_user(kpki_for_everybody: tuple[Path, Path]) -> Iterator[OrdinaryUse
         yield OrdinaryUser(home, *kpki_for_everybody)
 
 
-CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-SECONDS = 60  # for any one command; none takes one
-
-
-@dataclass
-class Step:
-    """One command of a page, what the page says that it prints, and what it printed."""
-
-    command: str
-    promised: str
-    printed: str = ""
-    status: int = 0
-
-
-def steps_of(page: str) -> Iterator[Step]:
-    """The commands of the page's consoles: `$ ` begins one, `> ` goes on with it, the rest is what
-    it prints."""
-    for block in CONSOLE.findall(page):
-        step = Step("", "")
-        for line in block.splitlines():
-            mark, text = line[:2], line[2:]
-            if mark == "$ ":
-                if step.command:
-                    yield step
-                step = Step(text, "")
-            elif mark == "> ":
-                step.command += f"\n{text}"
-            else:
-                step.promised += f"{line}\n"
-        yield step
+@pytest.fixture(scope="session")
+def kpki_words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """The words that run kpki in a process of its own, as quickly as it goes."""
+    with forking(tmp_path_factory.mktemp("server")) as words:
+        yield words
 
 
 @pytest.fixture(scope="session")
-def run_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Path, list[Step]]]:
+def run_page(tmp_path_factory: pytest.TempPathFactory,
+             kpki_words: list[str]) -> Callable[[Path], tuple[Path, list[Step]]]:
     """Run every command of a page, in a folder of its own; the folder, and the steps with what they
     printed."""
-    programs = tmp_path_factory.mktemp("bin")
-    command = programs / "kpki"
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki "$@"\n')
-    command.chmod(0o755)
-    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1",
-                                "PYTHONPATH": str(Path(__file__).parent.parent), "LC_ALL": "C"}
+    environment = with_kpki(tmp_path_factory.mktemp("bin"), kpki_words)
 
     def run(page: Path) -> tuple[Path, list[Step]]:
         folder = tmp_path_factory.mktemp("page")
-        steps = list(steps_of(page.read_text()))
-        for step in steps:
-            done = subprocess.run(["bash", "-c", step.command], cwd=folder, env=environment,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False)
-            step.printed, step.status = done.stdout, done.returncode
-        return folder, steps
+        return folder, run_steps(page, folder, environment)
     return run

@@ -5,13 +5,14 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.forking import with_kpki
 
 Run = Callable[..., Any]
 SECONDS = 60
@@ -32,13 +33,12 @@ LINES: list[tuple[str, list[str]]] = [
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workspace(tmp_path_factory: pytest.TempPathFactory, kpki_words: list[str]) -> Path:
     """A folder with a description, the command as a program, and the script for each shell."""
     folder = tmp_path_factory.mktemp("workspace")
     (folder / "bin").mkdir()
+    with_kpki(folder / "bin", kpki_words)
     program = folder / "bin" / "kpki"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kpki "$@"\n')
-    program.chmod(0o755)
     subprocess.run([program, "init", "--quiet", folder], env=environment(folder), check=True,
                    capture_output=True)
     for shell, name in (("bash", "kpki.bash"), ("zsh", "_kpki"), ("fish", "kpki.fish")):

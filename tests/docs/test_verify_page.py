@@ -14,7 +14,6 @@ import pytest
 from kpki.kubernetes.verdict import verify_kubernetes
 from kpki.pem import armour
 from kpki.stages import der
-from tests.conftest import Step
 from tests.kubernetes.verdict.keys import ec_key, rsa_key
 from tests.kubernetes.verdict.writer import (
     BASIC,
@@ -39,6 +38,7 @@ from tests.kubernetes.verdict.writer import (
     san,
     usages,
 )
+from tests.support.pages import Step
 
 PATH = Path(__file__).parents[2] / "docs" / "verify.md"
 SECTION = PATH.read_text().partition("\n## `-kubernetes`")[2]

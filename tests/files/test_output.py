@@ -18,7 +18,8 @@ import pytest
 
 from kpki.errors import AccessError, FileError, RefusedError
 from kpki.files import write_output
-from tests.conftest import CHANGING, NOBODY, AtCall
+from tests.conftest import NOBODY
+from tests.support.disk import CHANGING, AtCall
 
 
 def mode(path: Path) -> int:

@@ -15,7 +15,7 @@ import pytest
 from kpki.errors import FileError, RefusedError
 from kpki.files import File, lock, replace_tree, rooted
 from kpki.files.rooted import Rooted
-from tests.conftest import CHANGING, AtCall
+from tests.support.disk import CHANGING, AtCall
 
 Take = Callable[[Path], dict[str, tuple[int, bytes, int, int]]]
 Plant = Callable[[Path], Path]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -18,13 +17,10 @@ import pytest
 
 from kpki.errors import FileError
 from kpki.files import File, replace_tree, tree
+from tests.support.disk import CHANGING, AtCall
 
 Take = Callable[[Path], dict[str, tuple[int, bytes, int, int]]]
 Plant = Callable[[Path], Path]
-AtCall = Callable[..., AbstractContextManager[list[str]]]
-
-CHANGING = ("open", "write", "fsync", "fchmod", "fchown", "rename", "link", "symlink", "mkdir",
-            "chmod", "unlink", "rmdir")
 LOOKING = ("stat", "lstat", "fstat", "readlink", "scandir", "read")
 # what makes a folder, or in the test a file system, durable
 SYNCING = ("open", "fsync", "stat", "fstat")

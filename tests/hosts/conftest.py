@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import pytest
 from kpki.cli.main import main
 from tests.hosts.making import Host
 from tests.hosts.pki import Shelf
+from tests.support.forking import with_kpki
 
-TOP = Path(__file__).parents[2]
 AUTHORITY_OPTIONS = {"ca": "--ca", "etcd_ca": "--etcd-ca", "front_proxy_ca": "--front-proxy-ca"}
 WHOLE = "KPKI_HOSTS"    # in the environment: every fault is mended, by a shell
 # a line that needs its neighbours
@@ -37,16 +36,10 @@ def lay(tmp_path: Path, shelf: Shelf) -> Callable[[Host], Path]:
 
 
 @pytest.fixture(scope="session")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def shell(tmp_path_factory: pytest.TempPathFactory, kpki_words: list[str]) -> dict[str, str]:
     """An environment in which `kpki` is this checkout's, and nothing can be restarted."""
-    programs = tmp_path_factory.mktemp("bin")
-    for name, text in (("kpki", f'exec {shlex.quote(sys.executable)} -m kpki "$@"'),
-                       ("systemctl", ":"), ("crictl", ":"), ("docker", ":"),
-                       ("kubectl", ":")):
-        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
-        (programs / name).chmod(0o755)
-    return os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(TOP),
-                         "LC_ALL": "C"}
+    return with_kpki(tmp_path_factory.mktemp("bin"), kpki_words,
+                     systemctl=":", crictl=":", docker=":", kubectl=":")
 
 
 @pytest.fixture

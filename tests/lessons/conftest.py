@@ -2,9 +2,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,7 +13,6 @@ from kpki.clock import utc_now
 from kpki.lessons.catalogue import load_lesson
 from kpki.lessons.classroom import Classroom, open_classroom
 from kpki.lessons.play import Player, play_alone
-from tests.lessons.forking import CLIENT
 
 TOP = Path(__file__).parents[2]
 
@@ -30,25 +27,13 @@ class Played:
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """The command that lessons call `kpki`."""
-    path = tmp_path_factory.mktemp("server") / "socket"
-    environment = os.environ | {"PYTHONPATH": str(TOP)}
-    with subprocess.Popen([sys.executable, TOP / "tests/lessons/forking.py", path], env=environment,
-                          stdout=subprocess.PIPE) as server:
-        assert server.stdout and server.stdout.readline() == b"ready\n"
-        yield [sys.executable, "-I", "-S", "-c", CLIENT, str(path)]
-        server.kill()
-
-
-@pytest.fixture(scope="session")
 def played(tmp_path_factory: pytest.TempPathFactory,
-           program: list[str]) -> Callable[[str, str, str], Played]:
+           kpki_words: list[str]) -> Callable[[str, str, str], Played]:
     """Play a lesson without questions, each once, and leave its files."""
     @cache
     def play(name: str, tool: str, language: str) -> Played:
         classroom = open_classroom(str(tmp_path_factory.mktemp("learn")), name, automatic=True,
-                                   program=program, environment=os.environ, now=utc_now())
+                                   program=kpki_words, environment=os.environ, now=utc_now())
         played = Played(classroom)
         player = Player(load_lesson(name, language), classroom, tool, language,
                         lambda kind, text: played.shown.append((kind, text)), utc_now)

@@ -6,7 +6,6 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from kpki.cluster.plan.apply import apply
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.workspace import locked
 from kpki.errors import FileError, InputError, KpkiError
+from tests.support.disk import AtCall
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -249,12 +249,6 @@ def test_two_processes_do_the_same(workspace: Path, monkeypatch: pytest.MonkeyPa
 
 # Cut off
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Syncs are calls like all others here, without the wait: nobody cuts the power."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 def leaves(folder: Path) -> Renewal:
     return renew_workspace(str(folder),
                            Order(everything=True),
@@ -282,7 +276,7 @@ def assert_whole(folder: Path, before: Files) -> None:
     assert all("another certificate of" in finding.message for finding in findings)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("syncs_at_once")
 @pytest.mark.parametrize("work", WORK)
 def test_a_kill_leaves_whole_files(work: str, kubeadm: Path, tmp_path: Path,
                                    killed_at: Callable[[int, Callable[[], object]], bool]) -> None:
@@ -309,12 +303,12 @@ def steps() -> Iterator[int]:
         number += number // 2 + 1
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("syncs_at_once")
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EROFS])
 @pytest.mark.parametrize("work", WORK)
 def test_a_failing_disk_changes_nothing_or_all(
         work: str, error: int, kubeadm: Path, tmp_path: Path,
-        at_call: Callable[..., AbstractContextManager[list[str]]]) -> None:
+        at_call: AtCall) -> None:
     """A disk that refuses every call from some moment on: the error names the file, and the files
     still fit."""
     def refuse(_name: str, call: partial[object]) -> object:

@@ -6,7 +6,6 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -29,6 +28,7 @@ from kpki.kubernetes.kubeconfig import load_kubeconfig
 from kpki.kubernetes.layouts import get_layout
 from kpki.kubernetes.reading import has_public_key
 from kpki.stages.keys import public_key_der
+from tests.support.disk import AtCall, without_waiting
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TEXT = """\
@@ -42,7 +42,6 @@ nodes:
 MORE = "- {name: w-2, addresses: [10.0.0.22]}\n"
 SSL, KUBECONFIG = "etc/kubernetes/ssl", "etc/kubernetes/worker-kubeconfig.yaml"
 Files = dict[str, bytes]
-AtCall = Callable[..., AbstractContextManager[list[str]]]
 ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES)
 
 
@@ -60,7 +59,7 @@ class Work:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Syncs are calls like all others here, without the wait: nobody cuts the power."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    without_waiting(monkeypatch)
 
 
 def run_apply(folder: Path, now: datetime) -> list[object]:

@@ -3,10 +3,8 @@ that finds it."""
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -24,8 +22,8 @@ from tests.cluster.check.matrix.trees import (
     healthy,
     stray_authorities,
 )
+from tests.support.forking import with_kpki
 
-TOP = Path(__file__).parents[4]
 Told = tuple[str, str, str | None, str]     # cause, severity, host, path
 SECONDS = 60    # for any one command; none takes one
 
@@ -118,14 +116,9 @@ def clusters() -> Callable[[str, str], tuple[Healthy, Tree]]:
 
 
 @pytest.fixture(scope="session")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def shell(tmp_path_factory: pytest.TempPathFactory, kpki_words: list[str]) -> dict[str, str]:
     """An environment in which the command `kpki` is this checkout's."""
-    programs = tmp_path_factory.mktemp("bin")
-    command = programs / "kpki"
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m kpki "$@"\n')
-    command.chmod(0o755)
-    return os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(TOP),
-                         "LC_ALL": "C"}
+    return with_kpki(tmp_path_factory.mktemp("bin"), kpki_words)
 
 
 def put(root: Path, found: Iterable[files.File]) -> None:

@@ -19,6 +19,7 @@ from kpki.cluster.workspace import locked
 from tests.cluster.lifecycle.exchange.oracle import Oracle
 from tests.kubernetes.verdict.golang import build, go_version, is_live
 from tests.kubernetes.verdict.peer import go_says
+from tests.support.disk import without_waiting
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ROWS = ("ca", "etcd-ca", "front-proxy-ca", "service-accounts")
@@ -46,8 +47,7 @@ WHOLE = os.environ.get(
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody cuts the power: syncs take no time."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(os, "sync", lambda: None)
+    without_waiting(monkeypatch)
 
 
 def made(folder: Path, text: str, now: datetime = NOW) -> Path:

@@ -30,8 +30,8 @@ from tests.cluster.lifecycle.exchange.conftest import (
     state,
 )
 from tests.cluster.lifecycle.exchange.oracle import Oracle
+from tests.support.disk import AtCall
 
-AtCall = Callable[..., AbstractContextManager[list[str]]]
 RENAMES = ("rename", "unlink")  # the calls that change a file's content under its name
 SAMPLE = 19  # without the whole: each 19th cut
 

@@ -1,14 +1,22 @@
-"""kpki for a lesson's many commands, without the start of a Python for each: a server that forks.
+"""kpki for many commands without the start of a Python for each: a server that forks.
 
-`python forking.py SOCKET` serves. The text CLIENT is the program that a lesson calls `kpki`.
+`python forking.py SOCKET` serves. The text CLIENT is the program that stands for `kpki`.
 """
 from __future__ import annotations
 
 import gc
+import io
 import os
+import shlex
 import signal
 import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TOP = Path(__file__).parents[2]
 
 # Python's start is most of its time: only what is built in is imported.
 CLIENT = """
@@ -24,6 +32,28 @@ sent = server.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)
 server.sendall(data[sent:])
 posix._exit(int(server.recv(4) or b"99"))
 """
+
+
+@contextmanager
+def forking(folder: Path) -> Iterator[list[str]]:
+    """The words that run kpki, with a server's socket in *folder*."""
+    path = folder / "socket"
+    environment = os.environ | {"PYTHONPATH": str(TOP)}
+    with subprocess.Popen([sys.executable, __file__, path], env=environment,
+                          stdout=subprocess.PIPE) as server:
+        assert server.stdout and server.stdout.readline() == b"ready\n"
+        yield [sys.executable, "-I", "-S", "-c", CLIENT, str(path)]
+        server.kill()
+
+
+def with_kpki(folder: Path, words: list[str], **others: str) -> dict[str, str]:
+    """An environment with a folder of programs: `kpki`, which *words* run, and *others*, name by
+    shell text."""
+    for name, text in {"kpki": f'exec {shlex.join(words)} "$@"', **others}.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": str(TOP),
+                         "LC_ALL": "C"}
 
 
 def serve(path: str) -> None:
@@ -62,11 +92,15 @@ def answer(client: socket.socket) -> None:
             name, _, value = entry.partition("=")
             os.environ[name] = value
         sys.argv = ["kpki", *rest[:int(count)]]
-        sys.stdin, sys.stdout = os.fdopen(0, "r"), os.fdopen(1, "w")
+        sys.stdin = os.fdopen(0, "r")
+        # as PYTHONUNBUFFERED makes it: both outputs may lead to one place
+        sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", buffering=0), write_through=True)
         sys.stderr = os.fdopen(2, "w", buffering=1)
         from kpki.cli.main import main
-        status = main(sys.argv[1:])
-        sys.stdout.flush()
+        try:
+            status = main(sys.argv[1:])
+        except SystemExit as end:       # how completion ends
+            status = int(end.code or 0)
     finally:
         client.sendall(str(status).encode())
         os._exit(0)
