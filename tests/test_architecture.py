@@ -424,7 +424,7 @@ def test_the_house_keeps_each_rule(rule: Rule) -> None:
 
 @pytest.mark.parametrize(("rule", "sources"), BAD, ids=lambda value: getattr(value, "__name__", ""))
 def test_each_rule_can_fail(rule: Rule, sources: Sources) -> None:
-    """A source that breaks a rule is named by it."""
+    """A rule names the source that breaks it."""
     complaints = rule(sources)
     assert complaints and all(complaint.startswith(tuple(map(module_of, sources)) + tuple(sources))
                               for complaint in complaints)

@@ -55,7 +55,7 @@ def test_a_name_comes_from_its_room(name: str) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    """A slip of the pen is told as Python tells it."""
+    """A misspelled name raises Python's own AttributeError."""
     with pytest.raises(AttributeError, match="no attribute 'genras'"):
         getattr(kpki, "genras")  # noqa: B009
 

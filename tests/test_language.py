@@ -101,8 +101,8 @@ def test_the_words_can_be_wrong() -> None:
 
 
 def test_the_rules_can_be_broken() -> None:
-    """A sentence of 26 words and a message that begins with `it` are seen, shorter and other ones
-    are not."""
+    """The rules see a sentence of 26 words and a message that begins with `it`, and let others
+    pass."""
     long, short = "word " * 25 + "end.", "word " * 24 + "end."
     tree = ast.parse(f'"""{short} {long}\n\n- {long}\n"""\n'
                      'raise ValueError("it is wrong", "the item is")')

@@ -118,7 +118,7 @@ def test_a_shell_file_has_lines_up_to_100(script: Path) -> None:
 
 
 def test_the_hooks_and_updates_are_yaml() -> None:
-    """The hooks of a commit are ruff and mypy; dependabot looks at packages and actions."""
+    """The hooks of a commit are ruff and mypy; dependabot reads packages and actions."""
     hooks = yaml.safe_load((TOP / ".pre-commit-config.yaml").read_text())["repos"]
     assert [hook["id"] for repository in hooks
             for hook in repository["hooks"]] == ["ruff-check", "mypy"]

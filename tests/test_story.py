@@ -86,7 +86,7 @@ def test_what_was_replaced_is_in_the_backup(story: Story) -> None:
 
 
 def test_the_key_never_left_the_node(story: Story) -> None:
-    """What the CA gave back holds no key, and the key in place is the one that the node made."""
+    """The CA's answer contains no key, and the installed key is the one that the node made."""
     folder, _ = story
     assert b"PRIVATE KEY" not in (folder / "at-the-ca/worker-2.pem").read_bytes()
     assert [path.name for path in (folder / "at-the-ca").iterdir()] == ["worker-2.pem"]

@@ -122,7 +122,7 @@ def test_a_name_that_no_node_has_is_2(tree: Path, kpki: Run, tmp_path: Path, nam
 
 
 def test_at_another_time(tree: Path, kpki: Run) -> None:
-    """--at judges at that moment; a text that is no time is 2."""
+    """--at checks at that moment; a text that is no time ends with status 2."""
     assert "expired-client-cert" in kpki("check", TREE, "--at", "2099-01-01", status=1).out
     assert "not-yet-valid" in kpki("check", TREE, "--at", "2001-01-01T00:00:00Z", status=1).out
     kpki("check", TREE, "--at", "9999-12-31T23:59:59Z", status=1)
@@ -216,16 +216,16 @@ def test_the_files_that_count_are_explained(tree: Path, kpki: Callable[..., Any]
 
 
 def test_another_distribution(tree: Path, kpki: Callable[..., Any]) -> None:
-    """A host that looks like one of a distribution without a layout of kpki's is judged, and the
-    summary names it."""
+    """A host of a distribution without a layout of kpki's is checked, and the summary names the
+    distribution."""
     assert "looks like" not in kpki("check", TREE).err
     (tree / "var/lib/rancher/k3s").mkdir(parents=True)
     assert kpki("check", TREE).err.startswith("kpki: worker-1 (looks like k3s): nothing wrong")
 
 
 def test_a_key_that_a_run_has_left(tree: Path, kpki: Run) -> None:
-    """What a run could not take away is told, with the command that does; open to others it is a
-    fault as well."""
+    """A warning names a key that a run could not remove, with the command that removes it; a key
+    that others can read is also a finding."""
     copy = tree / f"{KEY.rpartition('/')[0]}/.worker-key.pem.kpki-0123456789abcdef"
     copy.write_bytes((tree / KEY).read_bytes())
     copy.chmod(0o600)

@@ -49,8 +49,7 @@ def test_the_pages_say_what_happens(story: Story, mending: Story) -> None:
 
 
 def test_each_situation_is_mended(mending: Story) -> None:
-    """After each remedy the page checks again: in every situation a fault is seen first, and
-    nothing wrong after it."""
+    """In each place of the page a fault is found first, and nothing is wrong after its remedy."""
     _, steps = mending
     for root in ("worker-1", "worker-2", "cluster", "cp-1"):
         told = [step.printed for step in steps if step.command.startswith(f"kpki check {root}")]

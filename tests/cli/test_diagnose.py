@@ -86,7 +86,7 @@ def test_the_document(kpki: Callable[..., Any], log: Path) -> None:
 
 
 def test_a_log_without_a_cause(kpki: Callable[..., Any], log: Path) -> None:
-    """Status 0 and no text; what looks like trouble with TLS is listed, and counted."""
+    """The status is 0 without a text; lines that may be about TLS are listed and counted."""
     log.write_text(f"{HEALTHY}\nhttp: TLS handshake error from 10.0.0.1:7: EOF\n")
     told = kpki("diagnose", log)
     assert (told.out, told.err) == ("", f"kpki: {log}: no fault of a certificate\n")

@@ -255,8 +255,7 @@ def test_the_same_document_is_written_once(kpki: Run, workspace: Run, tmp_path: 
                                      ("--algorithm", "ECDSA-P256")])
 def test_a_wish_makes_a_new_one(kpki: Run, workspace: Run, openssl: Run, tmp_path: Path,
                                 options: tuple[str, str]) -> None:
-    """With --server, --days or --algorithm it is not the one that the workspace holds, which
-    stays."""
+    """--server, --days and --algorithm make a new kubeconfig; the workspace's own stays."""
     place = workspace()
     (place / "users").mkdir()
     (place / "users/admin.conf").write_text(kubeconfig_text("/ca.pem"))
@@ -432,8 +431,8 @@ def test_the_commands_it_stands_for_make_the_same(alice: Run, openssl: Run, tmp_
 
 def test_what_is_printed_or_named_is_explained(kpki: Run, workspace: Run,
                                                pair: tuple[str, ...]) -> None:
-    """A document of the workspace by its path, given files by how openssl looks at them; --quiet
-    says none of it."""
+    """--explain names a workspace's kubeconfig by its path, and shows given files with openssl;
+    --quiet prints none of that."""
     place = workspace()
     told = kpki("kubeconfig", "alice", "--workspace", "w", *pair, "--explain")
     assert "openssl verify -CAfile w/pki/ca.crt -purpose sslclient user.pem" in told.err

@@ -65,8 +65,8 @@ def test_issue_lays_out_the_nodes_tree(issue: Run, tmp_path: Path) -> None:
 
 def test_what_is_right_stays(issue: Run, kpki: Run, pki: Path, tmp_path: Path,
                              snapshot: Run) -> None:
-    """A second run touches nothing, not even an mtime, and needs to be told nothing that the tree
-    tells."""
+    """A second run changes nothing, not even an mtime, and needs no option for what the tree
+    contains."""
     issue()
     before = snapshot(tmp_path)
     issue()
@@ -191,7 +191,7 @@ def test_a_passphrase_is_asked_for_on_a_terminal(kpki: Run, pki: Path, tmp_path:
 
 
 def test_another_algorithm_is_another_key(issue: Run, tmp_path: Path) -> None:
-    """A key that is there is kept unless --algorithm asks for another kind; then the old one is in
+    """An existing key stays unless --algorithm asks for another algorithm; the old key is then in
     the backup."""
     issue()
     place = tmp_path / "nodes/worker-1" / SSL / "worker-key.pem"
@@ -229,7 +229,8 @@ def test_the_key_is_of_the_algorithm_that_was_said(issue: Run, tmp_path: Path, a
 
 
 def test_no_certificate_outlives_its_ca(kpki: Run, pki: Path, tmp_path: Path) -> None:
-    """--days beyond the CA's end is cut to it with a warning, within it is kept without one."""
+    """--days is cut to the CA's end with a warning if it is longer; otherwise --days counts,
+    without a warning."""
     words = ("node", "issue", "worker-1", "--ca", pki / "short.pem", "--ca-key", pki / "other.key",
              "--address", "10.0.0.21", *SERVER)
     told = kpki(*words)
@@ -400,8 +401,8 @@ def test_request_sign_install(kpki: Run, openssl: Run, pki: Path, tmp_path: Path
 
 @pytest.mark.parametrize("place", ["beside", "said", "there"])
 def test_the_key_of_an_answer_is_found(kpki: Run, pki: Path, tmp_path: Path, place: str) -> None:
-    """For a PEM the key is the request's beside it, --key's (in any form), or the one that is in
-    place."""
+    """The key of a PEM is the request's beside it, or --key's (in any form), or the installed
+    one."""
     signed(kpki, pki)
     there, key = root(tmp_path), tmp_path / "nodes/worker-1" / SSL / "worker-key.pem"
     data = key.read_bytes()
@@ -502,7 +503,7 @@ def test_install_says_what_comes_next_and_what_a_neighbour_left(issue: Run, kpki
 
 def test_install_says_that_the_ca_is_another(issue: Run, kpki: Run, pki: Path,
                                              tmp_path: Path) -> None:
-    """A pair of another CA than the one in place is installed with its CA, and with a warning."""
+    """A pair of another CA than the installed one is installed with its CA, and with a warning."""
     issue()
     there = root(tmp_path)
     (there / SSL).mkdir(parents=True)
@@ -614,8 +615,8 @@ NOT_FIT: list[tuple[Callable[[Path, Path], str], int, str]] = [
 def test_install_refuses_what_is_not_fit(issue: Run, kpki: Run, pki: Path, tmp_path: Path,
                                          snapshot: Run, spoil: Callable[[Path, Path], str],
                                          status: int, cause: str) -> None:
-    """Wrong files are 1, unreadable ones 2; the cause is named, and nothing on the node has
-    changed."""
+    """Wrong files end with 1, unreadable files with 2; the message names the cause, and nothing on
+    the node has changed."""
     issue()
     there = root(tmp_path)
     kpki("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", there)

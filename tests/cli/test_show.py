@@ -225,7 +225,8 @@ def verdicts(told: dict[str, Any]) -> dict[tuple[str, str | None], bool]:
 
 
 def test_where_the_judges_differ_each_has_a_line(show: Run, kpki: Run, made: Path) -> None:
-    """The docs' CA is refused by strict verification alone: three lines, one for each judge."""
+    """Only strict verification refuses the CA of the Kubernetes page: each of the three verifiers
+    has a line."""
     lines = kpki("show", made / "node.crt", "--ca", made / "ca.crt").out.splitlines()
     at = next(number for number, line in enumerate(lines) if line.strip().startswith("verdict"))
     assert [line[14:] for line in lines[at:at + 3]] == [
@@ -382,7 +383,7 @@ def test_a_login_is_named_without_its_secret(kpki: Run, tmp_path: Path, user: st
     f"token: {TOKEN}, token: {PASSWORD}", f"token: {{{PASSWORD}: 1}}",
     f"client-certificate-data: {PASSWORD}", f"client-key-data: '{PASSWORD}'"])
 def test_a_broken_secret_is_not_quoted(kpki: Run, tmp_path: Path, broken: str) -> None:
-    """What makes a kubeconfig unreadable is told without what stands there."""
+    """A message about an unreadable kubeconfig does not quote its content."""
     (tmp_path / "config").write_text(kubeconfig(broken))
     for more in ((), ("--json",), ("--explain",)):
         told = kpki("show", "config", *more, status=1)
@@ -457,8 +458,7 @@ def words_of(text: str) -> set[str]:
 
 
 def test_a_trees_kubeconfig_leads_into_the_tree(kpki: Run, issue: Run, tmp_path: Path) -> None:
-    """The absolute paths of a host's kubeconfig are looked for in the host's tree, and nowhere
-    else."""
+    """The absolute paths in a host's kubeconfig begin at the root of the host's tree."""
     issue()
     tree = tmp_path / "nodes/worker-1"
     config = tree / "etc/kubernetes/worker-kubeconfig.yaml"
@@ -515,7 +515,8 @@ def test_a_broken_file_is_an_answer(kpki: Run, tmp_path: Path, content: bytes, w
 
 
 def test_beside_what_is_broken_the_rest_is_shown(kpki: Run, made: Path, tmp_path: Path) -> None:
-    """A bundle with a cut certificate in its middle: the others are told, and the status is 1."""
+    """If a certificate in the middle of a bundle is cut, the others are shown, and the status is
+    1."""
     whole, other = (made / "ca.crt").read_bytes(), (made / "other.crt").read_bytes()
     (tmp_path / "bundle").write_bytes(whole + whole[:300] + b"\n" + other)
     told = json.loads(kpki("show", "bundle", "--json", status=1).out)
@@ -604,7 +605,7 @@ def cuts(content: bytes, stride: int) -> Iterable[bytes]:
                                   "node.key", "key.der", "node.pub", "locked.der", "combined.pem"])
 def test_no_cut_is_a_traceback(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                                name: str) -> None:
-    """A file cut off at every nth byte is told about, and no line of a key with it."""
+    """A file cut at any byte has an answer, which contains no line of a key."""
     whole = (made / name).read_bytes()
     hidden = secrets(made / name) if b"-----BEGIN" in whole else set()
     for content in cuts(whole, 19 if len(whole) < 2000 else 97):
@@ -626,8 +627,8 @@ def test_noise_is_told_about(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_no_flipped_byte_is_a_traceback(made: Path, tmp_path: Path,
                                         capsys: pytest.CaptureFixture[str],
                                         bits: st.DataObject) -> None:
-    """Any byte of any file changed to any other is told about, also inside the base64; no secret
-    comes out."""
+    """A file with any byte changed, also inside the base64, has an answer, which contains no
+    secret."""
     from kpki import pem
     name = bits.draw(st.sampled_from(["node.der", "csr.der", "ca.crt", "chain.pem", "key.der",
                                       "pub.der", "config"]))

@@ -220,8 +220,7 @@ def test_paths_and_other_words_of_the_command_line(said: Run, words: tuple[str, 
 
 @pytest.mark.parametrize("value", [path[:200] for path in IN_PATHS.values()], ids=IN_PATHS)
 def test_folders_with_such_names(said: Run, tmp_path: Path, issue: Run, value: str) -> None:
-    """What kpki does in a folder is told with the folder's name escaped, also on standard
-    output."""
+    """Messages about work in a folder escape the folder's name, also on standard output."""
     os.mkdir(value)
     assert said("init", value, about=value, status=0) and said("plan", value, about=value)
     assert said("apply", value, about=value, status=0)
@@ -356,7 +355,7 @@ def test_fields_of_descriptions(said: Run, tmp_path: Path, value: str) -> None:
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
 def test_what_components_are_told(said: Run, tmp_path: Path, value: str) -> None:
-    """A flag in a unit or a static pod is escaped where it is told."""
+    """A flag of a unit or a static pod is escaped wherever it is printed."""
     said("node", "issue", "w", "--example", status=0)
     said("node", "install", "example/nodes/w", "--node", "w", "--root", ".", status=0)
     pod = tmp_path / "etc/kubernetes/manifests/kube-apiserver.yaml"

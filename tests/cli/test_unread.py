@@ -134,8 +134,8 @@ def test_a_warning_counts_if_asked(kpki: Any, words: tuple[str, ...], status: in
 
 
 def test_a_workspaces_unread_files_are_its_hosts(kpki: Any) -> None:
-    """By the host, or of the workspace itself; without the CA's certificate nothing can be
-    judged."""
+    """Unread files are listed with their host, or with none if they are the workspace's own;
+    without the CA's certificate there is no finding."""
     closed = (f"{TREE}/{KEY}", "pki/ca.key", "nodes/cp-1/etc")
     out, _ = kpki("check", ".", "--json", closed=("pki/sa.key",), status=2)
     assert (json.loads(out)["findings"] == []

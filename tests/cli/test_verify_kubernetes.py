@@ -189,7 +189,7 @@ def test_what_says_nothing_to_kubernetes_is_refused_by_name(verify: Run, words: 
     ("-untrusted empty.pem", "empty.pem: the file has no certificate that Go reads"),
 ])
 def test_a_wrong_command_line_is_status_1(verify: Run, words: str, refusal: str) -> None:
-    """What cannot be asked is said, and nothing is judged."""
+    """An option that -kubernetes does not have is refused by name, without a verdict."""
     assert verify(*words.split(), "server.pem", status=1).refusal() == refusal
 
 

@@ -105,7 +105,8 @@ def test_the_cas_key_is_not_shown(authorities: Any) -> None:
 
 
 def test_a_sound_key_is_one_that_the_kubelet_can_use() -> None:
-    """Plain PEM of RSA from 2048 bits or of a curve that Go has is kept; anything else is not."""
+    """Plain PEM of an RSA key from 2048 bits, or of a curve that Go has, is a usable key; nothing
+    else is."""
     good = [genrsa(2048), genpkey("EC", curve="P-256"), genpkey("EC", curve="P-521")]
     bad = [genrsa(1024), genpkey("EC", curve="P-224"), ec.generate_private_key(ec.SECP256K1()),
            ed25519.Ed25519PrivateKey.generate()]

@@ -173,7 +173,8 @@ def test_without_the_cas_key_nothing_signs(layout: str) -> None:
 
 
 def test_of_a_bundle_the_signer_alone_signs() -> None:
-    """kube-controller-manager refuses a bundle to sign with; to trust by it gets all of it."""
+    """kube-controller-manager signs with the file of one certificate, because it refuses a bundle;
+    all other flags name the bundle."""
     plain, bundled = (flags_of("kube-controller-manager", layout="ssl", bundled=item)
                       for item in (False, True))
     assert {name for name in plain if plain[name] != bundled[name]} == {"cluster-signing-cert-file"}

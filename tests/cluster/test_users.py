@@ -91,7 +91,7 @@ def test_a_user_gets_a_client_pair(ca: Authority) -> None:
 
 
 def test_a_users_key_is_the_cas_kind_unless_said(ca: Authority) -> None:
-    """The CA's algorithm, or the one that is asked for."""
+    """A user's key has the CA's algorithm, unless another is asked for."""
     for algorithm, kind in ((None, ec.EllipticCurvePublicKey), ("RSA-2048", rsa.RSAPublicKey)):
         document = user_kubeconfig(ca, user="alice", server=SERVER, cluster_name="blue",
                                    validity=YEAR, algorithm=algorithm, now=NOW, warnings=[])
@@ -99,7 +99,8 @@ def test_a_users_key_is_the_cas_kind_unless_said(ca: Authority) -> None:
 
 
 def test_masters_are_made_with_a_warning(ca: Authority) -> None:
-    """system:masters is a group like others, and a person is told what it means."""
+    """A certificate of the group system:masters is made, with a warning that says what the group
+    may do."""
     warnings = list[str]()
     _, certificate = embedded(user_kubeconfig(ca, user="root", groups=("system:masters",),
                                               server=SERVER, now=NOW, cluster_name="blue",

@@ -46,8 +46,8 @@ def test_a_link_out_of_a_workspace_is_read_and_never_written_through(tmp_path: P
 
 
 def test_a_link_inside_is_written_through_where_it_leads(tmp_path: Path) -> None:
-    """A relative link that stays inside leads to the same place here as on the host; an absolute
-    one does not."""
+    """A relative link that stays in the tree leads to the same file as on the host; an absolute
+    link does not."""
     tree = tmp_path / "nodes/a"
     (tree / "srv/pki").mkdir(parents=True)
     (tree / "etc").symlink_to("srv")
@@ -87,8 +87,8 @@ def test_a_description_is_read_from_its_folder(tmp_path: Path,
 
 
 def test_a_file_is_no_workspace(tmp_path: Path) -> None:
-    """Who names the description itself is told to name its folder; a folder that is not there is
-    the other case."""
+    """If a person names cluster.yaml itself, the hint names its folder; a missing folder has
+    another message."""
     (tmp_path / "cluster.yaml").write_text(example_description())
     (tmp_path / "link").symlink_to("cluster.yaml")
     for name in ("cluster.yaml", "link"):

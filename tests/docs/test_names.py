@@ -29,7 +29,7 @@ def found(name: str) -> bool:
 
 @pytest.mark.parametrize(("page", "name"), NAMED)
 def test_a_name_on_a_page_is_there(page: str, name: str) -> None:
-    """What a page calls by its full name can be imported by it."""
+    """Each full name on a page can be imported."""
     assert found(name)
 
 

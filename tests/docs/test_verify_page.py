@@ -115,7 +115,7 @@ CASES = {
 
 
 def test_every_row_is_tried() -> None:
-    """The table of the page and the cases here have the same rows."""
+    """The page's table and the cases of this file have the same rows."""
     assert TABLE.keys() == OF_OPENSSL.keys() == CASES.keys()
 
 

@@ -79,7 +79,7 @@ def test_a_healthy_host_is_well(name: str, lay: Callable[[Host], Path], tmp_path
 @pytest.mark.parametrize("fault", ONE_EACH.values(), ids=str)
 def test_the_root_cause_is_named_once(fault: Fault, lay: Callable[[Host], Path], tmp_path: Path,
                                       ) -> None:
-    """What befell the files is the one error, whatever runs."""
+    """The only error is the fault of the files, whatever processes run."""
     host = fault.change.apply(HOSTS[fault.host])
     root = lay(host)
     proc = write_proc(tmp_path / "proc", *processes_of(root))
@@ -199,7 +199,7 @@ def test_a_wrong_clock_is_the_root_cause(one_host: OneHost, tmp_path: Path) -> N
 
 
 def test_a_refusal_that_no_file_explains_is_named(one_host: OneHost, tmp_path: Path) -> None:
-    """The API server trusts another CA than the one on this host: its answer is the finding."""
+    """If the API server trusts another CA than the host's file has, its answer is the finding."""
     with one_host.serve("kube-apiserver", "-ca", str(one_host.file("etcd-ca"))):
         report = examine(one_host, tmp_path)
     assert [found.cause for found in report.findings] == ["remote-alert"]

@@ -92,7 +92,7 @@ def test_no_key_and_no_token_of_the_files_is_on_the_page(one_host: OneHost, tmp_
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_in_a_text_is_left_out(secret: str, tmp_path: Path) -> None:
-    """What a log or a file brought into a message is not printed if it looks like a secret."""
+    """A report replaces what looks like a secret in a message, wherever the text came from."""
     finding = Finding("bad-pem", "etc/x", "", f"it says {secret} here", got=secret,
                       remedy=(f"echo {secret}",))
     page = report_page(Report("host", [finding], 0), str(tmp_path), now=NOW, version="1")

@@ -78,7 +78,7 @@ def test_every_server_is_asked(cluster: Cluster, host: str) -> None:
 @pytest.mark.parametrize(("cluster", "host", "fault"), FAULTS, indirect=["cluster"], scope="module",
                          ids=lambda value: str(value) if isinstance(value, Fault) else "")
 def test_fault(cluster: Cluster, host: str, fault: Fault) -> None:
-    """The root cause is named once: the one that check names, and no symptom beside it."""
+    """doctor names the root cause once, as check does, and no symptom besides."""
     with preserved(cluster, host):
         fault.spoil(cluster, host)
         if fault.where in {"kube-apiserver", "etcd"} - {fault.component}:

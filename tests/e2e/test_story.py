@@ -174,7 +174,7 @@ def test_lost(story: Story) -> None:
 
 
 def test_neighbours(story: Story) -> None:
-    """The neighbour's files start the kubelet, and the API server lets it do nothing here."""
+    """A kubelet starts with another node's files, and the API server refuses all its requests."""
     worker = story.cluster.node("worker-2")
     for path in FILES:
         worker.write(path, story.cluster.node("worker-1").path(path).read_bytes(), 0o600)

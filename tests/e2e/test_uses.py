@@ -127,7 +127,7 @@ def test_configuration_files(cluster: Cluster) -> None:
 
 @BOTH
 def test_wrong_expectations_fail(cluster: Cluster) -> None:
-    """A unit that names another file than the one that the running component has opened is seen."""
+    """The test sees a unit that names another file than the running component has opened."""
     unit = cluster.cp.path("/etc/systemd/system/kube-scheduler.service")
     before, running = unit.read_text(), told(machines(cluster)[0])
     unit.write_text(before.replace("kube-scheduler.kubeconfig", "admin.kubeconfig").replace(

@@ -75,7 +75,7 @@ def test_a_loop_is_a_no(root: Path) -> None:
 
 @pytest.mark.parametrize("path", ["etc/above/ca.crt", "../x"])
 def test_an_escape_is_refused_when_asked(root: Path, path: str) -> None:
-    """For writing: `..` above the root names the link, while absolute ones stay inside."""
+    """A path for writing is refused if `..` leads above the root; absolute links stay inside."""
     with pytest.raises(RefusedError, match=r"(etc/above|\.\./x): leads out of"):
         resolve(root, path, refuse_escape=True)
     assert resolve(root, "etc/absolute/x", refuse_escape=True) == f"{root}/etc/kubernetes/pki/x"
@@ -133,7 +133,8 @@ def test_a_walk_passes_over_what_it_is_told_to(root: Path) -> None:
 
 
 def test_a_walk_does_not_see_what_is_staged(root: Path) -> None:
-    """A run that was cut off leaves no findings; a name that only looks like it is seen."""
+    """A walk skips the staged files of a run that was cut off, and lists files whose names only
+    resemble theirs."""
     for name in (".ca.crt.kpki-0123456789abcdef", ".ca.crt.kpki-notes", "ca.kpki-0123456789abcdef"):
         (root / "etc/kubernetes" / name).write_bytes(b"")
     found = [path.rpartition("/")[2] for path, kind in walk(root, skip=never) if kind == "file"]

@@ -84,8 +84,8 @@ def refuse_with(number: int) -> Callable[..., None]:
 def test_a_file_that_cannot_be_replaced_is_written_as_openssl_writes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, data: bytes,
 ) -> None:
-    """Its owner or group cannot be kept, a sticky folder or a mount holds it: the same file, whole,
-    mode and all."""
+    """A file is written in place if its owner or group could not be kept, or a sticky folder or a
+    mount holds it: the same inode, whole, with the same mode."""
     path = tmp_path / "f"
     path.write_bytes(b"old content")
     path.chmod(0o664)
@@ -213,8 +213,8 @@ PLACES = {
 def test_a_shared_folder_s_files_are_written_or_refused_as_by_openssl(
     shared_path: Path, as_nobody: Callable[[], AbstractContextManager[None]], place: str,
 ) -> None:
-    """The peer, with whatever the kernel's fs.protected_… say here: the same answer, and the same
-    file afterwards."""
+    """kpki writes or refuses a file in a shared folder as openssl does, under the kernel's present
+    fs.protected_… settings, and leaves the same file."""
     folder_mode, what, file_mode, in_group = PLACES[place]
     subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", shared_path / "key"],
                    check=True)

@@ -71,8 +71,7 @@ def test_a_fifo_is_refused_without_waiting_for_its_writer(tmp_path: Path) -> Non
 
 def test_a_file_that_turns_into_a_fifo_is_refused(tmp_path: Path,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is opened is looked at again: between the look and the opening it may have been
-    exchanged."""
+    """An opened file is examined again: another file may have taken its name before the opening."""
     (tmp_path / "f").write_bytes(b"x")
     os.mkfifo(tmp_path / "p")
     regular = os.stat(tmp_path / "f")

@@ -135,7 +135,8 @@ def test_a_relative_root_is_the_current_folder_s(
 ])
 def test_the_stricter_mode_wins(tmp_path: Path, now: datetime, old: int, asked: int, action: str,
                                 new: int) -> None:
-    """The same bytes are kept under a mode as strict, and replaced under a wider one."""
+    """A file with the same bytes stays under a mode as strict, and is replaced under a wider
+    one."""
     (tmp_path / "f").write_bytes(b"same")
     (tmp_path / "f").chmod(old)
     assert put(tmp_path, File("f", b"same", asked), now=now) == [action]
@@ -244,7 +245,8 @@ def test_a_folder_s_link_out_of_the_root_is_refused(
 
 
 def test_what_a_cut_run_left_is_removed(tmp_path: Path, now: datetime) -> None:
-    """Beside the targets and for them alone; what only looks like it stays, a folder too."""
+    """A run removes the staged files of its own targets; files with similar names, and folders,
+    stay."""
     for name in (".f.kpki-0123456789abcdef", ".g.kpki-0123456789abcdef", ".f.kpki-notes",
                  ".f.kpki-0123456789abcdeX"):
         (tmp_path / name).write_bytes(b"")
@@ -394,8 +396,8 @@ def test_a_sync_that_fails_undoes_all(
 
 
 def test_a_symbolic_link_is_put_in_place_as_one(tmp_path: Path, now: datetime) -> None:
-    """Where it leads is its content: it is created, replaces a file or another link, and is kept
-    where it is right."""
+    """A symbolic link is created, replaces a file or another link, and stays if its target is
+    right."""
     link = File("pki/current.pem", b"/pki/new.pem", 0o777, link=True)
     assert put(tmp_path, link, now=now) == ["create"] and put(tmp_path, link, now=now) == ["keep"]
     for number, old in enumerate((File("pki/current.pem", b"old", 0o600),

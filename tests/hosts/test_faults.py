@@ -29,8 +29,8 @@ REPRESENTATIVE = MENDED if WHOLE in os.environ else MENDED[::3]
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_fault_is_named_once_where_its_component_reads_it(fault: Fault,
                                                             lay: Callable[[Host], Path]) -> None:
-    """What befell the host is one error, of the right cause and at the path that the component is
-    told."""
+    """A host's fault is one error, with the right cause, at the path that the component's setting
+    names."""
     host = fault.change.apply(HOSTS[fault.host])
     found = kpki.check_path(str(lay(host)), node=host.node).findings
     errors = [(item.cause, item.path) for item in found if item.severity == "error"]

@@ -38,8 +38,8 @@ def test_what_looks_odd_is_no_fault(oddity: Oddity, lay: Lay) -> None:
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_openssl_agrees_that_the_host_is_healthy(name: str, lay: Lay) -> None:
-    """Each leaf of a host is what its verifier asks: a chain to the CA file that it is told, the
-    usage, the names."""
+    """Each leaf of a host has a chain to the CA file of its verifier, the verifier's usage, and the
+    names."""
     host = HOSTS[name]
     root = lay(host)
     assert host.seen.strip(), "nobody has looked at this host"

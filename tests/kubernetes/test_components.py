@@ -91,8 +91,8 @@ def test_a_key_that_the_host_does_not_get_is_not_named() -> None:
 
 
 def test_of_several_places_the_preferred_one_counts() -> None:
-    """The one that signs for the signer, the one on every host for the kubelet, the first for all
-    others."""
+    """Among several files of a row, the signing flag names the signer's, the kubelet's flag the
+    file of every host, all others the first."""
     held = [(place, True) for place in HARD_WAY.places]
     assert (CONTROLLER_MANAGER.flag("cluster-signing-cert-file").path(held)
             == "/var/lib/kubernetes/ca-signer.crt")

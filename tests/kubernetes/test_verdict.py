@@ -96,8 +96,8 @@ def test_hosts_and_addresses_are_asked_for() -> None:
     (START.astimezone(timezone(timedelta(hours=5))), None),
 ])
 def test_both_bounds_count_in(now: datetime, cause: str | None) -> None:
-    """A certificate holds from the first to the last second of its time, whatever zone the moment
-    is told in."""
+    """A certificate is valid from the first to the last second of its time, in any zone of the
+    moment."""
     assert judge(now=now).cause == cause
 
 
@@ -196,8 +196,8 @@ NOTED: list[tuple[KubernetesVerdict, bool, str]] = [
 @pytest.mark.parametrize(("verdict", "ok", "note"), NOTED, ids=[note for *_, note in NOTED])
 def test_a_note_says_what_the_verdict_does_not(verdict: KubernetesVerdict, ok: bool,
                                                note: str) -> None:
-    """One sentence for each version of Go that judges otherwise, and for what only a handshake
-    would refuse."""
+    """A note has one sentence for each version of Go with another verdict, and for each fault that
+    only a handshake shows."""
     assert verdict.ok == ok
     assert [note in item for item in verdict.notes] == [True]
 
@@ -318,7 +318,7 @@ NOT_PEM, NOT_CAS = "unable to parse bytes as PEM block", "no valid certificate a
     (pem(CA.der).replace(b"M", b"!"), NOT_PEM),
 ])
 def test_a_file_without_certificates_is_refused(data: bytes, why: str) -> None:
-    """In the words of the one and of the other."""
+    """A file without certificates is refused in Go's words for clients and in those for servers."""
     with pytest.raises(InputError, match="^data does not contain any valid RSA or ECDSA "
                        "certificates [(]hint: "):
         authorities(data, "sslclient")
@@ -327,8 +327,8 @@ def test_a_file_without_certificates_is_refused(data: bytes, why: str) -> None:
 
 
 def test_an_empty_file_is_no_ca_file() -> None:
-    """client-go would go on with the system's certificates, which no verdict here is about; nor is
-    there one for an unknown purpose."""
+    """An empty CA file is refused, because client-go would trust the system's certificates; so is
+    an unknown purpose."""
     with pytest.raises(InputError,
                        match="^an empty CA file: client-go trusts the system's certificates "
                        "instead [(]hint: "):

@@ -61,8 +61,8 @@ def test_a_subject_given_makes_the_section_no_trap() -> None:
 
 
 def test_a_certificate_does_not_take_req_extensions() -> None:
-    """req -x509 with req_extensions alone is told so, with x509_extensions or -extensions it is
-    not."""
+    """req -x509 warns if the configuration has req_extensions alone, and not with x509_extensions
+    or -extensions."""
     config = parse_config(HEAD + "[dn]\nCN = a\n[e]\nkeyUsage = cRLSign\n")
     found = request_traps(config, "req", subject=False, certificate=True)
     assert [item[:37] for item in found] == ["line 4: req_extensions is for request"]

@@ -163,7 +163,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge | None:
 
 
 def test_the_list_is_whole() -> None:
-    """Each cause is in the list of causes, and has its verdicts here."""
+    """Each cause is in the list of causes, and this file has its verdicts."""
     assert [*VERDICTS] == [*BROKEN_CAUSES] and {*BROKEN_CAUSES} <= {*CAUSES}
 
 

@@ -319,7 +319,7 @@ def test_a_line_does_what_openssl_does(here: Path, line: str, monkeypatch: pytes
     ("x509 -req -in asks.csr -signkey - -noout", "leaf.key")])
 def test_a_dash_is_standard_input_for_requests_and_configurations(
         here: Path, line: str, file: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    """A certificate and a key are looked for in a file of that name, as openssl does."""
+    """kpki searches the file of that name for a certificate and a key, as openssl does."""
     data = (here / file).read_bytes()
     theirs = subprocess.run(["openssl", *line.split()], input=data, capture_output=True)
     ours = subprocess.run([sys.executable, "-m", "kpki", *line.split()], input=data,

@@ -77,7 +77,7 @@ def test_a_request_signed_over_md5_holds(here: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("words", ["req -noout -verify", "x509 -req -CA ca.pem -CAkey ca.key"])
 def test_a_signature_that_cannot_be_checked_is_not_called_forged(
         here: Path, name: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A curve or digest that is not known here is refused as that; the request can be looked at."""
+    """An unknown curve or digest is refused by its name; kpki still shows the request."""
     assert main([*words.split(), "-in", name]) == 1
     said = capsys.readouterr().err
     assert (said.startswith(f"kpki: {name}: the request's signature cannot be checked: ")

@@ -136,8 +136,8 @@ NEW_KEYS = [
 @pytest.mark.parametrize(("words", "passphrase", "kind"), NEW_KEYS)
 def test_a_new_key_is_made_kept_and_certified(folder: Path, words: str, passphrase: bytes | None,
                                               kind: str) -> None:
-    """-newkey writes a private PKCS#8 file, encrypted unless told not to, and the request is for
-    that key."""
+    """-newkey writes a private PKCS#8 file, encrypted unless an option forbids that, and the
+    request is for that key."""
     head = "[req]\nprompt=no\ndistinguished_name=dn\ndefault_bits=1024\n{}[dn]\nCN=a\n"
     (folder / "new.conf").write_text(head.format(""))
     (folder / "named.conf").write_text(head.format("default_keyfile=new.key\nencrypt_key=no\n"))

@@ -231,8 +231,8 @@ def test_the_kubelet_s_current_pair_stays_a_link(host: str, tree: Callable[..., 
 
 
 def test_links_are_followed_as_on_the_host(tree: Callable[..., Path], tmp_path: Path) -> None:
-    """A file's link is kept (CoreOS: worker.pem → FQDN-worker.pem); a folder's is followed
-    (kubespray: pki → ssl)."""
+    """A link to a file stays a link (CoreOS: worker.pem → FQDN-worker.pem); a link to a folder is
+    followed (kubespray: pki → ssl)."""
     root = tree("layout: ssl\n" + NODES, "worker-1")
     folder = root / "etc/kubernetes/ssl"
     os.rename(folder / "worker.pem", folder / "fqdn-worker.pem")
@@ -612,7 +612,7 @@ def test_a_server_that_cannot_be_one_says_nothing(server: str, tree: Callable[..
 
 
 def test_an_algorithm_that_kpki_does_not_make_is_not_told(tree: Callable[..., Path]) -> None:
-    """Nor one that no certificate tells: the default is kept."""
+    """If the CA's algorithm is unknown or cannot be read, the description keeps the default."""
     root = tree("layout: ssl\n" + NODES, "worker-1")
     folder = root / "etc/kubernetes/ssl"
     (folder / "worker.pem").write_bytes(b"")

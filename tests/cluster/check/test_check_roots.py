@@ -82,8 +82,7 @@ def contents(*but: Path) -> dict[str, bytes]:
 
 
 def test_a_whole_copied_pair_is_the_one_hosts(check: Check) -> None:
-    """etcd-2's certificate with its key on etcd-1 is wrong there; etcd-2, whose they are, is not
-    told of."""
+    """etcd-2's pair on etcd-1 is a fault of etcd-1; etcd-2, whose pair it is, has no finding."""
     assert check() == []
     pair = [at("etcd-1", name) for name in ("etcd-server", "etcd-server-key")]
     others = contents(*pair)
@@ -118,8 +117,8 @@ def test_another_hosts_key_is_wrong_where_it_was_put(check: Check) -> None:
     ("cluster.yaml", "pki/ca.key", "bad-pem")], ids=["emptied", "another", "garbage"])
 def test_a_workspaces_ca_comes_back_from_a_host(check: Check, source: str, path: str,
                                                 cause: str) -> None:
-    """The broken half is the one finding; a copy of it is kept, and it is taken again from the host
-    that holds it."""
+    """Only the broken half is found; its remedy saves a copy and takes the right half from the host
+    that has it."""
     before, broken = contents(), Path(path)
     broken.write_bytes(Path(source).read_bytes() if source else b"")
     finding, = check()

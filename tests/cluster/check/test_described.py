@@ -128,8 +128,8 @@ def test_a_fault_is_named_once_on_its_host(workspace: Workspace, cause: str, hos
 
 
 def test_a_shared_key_is_named_on_each_host(workspace: Workspace) -> None:
-    """Two hosts with one private key under certificates of their own are both told, and both get
-    another."""
+    """If two hosts share one private key under different certificates, both have a finding, and
+    both get a new key."""
     shared(workspace)
     key = f"{PKI}/worker-key.pem"
     assert workspace.faults() == [("shared-key", host, key) for host in ("worker-1", "worker-2")]

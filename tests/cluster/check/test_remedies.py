@@ -59,7 +59,7 @@ def test_in_a_workspace_nothing_need_be_said() -> None:
 
 @pytest.mark.parametrize(("root", "out"), [("nodes/w", ""), ("x y/nodes/w/", " --out 'x y/nodes'")])
 def test_a_tree_at_the_ca_needs_issue_alone(root: str, out: str) -> None:
-    """Where the tree is the one that issue writes, there is nothing to install."""
+    """A tree that `node issue` writes itself needs no installation."""
     command, = remedy("file-missing", Target(nothing_in(root), "w", "ca.pem", "k.pem"))
     assert command.endswith(f"--server https://API-SERVER:6443{out}")
 
@@ -100,8 +100,8 @@ def test_a_lost_key_of_a_ca_is_no_matter_of_a_command(cause: str) -> None:
 
 
 def test_a_tree_tells_its_addresses_and_server(tree: Any) -> None:
-    """They are read from the certificate, where it is this node's, and from the kubeconfig, where
-    it can be read; else from what the kubelet is told, and the host's own table of hosts."""
+    """The commands take addresses from the node's own certificate, and the server from a readable
+    kubeconfig; else from the kubelet's flags and the host's /etc/hosts."""
     def issue(node: str) -> str:
         inventory = inspect(str(tree.root), node=node, layout="ssl")
         lines = remedy("bad-pem", Target(inventory, node, "ca.pem", "k.pem"))

@@ -119,8 +119,8 @@ def test_another_ca_does_not_stand_in_for_the_unread_one(tree: Any,
 
 def test_a_file_may_lie_where_an_unread_file_says(tree: Any,
                                                   checked: Callable[..., Report]) -> None:
-    """A kubelet whose configuration cannot be read may be told another certificate than the one
-    that is missing."""
+    """If the kubelet's configuration cannot be read, a missing certificate is no finding: the
+    kubelet may read another."""
     tree.path(CONFIG).parent.mkdir(parents=True)
     tree.put(CONFIG, "kind: KubeletConfiguration\n")
     tree.path(CERTIFICATE).unlink()
@@ -146,7 +146,7 @@ def test_a_host_that_may_be_no_worker_may_hold_a_cas_key(tree: Any,
 
 def test_whose_tree_an_unread_file_may_say_nobody_knows(tree: Any,
                                                         checked: Callable[..., Report]) -> None:
-    """The kubelet is told another name than the folder's: without its flags no certificate is
+    """If the kubelet's flags cannot be read, its name is unknown, and no certificate is found to be
     another node's."""
     flags = "var/lib/kubelet/kubeadm-flags.env"
     tree.path(flags).parent.mkdir(parents=True)
@@ -232,6 +232,6 @@ def test_in_a_folder_an_unread_ca_may_be_the_signer(tree: Any,
 
 @pytest.mark.parametrize("inner", [SSL, KEY])
 def test_in_a_folder_and_of_a_file_likewise(checked: Callable[..., Report], inner: str) -> None:
-    """What is judged by its name alone is no finding either if it cannot be read."""
+    """A file that is known by its name alone has no finding if it cannot be read."""
     report = checked([KEY], inner=inner)
     assert (report.findings, paths(report)) == ([], ["worker-key.pem"])

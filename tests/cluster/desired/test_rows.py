@@ -195,8 +195,8 @@ def test_a_moved_folder_moves_kubeadms_files_and_no_kubeconfig() -> None:
 
 
 def test_a_bundle_is_wanted_with_its_signer_alone_on_control_planes() -> None:
-    """Of a CA file with several certificates control planes get the one that signs by itself, no
-    worker does."""
+    """If the CA's file has several certificates, control planes also get the signing certificate
+    alone, and workers do not."""
     cluster = described(STACKED)
     wanted = Wanted(cluster, bundled=True)
     alone = {host.name: [row.paths() for row in wanted.of_host(host) if row.place.only == "signer"]

@@ -181,8 +181,7 @@ def test_two_processes_plan_what_one_plans(layout: str) -> None:
 @pytest.mark.parametrize("ago", [YEAR - 31 * DAY, YEAR - 29 * DAY, YEAR - timedelta(minutes=6),
                                  YEAR + DAY])
 def test_the_short_way_judges_the_dates(ago: timedelta, in_full: Callable[[], None]) -> None:
-    """Of what ends soon, and what has ended, a fleet is told what each certificate would be told
-    alone."""
+    """Certificates that end soon, or have ended, have the same findings in a fleet as alone."""
     workers = Fleet()
     found = workers.findings(NOW + ago)
     assert {finding.cause for finding in found} == (
@@ -222,8 +221,8 @@ def limited() -> der.Extension:
 ], ids=["kubeadm's", "no keyUsage", "nameConstraints", "unknown critical", "ends early"])
 def test_a_foreign_ca_is_no_short_way_round_a_fault(ca: Callable[[], Authority], causes: set[str],
                                                     in_full: Callable[[], None]) -> None:
-    """What a CA of other making does to the chains that end at it is told of every one of them, as
-    in full."""
+    """Faults that a foreign CA brings into the chains below it are found for each leaf, as without
+    the shortcut."""
     workers = Fleet(ca=ca())
     if causes == {"outlives-ca"}:
         for host in WORKERS[:3]:

@@ -120,7 +120,8 @@ def test_a_key_of_another_certificate(tmp_path: Path) -> None:
 
 
 def test_a_signer_is_proved_by_its_signature() -> None:
-    """Of two CAs of one name the one with the right key is the signer; without it there is none."""
+    """Of two CAs with one name, the signer is the one whose key verifies; without it the
+    certificate has no signer."""
     impostor = req_x509(genpkey("EC", curve="P-256"), subject="/CN=root", days=10, now=NOW)
     leaf = signed("/CN=leaf", ROOT)
     assert [found.signer for found in make_graph([(impostor, "", ()), (ROOT, "", ()),

@@ -113,9 +113,8 @@ def chain(roots: Sequence[x509.Certificate], leaf: x509.Certificate, at: datetim
 
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_every_mix_accepts_every_leaf(origin: str, tmp_path: Path, go: Judge) -> None:
-    """Before the old end the old CA, the new one and both accept each leaf, after it the new one; a
-    leaf that names the serial number is the exception for openssl until it is issued anew, and is
-    told apart."""
+    """Each leaf is valid under the old CA, the new one and both until the old ends, then under the
+    new. For openssl a leaf that names the CA's serial number needs a new certificate."""
     old = old_authority(origin)
     new = Authority(renewed_authority(old.certificate, KEY, now=RENEWED), KEY)
     asked = list[tuple[Chain, bool]]()

@@ -104,7 +104,7 @@ def test_what_is_put_aside_does_not_count(tmp_path: Path) -> None:
 
 
 def test_one_file(tmp_path: Path) -> None:
-    """A file is asked for by its path, whatever its name; what the certificate allows is told."""
+    """A single file is read whatever its name; the result has the usages of each certificate."""
     (tmp_path / "strange name").write_bytes(authority() + leaf("w", 9))
     found = read_certificates(tmp_path / "strange name")
     assert [(certificate.path, certificate.usages) for certificate in found.certificates] == [

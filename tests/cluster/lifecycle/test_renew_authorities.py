@@ -135,7 +135,7 @@ def test_a_name_renews_one_ca(workspace: Path) -> None:
 
 
 def test_leaves_that_end_with_the_old_ca_are_counted(workspace: Path) -> None:
-    """What was cut at the CA's end stays as it is, and the number is told."""
+    """A leaf that was cut to the CA's end keeps that end; the warning counts such leaves."""
     near = NOW + 3500 * DAY
     renew_workspace(str(workspace),
                     Order(everything=True),

@@ -60,8 +60,8 @@ def parts(certificate: x509.Certificate) -> list[object]:
     EXTENSIONS + "authorityKeyIdentifier = none\n", "1.2.3.4 = critical, ASN1:NULL\n",
     "subjectKeyIdentifier = 01:02\nauthorityKeyIdentifier = keyid\n"])
 def test_all_but_serial_dates_and_signature_stays(extensions: str) -> None:
-    """Subject, key and extensions are the old ones to the byte, if the same certificate of the CA
-    signs."""
+    """The subject, the key and the extensions are the old ones to the byte, if the same CA
+    certificate signs."""
     ca = authority()
     old = leaf(ca, extensions)
     new = renewed_certificate(old, ca, now=NOW)

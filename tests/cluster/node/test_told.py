@@ -117,8 +117,8 @@ def planted(root: Path, told: Mapping[str, str]) -> Path:
 
 @pytest.mark.parametrize("case", TOLD)
 def test_files_go_where_the_host_is_told(authority: Authority, tmp_path: Path, case: str) -> None:
-    """Of each component, by each way of being told; afterwards nothing is wrong with what the row
-    needs."""
+    """The files of each component go to the paths that its settings name, in each kind of setting;
+    afterwards its row has no error."""
     row, layout, told, wanted = TOLD[case]
     source, root = issued(authority, tmp_path / "tree", row,
                           layout), planted(tmp_path / "root", told)

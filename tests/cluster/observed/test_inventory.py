@@ -28,7 +28,7 @@ def test_files_are_found_with_mode_and_data(tree: Any) -> None:
 
 
 def test_links_stay_in_the_tree(tree: Any, tmp_path: Path) -> None:
-    """An absolute link starts at the root that is looked at, and none leads out of it."""
+    """An absolute link starts at the tree's root, and no link leads out of the root."""
     (tree.root / "target").write_bytes(b"in the tree")
     (tmp_path / "target").write_bytes(b"outside")
     for target in ("/target", "../../../target", "../../../../../../target"):
@@ -42,7 +42,8 @@ def test_links_stay_in_the_tree(tree: Any, tmp_path: Path) -> None:
     (lambda path: os.symlink(os.path.basename(path), path), "too many levels of symbolic links")
 ], ids=["folder", "fifo", "loop"])
 def test_what_is_no_file_is_a_problem(tree: Any, make: Callable[[str], None], words: str) -> None:
-    """A folder, a FIFO or a loop of links is told by its name, and is not waited for."""
+    """A folder, a FIFO or a loop of links is listed as such, and the program does not wait for
+    it."""
     make(str(tree.root / "x"))
     assert observe_file(str(tree.root), "x").problem.endswith(words)
 

@@ -232,9 +232,8 @@ FLAGS = f"ExecStart=/usr/bin/kubelet --kubeconfig=/k --bootstrap-kubeconfig=/b -
     ({"k": kubeconfig(), CONFIG: configuration("tlsPrivateKeyFile: /t")}, "k#users/u", ""),
     ({}, "", "(var/lib/kubelet/pki/kubelet.crt)")])
 def test_the_identity_of_a_kubelet(files: Files, client: str, serving: str, tmp_path: Path) -> None:
-    """With rotation the store comes before the kubeconfig's pair, without only this counts; a
-    serving certificate by request comes before the told one, and a pair of its own making stands in
-    where nothing is told."""
+    """With rotation the kubelet reads its own store before the kubeconfig's pair. Its requested
+    serving certificate comes before the set one, and its self-signed one counts if none is set."""
     found = paths(read_host(str(plant(tmp_path, {KUBELET: unit(FLAGS), **files}))), "kubelet")
     assert (found.get("kubelet-client certificate", ""),
             found.get("kubelet-serving certificate", "")) == (

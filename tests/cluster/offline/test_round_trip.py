@@ -133,8 +133,8 @@ def test_nothing_in_the_bundle_is_secret(cluster: Path) -> None:
 
 
 def test_answers_in_any_order_under_any_name(cluster: Path) -> None:
-    """Shuffled and renamed answers are found by their keys; missing ones wait, and their requests
-    stay to the byte."""
+    """Answers in any order and with any name are found by their keys; requests without an answer
+    wait unchanged."""
     sign(cluster)
     answers = sorted((cluster / "requests").rglob("*.pem"))
     kept = {path: path.read_bytes() for path in (cluster / "requests").rglob("*.csr")}

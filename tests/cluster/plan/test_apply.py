@@ -279,8 +279,8 @@ def test_expired_leaves_get_new_dates_and_keep_their_keys(space: Space) -> None:
 
 
 def test_what_waits_for_a_cas_key_waits_and_all_else_is_done(space: Space) -> None:
-    """A CA without its key: what it would sign is told with the file that it needs; the other CA's
-    rows are mended."""
+    """Without a CA's key, the steps that need it are listed with the missing file; the rows of
+    other CAs are repaired."""
     ca = space.path("pki/ca.crt").read_bytes()
     for host in (None, "cp-1", "cp-2"):
         space.path("pki/ca.key" if host is None else f"{PKI}/ca.key", host).unlink()
@@ -419,7 +419,8 @@ def test_an_iterator_that_is_closed_ends_its_processes() -> None:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_results_come_in_the_batches_order(processes: int) -> None:
-    """However many do the work; one alone is done here."""
+    """Results come in the order of the batches for any number of processes; one process is this
+    one."""
     found = [*in_turn(lambda batch: (batch, os.getpid()), range(5), processes)]
     assert ([batch for batch, _ in found] == [0, 1, 2, 3, 4]
             and len({number for _, number in found}) == processes)

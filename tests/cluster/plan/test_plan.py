@@ -534,8 +534,8 @@ def test_a_service_accounts_key_that_nobody_has_any_more_is_made_anew(disk: Disk
 
 
 def test_a_broken_service_accounts_key_is_told_though_a_public_key_is_there(disk: Disk) -> None:
-    """Its file in the workspace says that it was not kept elsewhere: nobody has it, and there is a
-    new pair."""
+    """A broken service accounts' key in the workspace is replaced by a new pair: no other file has
+    that key."""
     for host in ("cp-1", "cp-2"):
         del disk.files[f"nodes/{host}/{PKI}/sa.key"]
     disk.put("pki/sa.key", b"", 0o600)
@@ -546,8 +546,8 @@ def test_a_broken_service_accounts_key_is_told_though_a_public_key_is_there(disk
 
 
 def test_further_public_keys_stay_for_the_tokens_of_former_keys(disk: Disk) -> None:
-    """kube-apiserver checks tokens with every key of the file; the one that signs has to be among
-    them."""
+    """A file of several public keys stays if the signing key is among them: kube-apiserver verifies
+    tokens with each."""
     own = disk.files["pki/sa.pub"].data
     for data in (_OTHER + own, own + b"words\n" + _OTHER):
         for path in [path for path in disk.files if path.endswith("sa.pub")]:
@@ -563,14 +563,15 @@ def test_further_public_keys_stay_for_the_tokens_of_former_keys(disk: Disk) -> N
 
 
 def test_an_encrypted_service_accounts_key_is_not_replaced(disk: Disk) -> None:
-    """It may still be the one that signs: kpki asks for it to be decrypted, and makes no other."""
+    """An encrypted service accounts' key may still sign tokens: kpki refuses, asks for the key in
+    the clear, and makes no other."""
     disk.put("pki/sa.key", pem.dump_key(make_key("ECDSA-P256"), passphrase=b"secret"), 0o600)
     with pytest.raises(RefusedError, match="pki/sa.key: the service accounts' key is encrypted"):
         disk.plan()
 
 
 def test_a_public_key_alone_is_enough(disk: Disk) -> None:
-    """Where the private half is kept elsewhere, no host is to have it, and none is made."""
+    """If only the public key is in the workspace, no private key is made, and no host gets one."""
     for path in [path for path in disk.files if path.endswith("sa.key")]:
         del disk.files[path]
     assert steps(disk.plan()) == []

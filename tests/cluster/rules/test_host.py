@@ -249,8 +249,8 @@ def test_a_cas_key_belongs_where_a_control_plane_is(tree: Tree) -> None:
 
 
 def test_every_cause_has_a_fault_that_shows_it() -> None:
-    """Every row of the vocabulary that a worker's files can show is here, and nothing is found that
-    has no row."""
+    """Each cause that a worker's files can show is found in this file's cases, and no cause is
+    found without a row."""
     elsewhere = {"expired-server-cert", "missing-san-ip", "etcd-peer-cert", "front-proxy-ca",
                  "sa-key-mismatch",
                  "shared-key", "ca-key-on-worker", "serial-reused", "chain-depth", "flags-mismatch",

@@ -107,7 +107,7 @@ def test_a_serial_number_is_above_0(ca: Authority, number: int, right: bool) -> 
 
 
 def test_the_algorithm_is_the_same_outside(ca: Authority) -> None:
-    """Go wants the algorithm that is signed and the one beside the signature to be the same."""
+    """A certificate is wrong if its two algorithm fields differ, as for Go."""
     key = public_key_der(make_key("ECDSA-P256"))
     signed, algorithm, signature = der.items(
         der.content_of(pem.dump_certificate(leaf(ca, ROW, key), encoding="DER")))
@@ -131,7 +131,7 @@ def test_what_kpki_makes_has_no_fault_in_full(algorithm: str) -> None:
 
 
 def test_what_is_proved_is_bounded(ca: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kind that was added is known, and no other; of more than so many none is kept."""
+    """Only added kinds are known as proved, and at most a fixed number of kinds is remembered."""
     monkeypatch.setattr(proved_room, "_MOST_KINDS", 2)
     proved, kinds = Proved(), [(ca.certificate, "kubelet", bits) for bits in (256, 384, 2048)]
     assert kinds[0] not in proved

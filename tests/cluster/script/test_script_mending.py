@@ -347,8 +347,8 @@ def test_a_ca_that_ends_today_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("order", ["given first", "other first"])
 def test_of_a_bundle_the_keys_certificate_signs(order: str, tmp_path: Path) -> None:
-    """Hosts get the whole bundle and, by itself, the one that signs; words around them do not come
-    along."""
+    """Hosts get the whole bundle, and the signing certificate in a file of its own, without the
+    text around them."""
     given_ca(tmp_path)
     given_ca(tmp_path, "/CN=kubernetes-old", name="other")
     names = ["given", "other"] if order == "given first" else ["other", "given"]

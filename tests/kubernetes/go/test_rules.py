@@ -178,7 +178,8 @@ def test_limits_bind_what_is_below_them_alone() -> None:
 
 
 def test_many_names_under_many_constraints_take_no_time() -> None:
-    """Ten thousand of each: a name looks at its nearest constraint, not at all of them."""
+    """Ten thousand names under ten thousand constraints take no time: each name is compared with
+    its nearest constraint."""
     domains, addresses = tuple(f"d{number}.svc" for number in range(10000)), range(10000)
     ranges = tuple((number.to_bytes(4, "big"), b"\xff" * 4) for number in addresses)
     asked = Asked(Alternatives(dns=tuple(f"x.{domain}" for domain in domains),
@@ -248,8 +249,8 @@ def test_signatures_of_each_kind() -> None:
     ({"exponent": 2**31 + 1}, "public exponent too large"),
 ])
 def test_rsa_keys_that_go_reads_and_does_not_use(change: dict[str, Any], why: str) -> None:
-    """Small or even moduli, exponents of 1, even or over 31 bits: refused before the signature is
-    looked at."""
+    """Small or even moduli, and exponents of 1, even or over 31 bits, are refused before the
+    signature is verified."""
     rsa, signature = pkcs1_key(1024)
     assert signature_says("rsa-sha256", signature, rsa._replace(**change)) == f"crypto/rsa: {why}"
 
@@ -261,7 +262,7 @@ def test_rsa_keys_that_go_reads_and_does_not_use(change: dict[str, Any], why: st
      "kpki uses no RSA keys of more than 16384 bits, but this key has numbers of 50000000"),
 ])
 def test_an_rsa_key_too_long_to_reckon_with(bits: int, why: str) -> None:
-    """Over 16384 bits, OpenSSL's limit, no signature is looked at, whoever sent the key."""
+    """No signature of a key over 16384 bits, OpenSSL's limit, is verified, whoever sent the key."""
     rsa, signature = pkcs1_key(1024)
     assert signature_says("rsa-sha256", signature, rsa._replace(modulus=1 << bits - 1 | 1)) == why
 

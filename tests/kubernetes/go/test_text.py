@@ -137,8 +137,7 @@ def test_text_is_quoted_as_go_does(octets: bytes, text: str) -> None:
     (24, "00000229000000Z", -62162121600, "0000-02-29T00:00:00Z"),
 ])
 def test_a_time_is_read(tag: int, written: str, seconds: int, text: str) -> None:
-    """UTCTime counts from 1950; seconds may be missing in it; an offset is kept in what is
-    shown."""
+    """UTCTime counts from 1950; its seconds may be missing; an offset stays in the printed time."""
     moment = read_time(Reader(der.tlv(tag, written.encode())))
     assert (moment.seconds, moment.text) == (seconds, text)
 

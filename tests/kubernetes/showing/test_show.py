@@ -144,7 +144,7 @@ def test_a_kubeconfig_reads_what_it_names(key: PrivateKeyTypes) -> None:
 
 
 def test_an_authority_that_is_given_counts_before_the_file(key: PrivateKeyTypes) -> None:
-    """A chain that proves itself is judged by the CA that is given: another's is refused."""
+    """The given CA verifies a chain that is complete in itself: another CA's chain is refused."""
     other = genpkey("EC")
     ca, stranger = (req_x509(item, subject="/CN=ca", days=10, now=NOW) for item in (key, other))
     leaf = x509_req(req_new(key, subject="/CN=w"), ca, key, days=5, now=NOW,

@@ -75,7 +75,7 @@ def test_another_sentence_is_noticed() -> None:
     (None, "Go's verdicts: recorded (go1.26 is not there)"),
 ])
 def test_the_run_says_whose_verdicts_it_uses(version: str | None, head: str) -> None:
-    """The head of a run names the Go that judges, or says that there is none."""
+    """The head of a run names the Go whose verdicts count, or says that there is none."""
     assert source_of_verdicts(version) == head
 
 

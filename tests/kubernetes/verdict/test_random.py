@@ -70,8 +70,7 @@ HELD = "x509: a root or intermediate certificate is not authorized to sign for t
     ("x509: trailing data", "x509: invalid version", False),
 ])
 def test_only_spelling_is_overlooked(reason: str, other: str, alike: bool) -> None:
-    """Two sentences are alike where an address or a URI in them is told in other words, and nowhere
-    else."""
+    """Two sentences are equal only if they differ in the spelling of an address or a URI."""
     assert (in_kind(Verdict(False, reason)) == in_kind(Verdict(False, other))) is alike
     assert in_kind(Verdict(False, reason)) != in_kind(Verdict(True, reason))
 

@@ -92,7 +92,7 @@ def test_the_default_is_openssl_3s() -> None:
 
 @pytest.mark.parametrize("options", ["nosuch", "oneline,nosuch", "-", "oneline,+"])
 def test_an_unknown_display_is_refused(options: str) -> None:
-    """A word that openssl's -nameopt refuses is refused here."""
+    """kpki refuses a word that openssl's -nameopt refuses."""
     der_bytes = certificate_with(NAMES[0], NAMES[0])
     done = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-subject", "-nameopt",
                            options], input=der_bytes, capture_output=True, check=False)

@@ -91,7 +91,7 @@ def test_hosts(named: Sequence[x509.Certificate], ask: Ask, host: str) -> None:
 
 @pytest.mark.parametrize("email", EMAILS)
 def test_emails(named: Sequence[x509.Certificate], ask: Ask, email: str) -> None:
-    """So is an e-mail address by e-mail entries, internationalised ones, and the subject where
+    """An e-mail address matches e-mail entries, also internationalised ones; the subject counts if
     there are none."""
     assert [matches_email(item, email) for item in named] == ask("-verify_email", email)
 

@@ -188,7 +188,7 @@ def test_what_is_asked_must_make_sense(worlds: Callable[[str], World]) -> None:
 
 
 def test_the_clock_is_the_default(bench: Bench) -> None:
-    """Without *now* a certificate is judged at the present moment."""
+    """Without *now* a certificate is verified at the present moment."""
     present = datetime.now(UTC)
     for start, end, code in ((-DAY, DAY, 0), (DAY, 2 * DAY, 9), (-2 * DAY, -DAY, 10)):
         made = bench.make("root", None, CA, start=present + start, end=present + end).certificate

@@ -44,9 +44,8 @@ def test_no_line_makes_it_worse(bench: Callable[[Trial], Bench], trial: Trial) -
 @pytest.mark.parametrize("words", ["", "--ca ca/ca.crt"], ids=["nothing", "certificate"])
 def test_without_the_cas_key_a_sound_client_certificate_stays(
         bench: Callable[[Trial], Bench], words: str, shell: dict[str, str]) -> None:
-    """The commands are run for another node's name, as on a host that is called otherwise than its
-    node: they stop at the CA's key, which is not there, and the kubelet's link is the one that it
-    was."""
+    """With another node's name the commands stop at the missing CA key, and the kubelet's link
+    stays as it was."""
     run = bench(next(trial for trial in TRIALS
                      if (trial.layout, trial.situation) == ("kubeadm", "alone")))
     rotated(run.tree)

@@ -31,8 +31,8 @@ ON_DISK = frozenset("""
 
 @pytest.mark.parametrize("trial", HEALTHY, ids=[item.id.rstrip("-") for item in HEALTHY])
 def test_a_healthy_tree_has_no_finding(bench: Callable[[Trial], Bench], trial: Trial) -> None:
-    """What kpki itself has made is right, in each layout, with keys of each kind, wherever it is
-    looked at."""
+    """kpki's own files have no finding, in each layout, with keys of each algorithm, in each
+    place."""
     assert bench(trial).findings() == (0, [], [])
 
 
@@ -93,8 +93,7 @@ def test_a_remedy_that_fails_or_mends_nothing_is_noticed(bench: Callable[[Trial]
 
 
 def test_the_table_has_every_cause_layout_kind_of_key_and_situation() -> None:
-    """No cause that shows on disk is without a row, and no layout, kind of key or situation without
-    many."""
+    """Each cause that shows on disk has a row; each layout, algorithm and place has many rows."""
     assert {trial.fault.cause for trial in TRIALS} == ON_DISK
     assert len(TRIALS) >= 80 and len({trial.id for trial in TRIALS}) == len(TRIALS)
     counts = Counter(word for trial in TRIALS

@@ -116,8 +116,7 @@ ROWS = (
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name.replace(" ", "-") for row in ROWS])
 def test_a_root_is_named_once(bench: Benches, row: Root) -> None:
-    """Of what is wrong the root alone is told, each with its remedy; the remedies in order mend
-    it."""
+    """Only the root of several faults is found; the remedies, run in order, repair all of them."""
     run = a_tree(bench)
     row.mutate(run.tree)
     status, found, remedies = run.findings()
@@ -271,7 +270,7 @@ def in_ssl(tree: Tree) -> None:
 
 @pytest.mark.parametrize("move", [kubesprays, in_ssl])
 def test_another_installers_places_are_right(bench: Benches, move: Mutation) -> None:
-    """What lies where the components are told, or where kubespray puts it, is no fault."""
+    """A file has no fault at the path that a setting names, nor at kubespray's path."""
     run = a_tree(bench)
     move(run.tree)
     assert run.findings() == (0, [], [])
@@ -346,8 +345,8 @@ def identifiers(ca: Certificate, leaf: Certificate) -> tuple[bytes | None, bytes
 ], ids=["utf8-umlaut", "utf8", "printable", "both"])
 def test_a_lost_ca_is_made_again_as_its_leaves_call_it(
         bench: Benches, tmp_path: Path, mask: str, name: str, held: str, identifier: str) -> None:
-    """The issuer's name byte for byte, and as key identifier the one that the leaves name: openssl
-    takes them again."""
+    """The new CA has the old subject byte for byte, and the key identifier that the leaves name:
+    openssl verifies the leaves again."""
     run, ca = a_tree(bench), peers_ca(tmp_path / "peer", mask=mask, name=name,
                                       identifier=identifier)
     assert bytes.fromhex(held) in ca.certificate.subject.public_bytes()

@@ -56,8 +56,8 @@ def plain(strangers: Path, tmp_path: Path) -> Host:
 
 
 def test_a_folder_of_certificates_is_healthy(plain: Host, check: Check) -> None:
-    """Whoever's they are: what is in time, whole and matched has no fault; backup/ and expired/ are
-    not looked into."""
+    """Certificates of any owner have no finding if they are valid, readable and match their keys;
+    backup/ and expired/ are not read."""
     assert check(plain.root).errors == []
 
 
@@ -190,8 +190,8 @@ def test_another_working_folder(plain: Host, check: Check, monkeypatch: pytest.M
 @pytest.mark.parametrize("absolute", [True, False])
 def test_links_of_a_folder_lead_where_they_do_on_this_machine(plain: Host, check: Check,
                                                               absolute: bool) -> None:
-    """A folder that is no host's root is read as it lies here; what is wrong is told at the link, a
-    loop likewise."""
+    """In a folder that is no host's root, links lead where they lead on this machine; a fault, or a
+    loop, is found at the link."""
     plain.move("mail.pem", "../kept/mail.pem")
     target = plain.path("../kept/mail.pem").resolve()
     plain.link("mail.pem", str(target) if absolute else "../kept/mail.pem")
@@ -204,8 +204,7 @@ def test_links_of_a_folder_lead_where_they_do_on_this_machine(plain: Host, check
 
 def test_links_of_a_folder_in_a_tree_lead_where_they_do_on_its_host(
         made: Callable[[str], Path], tmp_path: Path, check: Check) -> None:
-    """etc/kubernetes/pki of a tree that was copied here: an absolute link starts at the tree's
-    root."""
+    """In etc/kubernetes/pki of a copied tree, an absolute link starts at the tree's root."""
     host = Host(tmp_path / "root", "cp-1", made("kubeadm-1.28"))
     trees.kubeadm_control_plane(host, made("serving"))
     host.move(f"{trees.PKI}/apiserver.crt", f"{trees.PKI}/kept/apiserver.crt")

@@ -89,8 +89,8 @@ def own_ca(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
 
 
 def test_one_name_for_both_cas(workspace: Workspace, oracle: Oracle) -> None:
-    """The new CA has the old one's subject, and the old leaves no key identifier: Go and openssl
-    accept each in every phase, forward and back; the CAs are told apart by their keys."""
+    """If the new CA has the old subject, and the old CA no key identifier, Go and openssl accept
+    each leaf in every phase; the status distinguishes the CAs by their keys."""
     folder = workspace(text=SMALL)
     ca, key = own_ca(folder)
     for path in (folder / "nodes").rglob("*.pem"):
@@ -344,7 +344,7 @@ def test_renew_moves_a_late_leaf_to_the_phases_ca(workspace: Workspace, tmp_path
 
 
 def test_an_encrypted_key_stays_encrypted(workspace: Workspace, oracle: Oracle) -> None:
-    """The new CA's key has the old one's passphrase; the state is told without it; a wrong one is
+    """The new CA's key has the passphrase of the old; the status needs none; a wrong one is
     refused."""
     from kpki.cluster.lifecycle.rotate import rotate
 
