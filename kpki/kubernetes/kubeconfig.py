@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from ..errors import InputError
@@ -171,9 +172,7 @@ def load_kubeconfig(data: bytes, *, server: str = "") -> Kubeconfig:
     client-go in two cases: a field that is given twice, and a client-key beside client-key-data
     without a certificate.
     """
-    from ..documents import load_documents
-    documents = load_documents(data)
-    document = documents[0].value if documents else None
+    document = _loaded(data)
     if not isinstance(document, dict):
         raise InputError("not a kubeconfig: the document is no mapping")
     for name, right in (("apiVersion", API_VERSION), ("kind", KIND)):
@@ -200,6 +199,21 @@ def load_kubeconfig(data: bytes, *, server: str = "") -> Kubeconfig:
                "other_means": plugins or bool(user["token"] or user["tokenFile"]
                                               or user["username"])}
     return Kubeconfig(cluster_name=cluster_name, user_name=user_name, context_name=name, **fields)
+
+
+@lru_cache(maxsize=16)      # a host has a few kubeconfigs, and each is read many times
+def _loaded(data: bytes) -> Any:
+    """The value of a kubeconfig's first document. Raises InputError for a text that is no YAML."""
+    from ..documents import load_documents
+    documents = load_documents(data)
+    return documents[0].value if documents else None
+
+
+@lru_cache(maxsize=16)
+def _loaded_first(data: bytes) -> Any:
+    """The same for entries alone: JSON too, and None for a text that is no YAML."""
+    from ..documents import load_first
+    return load_first(data)
 
 
 @contextmanager
@@ -324,8 +338,7 @@ def embedded_certificates(data: bytes) -> Iterator[tuple[str, bytes]]:
     An entry is `users/NAME` or `clusters/NAME`, whether a context names it or not. An entry with
     unreadable data has none. Other documents have no entries.
     """
-    from ..documents import load_first
-    document = load_first(data)
+    document = _loaded_first(data)
     for rows, data_field in (("users", "client-certificate-data"),
                              ("clusters", "certificate-authority-data")):
         with suppress(InputError):
@@ -336,8 +349,7 @@ def embedded_certificates(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 def load_users(data: bytes) -> dict[str, tuple[Material, Material]]:
     """The certificate and key of each user, whatever the contexts; empty for other documents."""
-    from ..documents import load_first
-    document = load_first(data)
+    document = _loaded_first(data)
     try:
         return {name: (_material(fields, "client-certificate", name),
                        _material(fields, "client-key", name))

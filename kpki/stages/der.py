@@ -90,6 +90,7 @@ def _base128(number: int) -> bytes:
     return bytes(reversed(digits))
 
 
+@lru_cache(maxsize=256)
 def oid_text(item: bytes) -> str:
     """The dotted digits of an OBJECT IDENTIFIER item.
 
@@ -273,6 +274,7 @@ def _to_be_signed(data: bytes, noun: str) -> bytes:
     return whole(_decoded(_Signed, data, noun).to_be_signed)
 
 
+@lru_cache(maxsize=256)     # the certificates of one CA share most extensions
 def read_extension(item: bytes) -> Extension:
     """One Extension of a certificate or request from its DER.
 

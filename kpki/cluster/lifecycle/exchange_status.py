@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .exchange import CA_PHASES, KEY_PHASES, Exchange, read_workspace
 from .holding import Anchor, Holding, find_gaps, merged, state_of
 from .host_exchange import Target, holding_of
-from .trees import hosts_with_trees, read_tree, user_paths
+from .trees import hosts_with_trees, read_tree, tree_of, user_paths
 from ..desired.description import Cluster
 from ..fleet.processes import in_turn
 from ..fleet.survey import batches, processes_for
@@ -20,7 +20,7 @@ from ..observed.tree import Tree
 from ..observed.use import Use
 from ..workspace import read_cluster
 from ...clock import utc_now
-from ...kubernetes.layouts import WORKSPACE
+from ...kubernetes.layouts import WORKSPACE, Layout
 from ...kubernetes.profiles import SERVICE_ACCOUNTS
 
 
@@ -71,6 +71,15 @@ class ExchangeStatus:
     """The phase to go to next, "" if the exchange is done."""
 
 
+class Reads(NamedTuple):
+    """Which files of a host matter in an exchange; hosts of one kind share the value."""
+
+    layout: Layout
+    """The host's layout, with the places of the exchanged CA alone."""
+    uses: tuple[Use, ...]
+    """The files that the host's components read."""
+
+
 class Fleet(NamedTuple):
     """The workspace and its hosts at one moment."""
 
@@ -80,8 +89,10 @@ class Fleet(NamedTuple):
     now: datetime
     hosts: Sequence[str]
     """The hosts with a tree."""
-    holdings: Sequence[Holding]
+    holdings: Sequence[Holding] = ()
     """The workspace's, then each host's."""
+    reads: Mapping[str, Reads] = {}
+    """Which files of each host matter."""
 
 
 def read_exchange(folder: str | os.PathLike[str], authority: str, *, now: datetime | None = None,
@@ -108,32 +119,55 @@ def read_fleet(folder: str, cluster: Cluster, authority: str, now: datetime,
     Raises as `read_exchange`.
     """
     exchange = read_workspace(folder, cluster, authority)
-    fleet = Fleet(folder, cluster, exchange, now, hosts_with_trees(cluster, folder), ())
-    return fleet._replace(holdings=_holdings(fleet, processes))
+    fleet = Fleet(folder, cluster, exchange, now, hosts_with_trees(cluster, folder))
+
+    def read(batch: Sequence[str]) -> list[tuple[Holding, Reads]]:
+        found, shared = list[tuple[Holding, Reads]](), dict[Reads, Reads]()
+        for host in batch:
+            inventory = require(read_tree(cluster, folder, host))
+            reads = Reads(replace(inventory.layout, places=tuple(
+                place for place in inventory.layout.places if place.row == exchange.row)),
+                inventory.uses)
+            found.append((holding_of(exchange, inventory, host, now),
+                          shared.setdefault(reads, reads)))
+        return found
+
+    count = processes_for(len(fleet.hosts), processes)
+    hosts = [pair for part in in_turn(read, batches(fleet.hosts, count), count) for pair in part]
+    return fleet._replace(
+        holdings=concerned([own_holding(fleet), *(holding for holding, _ in hosts)]),
+        reads={host: reads for host, (_, reads) in zip(fleet.hosts, hosts, strict=True)})
 
 
-def _holdings(fleet: Fleet, processes: int | None) -> list[Holding]:
-    """What the workspace itself, and then each host, trusts and presents."""
+def own_holding(fleet: Fleet) -> Holding:
+    """What the workspace itself, with the kubeconfigs of its users, trusts and presents."""
     exchange, now = fleet.exchange, fleet.now
-
-    def read(batch: Sequence[str]) -> list[Holding]:
-        return [holding_of(exchange, inventory_in(fleet, host), host, now) for host in batch]
-
     signer, bundle = exchange.signer, frozenset(member.anchor for member in exchange.members)
     own = Holding(None, frozenset(member.anchor for member in exchange.members
                                   if member.is_valid(now)), bundle, bundle,
                   frozenset([signer.anchor] * signer.is_valid(now)), frozenset([signer.anchor]))
-    if exchange.of_ca:
-        own = merged([own, holding_of(exchange, users_in(fleet.folder), None, now)])
-    count = processes_for(len(fleet.hosts), processes)
-    found = [holding for part in in_turn(read, batches(fleet.hosts, count), count)
-             for holding in part]
-    return [own, *(holding for holding in found if holding.holds is not None or holding.signed)]
+    if not exchange.of_ca:
+        return own
+    return merged([own, holding_of(exchange, users_in(fleet.folder), None, now)])
+
+
+def concerned(holdings: Iterable[Holding]) -> list[Holding]:
+    """The workspace's holding, and those of hosts that the exchange concerns."""
+    return [holding for holding in holdings
+            if holding.host is None or holding.holds is not None or holding.signed]
 
 
 def inventory_in(fleet: Fleet, host: str) -> Inventory:
-    """A host's tree in the workspace. Raises AccessError for a file that cannot be read."""
-    return require(read_tree(fleet.cluster, fleet.folder, host))
+    """The files of a host that matter, as they are now; which they are is known.
+
+    Raises AccessError for a file that cannot be read.
+    """
+    layout, uses = fleet.reads[host]
+    tree = Tree(tree_of(fleet.folder, host))
+    for path in (*(use.file for use in uses), *(path for path, _ in layout.files())):
+        tree.file(path, "")
+    return require(Inventory(tree.root, layout, tree.found, uses=uses, unread=tuple(
+        file.unread for file in tree.found.values() if file.unread)))
 
 
 def users_in(folder: str) -> Inventory:

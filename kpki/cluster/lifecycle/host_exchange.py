@@ -282,7 +282,10 @@ def _paths(inventory: Inventory, purpose: str) -> list[str]:
 
 
 def _keys_of_pairs(inventory: Inventory) -> set[str]:
-    return {pair.key_path for pair in pairs_of(inventory)}
+    """The paths of the keys of certificates, but for the CA's that signs on request."""
+    pairs = {use.group for use in inventory.uses
+             if use.part == "certificate" and not use.purpose.startswith("cluster-signing")}
+    return {use.path for use in inventory.uses if use.part == "key" and use.group in pairs}
 
 
 def _change_tokens(exchange: Exchange, inventory: Inventory, target: Target,

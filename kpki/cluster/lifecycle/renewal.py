@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from .edits import Changed, edited_files, replace_block
@@ -35,7 +36,7 @@ from ...stages.extensions.context import ExtensionContext
 from ...stages.extensions.identifiers import AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER
 from ...stages.extensions.table import extension
 from ...stages.serials import serial_or_random
-from ...stages.verification.facts import issues, read_facts
+from ...stages.verification.facts import identifies, read_facts
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -64,22 +65,31 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
             warnings.append(f"{reading.subject_text(certificate)}: the certificate ends with its "
                             f"CA, {day(last)}")
     own = public_key or der.whole(fields.subject_public_key_info)
-    names_signer = issues(read_facts(authority.certificate), read_facts(certificate))
-    context = ExtensionContext(issuer=issuer_of(authority.certificate))
     present = []
     for item in extensions:
-        if item.oid == AUTHORITY_KEY_IDENTIFIER and not names_signer:
-            present.append(extension("authorityKeyIdentifier", "keyid, issuer", context))
+        if item.oid == AUTHORITY_KEY_IDENTIFIER:
+            present.append(item if identifies(item.value, _facts_of(authority.certificate))
+                           else _identifier_of(authority.certificate))
         elif item.oid == SUBJECT_KEY_IDENTIFIER and public_key is not None:
             identifier = der.octet_string(keys.key_identifier(own))
             present.append(der.Extension(item.oid, item.critical, identifier))
         else:
             present.append(item)
     if identified and present and AUTHORITY_KEY_IDENTIFIER not in {item.oid for item in present}:
-        present.append(extension("authorityKeyIdentifier", "keyid, issuer", context))
+        present.append(_identifier_of(authority.certificate))
     return encoded(present, subject_der(authority.certificate), der.whole(fields.subject), own,
                    keys.validate_signing_key(authority.key), authority.digest,
                    serial_or_random(None), now - BACKDATED, end, version=fields.version)
+
+
+_facts_of = lru_cache(maxsize=8)(read_facts)    # a cluster has a few CAs, which sign many leaves
+
+
+@lru_cache(maxsize=8)
+def _identifier_of(ca: Certificate) -> der.Extension:
+    """The authority key identifier of the leaves of a CA."""
+    return extension("authorityKeyIdentifier", "keyid, issuer",
+                     ExtensionContext(issuer=issuer_of(ca)))
 
 
 class HostRenewal(NamedTuple):
@@ -144,8 +154,8 @@ def _signer(leaf: Certificate, authorities: Sequence[Authority],
             exchanged: Sequence[Certificate]) -> Authority | None:
     """The CA that signs a leaf anew: the same, or the one that signs in its exchange."""
     for authority in authorities:
-        cas = [authority.certificate, *pem.load_certificates(authority.bundle)]
-        if any(reading.is_signed_by(leaf, ca) for ca in cas
-               if ca == authority.certificate or ca in exchanged):
+        bundle = pem.load_certificates(authority.bundle) if exchanged else []
+        if any(reading.is_signed_by(leaf, ca) for ca in (
+                authority.certificate, *(ca for ca in bundle if ca in exchanged))):
             return authority
     return None

@@ -11,20 +11,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from .exchange import Exchange, Member, authority_of, make_new, validate_new
+from .exchange import (
+    Exchange,
+    Member,
+    authority_of,
+    make_new,
+    read_workspace,
+    validate_new,
+)
 from .exchange_status import (
     ExchangeStatus,
     Fleet,
+    concerned,
     inventory_in,
     is_in,
+    own_holding,
     read_fleet,
     status_of,
     target_of,
     users_in,
 )
 from .following import Following, followings
-from .holding import Gap, find_gaps
-from .host_exchange import Target, changed_data, phase_files
+from .holding import Gap, Holding, find_gaps
+from .host_exchange import Target, changed_data, holding_of, phase_files
 from ..authority import Passphrase
 from ..desired.rows import NODES_FOLDER, tree_prefix
 from ..fleet.survey import in_trees
@@ -113,19 +122,23 @@ def _rotated(fleet: Fleet, to: str | None, back: bool, passphrase: Passphrase,
     bundled = [holding.host or "" for holding in fleet.holdings if holding.bundled]
     if phase == 1 and exchange.phase == 0 and bundled:
         target = target._replace(bundles=False)
-    work = _Work(fleet, target, phase, files.free_run(fleet.folder, BACKUP, fleet.now), writes)
-    steps = work.change_workspace(warnings)
-    for done, said in in_trees(work.change_hosts, fleet.hosts, processes):
+    work = _Work(fleet, fleet, target, phase, files.free_run(fleet.folder, BACKUP, fleet.now),
+                 writes)
+    steps, holdings = work.change_workspace(warnings), list[Holding]()
+    work = work._replace(after=work.fleet_again())
+    for done, said, held in in_trees(work.change_hosts, fleet.hosts, processes):
         steps += done
+        holdings += held
         warnings += [line for line in said if line not in warnings]
     if not target.bundles and not steps:
         return Rotation(status, blocked=(
             f"{_listed(bundled)}: --cluster-signing-cert-file of kube-controller-manager still "
             "names the file of the trusted CAs, and the file may not become a bundle",))
     if writes:
-        if phase == 0:
-            steps += work.forget_new(warnings, processes)
-        fleet = read_fleet(fleet.folder, fleet.cluster, exchange.row, fleet.now, processes)
+        fleet = work.after._replace(holdings=concerned(holdings))
+        if phase == 0 and all(is_in(exchange, 0, holding) for holding in fleet.holdings):
+            steps += work.forget_new(warnings)
+            fleet = fleet._replace(exchange=work.fleet_again().exchange)
         status = status_of(fleet)
     return Rotation(status, tuple(steps), followings(
         fleet.cluster, exchange.row, phase, first=not target.bundles,
@@ -237,6 +250,8 @@ class _Work(NamedTuple):
     """One phase in a workspace."""
 
     fleet: Fleet
+    after: Fleet
+    """The fleet with the workspace's own files as the phase has changed them."""
     target: Target
     phase: int
     run: str
@@ -263,19 +278,24 @@ class _Work(NamedTuple):
                     if is_there(os.path.join(self.fleet.folder, path))]
         return self._write([(None, file) for file in made], removing, warnings)
 
-    def forget_new(self, warnings: list[str], processes: int | None) -> list[Step]:
-        """Remove the new pair once no host knows the pair any more; the backup keeps it."""
-        exchange = self.fleet.exchange
-        after = read_fleet(self.fleet.folder, self.fleet.cluster, exchange.row, self.fleet.now,
-                           processes)
-        if not all(is_in(exchange, 0, holding) for holding in after.holdings):
-            return []
-        removing = [path for path in reversed(exchange.other(NEXT))
+    def fleet_again(self) -> Fleet:
+        """The fleet, with the workspace's own files as they are now."""
+        fleet = self.fleet
+        return fleet._replace(exchange=read_workspace(
+            fleet.folder, fleet.cluster, fleet.exchange.row)) if self.writes else fleet
+
+    def forget_new(self, warnings: list[str]) -> list[Step]:
+        """Remove the new pair, which no host knows any more; the backup keeps it."""
+        removing = [path for path in reversed(self.fleet.exchange.other(NEXT))
                     if is_there(os.path.join(self.fleet.folder, path))]
         return self._write([], removing, warnings)
 
-    def change_hosts(self, hosts: Sequence[str | None]) -> tuple[list[Step], list[str]]:
-        """Change a batch of hosts, None for the workspace's users, all or none."""
+    def change_hosts(self, hosts: Sequence[str | None]) -> tuple[list[Step], list[str],
+                                                                 list[Holding]]:
+        """Change a batch of hosts, None for the workspace's users, all or none.
+
+        Returns the steps, sentences for a person, and what the files that lie there now say.
+        """
         fleet, warnings, made = self.fleet, list[str](), list[tuple[str | None, File]]()
         for host in hosts:
             inventory = users_in(fleet.folder) if host is None else inventory_in(fleet, host)
@@ -284,7 +304,11 @@ class _Work(NamedTuple):
             made += [(host, file) for file in phase_files(
                 fleet.exchange, inventory, self.target, now=fleet.now,
                 validity=fleet.cluster.validity, warnings=warnings)]
-        return self._write(made, [], warnings), warnings
+        steps = self._write(made, [], warnings)
+        return steps, warnings, [
+            own_holding(self.after) if host is None else
+            holding_of(self.after.exchange, inventory_in(fleet, host), host, fleet.now)
+            for host in hosts] if self.writes else []
 
     def _write(self, made: Sequence[tuple[str | None, File]], removing: Sequence[str],
                warnings: list[str]) -> list[Step]:

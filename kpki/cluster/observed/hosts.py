@@ -91,6 +91,9 @@ def layout_of_settings(layout: Layout, uses: Iterable[Use]) -> Layout:
 
     If two components have different paths, each has a place. A path that a component reads stays.
     """
+    uses = [*uses]
+    if not uses:
+        return layout
     read, places = {use.path for use in uses}, [*layout.places]
     trusted = {use.path for use in uses if use.part == "authority"}
     for number, place in enumerate(layout.places):

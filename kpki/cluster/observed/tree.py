@@ -5,9 +5,10 @@ import fnmatch
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from .inventory import ObservedFile, observe_file
+from .inventory import ObservedFile, observe_file, tree_observer
 from ... import files
 from ...documents import load_first
 from ...errors import AccessError, KpkiError, RefusedError
@@ -25,8 +26,8 @@ class Tree:
 
     *found* has each file that was read. *outside* has (source, path) of paths that leave the root.
     *given* files replace those of the tree; without a *root* (None) there are no others. Links are
-    read as on the host: an absolute link begins at the root. The place of each folder is found
-    once; a *found* file is not read again.
+    read as on the host: an absolute link begins at the root. The place of each folder, and the kind
+    of each path, is found once; a *found* file is not read again.
     """
 
     def __init__(self, root: str | None, given: Mapping[str, ObservedFile] | None = None,
@@ -38,12 +39,16 @@ class Tree:
         self.outside: dict[tuple[str, str], None] = {}
         self.closed: dict[str, None] = {}
         self._folders: dict[str, str | None] = {"": top}
+        self._kinds: dict[str, str] = {}
+        self._observe = None if top is None else tree_observer(top, partial(observe_file, top))
 
     def file(self, path: str, source: str) -> ObservedFile:
         """The file at *path*, which *source* names; a file out of the root is missing."""
         if path not in self.found:
-            self.found[path] = ObservedFile(path, missing=True) if self.kind(path) == "missing" \
-                else observe_file(self.root, path)
+            self.found[path] = self._observe(path) if self._observe \
+                else ObservedFile(path, missing=True)
+            if closed := self.found[path].unread:
+                self.closed[closed] = None
         if path not in self.given and self.found[path].link and self._leaves(path):
             self.outside[source, path] = None
             self.found[path] = ObservedFile(path, missing=True, link=True)
@@ -92,6 +97,11 @@ class Tree:
         """The kind of a path: `file`, `link`, `folder`, `missing`, `hidden` (by a folder)."""
         if path in self.given:
             return "missing" if self.given[path].missing else "file"
+        if path not in self._kinds:
+            self._kinds[path] = self._find_kind(path)
+        return self._kinds[path]
+
+    def _find_kind(self, path: str) -> str:
         folder, _, name = path.rpartition("/")
         try:
             place = self._place(folder)

@@ -103,9 +103,11 @@ def pairs_of(inventory: Inventory) -> list[Pair]:
         if use.part == "certificate" and not use.purpose.startswith("cluster-signing"):
             grouped.setdefault((use.path, keys.get(use.group, "")), []).append(use)
     pairs = [_there(inventory, *paths, row_of(uses), uses) for paths, uses in grouped.items()]
-    proved = {pair.key_path for pair in pairs if pair.key and pair.chain and pair.matches}
-    return [pair if pair.matches else pair._replace(key_proved=pair.key_path in proved)
-            for pair in pairs]
+    matching = [pair.matches for pair in pairs]
+    proved = {pair.key_path for pair, matches in zip(pairs, matching, strict=True)
+              if matches and pair.key and pair.chain}
+    return [pair if matches else pair._replace(key_proved=pair.key_path in proved)
+            for pair, matches in zip(pairs, matching, strict=True)]
 
 
 def _there(inventory: Inventory, path: str, key_path: str, row: str, uses: Sequence[Use]) -> Pair:

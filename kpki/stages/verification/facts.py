@@ -137,14 +137,25 @@ def issues(issuer: Facts, subject: Facts) -> bool:
     """
     if issuer.broken or subject.broken or issuer.subject != subject.issuer:
         return False
-    if subject.authority is not None:
-        key_identifier, name, serial_number = subject.authority
-        if None not in (key_identifier, issuer.key_identifier) \
-                and key_identifier != issuer.key_identifier:
-            return False
-        if serial_number not in (None, issuer.serial_number) or name not in (None, issuer.issuer):
-            return False
+    if subject.authority is not None and not _identifies(subject.authority, issuer):
+        return False
     return issuer.key_algorithm in _SIGNERS.get(subject.algorithm, ())
+
+
+def _identifies(identifier: AuthorityKeyIdentifier, issuer: Facts) -> bool:
+    key_identifier, name, serial_number = identifier
+    if None not in (key_identifier, issuer.key_identifier) \
+            and key_identifier != issuer.key_identifier:
+        return False
+    return serial_number in (None, issuer.serial_number) and name in (None, issuer.issuer)
+
+
+def identifies(identifier: bytes, issuer: Facts) -> bool:
+    """Whether an authorityKeyIdentifier (DER) names *issuer*; no other extension does."""
+    try:
+        return _identifies(_authority(identifier), issuer)
+    except (InputError, ValueError):
+        return False
 
 
 def read_facts(certificate: Certificate) -> Facts:
