@@ -27,6 +27,8 @@ from bench import NOW, PYTHON, bare_key, bare_node
 from kpki.cluster import workspace
 from kpki.cluster.authority import make_authority, make_key
 from kpki.cluster.check.described import check_workspace
+from kpki.cluster.lifecycle.renew import Order, renew_workspace
+from kpki.cluster.lifecycle.rotate import rotate
 from kpki.cluster.plan.apply import apply
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.kubernetes.profiles import CA
@@ -38,6 +40,7 @@ OPENSSL_WORKERS = 50
 BATCH = 512
 MOST_OF_PEERS = 10_000      # workers: more of them tell nothing more of the peers
 READ = "the description alone"
+PHASES = ("the signer's file", "trust", "switch", "forget")
 FOLDERS = ("etc/kubernetes/pki", "var/lib/kubelet/pki")
 
 
@@ -84,6 +87,19 @@ def kpki_expiry(folder: str, workers: int, kind: str) -> None:
     from kpki.cli.main import main as kpki
     with open(os.devnull, "w", encoding="ascii") as nowhere, redirect_stdout(nowhere):
         assert kpki(["expiry", folder, "--quiet"]) == 0
+
+
+def kpki_renew(folder: str, workers: int, kind: str) -> None:
+    """New dates for every certificate, with the same keys."""
+    renewal = renew_workspace(folder, Order(everything=True), passphrase=lambda _: None, now=NOW,
+                              host_name="", warnings=[])
+    assert renewal.renewed >= 2 * workers and not renewal.waiting
+
+
+def kpki_phase(folder: str, workers: int, kind: str) -> None:
+    """The next phase of an exchange of the cluster's CA, with its gate and its check."""
+    found = rotate(folder, "ca", now=NOW)
+    assert found.steps and not (found.blocked or found.status.behind)
 
 
 def bare(folder: str, workers: int, kind: str) -> None:
@@ -153,7 +169,7 @@ def openssl(folder: str, workers: int, kind: str) -> None:
 
 MEASURED: dict[str, Callable[[str, int, str], None]] = {
     "apply": kpki_apply, "plan": kpki_plan, "check": kpki_check, "expiry": kpki_expiry,
-    "read": kpki_read, "bare": bare, "openssl": openssl}
+    "renew": kpki_renew, "phase": kpki_phase, "read": kpki_read, "bare": bare, "openssl": openssl}
 
 
 def measured(name: str, folder: str, workers: str, kind: str) -> None:
@@ -207,6 +223,9 @@ def fleet(place: str, workers: int, kind: str, program: str | None) -> Best:
         keep("kpki apply again: nothing to do", cost("apply", folders[0], workers, kind))
         for name in ("plan", "check", "expiry"):
             keep(f"kpki {name}", cost(name, folders[0], workers, kind))
+        keep("kpki renew --all", cost("renew", folders[0], workers, kind))
+        for phase in PHASES:
+            keep(f"kpki rotate ca: {phase}", cost("phase", folders[0], workers, kind))
         if workers > MOST_OF_PEERS:
             break
         keep("(a) bare cryptography, one thread", cost("bare", folders[1], workers, kind))
