@@ -7,7 +7,8 @@ import typer
 
 from . import completion
 from .command import find
-from .terminal import put, put_document
+from .common import Explain
+from .terminal import put, put_document, say
 
 Words = Annotated[list[str], typer.Argument(
     metavar="COMMAND", autocompletion=completion.commands,
@@ -15,8 +16,12 @@ Words = Annotated[list[str], typer.Argument(
 Man = Annotated[bool, typer.Option("--man", help="Print the manual page, in roff, for `man -l -`.")]
 
 
-def help(ctx: typer.Context, command: Words = [], man: Man = False) -> None:
+def help(ctx: typer.Context, command: Words = [], man: Man = False,
+         explain: Explain = False) -> None:
     """Show the help page of a command."""
+    if explain:
+        say("kpki help stands for no openssl command: it makes the page from the command's own",
+            "options. openssl's own page of a verb is `man openssl-x509`.")
     page = find(ctx.parent, command)
     if man:
         from .man import manual

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from . import completion
-from .terminal import Line, Painted, put
+from .common import Explain
+from .terminal import Line, Painted, put, say
 from ..clock import utc_now
 from ..errors import InputError
 
@@ -32,10 +33,16 @@ Home = Annotated[str | None, typer.Option("--dir", metavar="DIR", help=(
 Word = Annotated[str | None, typer.Argument(
     metavar="WORD", autocompletion=completion.glossary,
     help="The word; without one the list of words.")]
+_LEARN = (
+    "kpki learn stands for no openssl command: a lesson shows each command, and then runs it. The",
+    "commands are openssl's or, with --tool kpki, kpki's; both make the same files.")
+_EXPLAIN = (
+    "kpki explain stands for no openssl command: it reads a glossary inside kpki. Each entry ends",
+    "with the lesson and the page that go on.")
 
 
 def learn(name: Name = None, tool: Tool = "openssl", run: Alone = False, lang: Language = None,
-          home: Home = None) -> None:
+          home: Home = None, explain: Explain = False) -> None:
     """Learn, step by step, how Kubernetes uses certificates.
 
     A lesson runs its commands in a folder of its own, and keeps your place there.
@@ -46,6 +53,8 @@ def learn(name: Name = None, tool: Tool = "openssl", run: Alone = False, lang: L
     from ..lessons.classroom import open_classroom
     from ..lessons.play import Player, play, play_alone, show_text
     language, home = _language(lang), _home(home)
+    if explain:
+        say(*_LEARN)
     if tool not in TOOLS:
         raise InputError(f"--tool: {tool!r} is none of {', '.join(TOOLS)}")
     if name is None:
@@ -64,7 +73,7 @@ def learn(name: Name = None, tool: Tool = "openssl", run: Alone = False, lang: L
         raise typer.Exit(1)
 
 
-def explain(word: Word = None, lang: Language = None) -> None:
+def explain(word: Word = None, lang: Language = None, explain: Explain = False) -> None:
     """Explain a word of the field: csr, san, eku, system:node, front-proxy.
 
     A cause that `kpki check` names is explained too.
@@ -73,6 +82,8 @@ def explain(word: Word = None, lang: Language = None) -> None:
     from ..lessons.words import WORDS
     from ..lessons.wrapping import wrapped
     language = _language(lang)
+    if explain:
+        say(*_EXPLAIN)
     if word is None:
         put(*(", ".join(entry.words) for entry in load_glossary(language)))
         return

@@ -150,7 +150,7 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
                          now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
-        words.say(*telling.install_steps(done.plan, root))
+        words.say(*telling.install_steps(source, done, root=root, key=key))
     if script:
         telling.scripted(done, root=root, words=words)
     else:

@@ -65,11 +65,12 @@ def renew(names: Names = None, everything: All = False, within: Within = None,
     order = leaves.Order(tuple(names or ()), everything, span_of("--within", within or _WITHIN),
                          new_key)
     words, warnings, passphrase = Words(quiet=quiet), list[str](), partial(key_passphrase, passin)
+    now = utc_now()
     of_workspace, of_host = (cas.renew_workspace_authorities, cas.renew_host_authorities) \
         if authorities else (leaves.renew_workspace, leaves.renew_host)
-    done = of_workspace(workspace, order, passphrase=passphrase, now=utc_now(),
+    done = of_workspace(workspace, order, passphrase=passphrase, now=now,
                         host_name=host_name(), warnings=warnings) if root is None else \
-        of_host(root, order, passphrase=passphrase, now=utc_now(), warnings=warnings)
+        of_host(root, order, passphrase=passphrase, now=now, warnings=warnings)
     words.warn(warnings)
     if json:
         put_json({"written": [{"host": step.host, "path": step.path, "row": step.row or None,
@@ -78,7 +79,12 @@ def renew(names: Names = None, everything: All = False, within: Within = None,
     else:
         put(*(f"{f'{step.host}: ' if step.host else ''}{step.path}" for step in done.steps))
     if explain:
+        from ..cluster.lifecycle import by_hand
         words.say(*(_EXPLAINED_CA if authorities else _EXPLAINED))
+        commands = by_hand.workspace_commands(workspace, done, host_name=host_name(),
+                                              new_key=new_key, now=now) if root is None \
+            else by_hand.host_commands(root, done, new_key=new_key, now=now)
+        words.say(*(f"  {line}" for line in commands))
     what = "" if names or everything else within or _WITHIN
     words.say(*_waits(done), *_renewed(done, "CA" if authorities else "certificate", what),
               *(_after_authorities(done, root) if authorities else ()), *_next(done))
@@ -134,13 +140,10 @@ def _next(done: Renewal) -> Iterator[str]:
 
 
 _EXPLAINED = (
-    "kpki renew signs each certificate anew for its own key, as openssl does:",
-    "  openssl x509 -in CERT -CA CA -CAkey CA-KEY -days N -out NEW",
-    "Serial number, dates and signature are new. A kubeconfig gets the new certificate in its",
-    "client-certificate-data. A component that reads its files at start alone must restart.")
+    "kpki renew signs each certificate anew, for its own key and with all that it says. Serial",
+    "number, dates and signature are new. A component that reads its files at start alone must",
+    "restart. The same with openssl:")
 _EXPLAINED_CA = (
-    "kpki renew --ca signs each CA anew with its own key, as openssl does:",
-    "  openssl x509 -in CA -signkey CA-KEY -set_serial NUMBER -days N -out NEW",
-    "Subject, key and identifiers stay, so that hosts with the old and hosts with the new",
-    "certificate accept the same leaves. Who read the old certificate at start keeps it until a",
-    "restart.")
+    "kpki renew --ca signs each CA anew with its own key. Subject, key and identifiers stay, so",
+    "that hosts with the old and hosts with the new certificate accept the same leaves. Who read",
+    "the old certificate at start keeps it until a restart. The same with openssl:")

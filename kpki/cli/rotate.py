@@ -201,6 +201,8 @@ _EXPLAINED = (
     "  openssl req -x509 -new -key pki/ca-next.key -subj /CN=kubernetes-DAY -out pki/ca-next.crt",
     "trust: every CA file and kubeconfig gets both:  cat pki/ca.crt pki/ca-next.crt",
     "switch: the new CA signs each leaf anew, for the leaf's own key:",
-    "  openssl x509 -in CERT -CA pki/ca-next.crt -CAkey pki/ca-next.key -out NEW",
+    "  openssl x509 -x509toreq -in CERT -key KEY -copy_extensions copyall -out CSR",
+    "  openssl x509 -req -in CSR -CA pki/ca-next.crt -CAkey pki/ca-next.key "
+    "-copy_extensions copyall",
     "forget: the old CA leaves every file. A phase begins only if each host trusts what any host",
     "presents, before the phase and after the phase.")

@@ -46,21 +46,27 @@ def sign(bundle: Bundle, workspace: Workspace = os.curdir, ca: CaFile = None,
     Each certificate stands beside its request. Exit status 0: all are signed; 1: a request is
     against policy, or its CA has no key here.
     """
-    from ..cluster.offline.signing import authorities_at_hand, sign_bundle
+    from ..cluster.offline.signing import (
+        authorities_at_hand,
+        places_of_authorities,
+        sign_bundle,
+    )
     from ..cluster.workspace import DESCRIPTION, is_there, read_cluster
     words, warnings, now = Words(quiet=quiet), list[str](), utc_now()
     cluster = read_cluster(workspace, host_name=host_name()) \
         if is_there(os.path.join(workspace, DESCRIPTION)) else None
-    authorities = authorities_at_hand(
-        {"ca": (ca, ca_key), "etcd-ca": (etcd_ca, etcd_ca_key),
-         "front-proxy-ca": (front_proxy_ca, front_proxy_ca_key)}, workspace, cluster,
-        passphrase=partial(key_passphrase, passin), now=now)
-    if explain:
-        words.say(*_EXPLAINED)
+    given = {"ca": (ca, ca_key), "etcd-ca": (etcd_ca, etcd_ca_key),
+             "front-proxy-ca": (front_proxy_ca, front_proxy_ca_key)}
+    authorities = authorities_at_hand(given, workspace, cluster,
+                                      passphrase=partial(key_passphrase, passin), now=now)
     done = sign_bundle(bundle, authorities, cluster=cluster, masters=masters, now=now,
                        show=lambda signed: words.say(*_shown(signed)), only_show=dry_run,
                        warnings=warnings)
     words.warn(warnings)
+    if explain:
+        from .telling import bundle_steps
+        words.say(*bundle_steps(bundle, done.requests, authorities,
+                                places_of_authorities(given, workspace, cluster)))
     if json:
         put_json({"digest": done.digest, "written": list(done.written),
                   "signed": [{"host": request.host, "row": request.row} for request in done.requests
@@ -99,9 +105,3 @@ def _closing(signed: Signed, bundle: str) -> Iterator[str]:
     if count:
         yield f"next: copy {bundle} back into the cluster's workspace, and there: kpki apply"
 
-
-_EXPLAINED = (
-    "kpki sign checks each request, and gives its certificate what the row has; the request adds",
-    "no name and no usage:",
-    "  openssl req -noout -text -verify -in REQUEST",
-    "  openssl x509 -req -in REQUEST -CA CA -CAkey CA-KEY -days N -extfile EXTENSIONS -out ANSWER")

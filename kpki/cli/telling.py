@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,24 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .common import Words, put_json
 from .terminal import put, put_document, short
-from .. import files
+from .. import files, pem
 from ..cluster.node.node import REQUEST_ALGORITHM
 from ..kubernetes.components import row_flags
 from ..kubernetes.layouts import Layout
-from ..kubernetes.profiles import KUBELET_PROFILE, Identity, leaf_extensions, sans_text
+from ..kubernetes.profiles import (
+    KUBELET_PROFILE,
+    Identity,
+    get_profile,
+    leaf_extensions,
+    sans_text,
+)
 from ..kubernetes.restarts import components_of, of_layout
 
 if TYPE_CHECKING:
-    from ..cluster.node.installation import Installation
+    from ..cluster.authority import Authority
     from ..cluster.node.node import Node
     from ..cluster.node.orders import Done, Installed
+    from ..cluster.offline.bundle import Request
 
 Written = Sequence[tuple[files.File, str]]
 _DONE = {"create": "made", "replace": "replaced", "keep": "right already"}
@@ -189,18 +196,12 @@ def sign_steps(done: Done, path: str) -> list[str]:
             *_sign_steps(done, path, rsa=isinstance(done.csr.public_key(), RSAPublicKey))]
 
 
-def install_steps(plan: Installation, root: str) -> list[str]:
+def install_steps(source: str, done: Installed, *, root: str, key: str | None) -> list[str]:
     """The openssl commands that do the same as `node install`."""
-    base = root.rstrip("/")
-    paths = [f"{base}/{file.path}" for file in plan.files]
+    from ..cluster.node.by_hand import install_commands
     return ["kpki node install checks the pair, its signer, its subject and its dates, then "
-            "replaces all at once:",
-            "  openssl x509 -noout -subject -dates -in worker.pem",
-            "  openssl verify -CAfile ca.pem worker.pem",
-            "  openssl x509 -noout -pubkey -in worker.pem; openssl pkey -pubout -in worker-key.pem "
-            "  # the same",
-            *(f"  install -m {file.mode:04o} FILE {quote(path)}"
-              for file, path in zip(plan.files, paths, strict=True))]
+            "replaces all files at once. The same by hand, of the files that it changed:",
+            *(f"  {line}" for line in install_commands(source, done, root=root, key=key)), ""]
 
 
 def _key_steps(algorithm: str) -> list[str]:
@@ -218,11 +219,35 @@ def _request_steps(identity: Identity) -> list[str]:
 
 
 def _sign_steps(done: Done, csr: str, *, rsa: bool) -> list[str]:
-    extensions = leaf_extensions(done.row.profile, done.row.identity, rsa=rsa)
-    first, second, *rest = (quote(f"{name}={value}") if "'" in value else f"'{name}={value}'"
-                            for name, value in extensions)
     assert done.authority is not None
-    return [f"  printf '%s\\n' {first} {second} \\", f"      {' '.join(rest)} > worker.ext",
-            f"  openssl x509 -req -in {quote(csr)} -CA {quote(done.ca)} -CAkey "
-            f"{quote(done.ca_key)} -days {done.days} -{done.authority.digest} \\",
-            "      -extfile worker.ext -out worker.pem"]
+    return signing_steps(
+        csr, "worker", extensions=leaf_extensions(done.row.profile, done.row.identity, rsa=rsa),
+        ca=done.ca, ca_key=done.ca_key, days=done.days, digest=done.authority.digest)
+
+
+def signing_steps(csr: str, name: str, *, extensions: Sequence[tuple[str, str]], ca: str,
+                  ca_key: str, days: int, digest: str) -> list[str]:
+    """The openssl commands that sign the request *csr*: the certificate is in *name*.pem."""
+    first, second, *rest = (quote(f"{field}={value}") if "'" in value else f"'{field}={value}'"
+                            for field, value in extensions)
+    return [f"  printf '%s\\n' {first} {second} \\",
+            f"      {' '.join(rest)} > {quote(f'{name}.ext')}",
+            f"  openssl x509 -req -in {quote(csr)} -CA {quote(ca)} -CAkey {quote(ca_key)} "
+            f"-days {days} -{digest} \\",
+            f"      -extfile {quote(f'{name}.ext')} -out {quote(f'{name}.pem')}"]
+
+
+def bundle_steps(folder: str, requests: Iterable[Request], authorities: Mapping[str, Authority],
+                 paths: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    """The openssl commands that do the same as `kpki sign`; *paths* of the CAs by their rows."""
+    yield "kpki sign checks each request, and gives its certificate what the row has; the request"
+    yield "adds no name and no usage:"
+    for request in requests:
+        csr = os.path.join(folder, request.file)
+        rsa = isinstance(pem.load_csr(files.read(csr)).public_key(), RSAPublicKey)
+        yield f"  openssl req -noout -text -verify -in {quote(csr)}"
+        yield from signing_steps(
+            csr, csr.removesuffix(".csr"), days=request.days,
+            extensions=leaf_extensions(get_profile(request.row), request.identity, rsa=rsa),
+            ca=paths[request.signer][0], ca_key=paths[request.signer][1],
+            digest=authorities[request.signer].digest)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers know this name; `typing` takes longer than this whole module
 if TYPE_CHECKING:
-    from kpki.files.archive import pack, unpack
+    from kpki.files.archive import members, pack, unpack
     from kpki.files.disk import staged_for
     from kpki.files.locking import lock
     from kpki.files.looking import Entry, list_names, read_entry, read_entry_at, resolve, walk
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from kpki.files.tree import File, free_run, replace_tree
 
 __all__ = [
-    "LIMIT", "Entry", "File", "free_run", "list_names", "lock", "pack", "read", "read_blocks",
-    "read_end", "read_entry", "read_entry_at", "read_if_file", "replace_tree", "resolve",
-    "staged_for", "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
+    "LIMIT", "Entry", "File", "free_run", "list_names", "lock", "members", "pack", "read",
+    "read_blocks", "read_end", "read_entry", "read_entry_at", "read_if_file", "replace_tree",
+    "resolve", "staged_for", "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
 
 _ROOMS = {
     "LIMIT": "reading", "read": "reading", "read_blocks": "reading", "read_end": "reading",
@@ -32,7 +32,7 @@ _ROOMS = {
     "read_entry_at": "looking", "resolve": "looking", "walk": "looking",
     "lock": "locking",
     "staged_for": "disk",
-    "pack": "archive", "unpack": "archive",
+    "members": "archive", "pack": "archive", "unpack": "archive",
 }
 
 

@@ -95,6 +95,11 @@ def unpack(data: bytes, *, expected: Collection[str]) -> list[File]:
             for name, member in members.items()]
 
 
+def members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The name and the content of each regular file of a plain tar; raises as `unpack`."""
+    return ((member.name, content) for member, content in _members(data) if member.isreg())
+
+
 def _without_prefix(names: Sequence[str], expected: Collection[str]) -> dict[str, str]:
     """Each name in the archive → its expected path."""
     strange = [name for name in names if name not in expected]

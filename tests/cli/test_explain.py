@@ -1,16 +1,25 @@
 """`--explain`: anywhere in the line, and openssl commands that run as printed, with one result."""
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
+from typer.main import get_command
 
+from kpki.cli.app import app
+from kpki.cli.command import Commands, Verb
 from kpki.cli.main import main
 
 Kpki = Callable[..., Any]
@@ -26,6 +35,26 @@ def run(told: str, folder: Path) -> str:
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{done.stderr}\n{told}"
     return done.stdout
+
+
+def run_all(told: str, folder: Path) -> str:
+    """Run every indented line of an explanation in a plain shell; each must succeed."""
+    block = re.search(r"^(?:  .*\n)+", told, re.MULTILINE)
+    lines = block[0].splitlines() if block else []
+    done = subprocess.run(["sh", "-ec", "\n".join(lines)], cwd=folder, capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert lines and done.returncode == 0, f"{done.stderr}\n{told}"
+    return done.stdout
+
+
+WORKSPACE = """apiVersion: kpki/v1
+kind: Cluster
+layout: {layout}
+encryptionAlgorithm: ECDSA-P256
+nodes:
+- {{name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.10]}}
+- {{name: worker-1, addresses: [10.0.0.21]}}
+"""
 
 
 @pytest.fixture
@@ -75,6 +104,190 @@ def test_check(kpki: Kpki, made: Path) -> None:
     assert keys[::2] == keys[1::2] and len(keys) == 2 * 8
     assert shown.count(": OK\n") >= 7
     assert "notAfter=" in run(kpki("check", "a b", "--explain").err, made)
+
+
+def contents(root: Path, *, keys: bool = True) -> dict[str, list[dict[str, object]]]:
+    """What each certificate under a folder says, by its file; without *keys*, not of its key."""
+    found = dict[str, list[dict[str, object]]]()
+    for path in sorted(root.rglob("*")):
+        data = path.read_bytes() if path.is_file() and "backup" not in path.parts else b""
+        texts = [base64.b64decode(text) for text in re.findall(
+            rb"(?:certificate|authority)-data[\": ]*([A-Za-z0-9+/=]+)", data)] or [data]
+        if b"-BEGIN CERTIFICATE-" in b"".join(texts):
+            found[str(path.relative_to(root))] = [
+                {"subject": seen.subject, "issuer": seen.issuer,
+                 "days": round((seen.not_valid_after_utc - datetime.now(UTC)).days, -1),
+                 **({"key": seen.public_key()} if keys else {}),
+                 "extensions": {item.oid: (item.critical, item.value) for item in seen.extensions
+                                if keys or item.oid != ExtensionOID.SUBJECT_KEY_IDENTIFIER}}
+                for text in texts for seen in x509.load_pem_x509_certificates(text)]
+    return found
+
+
+RENEWALS = {
+    "all of a workspace": (("--all",), "kubeadm"),
+    "pairs in files": (("--all",), "ssl"),
+    "a host's row": (("cp-1/apiserver",), "hard-way"),
+    "a user": (("alice",), "kubeadm"),
+    "new keys": (("cp-1", "--new-key"), "kubeadm"),
+    "new keys in files": (("cp-1", "--new-key"), "ssl"),
+    "the CAs": (("--ca", "--all"), "kubeadm"),
+    "a CA": (("--ca", "front-proxy-ca"), "hard-way"),
+    "a host": (("--root", "nodes/cp-1", "--all"), "kubeadm"),
+    "a host's CA": (("--root", "nodes/cp-1", "--ca", "etcd-ca"), "ssl"),
+}
+
+
+@pytest.mark.parametrize("case", RENEWALS)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_renew(kpki: Kpki, tmp_path: Path, case: str, when: str) -> None:
+    """The commands renew the same certificates, before kpki does or once more: all but serial
+    number, dates and signature stays."""
+    words, layout = RENEWALS[case]
+    (tmp_path / "cluster.yaml").write_text(WORKSPACE.format(layout=layout))
+    kpki("apply", "--quiet")
+    kpki("kubeconfig", "alice", "--group", "dev", "--days", "3", "--out", "users/alice.conf")
+    copy = tmp_path.with_name(f"{tmp_path.name}-copy")
+    if when == "before":
+        shutil.copytree(tmp_path, copy, symlinks=True)
+    told = kpki("renew", *words, "--explain")
+    if when == "after":
+        shutil.copytree(tmp_path, copy, symlinks=True)
+    old = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    run_all(told.err, copy)
+    keys = "--new-key" not in words
+    assert contents(copy, keys=keys) == contents(tmp_path, keys=keys)
+    changed = {str(path.relative_to(copy)) for path in old if old[path] != path.read_bytes()}
+    root = "nodes/cp-1/" if "--root" in words else ""
+    assert changed == {root + re.sub(r"^([\w-]+): ", r"nodes/\1/", line)
+                       for line in told.out.splitlines()}
+    for place in (copy, "."):
+        findings = json.loads(kpki("check", place, "--json").out)["findings"]
+        assert [finding["cause"] for finding in findings] == \
+            ["unknown-authority"] * (case == "a host's CA")     # the workspace has the old CA
+
+
+def test_renew_of_files_in_other_forms(kpki: Kpki, tmp_path: Path) -> None:
+    """A chain, DER, a kubeconfig in JSON and the kubelet's own file with both halves stay so."""
+    (tmp_path / "cluster.yaml").write_text(WORKSPACE.format(layout="kubeadm"))
+    kpki("apply", "--quiet")
+    tree = tmp_path / "nodes/cp-1"
+    pki = tree / "etc/kubernetes/pki"
+    with (pki / "apiserver.crt").open("ab") as chain:
+        chain.write((pki / "ca.crt").read_bytes())
+    admin = tree / "etc/kubernetes/admin.conf"
+    admin.write_text(json.dumps(yaml.safe_load(admin.read_text())))
+    admin.chmod(0o600)
+    kubelet = tree / "var/lib/kubelet/pki/kubelet-client-current.pem"
+    kubelet.parent.mkdir(parents=True)
+    kubelet.with_name("kubelet-client-1.pem").touch()
+    kubelet.symlink_to("kubelet-client-1.pem")
+    shutil.copytree(tree, tmp_path / "given/nodes/cp-1", symlinks=True)
+    kubelet.unlink()
+    kpki("node", "install", "nodes/cp-1", "--root", tmp_path / "given/nodes/cp-1", "--node", "cp-1")
+    shutil.rmtree(tree)
+    shutil.copytree(tmp_path / "given/nodes/cp-1", tree, symlinks=True)
+    told = kpki("renew", "--all", "--root", "nodes/cp-1", "--explain")
+    assert "kubelet-client-" in told.out
+    before = contents(tmp_path)
+    keys = {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+    run_all(told.err, tmp_path)
+    assert contents(tmp_path) == before
+    for path, data in keys.items():
+        assert path.read_bytes().count(b"PRIVATE KEY-") == data.count(b"PRIVATE KEY-")
+    assert "nothing wrong" in kpki("check", tree, "--node", "cp-1").err
+
+
+INSTALLATIONS = {
+    "a tree": ("nodes/worker-1", "ssl", ()),
+    "a tree with other paths": ("nodes/worker-1", "hard-way", ("--server", "https://10.0.0.9:6443")),
+    "an embedded pair": ("nodes/worker-1", "kubeadm", ()),
+    "an embedded pair, for another server": ("nodes/worker-1", "kubeadm",
+                                             ("--server", "https://10.0.0.9:6443")),
+    "an archive": ("nodes/worker-1.tar", "ssl", ()),
+    "an archive of an embedded pair": ("nodes/worker-1.tar", "kubeadm", ()),
+    "a signed answer": ("nodes/worker-1.pem", "ssl", ("--server", "https://10.0.0.9:6443")),
+    "a signed answer to embed": ("nodes/worker-1.pem", "kubeadm",
+                                 ("--server", "https://10.0.0.9:6443")),
+}
+
+
+@pytest.mark.parametrize("case", INSTALLATIONS)
+@pytest.mark.parametrize("store", ["", "with the kubelet's store"])
+def test_node_install(kpki: Kpki, tmp_path: Path, case: str, store: str) -> None:
+    """The commands look at the source, and write the same files with the same modes."""
+    source, layout, words = INSTALLATIONS[case]
+    names = ("worker-1", "--address", "10.0.0.21", "--layout", layout)
+    kpki("node", "issue", "other", "--example", "--quiet")
+    ca = ("--ca", "example/pki/ca.crt", "--ca-key", "example/pki/ca.key")
+    if source.endswith(".pem"):
+        kpki("node", "request", *names)
+        kpki("node", "sign", "nodes/worker-1.csr", "--node", *names, *ca)
+    else:
+        kpki("node", "issue", *names, *ca, "--archive", "--server", "https://10.0.0.10:6443")
+    root = tmp_path / "a root"
+    (root / "var/lib/kubelet/pki").mkdir(parents=True)
+    if store:
+        (root / "var/lib/kubelet/pki/kubelet-client-current.pem").symlink_to("none")
+    shutil.copytree(root, tmp_path / "copy", symlinks=True)
+    told = kpki("node", "install", source, "--node", "worker-1", "--root", "a root",
+                "--layout", layout, *words, "--explain")
+    shown = run_all(told.err.replace("'a root/", "'copy/"), tmp_path)
+    assert ": OK\n" in shown and "subject=O = system:nodes, CN = system:node:worker-1" in shown
+    keys = re.findall(r"-----BEGIN PUBLIC KEY-----\n.*?-----END PUBLIC", shown, re.DOTALL)
+    assert len(keys) == 2 and keys[0] == keys[1]
+    assert tree(tmp_path / "copy") == tree(root)
+    told = kpki("node", "install", source, "--node", "worker-1", "--root", "a root",
+                "--layout", layout, *words, "--explain")
+    assert "install -D" not in told.err and not (tmp_path / "installed-ca.pem").exists()
+
+
+def tree(root: Path) -> dict[str, tuple[int, bytes | str]]:
+    """Mode and content of each file, the target of each link; kpki's own folder is left out."""
+    return {str(path.relative_to(root)): (
+        path.lstat().st_mode, os.readlink(path) if path.is_symlink() else path.read_bytes())
+        for path in root.rglob("*") if not path.is_dir() and "var/lib/kpki" not in str(path)}
+
+
+def test_sign(kpki: Kpki, tmp_path: Path) -> None:
+    """The commands sign each request as kpki does: all but serial number and dates is equal."""
+    (tmp_path / "cluster.yaml").write_text(WORKSPACE.format(layout="ssl"))
+    kpki("apply", "--quiet")
+    shutil.copytree(tmp_path / "pki", tmp_path / "ca", ignore=shutil.ignore_patterns("etcd", "sa*"))
+    for key in ("ca.key", "front-proxy-ca.key"):
+        (tmp_path / "pki" / key).unlink()
+    shutil.rmtree(tmp_path / "nodes")
+    kpki("apply", status=1)
+    shutil.copytree(tmp_path / "requests", tmp_path / "copy")
+    told = kpki("sign", "requests", "--masters", "--ca", "ca/ca.crt", "--ca-key", "ca/ca.key",
+                "--front-proxy-ca", "ca/front-proxy-ca.crt", "--front-proxy-ca-key",
+                "ca/front-proxy-ca.key", "--explain")
+    run_all(told.err.replace("requests/", "copy/"), tmp_path)
+    assert contents(tmp_path / "copy") == contents(tmp_path / "requests")
+    assert len(contents(tmp_path / "copy")) == len(told.out.splitlines())
+
+
+@pytest.mark.parametrize("words", [("learn",), ("learn", "certificate"), ("explain",),
+                                   ("explain", "csr"), ("help",), ("help", "node", "issue")])
+def test_commands_without_openssl(kpki: Kpki, words: tuple[str, ...]) -> None:
+    """The commands that teach say that they stand for no openssl command, and what they do."""
+    told = kpki(*words, "--explain")
+    assert "no openssl command" in told.err and f"kpki {words[0]}" in told.err
+    assert told.out == kpki(*words).out and not kpki(*words).err
+    assert kpki("--explain", *words).err == told.err
+
+
+def test_each_command_has_it(kpki: Kpki) -> None:
+    """Every command takes --explain."""
+    root = get_command(app)
+    assert isinstance(root, Commands)
+    commands = [*root.commands.values()]
+    for command in commands:
+        if isinstance(command, Commands):
+            commands += command.commands.values()
+        elif not isinstance(command, Verb):     # openssl's verbs have it in their own tables
+            assert "--explain" in [name for option in command.params for name in option.opts], \
+                command.name
 
 
 @pytest.mark.parametrize("words", [

@@ -257,9 +257,6 @@ def test_explain_names_the_openssl_commands(issue: Run, kpki: Run, pki: Path,
     told = kpki("node", "sign", "nodes/worker-2.csr", "--node", "worker-2", "--ca", pki / "ca.pem",
                 "--ca-key", pki / "ca.key", "--address", "10.0.0.22", "--explain").err
     assert "-days 365 -sha256" in told
-    told = kpki("node", "install", "nodes/worker-1", "--node", "worker-1", "--root", root(tmp_path),
-                "--explain").err
-    assert f"install -m 0600 FILE {tmp_path}/root/{SSL}/worker-key.pem" in told
 
 
 def test_the_commands_that_explain_names_make_such_a_certificate(kpki: Run, pki: Path,

@@ -133,8 +133,3 @@ def test_a_locked_ca_key_wants_its_passphrase(kpki: Callable[..., Any], workspac
     kpki("ec", "-in", "pki/ca.key", "-aes256", "-passout", "env:SECRET", "-out", "pki/ca.key")
     assert kpki("renew", "admin", "--passin", "env:SECRET").out == "users/admin.conf\n"
     assert "pki/ca.key" in kpki("renew", "admin", "--passin", "pass:other", status=2).refusal()
-
-
-def test_how(kpki: Callable[..., Any], workspace: Path) -> None:
-    """--explain has the openssl command that does the same."""
-    assert "openssl x509 -in CERT -CA CA -CAkey CA-KEY" in kpki("renew", "admin", "--explain").err

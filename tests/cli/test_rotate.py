@@ -160,6 +160,6 @@ def test_many_hosts_are_counted_and_the_late_one_is_named(
 def test_how(kpki: Callable[..., Any], workspace: Path) -> None:
     """--explain has the openssl commands that do the same."""
     assert (
-        "openssl x509 -in CERT -CA pki/ca-next.crt"
+        "openssl x509 -req -in CSR -CA pki/ca-next.crt"
         in kpki("rotate", "ca", "--dry-run", "--explain").err
     )

@@ -39,7 +39,7 @@ def edit_data(changed: Changed, inventory: Inventory, path: str, edit: Callable[
     """
     file, _, entry = path.partition("#")
     data = changed.get(file, inventory.file(file).data or b"")
-    old = _embedded(data, entry, secret=secret) if entry else data
+    old = embedded_data(data, entry, secret=secret) if entry else data
     new = edit(old)
     if new == old:
         return
@@ -63,7 +63,7 @@ def replaced_data(kubeconfig: bytes, old: bytes, new: bytes, path: str, entry: s
     return kubeconfig.replace(text, base64.b64encode(new))
 
 
-def _embedded(data: bytes, entry: str, *, secret: bool) -> bytes:
+def embedded_data(data: bytes, entry: str, *, secret: bool) -> bytes:
     """The data of a kubeconfig's entry: the user's pair, or the CA of a cluster."""
     kind, _, name = entry.partition("/")
     if kind != "users":

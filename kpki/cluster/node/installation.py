@@ -102,7 +102,8 @@ def signed_files(data: bytes, key: bytes, layout: Layout, *, node: str,
             *(file for file in made if server or file.path != row.place.kubeconfig))
 
 
-def _is_archive(data: bytes) -> bool:
+def is_archive(data: bytes) -> bool:
+    """Whether the data of a source is an archive, and no signed answer."""
     return b"\0" in data[:512] and data[:1] != b"\x30"        # no text, and no DER
 
 
@@ -121,14 +122,10 @@ def read_source(path: str, layout: Layout | None, *, root: str, key: str | None,
         return chosen, tree_files(path, chosen)
     data = files.read(path)
     with about(path):
-        if _is_archive(data):
+        if is_archive(data):
             return _unpacked(data, layout or _archive_layout(data) or layout_there(root) or SSL)
         chosen = layout or layout_there(root) or SSL
-        name = request_key(chosen)
-        candidates = [os.path.join(os.path.dirname(path), node, name),
-                      os.path.join("nodes", node, name), os.path.join(root, name)]
-        key_path = key or next((candidate for candidate in candidates
-                                if _kind(candidate) == "file"), None)
+        key_path = key or find_request_key(path, chosen, root=root, node=node)
         if key_path is None:
             raise InputError("the key of this certificate is missing",
                              hint="kpki node request made the key; name the file: --key FILE")
@@ -139,6 +136,14 @@ def read_source(path: str, layout: Layout | None, *, root: str, key: str | None,
     known = server or (present.server if present and not chosen.kubelet.certificate else None)
     with about(path):
         return chosen, signed_files(data, plain, chosen, node=node, server=known)
+
+
+def find_request_key(path: str, layout: Layout, *, root: str, node: str) -> str | None:
+    """The key of a signed answer: beside the answer, in this workspace or on the host; or None."""
+    name = request_key(layout)
+    candidates = [os.path.join(os.path.dirname(path), node, name),
+                  os.path.join("nodes", node, name), os.path.join(root, name)]
+    return next((candidate for candidate in candidates if _kind(candidate) == "file"), None)
 
 
 def _archive_layout(data: bytes) -> Layout | None:

@@ -142,14 +142,21 @@ def authorities_at_hand(given: Mapping[str, tuple[str | None, str | None]], fold
 
     Raises InputError for a certificate without its key, and the errors of `read_authority`.
     """
-    found = dict[str, Authority]()
+    return {row: read_authority(certificate, key, passphrase=passphrase, now=now)
+            for row, (certificate, key) in places_of_authorities(given, folder, cluster).items()}
+
+
+def places_of_authorities(given: Mapping[str, tuple[str | None, str | None]], folder: str,
+                          cluster: Cluster | None) -> dict[str, tuple[str, str]]:
+    """Certificate and key of the CAs at hand, by their rows; see `authorities_at_hand`."""
+    found = dict[str, tuple[str, str]]()
     for row, named in given.items():
         own = cluster is not None and named == (None, None)
         certificate, key = authority_paths(cluster, folder, row) if cluster and own else named
         if own and not (certificate and key and is_there(key) and is_there(certificate)):
             continue
         if certificate and key:
-            found[row] = read_authority(certificate, key, passphrase=passphrase, now=now)
+            found[row] = certificate, key
         elif certificate or key:
             raise InputError(f"one half of {row} alone is named: a certificate and its key are "
                              "needed")

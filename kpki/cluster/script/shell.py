@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from ..authority import ALGORITHMS
 from ...kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig
 from ...kubernetes.profiles import Identity
 
@@ -145,7 +146,7 @@ LOCKED = """\
 # openssl-passphrase-options(1)).
 """
 _PASSIN = ' \\\n        ${PASSIN:+-passin "$PASSIN"}'
-_CURVES = {"P-256": "prime256v1", "P-384": "secp384r1"}
+_CURVES: dict[str | int, str] = {"P-256": "prime256v1", "P-384": "secp384r1"}
 _MATERIALS = ("certificate-authority", "client-certificate", "client-key")
 
 
@@ -167,11 +168,15 @@ def here_document(command: str, text: str) -> str:
     return f"{command} <<'END'\n{text}END\n"
 
 
-def make_key(algorithm: str, bits: int, curve: str, target: str) -> str:
-    """The command that makes a key in its traditional form; *target* is a word for the file."""
-    if algorithm == "RSA":
-        return f"openssl genrsa -traditional -out {target} {bits}\n"
-    return f"openssl ecparam -name {_CURVES[curve]} -genkey -noout -out {target}\n"
+def make_key(algorithm: str, target: str) -> str:
+    """The command that makes a key in its traditional form.
+
+    *algorithm* is a name of ALGORITHMS, *target* a word for the file.
+    """
+    options = ALGORITHMS[algorithm]
+    if options["algorithm"] == "RSA":
+        return f"openssl genrsa -traditional -out {target} {options['bits']}\n"
+    return f"openssl ecparam -name {_CURVES[options['curve']]} -genkey -noout -out {target}\n"
 
 
 def configuration(identity: Identity, extensions: Sequence[tuple[str, str]], *,

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from . import shell
 from .extraction import CERTIFICATE, KEY, copy_command, dump, extract_command
 from .signers import Signer
-from ..authority import ALGORITHMS
 from ..desired.rows import Row, tree_prefix
 from ..leaf_files import Task, path_kubeconfig
 from ..observed.inventory import ObservedFile, named_path
@@ -182,11 +181,6 @@ class Steps:
             if (mode := self.mode(task, path)) != KEY_MODE:
                 yield f"chmod {mode:o} {self.word(path)}\n"
 
-    def _key(self, algorithm: str, target: str) -> str:
-        options = ALGORITHMS[algorithm]
-        return shell.make_key(str(options["algorithm"]), int(options.get("bits", 0)),
-                              str(options.get("curve", "")), target)
-
     # The CAs and the service accounts' pair
 
     def _own_authority(self, task: Task) -> Iterator[str]:
@@ -194,7 +188,7 @@ class Steps:
         root, key, certificate = signer.root, self.word(place.key), self.word(place.certificate)
         if task.changes(place.key):
             if signer.made and root.existing_key is None:
-                yield self._key(self.plan.algorithm, key)
+                yield shell.make_key(self.plan.algorithm, key)
             else:
                 own = signer.made or root.key_path == place.key
                 source = self.old_word(task, place.key) if own else quote(root.key_path)
@@ -239,7 +233,7 @@ class Steps:
         own, key, public = pair.row.place, self.word(place.key), self.word(place.certificate)
         if task.changes(place.key):
             if pair.public_pem is None and task.row.host is None:
-                yield self._key(self.plan.algorithm, key)
+                yield shell.make_key(self.plan.algorithm, key)
             else:
                 path = own.key if task.row.host \
                     else self._pair_path(own.key, pair.key_pem, task.row.name)
@@ -306,7 +300,7 @@ class Steps:
         place = task.row.place
         key, certificate = self.word(place.key), self.word(place.certificate)
         if task.key is None:
-            yield self._key(self._algorithm(task.row), key)
+            yield shell.make_key(self._algorithm(task.row), key)
             yield from self._chmod(task, place.key)
         elif task.changes(place.key):
             yield copy_command(self.file(place.key).data or b"", task.key,
@@ -338,7 +332,7 @@ class Steps:
         if task.key and key is None:
             yield shell.comment("sed cannot read the notation of the old key: the next command "
                                 "makes a new key.")
-        yield key or self._key(self._algorithm(task.row), _USER_KEY)
+        yield key or shell.make_key(self._algorithm(task.row), _USER_KEY)
         if chain:
             yield chain
         else:
