@@ -19,9 +19,8 @@ Lines = dict[tuple[int, str | int | None], int]     # (id of a container, key or
 DEEPEST = 64
 # The most values that aliases may stand for: "a billion laughs" is a text of a few hundred bytes.
 MOST_ALIASED = 100_000
-# The most events of libyaml: a cluster of 5,000 nodes, the most that Kubernetes supports, needs a
-# quarter of them.
-MOST_EVENTS = 200_000
+# The most events of libyaml: a description of 100,000 nodes needs half of them.
+MOST_EVENTS = 2_000_000
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **{form: value for word, value in (("true", True), ("yes", True), ("on", True),
