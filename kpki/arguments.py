@@ -22,11 +22,12 @@ Test = Callable[[object], bool]
 
 def validated(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """*function*, which now checks every argument before the call (see `validate_arguments`)."""
-    parameters = signature(function)
+    names = tuple(signature(function).parameters)
 
     @wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        validate_arguments(function, parameters.bind(*args, **kwargs).arguments)
+        # not signature.bind, which takes longer than all tests; the call refuses a wrong number
+        validate_arguments(function, {**dict(zip(names, args, strict=False)), **kwargs})
         return function(*args, **kwargs)
 
     return call
@@ -97,7 +98,9 @@ def _test_of(hint: Any) -> Test:
     origin, inner = get_origin(hint), get_args(hint)
     kind = origin or hint
     if origin in (Union, UnionType):
-        return _any_of([_test_of(member) for member in inner])
+        classes = tuple(member for member in inner if _is_plain(member))
+        return _any_of([lambda value: isinstance(value, classes),
+                        *(_test_of(member) for member in inner if member not in classes)])
     if hint is Any or isinstance(hint, TypeVar):
         return lambda _: True
     if origin is Literal:
@@ -116,6 +119,11 @@ def _test_of(hint: Any) -> Test:
     return lambda value: (isinstance(value, kind) and not isinstance(value, str | bytes)
                           and (not isinstance(value, list | tuple)
                                or all(map(item_test, value))))
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether isinstance() answers for a type alone."""
+    return isinstance(hint, type) and not get_args(hint) and hint not in (int, float)
 
 
 def _any_of(tests: Sequence[Test]) -> Test:

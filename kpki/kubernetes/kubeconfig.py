@@ -225,6 +225,7 @@ def _inside(where: str) -> Iterator[None]:
         raise KubeconfigError(error.message, where=where, hint=error.hint) from None
 
 
+@lru_cache(maxsize=16)      # the hosts of a cluster have one URL
 def validate_server(url: str) -> str:
     """*url*, if it can be an API server's: https, a host, and a port or none; else InputError."""
     from urllib.parse import urlsplit

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from . import der, keys
 from .config import Config, Setting
 from .der import Extension
@@ -123,11 +121,10 @@ def x509_req(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key
     True
     """
     signer = keys.validate_signing_key(ca_key)
-    request = csr.public_bytes(Encoding.DER)
     if not is_self_signed(csr):
         raise RefusedError("certificate request self-signature did not match the contents")
-    fields = der.request_fields(request)
-    copied = request_extensions(request, keep) if copy_extensions in ("copy", "copyall") else ()
+    fields = der.request_fields(csr)
+    copied = request_extensions(csr, keep) if copy_extensions in ("copy", "copyall") else ()
     return _certified(
         subject=der.whole(fields.subject) if subject is None else as_name(subject).dump(),
         public_key=_der_or(public_key, _key_to_certify(fields, ca_cert, signer)), copied=copied,
@@ -199,7 +196,7 @@ def _certified(*, subject: bytes, public_key: bytes, copied: Sequence[Extension]
         issuer = subject
         issue = _own_issuer(subject, serial_number, keys.key_identifier(signing_key), own=own)
     else:
-        validate_pair(ca_cert, signer)
+        validate_pair(ca_cert, signing_key)
         issuer = subject_der(ca_cert)
         issue = _given_issuer(issuer_of(ca_cert))
     context.subject, context.key_identifier = subject, keys.key_identifier(public_key)
@@ -286,8 +283,11 @@ def self_sign(values: Values, key: PrivateKeyTypes, *, not_before: datetime, not
                    not_before, not_after, version=_version(present))
 
 
-def validate_pair(ca_cert: Certificate, ca_key: PrivateKeyTypes) -> None:
-    """Raise RefusedError unless the certificate holds the public half of *ca_key*."""
+def validate_pair(ca_cert: Certificate, ca_key: PrivateKeyTypes | bytes) -> None:
+    """Raise RefusedError unless the certificate holds the public half of *ca_key*.
+
+    *ca_key* may be that half already (DER).
+    """
     if _signer(ca_cert).public_key != keys.public_key_der(ca_key):
         raise RefusedError("CA certificate and CA private key do not match")
 

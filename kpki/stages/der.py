@@ -296,8 +296,9 @@ def extensions_of(fields: CertificateFields) -> tuple[Extension, ...]:
     return tuple(read_extension(whole(extension)) for extension in fields.extensions or ())
 
 
-def request_attributes(csr: bytes) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
-    """The attributes of a request (DER): the dotted OID and the DER of each value."""
+def request_attributes(
+        csr: CertificateSigningRequest | bytes) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
+    """The attributes of a request (or its DER): the dotted OID and the DER of each value."""
     attributes = request_fields(csr).attributes.as_list()
     pairs = (_pair(whole(attribute), "attribute") for attribute in attributes)
     return tuple((oid_text(kind), items(content_of(values))) for kind, values in pairs)

@@ -316,10 +316,11 @@ def extensions_item(extensions: Sequence[Extension]) -> bytes:
     return der.sequence(*map(der.extension_item, extensions))
 
 
-def request_extensions(csr: bytes, keep: Container[str] | None = None) -> tuple[Extension, ...]:
-    """The extensions that a request (DER) asks for, in its order; of *keep* see `named_extensions`.
+def request_extensions(csr: CertificateSigningRequest | bytes,
+                       keep: Container[str] | None = None) -> tuple[Extension, ...]:
+    """The extensions that a request (or its DER) asks for, in its order.
 
-    Raises InputError if an extension is not well formed.
+    Of *keep* see `named_extensions`. Raises InputError if an extension is not well formed.
     """
     found = tuple(der.read_extension(item)
                   for oid, values in der.request_attributes(csr) if oid == EXTENSION_REQUEST

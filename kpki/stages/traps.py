@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from . import der
 from .config import Config, Setting
 from .extensions.general_names import ip_octets
@@ -73,7 +71,7 @@ def unused_section(config: Config, section: str | None) -> list[str]:
 
 def dropped_names(csr: CertificateSigningRequest, certificate: Certificate) -> list[str]:
     """A warning if a request asks for a subjectAltName and the certificate has none."""
-    asked = {extension.oid for extension in request_extensions(csr.public_bytes(Encoding.DER))}
+    asked = {extension.oid for extension in request_extensions(csr)}
     present = {extension.oid
                for extension in der.extensions_of(der.certificate_fields(certificate))}
     return ["the request's subjectAltName is not in the certificate: "

@@ -37,11 +37,7 @@ def read_extensions(extensions: Reader) -> Found:
     found: Found = {}
     each: dict[bytes, tuple[bool, bytes]] = {}
     while extensions:
-        extension = extensions.inside(SEQUENCE, "x509: malformed extension")
-        kind = extension.oid("x509: malformed extension OID field")
-        critical = (extension.peek() == BOOLEAN
-                    and extension.boolean("x509: malformed extension critical field"))
-        value = extension.content(OCTET_STRING, "x509: malformed extension value field")
+        kind, critical, value = _parts(extensions.content(SEQUENCE, "x509: malformed extension"))
         if kind in each:
             raise GoError(
                 f"x509: certificate contains duplicate extension with OID {quoted(dotted(kind))}")
@@ -55,6 +51,16 @@ def read_extensions(extensions: Reader) -> Found:
 
 
 @lru_cache(maxsize=256)     # the certificates of one CA have most extensions in common
+def _parts(content: bytes) -> tuple[bytes, bool, bytes]:
+    """(kind, whether critical, value) of an extension."""
+    extension = Reader(content)
+    kind = extension.oid("x509: malformed extension OID field")
+    critical = (extension.peek() == BOOLEAN
+                and extension.boolean("x509: malformed extension critical field"))
+    return kind, critical, extension.content(OCTET_STRING, "x509: malformed extension value field")
+
+
+@lru_cache(maxsize=256)
 def _read(kind: bytes, value: bytes, critical: bool) -> tuple[Found, bool]:
     """(fields of an extension, whether a part of it is unknown to Go)."""
     found: Found = {}

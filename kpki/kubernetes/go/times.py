@@ -31,6 +31,7 @@ class Moment(NamedTuple):
     """The time as Go prints it."""
 
 
+@lru_cache(maxsize=4)       # one moment judges all certificates of a run
 def moment_of(now: datetime) -> Moment:
     """A datetime as a Moment in UTC; a datetime without a zone is local time."""
     utc = now.astimezone(UTC)
