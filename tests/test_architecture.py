@@ -54,7 +54,7 @@ CLUSTER = {
     "leaf_files": {"rules"},
     "workspace": {"observed"},
     "flags": {"workspace", "authority"}, "kubeconfig_order": set(),
-    "authority_source": {"authority"},
+    "authority_source": {"authority", "desired"},
     "users": {"workspace", "authority_source", "kubeconfig_order"},
     "plan": {"leaf_files", "workspace"}, "node": {"leaf_files", "workspace", "authority_source"},
     "script": {"plan"},

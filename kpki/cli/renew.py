@@ -37,6 +37,9 @@ Within = Annotated[str | None, typer.Option("--within", metavar="SPAN", help=(
 NewKey = Annotated[bool, typer.Option("--new-key", help="Make a new key for each certificate.")]
 OfAuthorities = Annotated[bool, typer.Option("--ca", help=(
     "Renew CAs with their own keys: ca, etcd-ca or front-proxy-ca by name, or by date."))]
+CaKeys = Annotated[list[str] | None, typer.Option("--ca-key", metavar="KEY", help=(
+    "A CA's private key that is not in its place: a file, or a URI pkcs11:… of a token; "
+    "repeatable."))]
 Workspace = Annotated[str, typer.Option(
     "--workspace", metavar="DIR", help="The folder with cluster.yaml.")]
 HostRoot = Annotated[str | None, typer.Option("--root", metavar="DIR", help=(
@@ -47,7 +50,8 @@ _MOST_HOSTS = 40    # names in a line; more hosts are counted
 
 def renew(names: Names = None, everything: All = False, within: Within = None,
           new_key: NewKey = False, authorities: OfAuthorities = False,
-          workspace: Workspace = os.curdir, root: HostRoot = None, passin: Passin = None,
+          ca_key: CaKeys = None, workspace: Workspace = os.curdir, root: HostRoot = None,
+          passin: Passin = None,
           json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
     """Give certificates new dates; with --ca the CAs themselves.
 
@@ -63,7 +67,7 @@ def renew(names: Names = None, everything: All = False, within: Within = None,
         raise InputError("a CA with a new key is another CA, and no leaf of the old CA is its own",
                          hint="kpki rotate exchanges a CA")
     order = leaves.Order(tuple(names or ()), everything, span_of("--within", within or _WITHIN),
-                         new_key)
+                         new_key, tuple(ca_key or ()))
     words, warnings, passphrase = Words(quiet=quiet), list[str](), partial(key_passphrase, passin)
     now = utc_now()
     of_workspace, of_host = (cas.renew_workspace_authorities, cas.renew_host_authorities) \

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from .desired.description import Cluster, Host, load_cluster
+from .desired.fields import is_in_token
 from .desired.rows import Wanted, layout_of
 from .workspace import authority_paths, is_exchanged, is_there, observe_workspace_file
 from .. import files
@@ -107,13 +108,14 @@ def _listed(hosts: Sequence[Host]) -> str:
 def ca_state(folder: str, cluster: Cluster) -> tuple[bool, bool]:
     """Whether control-plane hosts get the workspace CA's key, and a file with the signer alone.
 
-    Hosts do not get an encrypted key, or a key that is not in the workspace *folder*. A CA without
+    Hosts do not get an encrypted key, a key in a token, or one that is not in the workspace
+    *folder*. A CA without
     any file counts as one that kpki will make. Hosts get the signer alone if the CA is a bundle or
     is being exchanged. Raises FileError or InputError for a file that cannot be read.
     """
     given = "kubernetes" in cluster.authorities
-    certificate, key = (path if path and (given or is_there(path)) else None
-                        for path in authority_paths(cluster, folder))
+    certificate, key = (path if path and not is_in_token(path) and (given or is_there(path))
+                        else None for path in authority_paths(cluster, folder))
     bundled = not given and is_exchanged(partial(observe_workspace_file, folder))
     if certificate is not None and not bundled:
         data = files.read(certificate)

@@ -21,8 +21,9 @@ from .authority import (
     make_key,
     validate_algorithm,
 )
-from .authority_source import is_in_token, read_authority
+from .authority_source import read_authority
 from .desired.description import DEFAULT_NAME
+from .desired.fields import is_in_token
 from .desired.rows import Row, Wanted, blank_kubeconfig, layout_of, tree_prefix
 from .kubeconfig_order import Order as Order  # noqa: PLC0414 - exported again
 from .workspace import DESCRIPTION, authority_paths, is_there, read_cluster

@@ -96,7 +96,7 @@ class Defaults(NamedTuple):
     ca: str
     """The path of the CA's certificate."""
     ca_key: str | None
-    """The path of the CA's key, None if the description names no key."""
+    """The path of the CA's key, or its URI; None if the description names no key."""
     addresses: tuple[str, ...] = ()
     """The node's addresses; none for a node that is not in the description."""
     dns: tuple[str, ...] = ()
@@ -127,12 +127,14 @@ def find_defaults(folder: str, name: str, *, signer: str = "ca",
 def authority_paths(cluster: Cluster, folder: str, row: str = "ca") -> tuple[str, str | None]:
     """The paths of a CA's certificate and key in a workspace.
 
-    The key's path is None if the description names no key.
+    The key's path is None if the description names no key, and a URI if the key is in a token.
     """
     from .desired.description import GIVEN_NAMES
+    from .desired.fields import is_in_token
     given, place = cluster.authorities.get(GIVEN_NAMES[row]), WORKSPACE.place(row)
     certificate, key = (given.certificate, given.key) if given else (place.certificate, place.key)
-    return os.path.join(folder, certificate), None if key is None else os.path.join(folder, key)
+    return os.path.join(folder, certificate), key if key is None or is_in_token(key) \
+        else os.path.join(folder, key)
 
 
 def is_exchanged(observe: Callable[[str], ObservedFile], row: str = "ca") -> bool:

@@ -139,6 +139,107 @@ nodes: [{{name: worker-1, addresses: [10.0.0.21]}}]
     assert "client-certificate-data" in done.stdout, done.stderr
 
 
+DESCRIPTION = """apiVersion: kpki/v1
+kind: Cluster
+layout: ssl
+controlPlaneEndpoint: api.example.internal:6443
+certificateAuthorities: {{kubernetes: {{certificate: {token}/{name}.pem{key}}}}}
+nodes: [{{name: worker-1, addresses: [10.0.0.21]}}]
+"""
+LEAF = "nodes/worker-1/etc/kubernetes/ssl/worker.pem"
+
+
+def described(token: Path, folder: Path, name: str, key: str = "") -> None:
+    """The description of a worker whose CA is one of the token's."""
+    text = DESCRIPTION.format(token=token, name=name, key=f', key: "{key}"' if key else "")
+    (folder / "cluster.yaml").write_text(text)
+
+
+def accepted(token: Path, name: str, leaf: Path) -> int:
+    """The serial number of a leaf that openssl accepts."""
+    told = subprocess.run(["openssl", "verify", "-CAfile", token / f"{name}.pem", leaf],
+                          capture_output=True, text=True, check=False)
+    assert told.stdout == f"{leaf}: OK\n", told.stderr
+    return pem.load_certificate(leaf.read_bytes()).serial_number
+
+
+@pytest.mark.parametrize("name", ["rsa", "p256"])
+def test_a_token_renews(token: Path, kpki: Kpki, tmp_path: Path, name: str) -> None:
+    """`renew --ca-key` gives the leaves of a workspace, and of a host, new dates; without the key
+    they wait; a key of another CA, or a wrong PIN, changes nothing."""
+    described(token, tmp_path, name)
+    signer = ["--ca-key", uri(name), "--passin", "file:pin"]
+    assert kpki("apply").returncode == 1
+    assert kpki("sign", "requests", "--ca", token / f"{name}.pem", *signer).returncode == 0
+    assert kpki("apply").returncode == 0
+    first, waits = accepted(token, name, tmp_path / LEAF), kpki("renew", "--root", "nodes/worker-1",
+                                                                "--all")
+    assert waits.returncode == 1 and "waits for the key of CN=kubernetes" in waits.stderr
+    other = "p384" if name == "rsa" else "rsa"
+    for words, says in ((["--ca-key", uri(other), "--passin", "file:pin"], OTHERS),
+                        (["--ca-key", uri(name), "--passin", "file:wrong"],
+                         "token kpki: the token refuses the PIN")):
+        refused = kpki("renew", "--all", *words)
+        assert refused.returncode in (1, 2) and refused.stderr.startswith(f"kpki: {says}")
+        assert accepted(token, name, tmp_path / LEAF) == first
+    done = kpki("renew", "--all", *signer)
+    assert done.returncode == 0, done.stderr
+    second = accepted(token, name, tmp_path / LEAF)
+    done = kpki("renew", "--root", "nodes/worker-1", "--all", *signer)
+    assert done.returncode == 0, done.stderr
+    assert len({first, second, accepted(token, name, tmp_path / LEAF)}) == 3
+    assert kpki("check").returncode == 0
+
+
+def test_a_key_in_a_file_elsewhere_renews(token: Path, kpki: Kpki, tmp_path: Path) -> None:
+    """`renew --ca-key` takes a file as well; a key of no CA here is refused."""
+    described(token, tmp_path, "p256", f"{token}/p256.key")
+    assert kpki("apply").returncode == 0
+    first = accepted(token, "p256", tmp_path / LEAF)
+    done = kpki("renew", "--root", "nodes/worker-1", "--all", "--ca-key", token / "p256.key")
+    assert done.returncode == 0 and accepted(token, "p256", tmp_path / LEAF) != first
+    done = kpki("renew", "--root", "nodes/worker-1", "--all", "--ca-key", token / "rsa.key")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        1, f"kpki: {token}/rsa.key: the key belongs to none of the CAs here")
+
+
+def test_a_token_renews_its_ca(token: Path, kpki: Kpki, tmp_path: Path) -> None:
+    """`renew --ca --ca-key` signs the CA's new certificate in the token; the key stays there."""
+    (tmp_path / "cluster.yaml").write_text(
+        DESCRIPTION.partition("certificateAuthorities")[0] + "nodes: [{name: worker-1}]\n")
+    (tmp_path / "pki").mkdir()
+    (tmp_path / "pki/ca.crt").write_bytes((token / "p256.pem").read_bytes())
+    done = kpki("renew", "--ca", "ca", "--ca-key", uri("p256"), "--passin", "file:pin")
+    assert done.returncode == 0, done.stderr
+    renewed, before = ((tmp_path / "pki/ca.crt").read_bytes(), (token / "p256.pem").read_bytes())
+    now, then = (pem.load_certificate(data) for data in (renewed, before))
+    assert now.serial_number != then.serial_number and now.public_key() == then.public_key()
+    told = subprocess.run(["openssl", "verify", "-CAfile", tmp_path / "pki/ca.crt",
+                           tmp_path / "pki/ca.crt"], capture_output=True, text=True, check=False)
+    assert told.stdout.endswith(": OK\n"), told.stderr
+    assert not (tmp_path / "pki/ca.key").exists()
+
+
+def test_a_description_names_the_token(token: Path, kpki: Kpki, tmp_path: Path) -> None:
+    """With the URI as the CA's key in cluster.yaml `sign`, `renew` and `node issue` find the token;
+    `apply` writes requests, and `check` finds nothing wrong."""
+    described(token, tmp_path, "p256", uri("p256"))
+    done = kpki("apply")
+    assert done.returncode == 1 and f"waits for {uri('p256')}" in done.stderr, done.stderr
+    assert kpki("sign", "requests", "--passin", "file:pin").returncode == 0
+    assert kpki("apply").returncode == 0
+    assert kpki("check").returncode == 0 and kpki("plan").returncode == 0
+    assert kpki("renew").stderr == "kpki: nothing to renew: no certificate ends within 30d\n"
+    first = accepted(token, "p256", tmp_path / LEAF)
+    done = kpki("renew", "--all", "--passin", "file:pin")
+    assert done.returncode == 0 and accepted(token, "p256", tmp_path / LEAF) != first, done.stderr
+    done = kpki("node", "issue", "worker-1", "--passin", "file:pin")
+    assert done.returncode == 0, done.stderr
+    done = kpki("check", "nodes/worker-1", "--ca", token / "p256.pem", "--ca-key", uri("p256"))
+    assert (done.returncode, "check takes a key in a file" in done.stderr) == (2, True)
+    assert "pkcs11" not in kpki("flags", "kubelet", "--node", "worker-1").stdout
+
+
 def test_a_wrong_pin_is_tried_once(token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The library asks the token one time, whatever follows; no thread or loop tries again."""
     import pkcs11

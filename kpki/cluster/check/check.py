@@ -13,6 +13,7 @@ from cryptography.x509 import Certificate
 from .remedies.lines import command, each_once
 from .remedies.target import Target
 from ..authority import find_sound_key, load_trusted_bundle
+from ..desired.fields import is_in_token
 from ..desired.rows import NODES_FOLDER
 from ..finding import Finding
 from ..observed.hosts import inventory_of, is_host_tree
@@ -272,6 +273,10 @@ def _given(row: str, ca: str | None, ca_key: str | None) -> tuple[Sequence[Certi
     data = files.read(ca)
     with about(ca):
         certificates = load_trusted_bundle(data)
+    if ca_key is not None and is_in_token(ca_key):
+        raise InputError(f"{ca_key}: check takes a key in a file, not in a token",
+                         hint=f"leave out {option}-key: the commands then ask the CA for a "
+                              "signature, which kpki node sign gives with the token")
     key = None if ca_key is None else find_sound_key(files.read(ca_key))
     public_key = None if key is None else public_key_der(key)
     if public_key \

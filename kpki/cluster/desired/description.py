@@ -70,7 +70,7 @@ class GivenAuthority:
     certificate: str
     """The path of the CA's certificate."""
     key: str | None = None
-    """The path of the CA's key, None if the description names no key."""
+    """The path of the CA's key, or a URI pkcs11:…; None if the description names no key."""
 
 
 @dataclass(frozen=True, slots=True)

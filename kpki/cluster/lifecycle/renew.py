@@ -23,6 +23,7 @@ from .trees import (
     exchanged_authorities,
     hosts_with_trees,
     pairs_of_users,
+    processes_of,
     read_tree,
     read_users,
     used_pairs,
@@ -68,6 +69,8 @@ class Order:
     """What ends in this time is renewed, if no name is given."""
     new_key: bool = False
     """Whether each certificate gets a new key."""
+    keys: tuple[str, ...] = ()
+    """The keys of CAs that are not in their places: files, or PKCS#11 URIs of keys in tokens."""
 
     def wants(self, certificate: Certificate, now: datetime, *names: str) -> bool:
         """Whether a certificate is renewed; *names* are those that a person may call it by."""
@@ -126,7 +129,8 @@ def renew_host(root: str, order: Order, *, passphrase: Passphrase, now: datetime
     ended.
     """
     inventory = require(inventory_of(root, read_host(root)))
-    pairs, authorities = used_pairs(inventory), authorities_of_host(inventory, passphrase)
+    pairs, authorities = used_pairs(inventory), authorities_of_host(
+        inventory, passphrase, order.keys)
     validate_names(order, {pair.row for pair in pairs}, root)
     # a host without a CA's key is only looked at, and gets no lock
     with files.lock(root, LOCK, now=now, folder_mode=FOLDER_MODE) if authorities else nullcontext():
@@ -157,13 +161,16 @@ def renew_workspace(folder: str, order: Order, *, passphrase: Passphrase, now: d
         users = read_users(folder)
         validate_names(order, {*known, *(pair.row for pair in pairs_of_users(users)),
                                 *_rows_of_hosts(order, known, cluster, folder)}, folder)
-        authorities = authorities_of_workspace(cluster, folder, passphrase)
+        hosts = _asked_hosts(order, known, folder, now)
+        own = [pair for pair in pairs_of_users(users) if order.wants(pair.chain[0], now, pair.row)]
+        # nobody is asked for a passphrase, or a PIN, if nothing is to be signed
+        authorities = authorities_of_workspace(cluster, folder, passphrase, order.keys) \
+            if hosts or own else []
         exchanged = exchanged_authorities(folder)
 
         def renew_tree(host: str | None, said: list[str]) -> TreeRenewal:
             if host is None:
-                inventory, pairs = users, [pair for pair in pairs_of_users(users)
-                                           if order.wants(pair.chain[0], now, pair.row)]
+                inventory, pairs = users, own
             else:
                 inventory = read_tree(cluster, folder, host)
                 pairs = [pair for pair in used_pairs(inventory)
@@ -172,8 +179,8 @@ def renew_workspace(folder: str, order: Order, *, passphrase: Passphrase, now: d
                                 new_key=order.new_key, warnings=said, exchanged=exchanged)
             return found.files, _done(host, found, restarts_of(cluster, host, _rows(found)))
 
-        return summed(renew_trees(folder, _asked_hosts(order, known, folder, now), renew_tree,
-                                  now=now, warnings=warnings, processes=processes))
+        return summed(renew_trees(folder, hosts, renew_tree, now=now, warnings=warnings,
+                                  processes=processes_of(authorities, processes)))
 
 
 def renew_trees(folder: str, hosts: Sequence[str],

@@ -26,6 +26,7 @@ from .trees import (
     authorities_of_workspace,
     hosts_with_trees,
     pairs_of_users,
+    processes_of,
     read_tree,
     read_users,
     used_pairs,
@@ -68,7 +69,7 @@ def renew_host_authorities(root: str, order: Order, *, passphrase: Passphrase, n
     those of `renew_host`.
     """
     inventory = require(inventory_of(root, read_host(root)))
-    at_hand = authorities_of_host(inventory, passphrase)
+    at_hand = authorities_of_host(inventory, passphrase, order.keys)
     found = [*_of_host(inventory, at_hand, now)]
     validate_names(order, {row for rows, _, _ in found for row in rows}, root, "CA")
     targets, waiting = _targets(found, at_hand, order, now)
@@ -100,7 +101,7 @@ def renew_workspace_authorities(folder: str, order: Order, *, passphrase: Passph
     """
     with locked(folder, now):
         cluster = read_cluster(folder, host_name=host_name)
-        at_hand = authorities_of_workspace(cluster, folder, passphrase)
+        at_hand = authorities_of_workspace(cluster, folder, passphrase, order.keys)
         found = [*_of_workspace(cluster, folder, at_hand, now)]
         validate_names(order, {row for rows, _, _ in found for row in rows}, folder, "CA")
         targets, waiting = _targets(found, at_hand, order, now, cluster)
@@ -114,7 +115,7 @@ def renew_workspace_authorities(folder: str, order: Order, *, passphrase: Passph
 
         hosts = hosts_with_trees(cluster, folder) if targets else []
         done = renew_trees(folder, hosts, renew_tree, now=now, warnings=warnings,
-                           processes=processes)
+                           processes=processes_of(at_hand, processes))
     return summed([TreeResult(None, (), 0, tuple(waiting), ()), *done])
 
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..authority import Authority, Passphrase, load_bundle
+from ..authority_source import authority_with
+from ..desired.fields import is_in_token
 from ..desired.rows import NODES_FOLDER
 from ..observed.contents import read_certificates
 from ..observed.hosts import inventory_of
@@ -64,8 +66,12 @@ def pairs_of_users(users: Inventory) -> list[Pair]:
     return [pair for pair in pairs if pair.chain]
 
 
-def authorities_of_host(inventory: Inventory, passphrase: Passphrase) -> list[Authority]:
-    """The CAs whose keys lie on the host; certificate and key are paired by the public key."""
+def authorities_of_host(inventory: Inventory, passphrase: Passphrase,
+                        named: Sequence[str] = ()) -> list[Authority]:
+    """The CAs whose keys are *named* or lie on the host.
+
+    Certificate and key are paired by the public key.
+    """
     places = [place for place in inventory.layout.places if get_profile(place.row).kind == "ca"]
     signing = signing_pairs_of(inventory)
     known = [certificate for pair in signing for certificate in pair.chain]
@@ -74,18 +80,24 @@ def authorities_of_host(inventory: Inventory, passphrase: Passphrase) -> list[Au
     for place in places:
         known += read_certificates(inventory.file(place.certificate), place.row)[0]
     keys = dict.fromkeys([*(place.key for place in places), *(pair.key_path for pair in signing)])
+    given = [authority_with(key, known, passphrase) for key in named]
     found = (_authority(known, os.path.join(inventory.root, path), data, passphrase)
              for path in keys if path and (data := inventory.file(path).data))
-    return [authority for authority in found if authority]
+    return [*given, *(authority for authority in found if authority)]
 
 
-def authorities_of_workspace(cluster: Cluster, folder: str,
-                             passphrase: Passphrase) -> list[Authority]:
-    """The CAs whose keys the workspace has."""
+def authorities_of_workspace(cluster: Cluster, folder: str, passphrase: Passphrase,
+                             named: Sequence[str] = ()) -> list[Authority]:
+    """The CAs whose keys are *named* or in the workspace."""
     places = [authority_paths(cluster, folder, row) for row in AUTHORITIES]
-    found = (_authority(load_bundle(files.read(certificate)), key, files.read(key), passphrase)
-             for certificate, key in places if key and is_there(key) and is_there(certificate))
-    return [authority for authority in found if authority]
+    known = {path: load_bundle(files.read(path)) for path, _ in places if is_there(path)}
+    every = [ca for bundle in known.values() for ca in bundle]
+    given = [authority_with(key, every, passphrase) for key in named]
+    given += [authority_with(key, known[path], passphrase) for path, key in places
+              if key and is_in_token(key) and path in known and not named]
+    found = (_authority(known[path], key, files.read(key), passphrase)
+             for path, key in places if key and path in known and is_there(key))
+    return [*given, *(authority for authority in found if authority)]
 
 
 def exchanged_authorities(folder: str) -> list[Certificate]:
@@ -105,6 +117,13 @@ def _authority(known: Sequence[Certificate], path: str, data: bytes,
     bundle = pem.dump_certificates(dict.fromkeys(known))
     return next((Authority(certificate, key, bundle) for certificate in known
                  if reading.has_public_key(certificate, public_key)), None)
+
+
+def processes_of(authorities: Sequence[Authority], most: int | None) -> int | None:
+    """The most processes: a key in a token signs in the process that has opened the token."""
+    from ...hsm import TokenEcKey, TokenRsaKey
+    return 1 if any(isinstance(authority.key, TokenEcKey | TokenRsaKey)
+                    for authority in authorities) else most
 
 
 def read_tree(cluster: Cluster, folder: str, host: str) -> Inventory:

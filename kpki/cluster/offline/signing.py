@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .bundle import LIST, Request, digest, load_list
 from ..authority import Authority, Passphrase, issue, lasting
 from ..authority_source import read_authority
+from ..desired.fields import is_in_token
 from ..desired.rows import wanted_rows
 from ..node.policy import validate_row_request
 from ..workspace import authority_paths, is_there
@@ -153,7 +154,8 @@ def places_of_authorities(given: Mapping[str, tuple[str | None, str | None]], fo
     for row, named in given.items():
         own = cluster is not None and named == (None, None)
         certificate, key = authority_paths(cluster, folder, row) if cluster and own else named
-        if own and not (certificate and key and is_there(key) and is_there(certificate)):
+        if own and not (certificate and key and (is_in_token(key) or is_there(key))
+                        and is_there(certificate)):
             continue
         if certificate and key:
             found[row] = certificate, key

@@ -19,6 +19,7 @@ from ..authority import (
     validate_ca_validity,
 )
 from ..desired.description import GIVEN_NAMES
+from ..desired.fields import is_in_token
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
 from ..observed.contents import (
@@ -164,7 +165,9 @@ def load_root(row: Row, observe: Observe, *, wanted: Wanted, read: Read, passphr
     """
     given = wanted.cluster.authorities.get(GIVEN_NAMES.get(row.name, ""))
     if given is not None:
-        data, key = read(given.certificate), read(given.key) if given.key else None
+        data, key = read(given.certificate), None
+        if given.key and not is_in_token(given.key):
+            key = read(given.key)
         root = replace(_loaded(row, data, key, given.certificate, given.key or "", passphrase, now),
                        given=True)
         present = observe(row.place.certificate).data
