@@ -67,7 +67,7 @@ def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Se
     from . import kubeconfig_steps as telling
     from ..cluster import users
     words, warnings = Words(quiet=quiet), list[str]()
-    order = users.Order(
+    order = users.KubeconfigOrder(
         user=user, groups=group, node=node, server=server, ca=ca, ca_key=ca_key,
         workspace=workspace, days=days, algorithm=algorithm, certificate=client_certificate,
         key=client_key, embed=embed_certs)

@@ -10,7 +10,7 @@ from .terminal import put
 from ..errors import about
 
 if TYPE_CHECKING:
-    from ..cluster.leak import Holder, Leak
+    from ..cluster.leak import KeyHolder, Leak
 
 
 def show_leak(data: bytes, path: str, place: str, *, now: datetime, as_json: bool,
@@ -48,7 +48,7 @@ def _lines(leak: Leak, place: str) -> Iterator[str]:
         yield from (f"  {command}" for command in leak.commands)
 
 
-def _who(holder: Holder) -> str:
+def _who(holder: KeyHolder) -> str:
     """Whose certificate it is, and its end."""
     if holder.not_after is None:
         return ""

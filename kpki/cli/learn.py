@@ -18,7 +18,7 @@ from ..errors import InputError
 
 TOOLS = ("openssl", "kpki")
 LANGUAGES = ("en", "zh")
-Name = Annotated[str | None, typer.Argument(
+LessonName = Annotated[str | None, typer.Argument(
     metavar="LESSON", autocompletion=completion.lessons,
     help="The lesson, by its name or number; without one the list of lessons.")]
 Tool = Annotated[str, typer.Option("--tool", metavar="TOOL", autocompletion=lambda: TOOLS, help=(
@@ -41,8 +41,8 @@ _EXPLAIN = (
     "with the lesson and the page that go on.")
 
 
-def learn(name: Name = None, tool: Tool = "openssl", run: Alone = False, lang: Language = None,
-          home: Home = None, explain: Explain = False) -> None:
+def learn(name: LessonName = None, tool: Tool = "openssl", run: Alone = False,
+          lang: Language = None, home: Home = None, explain: Explain = False) -> None:
     """Learn, step by step, how Kubernetes uses certificates.
 
     A lesson runs its commands in a folder of its own, and keeps your place there.

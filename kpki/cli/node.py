@@ -38,7 +38,7 @@ app = typer.Typer(
 
 _NODES = "nodes"
 
-Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.nodes, help=(
+NodeArgument = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.nodes, help=(
     "The node's name, as `kubectl get nodes` shows it."))]
 Archive = Annotated[bool, typer.Option("--archive", help="Also pack the tree into DIR/NAME.tar.")]
 Example = Annotated[bool, typer.Option(
@@ -63,7 +63,7 @@ Key = Annotated[str | None, typer.Option(
     "--key", metavar="FILE", help="The request's key, for a PEM.")]
 
 
-def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
+def issue(name: NodeArgument, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
           address: Addresses = [], dns: Dns = [], server: Server = None, days: Days = None,
           algorithm: Algorithm = None, layout: LayoutName = None, row: Row = None,
           renew: Renew = False, out: Out = _NODES, archive: Archive = False,
@@ -75,11 +75,11 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     the kubelet's flags that must name the files.
     """
     from . import telling
-    from ..cluster.node.orders import Order, issue_order
+    from ..cluster.node.orders import NodeOrder, issue_order
     words, warnings = Words(quiet=quiet), list[str]()
     done = issue_order(
-        Order(name=name, addresses=address, dns=dns, server=server, ca=ca, ca_key=ca_key, days=days,
-              algorithm=algorithm, layout=layout, out=out),
+        NodeOrder(name=name, addresses=address, dns=dns, server=server, ca=ca, ca_key=ca_key,
+                  days=days, algorithm=algorithm, layout=layout, out=out),
         row=row, renew=renew, archive=archive, example=example,
         passphrase=partial(key_passphrase, passin),
         now=utc_now(), host_name=host_name(), warnings=warnings)
@@ -89,7 +89,7 @@ def issue(name: Name, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None
     telling.issued(done, archive=archive, as_json=json, words=words)
 
 
-def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
+def request(name: NodeArgument, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
             layout: LayoutName = None, out: Out = _NODES, json: Json = False,
             explain: Explain = False, quiet: Quiet = False) -> None:
     """On the node: make a key, and a request for the CA.
@@ -97,10 +97,10 @@ def request(name: Name, address: Addresses = [], dns: Dns = [], algorithm: Algor
     The key stays on the node.
     """
     from . import telling
-    from ..cluster.node.orders import Order, request_order
+    from ..cluster.node.orders import NodeOrder, request_order
     words, warnings = Words(quiet=quiet), list[str]()
-    done = request_order(Order(name=name, addresses=address, dns=dns, algorithm=algorithm,
-                               layout=layout, out=out),
+    done = request_order(NodeOrder(name=name, addresses=address, dns=dns, algorithm=algorithm,
+                                   layout=layout, out=out),
                          now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
@@ -118,11 +118,11 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
     addresses of the command line, or of the description; a request adds none.
     """
     from . import telling
-    from ..cluster.node.orders import Order, sign_order
+    from ..cluster.node.orders import NodeOrder, sign_order
     words, warnings = Words(quiet=quiet), list[str]()
     done = sign_order(
-        Order(name=node, addresses=address, dns=dns, ca=ca, ca_key=ca_key, days=days, layout=layout,
-              out=out),
+        NodeOrder(name=node, addresses=address, dns=dns, ca=ca, ca_key=ca_key, days=days,
+                  layout=layout, out=out),
         csr, passphrase=partial(key_passphrase, passin), now=utc_now(), host_name=host_name(),
         warnings=warnings)
     words.warn(warnings)

@@ -26,7 +26,7 @@ ClientKey = Annotated[str | None, typer.Option(
     "--key", metavar="KEY", help="The client's key (in the file of --cert).")]
 KubeconfigFile = Annotated[str | None, typer.Option(
     "--kubeconfig", metavar="FILE", help="CA, client and, without HOST:PORT, the server.")]
-Name = Annotated[str | None, typer.Option(
+ServerName = Annotated[str | None, typer.Option(
     "--name", metavar="NAME", help="The name or address that the certificate must have (HOST).")]
 DiskFile = Annotated[str | None, typer.Option(
     "--file", metavar="CERT", help="The certificate on disk that the server should present.")]
@@ -40,7 +40,7 @@ _LONGEST = 3600     # seconds
 
 
 def probe(addresses: Addresses = None, ca: CaFile = None, cert: ClientCertificate = None,
-          key: ClientKey = None, kubeconfig: KubeconfigFile = None, name: Name = None,
+          key: ClientKey = None, kubeconfig: KubeconfigFile = None, name: ServerName = None,
           file: DiskFile = None, workspace: Workspace = None, root: HostRoot = None,
           timeout: Timeout = "5", at: At = None, json: Json = False, explain: Explain = False,
           quiet: Quiet = False) -> None:

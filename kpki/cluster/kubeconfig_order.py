@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class KubeconfigOrder:
     """What a person wants in a kubeconfig.
 
     The workspace or the CA decides each field that is None or empty.

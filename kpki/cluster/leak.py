@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class KeyHolder:
     """What the key's holder is to a verifier, by one certificate."""
 
     row: str
@@ -51,7 +51,7 @@ class Holder:
     """The end of the certificate (UTC); None for a key without a certificate."""
 
 
-class Place(NamedTuple):
+class KeyFile(NamedTuple):
     """A file of a host, or of the workspace, that has to do with the key."""
 
     host: str | None
@@ -63,9 +63,9 @@ class Place(NamedTuple):
 class Leak:
     """A leaked key."""
 
-    holders: tuple[Holder, ...]
+    holders: tuple[KeyHolder, ...]
     """What the key's holder is, once for each row and user."""
-    places: tuple[Place, ...]
+    places: tuple[KeyFile, ...]
     """The files with the key, with its certificate, or with a CA that the key signs for."""
     commands: tuple[str, ...]
     """The commands that end the key's use here, in order."""
@@ -85,17 +85,17 @@ def find_leak(data: bytes, place: str, *, now: datetime, host_name: str,
                          hint="a certificate of the key, or its public half, serves as well")
     workspace = is_there(os.path.join(place, DESCRIPTION))
     trees = _of_workspace(place, host_name) if workspace else _of_host(place)
-    places, holders = list[Place](), dict[tuple[str, str], Holder]()
+    places, holders = list[KeyFile](), dict[tuple[str, str], KeyHolder]()
     for host, inventory in trees:
         for row, path, certificate in _with_keys(inventory, keys, own=workspace and host is None):
-            places.append(Place(host, path, row))
+            places.append(KeyFile(host, path, row))
             holder = _holder(row, certificate)
             holders.setdefault((holder.row, holder.user), holder)
     for item in shown:
         for row in item.rows[:1] or ([""] if item.user else []):
             if not any(holder.user == (item.user or "") for holder in holders.values()):
-                holders[row, item.user or ""] = Holder(row, item.user or "", item.groups,
-                                                       POWERS.get(row, USER), item.not_after)
+                holders[row, item.user or ""] = KeyHolder(row, item.user or "", item.groups,
+                                                          POWERS.get(row, USER), item.not_after)
     commands = tuple(_commands(places, place, workspace=workspace))
     return Leak(tuple(holders.values()), tuple(dict.fromkeys(places)), commands)
 
@@ -165,16 +165,16 @@ def _own(folder: str, keys: set[str]) -> Iterator[tuple[str, str, Certificate | 
         yield SERVICE_ACCOUNTS, path, None
 
 
-def _holder(row: str, certificate: Certificate | None) -> Holder:
+def _holder(row: str, certificate: Certificate | None) -> KeyHolder:
     from ..kubernetes import reading
     if certificate is None:
-        return Holder(row, "", (), POWERS[row], None)
+        return KeyHolder(row, "", (), POWERS[row], None)
     subject = reading.certificate_subject(certificate)
-    return Holder(row, subject.user, subject.groups, POWERS.get(row, USER),
-                  certificate.not_valid_after_utc)
+    return KeyHolder(row, subject.user, subject.groups, POWERS.get(row, USER),
+                     certificate.not_valid_after_utc)
 
 
-def _commands(places: Sequence[Place], place: str, *, workspace: bool) -> Iterator[str]:
+def _commands(places: Sequence[KeyFile], place: str, *, workspace: bool) -> Iterator[str]:
     """A new key for each leaf, and an exchange for a CA or for the tokens' key."""
     folder = os.path.normpath(place)
     where = ["--root", folder] if not workspace else \

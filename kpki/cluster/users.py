@@ -25,7 +25,7 @@ from .authority_source import read_authority
 from .desired.description import DEFAULT_NAME
 from .desired.fields import is_in_token
 from .desired.rows import Row, Wanted, blank_kubeconfig, layout_of, tree_prefix
-from .kubeconfig_order import Order as Order  # noqa: PLC0414 - exported again
+from .kubeconfig_order import KubeconfigOrder as KubeconfigOrder  # noqa: PLC0414 - exported again
 from .workspace import DESCRIPTION, authority_paths, is_there, read_cluster
 from .. import files, pem
 from ..errors import FileError, InputError, RefusedError, about
@@ -255,8 +255,8 @@ class Answer:
     """How long the new certificate is valid, if the CA's end does not cut it."""
 
 
-def kubeconfig_of(order: Order, *, passphrase: Passphrase, now: datetime, host_name: str, here: str,
-                  warnings: list[str]) -> Answer:
+def kubeconfig_of(order: KubeconfigOrder, *, passphrase: Passphrase, now: datetime,
+                  host_name: str, here: str, warnings: list[str]) -> Answer:
     """The kubeconfig that a person wants: the workspace's own, or one with an existing or new pair.
 
     *here* is the current folder as an absolute path: the document's relative paths start at *here*.
@@ -309,7 +309,7 @@ def write_kubeconfig(path: str, document: bytes, *, warnings: list[str]) -> Acti
     return "replace" if present else "create"
 
 
-def _given_pair(order: Order) -> tuple[str, ...]:
+def _given_pair(order: KubeconfigOrder) -> tuple[str, ...]:
     """The files of the existing pair, none if a new pair is made."""
     given = tuple(path for path in (order.certificate, order.key) if path is not None)
     if len(given) == 1:
@@ -331,7 +331,7 @@ def _workspace(folder: str | None, host_name: str) -> tuple[str, Cluster | None]
     return "" if chosen == os.curdir else chosen, read_cluster(chosen, host_name=host_name)
 
 
-def _account(order: Order, cluster: Cluster | None) -> Account:
+def _account(order: KubeconfigOrder, cluster: Cluster | None) -> Account:
     """The kubeconfig's owner: a row, or any user."""
     user, server = order.user, order.server
     is_row = user in ROW_NAMES and not order.groups
@@ -372,7 +372,7 @@ def _find_present(folder: str, path: str) -> bytes | None:
     return data
 
 
-def _authority_paths(order: Order, cluster: Cluster | None, folder: str, *,
+def _authority_paths(order: KubeconfigOrder, cluster: Cluster | None, folder: str, *,
                      signs: bool) -> tuple[str, str]:
     """The paths of the CA's certificate and key: the named files, else the workspace's.
 

@@ -153,7 +153,7 @@ def _left(end: float) -> float:
 
 
 def _words(error: OSError) -> str:
-    """Why there is no connection."""
+    """The reason why no connection was made."""
     if isinstance(error, socket.gaierror):
         return "the host's name has no address (DNS)"
     if isinstance(error, ConnectionRefusedError):

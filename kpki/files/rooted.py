@@ -175,7 +175,7 @@ class Rooted:
 
     def write_new(self, path: str, data: bytes, *, mode: int, owner: tuple[int, int] | None,
                   sync: bool) -> None:
-        """See `disk.write_new`."""
+        """Write a new file inside the root, as `disk.write_new` does."""
         name, folder = self._at(path)
         write_new(name, data, mode=mode, owner=owner, sync=sync, folder=folder)
 
@@ -200,7 +200,7 @@ class Rooted:
         os.unlink(name, dir_fd=folder)
 
     def remove(self, path: str) -> str | None:
-        """See `disk.remove`; raises nothing."""
+        """Remove a file inside the root. Returns a warning instead of raising an error."""
         try:
             return remove(path, self.open(os.path.dirname(path)))
         except FileNotFoundError:

@@ -96,7 +96,7 @@ class _Change:
 
     @property
     def in_way(self) -> bool:
-        """Whether a folder or device lies at the target, for which there is no second name."""
+        """Whether the target is a folder or a device, which cannot have a second name."""
         return self.old is not None and not (stat.S_ISREG(self.old.st_mode)
                                              or stat.S_ISLNK(self.old.st_mode))
 

@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple
 from .profiles import MASTERS_GROUP
 from .settings import SIGNERS
 
-Names = Literal["none", "apiserver", "etcd", "etcd-peer", "kubelet"]
-Subject = Literal["any", "node", "bound", "administrator", "kubelet-client", "front-proxy",
-                  "etcd-peer"]
+ServerNames = Literal["none", "apiserver", "etcd", "etcd-peer", "kubelet"]
+SubjectRule = Literal["any", "node", "bound", "administrator", "kubelet-client", "front-proxy",
+                      "etcd-peer"]
 # The CA files that etcd's library reads.
 ETCD_CAS = ("etcd-server-ca", "etcd-client-ca", "etcd-peer-ca")
 # The kubeconfigs whose cluster is a webhook; those of admission need no context, as their users are
@@ -42,9 +42,9 @@ class Purpose(NamedTuple):
     """The purposes of the CA files on this host that verify the certificate."""
     likely: tuple[str, ...] = ()
     """The purposes of local CA files that usually hold the CA of a verifier on another host."""
-    names: Names = "none"
+    names: ServerNames = "none"
     """The kind of names under which clients reach the server that shows the certificate."""
-    subject: Subject = "any"
+    subject: SubjectRule = "any"
     """What authorization, or a flag, asks of CN and O."""
     cause: str = "unknown-authority"
     """The cause if another CA has signed the certificate."""
@@ -69,7 +69,7 @@ _CLIENT, _SERVER = ("clientAuth",), ("serverAuth",)
 _API_CLIENTS, _KUBELETS_CA = ("apiserver-client-ca",), ("apiserver-ca", "kubelet-client-ca")
 
 
-def _api_client(name: str, row: str, subject: Subject, source: str) -> Purpose:
+def _api_client(name: str, row: str, subject: SubjectRule, source: str) -> Purpose:
     """A client certificate that is shown to the API server."""
     return Purpose(name=name, row=row, usages=_CLIENT, verifiers=_API_CLIENTS, likely=_KUBELETS_CA,
                    subject=subject, source=source, server="apiserver-serving")

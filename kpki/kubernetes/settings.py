@@ -16,7 +16,7 @@ from .words import Word
 Part = Literal["certificate", "key", "authority", "kubeconfig", "public-key"]
 
 
-class Setting(NamedTuple):
+class FileSetting(NamedTuple):
     """One setting that names a file."""
 
     name: str
@@ -29,22 +29,22 @@ class Setting(NamedTuple):
     """Of a key, the name of its certificate's setting; else the setting's own name."""
 
 
-def _pair(certificate: str, key: str, purpose: str) -> tuple[Setting, Setting]:
-    return (Setting(certificate, purpose, "certificate", certificate),
-            Setting(key, purpose, "key", certificate))
+def _pair(certificate: str, key: str, purpose: str) -> tuple[FileSetting, FileSetting]:
+    return (FileSetting(certificate, purpose, "certificate", certificate),
+            FileSetting(key, purpose, "key", certificate))
 
 
-def _one(name: str, purpose: str, part: Part = "authority") -> Setting:
-    return Setting(name, purpose, part, name)
+def _one(name: str, purpose: str, part: Part = "authority") -> FileSetting:
+    return FileSetting(name, purpose, part, name)
 
 
-def _kubeconfigs(purpose: str) -> tuple[Setting, ...]:
+def _kubeconfigs(purpose: str) -> tuple[FileSetting, ...]:
     return tuple(_one(name, purpose, "kubeconfig")
                  for name in ("kubeconfig", "authentication-kubeconfig",
                               "authorization-kubeconfig"))
 
 
-def _serving(purpose: str, clients: str) -> tuple[Setting, ...]:
+def _serving(purpose: str, clients: str) -> tuple[FileSetting, ...]:
     return (*_pair("tls-cert-file", "tls-private-key-file", purpose),
             _one("client-ca-file", clients))
 
@@ -55,7 +55,7 @@ _MANAGER = (*_serving("component-serving", "component-client-ca"), _FRONT_PROXY_
             _one("root-ca-file", "root-ca"), _one("service-account-private-key-file",
                                                   "service-account-sign", "key"))
 
-SETTINGS: Mapping[str, tuple[Setting, ...]] = {
+SETTINGS: Mapping[str, tuple[FileSetting, ...]] = {
     "kubelet": (
         _one("kubeconfig", "kubelet-client", "kubeconfig"),
         _one("bootstrap-kubeconfig", "kubelet-bootstrap", "kubeconfig"),

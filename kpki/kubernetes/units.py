@@ -29,7 +29,7 @@ _SPECIFIERS = {"%": "%", "H": "", "l": "", "m": "", "C": "/var/cache", "E": "/et
 _STARTS = ("ExecStart", "ExecStartPre")
 
 
-class Command(NamedTuple):
+class ServiceCommand(NamedTuple):
     """One command of a service."""
 
     words: tuple[Word, ...]
@@ -42,7 +42,7 @@ class Service(NamedTuple):
 
     name: str
     """The unit's name."""
-    commands: tuple[Command, ...]
+    commands: tuple[ServiceCommand, ...]
     """The commands in the order in which they may start a component."""
     environment: Mapping[str, Word]
     environment_files: tuple[tuple[str, bool, str], ...]
@@ -57,7 +57,7 @@ class Service(NamedTuple):
         """The name without `.service`, as systemctl takes it."""
         return self.name.removesuffix(".service")
 
-    def words(self, command: Command, environment: Mapping[str, Word]) -> list[Word]:
+    def words(self, command: ServiceCommand, environment: Mapping[str, Word]) -> list[Word]:
         """The words of a command with the values of variables, except in the program's name."""
         words = list(command.words)
         return words[:1] + expand(words[1:], environment) if command.expanded else words
@@ -98,7 +98,7 @@ def read_service(texts: Sequence[tuple[str, str]], specifiers: Mapping[str, str]
     def filled(word: str) -> str:
         return _SPECIFIER.sub(lambda found: specifiers.get(found[1], found[0]), word)
 
-    commands: dict[str, list[Command]] = {name: [] for name in _STARTS}
+    commands: dict[str, list[ServiceCommand]] = {name: [] for name in _STARTS}
     environment: dict[str, Word] = {}
     files: list[tuple[str, bool, str]] = []
     folder, user = "/", ""
@@ -123,7 +123,7 @@ def read_service(texts: Sequence[tuple[str, str]], specifiers: Mapping[str, str]
     return Service(specifiers.get("n", ""), ordered, environment, tuple(files), folder, user)
 
 
-def _commands(value: str, source: str, filled: Callable[[str], str]) -> list[Command]:
+def _commands(value: str, source: str, filled: Callable[[str], str]) -> list[ServiceCommand]:
     """The commands of one line, separated by a lone `;`; none if systemd refuses the line."""
     parts: list[list[str]] = [[]]
     try:
@@ -137,13 +137,13 @@ def _commands(value: str, source: str, filled: Callable[[str], str]) -> list[Com
     return [_command(words, source) for words in parts if words]
 
 
-def _command(words: Sequence[str], source: str) -> Command:
+def _command(words: Sequence[str], source: str) -> ServiceCommand:
     program, prefix, left = words[0], "", "-@:+!!"      # each prefix counts once
     while program and program[0] in left:
         prefix, left, program = prefix + program[0], left.replace(program[0], "", 1), program[1:]
     arguments = words[2:] if "@" in prefix else words[1:]       # with @, the second word is argv[0]
-    return Command(tuple(Word(argument, source) for argument in (program, *arguments)),
-                   ":" not in prefix)
+    return ServiceCommand(tuple(Word(argument, source) for argument in (program, *arguments)),
+                          ":" not in prefix)
 
 
 def _variables(value: str, source: str, filled: Callable[[str], str]) -> dict[str, Word]:

@@ -1166,7 +1166,7 @@ def find_oid(text: str) -> str | None:
 
 
 def find_known_oid(text: str) -> str | None:
-    """The same, but None for digits without a row (OBJ_txt2nid)."""
+    """The OID of a name or of dotted digits, None for digits without a row (OBJ_txt2nid)."""
     named = by_short_name().get(text) or by_long_name().get(text)
     if named is None and (digits := dotted(text)) in by_oid():
         return digits

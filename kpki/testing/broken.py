@@ -145,7 +145,7 @@ def _sign(pki: KubernetesPki, row: str, subject: _Subject, key: PrivateKeyTypes,
 
 
 def _of_stranger(pki: KubernetesPki, row: str) -> _Files:
-    """A certificate of a CA that nobody here trusts."""
+    """A certificate of a CA that no component of the cluster trusts."""
     stranger = Authority.create("another-ca", algorithm=pki.ca.algorithm, now=pki.now)
     key = make_key(pki.ca.algorithm)
     return _files(_sign(pki, row, _Subject(), key, stranger), key, pki.ca.bundle)

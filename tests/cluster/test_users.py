@@ -20,7 +20,7 @@ from kpki.cluster.users import (
     ROW_NAMES,
     Account,
     Answer,
-    Order,
+    KubeconfigOrder,
     cluster_server,
     given_kubeconfig,
     issued_kubeconfig,
@@ -380,7 +380,7 @@ def test_a_file_that_cannot_be_named_is_put_in(make_pair: Callable[..., Pair]) -
                                           embed=True)).certificate.data == pair.certificate
 
 
-def order_of(folder: Path, order: Order) -> Answer:
+def order_of(folder: Path, order: KubeconfigOrder) -> Answer:
     return kubeconfig_of(order, passphrase=lambda _: None, now=NOW, host_name="h", here=str(folder),
                          warnings=[])
 
@@ -391,7 +391,8 @@ def test_an_order_says_how_its_answer_came_about(tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     for path, data in zip(("ca.pem", "ca-key.pem"), example_authority(NOW), strict=True):
         (tmp_path / path).write_bytes(data)
-    order = Order(user="alice", server="https://10.0.0.10:6443", ca="ca.pem", ca_key="ca-key.pem")
+    order = KubeconfigOrder(user="alice", server="https://10.0.0.10:6443", ca="ca.pem",
+                            ca_key="ca-key.pem")
     issued = order_of(tmp_path, order)
     assert issued.authority is not None and issued.paths == ("ca.pem", "ca-key.pem")
     held = load_kubeconfig(issued.document)

@@ -141,7 +141,7 @@ def _read(given: GivenOptions) -> tuple[Certificate, bytes]:
 
 def _signed(given: GivenOptions,
             old: Certificate | None) -> tuple[Certificate, tuple[str, str] | None]:
-    """The signed certificate of a request, *old* or a subject; the serial file and its new text."""
+    """Sign a request, *old* or a subject; the serial file too, with its new text."""
     from ...stages import certificates
     serial, counted = _serial(given)
     path, days = given.get("extfile"), given.number("days", 30)

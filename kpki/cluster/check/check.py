@@ -20,7 +20,7 @@ from ..observed.hosts import inventory_of, is_host_tree
 from ..observed.inventory import Inventory, Unread, observe_file
 from ..observed.owners import with_owners
 from ..observed.use import Use
-from ..observed.uses import Host, read_host
+from ..observed.uses import HostUses, read_host
 from ..observed.whose import certified_owner, owner_of
 from ..rules.host import check_node
 from ..rules.pair import SELF_SIGNED
@@ -90,7 +90,7 @@ def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_nam
                                              if any(file is not None for file in files_of)})
 
 
-def check_read(root: str, host: Host, *, now: datetime, host_name: str,
+def check_read(root: str, host: HostUses, *, now: datetime, host_name: str,
                node: str | None) -> Report:
     """`check` of a host that is read already, with its processes."""
     return _accessible(root, now=now, host_name=host_name, node=node, layout=None, named={},
@@ -111,7 +111,7 @@ def _accessible(path: str, **asked: Any) -> Report:
 
 
 def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout: str | None,
-           named: Mapping[str, Sequence[str | None]], host: Host | None = None) -> Report:
+           named: Mapping[str, Sequence[str | None]], host: HostUses | None = None) -> Report:
     ca, ca_key = named.get("ca", (None, None))
     if _is_there(path, DESCRIPTION):
         _no_options(path, named, layout)
@@ -200,7 +200,7 @@ def _distribution(root: str) -> str:
     return ""
 
 
-def _owner(root: str, host: Host, host_name: str, layout: str | None, notes: list[str]) -> str:
+def _owner(root: str, host: HostUses, host_name: str, layout: str | None, notes: list[str]) -> str:
     """The node's name of a tree, "" if the caller may not read the files that tell it.
 
     If no file tells the name, the name in the kubelet's certificate is used, with a line in

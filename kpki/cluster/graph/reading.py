@@ -64,7 +64,7 @@ def _graph_of(trees: Iterable[tuple[str | None, Inventory]]) -> Graph:
 
 
 def _without_guesses(inventory: Inventory) -> Inventory:
-    """A folder's files; a component without a pair there is a guess, and reads nothing there."""
+    """A folder's files without guesses: a component without a pair in the folder reads nothing."""
     known = {use.component for pair in pairs_of(inventory) if pair.chain for use in pair.uses}
     return replace(inventory, uses=tuple(
         use if use.component in known else replace(use, component="") for use in inventory.uses))

@@ -177,7 +177,7 @@ def _calls(lanes: Sequence[Arrow], picture: Picture, places: Mapping[int, _Place
 
 def _ports(number: int, lanes: Sequence[Arrow],
            places: Mapping[int, _Place]) -> dict[tuple[int, str], float]:
-    """Where the calls of a component begin and end at its box, so that no two calls cross there."""
+    """The ends of a component's calls at its box, in an order in which no two calls cross."""
     place = places[number]
     used = list[tuple[tuple[int, int, str], int, str]]()
     for lane, arrow in enumerate(lanes):

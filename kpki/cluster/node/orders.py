@@ -28,7 +28,7 @@ _EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class NodeOrder:
     """What a person wants for a node.
 
     The workspace or the CA decides each field that is None or empty.
@@ -82,9 +82,9 @@ class Done:
     """The request that was signed."""
 
 
-def issue_order(order: Order, *, row: str | None = None, renew: bool = False, archive: bool = False,
-                example: bool = False, passphrase: Passphrase, now: datetime, host_name: str,
-                warnings: list[str]) -> Done:
+def issue_order(order: NodeOrder, *, row: str | None = None, renew: bool = False,
+                archive: bool = False, example: bool = False, passphrase: Passphrase,
+                now: datetime, host_name: str, warnings: list[str]) -> Done:
     """Make the files of a node's *row* (None: its kubelet's); right files stay.
 
     *renew* replaces a right certificate, *archive* also packs the tree, *example* uses a throw-away
@@ -126,7 +126,7 @@ def issue_order(order: Order, *, row: str | None = None, renew: bool = False, ar
                 days=validity.days)
 
 
-def request_order(order: Order, *, now: datetime, host_name: str, warnings: list[str]) -> Done:
+def request_order(order: NodeOrder, *, now: datetime, host_name: str, warnings: list[str]) -> Done:
     """Make a node's key in its tree, and the key's request beside the tree."""
     defaults = workspace.find_defaults(os.curdir, order.name, host_name=host_name)
     node, layout = _node_of(order), _layout(order, defaults)
@@ -145,7 +145,7 @@ def request_order(order: Order, *, now: datetime, host_name: str, warnings: list
                 out=order.out)
 
 
-def sign_order(order: Order, csr: str, *, passphrase: Passphrase, now: datetime, host_name: str,
+def sign_order(order: NodeOrder, csr: str, *, passphrase: Passphrase, now: datetime, host_name: str,
                warnings: list[str]) -> Done:
     """Sign the request in the file *csr*; write the answer beside the node's tree.
 
@@ -220,7 +220,7 @@ def _owner(root: str, source: str, host_name: str) -> str:
                      hint="run the command as root, or name the node: --node NAME")
 
 
-def _completed(order: Order, defaults: workspace.Defaults | None) -> Order:
+def _completed(order: NodeOrder, defaults: workspace.Defaults | None) -> NodeOrder:
     """An order with the workspace's defaults for the node and the CA."""
     if defaults is None:
         return order
@@ -230,18 +230,18 @@ def _completed(order: Order, defaults: workspace.Defaults | None) -> Order:
                    ca_key=order.ca_key if named else defaults.ca_key)
 
 
-def _node_of(order: Order) -> nodes.Node:
+def _node_of(order: NodeOrder) -> nodes.Node:
     return nodes.node_of(order.name, order.addresses, order.dns)
 
 
-def _validity(order: Order, defaults: workspace.Defaults | None) -> timedelta:
+def _validity(order: NodeOrder, defaults: workspace.Defaults | None) -> timedelta:
     """The validity of the certificate: the order's, else the description's, else the default."""
     if defaults and order.days is None:
         return defaults.cluster.validity
     return lasting(DAYS if order.days is None else order.days)
 
 
-def _layout(order: Order, defaults: workspace.Defaults | None) -> Layout:
+def _layout(order: NodeOrder, defaults: workspace.Defaults | None) -> Layout:
     """The order's layout, else the description's, else the layout found in the tree, else ssl."""
     if order.layout is not None:
         return get_layout(order.layout)

@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...kubernetes.commands import Start
 from ...kubernetes.kubeconfig import Material, load_kubeconfig, load_users
 from ...kubernetes.purposes import ADMISSION, WEBHOOKS
-from ...kubernetes.settings import SETTINGS, Part, Setting, SettingValue, values_of
+from ...kubernetes.settings import SETTINGS, FileSetting, Part, SettingValue, values_of
 
 
 def uses_of(tree: Tree, running: Started, settings: Settings) -> Iterator[Use]:
@@ -49,7 +49,7 @@ def _is_on(settings: Settings, name: str) -> bool:
     return _values(settings, name) in (("true",), ("1",))
 
 
-def _setting_use(running: Started, setting: Setting, value: SettingValue,
+def _setting_use(running: Started, setting: FileSetting, value: SettingValue,
                  which: str = "") -> Use | None:
     """The use of a setting; None if the setting names no file of the host."""
     place = running.start.on_host(value.path)
@@ -166,8 +166,8 @@ def _apiserver(tree: Tree, running: Started, settings: Settings, uses: list[Use]
         paths = value.word.text.partition(":")[0].split(",")
         for path, part in zip(paths, _PAIR, strict=False):
             named = value._replace(word=value.word._replace(text=path))
-            if use := _setting_use(running, Setting(value.name, "apiserver-sni", part, value.name),
-                                   named, f" {number + 1}"):
+            setting = FileSetting(value.name, "apiserver-sni", part, value.name)
+            if use := _setting_use(running, setting, named, f" {number + 1}"):
                 yield use
     for name, rows in _FURTHER.items():
         for value in settings.get(name, ()):

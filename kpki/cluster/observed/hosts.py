@@ -11,7 +11,7 @@ from .defaults import layout_uses
 from .inventory import HOSTS, TOPS, Inventory, ObservedFile, layout_there, passes_over, walk
 from .tree import Tree
 from .use import Use
-from .uses import Host, read_host
+from .uses import HostUses, read_host
 from .whose import HOST_NAME
 from ... import files
 from ...kubernetes.components import COMPONENT_NAMES
@@ -46,7 +46,7 @@ def inspect(root: str | os.PathLike[str], *, layout: str | None = None, node: st
     return inventory_of(root, read_host(root, given), layout=layout, node=node, given=given)
 
 
-def is_host_tree(folder: str, host: Host) -> bool:
+def is_host_tree(folder: str, host: HostUses) -> bool:
     """Whether a folder is a host's root; *host* is the result of `read_host`.
 
     It is, if the folder has a layout or a folder of Kubernetes, or if the host starts a component.
@@ -57,7 +57,7 @@ def is_host_tree(folder: str, host: Host) -> bool:
             or bool(host.running))
 
 
-def inventory_of(root: str, host: Host, *, layout: str | None = None, node: str = "",
+def inventory_of(root: str, host: HostUses, *, layout: str | None = None, node: str = "",
                  given: Mapping[str, ObservedFile] | None = None) -> Inventory:
     """`inspect` for a tree, with the result of `read_host` in *host*."""
     tree = Tree(root, given, host.found)
@@ -136,7 +136,7 @@ def _is_of(use: Use, place: Place, part: str) -> bool:
     return place.row in rows and parts.get(use.part, use.part) == part and "#" not in use.path
 
 
-def _other_keys(tree: Tree, layout: Layout, host: Host, closed: list[str]) -> Iterator[str]:
+def _other_keys(tree: Tree, layout: Layout, host: HostUses, closed: list[str]) -> Iterator[str]:
     """The files beside certificates that look like private keys or kubeconfigs, by their names.
 
     Files that runs of kpki have left behind are among them. The folders that the caller may not

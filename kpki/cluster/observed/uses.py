@@ -25,7 +25,7 @@ _PEOPLE = ("etc/kubernetes/admin.conf", "etc/kubernetes/super-admin.conf", "root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class HostUses:
     """The settings of a host's components, their *uses*, *running*, and the *found* files.
 
     *outside* has (source, path) of paths that leave the *root*; these files are not read.
@@ -47,7 +47,7 @@ class Host:
 
 
 def read_host(root: str, given: Mapping[str, ObservedFile] | None = None,
-              processes: Sequence[Process] = ()) -> Host:
+              processes: Sequence[Process] = ()) -> HostUses:
     """The host under *root*; *given* files replace files of the tree.
 
     The settings of the *processes* that run count before those of files. Raises FileError if *root*
@@ -70,9 +70,9 @@ def read_host(root: str, given: Mapping[str, ObservedFile] | None = None,
                          *((path, start.source) for start in running
                            for path, _, _ in start.configurations)):
         tree.file(path, source)
-    return Host(root=root, uses=tuple(uses), running=running,
-                outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed),
-                outdated=outdated)
+    return HostUses(root=root, uses=tuple(uses), running=running,
+                    outside=tuple(tree.outside), found=tree.found, closed=tuple(tree.closed),
+                    outdated=outdated)
 
 
 def _as_they_run(tree: Tree, started: list[tuple[Started, Settings]],

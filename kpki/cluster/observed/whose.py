@@ -5,7 +5,7 @@ import posixpath
 import re
 
 from .inventory import Inventory, found_at, observe_file
-from .uses import Host, read_host
+from .uses import HostUses, read_host
 from ..desired.rows import NODES_FOLDER
 from ...errors import AccessError, FileError, InputError
 from ...kubernetes import reading
@@ -18,7 +18,7 @@ _LOCALHOST = re.compile(r"(.+\.)?localhost(\.localdomain)?")
 HOST_NAME = "etc/hostname"     # hostname(5)
 
 
-def owner_of(root: str, *, host_name: str, source: str = "", host: Host | None = None) -> str:
+def owner_of(root: str, *, host_name: str, source: str = "", host: HostUses | None = None) -> str:
     """The name of the node that a root belongs to; "" if an unread file may tell the name.
 
     The first of these that exists: the kubelet's `--hostname-override`; for `/` this machine's
@@ -68,7 +68,7 @@ def certified_owner(inventory: Inventory) -> str:
     return ""
 
 
-def hostname_override(root: str, host: Host | None = None) -> tuple[str, bool]:
+def hostname_override(root: str, host: HostUses | None = None) -> tuple[str, bool]:
     """The node's name in the settings of a tree's kubelet, "" for none.
 
     The second value says whether the caller may read all files that may tell. A value that is no

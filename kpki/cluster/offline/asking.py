@@ -201,7 +201,7 @@ def _requests(plan: Plan, folder: str,
 
 
 def _old(folder: str) -> list[str]:
-    """The requests and the list that are there."""
+    """The existing requests, and the existing list."""
     if not is_there(os.path.join(folder, FOLDER)):
         return []
     listed = files.walk(os.path.join(folder, FOLDER), skip=lambda _: False)

@@ -30,6 +30,6 @@ def recording(observe: Observe, unread: dict[str, None]) -> Observe:
 
 
 def require_read(unread: Mapping[str, None]) -> None:
-    """Raise AccessError if there is a path that the caller may not read: the file may be right."""
+    """Raise AccessError if the caller may not read a path: the file may be right."""
     for path in unread:
         raise refusal("", path)

@@ -19,8 +19,8 @@ from .host_plan import (
 from .observing import nothing_there, recording, require_read, unread_authority
 from .roots import (
     NewKey,
+    PlannedAuthority,
     Read,
-    Root,
     ServiceAccounts,
     load_root,
     load_service_accounts,
@@ -95,7 +95,7 @@ class Plan:
     """Internal: the rows that follow from the description."""
     rows: tuple[Row, ...]
     """Internal: the rows of the workspace itself."""
-    roots: Mapping[str, Root]
+    roots: Mapping[str, PlannedAuthority]
     """Internal: the CAs by their rows."""
     service_accounts: ServiceAccounts | None
     """Internal: the pair that signs tokens, None if no host has it."""

@@ -48,7 +48,7 @@ NewKey = Callable[[str], "PrivateKeyTypes"]
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
+class PlannedAuthority:
     """A CA of the cluster, existing or still to be made."""
 
     row: Row
@@ -158,7 +158,7 @@ class ServiceAccounts:
 
 
 def load_root(row: Row, observe: Observe, *, wanted: Wanted, read: Read, passphrase: bytes | None,
-              now: datetime) -> Root:
+              now: datetime) -> PlannedAuthority:
     """Load a CA from the description's files, the workspace or a host's tree; else one to make.
 
     Raises InputError, FileError or RefusedError for files that are no CA: kpki never replaces a CA.
@@ -187,12 +187,12 @@ def load_root(row: Row, observe: Observe, *, wanted: Wanted, read: Read, passphr
                            certificate_path, found.path if found else row.place.key, passphrase,
                            now)
     key_file = observe(row.place.key)
-    return Root(row, certificate_path=row.place.certificate, key_path=row.place.key,
-                existing_key=_load_key(key_file, passphrase),
-                encrypted=pem.is_encrypted(key_file.data or b""))
+    return PlannedAuthority(row, certificate_path=row.place.certificate, key_path=row.place.key,
+                            existing_key=_load_key(key_file, passphrase),
+                            encrypted=pem.is_encrypted(key_file.data or b""))
 
 
-def signs_apart(root: Root | None, observe: Observe) -> bool:
+def signs_apart(root: PlannedAuthority | None, observe: Observe) -> bool:
     """Whether hosts with the CA's key get the signing certificate alone, beside the CA's file.
 
     kube-controller-manager needs it if the CA is a bundle, or is about to be one.
@@ -266,7 +266,7 @@ def _present(found: ObservedFile) -> ObservedFile | None:
 
 
 def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key_path: str,
-            passphrase: bytes | None, now: datetime) -> Root:
+            passphrase: bytes | None, now: datetime) -> PlannedAuthority:
     with about(certificate_path):
         certificates = load_bundle(data)
         for certificate in certificates:
@@ -278,8 +278,9 @@ def _loaded(row: Row, data: bytes, key: bytes | None, certificate_path: str, key
     else:
         authority = load_authority(data, key, passphrase=passphrase if encrypted else None, now=now,
                                    names=(certificate_path, key_path))
-    return Root(row, pem.dump_certificates(certificates), key, certificate_path, key_path,
-                encrypted=encrypted, authority=authority, certificates=tuple(certificates))
+    return PlannedAuthority(row, pem.dump_certificates(certificates), key, certificate_path,
+                            key_path, encrypted=encrypted, authority=authority,
+                            certificates=tuple(certificates))
 
 
 def _load_key(found: ObservedFile, passphrase: bytes | None) -> PrivateKeyTypes | None:
@@ -298,8 +299,8 @@ def _load_key(found: ObservedFile, passphrase: bytes | None) -> PrivateKeyTypes 
         return pem.load_key(data, passphrase)
 
 
-def make_root(root: Root, *, algorithm: str, wanted: Wanted, now: datetime,
-              new_key: NewKey) -> Root:
+def make_root(root: PlannedAuthority, *, algorithm: str, wanted: Wanted, now: datetime,
+              new_key: NewKey) -> PlannedAuthority:
     """Make a missing CA: its certificate, and its key unless the key exists."""
     key = root.existing_key or new_key(algorithm)
     authority = make_authority(root.row.profile, key, validity=wanted.cluster.ca_validity, now=now)

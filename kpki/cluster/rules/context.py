@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .certificate import ca_fault, signed_by_another, signer_of
 from .facts import Pair, TrustFile, pairs_of, signing_pairs_of, trust_files_of
 from .names import STORE, Places, missing_names, names_fault, places_of
-from .pair import Asked
+from .pair import Demands
 from .subjects import described_subject, subject_fault
 from .trust import Trust, Verifiers, check_trust
 from ..desired.rows import Row
@@ -67,7 +67,7 @@ class TreeContext(NamedTuple):
         return cls(inventory=inventory, node=node, now=now, within=within, pairs=pairs, files=files,
                    places=places, signing=signing, trust=trust)
 
-    def asked(self, pair: Pair) -> Asked:
+    def asked(self, pair: Pair) -> Demands:
         """The demands that verifiers make on a readable pair."""
         trust, by_layout = self.trust, self.inventory.started.isdisjoint(use.component
                                                                          for use in pair.uses)
@@ -77,7 +77,7 @@ class TreeContext(NamedTuple):
                   and pair.serves("apiserver-serving")]
         serves = all(purpose.name == "kubelet-serving" for purpose in pair.purposes)
         whole = pair.chain[0].not_valid_after_utc - pair.chain[0].not_valid_before_utc
-        return Asked(
+        return Demands(
             now=self.now, within=min(self.within, whole / _LAST_TENTH) if self._rotates(pair)
             else self.within,
             usages=pair.usages,
@@ -159,7 +159,7 @@ class RowContext(NamedTuple):
         """The path of that CA in the tree, "" if the tree has none."""
         return next((path for path, name in self.authority_paths.items() if name == row), "")
 
-    def asked(self, pair: Pair, row: Row) -> Asked:
+    def asked(self, pair: Pair, row: Row) -> Demands:
         """The demands of a row on its readable pair."""
         ca, chain, last, place = row.profile.signer or "", pair.chain, pair.chain[-1], row.place
         trusted = self.trusted(ca)
@@ -167,7 +167,7 @@ class RowContext(NamedTuple):
         # only callers of the kubelet verify this pair: the kubelet's kubeconfig has another pair
         serves = row.name == "kubelet-serving" \
             or (row.name == "kubelet" and place.kubeconfig and not place.by_path)
-        return Asked(
+        return Demands(
             now=self.now, within=self.within, warns=self.warns, usages=row.profile.usages,
             users=row.name, trusted=trusted, authority=(self.authority_path(ca) or pair.path, ca),
             signer=None if signer is None or ca_fault("", ca, signer, self.now) else signer,

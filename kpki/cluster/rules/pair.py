@@ -31,7 +31,7 @@ SELF_SIGNED = "kubelet-serving-self-signed"
 _SAME_DAY = timedelta(days=1)
 
 
-class Asked(NamedTuple):
+class Demands(NamedTuple):
     """The demands of a pair's verifiers or of a description, and findings for owner and signer."""
 
     now: datetime
@@ -58,7 +58,7 @@ class Asked(NamedTuple):
     """Whether to report warnings."""
 
 
-def certificate_faults(pair: Pair, asked: Asked) -> list[Finding]:
+def certificate_faults(pair: Pair, asked: Demands) -> list[Finding]:
     """The first fault of a certificate, or its warnings."""
     faults = list[Finding]()
     for fault in () if asked.self_made else _in_order(pair, asked):
@@ -68,7 +68,7 @@ def certificate_faults(pair: Pair, asked: Asked) -> list[Finding]:
     return faults
 
 
-def _in_order(pair: Pair, asked: Asked) -> Iterator[Finding | None]:
+def _in_order(pair: Pair, asked: Demands) -> Iterator[Finding | None]:
     """The faults of a certificate, in order: owner, dates, strength, signer, use, names."""
     owner, signer, names = asked.faults
     yield owner
@@ -81,7 +81,7 @@ def _in_order(pair: Pair, asked: Asked) -> Iterator[Finding | None]:
     yield go_fault(pair.path, pair.row, pair.chain, asked.trusted, asked.usages, asked.now)
 
 
-def _usage_fault(pair: Pair, asked: Asked) -> Finding | None:
+def _usage_fault(pair: Pair, asked: Demands) -> Finding | None:
     """The finding for missing usages; a warning if a component works without them."""
     for usages, mild in ((asked.usages, False), (asked.wishes, True)):
         for usage in usages:
@@ -93,7 +93,8 @@ def _usage_fault(pair: Pair, asked: Asked) -> Finding | None:
     return None
 
 
-def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) -> Iterator[Finding]:
+def pair_findings(pair: Pair, asked: Demands | None,
+                  faults: Sequence[Finding]) -> Iterator[Finding]:
     """All findings of a pair with its certificate's *faults*; only of its files without *asked*."""
     broken = next((fault for fault in pair.faults if fault.cause in _UNREADABLE
                    and fault.severity == "error"), None)
@@ -133,7 +134,7 @@ def pair_findings(pair: Pair, asked: Asked | None, faults: Sequence[Finding]) ->
             yield from _warnings(pair, asked)
 
 
-def _warnings(pair: Pair, asked: Asked) -> Iterator[Finding]:
+def _warnings(pair: Pair, asked: Demands) -> Iterator[Finding]:
     """The warnings: future faults, and faults that only some clients see."""
     from ...stages.verification.verify import verify_strict
     leaf, key = pair.chain[0], pair.chain[0].public_key()

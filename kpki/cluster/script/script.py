@@ -11,7 +11,7 @@ from itertools import chain
 from shlex import quote
 
 from . import shell
-from .signers import DAY, Signer, whole_days
+from .signers import DAY, ScriptAuthority, whole_days
 from .steps import Steps, wait
 from ..authority import span
 from ..plan.plan import Plan
@@ -26,7 +26,7 @@ def script_of(plan: Plan) -> Iterator[str]:
     RefusedError for a CA that expires within openssl's shortest validity, one day. Raises
     InputError for a bundle whose signer only an encrypted key could determine.
     """
-    signers = {name: Signer(plan, root) for name, root in plan.roots.items()}
+    signers = {name: ScriptAuthority(plan, root) for name, root in plan.roots.items()}
     used, needed, signing = set[str](), set[str](), set[str]()
     surveyed = plan.survey()
     hosts = plan.hosts(surveyed)
@@ -65,7 +65,7 @@ def script_of(plan: Plan) -> Iterator[str]:
         yield from Steps(plan, signers, host).pieces()
 
 
-def _ca_files(signers: Mapping[str, Signer], needed: Collection[str],
+def _ca_files(signers: Mapping[str, ScriptAuthority], needed: Collection[str],
               signing: Collection[str]) -> Iterator[str]:
     """The CAs' existing files that the steps read."""
     for name in sorted({*needed, *signing}):
@@ -76,7 +76,7 @@ def _ca_files(signers: Mapping[str, Signer], needed: Collection[str],
                 yield root.key_path
 
 
-def _days_comments(plan: Plan, signers: list[Signer]) -> Iterator[str]:
+def _days_comments(plan: Plan, signers: list[ScriptAuthority]) -> Iterator[str]:
     """The script's comments about the validity of its certificates."""
     validity = plan.cluster.validity
     if not signers:

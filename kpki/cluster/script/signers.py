@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .extraction import copy_command
 from ..authority import day, leaf_algorithm, signing_digest
 from ..plan.plan import Plan
-from ..plan.roots import Root
+from ..plan.roots import PlannedAuthority
 from ...errors import RefusedError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def whole_days(validity: timedelta, now: datetime, *, least: int = 1) -> int:
 
 
 @dataclass(frozen=True)
-class Signer:
+class ScriptAuthority:
     """A CA of the plan.
 
     Its files are words for the shell, with their paths after the workspace's own steps.
@@ -37,7 +37,7 @@ class Signer:
 
     plan: Plan
     """The plan."""
-    root: Root
+    root: PlannedAuthority
     """The CA."""
 
     @cached_property

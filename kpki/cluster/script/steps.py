@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import shell
 from .extraction import CERTIFICATE, KEY, copy_command, dump, extract_command
-from .signers import Signer
+from .signers import ScriptAuthority
 from ..desired.rows import Row, tree_prefix
 from ..leaf_files import Task, path_kubeconfig
 from ..observed.inventory import ObservedFile, named_path
@@ -66,7 +66,7 @@ class Steps:
 
     plan: Plan
     """The plan."""
-    signers: dict[str, Signer]
+    signers: dict[str, ScriptAuthority]
     """The CAs, by their rows."""
     host: HostPlan
     """The tasks of the host."""

@@ -8,7 +8,7 @@ from .constraints import Alternatives, Limits
 from .der import SEQUENCE, GoError, Reader, right_aligned
 from .extensions import Found, read_extensions
 from .keys import Algorithm, Key, algorithm_of, read_key
-from .names import Name, read_name
+from .names import PkixName, read_name
 from .times import Moment, read_time
 
 
@@ -28,7 +28,7 @@ class Certificate(NamedTuple):
     """The issuer's Name in DER."""
     subject: bytes
     """The subject's Name in DER."""
-    subject_name: Name
+    subject_name: PkixName
     not_before: Moment
     not_after: Moment
     spki: bytes

@@ -8,7 +8,7 @@ from .certificate import Certificate
 from .constraints import Alternatives, validate_names
 from .der import About, GoError, oid
 from .keys import Key, validate_signature
-from .names import Names, validate_host
+from .names import HostNames, validate_host
 from .policies import policies_hold
 from .text import quoted
 from .times import Moment
@@ -61,8 +61,8 @@ def verify(leaf: Certificate, roots: Pool, untrusted: Pool, usage: bytes | None,
     """
     _validate_itself(leaf, [], now)
     alternatives = leaf.alternatives or Alternatives()
-    names = Names(leaf.subject_name.common_name, leaf.alternatives is not None, alternatives.dns,
-                  alternatives.ips)
+    names = HostNames(leaf.subject_name.common_name, leaf.alternatives is not None,
+                      alternatives.dns, alternatives.ips)
     for host in hosts:
         validate_host(names, host)
     chains = [[leaf]] if leaf in roots else _chains([leaf], _Search(roots, untrusted, now, []))

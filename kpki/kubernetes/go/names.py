@@ -23,7 +23,7 @@ _PATTERN = re.compile(rf"(?:\*\.{_LABEL}|{_LABEL})(?:\.{_LABEL})*")
 _UPPER_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-class Name(NamedTuple):
+class PkixName(NamedTuple):
     """The attributes of a distinguished name that verdicts need."""
 
     common_name: str
@@ -61,7 +61,7 @@ _STRINGS: dict[int, Callable[[bytes], str]] = {
 
 
 @lru_cache(maxsize=256)     # an issuer is the subject of another certificate
-def read_name(element: bytes) -> Name:
+def read_name(element: bytes) -> PkixName:
     """The name in a Name item (DER); raises GoError for a malformed name."""
     sentence = "x509: invalid RDNSequence"
     common_name, organization = "", None
@@ -84,10 +84,10 @@ def read_name(element: bytes) -> Name:
                 common_name = text
             elif kind == _ORGANIZATION and organization is None:
                 organization = text
-    return Name(common_name, organization)
+    return PkixName(common_name, organization)
 
 
-class Names(NamedTuple):
+class HostNames(NamedTuple):
     """The names under which a certificate's owner is reached."""
 
     common_name: str
@@ -99,7 +99,7 @@ class Names(NamedTuple):
     """The IP addresses of the subjectAltName."""
 
 
-def validate_host(names: Names, host: str) -> None:
+def validate_host(names: HostNames, host: str) -> None:
     """Raise GoError unless *names* has *host*, a name or an address (in brackets or not)."""
     bare = host[1:-1] if len(host) >= 3 and host[0] == "[" and host[-1] == "]" else host
     address = parse_ip(bare)
@@ -135,7 +135,7 @@ def _lower(text: str) -> str:
     return text.translate(_UPPER_TO_LOWER)
 
 
-def _not_for(names: Names, host: str) -> str:
+def _not_for(names: HostNames, host: str) -> str:
     """Go's sentence about a certificate without *host* among its names (HostnameError)."""
     if not names.has_alternatives and _matches_labels(_lower(names.common_name), _lower(host)):
         return "x509: certificate relies on legacy Common Name field, use SANs instead"

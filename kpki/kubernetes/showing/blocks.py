@@ -132,7 +132,7 @@ def _shown(piece: _Piece, context: VerificationContext) -> Shown:
 
 
 def _with_pair_notes(found: Sequence[Shown]) -> Iterator[Shown]:
-    """The same, with a note on each private key: whether a certificate of the file has the key."""
+    """*found* with a note on each private key: whether a certificate of the file has the key."""
     certificates = {shown.public_key for shown in found if shown.kind == "certificate"}
     for shown in found:
         if shown.kind == "private key" and shown.public_key and certificates:

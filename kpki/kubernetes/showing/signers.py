@@ -105,7 +105,7 @@ def _signed(data: bytes, by: bytes) -> bool:
 
 
 def _chain(data: bytes, others: Mapping[bytes, Sequence[bytes]]) -> Iterator[bytes]:
-    """The certificates of the file above *data*, each of which has signed the one before."""
+    """The file's chain above *data*: each certificate has signed the one before it."""
     for _ in range(_LONGEST_CHAIN):
         names = _names(data)
         if names is None or names[0] == names[1]:

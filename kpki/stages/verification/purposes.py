@@ -20,7 +20,7 @@ _KNOWN = {*(f"1.3.6.1.5.5.7.3.{number}" for number in (1, 2, 3, 4, 8, 9, 10)), *
           "2.5.29.37.0"}
 _SIGNING = {"digitalSignature", "nonRepudiation"}
 
-Purpose = Callable[[Facts, bool], int]
+PurposeTest = Callable[[Facts, bool], int]
 
 
 def check_ca(facts: Facts) -> int:
@@ -76,7 +76,7 @@ def _netscape_server(facts: Facts, as_ca: bool) -> int:
     return answer if as_ca or _usable(facts, {"keyEncipherment"}) else 0
 
 
-def _smime(usages: set[str]) -> Purpose:
+def _smime(usages: set[str]) -> PurposeTest:
     def answer(facts: Facts, as_ca: bool) -> int:
         if not _extended(facts, {_EMAIL}):
             return 0
@@ -104,7 +104,7 @@ def _time_stamp(facts: Facts, as_ca: bool) -> int:
 
 # The name of openssl's -purpose → a function of the facts, and of whether the certificate is a CA
 # of the path.
-PURPOSES: dict[str, Purpose] = {
+PURPOSES: dict[str, PurposeTest] = {
     "sslclient": _ssl_client,
     "sslserver": _ssl_server,
     "nssslserver": _netscape_server,

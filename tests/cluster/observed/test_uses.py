@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kpki.cluster.observed.use import Use
-from kpki.cluster.observed.uses import Host, read_host
+from kpki.cluster.observed.uses import HostUses, read_host
 from tests.cluster.observed.trees import Files, configuration, kubeconfig, plant, pod, unit
 
 KUBELET, PROXY, ETCD = (f"etc/systemd/system/{name}.service"
@@ -15,7 +15,7 @@ KUBELET, PROXY, ETCD = (f"etc/systemd/system/{name}.service"
 CONFIG, PODS = "var/lib/kubelet/config.yaml", "etc/kubernetes/manifests"
 
 
-def paths(host: Host, component: str = "") -> dict[str, str]:
+def paths(host: HostUses, component: str = "") -> dict[str, str]:
     """Purpose and part → the paths, in order, of the uses of a component; what is a default stands
     in brackets."""
     found: dict[str, str] = {}
@@ -26,7 +26,7 @@ def paths(host: Host, component: str = "") -> dict[str, str]:
     return found
 
 
-def kubelet(host: Host) -> dict[str, str]:
+def kubelet(host: HostUses) -> dict[str, str]:
     """What a kubelet is told; its own serving pair, which nobody tells, is left out."""
     return {name: path for name, path in paths(host, "kubelet").items() if path[0] != "("}
 
