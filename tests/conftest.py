@@ -28,6 +28,20 @@ NOBODY = 65534
 os.environ["SSL_CERT_FILE"] = os.devnull
 
 
+# Many trials of lines that other tests run too: coverage would double their time.
+SWEEPS = ("cluster/check/matrix", "cluster/check/test_lines.py", "cluster/check/variants",
+          "cluster/lifecycle/exchange", "cluster/plan/test_apply_cuts.py",
+          "files/test_tree_cuts.py", "hosts", "kubernetes/verdict", "stages/experiments")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the sweeps for pytest-cov."""
+    top = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(top / sweep) for sweep in SWEEPS):
+            item.add_marker("no_cover")
+
+
 def pytest_report_header() -> str:
     """For the head of every run: whose verdicts kpki's are compared with."""
     return source_of_verdicts(go_version())
