@@ -61,7 +61,7 @@ CLUSTER = {
     "adopt": {"workspace", "authority"},
     "check": {"flags", "users", "plan", "node", "script", "adopt"},
     "offline": {"plan", "node"},
-    "lifecycle": {"plan", "node", "script"}, "leak": {"lifecycle"},
+    "lifecycle": {"plan", "node", "script", "offline"}, "leak": {"lifecycle"},
     "graph": {"check", "lifecycle"},
 }
 

@@ -114,13 +114,13 @@ def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin =
             for step in written], "waiting": [waiting_document(file) for file in waiting]})
     else:
         put(*_made(made))
-        words.say(*_next(made, waiting, folder), *_asked(asked, folder),
+        words.say(*_next(made, waiting, folder), *asked_lines(asked, folder),
                   *_restarts(changed, planned))
     if waiting or asked.refused:
         raise typer.Exit(1)
 
 
-def _asked(asked: Asked, folder: str) -> Iterator[str]:
+def asked_lines(asked: Asked, folder: str) -> Iterator[str]:
     """The answers that gave nothing, and the requests for a CA elsewhere."""
     yield from (f"kpki: {sentence}" for sentence in asked.refused)
     if asked.requests:

@@ -21,6 +21,7 @@ from .common import (
     span_of,
     waiting_document,
 )
+from .plan import asked_lines
 from .terminal import put
 from ..clock import utc_now
 from ..errors import InputError
@@ -56,8 +57,9 @@ def renew(names: Names = None, everything: All = False, within: Within = None,
     """Give certificates new dates; with --ca the CAs themselves.
 
     Key, subject, names and usages stay. Replaced files are kept, and other files are untouched.
-    With --ca every copy of a CA's certificate is replaced. Exit status 0: done, or nothing to do;
-    1: a certificate waits for the key of its CA.
+    With --ca every copy of a CA's certificate is replaced. What waits for a key that is elsewhere
+    is requested: requests/. Exit status 0: done, or nothing to do; 1: a certificate waits for the
+    key of its CA.
     """
     from ..cluster.lifecycle import renew as leaves, renew_authorities as cas
     if (bool(names) + everything + (within is not None)) > 1:
@@ -91,8 +93,9 @@ def renew(names: Names = None, everything: All = False, within: Within = None,
         words.say(*(f"  {line}" for line in commands))
     what = "" if names or everything else within or _WITHIN
     words.say(*_waits(done), *_renewed(done, "CA" if authorities else "certificate", what),
-              *(_after_authorities(done, root) if authorities else ()), *_next(done))
-    if done.waiting:
+              *(_after_authorities(done, root) if authorities else ()),
+              *(asked_lines(done.asked, workspace) if done.asked else ()), *_next(done))
+    if done.waiting or (done.asked and done.asked.refused):
         raise typer.Exit(1)
 
 
@@ -105,7 +108,7 @@ def _renewed(done: Renewal, noun: str, within: str) -> Iterator[str]:
     """The number of what was renewed."""
     if done.steps:
         yield f"kpki: {done.renewed} {noun}{'s' * (done.renewed != 1)} renewed"
-    else:
+    elif not (done.asked and done.asked.requests):
         yield "kpki: nothing to renew" + (f": no {noun} ends within {within}"
                                           if within and not done.waiting else "")
 

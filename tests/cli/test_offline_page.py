@@ -15,7 +15,7 @@ def test_the_page_says_what_happens(run_page: Callable[[Path], tuple[Path, list[
     """Each command succeeds and prints what the page says, but for the digest; the fields of the
     list are the page's."""
     folder, steps = run_page(PAGE)
-    assert len(steps) == 8
+    assert len(steps) == 9
     for step in steps:
         told, promised = (_DIGEST.sub("D", text) for text in (step.printed, step.promised))
         assert (told, step.status) == (promised, 0), step.command

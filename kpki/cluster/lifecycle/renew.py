@@ -38,8 +38,9 @@ from ..observed.hosts import inventory_of
 from ..observed.inventory import require
 from ..observed.restarts import restart_commands
 from ..observed.uses import read_host
+from ..offline.asking import Asked, exchange, is_asked
 from ..plan.host_plan import Waiting
-from ..plan.of_workspace import components_to_restart
+from ..plan.of_workspace import components_to_restart, plan_of
 from ..rules.facts import Pair
 from ..workspace import BACKUP, locked, read_cluster, write
 from ... import files
@@ -95,6 +96,8 @@ class Renewal:
     """After the renewal of CAs: the number of leaves that end with their CA's old certificate."""
     restarts: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
     """Commands, and the hosts on which they are to be run, in order."""
+    asked: Asked | None = None
+    """What was asked of CAs whose keys are elsewhere, and what their answers gave."""
 
 
 class TreeResult(NamedTuple):
@@ -179,8 +182,16 @@ def renew_workspace(folder: str, order: Order, *, passphrase: Passphrase, now: d
                                 new_key=order.new_key, warnings=said, exchanged=exchanged)
             return found.files, _done(host, found, restarts_of(cluster, host, _rows(found)))
 
-        return summed(renew_trees(folder, hosts, renew_tree, now=now, warnings=warnings,
-                                  processes=processes_of(authorities, processes)))
+        done = renew_trees(folder, hosts, renew_tree, now=now, warnings=warnings,
+                           processes=processes_of(authorities, processes))
+        waiting = {(waiting.host, waiting.path.partition("#")[0])
+                   for tree in done for waiting in tree.waiting}
+        if order.new_key or not (waiting or is_asked(folder)):
+            return summed(done)
+        plan = plan_of(folder, now=now, cluster=cluster)
+        asked = exchange(plan, folder, [*plan.waiting()], now=now, warnings=warnings,
+                         renewing=waiting)
+        return replace(summed(_answered(done, asked, cluster)), asked=asked)
 
 
 def renew_trees(folder: str, hosts: Sequence[str],
@@ -208,6 +219,22 @@ def renew_trees(folder: str, hosts: Sequence[str],
         done += trees
         warnings += said
     return done
+
+
+def _answered(done: Iterable[TreeResult], asked: Asked,
+              cluster: Cluster) -> Iterator[TreeResult]:
+    """The results, with what the answers of CAs elsewhere gave in each tree."""
+    trees = {tree.host: tree for tree in done}
+    for host in dict.fromkeys([*trees, *(step.host for step in asked.steps)]):
+        tree = trees.get(host, TreeResult(host, (), 0, (), ()))
+        steps = tuple(step for step in asked.steps if step.host == host)
+        paths = {step.path for step in steps}
+        yield tree._replace(
+            steps=(*tree.steps, *steps), renewed=tree.renewed + len({step.row for step in steps}),
+            waiting=tuple(waiting for waiting in tree.waiting
+                          if waiting.path.partition("#")[0] not in paths),
+            restarts=tuple(restarts_of(cluster, tree.host, {
+                *paths, *(step.path for step in tree.steps)})) if steps else tree.restarts)
 
 
 def _done(host: str | None, found: HostRenewal, restarts: Iterable[str]) -> TreeResult:

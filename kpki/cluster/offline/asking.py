@@ -6,12 +6,13 @@ key, whatever its file is called.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from .bundle import FOLDER, LIST, Request, digest, dump_list, request_for
+from .bundle import FOLDER, LIST, Request, digest, dump_list, load_list, request_for
 from ..authority import find_sound_key, leaf_algorithm, make_key
 from ..desired.rows import NODES_FOLDER, Row, tree_prefix
 from ..leaf_files import Step, Task, leaf_files
@@ -27,6 +28,7 @@ from ...errors import InputError, KpkiError
 from ...kubernetes import reading
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE
 from ...kubernetes.profiles import sans_text, subject_name
+from ...kubernetes.reading import key_pin
 from ...stages import der
 from ...stages.extensions.identifiers import BASIC_CONSTRAINTS
 from ...stages.keys import public_key_der
@@ -57,29 +59,35 @@ class Asked:
 
 
 class _Held(NamedTuple):
-    """A row that waits, with its key."""
+    """A row that waits for a certificate, with its key."""
 
     task: Task
     waiting: Waiting
     key: PrivateKeyTypes
     public_key: bytes
+    waits: bool = True
+    """Whether the row waits now; if not, an earlier run has asked for new dates."""
 
 
 def exchange(plan: Plan, folder: str, waiting: Sequence[Waiting], *, now: datetime,
-             warnings: list[str]) -> Asked:
+             warnings: list[str],
+             renewing: Collection[tuple[str | None, str]] = ()) -> Asked:
     """Take the answers for rows that wait for a CA's key, and write requests for the others.
 
-    The caller holds the workspace's lock. All files of one host change together. Nothing changes if
-    the answers, and what waits, are those of the last run.
+    *renewing* has host and path of right certificates that are to get new dates too. A request for
+    new dates stays until its answer is there. The caller holds the workspace's lock. All files of
+    one host change together. Nothing changes if the answers, and what waits, are those of the last
+    run.
     """
     found, refused = _answers(folder)
-    if not waiting and not found and not is_there(os.path.join(folder, f"{FOLDER}/{LIST}")):
+    if not waiting and not renewing and not found and not is_asked(folder):
         return Asked()
     by_key = dict[bytes, list[str]]()
     for path, chain in found.items():
         by_key.setdefault(public_key_der(chain[0].public_key()), []).append(path)
     steps, left, made, removing = list[Step](), list[_Held](), list[files.File](), list[str]()
-    for item in _held(plan, folder, waiting):
+    held = [*_held(plan, folder, waiting)]
+    for item in [*held, *_renewals(plan, folder, renewing, held)]:
         paths = by_key.pop(item.public_key, [])
         faults = {path: _fault(plan, item, found[path]) for path in paths}
         refused += [f"{FOLDER}/{path}: {fault}" for path, fault in faults.items() if fault]
@@ -102,7 +110,7 @@ def exchange(plan: Plan, folder: str, waiting: Sequence[Waiting], *, now: dateti
     kept = {file.path for file in made}
     removing += [path for path in _old(folder) if path not in kept]
     write(folder, made, removing=removing, trees=NODES_FOLDER, now=now, warnings=warnings)
-    return Asked(tuple(steps), tuple(item.waiting for item in left), len(requests),
+    return Asked(tuple(steps), tuple(item.waiting for item in left if item.waits), len(requests),
                  digest(data) if requests else "", tuple(refused))
 
 
@@ -120,6 +128,36 @@ def _held(plan: Plan, folder: str, waiting: Iterable[Waiting]) -> Iterator[_Held
                 signer = plan.roots[task.row.profile.signer or ""].certificates[0]
                 key = make_key(plan.cluster.algorithm or leaf_algorithm(signer.public_key()))
             yield _Held(task, file, key, public_key_der(key))
+
+
+def is_asked(folder: str) -> bool:
+    """Whether the workspace has a bundle of requests."""
+    return is_there(os.path.join(folder, f"{FOLDER}/{LIST}"))
+
+
+def _renewals(plan: Plan, folder: str, renewing: Collection[tuple[str | None, str]],
+              held: Iterable[_Held]) -> Iterator[_Held]:
+    """The rows with a right certificate that get new dates: now, or by the present bundle."""
+    listed = dict[tuple[str | None, str], str]()
+    if is_asked(folder):
+        with suppress(InputError):      # another document is written anew
+            listed = {(request.host, request.row): request.public_key for request in load_list(
+                files.read(os.path.join(folder, f"{FOLDER}/{LIST}")), LIST)}
+    for item in held:
+        listed.pop((item.task.row.host, item.task.row.name), None)
+    hosts, every = {host for host, _ in (*renewing, *listed)}, plan.renewing()
+    waits = {(item.task.row.host, item.task.row.name) for item in held}
+    plans = [every.of_workspace()] if None in hosts else []
+    plans += [every.of_host(host) for host in plan.cluster.hosts if host.name in hosts]
+    for host in plans:
+        for (task, _), file in zip(host.held, host.waiting, strict=True):
+            row = task.row
+            if task.key is None or (row.host, row.name) in waits:
+                continue
+            public_key = public_key_der(task.key)
+            asks = any((row.host, path) in renewing for path in row.paths())
+            if asks or listed.get((row.host, row.name)) == key_pin(public_key):
+                yield _Held(task, file, task.key, public_key, asks)
 
 
 def _pending(row: Row) -> str:

@@ -174,6 +174,11 @@ class Plan:
         for host in self.hosts():
             yield from host.steps
 
+    def renewing(self) -> Plan:
+        """Internal: the same plan, which also renews every right certificate."""
+        return replace(self, renews=True,
+                       context=self.context._replace(within=timedelta.max, warns=True))
+
     def waiting(self) -> Iterator[Waiting]:
         """Every row that waits for a CA's key."""
         for host in self.hosts():

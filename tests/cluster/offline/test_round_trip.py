@@ -15,6 +15,7 @@ from kpki import genpkey, pem, req_new, req_x509, x509_req
 from kpki.cluster.authority import Authority
 from kpki.cluster.check.check import check
 from kpki.cluster.desired.rows import wanted_rows
+from kpki.cluster.lifecycle.renew import Order, Renewal, renew_workspace
 from kpki.cluster.offline.asking import Asked, exchange
 from kpki.cluster.offline.bundle import load_list
 from kpki.cluster.offline.signing import Signed, authorities_at_hand, sign_bundle
@@ -23,6 +24,7 @@ from kpki.cluster.plan.host_plan import Waiting
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.workspace import locked, read_cluster
 from kpki.errors import FileError, InputError
+from kpki.kubernetes.kubeconfig import load_users
 from kpki.kubernetes.reading import key_pin
 from kpki.stages.keys import public_key_der
 
@@ -120,6 +122,82 @@ def test_a_whole_cluster_by_two_trips(tmp_path: Path, layout: str) -> None:
             for path in (cluster / "nodes").rglob("apiserver.*") if path.suffix in (".crt", ".pem")
             and b"CERTIFICATE" in path.read_bytes()}
     assert ends <= {NOW + timedelta(days=100)}
+
+
+def run_renew(folder: Path, *names: str, now: datetime = NOW, everything: bool = False) -> Renewal:
+    return renew_workspace(str(folder), Order(names, everything), passphrase=lambda _: None,
+                           now=now, host_name="", warnings=[], processes=1)
+
+
+def leaf(folder: Path, host: str, path: str) -> Any:
+    """A certificate of a host, in a file or in a kubeconfig."""
+    data = (folder / "nodes" / host / path).read_bytes()
+    if path.endswith(".conf"):
+        (certificate, _), = load_users(data).values()
+        data = certificate.data or b""
+    return pem.load_certificates(data)[0]
+
+
+@pytest.mark.parametrize("takes", [run_apply, run_renew])
+@pytest.mark.parametrize(("layout", "path"), [("kubeadm", "etc/kubernetes/kubelet.conf"),
+                                              ("ssl", "etc/kubernetes/ssl/worker.pem")])
+def test_new_dates_by_a_ca_elsewhere(tmp_path: Path, layout: str, path: str,
+                                     takes: Callable[..., Any]) -> None:
+    """`renew` requests new dates for what was named alone; `apply` keeps the requests as they are
+    and waits for nothing; `renew` and `apply` take the answers, and the key stays."""
+    cluster = offline(tmp_path, layout)
+    run_apply(cluster)
+    sign(cluster)
+    run_apply(cluster)
+    before, others = leaf(cluster, "worker-1", path), files_of(cluster / "nodes/cp-1")
+    asked = run_renew(cluster, "worker-1")
+    listed = load_list((cluster / "requests/requests.json").read_bytes(), "list")
+    assert {request.host for request in listed} == {"worker-1"} and not asked.steps
+    assert asked.asked and asked.asked.requests == len(listed) == len(asked.waiting)
+    there = files_of(cluster)
+    again = run_apply(cluster)
+    assert (again.requests, again.waiting, again.refused) == (len(listed), (), ())
+    assert files_of(cluster) == there and run_renew(cluster, "worker-1") == asked
+    assert files_of(cluster) == there
+    assert len(sign(cluster).written) == len(listed)
+    later = NOW + timedelta(days=1)
+    done = takes(cluster, now=later)
+    assert {step.host for step in done.steps} == {"worker-1"}
+    after = leaf(cluster, "worker-1", path)
+    assert after.serial_number != before.serial_number
+    assert after.public_key() == before.public_key()
+    assert files_of(cluster / "nodes/cp-1") == others
+    assert not [*(cluster / "requests").rglob("*.*")]
+    assert check(str(cluster), now=later).findings == []
+    if takes is run_renew:
+        (commands, hosts), = done.restarts
+        assert hosts == ("worker-1",) and "systemctl restart kubelet" in commands
+    assert run_renew(cluster, now=later) == Renewal()
+
+
+def test_what_ends_is_requested_and_a_stranger_is_refused(cluster: Path) -> None:
+    """Near their end all leaves are requested, and the users' kubeconfigs; an answer that the row
+    does not want is named, and the old certificate stays. With the key at hand nothing is asked."""
+    sign(cluster)
+    run_apply(cluster)
+    later = NOW + timedelta(days=90)
+    asked = run_renew(cluster, now=later)
+    rows = {(row.host, row.name) for row in wanted_rows(read_cluster(str(cluster)))
+            if row.profile.kind == "leaf"}
+    listed = load_list((cluster / "requests/requests.json").read_bytes(), "list")
+    assert {(request.host, request.row) for request in listed} == rows
+    assert len(asked.waiting) == len(rows)
+    before = leaf(cluster, "worker-1", "etc/kubernetes/kubelet.conf")
+    (cluster / "requests/worker-1/x.pem").write_bytes(pem.dump_certificate(before))
+    done = run_renew(cluster, now=later + timedelta(days=30))
+    assert done.asked and "requests/worker-1/x.pem: " in done.asked.refused[0]
+    assert leaf(cluster, "worker-1", "etc/kubernetes/kubelet.conf") == before
+    for name in KEYS:
+        for path in (cluster.parent / "ca/pki").rglob(name):
+            shutil.copy(path, cluster / "pki" / path.relative_to(cluster.parent / "ca/pki"))
+    (cluster / "requests/worker-1/x.pem").unlink()
+    done = run_renew(cluster, everything=True, now=later)
+    assert (done.waiting, len(done.steps) >= len(rows) - 1) == ((), True)
 
 
 def test_nothing_in_the_bundle_is_secret(cluster: Path) -> None:
