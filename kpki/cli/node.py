@@ -141,7 +141,7 @@ def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None
     an archive of the copy there.
     """
     from . import telling
-    from ..cluster.node.orders import install_order
+    from ..cluster.node.install_order import install_order
     words, warnings = Words(quiet=quiet), list[str]()
     if script and (json or os.path.abspath(root) == os.sep):
         raise InputError("--script is for a copy of another host's files, without --json",

@@ -25,8 +25,9 @@ from ..kubernetes.restarts import components_of, of_layout
 
 if TYPE_CHECKING:
     from ..cluster.authority import Authority
+    from ..cluster.node.install_order import Installed
     from ..cluster.node.node import Node
-    from ..cluster.node.orders import Done, Installed
+    from ..cluster.node.orders import Done
     from ..cluster.offline.bundle import Request
 
 Written = Sequence[tuple[files.File, str]]

@@ -12,8 +12,8 @@ from contextlib import suppress
 from shlex import quote
 from typing import NamedTuple
 
+from .install_order import Installed
 from .installation import find_request_key, is_archive
-from .orders import Installed
 from ... import files, pem
 from ...errors import InputError
 from ...files import File

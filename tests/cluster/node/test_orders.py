@@ -8,13 +8,8 @@ from pathlib import Path
 import pytest
 
 from kpki.cluster.desired.description import example_description
-from kpki.cluster.node.orders import (
-    NodeOrder,
-    install_order,
-    issue_order,
-    request_order,
-    sign_order,
-)
+from kpki.cluster.node.install_order import install_order
+from kpki.cluster.node.orders import NodeOrder, issue_order, request_order, sign_order
 from kpki.errors import InputError, RefusedError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
