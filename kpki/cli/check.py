@@ -129,7 +129,8 @@ def finding_document(finding: Finding) -> dict[str, object]:
     """A finding as JSON has it."""
     return {"cause": finding.cause, "severity": finding.severity, "host": finding.host,
             "path": finding.path, "row": finding.row or None, "message": finding.message,
-            "got": finding.got, "expected": finding.expected, "remedy": list(finding.remedy)}
+            "got": finding.got, "expected": finding.expected, "remedy": list(finding.remedy),
+            "page": finding.page}
 
 
 def finding_lines(findings: Sequence[Finding]) -> Iterator[Line]:
@@ -164,7 +165,7 @@ def _explained(report: Report, path: str) -> Iterator[str]:
                  *pair_commands(path, report.uses)):
         yield f"  {line}"
     for cause in dict.fromkeys(finding.cause for finding in report.findings):
-        yield f"{cause}: {CAUSES[cause].meaning}; see it with: {CAUSES[cause].diagnosis}"
+        yield CAUSES[cause].explanation
 
 
 def _summary(report: Report) -> str:

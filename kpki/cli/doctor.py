@@ -120,4 +120,4 @@ def _explained(report: HostReport) -> Iterator[str]:
         yield f"  {name}: {by_hand}"
     from ..kubernetes.causes import CAUSES
     for cause in dict.fromkeys(finding.cause for finding in report.findings):
-        yield f"{cause}: {CAUSES[cause].meaning}; see it with: {CAUSES[cause].diagnosis}"
+        yield CAUSES[cause].explanation

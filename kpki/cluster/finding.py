@@ -42,3 +42,8 @@ class Finding:
     def severity(self) -> Severity:
         """The cause's severity."""
         return "warning" if self.mild else CAUSES[self.cause].severity
+
+    @property
+    def page(self) -> str:
+        """The page of the documentation about the cause, with the anchor."""
+        return CAUSES[self.cause].page

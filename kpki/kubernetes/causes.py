@@ -19,6 +19,16 @@ class Cause(NamedTuple):
     remedy: str
     """The commands that repair the fault, with placeholders in capitals, or words if none does."""
 
+    @property
+    def page(self) -> str:
+        """The page of the documentation about the fault, with the anchor."""
+        return f"docs/causes.md#{self.slug}"
+
+    @property
+    def explanation(self) -> str:
+        """The meaning, how to see the fault, and the page, for `--explain`."""
+        return f"{self.slug}: {self.meaning}; see it with: {self.diagnosis}  ({self.page})"
+
 
 _READ = "openssl x509 -noout -text -in FILE"
 _SUBJECT = "openssl x509 -noout -subject -in FILE; hostname"

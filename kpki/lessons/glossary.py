@@ -48,7 +48,7 @@ def find_entry(word: str, language: str) -> Entry:
     if wanted in CAUSES:
         cause = CAUSES[wanted]
         return Entry((cause.slug,), f"{cause.meaning}\nsee it with: {cause.diagnosis}",
-                     f"docs/causes.md#{cause.slug}")
+                     cause.page)
     near = difflib.get_close_matches(wanted, [*by_word, *CAUSES], 3)
     raise InputError(f"no entry {word!r}", hint=" or ".join(f"kpki explain {quote(known)}"
                                                             for known in near)

@@ -85,7 +85,8 @@ def test_json_is_the_document_of_the_design(tree: Path, kpki: Run) -> None:
     assert document["certificates"] == 1
     finding, = document["findings"]
     assert [*finding] == ["cause", "severity", "host", "path", "row", "message", "got", "expected",
-                          "remedy"]
+                          "remedy", "page"]
+    assert finding["page"] == "docs/causes.md#bad-pem"
     assert ((finding["cause"], finding["severity"], finding["host"], finding["path"],
              finding["row"]) == ("bad-pem", "error", None, CERTIFICATE, "kubelet"))
 
@@ -161,7 +162,8 @@ def test_explain_says_what_a_cause_means(tree: Path, kpki: Run) -> None:
     alone."""
     (tree / KEY).unlink()
     told = kpki("check", TREE, "--explain", status=1)
-    assert f"file-missing: {CAUSES['file-missing'].meaning}; see it with: ls -l FILE" in told.err
+    assert (f"file-missing: {CAUSES['file-missing'].meaning}; see it with: ls -l FILE  "
+            "(docs/causes.md#file-missing)") in told.err
     assert kpki("check", TREE, "--quiet", status=1).err == ""
 
 

@@ -19,7 +19,7 @@ from tests.cluster.check.matrix.test_matrix import ON_DISK
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT, CAUSES_TEXT = (DOCS / "check.md").read_text(), (DOCS / "causes.md").read_text()
 Story = tuple[Path, list[Any]]
-_ROW = re.compile(r"^\| `([a-z0-9-]+)`( †)? \| (.*) \|$", re.MULTILINE)
+_ROW = re.compile(r'^\| <a id="[a-z0-9-]+"></a>`([a-z0-9-]+)`( †)? \| (.*) \|$', re.MULTILINE)
 _WORDS: dict[str, str] = dict(re.findall(r"^\| (\*\w+\*) \| (.*) \|$", CAUSES_TEXT, re.MULTILINE))
 
 
@@ -55,6 +55,13 @@ def test_each_situation_is_mended(mending: Story) -> None:
         told = [step.printed for step in steps if step.command.startswith(f"kpki check {root}")]
         faulty = ["error " in text for text in told]
         assert faulty.index(True) < len(faulty) - 1 - faulty[::-1].index(False), root
+
+
+def test_each_cause_has_its_anchor() -> None:
+    """The page that check names for a cause is the cause's own line, once."""
+    anchors = re.findall(r'<a id="([a-z0-9-]+)"></a>`([a-z0-9-]+)`', CAUSES_TEXT)
+    assert [f"docs/causes.md#{anchor}" for anchor, slug in anchors if anchor == slug] == [
+        cause.page for cause in ROWS]
 
 
 def test_the_table_has_every_cause_in_order() -> None:

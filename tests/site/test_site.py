@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
+from kpki.kubernetes.causes import CAUSES
 from tests.site.browser import Page, browser
 
 TOP = Path(__file__).parents[2]
@@ -98,6 +99,11 @@ def test_every_link_has_its_target() -> None:
                                      and unquote(parts.fragment) not in target.anchors):
                 missing.append((name, link))
     assert missing == []
+
+
+def test_each_cause_has_its_anchor() -> None:
+    """The page about causes has an anchor for each, under the name that `kpki check` gives."""
+    assert CAUSES.keys() <= read(SITE / "causes.html").anchors
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "404.html"])
