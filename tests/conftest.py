@@ -151,13 +151,18 @@ def kpki_words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="session")
-def run_page(tmp_path_factory: pytest.TempPathFactory,
-             kpki_words: list[str]) -> Callable[[Path], tuple[Path, list[Step]]]:
+def kpki_environment(tmp_path_factory: pytest.TempPathFactory,
+                     kpki_words: list[str]) -> dict[str, str]:
+    """An environment in which `kpki` is a command."""
+    return with_kpki(tmp_path_factory.mktemp("bin"), kpki_words)
+
+
+@pytest.fixture(scope="session")
+def run_page(tmp_path_factory: pytest.TempPathFactory, kpki_environment: dict[str, str],
+             ) -> Callable[[Path], tuple[Path, list[Step]]]:
     """Run every command of a page, in a folder of its own; the folder, and the steps with what they
     printed."""
-    environment = with_kpki(tmp_path_factory.mktemp("bin"), kpki_words)
-
     def run(page: Path) -> tuple[Path, list[Step]]:
         folder = tmp_path_factory.mktemp("page")
-        return folder, run_steps(page, folder, environment)
+        return folder, run_steps(page, folder, kpki_environment)
     return run
