@@ -58,7 +58,9 @@ def learn(name: LessonName = None, tool: Tool = "openssl", run: Alone = False,
     if tool not in TOOLS:
         raise InputError(f"--tool: {tool!r} is none of {', '.join(TOOLS)}")
     if name is None:
+        from ..lessons.words import WORDS
         put(*_listed(home, language))
+        say(*(WORDS[language].begin.format(name=name) for name in _unfinished(home, language)[:1]))
         return
     lesson = load_lesson(name, language)
     if not run and not sys.stdout.isatty():
@@ -129,6 +131,14 @@ def _listed(home: str, language: str) -> Iterator[str]:
         cells = ((str(number), 2), (name, 12), (words.minutes.format(minutes=lesson.minutes), 8),
                  (lesson.title, 46), (state, 0))
         yield "  ".join(cell + " " * (width - width_of(cell)) for cell, width in cells).rstrip()
+
+
+def _unfinished(home: str, language: str) -> list[str]:
+    """The lessons that are not done, in order."""
+    from ..lessons.catalogue import NAMES, load_lesson
+    from ..lessons.classroom import progress_of
+    return [name for name in NAMES
+            if (progress_of(home, name) or 0) < len(load_lesson(name, language).steps)]
 
 
 def _show(kind: str, text: str) -> None:

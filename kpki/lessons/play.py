@@ -146,7 +146,9 @@ def _converse(player: Player, step: Step, prompt: str, ask: Ask) -> int | None:
                 return None
             case "back" | "b":
                 return -1
-            case "hint" | "h" | "?":
+            case "help" | "?":
+                player.show("note", words.exercise_keys if step.check else words.keys)
+            case "hint" | "h":
                 if hints:
                     player.show("prose", hints.pop(0))
                 elif step.check:

@@ -32,7 +32,9 @@ def test_the_list_says_how_long_and_what_is_done(kpki: Run, home: Path) -> None:
     assert [cell.strip() for cell in first if cell] == [
         "1", "certificate", "8 min", "A key, a request, a certificate", "step 4 of 9"]
     (home / "certificate/.progress").write_text("9\n")
-    assert kpki("learn").out.splitlines()[0].endswith(" done")
+    told = kpki("learn")
+    assert told.out.splitlines()[0].endswith(" done")
+    assert told.err == "Begin, or go on, with: kpki learn authority\n"
     assert "已完成" in kpki("learn", "--lang", "zh").out
 
 

@@ -13,9 +13,10 @@ from kpki.lessons.catalogue import LANGUAGES, NAMES, load_lesson
 from kpki.lessons.lesson import TOOLS, Lesson, Step
 from kpki.lessons.wrapping import width_of
 
-# What differs from run to run: dates, serial numbers, key identifiers, lengths of what is random.
+# What differs from run to run: dates (also in the name of a new CA), serial numbers, key
+# identifiers, lengths of what is random.
 RANDOM = re.compile(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT"
-                    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\d{8}T\d{6}Z"
+                    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\d{8}T\d{6}Z|(?<=CN=kubernetes-)\d{8}\b"
                     r"|\b(?:[0-9A-F]{2}:){7,}[0-9A-F]{2}\b|\b[0-9A-F]{32,}\b|\b[0-9a-f]{64}\b")
 WIDEST = 76     # of a command, which is shown behind `  $ `
 LESSONS: dict[tuple[str, str], Lesson] = {

@@ -12,6 +12,7 @@ from kpki.errors import RefusedError
 from kpki.lessons.classroom import open_classroom, progress_of
 from kpki.lessons.lesson import parse_lesson
 from kpki.lessons.play import Player, play
+from kpki.lessons.words import WORDS
 
 LESSON = parse_lesson("certificate", """# A lesson
 
@@ -115,6 +116,12 @@ def test_control_c_ends_the_command_alone(talk: Talk) -> None:
     shown = talk("kill -INT $PPID $$; sleep 60", "")
     assert texts(shown, "wrong") == ["The command ended with status 130."]
     assert texts(shown, "output") == ["one\n"]
+
+
+def test_help_says_what_one_may_type(talk: Talk) -> None:
+    """`help` repeats the words of a step, and in an exercise those of an exercise."""
+    words, told = WORDS["en"], texts(talk("help", "", "", "?"), "note")
+    assert (told.count(words.keys), told.count(words.exercise_keys)) == (2, 2)
 
 
 def test_hints_come_one_by_one(talk: Talk) -> None:
