@@ -59,8 +59,10 @@ ADVICE = {
         ("date -u", *_RENEW)),
     "expired-ca": Advice(
         "New leaves do not help: each certificate ends with its CA.",
-        ("openssl x509 -noout -subject -enddate -in FILE", "# on the host that holds the CA's key:",
-         "kpki x509 -in CA -signkey CA-KEY -days 3650 -out CA.new")),
+        ("openssl x509 -noout -subject -enddate -in FILE",
+         "# on the host that holds the CA's key (in a workspace without --root); then copy the",
+         "# CA's certificate to every host, and restart what kpki renew names:",
+         "kpki renew --ca --root / --within 1d", _RENEW[1])),
     "not-yet-valid": Advice(
         "The certificate is not expired, in spite of the words: mostly a clock is slow.",
         ("date -u", "chronyc tracking", "openssl x509 -noout -startdate -in FILE")),

@@ -45,6 +45,8 @@ _PUBLIC = ("kpki pkey -in SA-KEY -pubout -out SA-PUB, "
            "with the private key of another control-plane host")
 _CA = ("issue the CA's certificate again with its old key: "
        "kpki x509 -in CA -signkey KEY -days 3650 -out CA")
+_CA_DATES = ("kpki renew --ca --root /, on the host that holds the CA's key; "
+             "in a workspace without --root")
 _LIVE = "kpki check, on the host whose certificate is refused, finds the cause"
 
 ROWS = (
@@ -68,7 +70,7 @@ ROWS = (
     Cause("expired-server-cert", "error", "the server's certificate has expired",
           _DATES, _ISSUE),
     Cause("expired-ca", "error", "the CA certificate has expired",
-          _DATES, _CA),
+          _DATES, _CA_DATES),
     Cause("not-yet-valid", "error",
           "the certificate is not yet valid, or this host's clock is slow",
           "openssl x509 -noout -dates -in FILE; date -u", _ISSUE),

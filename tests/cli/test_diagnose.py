@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from kpki import dump_certificate, load_certificate, load_key
+from kpki.clock import utc_now
+from kpki.cluster.lifecycle.authority_renewal import renewed_authority
+from kpki.doctor.advice import remedy_of
 
 LINE = (
     "Nov 30 04:14:05 worker-2 kubelet[790]: E1130 04:14:05.4 790 kubelet_node_status.go:106] "
@@ -133,3 +141,28 @@ def test_the_text_of_a_log_cannot_command_the_terminal(
 def test_the_words_of_explain(kpki: Callable[..., Any], log: Path) -> None:
     """How to see the same by hand."""
     assert "grep -nE" in kpki("diagnose", log, "--explain", status=1).err
+
+
+def test_the_commands_against_an_expired_ca_mend_a_host(kpki: Callable[..., Any],
+                                                        tmp_path: Path) -> None:
+    """Run on a host with the CA's key, they give the CA and all that ended with it new dates."""
+    kpki("apply", "--example", "--quiet")
+    host, now = tmp_path / "host", utc_now()
+    shutil.copytree(tmp_path / "nodes/cp-1", host)
+    (tmp_path / "cluster.yaml").unlink()        # this folder is no workspace any more
+    files = [host / "etc/kubernetes/pki" / name for name in ("ca.crt", "ca.key")]
+    ended = renewed_authority(load_certificate(files[0].read_bytes()),
+                              load_key(files[1].read_bytes()), now=now - timedelta(days=9),
+                              validity=timedelta(days=2))
+    old, new = files[0].read_bytes(), dump_certificate(ended)
+    for path in host.rglob("*"):        # the file, and the kubeconfigs
+        if path.is_file():
+            data = path.read_bytes().replace(old, new)
+            path.write_bytes(data.replace(base64.b64encode(old), base64.b64encode(new)))
+    assert "expired-ca" in kpki("check", host, "--node", "cp-1", status=1).out
+    commands = [line for line in remedy_of("expired-ca", ()) if line.startswith("kpki ")]
+    for command in commands:
+        words = [str(host) if word == "/" else word for word in command.split()[1:]]
+        kpki(*words)
+    assert [command.split()[1] for command in commands] == ["renew", "renew"]
+    assert "nothing wrong" in kpki("check", host, "--node", "cp-1").err
