@@ -30,6 +30,7 @@ from bench import (
 )
 from bench_check import make
 from bench_fleet import go_program
+from bench_logs import diagnose, grep, write_log
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from kpki import (
@@ -47,6 +48,7 @@ from kpki.cluster.authority import Authority
 from kpki.cluster.node.node import issue_node
 
 WORKERS, VERDICTS = 1000, 10_000
+LOG = 64     # MiB
 KUBEADM = os.path.expanduser("~/.cache/kpki/kubernetes/*/kubeadm")
 Line = tuple[str, ...]
 # one command, several in turn, or calls in this process
@@ -189,6 +191,14 @@ def commands(folder: str) -> Iterator[Row]:
                             "open('ca.pem', 'rb').read()).subject.rfc4514_string())"),
                "openssl x509 -noout -subject": ("openssl", "x509", "-noout", "-subject", "-in",
                                                 "ca.pem")}, {bare: 1.15})
+    yield Row("doctor of one node's tree, command",
+              (*KPKI, "doctor", "--root", "nodes/worker-1", "--node", "worker-1", "--quiet"),
+              {both: imports}, {})
+    write_log(os.path.join(folder, "log"), LOG)
+    yield Row(f"diagnose of a log of {LOG} MiB, command",
+              lambda: diagnose(KPKI, os.path.join(folder, "log")),
+              {"grep -nE with the same words": lambda: grep(
+                  os.path.join(folder, "log"), os.path.join(folder, "lines"))}, {})
     host = os.path.join(kpki_cluster(), "nodes", "cp-1")
     theirs = kubeadm_host() if root else ""
     peer = "kubeadm certs renew all"
@@ -247,6 +257,22 @@ def fleets(folder: str) -> Iterator[Row]:
     peer = "Go on one thread"
     yield Row(f"{VERDICTS} verdicts (verify_kubernetes), library", verdicts,
               {peer: (program, "chains", place, str(VERDICTS)) if program else None}, {peer: 1.5})
+
+    fresh = (place + f"-{number}" for number in count())
+    first = "kpki apply that makes the files"
+    made = {first: lambda: run_apply(place, next(fresh))}
+    yield Row(f"renew --all, {WORKERS} nodes, command",
+              (*KPKI, "renew", "--all", "--workspace", place, "--quiet"), made, {first: 1})
+    rotate = (*KPKI, "rotate", "ca", "--workspace", place, "--quiet")
+    yield Row(f"rotate ca, a phase and the way back, {WORKERS} nodes, two commands",
+              [rotate, (*rotate, "--back")], made, {first: 2})
+
+
+def run_apply(described: str, folder: str) -> None:
+    """Make all files of a description in a new folder."""
+    os.mkdir(folder)
+    shutil.copy(os.path.join(described, "cluster.yaml"), folder)
+    bench.run([*KPKI, "apply", folder, "--quiet"], folder)
 
 
 def main() -> None:
