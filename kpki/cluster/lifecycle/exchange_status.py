@@ -124,7 +124,7 @@ def read_fleet(folder: str, cluster: Cluster, authority: str, now: datetime,
     def read(batch: Sequence[str]) -> list[tuple[Holding, Reads]]:
         found, shared = list[tuple[Holding, Reads]](), dict[Reads, Reads]()
         for host in batch:
-            inventory = require(read_tree(cluster, folder, host))
+            inventory = read_tree(cluster, folder, host)
             reads = Reads(replace(inventory.layout, places=tuple(
                 place for place in inventory.layout.places if place.row == exchange.row)),
                 inventory.uses)

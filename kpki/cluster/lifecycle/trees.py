@@ -12,7 +12,7 @@ from ..desired.fields import is_in_token
 from ..desired.rows import NODES_FOLDER
 from ..observed.contents import read_certificates
 from ..observed.hosts import inventory_of
-from ..observed.inventory import Inventory
+from ..observed.inventory import Inventory, require
 from ..observed.uses import read_host
 from ..rules.facts import Pair, pairs_of, read_pair, signing_pairs_of, trust_files_of
 from ..workspace import authority_paths, is_there, observe_workspace_file
@@ -48,9 +48,10 @@ def user_paths(folder: str) -> list[str]:
 
 
 def read_users(folder: str) -> Inventory:
-    """The kubeconfigs of a workspace's users."""
+    """The kubeconfigs of a workspace's users. Raises AccessError for one that cannot be read."""
     found = [observe_workspace_file(folder, path) for path in user_paths(folder)]
-    return Inventory(folder, WORKSPACE, {file.path: file for file in found})
+    return require(Inventory(folder, WORKSPACE, {file.path: file for file in found},
+                             tuple(file.unread for file in found if file.unread)))
 
 
 def pairs_of_users(users: Inventory) -> list[Pair]:
@@ -127,9 +128,9 @@ def processes_of(authorities: Sequence[Authority], most: int | None) -> int | No
 
 
 def read_tree(cluster: Cluster, folder: str, host: str) -> Inventory:
-    """A host's tree in the workspace."""
+    """A host's tree in the workspace. Raises AccessError for a file that cannot be read."""
     tree = tree_of(folder, host)
-    return inventory_of(tree, read_host(tree), layout=cluster.layout, node=host)
+    return require(inventory_of(tree, read_host(tree), layout=cluster.layout, node=host))
 
 
 def hosts_with_trees(cluster: Cluster, folder: str) -> list[str]:
