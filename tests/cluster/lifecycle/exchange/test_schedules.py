@@ -100,6 +100,21 @@ def test_a_host_that_is_behind_stops_the_next_phase(
     assert not do(folder, to=next_phase).blocked
 
 
+def test_the_restarts_name_every_host(workspace: Workspace, tmp_path: Path) -> None:
+    """A run that finishes a phase names hosts that it has not changed, too: an earlier run may have
+    changed them and died before it named anybody, and no file says what a process has read. A run
+    with nothing to change names nobody."""
+    folder = reach(workspace(), "trust")
+    before = Path(copytree(folder, tmp_path / "before"))
+    reach(folder, "switch")
+    put_back(folder, before, ["w-2"])
+    done = do(folder)
+    assert {step.host for step in done.steps} == {"w-2"}
+    kubelets = [step.hosts for step in done.following if "restart the kubelets" in step.what]
+    assert kubelets == [("cp-1", "cp-2", "w-1", "w-2")]
+    assert do(folder, to="switch").following == ()
+
+
 def test_a_late_host_gets_the_end_state_at_once(
     workspace: Workspace, oracle: Oracle, tmp_path: Path
 ) -> None:
