@@ -145,6 +145,8 @@ def test_a_function_can_be_sent_to_another_process() -> None:
 KEY = kpki.genpkey("EC", curve="P-256")
 CA = kpki.req_x509(KEY, subject="/CN=kubernetes", days=3650, now=NOW)
 AUTHORITY = kpki.Authority(CA, KEY)
+CLUSTER = kpki.load_cluster("apiVersion: kpki/v1\nkind: Cluster\nnodes:\n"
+                            "- {name: cp-1, roles: [control-plane, etcd], addresses: [10.0.0.10]}")
 Call = Callable[[Any], object]
 TIMES: list[Call] = [
     lambda now: kpki.req_x509(KEY, subject="/CN=x", now=now),
@@ -196,6 +198,12 @@ WRONG: list[tuple[Call, str]] = [
      "name is NoneType, expected str"),
     (lambda _: AUTHORITY.issue_node("w", addresses="10.0.0.1"),
      r"addresses is a str, expected Sequence\[str\]"),
+    (lambda _: CLUSTER.host(1),     # type: ignore[arg-type]
+     "name is an int, expected str"),
+    (lambda _: CLUSTER.with_role(None),     # type: ignore[arg-type]
+     "role is NoneType, expected str"),
+    (lambda _: kpki.make_plan(CLUSTER).files(warnings="w"),     # type: ignore[arg-type]
+     r"warnings is a str, expected list\[str\] \| None"),
 ]
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,25 @@ def test_the_words_are_the_glossarys(module: str) -> None:
 def test_a_loop_variable_is_a_noun(module: str) -> None:
     """A variable is called after what it holds, never `one`."""
     assert variables(ALL[module]).isdisjoint({"one"})
+
+
+def classes(modules: dict[str, ast.Module]) -> Iterator[str]:
+    """Every public class that stands at the top of a module."""
+    for tree in modules.values():
+        yield from (node.name for node in tree.body
+                    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
+
+
+def test_no_class_has_two_meanings() -> None:
+    """The name of a class has one definition in the package, so that a reader knows which it is."""
+    found = Counter(classes(MODULES))
+    assert [name for name, times in found.items() if times > 1] == []
+
+
+def test_a_second_meaning_is_seen() -> None:
+    """Two modules with a class of one name are seen, private classes are not."""
+    tree = ast.parse("class Place:\n    pass\nclass _Seen:\n    pass")
+    assert [*classes({"a": tree, "b": tree})] == ["Place", "Place"]
 
 
 def test_the_words_can_be_wrong() -> None:

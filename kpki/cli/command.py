@@ -76,7 +76,7 @@ def _unconverted(parameters: list[Any]) -> list[Any]:
     return parameters
 
 
-class Verb(TyperCommand):
+class VerbCommand(TyperCommand):
     """One of openssl's verbs, with the options and the help page of the verb's own table."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
@@ -140,8 +140,8 @@ class Group(Commands):
     def __init__(self, **words: Any) -> None:
         super().__init__(**words)
         for name, verb in VERBS.items():
-            self.add_command(Verb(name, help=verb.does, epilog=example(verb.example),
-                                  rich_markup_mode=None))
+            self.add_command(VerbCommand(name, help=verb.does, epilog=example(verb.example),
+                                         rich_markup_mode=None))
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse a line; `--install-completion` and `--show-completion` accept the name of a shell.
@@ -164,14 +164,15 @@ def commands(group: TyperGroup) -> Iterator[tuple[str, Rows]]:
     """The commands of a group by heading, each with what it does."""
     for heading, kind in (("Commands", False), (_OPENSSL, True)):
         rows = [(name, command.get_short_help_str(_WIDTH))
-                for name, command in group.commands.items() if isinstance(command, Verb) == kind]
+                for name, command in group.commands.items()
+                if isinstance(command, VerbCommand) == kind]
         if rows:
             yield heading, rows
 
 
 def records(page: Context) -> Iterator[tuple[str, Rows]]:
     """The arguments, options and commands of a help page by heading, each with its meaning."""
-    if isinstance(page.command, Verb):
+    if isinstance(page.command, VerbCommand):
         yield from page.command.sections()
         return
     for kind in ("argument", "option"):

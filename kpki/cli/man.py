@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.core import TyperGroup
 
-from .command import LITERAL, Rows, Verb, find, records
+from .command import LITERAL, Rows, VerbCommand, find, records
 from .. import __version__
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _lines(page: Context) -> Iterator[str]:
     yield rf"\fB{_escaped(page.command_path)}\fR {_escaped(usage)}"
     yield from (".SH DESCRIPTION", _escaped(summary))
     ends = _paragraphs(command.epilog)
-    notes = command.notes() if isinstance(command, Verb) else ()
+    notes = command.notes() if isinstance(command, VerbCommand) else ()
     for paragraph in [*paragraphs, *notes,
                       *(text for text in ends if not text.startswith(LITERAL))]:
         yield from (".PP", _escaped(paragraph))

@@ -14,7 +14,7 @@ from .. import files
 from ..errors import InputError, about
 
 if TYPE_CHECKING:
-    from ..doctor.answers import Probe, Target
+    from ..doctor.answers import Probe, ServerTarget
 
 Addresses = Annotated[list[str] | None, typer.Argument(
     metavar="[HOST:PORT]...", help="The servers: HOST:PORT, [IPV6]:PORT or an https URL.")]
@@ -94,7 +94,7 @@ def seconds_of(text: str, *, least: float = 0.001) -> float:
 
 
 def _named(addresses: Sequence[str], ca: str | None, cert: str | None, key: str | None,
-           kubeconfig: str | None, name: str | None, file: str | None) -> list[Target]:
+           kubeconfig: str | None, name: str | None, file: str | None) -> list[ServerTarget]:
     """The servers of a line, with the files that the options name."""
     from dataclasses import replace
 
@@ -126,7 +126,7 @@ def _named(addresses: Sequence[str], ca: str | None, cert: str | None, key: str 
     return found
 
 
-def _of_kubeconfig(path: str) -> Target:
+def _of_kubeconfig(path: str) -> ServerTarget:
     """The server of a kubeconfig, with its CA and its pair; relative paths start at its folder."""
     from ..doctor.servers import target_of_kubeconfig
     from ..kubernetes.kubeconfig import Material, load_kubeconfig
@@ -141,7 +141,7 @@ def _of_kubeconfig(path: str) -> Target:
         return target_of_kubeconfig(load_kubeconfig(data), read)
 
 
-def _of_host(root: str, unread: list[str]) -> list[Target]:
+def _of_host(root: str, unread: list[str]) -> list[ServerTarget]:
     from ..cluster.observed.hosts import inspect
     from ..doctor.servers import host_targets
     inventory = inspect(root)
@@ -239,7 +239,7 @@ def _summary(probes: Sequence[Probe]) -> str:
     return f"kpki: {count}: {', '.join(words) or 'nothing wrong'}"
 
 
-def _explained(targets: Sequence[Target]) -> Iterator[str]:
+def _explained(targets: Sequence[ServerTarget]) -> Iterator[str]:
     from shlex import quote
     yield "kpki probe makes one TLS handshake and one request (GET /version) with each server:"
     for target in targets:

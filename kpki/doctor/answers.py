@@ -29,7 +29,7 @@ _ALERTS = {"unknown ca": "unknown-authority", "expired": "expired-client-cert"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ServerTarget:
     """A server to ask, and what is known about the server."""
 
     host: str
@@ -133,7 +133,7 @@ def probe(address: str, *, ca: bytes | None = None, certificate: bytes | None = 
                                file=file), timeout=timeout, now=now or utc_now())
 
 
-def probe_all(targets: Sequence[Target], *, timeout: float = TIMEOUT,
+def probe_all(targets: Sequence[ServerTarget], *, timeout: float = TIMEOUT,
               now: datetime) -> list[Probe]:
     """Ask all servers at once; the answers are in the order of *targets*."""
     if not targets:
@@ -144,14 +144,14 @@ def probe_all(targets: Sequence[Target], *, timeout: float = TIMEOUT,
 
 def target_of(address: str, *, ca: bytes | None = None, certificate: bytes | None = None,
               key: bytes | None = None, name: str | None = None,
-              file: bytes | None = None) -> Target:
+              file: bytes | None = None) -> ServerTarget:
     """The target of HOST:PORT or of a URL. Raises InputError as `probe`."""
     host, port = host_and_port(address)
-    return Target(host=host, port=port, name=name or host,
-                  sends_name=port not in NAMELESS or name is not None,
-                  authorities=authorities(ca, "sslserver") if ca is not None else (),
-                  identity=None if certificate is None else load_identity(certificate, key),
-                  file=None if file is None else load_leaf(file))
+    return ServerTarget(host=host, port=port, name=name or host,
+                        sends_name=port not in NAMELESS or name is not None,
+                        authorities=authorities(ca, "sslserver") if ca is not None else (),
+                        identity=None if certificate is None else load_identity(certificate, key),
+                        file=None if file is None else load_leaf(file))
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -193,7 +193,7 @@ def load_leaf(data: bytes) -> bytes:
     return found
 
 
-def answer_of(target: Target, *, timeout: float, now: datetime) -> Probe:
+def answer_of(target: ServerTarget, *, timeout: float, now: datetime) -> Probe:
     """Ask one server, and verify the answer. Raises InputError for an unusable identity."""
     found = ask(target.host, target.port, server_name=target.sent_name, identity=target.identity,
                 timeout=timeout)
@@ -225,7 +225,7 @@ def _refusal(found: Presented, *, shown: bool) -> tuple[str, str | None]:
     return "", None
 
 
-def _verdict(target: Target, chain: Sequence[bytes], now: datetime) -> KubernetesVerdict:
+def _verdict(target: ServerTarget, chain: Sequence[bytes], now: datetime) -> KubernetesVerdict:
     """The verdict of a client; without known CAs, the last certificate of the chain is trusted."""
     return verify_kubernetes(chain[0], target.authorities or chain[-1:], untrusted=chain[1:],
                              hostname=target.name, purpose="sslserver", now=now)

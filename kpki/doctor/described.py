@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .answers import Target, host_and_port, load_identity, load_leaf
+from .answers import ServerTarget, host_and_port, load_identity, load_leaf
 from ..cluster.desired.rows import Row, Wanted, tree_prefix
 from ..cluster.observed.inventory import kubeconfig_in
 from ..cluster.workspace import authority_paths, observe_workspace_file, read_cluster
@@ -24,7 +24,7 @@ _Read = Callable[[str | None, str], bytes | None]
 _ADMIN = "admin"
 
 
-def workspace_targets(folder: str, *, host_name: str) -> list[Target]:
+def workspace_targets(folder: str, *, host_name: str) -> list[ServerTarget]:
     """The servers of all hosts of a description, with the files of the workspace.
 
     Raises FileError or ConfigurationError for the description.
@@ -41,13 +41,13 @@ def workspace_targets(folder: str, *, host_name: str) -> list[Target]:
     callers = {row.name: row for host in [*cluster.with_role(CONTROL_PLANE)][:1]
                for row in wanted.of_host(host)}
     callers |= {row.name: row for row in wanted.of_workspace()}
-    found = list[Target]()
+    found = list[ServerTarget]()
     for host in cluster.hosts:
         rows = {row.name: row for row in wanted.of_host(host)}
         for listener, served in _listeners(rows):
             port = cluster.port if served and served.name == "apiserver" else listener.port
             client = _client(listener, {**callers, **rows}, read)
-            found.append(Target(
+            found.append(ServerTarget(
                 host=host.addresses[0], port=port, name=host.addresses[0],
                 sends_name=port not in NAMELESS,
                 component=f"{host.name}: {listener.component}",
@@ -58,8 +58,9 @@ def workspace_targets(folder: str, *, host_name: str) -> list[Target]:
     if cluster.endpoint:
         host_name, port = host_and_port(wanted.server())
         identity, path = _pair(callers[_ADMIN], read)
-        found.append(Target(host=host_name, port=port, name=host_name, component="kube-apiserver",
-                            authorities=trusted["ca"], identity=identity, client_path=path))
+        found.append(ServerTarget(
+            host=host_name, port=port, name=host_name, component="kube-apiserver",
+            authorities=trusted["ca"], identity=identity, client_path=path))
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from urllib.parse import urlsplit
 
-from .answers import Target, host_and_port, load_identity
+from .answers import ServerTarget, host_and_port, load_identity
 from ..cluster.observed.inventory import Inventory, kubeconfig_in, named_path
 from ..cluster.observed.restarts import restart_of
 from ..cluster.observed.use import Running, Use
@@ -49,7 +49,7 @@ class _Files(NamedTuple):
         return tuple(dump_certificate(certificate, encoding="DER") for certificate in found)
 
 
-def host_targets(inventory: Inventory, *, live: bool) -> list[Target]:
+def host_targets(inventory: Inventory, *, live: bool) -> list[ServerTarget]:
     """The servers of a host, and those that the host's clients call.
 
     Each server of the host has the commands that restart the server. *live*: the tree is the
@@ -64,7 +64,7 @@ def host_targets(inventory: Inventory, *, live: bool) -> list[Target]:
 
 
 def _own(read: _Files, running: Running, listener: Listener, *,
-         live: bool) -> Iterator[Target]:
+         live: bool) -> Iterator[ServerTarget]:
     """The places where a component of the host listens, if a use names a certificate for them."""
     served = next((pair for pair in read.pairs for use in pair.uses
                    if use.purpose == listener.purpose and use.component == running.component
@@ -73,7 +73,7 @@ def _own(read: _Files, running: Running, listener: Listener, *,
         return
     client = read.pair("", *listener.clients)
     for host, port in _places(running, listener, live=live):
-        yield Target(
+        yield ServerTarget(
             host=host, port=port, sends_name=False, component=listener.component, path=served.path,
             restart=tuple(restart_of(running)),
             file=dump_certificate(served.chain[0], encoding="DER") if served.chain else None,
@@ -108,7 +108,7 @@ def _places(running: Running, listener: Listener, *, live: bool) -> Iterator[tup
             yield host, int(port)
 
 
-def _api_servers(inventory: Inventory, read: _Files) -> Iterator[Target]:
+def _api_servers(inventory: Inventory, read: _Files) -> Iterator[ServerTarget]:
     """The API server of each kubeconfig, as the client that reads the kubeconfig."""
     for use in inventory.uses:
         if use.part != "kubeconfig" or PURPOSES[use.purpose].verifiers != _API_CLIENTS:
@@ -131,7 +131,7 @@ def _trusted(read: _Files, use: Use, kubeconfig: Kubeconfig) -> tuple[bytes, ...
                  for certificate in file.certificates)
 
 
-def _etcd_servers(inventory: Inventory, read: _Files) -> Iterator[Target]:
+def _etcd_servers(inventory: Inventory, read: _Files) -> Iterator[ServerTarget]:
     """Each etcd that the host's API server calls."""
     for running in inventory.running:
         if running.component != "kube-apiserver":
@@ -139,21 +139,22 @@ def _etcd_servers(inventory: Inventory, read: _Files) -> Iterator[Target]:
         for url in running.settings.get("etcd-servers", ()):
             with suppress(InputError):
                 host, port = host_and_port(url)
-                yield Target(host=host, port=port, name=host,
-                             authorities=read.authorities(running.component, "etcd-server-ca"),
-                             component=f"etcd, called by {running.component}",
-                             **_client(read.pair(running.component, "apiserver-etcd-client")))
+                yield ServerTarget(
+                    host=host, port=port, name=host,
+                    authorities=read.authorities(running.component, "etcd-server-ca"),
+                    component=f"etcd, called by {running.component}",
+                    **_client(read.pair(running.component, "apiserver-etcd-client")))
 
 
 def target_of_kubeconfig(kubeconfig: Kubeconfig,
-                         read: Callable[[Material], bytes | None]) -> Target:
+                         read: Callable[[Material], bytes | None]) -> ServerTarget:
     """The API server of a kubeconfig; *read* gives the content of a material, None for none.
 
     Raises InputError for a server that is no https URL, and for an unusable certificate or key.
     """
     host, port = host_and_port(kubeconfig.url)
     ca, certificate = read(kubeconfig.authority), read(kubeconfig.certificate)
-    return Target(
+    return ServerTarget(
         host=host, port=port, name=kubeconfig.asked_name or host, verifies=kubeconfig.verifies,
         authorities=authorities(ca, "sslserver") if ca and kubeconfig.verifies else (),
         identity=load_identity(certificate, read(kubeconfig.key)) if certificate else None)

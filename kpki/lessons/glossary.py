@@ -14,7 +14,7 @@ from ..kubernetes.causes import CAUSES
 _SEPARATORS = re.compile(r"[\s_]+")
 
 
-class Entry(NamedTuple):
+class GlossaryEntry(NamedTuple):
     """One entry of the glossary."""
 
     words: tuple[str, ...]
@@ -24,18 +24,18 @@ class Entry(NamedTuple):
     """The lesson and the page that tell more."""
 
 
-def load_glossary(language: str) -> tuple[Entry, ...]:
+def load_glossary(language: str) -> tuple[GlossaryEntry, ...]:
     """All entries, in the order of the alphabet of their English words."""
-    entries = list[Entry]()
+    entries = list[GlossaryEntry]()
     blocks = [block.text for block in parse_blocks(text_of("glossary", language))]
     for number, text in enumerate(blocks):
         if text.startswith("## "):
             words = tuple(word.strip() for word in text.removeprefix("## ").split(","))
-            entries.append(Entry(words, blocks[number + 1], blocks[number + 2]))
+            entries.append(GlossaryEntry(words, blocks[number + 1], blocks[number + 2]))
     return tuple(entries)
 
 
-def find_entry(word: str, language: str) -> Entry:
+def find_entry(word: str, language: str) -> GlossaryEntry:
     """The entry of a word or cause, whatever its case.
 
     Raises InputError, which names the nearest words.
@@ -47,8 +47,8 @@ def find_entry(word: str, language: str) -> Entry:
         return by_word[wanted]
     if wanted in CAUSES:
         cause = CAUSES[wanted]
-        return Entry((cause.slug,), f"{cause.meaning}\nsee it with: {cause.diagnosis}",
-                     cause.page)
+        return GlossaryEntry((cause.slug,), f"{cause.meaning}\nsee it with: {cause.diagnosis}",
+                             cause.page)
     near = difflib.get_close_matches(wanted, [*by_word, *CAUSES], 3)
     raise InputError(f"no entry {word!r}", hint=" or ".join(f"kpki explain {quote(known)}"
                                                             for known in near)

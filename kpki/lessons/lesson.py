@@ -22,7 +22,7 @@ ITEM = re.compile(r"[-*] |\d+\. ")
 _MARK = re.compile(r"\*\*")
 
 
-class Step(NamedTuple):
+class LessonStep(NamedTuple):
     """A piece of prose with one command, or with an exercise."""
 
     prose: tuple[str, ...]
@@ -45,12 +45,12 @@ class Lesson(NamedTuple):
     title: str
     minutes: int
     """The time that a learner needs."""
-    steps: tuple[Step, ...]
+    steps: tuple[LessonStep, ...]
     closing: tuple[str, ...]
     """The paragraphs after the last step."""
 
 
-class Block(NamedTuple):
+class MarkdownBlock(NamedTuple):
     """A piece of Markdown: a paragraph, a heading, a hint, or the content of a fence."""
 
     kind: str
@@ -66,20 +66,20 @@ def parse_lesson(name: str, text: str) -> Lesson:
                   tuple(steps), closing)
 
 
-def parse_blocks(text: str) -> Iterator[Block]:
+def parse_blocks(text: str) -> Iterator[MarkdownBlock]:
     """The pieces of a Markdown text, in order."""
     kind, lines = "", list[str]()
     fence = False
     for line in [*text.splitlines(), ""]:
         starts = line.startswith(("```", "#", "> "))
         if fence and line == "```":
-            yield Block(kind, "\n".join(lines))
+            yield MarkdownBlock(kind, "\n".join(lines))
             kind, lines, fence = "", [], False
         elif fence:
             lines.append(line)
         else:
             if lines and (not line or starts or lines[0].startswith("#")):
-                yield Block(kind, _joined(lines))
+                yield MarkdownBlock(kind, _joined(lines))
                 lines = []
             if line.startswith("```"):
                 kind, fence = line.removeprefix("```").strip(), True
@@ -100,8 +100,8 @@ def _joined(lines: list[str]) -> str:
     return _MARK.sub("", text)
 
 
-def _steps(blocks: list[Block]) -> tuple[list[Step], tuple[str, ...]]:
-    steps, prose, hints, check = list[Step](), list[str](), list[str](), ""
+def _steps(blocks: list[MarkdownBlock]) -> tuple[list[LessonStep], tuple[str, ...]]:
+    steps, prose, hints, check = list[LessonStep](), list[str](), list[str](), ""
     for kind, text in blocks:
         word, *tags = kind.split()
         tools = [tool for tool in TOOLS if tool in tags] or TOOLS
@@ -121,7 +121,7 @@ def _steps(blocks: list[Block]) -> tuple[list[Step], tuple[str, ...]]:
             if not (prose or hints or check) and steps and not steps[-1].command.keys() & {*tools}:
                 steps[-1] = steps[-1]._replace(command={**steps[-1].command, **commands})
             else:
-                steps.append(Step(tuple(prose), commands, {}, check, tuple(hints)))
+                steps.append(LessonStep(tuple(prose), commands, {}, check, tuple(hints)))
             prose, hints, check = [], [], ""
     return steps, tuple(prose)
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from .catalogue import NAMES
 from .classroom import Classroom, progress_of
-from .lesson import LITERAL, Lesson, Step
-from .words import WORDS, Words
+from .lesson import LITERAL, Lesson, LessonStep
+from .words import WORDS, Sentences
 
 Show = Callable[[str, str], None]
 """Shows a text of a kind: `title`, `heading`, `prose`, `command`, `output`, `note` or `wrong`."""
@@ -48,7 +48,7 @@ class Player(NamedTuple):
     now: Callable[[], datetime]
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Sentences:
         """The sentences of the language."""
         return WORDS[self.language]
 
@@ -68,7 +68,7 @@ class Player(NamedTuple):
         self.show("note", f"{self.words.done}\n{following}")
 
 
-    def carry_out(self, step: Step) -> bool:
+    def carry_out(self, step: LessonStep) -> bool:
         """Run the command of a step and show its output; whether the command succeeded."""
         status, output = self.classroom.run(step.command[self.tool])
         self.show("output", output)
@@ -76,7 +76,7 @@ class Player(NamedTuple):
             self.show("wrong", self.words.failed.format(status=status))
         return status == 0
 
-    def is_right(self, step: Step) -> bool:
+    def is_right(self, step: LessonStep) -> bool:
         """Check the answer of an exercise, and show what is wrong."""
         reason = ""
         for line in step.check.splitlines():
@@ -136,7 +136,7 @@ def play(player: Player, ask: Ask) -> None:
     player.end()
 
 
-def _converse(player: Player, step: Step, prompt: str, ask: Ask) -> int | None:
+def _converse(player: Player, step: LessonStep, prompt: str, ask: Ask) -> int | None:
     """Talk about one step until the learner goes on (1), goes back (-1) or leaves (None)."""
     hints, words = [*step.hints], player.words
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Words(NamedTuple):
+class Sentences(NamedTuple):
     """The sentences of one language."""
 
     folder: str
@@ -29,7 +29,7 @@ class Words(NamedTuple):
 
 
 WORDS = {
-    "en": Words(
+    "en": Sentences(
         folder="The folder of this lesson: {folder}",
         resumed="You go on with step {step} of {count}. To begin anew: rm -r {folder}",
         keys="Enter runs the command. Other words: back, hint, help, quit; all else is a command "
@@ -51,7 +51,7 @@ WORDS = {
         state_begun="step {step} of {count}",
         goes_on="Go on: {rest}",
         begin="Begin, or go on, with: kpki learn {name}"),
-    "zh": Words(
+    "zh": Sentences(
         folder="本课的目录：{folder}",
         resumed="从第 {step} 步继续（共 {count} 步）。想从头再来：rm -r {folder}",
         keys="回车执行这条命令。还可以输入：back（上一步）、hint（提示）、help（帮助）、quit（退出）；"

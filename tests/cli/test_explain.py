@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtensionOID
 from typer.main import get_command
 
 from kpki.cli.app import app
-from kpki.cli.command import Commands, Verb
+from kpki.cli.command import Commands, VerbCommand
 from kpki.cli.main import main
 
 Kpki = Callable[..., Any]
@@ -285,7 +285,7 @@ def test_each_command_has_it(kpki: Kpki) -> None:
     for command in commands:
         if isinstance(command, Commands):
             commands += command.commands.values()
-        elif not isinstance(command, Verb):     # openssl's verbs have it in their own tables
+        elif not isinstance(command, VerbCommand):     # openssl's verbs have it in their own tables
             assert "--explain" in [name for option in command.params for name in option.opts], \
                 command.name
 

@@ -11,7 +11,7 @@ import pytest
 from kpki.errors import InputError
 from kpki.kubernetes.causes import CAUSES
 from kpki.lessons.catalogue import LANGUAGES, NAMES
-from kpki.lessons.glossary import Entry, find_entry, load_glossary
+from kpki.lessons.glossary import GlossaryEntry, find_entry, load_glossary
 
 TOP = Path(__file__).parents[2]
 ENTRIES = {language: load_glossary(language) for language in LANGUAGES}
@@ -21,8 +21,8 @@ SENTENCE = {"en": re.compile(r"[.:;?](?=\s|$)"), "zh": re.compile("[。；：？
 
 @pytest.mark.parametrize(("language", "entry"), [
     (language, entry) for language in LANGUAGES for entry in ENTRIES[language]],
-    ids=lambda value: value.words[0] if isinstance(value, Entry) else str(value))
-def test_an_entry_is_short_and_leads_on(language: str, entry: Entry) -> None:
+    ids=lambda value: value.words[0] if isinstance(value, GlossaryEntry) else str(value))
+def test_an_entry_is_short_and_leads_on(language: str, entry: GlossaryEntry) -> None:
     """Some sentences, a lesson that exists and a page that exists; each of the words finds it."""
     assert 1 <= len(SENTENCE[language].findall(entry.sentences)) <= 8
     assert len(entry.sentences) <= 480

@@ -10,7 +10,7 @@ import pytest
 from kpki.cli.openssl.verbs import VERBS
 from kpki.lessons import lesson
 from kpki.lessons.catalogue import LANGUAGES, NAMES, load_lesson
-from kpki.lessons.lesson import TOOLS, Lesson, Step
+from kpki.lessons.lesson import TOOLS, Lesson, LessonStep
 from kpki.lessons.wrapping import width_of
 
 # What differs from run to run: dates (also in the name of a new CA), serial numbers, key
@@ -31,7 +31,7 @@ def comments_apart(command: str) -> str:
     return "\n".join(line for line in command.splitlines() if not line.startswith("# "))
 
 
-def untranslated(step: Step) -> tuple[object, ...]:
+def untranslated(step: LessonStep) -> tuple[object, ...]:
     """What a step has in common with the same step in another language."""
     return (step.command, step.output, comments_apart(step.check), step.check.count("# "),
             len(step.hints), len(step.prose))

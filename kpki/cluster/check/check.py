@@ -11,7 +11,7 @@ from typing import Any
 from cryptography.x509 import Certificate
 
 from .remedies.lines import command, each_once
-from .remedies.target import Target
+from .remedies.target import RepairTarget
 from ..authority import find_sound_key, load_trusted_bundle
 from ..desired.fields import is_in_token
 from ..desired.rows import NODES_FOLDER
@@ -140,8 +140,8 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
         owner = "" if node is None else validate_node_name(node, longest=LONGEST_NAME)
         plain = inspect_plain(path)
         found = check_plain(plain, node=owner, now=now, authorities=authorities)
-        target = Target(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, others,
-                        now=now)
+        target = RepairTarget(plain.inventory, owner or "NODE", ca, ca_key, ca_public_key, others,
+                              now=now)
         return Report(os.path.normpath(path), _mended(found, target)[0],
                       plain.inventory.certificates(), _unread(plain.inventory))
     notes = list[str]()
@@ -159,15 +159,16 @@ def _check(path: str, *, now: datetime, host_name: str, node: str | None, layout
     else:
         from ..rules.elsewhere import settings_elsewhere
         found = [*described, *settings_elsewhere(inventory, described)]
-    target = Target(inventory, owner or "NODE", ca, ca_key, ca_public_key, others, authorities,
-                    workspace=described is not None, now=now)
+    target = RepairTarget(inventory, owner or "NODE", ca, ca_key, ca_public_key, others,
+                          authorities, workspace=described is not None, now=now)
     findings, anew = _mended(found, target)
     return Report(owner or os.path.normpath(path), findings, inventory.certificates(),
                   _unread(inventory), [*notes, *inventory.led_out(), *_left(target)],
                   inventory.uses, anew, _distribution(path))
 
 
-def _mended(found: Sequence[Finding], target: Target) -> tuple[list[Finding], tuple[str, ...]]:
+def _mended(found: Sequence[Finding],
+            target: RepairTarget) -> tuple[list[Finding], tuple[str, ...]]:
     """The findings with their commands, and the components to restart after the commands."""
     if not found:
         return [], ()
@@ -184,7 +185,7 @@ def _is_in_script(finding: Finding) -> bool:
     return finding.cause != SELF_SIGNED
 
 
-def _left(target: Target) -> Iterator[str]:
+def _left(target: RepairTarget) -> Iterator[str]:
     """The remedy for copies of private keys that interrupted runs of kpki have left."""
     for path in target.inventory.leftovers():
         yield (f"{path}: a private key that a run of kpki has left there; once the host works: "

@@ -31,6 +31,7 @@ from .fields import (
     subnets,
     text,
 )
+from ...arguments import validated
 from ...documents import Document, load_documents
 from ...errors import ConfigurationError, InputError
 from ...kubernetes.layouts import CONTROL_PLANE, ETCD, LAYOUT_NAMES
@@ -42,8 +43,7 @@ GIVEN_NAMES = {"ca": "kubernetes", "etcd-ca": "etcd", "front-proxy-ca": "front-p
 # kubeadm's defaults: cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go and constants.go.
 DEFAULT_PORT = 6443
 DEFAULT_SUBNETS = ("10.96.0.0/12",)
-DEFAULT_DNS_DOMAIN = "cluster.local"
-DEFAULT_NAME = "kubernetes"
+DEFAULT_DNS_DOMAIN, DEFAULT_NAME = "cluster.local", "kubernetes"
 DEFAULT_VALIDITY, DEFAULT_CA_VALIDITY = timedelta(hours=8760), timedelta(hours=87600)
 DEFAULT_CERTIFICATES_DIR = "/etc/kubernetes/pki"
 KUBEADM_ALGORITHM = "RSA-2048"
@@ -126,10 +126,12 @@ class Cluster:
     from_kubeadm: bool
     """Whether the description is a kubeadm configuration."""
 
+    @validated
     def with_role(self, role: str) -> tuple[Host, ...]:
         """The hosts that have a role, in the description's order."""
         return tuple(host for host in self.hosts if role in host.roles)
 
+    @validated
     def host(self, name: str) -> Host:
         """The host *name*. Raises InputError if there is none."""
         try:

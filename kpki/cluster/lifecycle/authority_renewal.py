@@ -35,7 +35,7 @@ _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _SERIAL = 0x82      # authorityCertSerialNumber (RFC 5280 §4.2.1.1)
 
 
-class Target(NamedTuple):
+class RenewedAuthority(NamedTuple):
     """The certificate that all copies of a CA become."""
 
     row: str
@@ -115,7 +115,7 @@ class Spread(NamedTuple):
     """The number of pairs that end with the old certificate of their CA."""
 
 
-def spread(inventory: Inventory, pairs: Sequence[Pair], targets: Sequence[Target], *,
+def spread(inventory: Inventory, pairs: Sequence[Pair], targets: Sequence[RenewedAuthority], *,
            now: datetime, validity: timedelta | None, warnings: list[str]) -> Spread:
     """Each copy of the CAs in a tree becomes the newest certificate.
 
@@ -123,7 +123,7 @@ def spread(inventory: Inventory, pairs: Sequence[Pair], targets: Sequence[Target
     CA's key is in reach; *validity* and *warnings* are as for `renew_pairs`.
     """
     changed, rows = dict[str, bytes](), dict[str, str]()
-    older = dict[str, list[Target]]()
+    older = dict[str, list[RenewedAuthority]]()
     for path, file in inventory.found.items():
         # what a killed run has staged is removed with the next change of the folder
         if files.staged_for(posixpath.basename(path)) is None \
@@ -145,20 +145,20 @@ def spread(inventory: Inventory, pairs: Sequence[Pair], targets: Sequence[Target
                       for pair in pairs if pair not in anew.renewed for target in targets))
 
 
-def _holds_older(file: ObservedFile, target: Target) -> bool:
+def _holds_older(file: ObservedFile, target: RenewedAuthority) -> bool:
     """Whether a file holds an older certificate of a CA."""
     return any(target.is_older(certificate) for _, data in _entries(file)
                for _, certificate in _certificates(data))
 
 
-def _names_older(leaf: Certificate, target: Target) -> bool:
+def _names_older(leaf: Certificate, target: RenewedAuthority) -> bool:
     """Whether a CA's leaf names the serial number of an older certificate of the CA."""
     number = named_serial(leaf)
     return number not in (None, reading.serial_number(target.certificate)) \
         and reading.is_signed_by(leaf, target.certificate)
 
 
-def _with_targets(file: ObservedFile, targets: Sequence[Target]) -> bytes:
+def _with_targets(file: ObservedFile, targets: Sequence[RenewedAuthority]) -> bytes:
     """The data of a file, or of a kubeconfig, with the newest certificates of the CAs."""
     data = file.data or b""
     for entry, old in _entries(file):
@@ -176,7 +176,7 @@ def _entries(file: ObservedFile) -> Iterator[tuple[str, bytes]]:
         yield from embedded_certificates(data)
 
 
-def _replaced(data: bytes, targets: Sequence[Target]) -> bytes:
+def _replaced(data: bytes, targets: Sequence[RenewedAuthority]) -> bytes:
     """PEM with each CA's newest certificate in the place of its older ones, once."""
     parts, rest, there = list[bytes](), data, set[bytes]()
     for block, certificate in _certificates(data):

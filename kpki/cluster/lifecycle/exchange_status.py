@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .exchange import CA_PHASES, KEY_PHASES, Exchange, read_workspace
 from .holding import Anchor, Holding, find_gaps, merged, state_of
-from .host_exchange import Target, holding_of
+from .host_exchange import PhaseTarget, holding_of
 from .trees import hosts_with_trees, read_tree, tree_of, user_paths
 from ..desired.description import Cluster
 from ..fleet.processes import in_turn
@@ -211,13 +211,13 @@ def phase_number(status: ExchangeStatus) -> int:
     return phases.index(status.phase)
 
 
-def target_of(exchange: Exchange, phase: int) -> Target:
+def target_of(exchange: Exchange, phase: int) -> PhaseTarget:
     """What a phase gives each host."""
     old, new = exchange.old, exchange.new
     if new is None:
-        return Target((old,), (), old)
-    return Target(((old,), (old, new), (old, new), (new,))[phase],
-                  ((new.anchor,), (), (), (old.anchor,))[phase], new if phase > 1 else old)
+        return PhaseTarget((old,), (), old)
+    return PhaseTarget(((old,), (old, new), (old, new), (new,))[phase],
+                       ((new.anchor,), (), (), (old.anchor,))[phase], new if phase > 1 else old)
 
 
 def is_in(exchange: Exchange, phase: int, holding: Holding, *, signs: bool = True) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _VERIFY, _SIGN = "service-account-verify", "service-account-sign"
 
 
-class Target(NamedTuple):
+class PhaseTarget(NamedTuple):
     """What a phase gives each host."""
 
     adds: tuple[Member, ...]
@@ -162,7 +162,7 @@ def _key_paths(inventory: Inventory, row: str) -> list[str]:
     return [path for path in dict.fromkeys(paths) if inventory.file(path).data is not None]
 
 
-def phase_files(exchange: Exchange, inventory: Inventory, target: Target, *, now: datetime,
+def phase_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget, *, now: datetime,
                 validity: timedelta, warnings: list[str]) -> tuple[File, ...]:
     """The files, relative to the tree, that bring a host to the *target* of a phase.
 
@@ -204,7 +204,7 @@ def _edit(changed: Changed, inventory: Inventory, path: str,
         warnings.append(f"{error.message}; {error.hint}" if error.hint else error.message)
 
 
-def _bundle(target: Target, now: datetime) -> Callable[[bytes], bytes]:
+def _bundle(target: PhaseTarget, now: datetime) -> Callable[[bytes], bytes]:
     """A function from the data of a CA file to the data with the target's CAs."""
     def edit(data: bytes) -> bytes:
         present = set[Anchor]()
@@ -236,7 +236,7 @@ def with_blocks(data: bytes, blocks: Iterable[bytes]) -> bytes:
     return data
 
 
-def _signer_file(exchange: Exchange, inventory: Inventory, target: Target,
+def _signer_file(exchange: Exchange, inventory: Inventory, target: PhaseTarget,
                  seen: _Seen) -> Iterator[File]:
     """The files with the certificate of the signer alone, for a host with the CA's key."""
     trusted, ends = {file.path for file in seen.files}, exchange.anchors
@@ -288,7 +288,7 @@ def _keys_of_pairs(inventory: Inventory) -> set[str]:
     return {use.path for use in inventory.uses if use.part == "key" and use.group in pairs}
 
 
-def _change_tokens(exchange: Exchange, inventory: Inventory, target: Target,
+def _change_tokens(exchange: Exchange, inventory: Inventory, target: PhaseTarget,
                    changed: Changed) -> None:
     """Change the files of the service accounts' keys."""
     for path in _paths(inventory, _VERIFY):
@@ -303,7 +303,7 @@ def _change_tokens(exchange: Exchange, inventory: Inventory, target: Target,
             replace_block(changed, inventory, path, pem.dump_key(target.key, form="traditional"))
 
 
-def _public_keys(target: Target) -> Callable[[bytes], bytes]:
+def _public_keys(target: PhaseTarget) -> Callable[[bytes], bytes]:
     """A function from the data of a file of public keys to the data with the target's keys."""
     def edit(data: bytes) -> bytes:
         present = set[Anchor]()
@@ -318,6 +318,6 @@ def _public_keys(target: Target) -> Callable[[bytes], bytes]:
     return edit
 
 
-def changed_data(exchange: Exchange, target: Target, now: datetime) -> bytes:
+def changed_data(exchange: Exchange, target: PhaseTarget, now: datetime) -> bytes:
     """The workspace's own file of CAs, or of public keys, after a phase."""
     return (_bundle(target, now) if exchange.of_ca else _public_keys(target))(exchange.data)

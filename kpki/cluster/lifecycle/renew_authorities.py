@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from .authority_renewal import Spread, Target, grouped, renewed_authority, spread
+from .authority_renewal import RenewedAuthority, Spread, grouped, renewed_authority, spread
 from .renew import (
     Order,
     Renewal,
@@ -184,11 +184,11 @@ def _key_of(certificate: Certificate, at_hand: Sequence[Authority]) -> PrivateKe
 
 
 def _targets(found: Sequence[_Found], at_hand: Sequence[Authority], order: Order, now: datetime,
-             cluster: Cluster | None = None) -> tuple[list[Target], list[Waiting]]:
+             cluster: Cluster | None = None) -> tuple[list[RenewedAuthority], list[Waiting]]:
     """The certificate that all copies of each CA become, and the CAs that wait."""
-    targets, waiting = list[Target](), list[Waiting]()
+    targets, waiting = list[RenewedAuthority](), list[Waiting]()
     for rows, certificate, path in found:
-        target = Target(rows[0], certificate, _key_of(certificate, at_hand))
+        target = RenewedAuthority(rows[0], certificate, _key_of(certificate, at_hand))
         if order.wants(certificate, now, *rows):
             if cluster and GIVEN_NAMES[rows[0]] in cluster.authorities:
                 needs = "new dates in its own place: kpki replaces no file of the description"

@@ -33,7 +33,7 @@ from .exchange_status import (
 )
 from .following import Following, followings
 from .holding import Gap, Holding, find_gaps
-from .host_exchange import Target, changed_data, holding_of, phase_files
+from .host_exchange import PhaseTarget, changed_data, holding_of, phase_files
 from ..authority import Passphrase
 from ..desired.rows import NODES_FOLDER, tree_prefix
 from ..fleet.survey import in_trees
@@ -180,7 +180,7 @@ def _begun(fleet: Fleet, passphrase: Passphrase) -> Exchange:
 # What speaks against a phase
 
 
-def _obstacles(fleet: Fleet, target: Target, phase: int) -> Iterator[str]:
+def _obstacles(fleet: Fleet, target: PhaseTarget, phase: int) -> Iterator[str]:
     """Why a phase may not begin: what has two jobs, what the formula forbids, what lacks a key."""
     exchange, holdings = fleet.exchange, fleet.holdings
     for holding in holdings:
@@ -202,13 +202,13 @@ def _obstacles(fleet: Fleet, target: Target, phase: int) -> Iterator[str]:
                f"{exchange.other(NEXT)[1] if phase > exchange.phase else exchange.place.key}")
 
 
-def _signs(fleet: Fleet, target: Target) -> bool:
+def _signs(fleet: Fleet, target: PhaseTarget) -> bool:
     """Whether a host gets a certificate, or a key, by the signer of the phase."""
     others = fleet.exchange.anchors - {target.signer.anchor}
     return any(holding.signed & others for holding in fleet.holdings)
 
 
-def _refusals(fleet: Fleet, target: Target, gaps: frozenset[Gap]) -> Iterator[str]:
+def _refusals(fleet: Fleet, target: PhaseTarget, gaps: frozenset[Gap]) -> Iterator[str]:
     """A sentence for each CA that some host would not trust while another host presents it."""
     for member in fleet.exchange.ends:
         missing = [gap.host or "workspace" for gap in gaps if gap.anchor == member.anchor]
@@ -231,7 +231,7 @@ def _listed(hosts: Sequence[str]) -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
-def _opened(fleet: Fleet, target: Target, passphrase: Passphrase) -> Target:
+def _opened(fleet: Fleet, target: PhaseTarget, passphrase: Passphrase) -> PhaseTarget:
     """The target with the signer's key, if a host gets something by the key."""
     signer = target.signer
     if signer.key_pem is None or not _signs(fleet, target):
@@ -252,7 +252,7 @@ class _Work(NamedTuple):
     fleet: Fleet
     after: Fleet
     """The fleet with the workspace's own files as the phase has changed them."""
-    target: Target
+    target: PhaseTarget
     phase: int
     run: str
     """The name of the run's folder in the backup."""

@@ -39,6 +39,7 @@ from ..rules.context import RowContext
 from ..rules.proved import Proved
 from ..rules.row import authority_marks, check_row_among, marks_of
 from ... import pem
+from ...arguments import validated
 from ...clock import utc_now
 from ...files import File
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SIGNER, Place
@@ -318,6 +319,7 @@ class Plan:
 
     # The files
 
+    @validated
     def files(self, *, new_key: NewKey = make_key,
               warnings: list[str] | None = None) -> Iterator[File]:
         """The files that the plan makes, with keys: paths in the workspace, data, modes.

@@ -10,7 +10,7 @@ from .facts import Pair, TrustFile, pairs_of, signing_pairs_of, trust_files_of
 from .names import STORE, Places, missing_names, names_fault, places_of
 from .pair import Demands
 from .subjects import described_subject, subject_fault
-from .trust import Trust, Verifiers, check_trust
+from .trust import TrustCheck, Verifiers, check_trust
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.inventory import Inventory
@@ -46,7 +46,7 @@ class TreeContext(NamedTuple):
     """The CA files that components verify others with."""
     places: Places
     """The host's names, and the names by which its components reach servers."""
-    trust: Trust
+    trust: TrustCheck
     """The CAs that count for each pair, and the faults of signers."""
 
     @classmethod

@@ -90,7 +90,7 @@ def _is_own(use: Use, pair: Pair, purpose: Purpose) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class TrustCheck:
     """The result of the check: the faults of CA files and signers, and the CAs for each pair."""
 
     findings: tuple[Finding, ...]
@@ -103,7 +103,7 @@ class Trust:
     """The CA files that are not at fault."""
 
 
-def check_trust(verifiers: Verifiers) -> Trust:
+def check_trust(verifiers: Verifiers) -> TrustCheck:
     """Check every pair against the CA files that verify it."""
     findings = {file.path: fault for file in verifiers.files
                 if (fault := _file_fault(file, verifiers))}
@@ -132,8 +132,8 @@ def check_trust(verifiers: Verifiers) -> Trust:
             faults[pair.path] = fault
         trusted[pair.path] = _trusted(pair, [file for file in good if file.path not in findings],
                                       verifiers)
-    return Trust(tuple(findings.values()), faults, trusted,
-                 [file for file in good if file.path not in findings])
+    return TrustCheck(tuple(findings.values()), faults, trusted,
+                      [file for file in good if file.path not in findings])
 
 
 def _file_fault(file: TrustFile, verifiers: Verifiers) -> Finding | None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from kpki import genpkey, pem, req_new, req_x509, x509_req
 from kpki.cluster.authority import Authority
 from kpki.cluster.lifecycle.authority_renewal import (
-    Target,
+    RenewedAuthority,
     grouped,
     named_serial,
     renewed_authority,
@@ -208,7 +208,7 @@ def test_each_copy_becomes_the_newest(before: bytes, after: bytes | None) -> Non
     """In place, once; another key's certificate, a leaf and comments stay; what is right is not
     written."""
     file = ObservedFile("x", before, 0o644)
-    found = spread(Inventory("/", SSL, {"x": file}), [], [Target("ca", NEW, KEY)],
+    found = spread(Inventory("/", SSL, {"x": file}), [], [RenewedAuthority("ca", NEW, KEY)],
                    now=RENEWED,
                    validity=None,
                    warnings=[])
@@ -224,7 +224,7 @@ def test_a_newer_copy_stays() -> None:
     inventory = Inventory("/", SSL, {"x": file})
     anew = renewed_authority(OLD, KEY, now=RENEWED, validity=timedelta(days=1))
     for former_end, written in ((None, 0), (END, 1)):
-        found = spread(inventory, [], [Target("ca", anew, KEY, former_end)],
+        found = spread(inventory, [], [RenewedAuthority("ca", anew, KEY, former_end)],
                        now=RENEWED,
                        validity=None,
                        warnings=[])

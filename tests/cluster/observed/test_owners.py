@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kpki.cluster.check.remedies.remedy import with_remedies
-from kpki.cluster.check.remedies.target import Target
+from kpki.cluster.check.remedies.target import RepairTarget
 from kpki.cluster.observed.hosts import inspect
 from kpki.cluster.observed.owners import with_owners
 from kpki.cluster.rules.host import check_node
@@ -33,7 +33,7 @@ def faults(tree: Any, files: dict[str, str], owner: int, group: int = 0,
     seen = with_owners(replace(seen, found={**seen.found, KEY: replace(
         seen.file(KEY), owner=owner, group=group, mode=mode)}))
     found = with_remedies(check_node(seen, node="worker-1", now=tree.now),
-                          Target(seen, "worker-1", now=tree.now))
+                          RepairTarget(seen, "worker-1", now=tree.now))
     return [(item.cause, item.got, item.expected, item.remedy) for item in found]
 
 

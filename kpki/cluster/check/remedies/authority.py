@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from .leaf import leaf_remedy, own_key
 from .lines import command, comment
 from .subject import subject_option
-from .target import Target, no_option
+from .target import RepairTarget, no_option
 from ...authority import find_key_fault
 from ...finding import Finding
 from ...leaf_files import ca_path
@@ -34,7 +34,8 @@ _MAY_SIGN = ("basicConstraints=critical,CA:TRUE",
              "keyUsage=critical,digitalSignature,keyCertSign,cRLSign")
 
 
-def authority_remedy(finding: Finding, place: Place, path: str, target: Target) -> Iterator[str]:
+def authority_remedy(finding: Finding, place: Place, path: str,
+                     target: RepairTarget) -> Iterator[str]:
     """The commands that restore a CA's certificate: from a copy, or from its own key."""
     inventory = target.inventory
     key = read_key(inventory.file(_key_path(place, target)), place.row)[0]
@@ -86,13 +87,13 @@ def authority_remedy(finding: Finding, place: Place, path: str, target: Target) 
             "was made")
 
 
-def _saved(path: str, target: Target) -> Iterator[str]:
+def _saved(path: str, target: RepairTarget) -> Iterator[str]:
     """The command that saves a copy of a file before it is replaced."""
     if target.holds(path):
         yield command("cp", "-p", target.at(path), f"{target.at(path)}.aside")
 
 
-def _authority_key(finding: Finding, place: Place, target: Target) -> Iterator[str]:
+def _authority_key(finding: Finding, place: Place, target: RepairTarget) -> Iterator[str]:
     path = target.at(place.key)
     if finding.cause == "encrypted-key" \
         or (finding.cause in _UNLOADED and _can_be_rewritten(place, target)):
@@ -109,13 +110,13 @@ def _authority_key(finding: Finding, place: Place, target: Target) -> Iterator[s
             "and then a new CA is needed")
 
 
-def _can_be_rewritten(place: Place, target: Target) -> bool:
+def _can_be_rewritten(place: Place, target: RepairTarget) -> bool:
     """Whether a key's only fault is an encoding that Go cannot read, as explicit parameters."""
     key = private_key_in(target.inventory.file(place.key))
     return key is not None and find_key_fault(key.public_key()) is None
 
 
-def _renewed(place: Place, target: Target) -> Iterator[str]:
+def _renewed(place: Place, target: RepairTarget) -> Iterator[str]:
     """The commands that renew a CA's certificate: name and key stay, so its leaves stay valid."""
     certificate, key = target.at(place.certificate), _proved_key(place, target)
     old = read_certificates(target.inventory.file(place.certificate), place.row)[0]
@@ -133,7 +134,7 @@ def _renewed(place: Place, target: Target) -> Iterator[str]:
     yield command("kpki", "renew", "--ca", "--root", target.root)
 
 
-def _renewable(target: Target) -> list[str]:
+def _renewable(target: RepairTarget) -> list[str]:
     """The paths of the CAs' keys that `kpki renew --ca` finds on a host."""
     if target.workspace or not target.inventory.layout.name:
         return []
@@ -142,7 +143,7 @@ def _renewable(target: Target) -> list[str]:
               if place.key and get_profile(place.row).kind == "ca")]
 
 
-def _proved_key(place: Place, target: Target) -> str | None:
+def _proved_key(place: Place, target: RepairTarget) -> str | None:
     """The file with the key of a CA's certificate, None if no file is proved to hold the key."""
     certificates = read_certificates(target.inventory.file(place.certificate), place.row)[0]
     own = read_key(target.inventory.file(_key_path(place, target)), place.row)[0]
@@ -152,24 +153,24 @@ def _proved_key(place: Place, target: Target) -> str | None:
         reading.has_public_key(certificate, public_key) for certificate in certificates)), None)
 
 
-def _is_without_setting(path: str, target: Target) -> bool:
+def _is_without_setting(path: str, target: RepairTarget) -> bool:
     """Whether no setting of the host names a CA file: then the layout counts, with one CA."""
     return not any(use.source and not use.default for use in target.inventory.uses
                    if use.path == path)
 
 
-def _readers(path: str, target: Target) -> str:
+def _readers(path: str, target: RepairTarget) -> str:
     uses = (use for use in target.inventory.uses if use.path == path)
     return ", ".join(dict.fromkeys(f"{use.component} ({use.setting})" for use in uses))
 
 
-def _key_path(place: Place, target: Target) -> str:
+def _key_path(place: Place, target: RepairTarget) -> str:
     """The path of a CA's key: the setting's, else the layout's."""
     beside = own_key(place.certificate, target)
     return beside if target.inventory.file(beside).there else place.key
 
 
-def _asked(path: str, place: Place, target: Target) -> list[Pair]:
+def _asked(path: str, place: Place, target: RepairTarget) -> list[Pair]:
     """The pairs that verifiers verify with a CA file: on this host, else those of most clusters."""
     uses = {use.purpose for use in target.inventory.uses if use.path == path
             and use.part == "authority"}
@@ -183,7 +184,7 @@ def _asked(path: str, place: Place, target: Target) -> list[Pair]:
         or [pair for pair in pairs if any(uses & {*purpose.likely} for purpose in pair.purposes)]
 
 
-def _copied(place: Place, target: Target) -> Iterator[str]:
+def _copied(place: Place, target: RepairTarget) -> Iterator[str]:
     """The command that copies a CA's certificate from another file or from a kubeconfig.
 
     The certificate is the CA's that signed the pairs that the file must verify. Without such a
@@ -216,7 +217,7 @@ def _copied(place: Place, target: Target) -> Iterator[str]:
                 if all(signer_of(pair.chain, certificates) for pair in asked)][:1]
 
 
-def _made_again(place: Place, public_key: bytes, target: Target) -> Iterator[str]:
+def _made_again(place: Place, public_key: bytes, target: RepairTarget) -> Iterator[str]:
     """The commands that make a CA's certificate from its key, with the leaves' issuer as its name.
 
     The name is the same octets. None if no leaf proves that this is their CA's key.

@@ -8,7 +8,7 @@ from cryptography.x509 import Certificate
 
 from .lines import INSTALL, command, comment
 from .names import PLACEHOLDERS, missing_names, names_options, server_url, tells_services
-from .target import Target
+from .target import RepairTarget
 from ...desired.rows import NODES_FOLDER
 from ...finding import Finding
 from ...leaf_files import RENEWED
@@ -24,7 +24,7 @@ from ....stages import keys
 _CA, _CA_KEY = "CA.pem", "CA-KEY.pem"
 
 
-def leaf_remedy(row: str, target: Target, finding: Finding | None = None) -> Iterator[str]:
+def leaf_remedy(row: str, target: RepairTarget, finding: Finding | None = None) -> Iterator[str]:
     """The commands that give a host a new certificate of a row, with key and kubeconfig.
 
     With the CA's key at hand they are issue and install. For a kubelet without it they are request,
@@ -93,7 +93,7 @@ def leaf_remedy(row: str, target: Target, finding: Finding | None = None) -> Ite
         yield command(*INSTALL, tree, *to_root, *common)
 
 
-def authority_files(profile: Profile, target: Target) -> tuple[str, str | None]:
+def authority_files(profile: Profile, target: RepairTarget) -> tuple[str, str | None]:
     """The files of the CA that signs a row: the given files, else the tree's own pair.
 
     Without a key at hand, the certificate's path is that of a control-plane host.
@@ -115,7 +115,7 @@ def authority_files(profile: Profile, target: Target) -> tuple[str, str | None]:
     return (f"/{places[0].certificate}" if places else _CA), None
 
 
-def signing_files(purposes: Iterable[Purpose], profile: Profile | None, target: Target,
+def signing_files(purposes: Iterable[Purpose], profile: Profile | None, target: RepairTarget,
                   chain: Sequence[Certificate] = ()) -> tuple[str, str | None, list[str]]:
     """The files of the CA that must sign for these purposes, and comments that describe the CA.
 
@@ -164,7 +164,7 @@ def signing_files(purposes: Iterable[Purpose], profile: Profile | None, target: 
 
 
 def find_intermediate(chain: Sequence[Certificate], trusted: Sequence[Certificate],
-                      target: Target) -> Certificate | None:
+                      target: RepairTarget) -> Certificate | None:
     """The CA that signed a leaf, if verifiers trust the CA above it alone.
 
     The CA is one of the leaf's chain, or the controller manager's.
@@ -174,7 +174,7 @@ def find_intermediate(chain: Sequence[Certificate], trusted: Sequence[Certificat
 
 
 def _intermediate_files(intermediate: Certificate,
-                        target: Target) -> tuple[str, str | None, list[str]]:
+                        target: RepairTarget) -> tuple[str, str | None, list[str]]:
     """The files of an intermediate CA, given or the controller manager's, as `signing_files`."""
     named = {"ca": (target.ca, target.ca_key), **target.given}
     for row, (certificate, key) in named.items():
@@ -193,7 +193,7 @@ def _which(name: str) -> str:
                    f"{name}")
 
 
-def own_key(certificate: str, target: Target) -> str:
+def own_key(certificate: str, target: RepairTarget) -> str:
     """The path of a CA certificate's key: the setting's, else by name; "" in a kubeconfig."""
     groups = {use.group for use in target.inventory.uses if use.path == certificate
               and use.part == "certificate"}

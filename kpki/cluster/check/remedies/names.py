@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from .target import Target
+from .target import RepairTarget
 from ...finding import Finding
 from ...node.node import USUAL_NAMES
 from ...observed.inventory import HOSTS, kubeconfig_of
@@ -29,7 +29,7 @@ PLACEHOLDERS = {
     NO_SERVER: f"{NO_SERVER} is where another host's kubeconfig leads"}
 
 
-def names_options(place: Place, profile: Profile, target: Target,
+def names_options(place: Place, profile: Profile, target: RepairTarget,
                   missing: reading.Names) -> list[str]:
     """The options for the names and addresses of a row's certificate.
 
@@ -60,7 +60,7 @@ def missing_names(finding: Finding | None) -> reading.Names:
     return reading.Names(tuple(dns), tuple(addresses))
 
 
-def _found_names(place: Place, profile: Profile, target: Target,
+def _found_names(place: Place, profile: Profile, target: RepairTarget,
                  missing: reading.Names) -> reading.Names:
     """The names of the present certificate, if it is this row's, and of the tree's other files."""
     inventory, dns, addresses = target.inventory, list[str](), list[str]()
@@ -82,7 +82,7 @@ def _found_names(place: Place, profile: Profile, target: Target,
                                              if address not in usual)))
 
 
-def _wanted_names(profile: Profile, target: Target) -> reading.Names:
+def _wanted_names(profile: Profile, target: RepairTarget) -> reading.Names:
     """The names and addresses by which the tree's own files reach a row's server."""
     kinds = {"node": "kubelet", "apiserver": "apiserver", "etcd-server": "etcd",
              "etcd-peer": "etcd-peer"}
@@ -95,7 +95,7 @@ def _wanted_names(profile: Profile, target: Target) -> reading.Names:
     return reading.Names(tuple(dns), tuple(addresses))
 
 
-def own_addresses(target: Target) -> list[str]:
+def own_addresses(target: RepairTarget) -> list[str]:
     """The host's own addresses.
 
     The first of these with an answer counts: the components' flags, the servers' certificates, the
@@ -116,7 +116,7 @@ def _addresses(words: Iterable[str]) -> Iterator[str]:
                 yield str(address)
 
 
-def _setting_addresses(target: Target) -> Iterator[str]:
+def _setting_addresses(target: RepairTarget) -> Iterator[str]:
     values = target.inventory.setting_values
     if words := values("kubelet", "node-ip") or values("kube-apiserver", "advertise-address"):
         yield from words
@@ -125,7 +125,7 @@ def _setting_addresses(target: Target) -> Iterator[str]:
         yield from map(_host, values("etcd", name))
 
 
-def _certified_addresses(target: Target) -> Iterator[str]:
+def _certified_addresses(target: RepairTarget) -> Iterator[str]:
     """The names of the certificates of the host's other servers, if they name the host too."""
     layout, services = target.inventory.layout, service_names(target).addresses
     for place in layout.places:
@@ -147,7 +147,7 @@ def _certified_addresses(target: Target) -> Iterator[str]:
                 yield from own.addresses
 
 
-def _led_addresses(target: Target) -> Iterator[str]:
+def _led_addresses(target: RepairTarget) -> Iterator[str]:
     """The servers of the kubeconfigs beside an API server: the host's own, as with kubeadm."""
     certified = certified_names(target.pairs)
     for place in target.inventory.layout.places:
@@ -157,7 +157,7 @@ def _led_addresses(target: Target) -> Iterator[str]:
             yield _host(kubeconfig.server)
 
 
-def _listed_addresses(target: Target) -> Iterator[str]:
+def _listed_addresses(target: RepairTarget) -> Iterator[str]:
     """The addresses of the host's name in its /etc/hosts."""
     for line in (target.inventory.file(HOSTS).data or b"").decode("utf-8", "replace").splitlines():
         address, *names = line.partition("#")[0].split() or [""]
@@ -165,7 +165,7 @@ def _listed_addresses(target: Target) -> Iterator[str]:
             yield address
 
 
-def tells_services(target: Target) -> bool:
+def tells_services(target: RepairTarget) -> bool:
     """Whether the API server's flags or certificate tell how services reach the API server."""
     place = target.inventory.layout.place("apiserver")
     profile = get_profile(place.row)
@@ -174,7 +174,7 @@ def tells_services(target: Target) -> bool:
     return any(service_names(target).addresses) or any(identity.addresses for identity in certified)
 
 
-def service_names(target: Target) -> reading.Names:
+def service_names(target: RepairTarget) -> reading.Names:
     """The names of the API server's service, from its flags: the domain, and the first address.
 
     (kubeadm: util/pkiutil, GetAPIServerAltNames)
@@ -204,7 +204,7 @@ def _certified(data: bytes, profile: Profile, node: str) -> Iterator[reading.Nam
                             names.addresses)
 
 
-def server_url(place: Place, target: Target) -> str:
+def server_url(place: Place, target: RepairTarget) -> str:
     """The API server's URL: from the row's kubeconfig, else a similar one, else any."""
     others = sorted((other for other in target.inventory.layout.places if other.kubeconfig
                      and other != place),

@@ -15,7 +15,7 @@ from .leaf import find_intermediate, key_beside, signing_files
 from .lines import command, comment
 from .names import PLACEHOLDERS, missing_names, own_addresses, service_names
 from .subject import subject_option
-from .target import Target, inside
+from .target import RepairTarget, inside
 from ...finding import Finding
 from ...node.node import USUAL_NAMES
 from ...observed.owners import ROOT, user_id
@@ -36,7 +36,7 @@ _OF_ANOTHER = ("wrong-node-identity", "hostname-case-fqdn", "missing-san-dns")
 _P256 = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 
 
-def pair_remedy(finding: Finding, pair: Pair, target: Target) -> Iterator[str]:
+def pair_remedy(finding: Finding, pair: Pair, target: RepairTarget) -> Iterator[str]:
     """The commands that put a new certificate, and a new key if needed, at the paths of a pair.
 
     All files are made in the current folder first: until then no command changes the host. A new
@@ -83,7 +83,8 @@ def _stem(path: str) -> str:
     return posixpath.splitext(path)[0].replace("/", "-")
 
 
-def _certified(finding: Finding, pair: Pair, key: str, made: str, target: Target) -> Iterator[str]:
+def _certified(finding: Finding, pair: Pair, key: str, made: str,
+               target: RepairTarget) -> Iterator[str]:
     """The commands that make a certificate for a key: a request, which the CA signs."""
     profile = get_profile(pair.row) if pair.row else None
     authority, authority_key, which_ca = signing_files(pair.purposes, profile, target, pair.chain)
@@ -108,7 +109,7 @@ def _certified(finding: Finding, pair: Pair, key: str, made: str, target: Target
         yield comment(f"on {target.node}: (copy {made} to this folder)")
 
 
-def is_chained(pair: Pair, target: Target) -> bool:
+def is_chained(pair: Pair, target: RepairTarget) -> bool:
     """Whether verifiers know the root alone, so that a file needs the intermediate CA as well."""
     trusted = [certificate for file in target.trust_files for certificate in file.certificates]
     return find_intermediate(pair.chain, trusted, target) is not None
@@ -134,7 +135,7 @@ def _put_in(kubeconfig: str, field: str) -> Iterator[str]:
     yield f'sed "s|^\\( *\\){name}: .*|\\1{field}|" {old} > {command(kubeconfig)}'
 
 
-def _placed(new: str, path: str, target: Target) -> Iterator[str]:
+def _placed(new: str, path: str, target: RepairTarget) -> Iterator[str]:
     """The command that puts a new file in place; a copy of the old file stays beside it."""
     place, folder = target.at(path), posixpath.dirname(path)
     if files.read_entry(target.root, folder).kind == "missing":
@@ -144,7 +145,7 @@ def _placed(new: str, path: str, target: Target) -> Iterator[str]:
     yield command("cp", new, place)
 
 
-def _owned(pair: Pair, target: Target) -> Iterator[str]:
+def _owned(pair: Pair, target: RepairTarget) -> Iterator[str]:
     """The command that gives a new key to the user who runs its component."""
     components = {use.component for use in pair.uses}
     user = next((running.user for running in target.inventory.running
@@ -154,14 +155,14 @@ def _owned(pair: Pair, target: Target) -> Iterator[str]:
         yield owned_by(user, pair.key_path, target)
 
 
-def owned_by(user: str, path: str, target: Target) -> str:
+def owned_by(user: str, path: str, target: RepairTarget) -> str:
     """The command that changes a file's owner; in a copied tree, by the tree's number."""
     known = user if target.root == os.sep or user == ROOT else user_id(user, target.inventory.root)
     words = command("chown", str(user if known is None else known), target.at(path))
     return comment(f"where user {user} is known: {words}") if known is None else words
 
 
-def _stored(pair: Pair, certificate: str, key: str, target: Target) -> Iterator[str]:
+def _stored(pair: Pair, certificate: str, key: str, target: RepairTarget) -> Iterator[str]:
     """The commands that put key and certificate into one file, and link the kubelet's store."""
     if not pair.path.endswith("-current.pem"):
         new = f"{_stem(pair.path)}.new.pem"
@@ -198,7 +199,7 @@ def _is_swapped(finding: Finding, pair: Pair) -> bool:
     return finding.cause == "key-cert-mismatch" and finding.path == pair.path
 
 
-def _subject(finding: Finding, pair: Pair, names: Sequence[str], target: Target) -> str:
+def _subject(finding: Finding, pair: Pair, names: Sequence[str], target: RepairTarget) -> str:
     """The subject of the certificate, if it is this pair's and authorized; else a new subject."""
     if pair.chain and not _is_swapped(finding, pair) \
         and subject_fault(pair, target.inventory, target.node) is None:
@@ -212,7 +213,7 @@ def _subject(finding: Finding, pair: Pair, names: Sequence[str], target: Target)
                                                    administrators=target.inventory.layout.administrators)))
 
 
-def _allowed(purpose: Purpose, target: Target) -> Sequence[str]:
+def _allowed(purpose: Purpose, target: RepairTarget) -> Sequence[str]:
     """The CNs that a flag allows, if the purpose depends on them."""
     setting = {"front-proxy": "requestheader-allowed-names",
                "etcd-peer": "peer-cert-allowed-cn"}.get(
@@ -221,7 +222,7 @@ def _allowed(purpose: Purpose, target: Target) -> Sequence[str]:
             for name in running.settings.get(setting, ())]
 
 
-def has_other_name(pair: Pair, target: Target) -> bool:
+def has_other_name(pair: Pair, target: RepairTarget) -> bool:
     """Whether a flag allows names for a pair, but not the name that kpki issues."""
     allowed = [name for purpose in pair.purposes for name in _allowed(purpose, target)]
     return bool(allowed) and identity_of(
@@ -229,7 +230,7 @@ def has_other_name(pair: Pair, target: Target) -> bool:
         administrators=target.inventory.layout.administrators).user not in allowed
 
 
-def _names(finding: Finding, pair: Pair, target: Target) -> list[str]:
+def _names(finding: Finding, pair: Pair, target: RepairTarget) -> list[str]:
     """The names of the certificate, the missing names, and those in the host's other files."""
     missing = missing_names(finding)
     dns, addresses = [*missing.dns], [*missing.addresses]
@@ -257,7 +258,7 @@ def _names(finding: Finding, pair: Pair, target: Target) -> list[str]:
             *(f"IP:{address}" for address in dict.fromkeys(addresses))]
 
 
-def _by_name(pair: Pair, target: Target) -> Iterator[str]:
+def _by_name(pair: Pair, target: RepairTarget) -> Iterator[str]:
     """The names for which an API server presents a pair: CERT,KEY:NAME (--tls-sni-cert-key)."""
     for running in target.inventory.running:
         for value in running.settings.get("tls-sni-cert-key", ()):

@@ -17,7 +17,7 @@ from .leaf import leaf_remedy
 from .lines import command, comment
 from .pair import has_other_name, is_chained, needs_key, owned_by, pair_remedy
 from .renewal import renewal
-from .target import Target
+from .target import RepairTarget
 from ...finding import Finding
 from ...observed.contents import read_key
 from ...observed.inventory import TOPS, root_of
@@ -39,7 +39,7 @@ _LONGEST_NAME = 255     # octets of a file's name: NAME_MAX of Linux
 _OTHER_CA = ("unknown-authority", "kubeconfig-wrong-ca")
 
 
-def with_remedies(findings: Sequence[Finding], target: Target) -> list[Finding]:
+def with_remedies(findings: Sequence[Finding], target: RepairTarget) -> list[Finding]:
     """The findings, each with the commands that repair it."""
     if not findings:
         return []
@@ -50,7 +50,7 @@ def with_remedies(findings: Sequence[Finding], target: Target) -> list[Finding]:
     return [replace(finding, remedy=tuple(_remedy(finding, target))) for finding in findings]
 
 
-def _remedy(finding: Finding, target: Target) -> Iterator[str]:
+def _remedy(finding: Finding, target: RepairTarget) -> Iterator[str]:
     path = finding.path.partition("#")[0]
     place = next((place for place in target.inventory.layout.places if path in place.files()
                   and place.row == finding.row), None)
@@ -118,7 +118,7 @@ def _remedy(finding: Finding, target: Target) -> Iterator[str]:
         yield from leaf_remedy(finding.row or target.inventory.layout.kubelet.row, target, finding)
 
 
-def _pair_elsewhere(path: str, target: Target) -> Pair | None:
+def _pair_elsewhere(path: str, target: RepairTarget) -> Pair | None:
     """The pair of a finding, if its path has no place in kpki's layout, or serves several rows."""
     if target.workspace or not target.inventory.layout.name:
         return None
@@ -133,7 +133,7 @@ def _pair_elsewhere(path: str, target: Target) -> Pair | None:
     return min(pairs, key=lambda pair: (pair.path != path, pair.matches), default=None)
 
 
-def _is_stored(pair: Pair, target: Target) -> bool:
+def _is_stored(pair: Pair, target: RepairTarget) -> bool:
     """Whether certificate and key are one file.
 
     The client's file in the kubelet's store has another remedy if the kubelet reads kubeadm's
@@ -157,14 +157,14 @@ def _is_elsewhere(pair: Pair, layout: Layout) -> bool:
         pair.path not in own or len(served - {"kubelet-client"}) > 1)
 
 
-def _has_several(target: Target) -> bool:
+def _has_several(target: RepairTarget) -> bool:
     """Whether clients and servers have different CAs, so that one pair cannot serve both."""
     every = [certificate for file in target.trust_files if file.row == "ca"
              for certificate in file.certificates]
     return not all(reading.is_same_authority(every[0], certificate) for certificate in every)
 
 
-def _is_embedded(pair: Pair, target: Target) -> bool:
+def _is_embedded(pair: Pair, target: RepairTarget) -> bool:
     """Whether a kubeconfig embeds a sound key and trusts another CA than the signer of its pair.
 
     Each field has a line of its own. A kubeconfig that kpki issues would trust the signer.
@@ -192,7 +192,7 @@ def _fields(name: bytes, data: bytes) -> list[bytes]:
     return re.findall(rb"^ *" + name + rb": *[A-Za-z0-9+/=]+\r?$", data, re.MULTILINE)
 
 
-def restarts(findings: Sequence[Finding], target: Target) -> Iterator[str]:
+def restarts(findings: Sequence[Finding], target: RepairTarget) -> Iterator[str]:
     """Comments that name the restarts on the host after the commands of these findings."""
     changed = {finding.path.partition("#")[0] for finding in findings
                if finding.cause not in _NO_RESTART
@@ -201,14 +201,14 @@ def restarts(findings: Sequence[Finding], target: Target) -> Iterator[str]:
         yield comment(f"then, on {target.node}: {line}")
 
 
-def _setting_of(path: str, target: Target, row: str) -> tuple[str, str] | None:
+def _setting_of(path: str, target: RepairTarget, row: str) -> tuple[str, str] | None:
     """The setting that names a file, and its source; None if only the kubelet reads *row*."""
     return next(((use.setting, use.source) for use in target.inventory.uses if use.source
                  and use.path == path
                  and not (row and use.component == KUBELET_COMPONENT.name)), None)
 
 
-def _elsewhere(path: str, target: Target) -> str:
+def _elsewhere(path: str, target: RepairTarget) -> str:
     """The comment for a file that was checked alone: only its tree, if any, tells its owner."""
     root, inner = root_of(posixpath.join(target.inventory.root, path))
     if inner.startswith(TOPS):
@@ -219,7 +219,7 @@ def _elsewhere(path: str, target: Target) -> str:
     return comment("nothing here tells what it is for: make it anew where it was made")
 
 
-def _away(path: str, target: Target) -> str:
+def _away(path: str, target: RepairTarget) -> str:
     """The commands that remove a CA's key from a worker, if another file is known to have it."""
     key = read_key(target.inventory.file(path), "ca")[0]
     if key is not None and public_key_der(key) == target.ca_public_key \
@@ -237,7 +237,7 @@ def _is_same(first: str, other: str) -> bool:
                                                                           os.path.abspath(other))
 
 
-def _flags(finding: Finding, target: Target) -> Iterator[str]:
+def _flags(finding: Finding, target: RepairTarget) -> Iterator[str]:
     """The commands that change a setting to the existing file, in the setting's own source.
 
     A drop-in cannot replace a value of an environment file (systemd.exec(5)), nor flags in
@@ -260,7 +260,7 @@ def _flags(finding: Finding, target: Target) -> Iterator[str]:
     yield comment(f"then, on {target.node}: systemctl daemon-reload, if the file is a unit's")
 
 
-def _service_accounts(finding: Finding, place: Place, target: Target) -> Iterator[str]:
+def _service_accounts(finding: Finding, place: Place, target: RepairTarget) -> Iterator[str]:
     key, fault = read_key(target.inventory.file(place.key), SERVICE_ACCOUNTS) if place.key \
         else (None, None)
     if key is None or fault is not None or not place.certificate:

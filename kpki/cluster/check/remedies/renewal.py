@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from .lines import command
-from .target import Target
+from .target import RepairTarget
 from ...finding import Finding
 from ...observed.contents import read_key
 from ...rules.facts import signing_pairs_of
@@ -13,7 +13,7 @@ from ....stages.keys import public_key_der
 _OF_TIME = frozenset({"expired-client-cert", "expired-server-cert", "expiring-soon"})
 
 
-def renewal(finding: Finding, target: Target) -> str:
+def renewal(finding: Finding, target: RepairTarget) -> str:
     """The command that renews the certificate of a finding; "" if something else must be done.
 
     The pair must be in order but for its dates, and the key of the CA that signed the certificate

@@ -17,7 +17,7 @@ from .... import files
 from ....errors import KpkiError
 
 
-class Target(NamedTuple):
+class RepairTarget(NamedTuple):
     """A tree to repair, its host's name, and the given CAs."""
 
     inventory: Inventory
