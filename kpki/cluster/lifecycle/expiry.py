@@ -130,7 +130,7 @@ def read_certificates(path: str | os.PathLike[str], *, host_name: str = "",
 
 
 class _Found(NamedTuple):
-    """What one file, or one tree, gave."""
+    """The certificates, and the skipped files, of one file or one tree."""
 
     certificates: Sequence[DatedCertificate] = ()
     skipped: Sequence[SkippedFile] = ()

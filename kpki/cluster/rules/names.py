@@ -50,7 +50,7 @@ class Places(NamedTuple):
 
 
 def places_of(inventory: Inventory, node: str) -> Places:
-    """The names of a tree's host."""
+    """The names and addresses by which clients reach the servers of a tree's host."""
     addresses = frozenset(_shortest(_values(inventory, (
         "node-ip", "advertise-address", "bind-address", "address")))) - {*_ANYWHERE, *_LOOPBACK}
     etcd_urls = ("listen-client-urls", "advertise-client-urls")

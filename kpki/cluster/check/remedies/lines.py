@@ -19,7 +19,7 @@ def comment(text: str) -> str:
 
 
 def command(*words: str) -> str:
-    """A command of these words; a comment if a shell cannot have one of the words in one line."""
+    """A command of these words, or a comment if no shell can have one of the words on one line."""
     if any("\0" in word or word.endswith("\n") for word in words):
         return comment(f"no shell accepts a name like this in one line: {' '.join(words)}")
     return " ".join(map(_argument, words))
