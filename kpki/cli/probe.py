@@ -242,9 +242,9 @@ def _summary(probes: Sequence[Probe]) -> str:
 def _explained(targets: Sequence[ServerTarget]) -> Iterator[str]:
     from shlex import quote
     yield "kpki probe makes one TLS handshake and one request (GET /version) with each server:"
-    for target in targets:
-        name = f" -servername {quote(target.sent_name)}" if target.sent_name else " -noservername"
-        yield (f"  openssl s_client -connect {quote(target.address)}{name} -showcerts </dev/null "
+    for address, name in dict.fromkeys((target.address, target.sent_name) for target in targets):
+        sent = f"-servername {quote(name)}" if name else "-noservername"
+        yield (f"  openssl s_client -connect {quote(address)} {sent} -showcerts </dev/null "
                "| openssl x509 -noout -text")
     yield "Its verdict is: kpki verify -kubernetes -CAfile CA -verify_hostname HOST SERVED"
     yield "A kubelet (port 10250) is asked without a name, as the API server asks it by address."

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +25,7 @@ from ..rules.facts import Pair, signing_pairs_of
 from ..script.shell import make_key
 from ..workspace import authority_paths, is_there, read_cluster
 from ... import files, pem
+from ...errors import InputError
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import embedded_certificates
 from ...kubernetes.kubeconfig_lines import DataLine, find_data
@@ -104,7 +106,9 @@ _LAST = "rm -f renewed.*"
 def _signers(places: Iterable[tuple[str, str, str]]) -> Iterator[_Signer]:
     """The CAs with a key in a file; of each place the row, the certificate and the key."""
     for row, path, key in places:
-        if key and is_there(path) and is_there(key):
+        if not (key and is_there(path) and is_there(key)):
+            continue
+        with suppress(InputError):      # a broken file has signed nothing
             for number, certificate in enumerate(pem.load_certificates(files.read(path)), 1):
                 yield _Signer(row, certificate, os.path.normpath(path), number,
                               os.path.normpath(key))

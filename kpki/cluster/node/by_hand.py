@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from shlex import quote
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .install_order import Installed
 from .installation import find_request_key, is_archive
@@ -20,6 +20,9 @@ from ...files import File
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig_lines import data_lines
 from ...stages.keys import public_key_der
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 _CA = "installed-ca.pem"
 
@@ -95,8 +98,7 @@ def _with_data(part: _Part) -> Iterator[_Part]:
 
 def _looks(parts: Sequence[_Part]) -> Iterator[str]:
     """The commands that show each leaf, its signer, and that its key is its own."""
-    read = [(part, pem.load_certificates(part.data)) for part in parts
-            if part.data.startswith(b"-----BEGIN CERTIFICATE-----")]
+    read = [(part, certificates) for part in parts if (certificates := _certificates(part.data))]
     keys = [part for part in parts if re.match(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----", part.data)]
     for leaf, (certificate, *_) in read:
         if reading.is_authority(certificate):
@@ -113,6 +115,15 @@ def _looks(parts: Sequence[_Part]) -> Iterator[str]:
             if reading.has_public_key(certificate, public_key_der(pem.load_key(key.data))):
                 yield (f"{leaf.through('openssl x509 -noout -pubkey')}; "
                        f"{key.through('openssl pkey -pubout')}   # the same")
+
+
+def _certificates(data: bytes) -> Sequence[Certificate]:
+    """The certificates of a part, none for a key, a kubeconfig or a broken file."""
+    if not data.startswith(b"-----BEGIN CERTIFICATE-----"):
+        return ()
+    with suppress(InputError):
+        return pem.load_certificates(data)
+    return ()
 
 
 def _placed(file: File, target: str, parts: Sequence[_Part]) -> Iterator[str]:
@@ -132,9 +143,13 @@ def _placed(file: File, target: str, parts: Sequence[_Part]) -> Iterator[str]:
             else f"{{ {both[0][0].command}; {both[0][1].command}; }}"
         yield f"{command} | {install} /dev/stdin {target}"
         return
+    words = [_line(line, parts) for line in file.data.decode().splitlines()]
+    if any("PRIVATE KEY" in word or ("client-key-data" in word and "$(" not in word)
+           for word in words):      # no secret is printed
+        yield f"# {target}: only kpki node install puts its parts together"
+        return
     yield "printf '%s\\n' \\"
-    for line in file.data.decode().splitlines():
-        yield f"    {_line(line, parts)} \\"
+    yield from (f"    {word} \\" for word in words)
     yield f"    | {install} /dev/stdin {target}"
 
 
