@@ -21,7 +21,7 @@ FILES = (
     # journalctl and systemctl cut a line at the terminal's width
     LogRule("file-missing", "client CA file",
             rf"unable to load client CA file {FILE}: o(?:p(?:e(?:n(?: ?/\S*)?)?)?)?$"),
-    LogRule("file-missing", "o such file|is a directory| cannot |ertific",
+    LogRule("file-missing", "o such file|is a directory|n't exist| cannot |ertific",
             rf"{FILE}.{{0,120}}?{MISSING}",
             unless=r"wrong CA cert|cannot statx?|/cni/net\.d|/config\.yaml|resolv\.conf|\.sock\b"
                    r"|(?:will|to) (?:be )?(?:generat|creat)|using self-signed|No .{0,40}ignoring"
@@ -36,6 +36,7 @@ FILES = (
             rf"|bundle, invalid path:) "
             rf"[\"']?{FILE}", unless=r"(?i:permission denied)"),
     LogRule("file-missing", "ertific|rivate key|o such file",
-            rf"(?:certificate|key) file not found.{{0,200}}?{FILE}|FileNotFound.{{0,200}}?{FILE}"
+            rf"(?:certificate|key) (?:file )?not found.{{0,200}}?{FILE}"
+            rf"|FileNotFound.{{0,200}}?{FILE}"
             .replace("(?P<file>", "(?:", 1)),
 )

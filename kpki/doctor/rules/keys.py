@@ -19,7 +19,8 @@ KEYS = (
             r"expected 1 certificate, found \d+"),
     LogRule("encrypted-key", "rivate key|routines:|x509| PEM|_ssl.c:",
             r"tls: failed to parse private key|bad decrypt|decryption password incorrect"
-            r"|no DEK-Info header|private key is (?:encrypted|password)|(?i:bad_?(?: )?decrypt)"
+            r"|no DEK-Info header|private key is (?:encrypted|password)"
+            r"|PEM format key .{1,99} is encrypted|(?i:bad_?(?: )?decrypt)"
             r"|(?i:password was not given but private key is encrypted)|maybe wrong pass"
             r"|(?i:problems getting password|bad[ _]password[ _]read)|BEGIN ENCRYPTED PRIVATE"
             r"|Enter (?:PEM )?pass ?phrase for|encrypted private keys? (?:is|are) not supported"),
@@ -63,13 +64,15 @@ KEYS = (
             r"|asn1: structure error: tags don't match|no valid certificates? (?:found|in)"
             r"|(?:invalid|not (?:a )?(?:valid )?)\bPEM\b|unable to parse bytes as PEM block"
             r"|No certificates? found in|x509: failed to parse (?:EC )?private key"
-            r"|no PEM[- ](?:data|encoded|block)|empty PEM|PEM_read_bio",
+            r"|no PEM[- ](?:data|encoded|block)|empty PEM|PEM_read_bio"
+            r"|does ?n[o']t look like an? (?:x509|PEM)",
             unless=r"(?i:no such file|permission denied)|Unable to decode an event"),
     LogRule("malformed-x509", "asn1: |routines:|_ssl.c:", r"asn1: (?:syntax|structure) error"
             r"|asn1_check_tlen"
             r"|(?i:asn1 encoding routines)|\[ASN1: "),
     LogRule("sa-key-mismatch", "invalid bearer token|crypto/rsa",
             r"go-jose: error in cryptographic primitive|go-jose/go-jose: error in crypt"
+            r"|\[invalid bearer token, \S*/go-jose$"
             r"|invalid signature, no keys found|Signature error \(key \d+\)"
             r"|(?:bearer token|token)\b.*\binvalid signature"),
     LogRule("sa-key-mismatch", "crypto/rsa",

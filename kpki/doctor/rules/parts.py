@@ -30,7 +30,8 @@ OUTSIDE = (r"(?i:/v2/|pull(?:ing)? image|\bregistry\b|failed to (?:do request|re
             r"|failed calling (?:admission )?webhook"
             r"|failed to call webhook|\bacme\b|letsencrypt|//dl\.k8s\.io|storage\.googleapis"
             r"|//(?:[\w-]+\.)*(?:docker\.io|docker\.com|gcr\.io|quay\.io|ghcr\.io|github\.com"
-            r"|gitlab\.com)\b|x509: certificate signed by unknown authority.{0,40}manifests/)")
+            r"|gitlab\.com|githubusercontent\.com)\b"
+            r"|x509: certificate signed by unknown authority.{0,40}manifests/)")
 UNKNOWN = r"(?:certificate signed by unknown authority|UnknownIssuer)"
 EXPIRED = (r"(?:certificate has expired|certificate is expired"
            r"|(?<!alert )certificate expired|CERT_HAS_EXPIRED"

@@ -15,8 +15,9 @@ CHAINS = (
     # an old library of the client, which knows no addresses: the certificate has this one
     LogRule("", "ertific", r"expected hostname: (?P<name>\S{1,300})\. Certificate: .{1,2000}?"
             r"\('(?:IP Address|DNS)', '(?P=name)'\)"),
-    LogRule("front-proxy-ca", "ertific|requestheader",
+    LogRule("front-proxy-ca", "ertific|requestheader|x509",
             r"candidate authority certificate \"(?P<ca>[^\"]*(?:front-proxy|requestheader)[^\"]*)\""
+            r"|subject with cn=.{1,200} is not in the allowed list"
             r"|(?:doesn't provide|unable to (?:load|get|find)|missing) requestheader-client-ca"),
     LogRule("front-proxy-ca", "bad status from",
             r"bad status from https://\S+?/apis/\S+: 401"),
@@ -86,7 +87,7 @@ CHAINS = (
             r"|invalid peer certificate: BadEnc"
             r"|(?i:ca cert does not include key usage)|(?i:empty subject alternative name)",
             unless=r"x509: failed to (?:parse (?:EC )?private|load system)"),
-    LogRule("not-yet-valid", "ertific",
+    LogRule("not-yet-valid", "ertific|CERT",
             r"current time (?P<now>\S+) is before (?P<not_before>[^\s\"',\])]+)"
             r"|(?<!or is )not yet valid|is not valid yet|(?i:CERT_NOT_YET_VALID)|NotYetValid"
             r"|NotValidYet|error 9 at \d+ depth"),
@@ -113,7 +114,7 @@ CHAINS = (
     LogRule("expired-client-cert", "ertific", EXPIRED + _DATES, where=OF_CLIENT),
     LogRule("expired-client-cert", "ertific",
             r"requesting a signed certificate from the (?:master|control plane).*Unauthorized"),
-    LogRule("expired-server-cert", "ertific", EXPIRED + _DATES
+    LogRule("expired-server-cert", "ertific|CERT", EXPIRED + _DATES
             + r"|error 10 at 0 depth"),
     LogRule("wrong-eku", "ertific",
             r"incompatible key usage|(?i:(?:unsuitable|unsupported)[ _]certificate[ _]purpose)"
@@ -140,26 +141,26 @@ CHAINS = (
             rf"|(?:expected |\b)hostname:? '?(?P<address>{ADDRESS})(?:'? doesn't|\. Cert)"
             rf"|match(?:es)? target (?:host ?name|ip\w* address) '?(?P<address2>{ADDRESS})"
             rf"|certificate is not valid for '(?P<address3>{ADDRESS})'"),
-    LogRule("missing-san-dns", "ertific|depth lookup|verify error|_ssl.c:|SSLError",
+    LogRule("missing-san-dns", "ertific|depth lookup|verify error|_ssl.c:|SSLError|CERT",
             r"(?i:hostname[ _]mismatch)|error 62 at \d+ depth"
             r"|no alternative certificate subject name|subject alternative DNS name match"
             r"|(?:expected hostname:|hostname) '?(?P<name>[^\s']+?)(?:'? doesn't match|\. Cert)"
             r"|match target host ?name|does not match certificate's altnames|NotValidForName"
             r"|ALTNAME_INVALID|certificate is not valid for '(?P<name2>[^']+)'"
             r"|doesn't match either of|certificate is not valid for host"),
+    LogRule("unknown-authority", "ertific",
+            rf"check the health of member.*{UNKNOWN}|[Cc]ertificate chain is not complete"),
     LogRule("kubelet-serving-self-signed", "x509|ertific",
             rf"{UNKNOWN}|(?i:self[- ]signed certificate)(?! in)", where=KUBELET_PORT),
-    LogRule("kubelet-serving-self-signed", "ertific|depth lookup",
+    LogRule("kubelet-serving-self-signed", "ertific|depth lookup|CERT",
             r"(?i:self[- ]signed certificate)(?! in)|error 18 at \d+ depth|DEPTH_ZERO_SELF_SIGNED"),
-    LogRule("unknown-authority", "ertific",
-            rf"check the health of member.*{UNKNOWN}"),
     LogRule("etcd-peer-cert", "ertific", UNKNOWN + _CANDIDATE, where=ETCD),
     LogRule("unauthorized-after-ca-rotation", "ertific",
             r"Unable to authenticate the request due to an error: \[?x509: " + UNKNOWN + _CANDIDATE,
             versions="v1.19 and older, which do not name the certificate"),
-    LogRule("unknown-authority", "x509|ertific|routines:|depth lookup",
+    LogRule("unknown-authority", "x509|ertific|routines:|depth lookup|CERT",
             UNKNOWN + _CANDIDATE + r"|(?i:unable[ _]to[ _]get[ _](?:local[ _])?issuer[ _]cert)"
-            r"|(?i:self[- _]signed[ _]cert\w*[ _]in[ _](?:cert\w*[ _])?chain)"
+            r"|(?i:self[- _]signed[ _]cert\w*?[ _]in[ _](?:cert\w*[ _])?chain)"
             r"|(?i:unable to verify the (?:first|leaf)|UNABLE_TO_VERIFY_LEAF)"
             r"|issuer is not recognized|PKIX path (?:building|validation) failed"
             r"|(?i:certificate signature failure)|error (?:2|7|19|20|21|27|29) at \d+ depth"
@@ -182,8 +183,10 @@ REFUSALS = (
             r"(?:[Ff]ailed to|[Uu]nable to|[Ee]rror|err=|could not|couldn't|cannot|lease|lock)"
             r".{0,400}?\bUnauthorized[\"')\]}]*(?=$|[ ,;.])|\(Unauthorized\)|^Unauthorized$"
             r"|[Ff]ailed to (?:list|watch|get)\S*\.\.\.n?uthorized"
+            r"|Kubernetes API.{1,200}: 401 Unauthorized|Unauthorized! Configured service account"
             r"|asked for the client to provide credentials|must be logged in to the server",
-            unless=r"401 Unauthorized|/v2/|pull|registry|[Uu]nauthorized: |token endpoint"),
+            unless=r"(?<!/api: )401 Unauthorized|/v2/|pull|registry|[Uu]nauthorized: "
+                   r"|token endpoint"),
 )
 
 # No certificate is the reason: scanners, closed connections, other people's tokens.
