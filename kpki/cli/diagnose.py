@@ -121,6 +121,10 @@ def _root_lines(root: Root) -> Iterator[Line]:
     role = f", {root.role}" if root.role else ""
     yield f"         root: {host}{short(finding.path)}{role}: {finding.cause}"
     yield f"         {short(finding.message)}"
+    if root.instead:
+        yield (f"         or {short(' or '.join(root.instead))} is the wrong file: no file of this "
+               "host tells which,")
+        yield "         but the CA file of a control-plane host does"
     yield from (f"         {line}" if line.startswith("#")
                 else ("         ", Painted(f"$ {line}", "command")) for line in finding.remedy)
 
@@ -147,8 +151,9 @@ def _document(found: Diagnosis, report: Report | None) -> dict[str, object]:
     if report:
         document["roots"] = [
             {"role": role or None, "cause": finding.cause, "host": finding.host,
-             "path": finding.path, "message": finding.message, "remedy": list(finding.remedy)}
-            for role, finding in found.roots]
+             "path": finding.path, "message": finding.message, "instead": list(instead),
+             "remedy": list(finding.remedy)}
+            for role, finding, instead in found.roots]
     return document
 
 

@@ -25,6 +25,8 @@ class Root(NamedTuple):
     """Whose file this is: the server's certificate, the client's CA file …; empty if unknown."""
     finding: Finding
     """The fault in the file."""
+    instead: tuple[str, ...] = ()
+    """CA files of which one may be wrong in place of that file: no file tells which."""
 
 
 @dataclass(frozen=True)

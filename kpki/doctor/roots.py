@@ -7,10 +7,13 @@ from dataclasses import replace
 from .logs import Diagnosis, Root
 from ..cluster.check.check import Report
 from ..cluster.finding import Finding
+from ..kubernetes.profiles import get_profile
+from ..kubernetes.purposes import PURPOSES
 
 _CLIENTS = ("expired-client-cert", "not-yet-valid", "unknown-authority", "wrong-eku",
             "weak-signature-or-key", "malformed-x509", "legacy-cn-no-san", "chain-depth",
             "etcd-peer-cert", "front-proxy-ca")
+_STRANGERS = ("unknown-authority", "etcd-peer-cert", "front-proxy-ca")   # of certificates
 _AUTHORITIES = ("expired-ca", "ca-not-a-ca", "kubeconfig-wrong-ca")
 # A cause in a log → the causes in files that have these words in logs, besides the cause itself.
 ALSO = {
@@ -71,7 +74,24 @@ def _roots(found: Diagnosis, report: Report) -> Iterator[Root]:
     named = [finding for finding in findings if _is_named(found, finding)]
     same = [finding for finding in findings if finding.cause == found.cause]
     for finding in named or same or findings:
-        yield Root(_role(finding, report), finding)
+        yield Root(_role(finding, report), finding, tuple(_instead(finding, report)))
+
+
+def _instead(finding: Finding, report: Report) -> Iterator[str]:
+    """The host's CA files that may be wrong in place of a certificate that they do not verify.
+
+    If a CA file verifies another certificate of the host, the CA file is right.
+    """
+    if finding.cause not in _STRANGERS:
+        return
+    signers = {use.path: get_profile(PURPOSES[use.purpose].row).signer for use in report.uses
+               if use.part == "certificate" and PURPOSES[use.purpose].row}
+    signer = signers.pop(finding.path, None)
+    strangers = {other.path for other in report.findings if other.cause in _STRANGERS}
+    if signer and not any(other == signer and path not in strangers
+                          for path, other in signers.items()):
+        yield from dict.fromkeys(use.path for use in report.uses if use.part == "authority"
+                                 and PURPOSES[use.purpose].row == signer)
 
 
 def _is_named(found: Diagnosis, finding: Finding) -> bool:

@@ -67,3 +67,35 @@ def test_no_file_explains_the_line(kpki: Callable[..., Any], two_clusters: tuple
     (tmp_path / "a.log").write_text(LINE)
     told = kpki("diagnose", "a.log", "--workspace", two_clusters[0], status=1)
     assert "no file explains this" in told.out and "root:" not in told.out
+
+
+@pytest.mark.parametrize("swapped", ["ca.pem", "worker.pem worker-key.pem"])
+def test_a_host_with_one_certificate_has_two_candidates(
+        kpki: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        swapped: str) -> None:
+    """With --root alone a swapped CA file looks like a swapped certificate: both are named."""
+    for folder in ("mine", "other"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        kpki("node", "issue", "worker-1", "--example")
+    ssl = "example/nodes/worker-1/etc/kubernetes/ssl"
+    for name in swapped.split():
+        shutil.copy(tmp_path / "other" / ssl / name, tmp_path / "mine" / ssl / name)
+    (tmp_path / "a.log").write_text(LINE)
+    told = kpki("diagnose", tmp_path / "a.log", "--root",
+                tmp_path / "mine/example/nodes/worker-1", status=1).out
+    assert "root: etc/kubernetes/ssl/worker.pem" in told
+    assert "or etc/kubernetes/ssl/ca.pem is the wrong file: no file of this host tells" in told
+
+
+def test_another_certificate_of_the_ca_proves_the_ca_file(
+        kpki: Callable[..., Any], two_clusters: tuple[Path, Path], tmp_path: Path) -> None:
+    """On a control-plane host only the swapped certificate is named."""
+    shutil.copytree(two_clusters[0], tmp_path / "mine")
+    for end in (".crt", ".key"):
+        shutil.copy(two_clusters[1] / f"{SERVER}{end}", tmp_path / f"mine/{SERVER}{end}")
+    (tmp_path / "a.log").write_text(LINE)
+    told = kpki("diagnose", "a.log", "--root", tmp_path / "mine/nodes/cp-1", "--json", status=1)
+    (diagnosis,) = json.loads(told.out)["diagnoses"]
+    assert [(root["path"], root["instead"]) for root in diagnosis["roots"]] \
+        == [("etc/kubernetes/pki/apiserver.crt", [])]
