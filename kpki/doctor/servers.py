@@ -12,7 +12,9 @@ from ..cluster.observed.inventory import Inventory, kubeconfig_in, named_path
 from ..cluster.observed.restarts import restart_of
 from ..cluster.observed.use import Running, Use
 from ..cluster.rules.facts import Pair, TrustFile, pairs_of, trust_files_of
+from ..cluster.rules.names import names_asked
 from ..errors import InputError
+from ..kubernetes import reading
 from ..kubernetes.kubeconfig import Kubeconfig, Material
 from ..kubernetes.listeners import LISTENERS, Listener
 from ..kubernetes.purposes import PURPOSES
@@ -66,19 +68,31 @@ def host_targets(inventory: Inventory, *, live: bool) -> list[ServerTarget]:
 def _own(read: _Files, running: Running, listener: Listener, *,
          live: bool) -> Iterator[ServerTarget]:
     """The places where a component of the host listens, if a use names a certificate for them."""
-    served = next((pair for pair in read.pairs for use in pair.uses
-                   if use.purpose == listener.purpose and use.component == running.component
-                   and use.group.startswith(running.key)), None)
-    if served is None:
-        return
+    served = [pair for pair in read.pairs
+              if any(use.purpose == listener.purpose and use.component == running.component
+                     and use.group.startswith(running.key) for use in pair.uses)]
     client = read.pair("", *listener.clients)
-    for host, port in _places(running, listener, live=live):
-        yield ServerTarget(
-            host=host, port=port, sends_name=False, component=listener.component, path=served.path,
-            restart=tuple(restart_of(running)),
-            file=dump_certificate(served.chain[0], encoding="DER") if served.chain else None,
-            authorities=read.authorities("", *PURPOSES[listener.purpose].verifiers),
-            **_client(client))
+    for pair in served if listener.by_name else served[:1]:
+        name = next(_names(running, pair), None) if listener.by_name else None
+        for host, port in _places(running, listener, live=live):
+            yield ServerTarget(
+                host=host, port=port, name=name, sends_name=listener.by_name,
+                component=f"{listener.component}, asked for {name}" if name
+                else listener.component,
+                path=pair.path, restart=tuple(restart_of(running)),
+                file=dump_certificate(pair.chain[0], encoding="DER") if pair.chain else None,
+                authorities=read.authorities("", *PURPOSES[listener.purpose].verifiers),
+                **_client(client))
+
+
+def _names(running: Running, pair: Pair) -> Iterator[str]:
+    """The DNS names for which an API server presents a pair; `any` stands for a wildcard."""
+    names = [*names_asked(running, pair)]
+    own = reading.names_of(reading.extensions_of(pair.chain[0])) if pair.chain else None
+    if own and not names:
+        names = [*own.dns]
+    for name in names:
+        yield name.replace("*", "any", 1)
 
 
 class _Client(TypedDict):

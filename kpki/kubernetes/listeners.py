@@ -1,7 +1,8 @@
 """The table of servers: where each component listens, and the pairs of its server and its clients.
 
 Sources: the reference of each component's flags; https://etcd.io/docs/v3.6/op-guide/configuration/;
-https://kubernetes.io/docs/reference/networking/ports-and-protocols/.
+https://kubernetes.io/docs/reference/networking/ports-and-protocols/;
+https://github.com/kubernetes-sigs/apiserver-network-proxy, cmd/server/app/options/options.go.
 """
 from __future__ import annotations
 
@@ -24,11 +25,15 @@ class Listener(NamedTuple):
     """The setting with the server's port."""
     urls: str = ""
     """The setting with the server's URLs, in place of address and port."""
+    by_name: bool = False
+    """Whether the server has several such pairs, each for clients that ask for certain names."""
 
 
 LISTENERS = (
     Listener("kube-apiserver", "apiserver-serving", 6443, ("admin-client", "kubelet-client"),
              ("bind-address", "advertise-address"), "secure-port"),
+    Listener("kube-apiserver", "apiserver-sni", 6443, ("admin-client", "kubelet-client"),
+             ("bind-address", "advertise-address"), "secure-port", by_name=True),
     Listener("etcd", "etcd-serving", 2379, ("etcd-client", "apiserver-etcd-client"),
              urls="listen-client-urls"),
     Listener("etcd", "etcd-peer", 2380, ("etcd-peer",), urls="listen-peer-urls"),
@@ -37,6 +42,11 @@ LISTENERS = (
     Listener("kube-controller-manager", "component-serving", 10257, (), ("bind-address",),
              "secure-port"),
     Listener("kube-scheduler", "component-serving", 10259, (), ("bind-address",), "secure-port"),
+    # a server with --uds-name has --server-port=0, and no TLS for the API server
+    Listener("konnectivity-server", "konnectivity-serving", 8090, ("egress-client",),
+             ("server-bind-address",), "server-port"),
+    Listener("konnectivity-server", "konnectivity-agent-serving", 8091,
+             ("konnectivity-agent-client",), ("agent-bind-address",), "agent-port"),
 )
 
 # The API server reaches a kubelet by address, so it sends no name of TLS. With a name, a kubelet

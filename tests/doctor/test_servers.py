@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kpki.cli.main import main
-from tests.doctor.live import openssl_server
-from tests.doctor.one_host import SERVERS, OneHost, make
+from tests.doctor.live import openssl_server, running
+from tests.doctor.one_host import FOLDER, PORT, SERVERS, OneHost, make
 
 Told = tuple[int, str, str]
 
@@ -234,3 +235,88 @@ def test_a_client_that_verifies_nothing_refuses_nothing(
     )
     status, out, _ = run("probe", "--kubeconfig", kubeconfig)
     assert status == 0 and "insecure-skip-tls-verify" in out
+
+
+@pytest.mark.parametrize(
+    ("names", "certified", "asked"),
+    [
+        (":api.example.org", "api.example.org", "api.example.org"),
+        ("", "api.example.org", "api.example.org"),
+        (":*.example.org", "*.example.org", "any.example.org"),
+    ],
+)
+def test_a_pair_for_certain_names_is_asked_for_by_name(
+    one_host: OneHost, run: Callable[..., Told], names: str, certified: str, asked: str
+) -> None:
+    """--tls-sni-cert-key: the client asks for the flag's first name, else the certificate's; a
+    server that presents another pair for the name must be restarted."""
+    pair, key = one_host.file("public"), one_host.file("public-key")
+    command = (
+        f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {key} "
+        f"-out {pair} -subj /CN=public -addext subjectAltName=DNS:{certified} -days 30"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True)
+    add_flags(
+        one_host,
+        "kube-apiserver",
+        f"--tls-sni-cert-key={FOLDER}/public.pem,{FOLDER}/public-key.pem{names}",
+    )
+    component = f"kube-apiserver, asked for {asked} {one_host.address}:{PORT}"
+    named = ("-name", asked, "-name-cert", str(pair), "-name-key", str(key))
+    with one_host.serve("kube-apiserver", *named):
+        found = answers(run("probe", "--root", one_host.tree, "--json"))[component]
+        assert (found["verdict"], found["same_as_file"]) == (None, True)    # no CA is known
+    with one_host.serve("kube-apiserver"):
+        status, out, _ = run("probe", "--root", one_host.tree)
+        assert status == 1 and f"({component.rpartition(' ')[0]})" in out
+        assert "stale-served" in out and "$ systemctl restart kube-apiserver" in out
+
+
+@pytest.mark.parametrize("socket", [False, True])
+def test_a_konnectivity_server_is_asked(
+    one_host: OneHost, run: Callable[..., Told], socket: bool
+) -> None:
+    """Both of its ports, as the API server and as an agent; with a Unix socket the agents' port."""
+    address = one_host.address
+    pair, ca = f"{FOLDER}/apiserver.pem --%s-key={FOLDER}/apiserver-key.pem", f"{FOLDER}/ca.pem"
+    (one_host.tree / "etc/systemd/system/konnectivity-server.service").write_text(
+        f"[Service]\nExecStart=/proxy-server --server-cert={pair % 'server'} "
+        f"--server-ca-cert={ca} --cluster-cert={pair % 'cluster'} --cluster-ca-cert={ca} "
+        f"--server-bind-address={address} --agent-bind-address={address} --agent-port=8132"
+        + (" --uds-name=/run/konnectivity.socket --server-port=0\n" if socket else "\n")
+    )
+    (one_host.tree / "etc/systemd/system/konnectivity-agent.service").write_text(
+        f"[Service]\nExecStart=/proxy-agent --agent-cert={FOLDER}/worker.pem "
+        f"--agent-key={FOLDER}/worker-key.pem --ca-cert={ca}\n"
+    )
+    (one_host.tree / "etc/kubernetes/egress.yaml").write_text(
+        "apiVersion: apiserver.k8s.io/v1beta1\nkind: EgressSelectorConfiguration\n"
+        "egressSelections:\n- name: cluster\n  connection:\n    proxyProtocol: HTTPConnect\n"
+        f"    transport: {{tcp: {{url: 'https://{address}:8090', tlsConfig: {{caBundle: {ca}, "
+        f"clientCert: {FOLDER}/apiserver-kubelet-client.pem, "
+        f"clientKey: {FOLDER}/apiserver-kubelet-client-key.pem}}}}}}\n"
+    )
+    add_flags(
+        one_host, "kube-apiserver", "--egress-selector-config-file=/etc/kubernetes/egress.yaml"
+    )
+    serving: list[str | Path] = [
+        *("-cert", one_host.file("apiserver"), "-key", one_host.file("apiserver-key")),
+        *("-ca", one_host.file("ca"), "-clients", "require"),
+    ]
+    with (
+        running(one_host.server, "-address", f"{address}:8090", *serving),
+        running(one_host.server, "-address", f"{address}:8132", *serving),
+    ):
+        found = answers(run("probe", "--root", one_host.tree, "--json"))
+    found = {name: answer for name, answer in found.items() if name.startswith("konnectivity")}
+    assert [*found] == [
+        f"konnectivity-server {address}:{port}" for port in ((8132,) if socket else (8090, 8132))
+    ]
+    for answer in found.values():
+        assert (answer["verdict"], answer["client"], answer["same_as_file"]) == ("ok", "ok", True)
+
+
+def add_flags(host: OneHost, component: str, flags: str) -> None:
+    """Start a component of the host with further flags."""
+    unit = host.tree / f"etc/systemd/system/{component}.service"
+    unit.write_text(unit.read_text().rstrip("\n") + f" {flags}\n")

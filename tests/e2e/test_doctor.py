@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.e2e.test_faults import (
     said,
     start_ended,
 )
+from tests.ordinary_user.user import GID, UID, OrdinaryUser
 
 BOTH = pytest.mark.parametrize(("cluster", "host"), [(KUBELETS, "worker-2"), (CONTROL_PLANE, "cp")],
                                indirect=["cluster"], scope="module", ids=["kubelet", "cp"])
@@ -110,3 +112,64 @@ def test_restart_needed(cluster: Cluster, host: str) -> None:
         wait_for(f"{host} is well again", lambda: is_well(cluster, host))
         assert doctor(cluster, host)["restart"] == [], path
     assert errors(doctor(cluster, host)) == []
+
+
+@BOTH
+def test_an_ordinary_user(cluster: Cluster, host: str, ordinary_user: OrdinaryUser) -> None:
+    """Without root, doctor and probe say what they could not read; what they could is right."""
+    def told(*words: str) -> CompletedProcess[str]:
+        done = cluster.hosts[host].run([
+            "setpriv", f"--reuid={UID}", f"--regid={GID}", "--clear-groups", "env",
+            f"PYTHONPATH={ordinary_user.packages}",
+            f"LD_LIBRARY_PATH={ordinary_user.packages}/python/lib",
+            str(ordinary_user.python), "-m", "kpki", *words], check=False)
+        assert "Traceback" not in done.stderr
+        return done
+
+    examined, probed = told("doctor", "--json"), told("probe", "--root", "/")
+    assert examined.returncode == 2, examined.stderr
+    assert ": permission denied, not checked" in examined.stderr
+    report = json.loads(examined.stdout)
+    assert errors(report) == []
+    ran = {check["name"] for check in report["checks"] if check["ok"]}
+    assert {name for name in cluster.hosts[host].services if name != "containerd"} <= ran
+    assert probed.returncode == 0, probed.stderr
+    assert ": permission denied, not read" in probed.stderr
+
+
+@pytest.mark.parametrize(("cluster", "host"), [(KUBELETS, "worker-2")], indirect=["cluster"],
+                         scope="module", ids=["kubelet"])
+def test_journal(cluster: Cluster, host: str) -> None:
+    """Of a kubelet that logs to systemd's journal, doctor reads the lines there."""
+    machine, unit = cluster.hosts[host], "/etc/systemd/system/kubelet.service"
+    journald = "systemd-journald systemd-journald.socket"
+    with preserved(cluster, host):
+        # /dev is the machine's own: its /dev/log is not this host's
+        machine.run("systemctl mask systemd-journald-dev-log.socket systemd-journald-audit.socket; "
+                    "systemctl start systemd-journald; "
+                    f"cp {unit} /run/kubelet.service; rm /var/log/kubelet.log; "
+                    f"sed -i s,^StandardOutput=.*,StandardOutput=journal, {unit}; "
+                    "systemctl daemon-reload")
+        try:
+            machine.restart("kubelet")
+            wait_for(f"{host} is well", lambda: is_well(cluster, host))
+            assert log_of(doctor(cluster, host, status=0)) == (
+                True, "journalctl -u kubelet: no fault of a certificate in the last lines")
+            machine.run(f"mv {SSL}/ca.pem /run/")
+            machine.restart("kubelet")
+            wait_for("kubelet ends", lambda: machine.ended("kubelet"))
+            report = doctor(cluster, host, status=1)
+        finally:
+            machine.run(f"mv -f /run/ca.pem {SSL}/ || :; cp /run/kubelet.service {unit}; "
+                        f"systemctl daemon-reload; systemctl stop {journald}")
+        machine.restart("kubelet")
+        wait_for(f"{host} is well again", lambda: is_well(cluster, host))
+    assert errors(report) == ["file-missing"]
+    ok, told = log_of(report)
+    assert ok is False and told.startswith("journalctl -u kubelet: kubelet says file-missing")
+
+
+def log_of(report: dict[str, Any]) -> tuple[bool | None, str]:
+    """What doctor says of the kubelet's log."""
+    (found,) = [check for check in report["checks"] if check["name"] == "log"]
+    return found["ok"], found["message"]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from .certificate import node_fault
 from .facts import Pair, kubeconfigs_of
 from ..finding import Finding
 from ..observed.inventory import HOSTS, Inventory
+from ..observed.use import Running
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
 from ...kubernetes.profiles import NODE_PREFIX
@@ -280,3 +282,11 @@ def is_address(word: str) -> bool:
         ipaddress.ip_address(word)
         return True
     return False
+
+
+def names_asked(running: Running, pair: Pair) -> Iterator[str]:
+    """The names for which an API server presents a pair: CERT,KEY:NAME (--tls-sni-cert-key)."""
+    for value in running.settings.get("tls-sni-cert-key", ()):
+        paths, _, names = value.partition(":")
+        if posixpath.basename(pair.path) == posixpath.basename(paths.partition(",")[0]):
+            yield from filter(None, names.split(","))

@@ -18,6 +18,8 @@ import (
 func main() {
 	address := flag.String("address", "127.0.0.1:0", "where to listen")
 	certificate, key := flag.String("cert", "", "file"), flag.String("key", "", "file")
+	name := flag.String("name", "", "of TLS, for which there is another pair")
+	named, namedKey := flag.String("name-cert", "", "file"), flag.String("name-key", "", "file")
 	ca := flag.String("ca", "", "file with the CAs of clients")
 	clients := flag.String("clients", "none", "none, request or require")
 	version := flag.Int("version", 13, "12 or 13")
@@ -29,7 +31,11 @@ func main() {
 	must(err)
 	versions := map[int]uint16{12: tls.VersionTLS12, 13: tls.VersionTLS13}
 	config := &tls.Config{MinVersion: versions[*version], MaxVersion: versions[*version]}
-	config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if *name != "" && hello.ServerName == *name {
+			other, err := tls.LoadX509KeyPair(*named, *namedKey)
+			return &other, err
+		}
 		if *reload {
 			again, err := tls.LoadX509KeyPair(*certificate, *key)
 			return &again, err

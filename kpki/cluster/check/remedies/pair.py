@@ -20,7 +20,7 @@ from ...finding import Finding
 from ...node.node import USUAL_NAMES
 from ...observed.owners import ROOT, user_id
 from ...rules.facts import Pair
-from ...rules.names import wanted_names
+from ...rules.names import names_asked, wanted_names
 from ...rules.subjects import subject_fault
 from .... import files
 from ....kubernetes import reading
@@ -242,7 +242,8 @@ def _names(finding: Finding, pair: Pair, target: RepairTarget) -> list[str]:
                     and all(purpose.names in ("kubelet", "none") for purpose in pair.purposes)):
         dns, addresses = [*own.dns, *dns], [*own.addresses, *addresses]
     if pair.serves("apiserver-sni"):
-        return [f"DNS:{name}" for name in dict.fromkeys((*dns, *_by_name(pair, target)))]
+        return [f"DNS:{name}" for name in dict.fromkeys((*dns, *(
+            name for running in target.inventory.running for name in names_asked(running, pair))))]
     if not kinds and "serverAuth" not in pair.usages:
         return []
     dns_wanted, addresses_wanted = wanted_names(kinds, target.inventory, target.node)
@@ -256,12 +257,3 @@ def _names(finding: Finding, pair: Pair, target: RepairTarget) -> list[str]:
         addresses = own_addresses(target) or ([] if dns else [next(iter(PLACEHOLDERS))])
     return [*(f"DNS:{name}" for name in dict.fromkeys(dns)),
             *(f"IP:{address}" for address in dict.fromkeys(addresses))]
-
-
-def _by_name(pair: Pair, target: RepairTarget) -> Iterator[str]:
-    """The names for which an API server presents a pair: CERT,KEY:NAME (--tls-sni-cert-key)."""
-    for running in target.inventory.running:
-        for value in running.settings.get("tls-sni-cert-key", ()):
-            paths, _, names = value.partition(":")
-            if posixpath.basename(pair.path) == posixpath.basename(paths.partition(",")[0]):
-                yield from filter(None, names.split(","))
