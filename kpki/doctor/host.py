@@ -227,6 +227,10 @@ def _whole_pairs(findings: Sequence[Finding], uses: Sequence[Use]) -> Iterator[F
     keys = {use.group: use.path for use in uses if use.part == "key" and use.path in gone}
     key_of = {use.path: keys[use.group] for use in uses
               if use.part == "certificate" and use.path in gone and use.group in keys}
+    # a host of a workspace, whose description tells the row of each file
+    key_of |= {path: key for path, finding in gone.items() if finding.row
+               for key in _keys_beside(path)
+               if key in gone and gone[key].row == finding.row and key != path}
     for finding in findings:
         if finding.path not in gone or finding.cause != "file-missing":
             yield finding
@@ -237,6 +241,12 @@ def _whole_pairs(findings: Sequence[Finding], uses: Sequence[Use]) -> Iterator[F
                 remedy=tuple(dict.fromkeys([*finding.remedy, *key.remedy])))
         elif finding.path not in key_of.values():
             yield finding
+
+
+def _keys_beside(path: str) -> Sequence[str]:
+    """The names that the key of a certificate has in the layouts."""
+    stem = os.path.splitext(path)[0]
+    return f"{stem}.key", f"{stem}-key.pem"
 
 
 def _live(skew: timedelta | None, probes: Sequence[Probe],

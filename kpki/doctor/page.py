@@ -36,11 +36,14 @@ body { font: 14px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75re
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem;
-         border-bottom: 1px solid #e5e7eb; overflow-wrap: anywhere }
+         border-bottom: 1px solid #e5e7eb; overflow-wrap: break-word }
+.whole, .facts td:not(:last-child) { white-space: nowrap }
+.facts td:not(:last-child) { width: 1% }
+td code, .facts td:last-child { overflow-wrap: anywhere }
 code, pre { font: 12px/1.5 ui-monospace, monospace }
 pre { background: #f3f4f6; padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere }
 .error { color: #b91c1c } .warning { color: #92400e } .ok { color: #047857 }
-.picture { overflow-x: auto }
+.wide { overflow-x: auto } .wide > table { min-width: 60rem }
 """
 _MARKS = {True: ("ok", "✓"), False: ("error", "✗"), None: ("", "-")}
 
@@ -57,7 +60,8 @@ def report_page(report: Report, path: str, *, now: datetime, version: str, host_
     parts = [
         *_section("What was asked", _checks(live) if live else ()),
         *_section("What must restart", _restarts(live) if live else ()),
-        *_section("Findings", _findings(findings)),
+        *_section("Findings, the root cause first" if live and len(findings) > 1 else "Findings",
+                  _findings(findings)),
         *_section("When certificates end", _dates(path, host_name, now)),
         *_section("Who signs whom", _picture(path, host_name, now)),
         *_section("What components read", _uses(report, path)),
@@ -71,7 +75,8 @@ def report_page(report: Report, path: str, *, now: datetime, version: str, host_
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{_text(name)}: certificates</title>", f"<style>{_STYLE}</style>", "</head>",
         "<body>", f"<h1>{_text(name)}: certificates</h1>",
-        f"<p>{_counted(findings)} {report.certificates} certificates read at {when} by kpki "
+        f"<p>{_counted(findings)} {report.certificates} "
+        f"certificate{'s' * (report.certificates != 1)} read at {when} by kpki "
         f"{_text(version)}. The page has no private key and no token.</p>", *parts, "</body>",
         "</html>", ""])
 
@@ -98,12 +103,13 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table of cells that are HTML already; nothing without rows."""
+    """A table of cells that are HTML already; nothing without rows. Facts have no head."""
     body = [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows]
     if body:
-        yield f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"
+        yield '<div class="wide"><table>' if head else '<div><table class="facts">'
+        yield from [f"<tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"] if head else []
         yield from body
-        yield "</table>"
+        yield "</table></div>"
 
 
 def _list(items: Iterable[str]) -> Iterator[str]:
@@ -113,8 +119,8 @@ def _list(items: Iterable[str]) -> Iterator[str]:
 
 def _checks(live: HostReport) -> Iterator[str]:
     marks = ((*_MARKS[check.ok], check) for check in live.checks)
-    return _table(("", "", ""), ((f'<span class="{kind}">{mark}</span>', _text(check.name),
-                                  _text(check.message)) for kind, mark, check in marks))
+    return _table((), ((f'<span class="{kind}">{mark}</span>', _text(check.name),
+                         _text(check.message)) for kind, mark, check in marks))
 
 
 def _restarts(live: HostReport) -> Iterator[str]:
@@ -124,6 +130,7 @@ def _restarts(live: HostReport) -> Iterator[str]:
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
+    shown = list[Sequence[str]]()
     for finding in findings:
         host = f"{finding.host}: " if finding.host else ""
         yield (f'<p><span class="{finding.severity}">{finding.severity} '
@@ -131,8 +138,10 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
                f"<code>{_text(host + finding.path)}</code><br>{_text(finding.message)}</p>")
         said = [(name, _text(value)) for name, value in (("found", finding.got),
                                                          ("expected", finding.expected)) if value]
-        yield from _table(("", ""), said)
-        yield from _commands(finding.remedy)
+        yield from _table((), said)
+        yield from ["<p>(the same commands)</p>"] if finding.remedy and finding.remedy in shown \
+            else _commands(finding.remedy)
+        shown.append(finding.remedy)
     if not findings:
         yield '<p class="ok">Nothing is wrong in what could be read.</p>'
 
@@ -152,7 +161,7 @@ def _dates(path: str, host_name: str, now: datetime) -> Iterator[str]:
         days = certificate.days_left(now)
         kind = "error" if days < 0 else "warning" if days < 30 else ""     # a month
         host = f"{certificate.host}: " if certificate.host else ""
-        rows.append((f'<span class="{kind}">{certificate.not_after:%Y-%m-%d %H:%M:%S}</span>',
+        rows.append((f'<span class="whole {kind}">{certificate.not_after:%Y-%m-%d %H:%M:%S}</span>',
                      str(days), f"<code>{_text(host + certificate.path)}</code>",
                      _text(certificate.row or ", ".join(certificate.usages)),
                      _text(certificate.subject.rfc4514()), _text(certificate.issuer.rfc4514())))
@@ -164,7 +173,7 @@ def _picture(path: str, host_name: str, now: datetime) -> Iterator[str]:
         picture = svg_text(read_graph(path, host_name=host_name), now=now)
     except KpkiError:
         return
-    yield f'<div class="picture">{picture}</div>'
+    yield f'<div class="wide">{picture}</div>'
 
 
 def _uses(report: Report, path: str) -> Iterator[str]:

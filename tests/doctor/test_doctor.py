@@ -3,6 +3,7 @@ without."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import kpki
+from kpki.cli.main import main
 from kpki.cluster.observed.processes import read_processes
 from kpki.cluster.observed.starts import pods, starts
 from kpki.cluster.observed.tree import Tree
@@ -105,6 +107,21 @@ def test_a_pair_that_is_gone_is_one_cause(one_host: OneHost, gone: list[str], na
     said = "".join(found.path + found.message for found in findings)
     assert all(name in said for name in gone)
     assert all(len({*found.remedy}) == len(found.remedy) > 0 for found in findings)
+
+
+@pytest.mark.parametrize("layout", ["kubeadm", "ssl", "hard-way"])
+def test_a_pair_of_a_workspace_that_is_gone_is_one_cause(tmp_path: Path, layout: str) -> None:
+    """Without units, the workspace's description tells which files are a pair, in each layout."""
+    assert main(["init", str(tmp_path), "--quiet"]) == 0
+    description = tmp_path / "cluster.yaml"
+    description.write_text(re.sub("layout: .*", f"layout: {layout}", description.read_text()))
+    assert main(["apply", str(tmp_path), "--quiet"]) == 0
+    tree = tmp_path / "nodes/cp-1"
+    pair = [path for path in tree.rglob("apiserver-etcd-client*") if path.is_file()]
+    for path in pair:
+        path.unlink()
+    found, = kpki.examine_host(tree).findings
+    assert len(pair) == 2 and all(path.name in found.path + found.message for path in pair)
 
 
 @pytest.fixture

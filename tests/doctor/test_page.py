@@ -90,6 +90,15 @@ def test_no_key_and_no_token_of_the_files_is_on_the_page(one_host: OneHost, tmp_
         assert "PRIVATE KEY" not in text and not [line for line in secrets if line in text]
 
 
+def test_the_same_commands_stand_once(tmp_path: Path) -> None:
+    """Findings with equal commands show them at the first, as the terminal does."""
+    findings = [Finding("bad-pem", f"etc/{name}", "", "is empty", remedy=("kpki apply w",))
+                for name in ("x", "y")]
+    page = report_page(Report("host", findings, 1), str(tmp_path), now=NOW, version="1")
+    assert page.count("<pre>kpki apply w</pre>") == page.count("<p>(the same commands)</p>") == 1
+    assert "2 errors, 0 warnings. 1 certificate read" in page
+
+
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_in_a_text_is_left_out(secret: str, tmp_path: Path) -> None:
     """A report replaces what looks like a secret in a message, wherever the text came from."""
