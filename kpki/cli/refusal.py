@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import suppress
 
 from . import terminal
 from ..errors import KpkiError, RefusedError
@@ -18,7 +19,10 @@ def refused(error: KpkiError | OSError, *, status: int) -> int:
         terminal.say_error(KpkiError("the current folder does not exist any more",
                                      hint="go to another folder: cd /"))
         return status
-    # At its end Python would write the rest again, fail, and exit with another status.
+    # At its end Python would write the rest again, fail, and exit with another status. Python 3.13
+    # also reports the failure of a stream that is dropped without being closed.
+    with suppress(OSError):
+        sys.stdout.close()
     sys.stdout = io.StringIO()
     if isinstance(error, BrokenPipeError):      # the reader has closed the pipe
         return 1

@@ -114,8 +114,9 @@ def test_a_current_folder_that_was_removed_is_named(tmp_path: Path, words: str,
     (tmp_path / "cnf").write_text(".include x\n[req]\n")
     program = (f"import os; os.rmdir({str(tmp_path / 'gone')!r}); from kpki.cli.main import run; "
                "run()")
-    done = subprocess.run([sys.executable, "-c", program, *words.format(folder=tmp_path).split()],
-                          cwd=tmp_path / "gone",
+    # -P: as with the installed script, the current folder is not where modules are looked for
+    command = [sys.executable, "-P", "-c", program, *words.format(folder=tmp_path).split()]
+    done = subprocess.run(command, cwd=tmp_path / "gone",
                           env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
                           capture_output=True, text=True, check=False)
     told = ("kpki: the current folder does not exist any more\n"
