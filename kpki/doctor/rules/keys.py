@@ -65,7 +65,8 @@ KEYS = (
             r"|(?:invalid|not (?:a )?(?:valid )?)\bPEM\b|unable to parse bytes as PEM block"
             r"|No certificates? found in|x509: failed to parse (?:EC )?private key"
             r"|no PEM[- ](?:data|encoded|block)|empty PEM|PEM_read_bio"
-            r"|does ?n[o']t look like an? (?:x509|PEM)",
+            r"|does ?n[o']t look like an? (?:x509|PEM)|[Nn]o valid private key found"
+            r"|[Kk]ey must be PEM[- ]encoded",
             unless=r"(?i:no such file|permission denied)|Unable to decode an event"),
     LogRule("malformed-x509", "asn1: |routines:|_ssl.c:", r"asn1: (?:syntax|structure) error"
             r"|asn1_check_tlen"
