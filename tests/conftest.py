@@ -29,9 +29,11 @@ os.environ["SSL_CERT_FILE"] = os.devnull
 
 
 # Many trials of lines that other tests run too: coverage would double their time.
-SWEEPS = ("cluster/check/matrix", "cluster/check/test_lines.py", "cluster/check/variants",
-          "cluster/lifecycle/exchange", "cluster/plan/test_apply_cuts.py",
-          "files/test_tree_cuts.py", "hosts", "kubernetes/verdict", "stages/experiments")
+SWEEPS = ("cluster/check/matrix/test_cut_short.py", "cluster/check/test_lines.py",
+          "cluster/check/variants/test_check_robust.py", "cluster/lifecycle/exchange/test_cuts.py",
+          "cluster/lifecycle/exchange/test_schedules.py", "cluster/plan/test_apply_cuts.py",
+          "files/test_tree_cuts.py", "stages/experiments/test_fuzz.py",
+          "stages/experiments/test_fuzz_grammar.py", "stages/experiments/test_fuzz_verify.py")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
