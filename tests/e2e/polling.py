@@ -4,11 +4,14 @@ network.
 `python polling.py CONFIG` reads a list of clients from a JSON file, and asks until its standard
 input ends. The counts and the failures of each client are then in the file CONFIG.out.
 `python polling.py balance ADDRESS BACKEND…` passes connections on to API servers that say that they
-are ready."""
+are ready. `python polling.py aggregated ADDRESS SERVER KUBECONFIG PAIR` is an aggregated API
+server: it verifies who asks by the ConfigMap of the API servers, and answers with the user's name.
+"""
 from __future__ import annotations
 
 import base64
 import http.client
+import http.server
 import json
 import os
 import re
@@ -25,13 +28,22 @@ from typing import Any
 TIMEOUT = 10
 PAUSE = 0.15        # seconds between two requests of a client
 AGAIN = re.compile("apiserver is shutting down")    # what client-go asks again, as it does an EOF
+# what an API server says of an aggregated one between its start and its first look there
+NOT_SEEN_YET = re.compile("service unavailable|page not found|could not find the requested")
+# no server listens, the server ends, or has just begun and knows the user but no role yet: nothing
+# about a certificate or a token
+AWAY = re.compile("ConnectionRefusedError|ConnectionResetError|SSLEOFError|RemoteDisconnected|"
+                  "TimeoutError|503 .*apiserver is shutting down|403 .*forbidden: User", re.DOTALL)
+PATIENCE = 20       # seconds until then
+GROUP = "demo.kpki.example"
+CLIENT_CAS = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
 
 
 class Client:
     """One client: its files are read anew for each request."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
-        self.wanted, self.asked, self.again = wanted, 0, 0
+        self.wanted, self.asked, self.again, self.away = wanted, 0, 0, 0
         self.failures: list[str] = []
 
     def run(self, end: threading.Event) -> None:
@@ -42,7 +54,15 @@ class Client:
                 self.again += 1
                 time.sleep(0.3)
                 failure, _ = self._ask()
+            latest = time.monotonic() + PATIENCE
+            while failure and "aggregated" in self.wanted and NOT_SEEN_YET.search(failure) \
+                    and time.monotonic() < latest:
+                time.sleep(0.3)
+                failure, _ = self._ask()
             self.asked += 1
+            if failure and "direct" in self.wanted and AWAY.match(failure):
+                self.away += 1      # the one server of this client is being restarted
+                continue
             if failure:
                 self.failures.append(f"{time.strftime('%H:%M:%S')} {failure}")
 
@@ -65,6 +85,20 @@ class Client:
         if answer.status == 200:
             return "", False
         return f"{answer.status} {text[:200]}", bool(AGAIN.search(text))
+
+    def document(self, path: str) -> dict[str, Any]:
+        """What the server has at a path; empty if the request fails."""
+        host, _, port = self.wanted["server"].rpartition(":")
+        try:
+            connection = http.client.HTTPSConnection(host, int(port), timeout=TIMEOUT,
+                                                     context=self._context())
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            found: dict[str, Any] = json.loads(answer.read()) if answer.status == 200 else {}
+            connection.close()
+        except (OSError, ValueError, http.client.HTTPException):
+            return {}
+        return found
 
     def _headers(self) -> dict[str, str]:
         headers = dict(self.wanted.get("headers", {}))
@@ -105,8 +139,8 @@ def poll(config: Path) -> None:
         thread.start()
 
     def write() -> None:
-        found = {name: {"asked": client.asked, "again": client.again, "failures": client.failures}
-                 for name, client in clients.items()}
+        found = {name: {"asked": client.asked, "again": client.again, "away": client.away,
+                        "failures": client.failures} for name, client in clients.items()}
         staged = config.with_suffix(".new")
         staged.write_text(json.dumps(found))
         staged.rename(config.with_suffix(".out"))
@@ -181,8 +215,63 @@ def copy(source: socket.socket, target: socket.socket) -> None:
             end.close()
 
 
+class Aggregated(http.server.BaseHTTPRequestHandler):
+    """An aggregated API: what its group has, and for all else the name of the user who asks."""
+
+    def do_GET(self) -> None:
+        """Answer one request."""
+        answer: dict[str, Any] = {"user": self.headers.get("X-Remote-User")}
+        if self.path.partition("?")[0] == f"/apis/{GROUP}/v1":
+            answer = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": f"{GROUP}/v1",
+                      "resources": []}
+        data = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Write no log."""
+
+
+class AggregatedServer(http.server.ThreadingHTTPServer):
+    """Verifies each client by the CAs that the ConfigMap has at that moment."""
+
+    daemon_threads = True
+
+    def __init__(self, address: str, asker: Client, pair: Path) -> None:
+        host, _, port = address.rpartition(":")
+        self.asker, self.pair, self.cas = asker, pair, ""
+        threading.Thread(target=self._watch, daemon=True).start()
+        super().__init__((host, int(port)), Aggregated)
+
+    def _watch(self) -> None:
+        while True:
+            document = self.asker.document(CLIENT_CAS)
+            self.cas = document.get("data", {}).get("requestheader-client-ca-file") or self.cas
+            time.sleep(0.2)
+
+    def get_request(self) -> tuple[Any, Any]:
+        """A connection of a client whose certificate one of the CAs has signed."""
+        connection, client = super().get_request()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=self.cas)
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(self.pair)
+        connection.settimeout(TIMEOUT)
+        return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), \
+            client
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a client that is refused."""
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "balance":
         balance(sys.argv[2], sys.argv[3:])
+    elif sys.argv[1] == "aggregated":
+        AggregatedServer(sys.argv[2], Client({"server": sys.argv[3], "kubeconfig": sys.argv[4]}),
+                         Path(sys.argv[5])).serve_forever()
     else:
         poll(Path(sys.argv[1]))

@@ -19,6 +19,7 @@ from tests.e2e import workers
 from tests.e2e.cluster import Cluster, Wanted, once
 from tests.e2e.commands import run, wait_for
 from tests.e2e.hosts import Host, wire
+from tests.e2e.polling import GROUP
 from tests.e2e.rig import Rig
 
 ADDRESSES = {"cp": "10.99.0.1", "cp-2": "10.99.0.2", "etcd-3": "10.99.0.3",
@@ -27,6 +28,24 @@ ROLES = {"cp": ["control-plane", "etcd"], "cp-2": ["control-plane", "etcd"], "et
          "worker-1": []}
 SERVERS, MEMBERS = ("cp", "cp-2"), ("cp", "cp-2", "etcd-3")
 BALANCER = "10.99.0.1:7443"
+AGGREGATED = "10.99.0.1:7444"
+# a service with a name of its own needs no route to services' addresses, and so no kube-proxy
+API = f"""apiVersion: v1
+kind: Service
+metadata: {{name: aggregated, namespace: default}}
+spec: {{type: ExternalName, externalName: {AGGREGATED.partition(':')[0]}, ports: [{{port: 7444}}]}}
+---
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {{name: v1.{GROUP}}}
+spec:
+  group: {GROUP}
+  version: v1
+  groupPriorityMinimum: 1000
+  versionPriority: 10
+  insecureSkipTLSVerify: true
+  service: {{name: aggregated, namespace: default, port: 7444}}
+"""
 SSL = "/etc/kubernetes/ssl"
 # an API server with open watches takes a minute to end by itself
 SHORT = ["TimeoutStopSec=12"]
@@ -57,6 +76,18 @@ class TwoServers:
     def balance(self) -> None:
         """Start the balancer."""
         self._start("balance", BALANCER, *(f"{ADDRESSES[name]}:6443" for name in SERVERS))
+
+    def aggregate(self) -> None:
+        """Start an aggregated API server with a certificate of its own, and make it known."""
+        folder, kubeconfig = self.cluster.rig.folder, f"{self.cluster.workspace}/users/admin.conf"
+        pair = folder / "aggregated.pem"
+        run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=aggregated",
+             "-days", "30", "-keyout", str(pair), "-out", f"{pair}.crt"])
+        pair.write_bytes(pair.read_bytes() + Path(f"{pair}.crt").read_bytes())
+        self._start("aggregated", AGGREGATED, BALANCER, kubeconfig, str(pair))
+        self.cluster.kubectl("apply", "-f", "-", given=API)
+        wait_for("the aggregated API answers", lambda: self.cluster.says(
+            "get", "--raw", f"/apis/{GROUP}/v1/whoami").startswith('{"user": "'))
 
     def poll(self, clients: dict[str, dict[str, Any]]) -> None:
         """Start clients that ask until `end`."""
