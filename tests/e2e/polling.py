@@ -28,13 +28,14 @@ from typing import Any
 TIMEOUT = 10
 PAUSE = 0.15        # seconds between two requests of a client
 AGAIN = re.compile("apiserver is shutting down")    # what client-go asks again, as it does an EOF
-# what an API server says of an aggregated one between its start and its first look there
-NOT_SEEN_YET = re.compile("service unavailable|page not found|could not find the requested")
-# no server listens, the server ends, or has just begun and knows the user but no role yet: nothing
-# about a certificate or a token
+# What an API server answers for a moment after its start, by the kind of client: it has not asked
+# an aggregated server yet, or it knows the user but no role. A client that asks on gets its answer.
+SOON = {"aggregated": re.compile("service unavailable|page not found|could not find the requested"),
+        "direct": re.compile("403 .*forbidden: User", re.DOTALL)}
+# no server listens, or the server ends: nothing about a certificate or a token
 AWAY = re.compile("ConnectionRefusedError|ConnectionResetError|SSLEOFError|RemoteDisconnected|"
-                  "TimeoutError|503 .*apiserver is shutting down|403 .*forbidden: User", re.DOTALL)
-PATIENCE = 20       # seconds until then
+                  "TimeoutError|503 .*apiserver is shutting down", re.DOTALL)
+PATIENCE = 20       # seconds that a client asks on
 GROUP = "demo.kpki.example"
 CLIENT_CAS = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
 
@@ -54,9 +55,9 @@ class Client:
                 self.again += 1
                 time.sleep(0.3)
                 failure, _ = self._ask()
+            soon = [answer for kind, answer in SOON.items() if kind in self.wanted]
             latest = time.monotonic() + PATIENCE
-            while failure and "aggregated" in self.wanted and NOT_SEEN_YET.search(failure) \
-                    and time.monotonic() < latest:
+            while any(answer.search(failure) for answer in soon) and time.monotonic() < latest:
                 time.sleep(0.3)
                 failure, _ = self._ask()
             self.asked += 1
