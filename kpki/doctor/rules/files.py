@@ -9,6 +9,8 @@ FILES = (
             unless=r"oom_score_adj|\.sock\b"),
     LogRule("key-unreadable", "ermission denied",
             rf"(?i:permission denied).{{0,60}}?{FILE}", unless=r"oom_score_adj|\.sock\b"),
+    LogRule("key-unreadable", "ermission denied",
+            r"mkdir (?P<file>/\S{1,200}): permission denied", where=r"(?i:cert)"),
     LogRule("kubelet-client-current-broken", "client-current.pem",
             rf"{CURRENT}.{{0,200}}?(?i:no such file|too many levels|could not|unable|cannot"
             r"|not (?:found|gen)|does not exist|PEM data|failed)"),
@@ -28,6 +30,10 @@ FILES = (
                    r"|bootstrap-kubeconfig.*skipping"),
     LogRule("file-missing", "o such file", rf"(?i:no such file or directory)[^/\w]{{0,60}}?{FILE}",
             unless=r"cannot statx?"),
+    LogRule("file-missing", "o such file",
+            rf"(?i:no such file or directory):\S{{0,80}}?bss_file\.c:\d+:(?:calling )?"
+            rf"fopen\([\"']?{FILE}"),
+    LogRule("file-missing", "o such file| cannot ", rf"X509 key pair.{{0,300}}?{MISSING}"),
     LogRule("file-missing", "ertific", r"curl: \(77\)"
             r"|certificate verify locations"
             rf"(?:.*?{FILE})?"),

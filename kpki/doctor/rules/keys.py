@@ -34,7 +34,8 @@ KEYS = (
             r"|(?i:key[ _]type[ _]mismatch)"),
     LogRule("weak-signature-or-key", "x509|crypto/rsa|routines:|ertific|_ssl.c:|ublic key"
             "|rivate key",
-            r"insecure algorithm (?P<algorithm>[\w-]+)|insecure (?P<algorithm2>[\w-]+) signature"
+            r"private key file (?P<file>\S{1,200}) isn't in RSA format"
+            r"|insecure algorithm (?P<algorithm>[\w-]+)|insecure (?P<algorithm2>[\w-]+) signature"
             r"|(?P<bits>\d+)-bit keys are insecure"
             r"|(?i:(?:ee|ca)[ _]key[ _]too[ _]small|(?:key|md|digest(?: algorithm)?)[ _]too[ _]weak"
             r"|dh[ _]key[ _]too[ _]small)|RSA key size too small"
@@ -49,8 +50,9 @@ KEYS = (
     LogRule("malformed-x509", "asn1: ",
             r"asn1: structure error:? tags don't match \(16 vs \{class:0 tag:6 "),
     LogRule("bad-pem", " PEM|missing content for|ublic key|rivate key|ertific|config file"
-            "|routines:|_ssl.c:|asn1: |x509",
-            r"failed to find (?:any )?(?:certificate )?(?:\"CERTIFICATE\" )?PEM|any PEM data"
+            "|routines:|_ssl.c:|asn1: |x509|loaded properly",
+            r"existed but (?:it|they) could not be loaded properly"
+            r"|failed to find (?:any )?(?:certificate )?(?:\"CERTIFICATE\" )?PEM|any PEM data"
             r"|failed to parse certificate PEM data"
             r"|missing content for (?:\w{1,14} ){0,3}(?:cert|bundle|key|CA)"
             r"|data does not contain (?:any|a) valid (?:RSA|ECDSA|private|public|cert)"

@@ -20,7 +20,7 @@ OF_CLIENT = (r"(?i:Unable to authenticate the request|TLS handshake error|reject
               r"|-client\b(?!-go)|front-proxy-client|(?:scheduler|controller-manager)\.conf)")
 KUBELET_PORT = (r":10250\b|dialing backend|containerLogs|kubelet_summary|[Ff]ailed to scrape node"
                  r"|fully (?:scrape|collect) metrics|stats/summary|error trying to reach service"
-                 r"|/metrics/resource")
+                 r"|/metrics/resource|any IP SANs\\*\" node=")
 ETCD = (r":23(?:79|80)\b|\brafthttp\b|health check for peer|prober detected"
          r"|\bpeer\b(?! certificate)|etcd"
          r"|rejected connection")

@@ -23,7 +23,7 @@ CHAINS = (
             r"bad status from https://\S+?/apis/\S+: 401"),
     LogRule("kubelet-serving-csr-pending", "ertific|x509",
             r"no (?:serving )?certificate av\S*(?:ailable)?(?: for)?(?: the kubelet)?"
-            r"|[Cc]ertificate request was not signed"
+            r"|[Cc]ertificate (?:request )?was not signed"
             r"|in the x509 CSR is not"),
     LogRule("kubelet-serving-csr-pending", "tls: ", r"remote error: tls: internal error",
             where=rf"{KUBELET_PORT}|^Error from server|kubelet|metrics|scrape"),
@@ -72,6 +72,8 @@ CHAINS = (
             rf"\"ip-addresses\":{_ONE_HOST}.* does not match any of DNSNames"),
     LogRule("etcd-peer-cert", "tls: ",
             rf"(?:\"?(?P<address>{ADDRESS})\"? )?does not match any of DNSNames"),
+    LogRule("malformed-x509", "is malformed",
+            r"\bSAN (?:dNSName|rfc822Name|uniformResourceIdentifier) is malformed"),
     LogRule("malformed-x509", "x509|ertific|verify error|depth lookup|_ssl.c:",
             r"failed to parse (?:client )?certificate(?:s)? from (?:server|client)"
             r"|x509: (?:SAN |malformed|negative serial|trailing data|invalid (?!signature)"
@@ -98,7 +100,12 @@ CHAINS = (
             r"|failure loading ca cert.*expired"
             r"|(?:ca|etcd-ca|front-proxy-ca) certificate(?: file)? .{0,40}(?:has|is) expired"
             r"|(?:cluster|root|signing) CA (?:certificate )?(?:has |is )?expired"
-            r"|(?P<name>CA) certificate (?:has )?expired"),
+            r"|(?P<name>CA) certificate (?:(?:has )?expired"
+            r"|is invalid.{1,200}certificate has expired)"),
+    # linkerd check lists the roots by serial number, and its issuer is a CA, too
+    LogRule("expired-ca", "valid anymore",
+            r"(?:\* [\da-f]{1,60} \S{1,200}|(?:issuer|root) certificate)(?: is)? not valid "
+            r"anymore\. Expired on (?P<not_after>[\w:.+-]+)"),
     LogRule("expired-ca", "<invalid>", r"^(?:!MISSING! )?(?P<name>ca|etcd-ca"
             r"|front-proxy-ca)\s.*<invalid>"),
     LogRule("expired-client-cert", "<invalid>",
@@ -114,8 +121,12 @@ CHAINS = (
     LogRule("expired-client-cert", "ertific", EXPIRED + _DATES, where=OF_CLIENT),
     LogRule("expired-client-cert", "ertific",
             r"requesting a signed certificate from the (?:master|control plane).*Unauthorized"),
+    LogRule("expired-server-cert", "valid anymore",
+            r"certificate(?: is)? not valid anymore\. Expired on (?P<not_after>[\w:.+-]+)"),
     LogRule("expired-server-cert", "ertific|CERT", EXPIRED + _DATES
             + r"|error 10 at 0 depth"),
+    LogRule("wrong-eku", "KeyUsage does", r"KeyUsage does not allow",
+            versions="Java, of keyUsage or extendedKeyUsage"),
     LogRule("wrong-eku", "ertific",
             r"incompatible key usage|(?i:(?:unsuitable|unsupported)[ _]certificate[ _]purpose)"
             r"|not authorized for an extended key usage|invalid usage for client certificate"
@@ -125,7 +136,7 @@ CHAINS = (
             r"relies on (?:a )?legacy Common Name|is not valid for any names"
             r"|Common Name is not a valid host"
             r"|leaf doesn't have a SAN"),
-    LogRule("kubelet-serving-self-signed", "x509|ertific", r"any IP SANs|is valid for ",
+    LogRule("kubelet-serving-self-signed", "x509|ertific|IP SANs", r"any IP SANs|is valid for ",
             where=KUBELET_PORT, unless=r"valid for (?!\S+@\d{{10}})"),
     LogRule("missing-san-dns", "x509|ertific",
             rf"valid for (?P<names>.*?), not {_NOT_ADDRESS}(?P<name>{_LABEL})"
@@ -136,12 +147,12 @@ CHAINS = (
             r"|any IP SANs|valid for \d+ names, but none matched (?P<address3>[\d.a-fA-F:]+)"
             rf"|(?i:altern\w+ names? match\w*.*?(?:address )?'?(?P<address4>{ADDRESS}))"
             rf"|altnames: IP: (?P<address5>\S+) is not"),
-    LogRule("missing-san-ip", "ertific|depth lookup|verify error|_ssl.c:|SSLError",
+    LogRule("missing-san-ip", "ertific|depth lookup|verify error|_ssl.c:|SSLError|SSLCert",
             r"(?i:ip[ _]address[ _]mismatch)|error 64 at \d+ depth"
             rf"|(?:expected |\b)hostname:? '?(?P<address>{ADDRESS})(?:'? doesn't|\. Cert)"
             rf"|match(?:es)? target (?:host ?name|ip\w* address) '?(?P<address2>{ADDRESS})"
             rf"|certificate is not valid for '(?P<address3>{ADDRESS})'"),
-    LogRule("missing-san-dns", "ertific|depth lookup|verify error|_ssl.c:|SSLError|CERT",
+    LogRule("missing-san-dns", "ertific|depth lookup|verify error|_ssl.c:|SSLError|SSLCert|CERT",
             r"(?i:hostname[ _]mismatch)|error 62 at \d+ depth"
             r"|no alternative certificate subject name|subject alternative DNS name match"
             r"|(?:expected hostname:|hostname) '?(?P<name>[^\s']+?)(?:'? doesn't match|\. Cert)"
@@ -166,7 +177,8 @@ CHAINS = (
             r"|(?i:certificate signature failure)|error (?:2|7|19|20|21|27|29) at \d+ depth"
             r"|not signed by (?:the |a )?(?:known|trusted|cluster)|invalid[ _]padding"
             r"|issuer name does not match subject|(?i:certificate is not trusted)"
-            r"|failed to load system roots|unable to find valid certification path"
+            r"|failed to load system roots|no roots provided"
+            r"|unable to find valid certification path"
             r"|certificate issuer is unknown"),
 )
 
@@ -185,8 +197,8 @@ REFUSALS = (
             r"|[Ff]ailed to (?:list|watch|get)\S*\.\.\.n?uthorized"
             r"|Kubernetes API.{1,200}: 401 Unauthorized|Unauthorized! Configured service account"
             r"|asked for the client to provide credentials|must be logged in to the server",
-            unless=r"(?<!/api: )401 Unauthorized|/v2/|pull|registry|[Uu]nauthorized: "
-                   r"|token endpoint"),
+            unless=r"(?<!/api: )401 Unauthorized|/v2/|pull|registry"
+                   r"|[Uu]nauthorized: (?!Unauthorized)|token endpoint"),
 )
 
 # No certificate is the reason: scanners, closed connections, other people's tokens.
