@@ -261,12 +261,15 @@ def main(words: Sequence[str]) -> None:
                 found[int(count)] = result
     if len(found) > 1:
         few, many = min(found), max(found)
+        processes = 1 + (os.cpu_count() or 1)
         print(f"\nfrom {few} to {many} workers: the growth of time, and of memory beyond the "
               "description's")
         for name in (name for name in found[many] if name.startswith("kpki")):
             (short, less), (long, more) = found[few][name], found[many][name]
             exponent = math.log(long / short) / math.log(many / few)
-            grown = (more - found[many][READ][1] - less + found[few][READ][1]) * 1024 / (many - few)
+            # each process holds the description
+            described = processes * (found[many][READ][1] - found[few][READ][1])
+            grown = (more - less - described) * 1024 / (many - few)
             print(f"  {name:<40} exponent {exponent:5.2f} {grown:8.0f} bytes a worker")
 
 
