@@ -26,9 +26,10 @@ from ..clock import utc_now
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    from ..cluster.lifecycle.exchange_status import ExchangeStatus, HostExchange
+    from ..cluster.lifecycle.exchange_status import ExchangeStatus, Fleet, HostExchange
     from ..cluster.lifecycle.following import Following
     from ..cluster.lifecycle.holding import Anchor
+    from ..cluster.lifecycle.host_exchange import PhaseTarget
     from ..cluster.lifecycle.rotate import Rotation
 
 AUTHORITIES = ("ca", "etcd-ca", "front-proxy-ca", "service-accounts")
@@ -55,6 +56,7 @@ def rotate(authority: Authority, to: To = None, status: Status = False, back: Ba
     old, then the new CA signs, then the old is forgotten. The state is read from the files. Exit
     status 0: done, or nothing to do; 1: a host would be cut off, so nothing was changed.
     """
+    from ..cluster.lifecycle.exchange_by_hand import phase_commands
     from ..cluster.lifecycle.exchange_status import read_exchange
     from ..cluster.lifecycle.rotate import carry_out
     words, warnings = Words(quiet=quiet), list[str]()
@@ -66,9 +68,14 @@ def rotate(authority: Authority, to: To = None, status: Status = False, back: Ba
         if found.cut_off:
             raise typer.Exit(1)
         return
+    commands = list[str]()
+
+    def tell(fleet: Fleet, target: PhaseTarget, phase: int) -> None:
+        commands.extend(phase_commands(fleet, target, phase))
+
     done = carry_out(workspace, authority, to=to, back=back, dry_run=dry_run,
                      passphrase=partial(key_passphrase, passin), now=utc_now(),
-                     host_name=host_name(), warnings=warnings)
+                     host_name=host_name(), warnings=warnings, tell=tell if explain else None)
     words.warn(warnings)
     if json:
         put_json({**_document(done.status, workspace, done.blocked, done.following),
@@ -78,7 +85,8 @@ def rotate(authority: Authority, to: To = None, status: Status = False, back: Ba
         put(*(f"{f'{step.host}: ' if step.host else ''}{step.path}"
               f"{' removed' if step.action == 'remove' else ''}" for step in done.steps))
     if explain:
-        words.say(*_EXPLAINED)
+        words.say(*_EXPLAINED, *([_BY_HAND] if commands else []),
+                  *(f"  {line}" for line in commands))
     words.say(*_closing(done, workspace, dry_run=dry_run))
     if done.blocked:
         raise typer.Exit(1)
@@ -197,12 +205,8 @@ def _lines(following: Sequence[Following]) -> Iterator[str]:
 
 
 _EXPLAINED = (
-    "kpki rotate makes a second CA, whose name and key are its own:",
-    "  openssl req -x509 -new -key pki/ca-next.key -subj /CN=kubernetes-DAY -out pki/ca-next.crt",
-    "trust: every CA file and kubeconfig gets both:  cat pki/ca.crt pki/ca-next.crt",
-    "switch: the new CA signs each leaf anew, for the leaf's own key:",
-    "  openssl x509 -x509toreq -in CERT -key KEY -copy_extensions copyall -out CSR",
-    "  openssl x509 -req -in CSR -CA pki/ca-next.crt -CAkey pki/ca-next.key "
-    "-copy_extensions copyall",
-    "forget: the old CA leaves every file. A phase begins only if each host trusts what any host",
-    "presents, before the phase and after the phase.")
+    "kpki rotate makes a second CA, with a name and a key of its own, or a second key of the",
+    "service accounts. First all hosts trust both. Then the new one signs: each leaf is signed",
+    "anew, for its own key. Then the old one leaves every file. A phase begins only if each host",
+    "trusts what any host presents, before the phase and after the phase.")
+_BY_HAND = "The same phase with openssl, for the files as they were before the phase:"

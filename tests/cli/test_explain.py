@@ -198,6 +198,64 @@ def test_renew_of_files_in_other_forms(kpki: Kpki, tmp_path: Path) -> None:
     assert "nothing wrong" in kpki("check", tree, "--node", "cp-1").err
 
 
+# What is exchanged, the layout, and of each step the options and the phase after the step. In some
+# layouts the first step gives the controller manager a file of its own; the phase begins after it.
+_FIRST = (("", "before"),)
+_CA = (("", "trust"), ("", "switch"), ("", "forget"))
+_KEY = (("", "publish"), ("", "sign"), ("", "retire"))
+_BACK = (("--back", "switch"), ("--back", "trust"), ("--back", "before"))
+_KEY_BACK = (("--back", "sign"), ("--back", "publish"), ("--back", "before"))
+ROTATIONS = {
+    "the CA": ("ca", "ssl", _FIRST + _CA),
+    "the CA, in kubeconfigs": ("ca", "kubeadm", _FIRST + _CA),
+    "etcd's CA": ("etcd-ca", "hard-way", _CA),
+    "the front proxy's CA": ("front-proxy-ca", "kubeadm", _CA),
+    "the service accounts' key": ("service-accounts", "kubeadm", _KEY),
+    "the service accounts' key, in other files": ("service-accounts", "hard-way", _KEY),
+    "a CA, back": ("ca", "hard-way", _FIRST + _CA + _BACK),
+    "a key, back": ("service-accounts", "ssl", _KEY + _KEY_BACK),
+    "once more": ("etcd-ca", "kubeadm", (*_CA, ("--to=trust", "trust"), ("", "switch"))),
+}
+_OF_NEW_KEY = re.compile(r"-next\.(key|pub)$|/sa\.pub$|/service-accounts?\.(pem|pub)$")
+
+
+@pytest.mark.parametrize("case", ROTATIONS)
+def test_rotate(kpki: Kpki, tmp_path: Path, case: str) -> None:
+    """The commands of each phase write the same files with the same modes: all is equal but a new
+    key, and serial number, dates and signature of a new certificate."""
+    authority, layout, steps = ROTATIONS[case]
+    (tmp_path / "cluster.yaml").write_text(WORKSPACE.format(layout=layout))
+    kpki("apply", "--quiet")
+    kpki("kubeconfig", "alice", "--group", "dev", "--out", "users/alice.conf")
+    for file in tmp_path.glob("nodes/worker-1/**/ca.*"):
+        file.write_bytes(file.read_bytes().rstrip())
+    for number, (option, phase) in enumerate(steps):
+        copy = tmp_path.with_name(f"{tmp_path.name}-{number}") / "a copy"
+        shutil.copytree(tmp_path, copy, symlinks=True)
+        told = kpki("rotate", authority, *option.split(), "--explain")
+        assert told.out and "PRIVATE KEY" not in told.err
+        run_all(told.err, copy)
+        makes = "-genkey" in told.err
+        assert contents(copy, keys=not makes) == contents(tmp_path, keys=not makes)
+        by_hand, by_kpki = files_of(copy), files_of(tmp_path)
+        assert {path: mode for path, (mode, _) in by_hand.items()} == \
+            {path: mode for path, (mode, _) in by_kpki.items()}
+        others = {path for path in by_hand if by_hand[path] != by_kpki[path]} - {*contents(copy)}
+        assert not [path for path in others if not (makes and _OF_NEW_KEY.search(path))]
+        assert ": OK\n" in run(kpki("graph", copy, "--explain").err, tmp_path)
+        for place in (copy, tmp_path):
+            assert json.loads(kpki("check", place, "--json").out)["findings"] == []
+            state = json.loads(kpki("rotate", authority, "--status", "--json", "--workspace",
+                                    place).out)
+            assert (state["phase"], state["behind"], state["cut_off"]) == (phase, [], [])
+
+
+def files_of(root: Path) -> dict[str, tuple[int, bytes | str]]:
+    """Mode and content of each file of a workspace, without the backup and the lock."""
+    return {path: file for path, file in tree(root).items()
+            if not path.startswith("backup/") and path != ".kpki.lock"}
+
+
 INSTALLATIONS = {
     "a tree": ("nodes/worker-1", "ssl", ()),
     "a tree with other paths": ("nodes/worker-1", "hard-way", ("--server", "https://10.0.0.9:6443")),

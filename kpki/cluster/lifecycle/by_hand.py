@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _DAY = timedelta(days=1)
-_KEY, _CERTIFICATE = "PRIVATE KEY", "CERTIFICATE"
+KEY, CERTIFICATE = "PRIVATE KEY", "CERTIFICATE"
 _KEYID, _SERIAL = 0x80, 0x82    # of an authority key identifier (RFC 5280 §4.2.1.1)
 # A block of a file becomes the block in renewed.pem; the result is in renewed.file.
 _PUT = (r"""awk 'NR == FNR {new = new $0 "\n"; next} /-BEGIN .*KIND-/ && ++n == NUMBER """
@@ -45,7 +45,7 @@ _PUT = (r"""awk 'NR == FNR {new = new $0 "\n"; next} /-BEGIN .*KIND-/ && ++n == 
         "> renewed.file")
 
 
-class _Signer(NamedTuple):
+class SignerFiles(NamedTuple):
     """A CA whose certificate and key are in files."""
 
     row: str
@@ -81,9 +81,9 @@ def workspace_commands(folder: str, done: Renewal, *, host_name: str, new_key: b
     for host in dict.fromkeys(step.host for step in done.steps):
         pairs = pairs_of_users(read_users(folder)) if host is None \
             else used_pairs(read_tree(cluster, folder, host))
-        tree = _Tree(os.path.join(folder, tree_prefix(host)), signers, now)
+        tree = TreeCommands(os.path.join(folder, tree_prefix(host)), signers, now)
         yield from _of_tree(tree, pairs, done, host, new_key=new_key)
-    yield _LAST
+    yield LAST
 
 
 def host_commands(root: str, done: Renewal, *, new_key: bool, now: datetime) -> Iterator[str]:
@@ -95,26 +95,26 @@ def host_commands(root: str, done: Renewal, *, new_key: bool, now: datetime) -> 
     signers = [*_signers((row, os.path.join(root, path), key and os.path.join(root, key))
                          for row, path, key in dict.fromkeys(places))]
     yield from _new_authorities(done, signers, now)
-    yield from _of_tree(_Tree(root, signers, now), used_pairs(inventory), done, None,
+    yield from _of_tree(TreeCommands(root, signers, now), used_pairs(inventory), done, None,
                         new_key=new_key)
-    yield _LAST
+    yield LAST
 
 
-_LAST = "rm -f renewed.*"
+LAST = "rm -f renewed.*"
 
 
-def _signers(places: Iterable[tuple[str, str, str]]) -> Iterator[_Signer]:
+def _signers(places: Iterable[tuple[str, str, str]]) -> Iterator[SignerFiles]:
     """The CAs with a key in a file; of each place the row, the certificate and the key."""
     for row, path, key in places:
         if not (key and is_there(path) and is_there(key)):
             continue
         with suppress(InputError):      # a broken file has signed nothing
             for number, certificate in enumerate(pem.load_certificates(files.read(path)), 1):
-                yield _Signer(row, certificate, os.path.normpath(path), number,
+                yield SignerFiles(row, certificate, os.path.normpath(path), number,
                               os.path.normpath(key))
 
 
-def _new_authorities(done: Renewal, signers: Sequence[_Signer], now: datetime) -> Iterator[str]:
+def _new_authorities(done: Renewal, signers: Sequence[SignerFiles], now: datetime) -> Iterator[str]:
     """The commands that sign the renewed CAs anew, each into a file of its own."""
     yield "umask 077"
     for row in dict.fromkeys(step.row for step in done.steps if step.row in AUTHORITIES):
@@ -127,7 +127,7 @@ def _new_authorities(done: Renewal, signers: Sequence[_Signer], now: datetime) -
                    f"-out renewed.{row}")
 
 
-def _of_tree(tree: _Tree, pairs: Sequence[Pair], done: Renewal, host: str | None, *,
+def _of_tree(tree: TreeCommands, pairs: Sequence[Pair], done: Renewal, host: str | None, *,
              new_key: bool) -> Iterator[str]:
     """The commands that write the files of one tree anew: the copies of CAs, then the leaves."""
     changed = {step.path: step.row for step in done.steps if step.host == host}
@@ -142,11 +142,11 @@ def _of_tree(tree: _Tree, pairs: Sequence[Pair], done: Renewal, host: str | None
             yield from tree.leaf(pair, made if new_key else None)
 
 
-class _Tree(NamedTuple):
+class TreeCommands(NamedTuple):
     """The files of a host, or of a workspace itself, and the CAs that sign for it."""
 
     root: str
-    signers: Sequence[_Signer]
+    signers: Sequence[SignerFiles]
     now: datetime
 
     def real(self, path: str) -> str:
@@ -169,7 +169,7 @@ class _Tree(NamedTuple):
         for entry, content in entries:
             for number, certificate in enumerate(pem.load_certificates(content), 1):
                 if is_of(certificate, new):
-                    yield from self.put(path, entry, _CERTIFICATE, number)
+                    yield from self.put(path, entry, CERTIFICATE, number)
 
     def leaf(self, pair: Pair, made: set[str] | None) -> Iterator[str]:
         """The commands that sign a leaf anew; *made* has the new keys, None if keys stay."""
@@ -181,20 +181,28 @@ class _Tree(NamedTuple):
         if made is not None and pair.key and pair.key_path not in made:
             made.add(pair.key_path)
             yield make_key(leaf_algorithm(pair.key), "renewed.pem").rstrip()
-            yield from self.put(*_parted(pair.key_path), _KEY)
-        before, certificate = self.reading(pair.path, _CERTIFICATE, "renewed.old")
-        and_key, key = self.reading(pair.key_path, _KEY, "renewed.key")
+            yield from self.put(*_parted(pair.key_path), KEY)
+        yield from self.signed(pair, signer, signer.options(leaf, self.now))
+
+    def signed(self, pair: Pair, signer: SignerFiles, options: str, *,
+               identified: bool = False) -> Iterator[str]:
+        """The commands by which *signer* signs a leaf anew.
+
+        *identified*: the certificate gets an authority key identifier even if the old has none.
+        """
+        before, certificate = self.reading(pair.path, CERTIFICATE, "renewed.old")
+        and_key, key = self.reading(pair.key_path or "", KEY, "renewed.key")
         cut, ca = signer.reading()
         yield from (*before, *and_key, *cut)
         yield (f"openssl x509 -x509toreq -in {certificate} -key {key} -copy_extensions copyall "
                "-out renewed.csr")
-        identifiers = _identifiers(leaf)
+        identifiers = _identifiers(pair.chain[0], identified=identified)
         if identifiers:
             yield f"printf '%s\\n' {' '.join(identifiers)} > renewed.ext"
         yield (f"openssl x509 -req -in renewed.csr -CA {ca} -CAkey {quote(signer.key_path)} "
-               f"{signer.options(leaf, self.now)} -copy_extensions copyall "
+               f"{options} -copy_extensions copyall "
                f"{'-extfile renewed.ext ' * bool(identifiers)}-out renewed.pem")
-        yield from self.put(*_parted(pair.path), _CERTIFICATE)
+        yield from self.put(*_parted(pair.path), CERTIFICATE)
 
     def reading(self, path: str, kind: str, target: str) -> tuple[list[str], str]:
         """The command that writes the data of a kubeconfig to *target*, and the file to read."""
@@ -214,10 +222,9 @@ class _Tree(NamedTuple):
                 before, old = self.reading(f"{path}#{entry}", kind, "renewed.old")
                 yield from (*before, _put(kind, number, old))
                 source = "renewed.file"
-            yield (f'sed -i "{line.number}s|{line.pattern}|\\1$(openssl base64 -A -in {source})|" '
-                   f"{word}")
+            yield self._embed(line, source, word)
         elif not [*pem.blocks(data := files.read(self.file(path)))]:
-            verb = "pkey" if kind == _KEY else "x509"
+            verb = "pkey" if kind == KEY else "x509"
             yield f"openssl {verb} -in renewed.pem -outform DER -out {word}"
         elif len([*pem.blocks(data)]) == 1:
             yield f"cp renewed.pem {word}"
@@ -225,12 +232,40 @@ class _Tree(NamedTuple):
             yield _put(kind, number, word)
             yield f"cp renewed.file {word}"
 
+    def blocks(self, path: str, kind: str, dropped: Sequence[int], added: Sequence[str], *,
+               ended: bool) -> Iterator[str]:
+        """The commands that drop blocks, by their numbers, from a file and add files' blocks.
+
+        *ended*: the file's last line has a line end.
+        """
+        name, entry = _parted(path)
+        before, source = self.reading(path, kind, "renewed.old")
+        yield from before
+        parts = []
+        if dropped:
+            numbers = " || ".join(f"n == {number}" for number in dropped)
+            parts.append(f"awk '/-BEGIN .*{kind}-/ {{n++; old = {numbers}}} !old; "
+                         f"/-END .*{kind}-/ {{old = 0}}' {source}")
+        if added:
+            join, first = "cat" if ended else "awk 1", "-" if parts else source
+            parts.append(f"{join} {first} {' '.join(added)}")
+        yield f"{' | '.join(parts)} > renewed.file"
+        word = quote(self.file(name))
+        yield self._embed(self._line(name, entry, kind), "renewed.file", word) if entry \
+            else f"cp renewed.file {word}"
+
+    @staticmethod
+    def _embed(line: DataLine, source: str, word: str) -> str:
+        """The command that puts a file into a kubeconfig."""
+        return (f'sed -i "{line.number}s|{line.pattern}|\\1$(openssl base64 -A -in {source})|" '
+                f"{word}")
+
     def _line(self, path: str, entry: str, kind: str) -> DataLine:
         """The line with an entry's data in a kubeconfig."""
         text = files.read(self.file(path))
-        field = "client-key" if kind == _KEY else "client-certificate" \
+        field = "client-key" if kind == KEY else "client-certificate" \
             if entry.startswith("users/") else "certificate-authority"
-        return find_data(text, embedded_data(text, entry, secret=kind == _KEY), field)
+        return find_data(text, embedded_data(text, entry, secret=kind == KEY), field)
 
 
 def _parted(path: str) -> tuple[str, str]:
@@ -242,12 +277,14 @@ def _put(kind: str, number: int, source: str) -> str:
     return _PUT.replace("KIND", kind).replace("NUMBER", str(number)).replace("SOURCE", source)
 
 
-def _identifiers(leaf: Certificate) -> list[str]:
+def _identifiers(leaf: Certificate, *, identified: bool) -> list[str]:
     """The key identifiers of a certificate in openssl's words; none if they are `x509 -req`'s."""
     present = {item.oid: item for item in reading.extensions_of(leaf)}
     own, other = (present.get(oid) for oid in (SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER))
     parts = {der.tag_of(part) for part in der.items(der.content_of(other.value))} if other else ()
     names = ["keyid:always"] * (_KEYID in parts) + ["issuer:always"] * (_SERIAL in parts)
+    if identified and present and not other:
+        names = ["keyid:always"]
     if own and names == ["keyid:always"]:
         return []
     return [f"subjectKeyIdentifier={'hash' if own else 'none'}",

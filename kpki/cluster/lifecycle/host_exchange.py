@@ -48,7 +48,7 @@ class PhaseTarget(NamedTuple):
     """Whether the files of trusted CAs change; if not, only the signer's own file does."""
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """The files of a host that matter for one CA."""
 
     files: list[TrustFile]
@@ -66,7 +66,7 @@ def holding_of(exchange: Exchange, inventory: Inventory, host: str | None,
     """What a host, or the workspace's users, trust and present."""
     if not exchange.of_ca:
         return _of_tokens(inventory, host)
-    seen = _seen(exchange, inventory)
+    seen = read_seen(exchange, inventory)
     valid = [frozenset(anchor_of(ca) for ca in file.certificates if _is_valid(ca, now))
              for file in seen.files]
     every = [frozenset(map(anchor_of, file.certificates)) for file in seen.files]
@@ -100,7 +100,7 @@ def _ended(exchange: Exchange, now: datetime) -> frozenset[Anchor]:
                      and member.certificate.not_valid_after_utc < now)
 
 
-def _seen(exchange: Exchange, inventory: Inventory) -> _Seen:
+def read_seen(exchange: Exchange, inventory: Inventory) -> Seen:
     """The files of a host for the exchange of a CA."""
     row, strange = exchange.row, list[str]()
     known, ends = exchange.known, exchange.anchors
@@ -136,7 +136,7 @@ def _seen(exchange: Exchange, inventory: Inventory) -> _Seen:
             strange.append(f"{path}: the key of another CA")
         else:
             keys.append((path, anchor))
-    return _Seen(trusted, pairs, keys, strange)
+    return Seen(trusted, pairs, keys, strange)
 
 
 def _trust_files(inventory: Inventory, row: str) -> Iterator[TrustFile]:
@@ -173,8 +173,8 @@ def phase_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget, *
     if not exchange.of_ca:
         _change_tokens(exchange, inventory, target, changed)
         return edited_files(inventory, changed, now)
-    seen, ends = _seen(exchange, inventory), exchange.anchors
-    signer_file = _signer_file(exchange, inventory, target, seen)
+    seen, ends = read_seen(exchange, inventory), exchange.anchors
+    signer_file = signer_files(exchange, inventory, target, seen)
     if not target.bundles:
         return tuple(signer_file)
     for file in seen.files:
@@ -236,8 +236,8 @@ def with_blocks(data: bytes, blocks: Iterable[bytes]) -> bytes:
     return data
 
 
-def _signer_file(exchange: Exchange, inventory: Inventory, target: PhaseTarget,
-                 seen: _Seen) -> Iterator[File]:
+def signer_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget,
+                 seen: Seen) -> Iterator[File]:
     """The files with the certificate of the signer alone, for a host with the CA's key."""
     trusted, ends = {file.path for file in seen.files}, exchange.anchors
     paths = [place.certificate for place in inventory.layout.places
@@ -291,16 +291,25 @@ def _keys_of_pairs(inventory: Inventory) -> set[str]:
 def _change_tokens(exchange: Exchange, inventory: Inventory, target: PhaseTarget,
                    changed: Changed) -> None:
     """Change the files of the service accounts' keys."""
-    for path in _paths(inventory, _VERIFY):
+    for path in verifying_paths(inventory):
         edit_data(changed, inventory, path, _public_keys(target))
-    shared = _keys_of_pairs(inventory)
-    for path in _paths(inventory, _SIGN):
-        key, _ = read_key(inventory.file(path), SERVICE_ACCOUNTS)
-        if key is None or path in shared or target.key is None:
-            continue
-        anchor = key_anchor(public_key_der(key))
-        if anchor in exchange.anchors and anchor != target.signer.anchor:
+    if target.key is not None:
+        for path in signing_paths(exchange, inventory, target):
             replace_block(changed, inventory, path, pem.dump_key(target.key, form="traditional"))
+
+
+def verifying_paths(inventory: Inventory) -> list[str]:
+    """The files with the public keys that an API server accepts tokens of."""
+    return _paths(inventory, _VERIFY)
+
+
+def signing_paths(exchange: Exchange, inventory: Inventory, target: PhaseTarget) -> list[str]:
+    """The files with a private key of the exchange that does not sign after the phase."""
+    others, shared = exchange.anchors - {target.signer.anchor}, _keys_of_pairs(inventory)
+    keys = ((path, read_key(inventory.file(path), SERVICE_ACCOUNTS)[0])
+            for path in _paths(inventory, _SIGN) if path not in shared)
+    return [path for path, key in keys if key is not None
+            and key_anchor(public_key_der(key)) in others]
 
 
 def _public_keys(target: PhaseTarget) -> Callable[[bytes], bytes]:

@@ -6,7 +6,7 @@ change. A run that was cut off is finished by the next run.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -47,6 +47,8 @@ from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, NEXT, PREVIOUS
 
 _MOST_NAMES = 20    # in a message
 _CAUSE = "exchanged"
+# Gets the fleet before a phase, what the phase gives each host, and the phase's number.
+Tell = Callable[[Fleet, PhaseTarget, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,11 @@ def rotate(folder: str | os.PathLike[str], authority: str, *, to: str | None = N
 
 def carry_out(folder: str, authority: str, *, to: str | None, back: bool, dry_run: bool,
               passphrase: Passphrase, now: datetime, host_name: str, warnings: list[str],
-              processes: int | None = None) -> Rotation:
-    """`rotate`, with a function that asks for the passphrase of a key."""
+              processes: int | None = None, tell: Tell | None = None) -> Rotation:
+    """`rotate`, with a function that asks for the passphrase of a key.
+
+    *tell* is called before the first change.
+    """
     if back and to is not None:
         raise InputError("--back and --to are two ways to choose a phase",
                          hint="leave out one of the two")
@@ -94,7 +99,8 @@ def carry_out(folder: str, authority: str, *, to: str | None, back: bool, dry_ru
     def run() -> Rotation:
         cluster = read_cluster(folder, host_name=host_name)
         fleet = read_fleet(folder, cluster, authority, now, processes)
-        return _rotated(fleet, to, back, passphrase, warnings, processes, writes=not dry_run)
+        return _rotated(fleet, to, back, passphrase, warnings, processes, tell,
+                        writes=not dry_run)
 
     if dry_run:
         return run()
@@ -103,7 +109,8 @@ def carry_out(folder: str, authority: str, *, to: str | None, back: bool, dry_ru
 
 
 def _rotated(fleet: Fleet, to: str | None, back: bool, passphrase: Passphrase,
-             warnings: list[str], processes: int | None, *, writes: bool) -> Rotation:
+             warnings: list[str], processes: int | None, tell: Tell | None, *,
+             writes: bool) -> Rotation:
     status = status_of(fleet)
     if writes:
         _sweep(fleet, None, _own_paths(fleet.exchange))
@@ -122,6 +129,8 @@ def _rotated(fleet: Fleet, to: str | None, back: bool, passphrase: Passphrase,
     bundled = [holding.host or "" for holding in fleet.holdings if holding.bundled]
     if phase == 1 and exchange.phase == 0 and bundled:
         target = target._replace(bundles=False)
+    if tell:
+        tell(fleet, target, phase)
     work = _Work(fleet, fleet, target, phase, files.free_run(fleet.folder, BACKUP, fleet.now),
                  writes)
     steps, holdings = work.change_workspace(warnings), list[Holding]()
