@@ -152,7 +152,7 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[Line]:
 
 def _explained(report: Report, path: str) -> Iterator[str]:
     from ..cluster.lifecycle.expiry import read_certificates
-    from ..cluster.script.looking import pair_commands, show_commands
+    from ..cluster.script.show_commands import pair_commands, show_commands
     from ..kubernetes.causes import CAUSES
     if report.uses:
         yield "kpki check checks the files that this host's components read (SOURCE names them):"

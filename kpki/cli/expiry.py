@@ -141,7 +141,7 @@ def _summary(path: str, found: CertificateList, ending: tuple[DatedCertificate, 
 
 
 def _explained(path: str, found: CertificateList) -> Iterator[str]:
-    from ..cluster.script.looking import show_commands
+    from ..cluster.script.show_commands import show_commands
     yield "kpki expiry reads the end of each certificate, in bundles and kubeconfigs too:"
     for file in dict.fromkeys(place_in(path, certificate.host, certificate.path)
                               for certificate in found.certificates):

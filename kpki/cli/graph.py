@@ -143,7 +143,7 @@ _MOST = 3
 def _explained(path: str, found: Graph) -> Iterator[str]:
     from shlex import quote
 
-    from ..cluster.script.looking import show_commands
+    from ..cluster.script.show_commands import show_commands
     holders = [certificate.holders for certificate in found.certificates]
     yield "kpki graph reads each certificate, and asks kpki uses who reads the file:"
     for file in dict.fromkeys(place_in(path, holder.host, holder.path) for held in holders

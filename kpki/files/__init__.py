@@ -10,8 +10,8 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` takes longer tha
 if TYPE_CHECKING:
     from kpki.files.archive import members, pack, unpack
     from kpki.files.disk import staged_for
+    from kpki.files.entries import Entry, list_names, read_entry, read_entry_at, resolve, walk
     from kpki.files.locking import lock
-    from kpki.files.looking import Entry, list_names, read_entry, read_entry_at, resolve, walk
     from kpki.files.output import stand_in_streams, write_output
     from kpki.files.reading import LIMIT, read, read_blocks, read_end, read_if_file
     from kpki.files.sweeping import sweep
@@ -28,8 +28,8 @@ _ROOMS = {
     "stand_in_streams": "output", "write_output": "output",
     "File": "tree", "free_run": "tree", "replace_tree": "tree",
     "sweep": "sweeping",
-    "Entry": "looking", "list_names": "looking", "read_entry": "looking",
-    "read_entry_at": "looking", "resolve": "looking", "walk": "looking",
+    "Entry": "entries", "list_names": "entries", "read_entry": "entries",
+    "read_entry_at": "entries", "resolve": "entries", "walk": "entries",
     "lock": "locking",
     "staged_for": "disk",
     "members": "archive", "pack": "archive", "unpack": "archive",

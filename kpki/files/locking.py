@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from kpki.errors import FileError
 from kpki.files.disk import Path, disk, kind
-from kpki.files.looking import resolve
+from kpki.files.entries import resolve
 from kpki.files.rooted import Rooted
 
 TYPE_CHECKING = False

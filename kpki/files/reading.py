@@ -65,7 +65,7 @@ def read_end(path: Path, most: int) -> bytes:
 def read_if_file(path: str) -> tuple[os.stat_result | None, bytes | None]:
     """The status of the entry at *path*, and the bytes of a regular file; None if there is none.
 
-    For many files in a row: `look` and `read` in the fewest system calls.
+    For many files in a row: `read_entry` and `read` in the fewest system calls.
     Raises FileError as both do.
     """
     try:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from kpki.files.disk import Path, disk, staged_for, stem
-from kpki.files.looking import resolve
+from kpki.files.entries import resolve
 from kpki.files.rooted import Rooted
 
 

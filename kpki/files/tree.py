@@ -35,7 +35,7 @@ from kpki.files.disk import (
     sync_file_system,
     sync_folder,
 )
-from kpki.files.looking import resolve
+from kpki.files.entries import resolve
 from kpki.files.reading import LIMIT
 from kpki.files.rooted import Rooted
 from kpki.files.sweeping import remove_staged

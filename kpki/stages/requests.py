@@ -183,7 +183,7 @@ def as_config(config: str | Config) -> Config:
 
 @lru_cache(maxsize=8)
 def _parsed(text: str) -> Config:
-    """A configuration of a text that most callers read again at once, as for the next node."""
+    """The configuration of a text; a caller often needs the same text again, for the next node."""
     return parse_config(text)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from . import explaining, looking, streams
+from . import display, explaining, streams
 from .certifying import COPY, serial_number
 from .curves import named_curve
 from .genpkey import key_options, make_key
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TABLE = (
     Option("new", "", "write a request"),
     Option("x509", "", "write a self-signed certificate instead"),
-    Option("in", FILE, "the request to look at or, with -x509, to certify (standard input)"),
+    Option("in", FILE, "the request to show or, with -x509, to certify (standard input)"),
     Option("inform", FORM, "its form"),
     Option("out", FILE, "where the result goes (standard output)"),
     Option("outform", FORM, "its form"), Option("key", FILE, "the key that signs and is certified"),
@@ -55,7 +55,7 @@ TABLE = (
            "none, copy or copyall: take the extensions of the request of -in over"),
     Option("batch", "", "ask nothing, take every default"), Option("verbose", "", "say more"),
     Option("newhdr", "", "write NEW CERTIFICATE REQUEST"),
-    *looking.REQUEST_OPTIONS,
+    *display.REQUEST_OPTIONS,
     Option("precert", "", instead="nothing: kpki makes no precertificates"),
     Option("keygen_engine", TEXT, instead="a key in a file"),
     SIGOPT,
@@ -83,7 +83,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
         streams.passphrase(given.get("passout"))
     if makes:
         return _make(given)
-    return _look(given)
+    return _display(given)
 
 
 def _config(given: GivenOptions) -> tuple[str | None, Config]:
@@ -134,12 +134,12 @@ def _make(given: GivenOptions) -> int:
             _verify(given, csr, None if authority else key)
         if certificate:
             made = _certificate(given, form, key, csr, authority)
-            shown, status = looking.show_certificate(made, given) if _looks(given) else ("", 0)
+            shown, status = display.show_certificate(made, given) if _displays(given) else ("", 0)
             data = pem.dump_certificate(made, encoding=given.form("outform"))
             _warn_bare(given, csr, made)
         else:
             data = request_der(form, validate_signing_key(key))
-            shown, status = looking.show_request(pem.load_csr(data), given) if _looks(given) \
+            shown, status = display.show_request(pem.load_csr(data), given) if _displays(given) \
                 else ("", 0)
             if given.form("outform") == "PEM":
                 data = pem.armour(data, pem.CSR_LABELS[given.has("newhdr")])
@@ -212,9 +212,9 @@ def _certificate(given: GivenOptions, form: Form, key: PrivateKeyTypes,
                    serial_number=serial, copy_extensions=given.get("copy_extensions") or "none")
 
 
-def _looks(given: GivenOptions) -> bool:
+def _displays(given: GivenOptions) -> bool:
     """Whether a part is shown: the module that shows parts is slow to import."""
-    return given.has(*(option.name for option in looking.REQUEST_OPTIONS))
+    return given.has(*(option.name for option in display.REQUEST_OPTIONS))
 
 
 def _key(given: GivenOptions, config: Config) -> tuple[PrivateKeyTypes, tuple[str, bytes] | None]:
@@ -269,7 +269,7 @@ def _new_key(text: str, default_bits: str | None, texts: Sequence[str]) -> tuple
     return kind, options
 
 
-def _look(given: GivenOptions) -> int:
+def _display(given: GivenOptions) -> int:
     if given.has("subj"):
         raise UnsupportedError("req: -subj changes a request, and nothing signs it",
                                hint="kpki req -new -key FILE -subj SUBJECT")
@@ -283,7 +283,7 @@ def _look(given: GivenOptions) -> int:
         streams.explain("req", reads=[given.get("in") or "standard input"],
                         does="shows what a request says",
                         writes=[given.get("out") or "standard output"], call=_loaded(given))
-    shown, status = looking.show_request(csr, given)
+    shown, status = display.show_request(csr, given)
     if given.has("verify"):
         _verify(given, csr, key)
     out = pem.dump_csr(csr, encoding=given.form("outform"), new_header=given.has("newhdr"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from . import explaining, looking, streams, trust
+from . import display, explaining, streams, trust
 from .certifying import COPY, serial_number
 from .options import FILE, FORM, NUMBER, RANDOM, TEXT, GivenOptions, Option, begin
 from .sigopt import SIGOPT, signing_digest
@@ -45,7 +45,7 @@ TABLE = (
     Option("force_pubkey", FILE, "another public key"),
     Option("x509toreq", "", "write a request from a certificate"),
     Option("new", "", "no input: a certificate from -subj and the keys"),
-    *looking.CERTIFICATE_OPTIONS,
+    *display.CERTIFICATE_OPTIONS,
     *trust.OPTIONS,
     Option("badsig", "", instead="another CA's signature"),
     SIGOPT,
@@ -81,8 +81,8 @@ def run(verb: str, argv: Sequence[str]) -> int:
     old, data = (None, b"") if given.has("req", "new") else _read(given)
     settings = trust.changed_settings(given, data)
     made, counted = (old, None) if old is not None and not _signs(given) else _signed(given, old)
-    looks = given.has(*(option.name for option in looking.CERTIFICATE_OPTIONS))
-    shown, status = looking.show_certificate(made, given, settings=settings) if looks else ("", 0)
+    shows = given.has(*(option.name for option in display.CERTIFICATE_OPTIONS))
+    shown, status = display.show_certificate(made, given, settings=settings) if shows else ("", 0)
     if given.has("noout", "nocert", "checkend"):
         data = b""
     elif trust.writes_settings(given):
@@ -97,7 +97,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
 
 
 def _signs(given: GivenOptions) -> bool:
-    return given.has(*looking.SIGNING)
+    return given.has(*display.SIGNING)
 
 
 def _refuse(given: GivenOptions) -> None:
@@ -154,7 +154,7 @@ def _signed(given: GivenOptions,
             made = certificates.x509_req(
                 csr, ca_cert, ca_key, days=days, extfile=extfile, extensions=extensions,
                 copy_extensions=given.get("copy_extensions") or "none",
-                keep=looking.extension_names(given), digest=_digest(given, ca_key),
+                keep=display.extension_names(given), digest=_digest(given, ca_key),
                 serial_number=serial,
                 subject=subject, public_key=_forced_key(given))
         _warn(given, csr, made)
@@ -189,7 +189,7 @@ def _kept(given: GivenOptions, certificate: Certificate) -> Certificate:
     if not given.has("ext") or given.has("clrext"):
         return certificate
     from ...stages.conversion import altered
-    return altered(certificate, keep=looking.extension_names(given))
+    return altered(certificate, keep=display.extension_names(given))
 
 
 def _subject(given: GivenOptions) -> Name | None:
@@ -258,7 +258,7 @@ def _to_request(given: GivenOptions) -> int:
                          subject=subject, digest=_digest(given, key))
     if extfile is not None:
         _warn_extfile(given, extfile, path)
-    shown, status = looking.show_certificate(certificate, given,
+    shown, status = display.show_certificate(certificate, given,
                                              settings=trust.changed_settings(given, settings))
     data = b"" if given.has("noout") else pem.dump_csr(csr, encoding=given.form("outform"))
     streams.write(given.get("out"), data + shown.encode("utf-8", "surrogateescape"))
@@ -272,7 +272,7 @@ def _to_turn(given: GivenOptions, key: PrivateKeyTypes,
     if given.has("req"):
         return x509_req(_request(given), None, key,
                         copy_extensions=given.get("copy_extensions") or "none",
-                        keep=looking.extension_names(given)), b""
+                        keep=display.extension_names(given)), b""
     return (x509_new(subject or "/", None, None, key), b"") if given.has("new") else _read(given)
 
 

@@ -202,9 +202,9 @@ def _distribution(root: str) -> str:
 
 
 def _owner(root: str, host: HostUses, host_name: str, layout: str | None, notes: list[str]) -> str:
-    """The node's name of a tree, "" if the caller may not read the files that tell it.
+    """The node's name of a tree, "" if the caller may not read the files with the name.
 
-    If no file tells the name, the name in the kubelet's certificate is used, with a line in
+    If no file has the name, the name in the kubelet's certificate is used, with a line in
     *notes*. Raises InputError if there is no certificate either.
     """
     try:

@@ -14,7 +14,7 @@ _USERS, _GROUPS = "etc/passwd", "etc/group"
 
 
 def with_owners(inventory: Inventory) -> Inventory:
-    """The inventory, with the *keeper* who should own each private key of a wrong owner.
+    """The inventory; a private key of a wrong owner has the right owner in *keeper*.
 
     The owner is wrong if a stranger owns the key, or if root keeps the key from the component's
     user. Root is no stranger. The owner of the whole tree is no stranger: an ordinary user has

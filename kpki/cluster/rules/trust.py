@@ -252,7 +252,7 @@ def _by_given(pair: Pair, verifiers: Verifiers) -> Finding | None:
 
 
 def signer_row(pair: Pair) -> str:
-    """The row of the CA that signs such a pair, "" if no purpose tells it."""
+    """The row of the CA that signs such a pair, "" if no purpose says which."""
     return next((signer for use in pair.purposes if use.row
                  and (signer := get_profile(use.row).signer)), "")
 

@@ -1,4 +1,4 @@
-"""`x509` and `req` looking at what there is: standard output and exit status as openssl's, byte for
+"""`x509` and `req` that show what there is: standard output and exit status as openssl's, byte for
 byte."""
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from kpki import load_certificate
 from kpki.cli.main import main
-from kpki.cli.openssl.looking import CERTIFICATE_OPTIONS, REQUEST_OPTIONS, show_certificate
+from kpki.cli.openssl.display import CERTIFICATE_OPTIONS, REQUEST_OPTIONS, show_certificate
 from kpki.cli.openssl.options import Option, read_options
 
 Run = Callable[[Sequence[str]], tuple[int, bytes]]
@@ -53,7 +53,7 @@ REQUESTS = ("asking", "rsa")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificates and requests that openssl made: NAME.crt for each of CERTIFICATES, NAME.csr for
     each of REQUESTS."""
-    folder = tmp_path_factory.mktemp("looking")
+    folder = tmp_path_factory.mktemp("display")
     (folder / "config").write_text(CONFIG)
 
     def openssl(*words: str) -> None:

@@ -72,7 +72,7 @@ _EMAIL_ADDRESS, _ALTERNATIVE_NAMES = "1.2.840.113549.1.9.1", "2.5.29.17"
 _INFORMATION_ACCESS, _OCSP = "1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.48.1"
 
 
-class _Display(NamedTuple):
+class _View(NamedTuple):
     """A certificate, the DER of its parts, and the options of the line."""
 
     certificate: Certificate
@@ -95,18 +95,18 @@ def show_certificate(certificate: Certificate, given: GivenOptions, *,
     the four options that `req` has, in its order. Raises InputError for a value of an option that
     openssl refuses, UnsupportedError for a value that kpki lacks.
     """
-    look = _look(certificate, settings, given)
+    view = _read(certificate, settings, given)
     if given.verb == "req":
-        return "".join(_ITEMS[name](look) for name in _REQUEST_ORDER if given.has(name)), 0
+        return "".join(_ITEMS[name](view) for name in _REQUEST_ORDER if given.has(name)), 0
     _name_flags(given), _text_options(given, "certopt")  # wrong values are refused, used or not
     if wrong := set(given.all("dateopt")) - {"rfc_822", "iso_8601"}:
         raise InputError(f"invalid date format: {wrong.pop()}", hint="rfc_822 or iso_8601")
-    text = "".join(_ITEMS[name](look) for name in _in_order(given))
+    text = "".join(_ITEMS[name](view) for name in _in_order(given))
     if given.has("checkend"):
         left = certificate.not_valid_after_utc - (now or utc_now())
         ends = left.total_seconds() <= given.number("checkend", 0)
         return text + f"Certificate will {'' if ends else 'not '}expire\n", int(ends)
-    return text + _matches(look), 0
+    return text + _matches(view), 0
 
 
 def show_request(csr: CertificateSigningRequest, given: GivenOptions) -> tuple[str, int]:
@@ -134,11 +134,11 @@ def extension_names(given: GivenOptions) -> list[str] | None:
     return None if text is None else text.split(",")
 
 
-def _look(certificate: Certificate, settings: Settings | None, given: GivenOptions) -> _Display:
+def _read(certificate: Certificate, settings: Settings | None, given: GivenOptions) -> _View:
     from ...stages import der
     fields = der.certificate_fields(certificate)
     issuer, subject = der.whole(fields.issuer), der.whole(fields.subject)
-    return _Display(certificate, settings, given, fields,
+    return _View(certificate, settings, given, fields,
                     subject if given.has("x509toreq") else issuer, subject,
                     der.whole(fields.subject_public_key_info), der.extensions_of(fields))
 
@@ -195,37 +195,37 @@ def _named(title: str, name: bytes, flags: int) -> str:
         f"{title}{flagged_name_text(value, flags)}\n"
 
 
-def _text(look: _Display) -> str:
+def _text(view: _View) -> str:
     from ...stages.text.certificate import certificate_text, trust_text
-    certificate = look.certificate
-    if look.given.has("x509toreq") or (look.given.has("ext") and not look.given.has(*SIGNING)):
+    certificate = view.certificate
+    if view.given.has("x509toreq") or (view.given.has("ext") and not view.given.has(*SIGNING)):
         from ...stages.conversion import altered
-        certificate = altered(certificate, issuer=look.issuer, keep=extension_names(look.given))
-    without, unknown = _text_options(look.given, "reqopt" if look.given.verb == "req"
+        certificate = altered(certificate, issuer=view.issuer, keep=extension_names(view.given))
+    without, unknown = _text_options(view.given, "reqopt" if view.given.verb == "req"
                                      else "certopt")
-    text = certificate_text(certificate, name_option=_name_flags(look.given), without=without,
+    text = certificate_text(certificate, name_option=_name_flags(view.given), without=without,
                             unknown=unknown)
-    return text + ("" if look.settings is None or "aux" in without else trust_text(look.settings))
+    return text + ("" if view.settings is None or "aux" in without else trust_text(view.settings))
 
 
-def _date(title: str, place: int) -> Callable[[_Display], str]:
-    def shown(look: _Display) -> str:
+def _date(title: str, place: int) -> Callable[[_View], str]:
+    def shown(view: _View) -> str:
         from ...stages import der
         from ...stages.text.value import time_text
-        dates = der.items(der.content_of(der.whole(look.fields.validity)))
-        return f"{title}={time_text(dates[place], iso=look.given.get('dateopt') == 'iso_8601')}\n"
+        dates = der.items(der.content_of(der.whole(view.fields.validity)))
+        return f"{title}={time_text(dates[place], iso=view.given.get('dateopt') == 'iso_8601')}\n"
     return shown
 
 
-def _serial(look: _Display, following: int = 0) -> str:
+def _serial(view: _View, following: int = 0) -> str:
     from ...stages.text.certificate import serial_text
-    return serial_text(look.fields.serial_number + following) + "\n"
+    return serial_text(view.fields.serial_number + following) + "\n"
 
 
-def _fingerprint(look: _Display) -> str:
+def _fingerprint(view: _View) -> str:
     from .fingerprints import hashes_of
-    name = look.given.word or "SHA1"
-    octets = b"".join(map(look.certificate.fingerprint, hashes_of(name)))
+    name = view.given.word or "SHA1"
+    octets = b"".join(map(view.certificate.fingerprint, hashes_of(name)))
     return f"{name} Fingerprint={octets.hex(':').upper()}\n"
 
 
@@ -251,36 +251,36 @@ def _old_hash(name: bytes) -> str:
     return hashlib.md5(name, usedforsecurity=False).digest()[3::-1].hex() + "\n"
 
 
-def _ocsp_hashes(look: _Display) -> str:
+def _ocsp_hashes(view: _View) -> str:
     import hashlib
 
     from ...stages.der import key_bits
     subject, key = (hashlib.sha1(data, usedforsecurity=False).hexdigest().upper()
-                    for data in (look.subject, key_bits(look.public_key)))
+                    for data in (view.subject, key_bits(view.public_key)))
     return f"        Subject OCSP hash: {subject}\n        Public key OCSP hash: {key}\n"
 
 
-def _extensions(look: _Display) -> str:
+def _extensions(view: _View) -> str:
     from ...stages.requests import named_extensions
     from ...stages.text.extension import extensions_text
-    names = extension_names(look.given) or ()
-    found = [named for extension in look.extensions for name in names
+    names = extension_names(view.given) or ()
+    found = [named for extension in view.extensions for name in names
              for named in named_extensions([extension], [name])]
     if not found:
-        streams.note("No extensions matched in certificate" if look.extensions
+        streams.note("No extensions matched in certificate" if view.extensions
                      else "No extensions in certificate")
     return extensions_text(found)
 
 
-def _alias(look: _Display) -> str:
-    alias = None if look.settings is None else look.settings.alias
+def _alias(view: _View) -> str:
+    alias = None if view.settings is None else view.settings.alias
     return "<No Alias>\n" if alias is None else alias.decode("utf-8", "surrogateescape") + "\n"
 
 
-def _purposes(look: _Display) -> str:
+def _purposes(view: _View) -> str:
     from ...stages.verification.facts import read_facts
     from ...stages.verification.purposes import PURPOSES
-    facts = read_facts(look.certificate)
+    facts = read_facts(view.certificate)
     lines = []
     for name, title in _PURPOSES.items():
         for as_ca in (False, True):
@@ -290,30 +290,30 @@ def _purposes(look: _Display) -> str:
     return "Certificate purposes:\n" + "".join(lines)
 
 
-def _emails(look: _Display) -> str:
+def _emails(view: _View) -> str:
     """The addresses of the subject, then of the subjectAltName."""
     from ...stages import der
     from ...stages.names import load_name
-    entries = [attribute.octets for attribute in load_name(look.subject).attributes(_EMAIL_ADDRESS)
+    entries = [attribute.octets for attribute in load_name(view.subject).attributes(_EMAIL_ADDRESS)
                if attribute.tag == der.IA5]
-    return _texts([*entries, *(der.content_of(item) for item in _items(look, _ALTERNATIVE_NAMES)
+    return _texts([*entries, *(der.content_of(item) for item in _items(view, _ALTERNATIVE_NAMES)
                                if der.tag_of(item) == 0x81)])
 
 
-def _responders(look: _Display) -> str:
+def _responders(view: _View) -> str:
     from ...stages import der
     try:
-        pairs = [der.items(der.content_of(item)) for item in _items(look, _INFORMATION_ACCESS)]
+        pairs = [der.items(der.content_of(item)) for item in _items(view, _INFORMATION_ACCESS)]
         return _texts([der.content_of(name) for method, name in pairs
                        if der.oid_text(method) == _OCSP and der.tag_of(name) == 0x86])
     except ValueError:  # an entry that is no pair, or no list at all: the extension does not count
         return ""
 
 
-def _items(look: _Display, oid: str) -> Sequence[bytes]:
+def _items(view: _View, oid: str) -> Sequence[bytes]:
     """The items of an extension; none if it is absent, double or broken (X509_get_ext_d2i)."""
     from ...stages import der
-    values = [extension.value for extension in look.extensions if extension.oid == oid]
+    values = [extension.value for extension in view.extensions if extension.oid == oid]
     try:
         return der.items(der.content_of(values[0])) if len(values) == 1 else ()
     except InputError:
@@ -334,9 +334,9 @@ def _texts(entries: Iterable[bytes]) -> str:
     return b"".join(line + b"\n" for line in lines).decode("utf-8", "surrogateescape")
 
 
-def _matches(look: _Display) -> str:
+def _matches(view: _View) -> str:
     """The text of -checkhost, -checkemail and -checkip, which never change the exit status."""
-    if not look.given.has("checkhost", "checkemail", "checkip"):
+    if not view.given.has("checkhost", "checkemail", "checkip"):
         return ""
     from ...stages.extensions.general_names import ip_octets
     from ...stages.verification.hostnames import matches_email, matches_host, matches_ip
@@ -348,9 +348,9 @@ def _matches(look: _Display) -> str:
     for option, noun, matches in (("checkhost", "Hostname", matches_host),
                                   ("checkemail", "Email", matches_email),
                                   ("checkip", "IP", matches_address)):
-        wanted = look.given.get(option)
+        wanted = view.given.get(option)
         if wanted is not None:
-            negation = "" if matches(look.certificate, wanted) else "NOT "
+            negation = "" if matches(view.certificate, wanted) else "NOT "
             text += f"{noun} {wanted} does {negation}match certificate\n"
     return text
 
@@ -359,19 +359,19 @@ def _matches(look: _Display) -> str:
 _SPREAD = {"dates": ("startdate", "enddate"), "hash": ("subject_hash",)}
 _REQUEST_ORDER = ("pubkey", "text", "subject", "modulus")
 # part → the function that makes its lines
-_ITEMS: dict[str, Callable[[_Display], str]] = {
+_ITEMS: dict[str, Callable[[_View], str]] = {
     "text": _text,
-    "subject": lambda look: _named("subject=", look.subject, _name_flags(look.given)),
-    "issuer": lambda look: _named("issuer=", look.issuer, _name_flags(look.given)),
-    "serial": lambda look: f"serial={_serial(look)}",
-    "next_serial": lambda look: _serial(look, 1),
+    "subject": lambda view: _named("subject=", view.subject, _name_flags(view.given)),
+    "issuer": lambda view: _named("issuer=", view.issuer, _name_flags(view.given)),
+    "serial": lambda view: f"serial={_serial(view)}",
+    "next_serial": lambda view: _serial(view, 1),
     "startdate": _date("notBefore", 0), "enddate": _date("notAfter", 1),
-    "fingerprint": _fingerprint, "pubkey": lambda look: _pubkey(look.public_key),
-    "modulus": lambda look: _modulus(look.public_key, "No modulus for this public key type"),
+    "fingerprint": _fingerprint, "pubkey": lambda view: _pubkey(view.public_key),
+    "modulus": lambda view: _modulus(view.public_key, "No modulus for this public key type"),
     "ext": _extensions, "purpose": _purposes, "email": _emails, "ocsp_uri": _responders,
     "ocspid": _ocsp_hashes, "alias": _alias,
-    "subject_hash": lambda look: _hash(look.subject),
-    "issuer_hash": lambda look: _hash(look.issuer),
-    "subject_hash_old": lambda look: _old_hash(look.subject),
-    "issuer_hash_old": lambda look: _old_hash(look.issuer),
+    "subject_hash": lambda view: _hash(view.subject),
+    "issuer_hash": lambda view: _hash(view.issuer),
+    "subject_hash_old": lambda view: _old_hash(view.subject),
+    "issuer_hash_old": lambda view: _old_hash(view.issuer),
 }
