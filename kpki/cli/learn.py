@@ -60,7 +60,8 @@ def learn(name: LessonName = None, tool: Tool = "openssl", run: Alone = False,
     if name is None:
         from ..lessons.words import WORDS
         put(*_listed(home, language))
-        say(*(WORDS[language].begin.format(name=name) for name in _unfinished(home, language)[:1]))
+        if following := _unfinished(home, language):
+            say(WORDS[language].begin.format(name=following))
         return
     lesson = load_lesson(name, language)
     if not run and not sys.stdout.isatty():
@@ -133,12 +134,12 @@ def _listed(home: str, language: str) -> Iterator[str]:
         yield "  ".join(cell + " " * (width - width_of(cell)) for cell, width in cells).rstrip()
 
 
-def _unfinished(home: str, language: str) -> list[str]:
-    """The lessons that are not done, in order."""
+def _unfinished(home: str, language: str) -> str | None:
+    """The first lesson that is not done."""
     from ..lessons.catalogue import NAMES, load_lesson
     from ..lessons.classroom import progress_of
-    return [name for name in NAMES
-            if (progress_of(home, name) or 0) < len(load_lesson(name, language).steps)]
+    return next((name for name in NAMES
+                 if (progress_of(home, name) or 0) < len(load_lesson(name, language).steps)), None)
 
 
 def _show(kind: str, text: str) -> None:
