@@ -313,6 +313,16 @@ def test_no_secret_is_printed(kpki: Kpki, tmp_path: Path) -> None:
         assert key not in told.err and "PRIVATE KEY" not in told.err
 
 
+def test_no_key_is_an_argument_of_sed(kpki: Kpki, tmp_path: Path) -> None:
+    """Other users see a program's arguments: sed reads the data of a new key from its input."""
+    (tmp_path / "cluster.yaml").write_text(WORKSPACE.format(layout="kubeadm"))
+    kpki("apply", "--quiet")
+    told = kpki("renew", "cp-1", "--new-key", "--explain")
+    lines = [line for line in told.err.splitlines() if "sed -i" in line]
+    assert lines and all(line.strip().startswith("{ printf %s '") and "$(" not in line
+                         and "| sed -i -f /dev/stdin " in line for line in lines)
+
+
 def tree(root: Path) -> dict[str, tuple[int, bytes | str]]:
     """Mode and content of each file, the target of each link; kpki's own folder is left out."""
     return {str(path.relative_to(root)): (

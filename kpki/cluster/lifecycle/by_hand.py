@@ -256,9 +256,9 @@ class TreeCommands(NamedTuple):
 
     @staticmethod
     def _embed(line: DataLine, source: str, word: str) -> str:
-        """The command that puts a file into a kubeconfig."""
-        return (f'sed -i "{line.number}s|{line.pattern}|\\1$(openssl base64 -A -in {source})|" '
-                f"{word}")
+        """The command that puts a file into a kubeconfig; no argument holds the data of a key."""
+        return (f"{{ printf %s '{line.number}s|{line.pattern}|\\1'; "
+                f"openssl base64 -A -in {source}; echo '|'; }} | sed -i -f /dev/stdin {word}")
 
     def _line(self, path: str, entry: str, kind: str) -> DataLine:
         """The line with an entry's data in a kubeconfig."""

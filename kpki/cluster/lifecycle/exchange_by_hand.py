@@ -12,6 +12,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from .by_hand import CERTIFICATE, KEY, LAST, SignerFiles, TreeCommands
+from .edits import embedded_data
 from .exchange import Exchange, Member
 from .exchange_status import Fleet, inventory_in, users_in
 from .host_exchange import (
@@ -28,7 +29,6 @@ from ..observed.inventory import Inventory
 from ..script.shell import make_key
 from ..workspace import is_there
 from ... import pem
-from ...kubernetes.kubeconfig import embedded_certificates
 from ...kubernetes.layouts import NEXT, PREVIOUS
 from ...kubernetes.profiles import ca_extensions, get_profile
 
@@ -206,7 +206,7 @@ class _PhaseCommands(NamedTuple):
             name, _, entry = path.partition("#")
             data = inventory.file(name).data or b""
             if entry:
-                data = dict(embedded_certificates(data)).get(entry, b"")
+                data = embedded_data(data, entry, secret=False)
             place = tree.real(name), entry
             if place not in done:
                 done.add(place)
