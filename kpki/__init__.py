@@ -4,8 +4,8 @@ Each name is loaded from its module at its first use, so that a program loads on
 Functions accept and return values: they print nothing, have no global state, and read no disk.
 `check_path`, `inspect_host`, `read_certificates`, `read_exchange`, `read_graph` and `examine_host`
 alone read files; `rotate` also writes. `probe` and `examine_host` ask servers. A function raises
-TypeError, with the parameter's name, for a value of the wrong type, and InputError for a datetime
-without a zone.
+TypeError, with the name of the parameter or of the record's field, for a value of the wrong type.
+A function raises InputError for a datetime without a zone.
 
 The names of `__all__` are public and stable: a change is announced one release before, by a
 warning. Modules below `kpki` are not public. docs/library-reference.md describes every name.

@@ -57,13 +57,23 @@ def validate_arguments(annotated: Callable[..., object], values: Mapping[str, ob
     for name, value in values.items():
         test = tests.get(name)
         if test and not test(value):
-            hint = resolved(annotated)[name]
+            name, value, hint = _wrong_field(name, value, resolved(annotated)[name])
             raise TypeError(
                 f"{name} is {_article(type(value).__name__)}, expected {described(hint)}")
         if isinstance(value, datetime) and value.utcoffset() is None:
             raise InputError(
                 f"{name} is a time without a zone: {value}",
                 hint="datetime(2026, 1, 31, tzinfo=timezone.utc), or datetime.now(timezone.utc)")
+
+
+def _wrong_field(name: str, value: object, hint: Any) -> tuple[str, object, Any]:
+    """The field with the fault, if *value* is a record: `config.sections`, its value and type."""
+    record = next((kind for kind in (hint, *get_args(hint))
+                   if _is_record(kind) and isinstance(value, kind)), None)
+    for field, test in _field_tests(record) if record else ():
+        if not test(getattr(value, field)):
+            return _wrong_field(f"{name}.{field}", getattr(value, field), resolved(record)[field])
+    return name, value, hint
 
 
 @cache
@@ -94,7 +104,10 @@ def resolved(annotated: Callable[..., object]) -> dict[str, Any]:
 
 
 def _test_of(hint: Any) -> Test:
-    """Whether a value, or each item of a list, has a type; types that cannot be checked pass."""
+    """Whether a value, each item of a list and each field of a record has a type.
+
+    Types that cannot be checked pass.
+    """
     origin, inner = get_origin(hint), get_args(hint)
     kind = origin or hint
     if origin in (Union, UnionType):
@@ -107,12 +120,16 @@ def _test_of(hint: Any) -> Test:
         return lambda value: value in inner
     if hint is None or hint is type(None):
         return lambda value: value is None
+    if _is_record(kind):
+        return lambda value: (isinstance(value, kind)
+                              and all(test(getattr(value, name))
+                                      for name, test in _field_tests(kind)))
     if kind is int:
         return lambda value: isinstance(value, int) and not isinstance(value, bool)
     if kind is float:       # PEP 484: an int is a float to a reader
         return lambda value: isinstance(value, float) or type(value) is int
     # a str is a sequence of str, and no caller means that
-    if not inner or kind is tuple:
+    if not inner or (kind is tuple and inner[-1] is not ...):
         return lambda value: (isinstance(value, kind)
                               and (kind in (str, bytes) or not isinstance(value, str | bytes)))
     item_test = _test_of(inner[0])
@@ -123,7 +140,22 @@ def _test_of(hint: Any) -> Test:
 
 def _is_plain(hint: Any) -> bool:
     """Whether isinstance() answers for a type alone."""
-    return isinstance(hint, type) and not get_args(hint) and hint not in (int, float)
+    return (isinstance(hint, type) and not get_args(hint) and hint not in (int, float)
+            and not _is_record(hint))
+
+
+def _is_record(hint: Any) -> bool:
+    """Whether a type is a data class or a named tuple."""
+    return isinstance(hint, type) and (hasattr(hint, "__dataclass_fields__")
+                                       or hasattr(hint, "_field_defaults"))
+
+
+@cache
+def _field_tests(record: Any) -> tuple[tuple[str, Test], ...]:
+    """The fields of a record and their tests."""
+    tests = _tests(record)
+    return tuple((name, tests[name])
+                 for name in getattr(record, "__dataclass_fields__", None) or record._fields)
 
 
 def _any_of(tests: Sequence[Test]) -> Test:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import typing
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from importlib import import_module
 from inspect import isfunction
@@ -202,6 +203,12 @@ WRONG: list[tuple[Call, str]] = [
      "name is an int, expected str"),
     (lambda _: CLUSTER.with_role(None),     # type: ignore[arg-type]
      "role is NoneType, expected str"),
+    (lambda _: kpki.req_new(KEY, config=kpki.Config("x")),     # type: ignore[arg-type]
+     r"config\.sections is a str, expected Mapping\[str, tuple\[Setting, \.\.\.\]\]"),
+    (lambda _: kpki.req_new(KEY, subject=kpki.Name((("CN", "x"),))),    # type: ignore[arg-type]
+     r"subject\.rdns is a tuple, expected tuple\[tuple\[Attribute, \.\.\.\], \.\.\.\]"),
+    (lambda _: kpki.make_plan(replace(CLUSTER, hosts=("cp-1",))),   # type: ignore[arg-type]
+     r"cluster\.hosts is a tuple, expected tuple\[Host, \.\.\.\]"),
     (lambda _: kpki.make_plan(CLUSTER).files(warnings="w"),     # type: ignore[arg-type]
      r"warnings is a str, expected list\[str\] \| None"),
 ]
@@ -209,7 +216,8 @@ WRONG: list[tuple[Call, str]] = [
 
 @pytest.mark.parametrize(("call", "words"), WRONG)
 def test_a_value_of_another_type_is_named(call: Call, words: str) -> None:
-    """A TypeError has the parameter's name, what was given and what is expected."""
+    """A TypeError has the name of the parameter, or of the field of a record, what was given and
+    what is expected."""
     with pytest.raises(TypeError, match=f"^{words}"):
         call(None)
 
