@@ -57,9 +57,9 @@ def validate_arguments(annotated: Callable[..., object], values: Mapping[str, ob
     for name, value in values.items():
         test = tests.get(name)
         if test and not test(value):
-            name, value, hint = _wrong_field(name, value, resolved(annotated)[name])
+            field, wrong, hint = _wrong_field(name, value, resolved(annotated)[name])
             raise TypeError(
-                f"{name} is {_article(type(value).__name__)}, expected {described(hint)}")
+                f"{field} is {_article(type(wrong).__name__)}, expected {described(hint)}")
         if isinstance(value, datetime) and value.utcoffset() is None:
             raise InputError(
                 f"{name} is a time without a zone: {value}",

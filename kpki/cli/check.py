@@ -8,11 +8,11 @@ import typer
 
 from . import completion
 from .common import (
-    At,
-    Explain,
-    Json,
-    Path,
-    Quiet,
+    AtOption,
+    ExplainOption,
+    JsonOption,
+    PathArgument,
+    QuietOption,
     Words,
     host_name,
     moment_of,
@@ -32,38 +32,39 @@ if TYPE_CHECKING:
     from ..cluster.observed.inventory import Unread
     from ..doctor.host import HostReport
 
-NodeName = Annotated[str | None, typer.Option(
+NodeOption = Annotated[str | None, typer.Option(
     "--node", metavar="NAME", autocompletion=completion.nodes,
     help="The node's name (the kubelet's --hostname-override; for / the host name; the folder's "
          "name under nodes/; etc/hostname in the tree).")]
-CaFile = Annotated[str | None, typer.Option(
+CaOption = Annotated[str | None, typer.Option(
     "--ca", metavar="CERT", help="The cluster's CA certificate (the tree's own).")]
-CaKeyFile = Annotated[str | None, typer.Option(
+CaKeyOption = Annotated[str | None, typer.Option(
     "--ca-key", metavar="KEY", help="The CA's key, for the commands that repair.")]
-EtcdCa = Annotated[str | None, typer.Option(
+EtcdCaOption = Annotated[str | None, typer.Option(
     "--etcd-ca", metavar="CERT", help="The CA certificate of etcd.")]
-EtcdCaKey = Annotated[str | None, typer.Option(
+EtcdCaKeyOption = Annotated[str | None, typer.Option(
     "--etcd-ca-key", metavar="KEY", help="The key of etcd's CA.")]
-FrontProxyCa = Annotated[str | None, typer.Option(
+FrontProxyCaOption = Annotated[str | None, typer.Option(
     "--front-proxy-ca", metavar="CERT", help="The CA certificate of the front proxy.")]
-FrontProxyCaKey = Annotated[str | None, typer.Option(
+FrontProxyCaKeyOption = Annotated[str | None, typer.Option(
     "--front-proxy-ca-key", metavar="KEY", help="The key of the front proxy's CA.")]
-PresentLayout = Annotated[str | None, typer.Option(
+LayoutOption = Annotated[str | None, typer.Option(
     "--layout", metavar="L", autocompletion=completion.layouts,
     help="The files' layout: kubeadm, ssl or hard-way (the layout of the existing files).")]
-Commands = Annotated[bool, typer.Option(
+CommandsOption = Annotated[bool, typer.Option(
     "--commands", help="Print only the commands that repair, each once, for `sh -e`.")]
-ReportFile = Annotated[str | None, typer.Option(
+ReportOption = Annotated[str | None, typer.Option(
     "--report", metavar="FILE", help="Also write a report, one page of HTML without secrets.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")]
 
 
-def check(path: Path = None, node: NodeName = None, ca: CaFile = None, ca_key: CaKeyFile = None,
-          etcd_ca: EtcdCa = None, etcd_ca_key: EtcdCaKey = None,
-          front_proxy_ca: FrontProxyCa = None, front_proxy_ca_key: FrontProxyCaKey = None,
-          at: At = None, strict: Strict = False, layout: PresentLayout = None,
-          commands: Commands = False, page: ReportFile = None, json: Json = False,
-          explain: Explain = False, quiet: Quiet = False) -> None:
+def check(path: PathArgument = None, node: NodeOption = None, ca: CaOption = None,
+          ca_key: CaKeyOption = None, etcd_ca: EtcdCaOption = None,
+          etcd_ca_key: EtcdCaKeyOption = None, front_proxy_ca: FrontProxyCaOption = None,
+          front_proxy_ca_key: FrontProxyCaKeyOption = None, at: AtOption = None,
+          strict: StrictOption = False, layout: LayoutOption = None,
+          commands: CommandsOption = False, page: ReportOption = None, json: JsonOption = False,
+          explain: ExplainOption = False, quiet: QuietOption = False) -> None:
     """Find the faults in a host's files, and print the commands that repair them.
 
     Exit status 0: no error; 1: an error; 2: no file to check, or no error but a file that this user

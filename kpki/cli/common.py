@@ -16,42 +16,43 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from ..cluster.plan.host_plan import Waiting
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
-Explain = Annotated[bool, typer.Option(
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+ExplainOption = Annotated[bool, typer.Option(
     "--explain", help="Say what happens and why, with the openssl commands.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print only the result and errors.")]
-At = Annotated[str | None, typer.Option(
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print only the result and errors.")]
+AtOption = Annotated[str | None, typer.Option(
     "--at", metavar="TIME", help="Check at this time (now): 2026-12-31T23:59:59Z.")]
-Ca = Annotated[str | None, typer.Option(
+CaOption = Annotated[str | None, typer.Option(
     "--ca", metavar="CERT", help="The cluster's CA certificate, or a bundle.")]
-CaKey = Annotated[str | None, typer.Option(
+CaKeyOption = Annotated[str | None, typer.Option(
     "--ca-key", metavar="KEY", help="The CA's private key: a file, or a URI pkcs11:… of a token.")]
-Passin = Annotated[str | None, typer.Option("--passin", metavar="SRC", help=(
+PassinOption = Annotated[str | None, typer.Option("--passin", metavar="SRC", help=(
     "Passphrase of the CA key, or PIN of its token: pass:TEXT, env:NAME, file:PATH, fd:N or "
     "stdin."))]
-Addresses = Annotated[list[str], typer.Option(
+AddressOption = Annotated[list[str], typer.Option(
     "--address", metavar="IP", help="An address of the node; repeatable.")]
-Dns = Annotated[list[str], typer.Option(
+DnsOption = Annotated[list[str], typer.Option(
     "--dns", metavar="NAME", help="A further DNS name of the node; repeatable.")]
-Server = Annotated[str | None, typer.Option(
+ServerOption = Annotated[str | None, typer.Option(
     "--server", metavar="URL", help="The API server's URL, for the kubeconfig.")]
-Days = Annotated[int | None, typer.Option(
+DaysOption = Annotated[int | None, typer.Option(
     "--days", metavar="N", help="The validity of the certificate (the description's, else 365).")]
-Algorithm = Annotated[str | None, typer.Option(
+AlgorithmOption = Annotated[str | None, typer.Option(
     "--algorithm", metavar="A", autocompletion=completion.algorithms,
     help="The key's algorithm: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384.")]
-LayoutName = Annotated[str | None, typer.Option(
+LayoutOption = Annotated[str | None, typer.Option(
     "--layout", metavar="L", autocompletion=completion.layouts,
     help="The files' layout: kubeadm, ssl or hard-way (the description's, the layout of the "
          "existing files, else ssl).")]
-Out = Annotated[str, typer.Option("--out", metavar="DIR", help="The folder of the nodes' trees.")]
-Folder = Annotated[str, typer.Argument(
+OutOption = Annotated[str, typer.Option(
+    "--out", metavar="DIR", help="The folder of the nodes' trees.")]
+FolderArgument = Annotated[str, typer.Argument(
     metavar="DIR", help="The workspace: the folder with cluster.yaml.")]
-Path = Annotated[str | None, typer.Argument(metavar="PATH", help=(
+PathArgument = Annotated[str | None, typer.Argument(metavar="PATH", help=(
     "A workspace, a host's root tree, a folder or a file (this folder, if it is a workspace, else "
     "/)."))]
-Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
-OutFile = Annotated[str | None, typer.Option("--out", metavar="FILE", help=(
+RootOption = Annotated[str, typer.Option("--root", metavar="DIR", help="The node's root folder.")]
+OutFileOption = Annotated[str | None, typer.Option("--out", metavar="FILE", help=(
     "Write the answer to this file, whole or not at all."))]
 WITHIN = timedelta(days=30)     # what ends in this time has a colour
 

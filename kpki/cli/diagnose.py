@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json
+from .common import (
+    AtOption,
+    ExplainOption,
+    JsonOption,
+    QuietOption,
+    Words,
+    host_name,
+    moment_of,
+    put_json,
+)
 from .terminal import Line, Painted, put, short
 from .. import files
 from ..errors import InputError
@@ -16,20 +25,20 @@ if TYPE_CHECKING:
     from ..cluster.check.check import Report
     from ..doctor.logs import Diagnosis, Root, UnknownLine
 
-Log = Annotated[str, typer.Argument(metavar="[LOG]", help=(
+LogArgument = Annotated[str, typer.Argument(metavar="[LOG]", help=(
     "A log of any component, also in gzip or UTF-16; - is standard input."))]
-HostRoot = Annotated[str | None, typer.Option("--root", metavar="DIR", help=(
+RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help=(
     "Check the files of this host (/), and name the file that is the root."))]
-Workspace = Annotated[str | None, typer.Option("--workspace", metavar="DIR", help=(
+WorkspaceOption = Annotated[str | None, typer.Option("--workspace", metavar="DIR", help=(
     "Check the files of this workspace, and name the file that is the root."))]
 _STDIN = "-"
 _MOST_UNKNOWN = 100     # unknown lines that are kept; more are counted
 _SHOWN_UNKNOWN = 10     # and printed
 
 
-def diagnose(log: Log = _STDIN, root: HostRoot = None, workspace: Workspace = None,
-             at: At = None, json: Json = False, explain: Explain = False,
-             quiet: Quiet = False) -> None:
+def diagnose(log: LogArgument = _STDIN, root: RootOption = None, workspace: WorkspaceOption = None,
+             at: AtOption = None, json: JsonOption = False, explain: ExplainOption = False,
+             quiet: QuietOption = False) -> None:
     """Name the faults of certificates that a log tells of, with what to do.
 
     A line without such a fault has no cause. Exit status 0: no cause found; 1: a cause found; 2:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .check import (
-    NodeName,
-    ReportFile,
+    NodeOption,
+    ReportOption,
     finding_document,
     finding_lines,
     tell_unread,
     write_page,
 )
-from .common import Explain, Json, Quiet, Root, Words, host_name, put_json
+from .common import ExplainOption, JsonOption, QuietOption, RootOption, Words, host_name, put_json
 from .probe import seconds_of
 from .terminal import Line, Painted, put, short
 from ..clock import utc_now
@@ -24,14 +24,14 @@ from ..clock import utc_now
 if TYPE_CHECKING:
     from ..doctor.host import HostCheck, HostReport
 
-Timeout = Annotated[str, typer.Option("--timeout", metavar="SECONDS", help=(
+TimeoutOption = Annotated[str, typer.Option("--timeout", metavar="SECONDS", help=(
     "The time limit for each server; 0 asks no server."))]
 _MARKS = {True: ("✓", "ok"), False: ("✗", "no"), None: ("-", "-")}
 
 
-def doctor(root: Root = os.sep, node: NodeName = None, timeout: Timeout = "5",
-           page: ReportFile = None, json: Json = False, explain: Explain = False,
-           quiet: Quiet = False) -> None:
+def doctor(root: RootOption = os.sep, node: NodeOption = None, timeout: TimeoutOption = "5",
+           page: ReportOption = None, json: JsonOption = False, explain: ExplainOption = False,
+           quiet: QuietOption = False) -> None:
     """Say what is wrong with this host, with the root cause and its commands last.
 
     The command reads files, processes and logs, and asks the servers. It changes nothing. Exit

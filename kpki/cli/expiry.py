@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .common import (
-    At,
-    Explain,
-    Json,
-    OutFile,
-    Path,
-    Quiet,
+    AtOption,
+    ExplainOption,
+    JsonOption,
+    OutFileOption,
+    PathArgument,
+    QuietOption,
     Words,
     columns,
     host_name,
@@ -32,16 +32,17 @@ if TYPE_CHECKING:
     from ..cluster.lifecycle.expiry import CertificateList, DatedCertificate
 
 FORMATS = ("table", "prometheus")
-Within = Annotated[str, typer.Option("--within", metavar="SPAN", help=(
+WithinOption = Annotated[str, typer.Option("--within", metavar="SPAN", help=(
     "What ends in this time makes the exit status 1: 30d, 12h."))]
-Format = Annotated[str, typer.Option("--format", metavar="F", autocompletion=lambda: FORMATS, help=(
-    "table; prometheus: a text file for node_exporter."))]
+FormatOption = Annotated[str, typer.Option(
+    "--format", metavar="F", autocompletion=lambda: FORMATS,
+    help="table; prometheus: a text file for node_exporter.")]
 _HEAD = ("END", "DAYS", "FILE", "FOR", "SUBJECT", "ISSUER")
 
 
-def expiry(path: Path = None, within: Within = "30d", form: Format = "table", out: OutFile = None,
-           at: At = None, json: Json = False, explain: Explain = False,
-           quiet: Quiet = False) -> None:
+def expiry(path: PathArgument = None, within: WithinOption = "30d", form: FormatOption = "table",
+           out: OutFileOption = None, at: AtOption = None, json: JsonOption = False,
+           explain: ExplainOption = False, quiet: QuietOption = False) -> None:
     """Say when certificates end, the first to end first.
 
     Exit status 0: no certificate has ended, or ends soon; 1: a certificate has ended, or ends

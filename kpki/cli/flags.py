@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import completion
-from .common import Explain, Json, Quiet, Words, host_name, put_json
+from .common import ExplainOption, JsonOption, QuietOption, Words, host_name, put_json
 from .terminal import put_document
 from ..errors import InputError
 
@@ -28,26 +28,27 @@ _SHOWN_BY = {
     "kubeconfig": "sed -n 's/^ *client-certificate-data: //p' {} | openssl base64 -d -A | openssl "
                   "x509 -noout -text"}
 
-Component = Annotated[str, typer.Argument(
+ComponentArgument = Annotated[str, typer.Argument(
     metavar="COMPONENT", autocompletion=completion.components,
     help="kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy or etcd.")]
-NodeName = Annotated[str | None, typer.Option(
+NodeOption = Annotated[str | None, typer.Option(
     "--node", metavar="NAME", autocompletion=completion.nodes,
     help="The node (the only node that runs the component).")]
-Format = Annotated[str | None, typer.Option(
+FormatOption = Annotated[str | None, typer.Option(
     "--format", metavar="F", autocompletion=lambda: FORMATS,
     help="flags: a flag on each line; systemd: a drop-in of the unit; config: the configuration "
          "file.")]
-LayoutName = Annotated[str | None, typer.Option(
+LayoutOption = Annotated[str | None, typer.Option(
     "--layout", metavar="L", autocompletion=completion.layouts,
     help="The kubelet's flags in this layout, without a workspace: kubeadm, ssl or hard-way.")]
-Workspace = Annotated[str, typer.Option(
+WorkspaceOption = Annotated[str, typer.Option(
     "--workspace", metavar="DIR", help="The folder with cluster.yaml.")]
 
 
-def flags(component: Component, node: NodeName = None, form: Format = None,
-          workspace: Workspace = os.curdir, layout: LayoutName = None, json: Json = False,
-          explain: Explain = False, quiet: Quiet = False) -> None:
+def flags(component: ComponentArgument, node: NodeOption = None, form: FormatOption = None,
+          workspace: WorkspaceOption = os.curdir, layout: LayoutOption = None,
+          json: JsonOption = False, explain: ExplainOption = False,
+          quiet: QuietOption = False) -> None:
     """Print the start flags of a component that name files and identities.
 
     Addresses, networks and tuning have other flags, which kpki does not print.

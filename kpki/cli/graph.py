@@ -9,11 +9,11 @@ import typer
 
 from .common import (
     WITHIN,
-    At,
-    Explain,
-    OutFile,
-    Path,
-    Quiet,
+    AtOption,
+    ExplainOption,
+    OutFileOption,
+    PathArgument,
+    QuietOption,
     Words,
     host_name,
     moment_of,
@@ -28,14 +28,15 @@ if TYPE_CHECKING:
     from ..cluster.graph.graph import Graph, Holder
 
 FORMATS = ("tree", "mermaid", "dot", "svg")
-Format = Annotated[str, typer.Option("--format", metavar="F", autocompletion=lambda: FORMATS, help=(
-    "tree; mermaid for Markdown pages; dot for Graphviz; svg, a picture."))]
+FormatOption = Annotated[str, typer.Option(
+    "--format", metavar="F", autocompletion=lambda: FORMATS,
+    help="tree; mermaid for Markdown pages; dot for Graphviz; svg, a picture.")]
 _STATES = {"good": "", "soon": "warning", "ended": "error"}
 _BRANCHES, _ASCII = ("├─ ", "└─ ", "│  ", "→", " · "), ("|- ", "`- ", "|  ", "->", ", ")
 
 
-def graph(path: Path = None, form: Format = "tree", out: OutFile = None, at: At = None,
-          explain: Explain = False, quiet: Quiet = False) -> None:
+def graph(path: PathArgument = None, form: FormatOption = "tree", out: OutFileOption = None,
+          at: AtOption = None, explain: ExplainOption = False, quiet: QuietOption = False) -> None:
     """Draw who signs whom, who holds what, and who calls whom.
 
     Exit status 0: drawn; 2: there is no certificate, or a file could not be read.

@@ -7,17 +7,18 @@ import typer
 
 from . import completion
 from .command import find
-from .common import Explain
+from .common import ExplainOption
 from .terminal import put, put_document, say
 
-Words = Annotated[list[str], typer.Argument(
+CommandArgument = Annotated[list[str], typer.Argument(
     metavar="COMMAND", autocompletion=completion.commands,
     help="A command of kpki or a verb of openssl.")]
-Man = Annotated[bool, typer.Option("--man", help="Print the manual page, in roff, for `man -l -`.")]
+ManOption = Annotated[bool, typer.Option(
+    "--man", help="Print the manual page, in roff, for `man -l -`.")]
 
 
-def help(ctx: typer.Context, command: Words = [], man: Man = False,
-         explain: Explain = False) -> None:
+def help(ctx: typer.Context, command: CommandArgument = [], man: ManOption = False,
+         explain: ExplainOption = False) -> None:
     """Show the help page of a command."""
     if explain:
         say("kpki help stands for no openssl command: it makes the page from the command's own",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import completion
-from .common import Explain, Json, Quiet, Words, host_name, put_json
+from .common import ExplainOption, JsonOption, QuietOption, Words, host_name, put_json
 from .terminal import put
 from .. import files
 from ..clock import utc_now
@@ -17,23 +17,23 @@ from ..errors import FileError, InputError
 if TYPE_CHECKING:
     from ..cluster.adopt.adoption import Adopted, Adoption
 
-Folder = Annotated[str, typer.Argument(metavar="DIR", help="The new workspace.")]
-LayoutOfHosts = Annotated[str | None, typer.Option(
+FolderArgument = Annotated[str, typer.Argument(metavar="DIR", help="The new workspace.")]
+LayoutOption = Annotated[str | None, typer.Option(
     "--layout", metavar="L", autocompletion=completion.layouts,
     help="The layout of the hosts' files: kubeadm, ssl or hard-way (kubeadm; with --from the "
          "layout of the existing files).")]
-From = Annotated[str | None, typer.Option(
+FromOption = Annotated[str | None, typer.Option(
     "--from", metavar="PATH",
     help="The source: a host's root tree (/ on the host itself), or a kubeadm configuration.")]
-NodeName = Annotated[str | None, typer.Option(
+NodeOption = Annotated[str | None, typer.Option(
     "--node", metavar="NAME",
     help="With --from: the host's name (the name in its certificates, else its folder's name or "
          "host name).")]
 
 
-def init(folder: Folder = os.curdir, layout: LayoutOfHosts = None, source: From = None,
-         node: NodeName = None, json: Json = False, explain: Explain = False,
-         quiet: Quiet = False) -> None:
+def init(folder: FolderArgument = os.curdir, layout: LayoutOption = None, source: FromOption = None,
+         node: NodeOption = None, json: JsonOption = False, explain: ExplainOption = False,
+         quiet: QuietOption = False) -> None:
     """Write a commented cluster.yaml, or describe an existing cluster.
 
     The new file is valid as it is. With --from the file describes a host's tree or a kubeadm

@@ -9,15 +9,15 @@ import typer
 
 from . import completion
 from .common import (
-    Algorithm,
-    Ca,
-    CaKey,
-    Days,
-    Explain,
-    Json,
-    Passin,
-    Quiet,
-    Server,
+    AlgorithmOption,
+    CaKeyOption,
+    CaOption,
+    DaysOption,
+    ExplainOption,
+    JsonOption,
+    PassinOption,
+    QuietOption,
+    ServerOption,
     Words,
     host_name,
     key_passphrase,
@@ -29,35 +29,38 @@ from ..clock import utc_now
 if TYPE_CHECKING:
     from ..cluster.users import Answer
 
-User = Annotated[str, typer.Argument(
+UserArgument = Annotated[str, typer.Argument(
     metavar="USER", autocompletion=completion.users,
     help="A row of the workspace (admin, super-admin, kube-controller-manager, kube-scheduler, "
          "kube-proxy, kubelet), or any user's name.")]
-Groups = Annotated[list[str], typer.Option(
+GroupOption = Annotated[list[str], typer.Option(
     "--group", metavar="G",
     help="A group of the user; repeatable. With --group USER is a user's name, never a row.")]
-NodeName = Annotated[str | None, typer.Option(
+NodeOption = Annotated[str | None, typer.Option(
     "--node", metavar="N", autocompletion=completion.nodes, help="The host of the row.")]
-OutFile = Annotated[str | None, typer.Option(
+OutFileOption = Annotated[str | None, typer.Option(
     "--out", metavar="FILE", help="Write the kubeconfig to FILE, mode 0600 (standard output).")]
-Workspace = Annotated[str | None, typer.Option(
+WorkspaceOption = Annotated[str | None, typer.Option(
     "--workspace", metavar="DIR",
     help="The folder with cluster.yaml (this folder, if it has a cluster.yaml).")]
-ClientCertificate = Annotated[str | None, typer.Option(
+ClientCertificateOption = Annotated[str | None, typer.Option(
     "--client-certificate", metavar="FILE",
     help="Use this certificate instead of issuing a pair.")]
-ClientKey = Annotated[str | None, typer.Option(
+ClientKeyOption = Annotated[str | None, typer.Option(
     "--client-key", metavar="FILE", help="The key of --client-certificate.")]
-EmbedCerts = Annotated[bool, typer.Option(
+EmbedCertsOption = Annotated[bool, typer.Option(
     "--embed-certs", help="Put the contents of the files in, not their paths.")]
 
 
-def kubeconfig(user: User, group: Groups = [], node: NodeName = None, server: Server = None,
-               out: OutFile = None, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
-               workspace: Workspace = None, days: Days = None, algorithm: Algorithm = None,
-               client_certificate: ClientCertificate = None, client_key: ClientKey = None,
-               embed_certs: EmbedCerts = False, json: Json = False,
-               explain: Explain = False, quiet: Quiet = False) -> None:
+def kubeconfig(user: UserArgument, group: GroupOption = [], node: NodeOption = None,
+               server: ServerOption = None, out: OutFileOption = None, ca: CaOption = None,
+               ca_key: CaKeyOption = None, passin: PassinOption = None,
+               workspace: WorkspaceOption = None, days: DaysOption = None,
+               algorithm: AlgorithmOption = None,
+               client_certificate: ClientCertificateOption = None,
+               client_key: ClientKeyOption = None, embed_certs: EmbedCertsOption = False,
+               json: JsonOption = False, explain: ExplainOption = False,
+               quiet: QuietOption = False) -> None:
     """Print a kubeconfig of the workspace, or a new kubeconfig.
 
     A row's kubeconfig follows the description. With --client-certificate and --client-key kpki

@@ -11,26 +11,27 @@ from typing import Annotated
 import typer
 
 from . import completion
-from .common import Explain
+from .common import ExplainOption
 from .terminal import Line, Painted, put, say
 from ..clock import utc_now
 from ..errors import InputError
 
 TOOLS = ("openssl", "kpki")
 LANGUAGES = ("en", "zh")
-LessonName = Annotated[str | None, typer.Argument(
+LessonArgument = Annotated[str | None, typer.Argument(
     metavar="LESSON", autocompletion=completion.lessons,
     help="The lesson, by its name or number; without one the list of lessons.")]
-Tool = Annotated[str, typer.Option("--tool", metavar="TOOL", autocompletion=lambda: TOOLS, help=(
-    "Whose commands run: openssl or kpki. Both make the same files."))]
-Alone = Annotated[bool, typer.Option("--run", help=(
+ToolOption = Annotated[str, typer.Option(
+    "--tool", metavar="TOOL", autocompletion=lambda: TOOLS,
+    help="Whose commands run: openssl or kpki. Both make the same files.")]
+RunOption = Annotated[bool, typer.Option("--run", help=(
     "Play the lesson without questions, solutions included, in a folder of its own."))]
-Language = Annotated[str | None, typer.Option(
+LangOption = Annotated[str | None, typer.Option(
     "--lang", metavar="L", autocompletion=lambda: LANGUAGES,
     help="en or zh (default: the locale's).")]
-Home = Annotated[str | None, typer.Option("--dir", metavar="DIR", help=(
+DirOption = Annotated[str | None, typer.Option("--dir", metavar="DIR", help=(
     "The folder of the lessons' folders (~/.local/share/kpki/learn)."))]
-Word = Annotated[str | None, typer.Argument(
+WordArgument = Annotated[str | None, typer.Argument(
     metavar="WORD", autocompletion=completion.glossary,
     help="The word; without one the list of words.")]
 _LEARN = (
@@ -41,8 +42,8 @@ _EXPLAIN = (
     "with the lesson and the page that go on.")
 
 
-def learn(name: LessonName = None, tool: Tool = "openssl", run: Alone = False,
-          lang: Language = None, home: Home = None, explain: Explain = False) -> None:
+def learn(name: LessonArgument = None, tool: ToolOption = "openssl", run: RunOption = False,
+          lang: LangOption = None, home: DirOption = None, explain: ExplainOption = False) -> None:
     """Learn, step by step, how Kubernetes uses certificates.
 
     A lesson runs its commands in a folder of its own, and keeps your place there.
@@ -76,7 +77,8 @@ def learn(name: LessonName = None, tool: Tool = "openssl", run: Alone = False,
         raise typer.Exit(1)
 
 
-def explain(word: Word = None, lang: Language = None, explain: Explain = False) -> None:
+def explain(word: WordArgument = None, lang: LangOption = None,
+            explain: ExplainOption = False) -> None:
     """Explain a word of the field: csr, san, eku, system:node, front-proxy.
 
     A cause that `kpki check` names is explained too.

@@ -10,20 +10,20 @@ import typer
 from . import completion
 from .command import HELP, Commands, add, example as ending
 from .common import (
-    Addresses,
-    Algorithm,
-    Ca,
-    CaKey,
-    Days,
-    Dns,
-    Explain,
-    Json,
-    LayoutName,
-    Out,
-    Passin,
-    Quiet,
-    Root,
-    Server,
+    AddressOption,
+    AlgorithmOption,
+    CaKeyOption,
+    CaOption,
+    DaysOption,
+    DnsOption,
+    ExplainOption,
+    JsonOption,
+    LayoutOption,
+    OutOption,
+    PassinOption,
+    QuietOption,
+    RootOption,
+    ServerOption,
     Words,
     host_name,
     key_passphrase,
@@ -40,35 +40,38 @@ _NODES = "nodes"
 
 NodeArgument = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.nodes, help=(
     "The node's name, as `kubectl get nodes` shows it."))]
-Archive = Annotated[bool, typer.Option("--archive", help="Also pack the tree into DIR/NAME.tar.")]
-Example = Annotated[bool, typer.Option(
+ArchiveOption = Annotated[bool, typer.Option(
+    "--archive", help="Also pack the tree into DIR/NAME.tar.")]
+ExampleOption = Annotated[bool, typer.Option(
     "--example", help="Use a throw-away CA, in the folder example/.")]
-Csr = Annotated[str, typer.Argument(metavar="CSR", help="The request that `node request` made.")]
-For = Annotated[str, typer.Option(
+CsrArgument = Annotated[str, typer.Argument(
+    metavar="CSR", help="The request that `node request` made.")]
+NodeOption = Annotated[str, typer.Option(
     "--node", metavar="NAME", autocompletion=completion.nodes, help="The name of the node.")]
-Source = Annotated[str, typer.Argument(
+SourceArgument = Annotated[str, typer.Argument(
     metavar="TREE|ARCHIVE|PEM",
     help="A node's tree or its archive (node issue), or the signed certificate (node sign).")]
-Mine = Annotated[str | None, typer.Option(
+OwnNodeOption = Annotated[str | None, typer.Option(
     "--node", metavar="NAME", autocompletion=completion.nodes,
     help="This node's name (as for check, else the name of the TREE's folder under nodes/).")]
-Row = Annotated[str | None, typer.Option(
+RowOption = Annotated[str | None, typer.Option(
     "--row", metavar="ROW", autocompletion=completion.rows,
     help="The row of the certificate, for example apiserver or admin (the kubelet's row).")]
-Renew = Annotated[bool, typer.Option(
+RenewOption = Annotated[bool, typer.Option(
     "--renew", help="Replace also a right certificate, for the same key.")]
-Script = Annotated[bool, typer.Option(
+ScriptOption = Annotated[bool, typer.Option(
     "--script", help="Print the shell that installs the same files from an archive of the root.")]
-Key = Annotated[str | None, typer.Option(
+KeyOption = Annotated[str | None, typer.Option(
     "--key", metavar="FILE", help="The request's key, for a PEM.")]
 
 
-def issue(name: NodeArgument, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
-          address: Addresses = [], dns: Dns = [], server: Server = None, days: Days = None,
-          algorithm: Algorithm = None, layout: LayoutName = None, row: Row = None,
-          renew: Renew = False, out: Out = _NODES, archive: Archive = False,
-          example: Example = False, json: Json = False, explain: Explain = False,
-          quiet: Quiet = False) -> None:
+def issue(name: NodeArgument, ca: CaOption = None, ca_key: CaKeyOption = None,
+          passin: PassinOption = None, address: AddressOption = [], dns: DnsOption = [],
+          server: ServerOption = None, days: DaysOption = None, algorithm: AlgorithmOption = None,
+          layout: LayoutOption = None, row: RowOption = None, renew: RenewOption = False,
+          out: OutOption = _NODES, archive: ArchiveOption = False, example: ExampleOption = False,
+          json: JsonOption = False, explain: ExplainOption = False,
+          quiet: QuietOption = False) -> None:
     """At the CA: make a node's key, certificate and kubeconfig.
 
     DIR/NAME is the node's tree: each file has its path on the node. Right files stay. kpki prints
@@ -89,9 +92,10 @@ def issue(name: NodeArgument, ca: Ca = None, ca_key: CaKey = None, passin: Passi
     telling.issued(done, archive=archive, as_json=json, words=words)
 
 
-def request(name: NodeArgument, address: Addresses = [], dns: Dns = [], algorithm: Algorithm = None,
-            layout: LayoutName = None, out: Out = _NODES, json: Json = False,
-            explain: Explain = False, quiet: Quiet = False) -> None:
+def request(name: NodeArgument, address: AddressOption = [], dns: DnsOption = [],
+            algorithm: AlgorithmOption = None, layout: LayoutOption = None, out: OutOption = _NODES,
+            json: JsonOption = False, explain: ExplainOption = False,
+            quiet: QuietOption = False) -> None:
     """On the node: make a key, and a request for the CA.
 
     The key stays on the node.
@@ -108,10 +112,11 @@ def request(name: NodeArgument, address: Addresses = [], dns: Dns = [], algorith
     telling.requested(done, as_json=json, words=words)
 
 
-def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passin = None,
-         address: Addresses = [], dns: Dns = [], days: Days = None, layout: LayoutName = None,
-         out: Out = _NODES, json: Json = False, explain: Explain = False,
-         quiet: Quiet = False) -> None:
+def sign(csr: CsrArgument, node: NodeOption, ca: CaOption = None, ca_key: CaKeyOption = None,
+         passin: PassinOption = None, address: AddressOption = [], dns: DnsOption = [],
+         days: DaysOption = None, layout: LayoutOption = None, out: OutOption = _NODES,
+         json: JsonOption = False, explain: ExplainOption = False,
+         quiet: QuietOption = False) -> None:
     """At the CA: sign a node's request.
 
     DIR/NAME.pem receives the certificate, then the CA's. The certificate has the names and
@@ -131,9 +136,10 @@ def sign(csr: Csr, node: For, ca: Ca = None, ca_key: CaKey = None, passin: Passi
     telling.signed(done, as_json=json, words=words)
 
 
-def install(source: Source, node: Mine = None, root: Root = "/", key: Key = None,
-            server: Server = None, layout: LayoutName = None, json: Json = False,
-            script: Script = False, explain: Explain = False, quiet: Quiet = False) -> None:
+def install(source: SourceArgument, node: OwnNodeOption = None, root: RootOption = "/",
+            key: KeyOption = None, server: ServerOption = None, layout: LayoutOption = None,
+            json: JsonOption = False, script: ScriptOption = False, explain: ExplainOption = False,
+            quiet: QuietOption = False) -> None:
     """On the node: check all files, then install all files at once.
 
     Replaced files stay under var/lib/kpki/backup. A right kubeconfig stays in place. If kpki cannot

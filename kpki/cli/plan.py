@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from .common import (
-    Explain,
-    Folder,
-    Json,
-    Passin,
-    Quiet,
+    ExplainOption,
+    FolderArgument,
+    JsonOption,
+    PassinOption,
+    QuietOption,
     Words,
     host_name,
     key_passphrase,
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from ..cluster.offline.asking import Asked
     from ..cluster.plan.plan import HostPlan, Plan, Waiting
 
-Example = Annotated[bool, typer.Option(
+ExampleOption = Annotated[bool, typer.Option(
     "--example", help="First write the built-in cluster.yaml with three hosts.")]
-RenewBefore = Annotated[str | None, typer.Option(
+RenewBeforeOption = Annotated[str | None, typer.Option(
     "--renew-before", metavar="SPAN",
     help="Renew also certificates that expire within this time (30d) or have a warning.")]
 
@@ -44,8 +44,8 @@ Changed = dict[str | None, set[str]]        # host → paths of these files
 _MOST_HOSTS = 40        # lines of the closing table; more hosts have one line together
 
 
-def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = False,
-         quiet: Quiet = False) -> None:
+def plan(folder: FolderArgument = os.curdir, json: JsonOption = False,
+         explain: ExplainOption = False, quiet: QuietOption = False) -> None:
     """Show the steps that apply would do, with their causes.
 
     Exit status 0: nothing to do; 1: a step to do, or a file waits for a CA's key.
@@ -71,9 +71,10 @@ def plan(folder: Folder = os.curdir, json: Json = False, explain: Explain = Fals
         raise typer.Exit(1)
 
 
-def apply(folder: Folder = os.curdir, example: Example = False, passin: Passin = None,
-          renew_before: RenewBefore = None, json: Json = False, explain: Explain = False,
-          quiet: Quiet = False) -> None:
+def apply(folder: FolderArgument = os.curdir, example: ExampleOption = False,
+          passin: PassinOption = None, renew_before: RenewBeforeOption = None,
+          json: JsonOption = False, explain: ExplainOption = False,
+          quiet: QuietOption = False) -> None:
     """Make missing files, repair faulty files, and leave right files in place.
 
     Replaced files stay under backup/. For a CA without its key, requests/ has the requests for

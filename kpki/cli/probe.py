@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import At, Explain, Json, Quiet, Words, host_name, moment_of, put_json, stamp
+from .common import (
+    AtOption,
+    ExplainOption,
+    JsonOption,
+    QuietOption,
+    Words,
+    host_name,
+    moment_of,
+    put_json,
+    stamp,
+)
 from .terminal import Line, Painted, put, short
 from .. import files
 from ..errors import InputError, about
@@ -16,34 +26,34 @@ from ..errors import InputError, about
 if TYPE_CHECKING:
     from ..doctor.answers import Probe, ServerTarget
 
-Addresses = Annotated[list[str] | None, typer.Argument(
+ServerArgument = Annotated[list[str] | None, typer.Argument(
     metavar="[HOST:PORT]...", help="The servers: HOST:PORT, [IPV6]:PORT or an https URL.")]
-CaFile = Annotated[str | None, typer.Option(
+CaOption = Annotated[str | None, typer.Option(
     "--ca", metavar="CERT", help="The CA certificates that verify the server.")]
-ClientCertificate = Annotated[str | None, typer.Option(
+CertOption = Annotated[str | None, typer.Option(
     "--cert", metavar="CERT", help="The client's certificate.")]
-ClientKey = Annotated[str | None, typer.Option(
+KeyOption = Annotated[str | None, typer.Option(
     "--key", metavar="KEY", help="The client's key (in the file of --cert).")]
-KubeconfigFile = Annotated[str | None, typer.Option(
+KubeconfigOption = Annotated[str | None, typer.Option(
     "--kubeconfig", metavar="FILE", help="CA, client and, without HOST:PORT, the server.")]
-ServerName = Annotated[str | None, typer.Option(
+NameOption = Annotated[str | None, typer.Option(
     "--name", metavar="NAME", help="The name or address that the certificate must have (HOST).")]
-DiskFile = Annotated[str | None, typer.Option(
+FileOption = Annotated[str | None, typer.Option(
     "--file", metavar="CERT", help="The certificate on disk that the server should present.")]
-Workspace = Annotated[str | None, typer.Option(
+WorkspaceOption = Annotated[str | None, typer.Option(
     "--workspace", metavar="DIR", help="Ask every server of the cluster.yaml in this folder.")]
-HostRoot = Annotated[str | None, typer.Option(
+RootOption = Annotated[str | None, typer.Option(
     "--root", metavar="DIR", help="Ask every server that the files of this host name: /.")]
-Timeout = Annotated[str, typer.Option(
+TimeoutOption = Annotated[str, typer.Option(
     "--timeout", metavar="SECONDS", help="The time limit for each server.")]
 _LONGEST = 3600     # seconds
 
 
-def probe(addresses: Addresses = None, ca: CaFile = None, cert: ClientCertificate = None,
-          key: ClientKey = None, kubeconfig: KubeconfigFile = None, name: ServerName = None,
-          file: DiskFile = None, workspace: Workspace = None, root: HostRoot = None,
-          timeout: Timeout = "5", at: At = None, json: Json = False, explain: Explain = False,
-          quiet: Quiet = False) -> None:
+def probe(addresses: ServerArgument = None, ca: CaOption = None, cert: CertOption = None,
+          key: KeyOption = None, kubeconfig: KubeconfigOption = None, name: NameOption = None,
+          file: FileOption = None, workspace: WorkspaceOption = None, root: RootOption = None,
+          timeout: TimeoutOption = "5", at: AtOption = None, json: JsonOption = False,
+          explain: ExplainOption = False, quiet: QuietOption = False) -> None:
     """Ask servers for their certificates, as a component of Kubernetes does.
 
     Exit status 0: every server answered, and nobody refused; 1: a refusal, or a server presents

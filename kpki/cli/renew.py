@@ -10,10 +10,10 @@ import typer
 
 from . import completion
 from .common import (
-    Explain,
-    Json,
-    Passin,
-    Quiet,
+    ExplainOption,
+    JsonOption,
+    PassinOption,
+    QuietOption,
     Words,
     host_name,
     key_passphrase,
@@ -29,31 +29,32 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from ..cluster.lifecycle.renew import Renewal
 
-Names = Annotated[list[str] | None, typer.Argument(
+NameArgument = Annotated[list[str] | None, typer.Argument(
     metavar="[NAME]...", autocompletion=completion.nodes,
     help="Renew these, whatever their dates are: HOST, HOST/ROW or USER; with --root ROW.")]
-All = Annotated[bool, typer.Option("--all", help="Renew all certificates.")]
-Within = Annotated[str | None, typer.Option("--within", metavar="SPAN", help=(
+AllOption = Annotated[bool, typer.Option("--all", help="Renew all certificates.")]
+WithinOption = Annotated[str | None, typer.Option("--within", metavar="SPAN", help=(
     "Renew what has ended or ends in this time (30d)."))]
-NewKey = Annotated[bool, typer.Option("--new-key", help="Make a new key for each certificate.")]
-OfAuthorities = Annotated[bool, typer.Option("--ca", help=(
+NewKeyOption = Annotated[bool, typer.Option(
+    "--new-key", help="Make a new key for each certificate.")]
+CaOption = Annotated[bool, typer.Option("--ca", help=(
     "Renew CAs with their own keys: ca, etcd-ca or front-proxy-ca by name, or by date."))]
-CaKeys = Annotated[list[str] | None, typer.Option("--ca-key", metavar="KEY", help=(
+CaKeyOption = Annotated[list[str] | None, typer.Option("--ca-key", metavar="KEY", help=(
     "A CA's private key that is not in its place: a file, or a URI pkcs11:… of a token; "
     "repeatable."))]
-Workspace = Annotated[str, typer.Option(
+WorkspaceOption = Annotated[str, typer.Option(
     "--workspace", metavar="DIR", help="The folder with cluster.yaml.")]
-HostRoot = Annotated[str | None, typer.Option("--root", metavar="DIR", help=(
+RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help=(
     "Renew on this host, which holds its CAs' keys, instead of in a workspace: /."))]
 _WITHIN = "30d"
 _MOST_HOSTS = 40    # names in a line; more hosts are counted
 
 
-def renew(names: Names = None, everything: All = False, within: Within = None,
-          new_key: NewKey = False, authorities: OfAuthorities = False,
-          ca_key: CaKeys = None, workspace: Workspace = os.curdir, root: HostRoot = None,
-          passin: Passin = None,
-          json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
+def renew(names: NameArgument = None, everything: AllOption = False, within: WithinOption = None,
+          new_key: NewKeyOption = False, authorities: CaOption = False, ca_key: CaKeyOption = None,
+          workspace: WorkspaceOption = os.curdir, root: RootOption = None,
+          passin: PassinOption = None, json: JsonOption = False, explain: ExplainOption = False,
+          quiet: QuietOption = False) -> None:
     """Give certificates new dates; with --ca the CAs themselves.
 
     Key, subject, names and usages stay. Replaced files are kept, and other files are untouched.

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .common import (
-    Explain,
-    Json,
-    Passin,
-    Quiet,
+    ExplainOption,
+    JsonOption,
+    PassinOption,
+    QuietOption,
     Words,
     columns,
     host_name,
     key_passphrase,
     put_json,
 )
-from .renew import Workspace
+from .renew import WorkspaceOption
 from .terminal import put
 from ..clock import utc_now
 from ..errors import InputError
@@ -34,22 +34,25 @@ if TYPE_CHECKING:
 
 AUTHORITIES = ("ca", "etcd-ca", "front-proxy-ca", "service-accounts")
 PHASES = ("trust", "switch", "forget", "publish", "sign", "retire")
-Authority = Annotated[str, typer.Argument(
+AuthorityArgument = Annotated[str, typer.Argument(
     metavar="AUTHORITY", autocompletion=lambda: AUTHORITIES,
     help="What is exchanged: ca, etcd-ca, front-proxy-ca or service-accounts.")]
-To = Annotated[str | None, typer.Option("--to", metavar="PHASE", autocompletion=lambda: PHASES,
-                                        help=(
-    "Do this phase: trust, switch or forget; of service-accounts publish, sign or retire."))]
-Status = Annotated[bool, typer.Option("--status", help=(
+ToOption = Annotated[str | None, typer.Option(
+    "--to", metavar="PHASE", autocompletion=lambda: PHASES,
+    help="Do this phase: trust, switch or forget; of service-accounts publish, sign or retire.")]
+StatusOption = Annotated[bool, typer.Option("--status", help=(
     "Say what each host trusts and presents, its phase, and the next step; change nothing."))]
-Back = Annotated[bool, typer.Option("--back", help="Go one phase back.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
+BackOption = Annotated[bool, typer.Option("--back", help="Go one phase back.")]
+DryRunOption = Annotated[bool, typer.Option(
+    "--dry-run", help="Say what would change; change nothing.")]
 _MOST_HOSTS = 40    # lines of a table, or names in a line; more hosts are counted
 
 
-def rotate(authority: Authority, to: To = None, status: Status = False, back: Back = False,
-           dry_run: DryRun = False, workspace: Workspace = os.curdir, passin: Passin = None,
-           json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
+def rotate(authority: AuthorityArgument, to: ToOption = None, status: StatusOption = False,
+           back: BackOption = False, dry_run: DryRunOption = False,
+           workspace: WorkspaceOption = os.curdir, passin: PassinOption = None,
+           json: JsonOption = False, explain: ExplainOption = False,
+           quiet: QuietOption = False) -> None:
     """Exchange a CA, or the service accounts' key, in phases.
 
     The present phase is finished, or the next is begun: first all hosts trust the new CA beside the

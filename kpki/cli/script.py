@@ -3,13 +3,24 @@ from __future__ import annotations
 
 import os
 
-from .common import Explain, Folder, Json, Passin, Quiet, Words, host_name, key_passphrase, put_json
+from .common import (
+    ExplainOption,
+    FolderArgument,
+    JsonOption,
+    PassinOption,
+    QuietOption,
+    Words,
+    host_name,
+    key_passphrase,
+    put_json,
+)
 from .terminal import put_document
 from ..clock import utc_now
 
 
-def script(folder: Folder = os.curdir, passin: Passin = None, json: Json = False,
-           explain: Explain = False, quiet: Quiet = False) -> None:
+def script(folder: FolderArgument = os.curdir, passin: PassinOption = None,
+           json: JsonOption = False, explain: ExplainOption = False,
+           quiet: QuietOption = False) -> None:
     """Print the plan as a shell script of openssl commands.
 
     This command changes nothing. The script saves replaced files under backup/.

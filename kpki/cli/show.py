@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import At, Explain, Json, Quiet, Words, moment_of, place_of, put_json, stamp
+from .common import (
+    AtOption,
+    ExplainOption,
+    JsonOption,
+    QuietOption,
+    Words,
+    moment_of,
+    place_of,
+    put_json,
+    stamp,
+)
 from .terminal import put
 from .. import files
 from ..errors import about
@@ -17,21 +27,21 @@ if TYPE_CHECKING:
     from ..kubernetes.showing.shown import Shown, ShownContext, UseVerdict
 
 _STANDARD_INPUT = "-"
-File = Annotated[str, typer.Argument(
+FileArgument = Annotated[str, typer.Argument(
     metavar="FILE",
     help="A certificate, bundle, request, key or kubeconfig, in PEM or DER; - is standard input.")]
-ShownCa = Annotated[str | None, typer.Option(
+CaOption = Annotated[str | None, typer.Option(
     "--ca", metavar="CERT", help="Verify against this CA (for a kubeconfig: the CA in the file).")]
-Leaked = Annotated[bool, typer.Option(
+LeakedOption = Annotated[bool, typer.Option(
     "--leaked", help="Say what the holder of the file's key could do, and what to do now.")]
-Within = Annotated[str | None, typer.Option("--in", metavar="PATH", help=(
+InOption = Annotated[str | None, typer.Option("--in", metavar="PATH", help=(
     "With --leaked: the workspace or host's root tree where the key is used (this folder, if it "
     "is a workspace, else /)."))]
 
 
-def show(path: File, ca: ShownCa = None, leaked: Leaked = False, within: Within = None,
-         at: At = None, json: Json = False,
-         explain: Explain = False, quiet: Quiet = False) -> None:
+def show(path: FileArgument, ca: CaOption = None, leaked: LeakedOption = False,
+         within: InOption = None, at: AtOption = None, json: JsonOption = False,
+         explain: ExplainOption = False, quiet: QuietOption = False) -> None:
     """Show the owner, the signer and the validity of the certificates in a file.
 
     The file is a certificate, a bundle, a request, a key or a kubeconfig. kpki prints no secret.

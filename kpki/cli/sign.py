@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .check import CaFile, CaKeyFile, EtcdCa, EtcdCaKey, FrontProxyCa, FrontProxyCaKey
+from .check import (
+    CaKeyOption,
+    CaOption,
+    EtcdCaKeyOption,
+    EtcdCaOption,
+    FrontProxyCaKeyOption,
+    FrontProxyCaOption,
+)
 from .common import (
-    Explain,
-    Json,
-    Passin,
-    Quiet,
+    ExplainOption,
+    JsonOption,
+    PassinOption,
+    QuietOption,
     Words,
     columns,
     host_name,
@@ -26,21 +33,22 @@ from ..clock import utc_now
 if TYPE_CHECKING:
     from ..cluster.offline.signing import Signed
 
-Bundle = Annotated[str, typer.Argument(
+BundleArgument = Annotated[str, typer.Argument(
     metavar="DIR", help="The folder of requests that `kpki apply` wrote: requests.")]
-Workspace = Annotated[str, typer.Option(
+WorkspaceOption = Annotated[str, typer.Option(
     "--workspace", metavar="DIR",
     help="The CA's workspace: its CAs sign, and its cluster.yaml says what may be signed.")]
-Masters = Annotated[bool, typer.Option(
+MastersOption = Annotated[bool, typer.Option(
     "--masters", help="Sign also what is in the group system:masters.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be signed.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be signed.")]
 
 
-def sign(bundle: Bundle, workspace: Workspace = os.curdir, ca: CaFile = None,
-         ca_key: CaKeyFile = None, etcd_ca: EtcdCa = None, etcd_ca_key: EtcdCaKey = None,
-         front_proxy_ca: FrontProxyCa = None, front_proxy_ca_key: FrontProxyCaKey = None,
-         passin: Passin = None, masters: Masters = False, dry_run: DryRun = False,
-         json: Json = False, explain: Explain = False, quiet: Quiet = False) -> None:
+def sign(bundle: BundleArgument, workspace: WorkspaceOption = os.curdir, ca: CaOption = None,
+         ca_key: CaKeyOption = None, etcd_ca: EtcdCaOption = None,
+         etcd_ca_key: EtcdCaKeyOption = None, front_proxy_ca: FrontProxyCaOption = None,
+         front_proxy_ca_key: FrontProxyCaKeyOption = None, passin: PassinOption = None,
+         masters: MastersOption = False, dry_run: DryRunOption = False, json: JsonOption = False,
+         explain: ExplainOption = False, quiet: QuietOption = False) -> None:
     """At the CA: sign a cluster's requests.
 
     Each certificate stands beside its request. Exit status 0: all are signed; 1: a request is

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Explain, Json, Quiet, Words, columns, put_json
+from .common import ExplainOption, JsonOption, QuietOption, Words, columns, put_json
 from .terminal import put
 
 if TYPE_CHECKING:
     from ..cluster.observed.use import Use
 
-Root = Annotated[str, typer.Argument(
+RootArgument = Annotated[str, typer.Argument(
     metavar="ROOT", help="A host's root tree (/, this host's root).")]
 _HEAD = ("COMPONENT", "SETTING", "PATH", "PURPOSE", "SOURCE")
 
 
-def uses(root: Root = os.sep, json: Json = False, explain: Explain = False,
-         quiet: Quiet = False) -> None:
+def uses(root: RootArgument = os.sep, json: JsonOption = False, explain: ExplainOption = False,
+         quiet: QuietOption = False) -> None:
     """Show the files that each component of a host reads.
 
     The table has the purpose of each file, and the source that names the file. A source in brackets
