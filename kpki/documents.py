@@ -13,8 +13,9 @@ from typing import Any
 
 from .errors import ConfigurationError
 
-Path = tuple[str | int, ...]
-Lines = dict[tuple[int, str | int | None], int]     # (id of a container, key or index in it) → line
+FieldPath = tuple[str | int, ...]
+# (id of a container, key or index in it) → line
+LineNumbers = dict[tuple[int, str | int | None], int]
 
 DEEPEST = 64
 # The most values that aliases may stand for: "a billion laughs" is a text of a few hundred bytes.
@@ -47,7 +48,7 @@ class Document:
 
     def line_of(self, path: Sequence[str | int]) -> int:
         """The line, from 1, of the field at *path*, or of the nearest existing field around it."""
-        lines: Lines = {}
+        lines: LineNumbers = {}
         values = _values(self.source, lines)
         for _ in range(self.number):
             next(values)
@@ -134,7 +135,7 @@ def _not_yaml(problem: str, line: int, column: int, *,
         "put text with brackets, braces, ': ' or ' #' in quotes"))
 
 
-def _values(source: bytes, lines: Lines | None = None) -> Iterator[Any]:
+def _values(source: bytes, lines: LineNumbers | None = None) -> Iterator[Any]:
     """Each document's plain value; *lines*, if given, receives the line of each field and item.
 
     The stack holds open containers: (value, key that waits for its value, anchor, count of values
@@ -230,7 +231,7 @@ def _fault(event: Any, stack: Sequence[tuple[Any, str | None, str | None, int]],
            key: str | None, fact: str) -> ConfigurationError:
     """An error at an event, with the path to it: each open container's current key or index."""
     line = event.start_mark.line + 1
-    path: Path = tuple(len(inner) if isinstance(inner, list) else str(waiting)
+    path: FieldPath = tuple(len(inner) if isinstance(inner, list) else str(waiting)
                        for inner, waiting in [*(entry[:2] for entry in stack), (container, key)]
                        if isinstance(inner, list) or waiting is not None)
     where = f"{path_text(path)}: " if path else ""

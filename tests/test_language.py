@@ -16,6 +16,8 @@ _CODE = re.compile(r"`[^`]*`|\([^()]*\)")
 # a list, a table, an example, a drawing
 _BLOCK = re.compile(r"\s*([-*|>]|\d+\.)\s|.*[├└│]", re.DOTALL)
 _PRONOUN = re.compile(r"(it|it's) \w")
+_OF_COMMAND = re.compile(r"(Option|Argument|TABLES?)$")
+_OPTION = re.compile(r"typer\.Option\('(--[a-z-]+)'")
 _CONDITION = re.compile(r", where (?!applicable)")     # a condition begins with "if"
 _PRIVATE = re.compile(r" .*\b(told|untold|judge[ds]?|clues?|situations?)\b|\b(told|untold|"
                       r"judge[ds]?|clues?|situations?) ")
@@ -103,10 +105,49 @@ def test_no_class_has_two_meanings() -> None:
     assert [name for name, times in found.items() if times > 1] == []
 
 
+def constants(modules: dict[str, ast.Module]) -> Iterator[tuple[str, str]]:
+    """Every constant and every alias of a type at the top of a module, with its definition, but for
+    the options of commands: an option's alias is called as the option is."""
+    for tree in modules.values():
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                name = node.targets[0].id
+                if name[0].isupper() and not _OF_COMMAND.search(name):
+                    yield name, ast.unparse(node.value)
+
+
+def test_no_constant_has_two_meanings() -> None:
+    """The name of a constant, or of a type's alias, has one definition in the package."""
+    found = Counter(name for name, _ in set(constants(MODULES)))
+    assert [name for name, times in found.items() if times > 1] == []
+
+
+def test_an_option_has_the_name_of_its_alias() -> None:
+    """`--ca-key` is CaKeyOption, so that a reader of a command knows the option."""
+    found = dict(pair for module, tree in MODULES.items() if module.startswith("kpki/cli/")
+                 for pair in options(tree))
+    assert len(found) > 50
+    assert {alias: flag for alias, flag in found.items()
+            if alias != "".join(map(str.capitalize, flag[2:].split("-"))) + "Option"} == {
+                "OwnNodeOption": "--node", "OutFileOption": "--out"}
+
+
+def options(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The aliases of options, and the options."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            for flag in _OPTION.findall(ast.unparse(node.value)):
+                yield node.targets[0].id, flag
+
+
 def test_a_second_meaning_is_seen() -> None:
     """Two modules with a class of one name are seen, private classes are not."""
     tree = ast.parse("class Place:\n    pass\nclass _Seen:\n    pass")
     assert [*classes({"a": tree, "b": tree})] == ["Place", "Place"]
+    tree = ast.parse("MOST = 5\n_LEAST = 1\nsmall = 2\nKeyOption = MOST\nMOST = 6")
+    assert [*constants({"a": tree})] == [("MOST", "5"), ("MOST", "6")]
+    tree = ast.parse("Key = Annotated[str, typer.Option('--key', metavar='FILE')]\nMOST = 5")
+    assert [*options(tree)] == [("Key", "--key")]
 
 
 def test_the_words_can_be_wrong() -> None:

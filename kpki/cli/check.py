@@ -20,7 +20,7 @@ from .common import (
     place_of,
     put_json,
 )
-from .terminal import Line, Painted, note, put, short
+from .terminal import Painted, TerminalLine, note, put, short
 from .uses import table
 from ..errors import InputError
 
@@ -134,7 +134,7 @@ def finding_document(finding: Finding) -> dict[str, object]:
             "page": finding.page}
 
 
-def finding_lines(findings: Sequence[Finding]) -> Iterator[Line]:
+def finding_lines(findings: Sequence[Finding]) -> Iterator[TerminalLine]:
     """The lines of findings, each with its commands."""
     printed = set[tuple[str, ...]]()
     for finding in findings:

@@ -79,7 +79,7 @@ def put_json(document: dict[str, Any]) -> None:
     terminal.put(*json_lines(document))
 
 
-def put_or_write(lines: Iterable[terminal.Line], out: str | None, words: Words) -> None:
+def put_or_write(lines: Iterable[terminal.TerminalLine], out: str | None, words: Words) -> None:
     """Print the lines of an answer, or write them to the file *out*."""
     if out is None:
         for line in lines:

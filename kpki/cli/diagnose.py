@@ -17,7 +17,7 @@ from .common import (
     moment_of,
     put_json,
 )
-from .terminal import Line, Painted, put, short
+from .terminal import Painted, TerminalLine, put, short
 from .. import files
 from ..errors import InputError
 
@@ -81,7 +81,7 @@ class _Unknown:
         if len(self.lines) < _MOST_UNKNOWN:
             self.lines.append(line)
 
-    def shown(self) -> Iterator[Line]:
+    def shown(self) -> Iterator[TerminalLine]:
         for line in self.lines[:_SHOWN_UNKNOWN]:
             yield f"unknown  line {line.line}"
             yield f"         {short(line.text)}"
@@ -102,7 +102,7 @@ def _report(place: str | None, found: Sequence[Diagnosis], now: Any) -> Report |
     return check(place, now=now, host_name=host_name())
 
 
-def _lines(found: Diagnosis, report: Report | None) -> Iterator[Line]:
+def _lines(found: Diagnosis, report: Report | None) -> Iterator[TerminalLine]:
     from ..kubernetes.causes import CAUSES
     severity = CAUSES[found.cause].severity if found.cause in CAUSES else "error"
     yield Painted(f"{severity:<8}", severity), f" {found.cause:<20} {_place(found)}"
@@ -124,7 +124,7 @@ def _lines(found: Diagnosis, report: Report | None) -> Iterator[Line]:
                 else ("         ", Painted(f"$ {line}", "command")) for line in found.remedy)
 
 
-def _root_lines(root: Root) -> Iterator[Line]:
+def _root_lines(root: Root) -> Iterator[TerminalLine]:
     finding = root.finding
     host = f"{finding.host}: " if finding.host else ""
     role = f", {root.role}" if root.role else ""

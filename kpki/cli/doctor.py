@@ -18,7 +18,7 @@ from .check import (
 )
 from .common import ExplainOption, JsonOption, QuietOption, RootOption, Words, host_name, put_json
 from .probe import seconds_of
-from .terminal import Line, Painted, put, short
+from .terminal import Painted, TerminalLine, put, short
 from ..clock import utc_now
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def doctor(root: RootOption = os.sep, node: NodeOption = None, timeout: TimeoutO
         raise typer.Exit(2)
 
 
-def _line(check: HostCheck) -> Line:
+def _line(check: HostCheck) -> TerminalLine:
     """One answer, with a tick or a cross; with a word if the terminal's encoding has no tick."""
     tick, word = _MARKS[check.ok]
     try:
@@ -69,7 +69,7 @@ def _line(check: HostCheck) -> Line:
     return "  ", Painted(tick, "error" if check.ok is False else ""), f" {short(check.message)}"
 
 
-def _causes(report: HostReport) -> Iterator[Line]:
+def _causes(report: HostReport) -> Iterator[TerminalLine]:
     """The restarts, and the findings with the root cause last."""
     for restart in report.restarts:
         yield f"restart  {restart.component}: {short(restart.why)}"

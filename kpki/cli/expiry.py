@@ -25,17 +25,17 @@ from .common import (
     span_of,
     stamp,
 )
-from .terminal import Line, Painted, note
+from .terminal import Painted, TerminalLine, note
 from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..cluster.lifecycle.expiry import CertificateList, DatedCertificate
 
-FORMATS = ("table", "prometheus")
+EXPIRY_FORMATS = ("table", "prometheus")
 WithinOption = Annotated[str, typer.Option("--within", metavar="SPAN", help=(
     "What ends in this time makes the exit status 1: 30d, 12h."))]
 FormatOption = Annotated[str, typer.Option(
-    "--format", metavar="F", autocompletion=lambda: FORMATS,
+    "--format", metavar="F", autocompletion=lambda: EXPIRY_FORMATS,
     help="table; prometheus: a text file for node_exporter.")]
 _HEAD = ("END", "DAYS", "FILE", "FOR", "SUBJECT", "ISSUER")
 
@@ -50,8 +50,8 @@ def expiry(path: PathArgument = None, within: WithinOption = "30d", form: Format
     """
     from ..cluster.lifecycle.expiry import read_certificates
     words, now, span = Words(quiet=quiet), moment_of(at), span_of("--within", within)
-    if form not in FORMATS:
-        raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
+    if form not in EXPIRY_FORMATS:
+        raise InputError(f"--format: {form!r} is none of {', '.join(EXPIRY_FORMATS)}")
     if json and form != "table":
         raise InputError("--json and --format are two forms of one answer",
                          hint="leave out one of the two")
@@ -75,7 +75,7 @@ def _answer(found: CertificateList, out: str | None, words: Words, *, form: str,
     """Print the answer, or write it to the file *out*."""
     if form == "prometheus":
         from ..cluster.lifecycle.prometheus import prometheus_text
-        lines: Iterable[Line] = prometheus_text(found, now=now).splitlines()
+        lines: Iterable[TerminalLine] = prometheus_text(found, now=now).splitlines()
     elif form == "json":
         lines = json_lines({
             "certificates": [_document(certificate, now) for certificate in found.certificates],
@@ -86,7 +86,7 @@ def _answer(found: CertificateList, out: str | None, words: Words, *, form: str,
     put_or_write(lines, out, words)
 
 
-def _table(found: CertificateList, span: timedelta, now: datetime) -> Iterator[Line]:
+def _table(found: CertificateList, span: timedelta, now: datetime) -> Iterator[TerminalLine]:
     if not found.certificates:
         return
     rows = columns(_Rows(found, now))

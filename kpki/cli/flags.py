@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..kubernetes.components import Flag
     from ..kubernetes.layouts import Layout
 
-FORMATS = ("flags", "systemd", "config")
+FLAG_FORMATS = ("flags", "systemd", "config")
 _UNSIGNED = (
     "no host gets the CA's key, which is encrypted or outside the workspace, so "
     "--cluster-signing-cert-file and --cluster-signing-key-file are left out: nothing in the "
@@ -35,7 +35,7 @@ NodeOption = Annotated[str | None, typer.Option(
     "--node", metavar="NAME", autocompletion=completion.nodes,
     help="The node (the only node that runs the component).")]
 FormatOption = Annotated[str | None, typer.Option(
-    "--format", metavar="F", autocompletion=lambda: FORMATS,
+    "--format", metavar="F", autocompletion=lambda: FLAG_FORMATS,
     help="flags: a flag on each line; systemd: a drop-in of the unit; config: the configuration "
          "file.")]
 LayoutOption = Annotated[str | None, typer.Option(
@@ -60,8 +60,8 @@ def flags(component: ComponentArgument, node: NodeOption = None, form: FormatOpt
     from ..cluster.workspace import read_cluster
     from ..kubernetes.components import get_component
     words, known = Words(quiet=quiet), get_component(component)
-    if form not in (None, *FORMATS):
-        raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
+    if form not in (None, *FLAG_FORMATS):
+        raise InputError(f"--format: {form!r} is none of {', '.join(FLAG_FORMATS)}")
     if json and form:
         raise InputError("--json and --format are two forms of one answer",
                          hint="leave out one of them")

@@ -21,15 +21,15 @@ from .common import (
     place_of,
     put_or_write,
 )
-from .terminal import Line, Painted, draws, note, short
+from .terminal import Painted, TerminalLine, draws, note, short
 from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..cluster.graph.graph import Graph, Holder
 
-FORMATS = ("tree", "mermaid", "dot", "svg")
+GRAPH_FORMATS = ("tree", "mermaid", "dot", "svg")
 FormatOption = Annotated[str, typer.Option(
-    "--format", metavar="F", autocompletion=lambda: FORMATS,
+    "--format", metavar="F", autocompletion=lambda: GRAPH_FORMATS,
     help="tree; mermaid for Markdown pages; dot for Graphviz; svg, a picture.")]
 _STATES = {"good": "", "soon": "warning", "ended": "error"}
 _BRANCHES, _ASCII = ("├─ ", "└─ ", "│  ", "→", " · "), ("|- ", "`- ", "|  ", "->", ", ")
@@ -42,8 +42,8 @@ def graph(path: PathArgument = None, form: FormatOption = "tree", out: OutFileOp
     Exit status 0: drawn; 2: there is no certificate, or a file could not be read.
     """
     from ..cluster.graph.reading import read_graph
-    if form not in FORMATS:
-        raise InputError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
+    if form not in GRAPH_FORMATS:
+        raise InputError(f"--format: {form!r} is none of {', '.join(GRAPH_FORMATS)}")
     words, now, path = Words(quiet=quiet), moment_of(at), place_of(path)
     found = read_graph(path, host_name=host_name())
     if found.certificates:
@@ -62,7 +62,7 @@ def _answer(found: Graph, form: str, out: str | None, words: Words, now: datetim
     """Print the graph, or write it to the file *out*."""
     if form == "tree":
         branches = _BRANCHES if out or draws(_BRANCHES[0]) else _ASCII
-        lines: list[Line] = [*_tree(found, now, branches)]
+        lines: list[TerminalLine] = [*_tree(found, now, branches)]
     else:
         from ..cluster.graph.diagrams import dot_text, mermaid_text
         from ..cluster.graph.svg import svg_text
@@ -71,7 +71,7 @@ def _answer(found: Graph, form: str, out: str | None, words: Words, now: datetim
     put_or_write(lines, out, words)
 
 
-def _tree(found: Graph, now: datetime, branches: Sequence[str]) -> Iterator[Line]:
+def _tree(found: Graph, now: datetime, branches: Sequence[str]) -> Iterator[TerminalLine]:
     """The CAs with what they signed, then the calls."""
     tops = found.signed_by(None)
     for place, number in enumerate(tops):
@@ -87,7 +87,7 @@ def _tree(found: Graph, now: datetime, branches: Sequence[str]) -> Iterator[Line
 
 
 def _below(found: Graph, number: int, first: str, rest: str, now: datetime,
-           branches: Sequence[str]) -> Iterator[Line]:
+           branches: Sequence[str]) -> Iterator[TerminalLine]:
     """A certificate, its holders, and what it signed; *first* and *rest* begin the lines."""
     from ..cluster.graph.picture import end_text, state_of
     certificate, signed = found.certificates[number], found.signed_by(number)

@@ -12,7 +12,7 @@ import typer
 
 from . import completion
 from .common import ExplainOption
-from .terminal import Line, Painted, put, say
+from .terminal import Painted, TerminalLine, put, say
 from ..clock import utc_now
 from ..errors import InputError
 
@@ -148,7 +148,7 @@ def _show(kind: str, text: str) -> None:
     from ..lessons.wrapping import wrapped
     if kind == "command":
         first, *others = text.split("\n")
-        lines: list[Line] = [(Painted(f"  $ {first}", "command"),),
+        lines: list[TerminalLine] = [(Painted(f"  $ {first}", "command"),),
                              *((Painted(f"    {line}", "command"),) for line in others)]
     elif kind == "output":
         lines = [f"  {line}" for line in text.expandtabs().splitlines()]

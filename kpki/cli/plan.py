@@ -40,7 +40,7 @@ RenewBeforeOption = Annotated[str | None, typer.Option(
 
 _DONE = {"create": "made", "replace": "replaced", "remove": "removed"}
 Made = dict[str | None, Counter[str]]       # host → number of files made, replaced, removed
-Changed = dict[str | None, set[str]]        # host → paths of these files
+ChangedPaths = dict[str | None, set[str]]        # host → paths of these files
 _MOST_HOSTS = 40        # lines of the closing table; more hosts have one line together
 
 
@@ -96,7 +96,7 @@ def apply(folder: FolderArgument = os.curdir, example: ExampleOption = False,
         with _progress(len(planned.cluster.hosts), quiet=quiet) as done:
             steps = carry_out(planned, folder, now=now, done=done, waiting=waiting,
                               warnings=warnings)
-            written, made, changed = list[Step](), Made(), Changed()
+            written, made, changed = list[Step](), Made(), ChangedPaths()
             for step in steps:
                 made.setdefault(step.host, Counter())[step.action] += 1
                 changed.setdefault(step.host, set()).add(step.path)
@@ -173,7 +173,7 @@ def _explain(planned: Plan, words: Words) -> None:
         *(line for piece in script_of(planned) for line in piece.removesuffix("\n").split("\n")))
 
 
-def _restarts(changed: Changed, planned: Plan) -> Iterator[str]:
+def _restarts(changed: ChangedPaths, planned: Plan) -> Iterator[str]:
     """The restarts that follow when the files are installed."""
     from ..cluster.plan.of_workspace import restarts
     from ..kubernetes.restarts import of_layout

@@ -19,7 +19,7 @@ from .common import (
     put_json,
     stamp,
 )
-from .terminal import Line, Painted, put, short
+from .terminal import Painted, TerminalLine, put, short
 from .. import files
 from ..errors import InputError, about
 
@@ -159,7 +159,7 @@ def _of_host(root: str, unread: list[str]) -> list[ServerTarget]:
     return host_targets(inventory, live=os.path.abspath(root) == os.sep)
 
 
-def _lines(probe: Probe, now: datetime) -> Iterator[Line]:
+def _lines(probe: Probe, now: datetime) -> Iterator[TerminalLine]:
     component = f" ({probe.component})" if probe.component else ""
     if probe.problem:
         yield f"{probe.address}{component}"
@@ -186,7 +186,7 @@ def _lines(probe: Probe, now: datetime) -> Iterator[Line]:
             yield from (("        ", Painted(f"$ {line}", "command")) for line in probe.restart)
 
 
-def _answer(kind: str, text: str) -> Line:
+def _answer(kind: str, text: str) -> TerminalLine:
     return "  ", Painted(f"{kind:<5}", kind if kind == "error" else ""), f" {short(text)}"
 
 

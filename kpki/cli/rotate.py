@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from ..cluster.lifecycle.host_exchange import PhaseTarget
     from ..cluster.lifecycle.rotate import Rotation
 
-AUTHORITIES = ("ca", "etcd-ca", "front-proxy-ca", "service-accounts")
+_AUTHORITIES = ("ca", "etcd-ca", "front-proxy-ca", "service-accounts")
 PHASES = ("trust", "switch", "forget", "publish", "sign", "retire")
 AuthorityArgument = Annotated[str, typer.Argument(
-    metavar="AUTHORITY", autocompletion=lambda: AUTHORITIES,
+    metavar="AUTHORITY", autocompletion=lambda: _AUTHORITIES,
     help="What is exchanged: ca, etcd-ca, front-proxy-ca or service-accounts.")]
 ToOption = Annotated[str | None, typer.Option(
     "--to", metavar="PHASE", autocompletion=lambda: PHASES,

@@ -18,7 +18,7 @@ _VERIFIERS = {"openssl": "openssl verify", "strict": "strict (Python >= 3.13)",
 _USES: dict[str, str] = {"client": "client", "server": "server", "sign": "signing others (a CA)"}
 _SPANS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)),
           ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))
-Row = tuple[str, str]
+LabelledText = tuple[str, str]
 
 
 def lines_of(shown: Sequence[Shown], *, ca: str | None, now: datetime) -> Iterator[str]:
@@ -33,7 +33,7 @@ def lines_of(shown: Sequence[Shown], *, ca: str | None, now: datetime) -> Iterat
             yield from _aligned(_rows(item, ca, now))
 
 
-def _aligned(rows: Iterable[Row], indent: str = "  ") -> Iterator[str]:
+def _aligned(rows: Iterable[LabelledText], indent: str = "  ") -> Iterator[str]:
     for label, text in rows:
         yield f"{indent}{label:<{_WIDTH}} {short(text)}".rstrip()
 
@@ -46,7 +46,7 @@ def _kubeconfig(item: Shown, ca: str | None, now: datetime) -> Iterator[str]:
         yield from _aligned(_context(context, ca, now), "    ")
 
 
-def _context(context: ShownContext, ca: str | None, now: datetime) -> Iterator[Row]:
+def _context(context: ShownContext, ca: str | None, now: datetime) -> Iterator[LabelledText]:
     if context.problem:
         yield "problem", context.problem
     if context.cluster or context.server:
@@ -65,7 +65,7 @@ def _context(context: ShownContext, ca: str | None, now: datetime) -> Iterator[R
     yield from (("note", note) for note in context.notes)
 
 
-def _rows(item: Shown, ca: str | None, now: datetime) -> Iterator[Row]:
+def _rows(item: Shown, ca: str | None, now: datetime) -> Iterator[LabelledText]:
     if item.problem:
         yield "problem", item.problem
     if item.subject:
@@ -93,7 +93,7 @@ def _rows(item: Shown, ca: str | None, now: datetime) -> Iterator[Row]:
         *item.notes, *(note for verdict in item.verdicts for note in verdict.notes))))
 
 
-def _owner(item: Shown) -> Row:
+def _owner(item: Shown) -> LabelledText:
     """The user that Kubernetes authenticates a client as; the subject of any other certificate."""
     if "client" not in item.uses or item.user is None:
         return "subject", item.subject
@@ -129,7 +129,7 @@ def _signed_by(issuer: str, signer: Signer | None, ca: str | None) -> str:
     return f"{issuer}, not by {where[signer.where]}"
 
 
-def _verdicts(verdicts: Sequence[UseVerdict]) -> Iterator[Row]:
+def _verdicts(verdicts: Sequence[UseVerdict]) -> Iterator[LabelledText]:
     """If the verifiers differ, a line for each; else only Kubernetes' verdict.
 
     If the verdicts are the same for each use, they stand once.

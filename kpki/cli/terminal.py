@@ -17,7 +17,7 @@ _COLOURS = {"error": "\x1b[31m", "warning": "\x1b[33m", "command": "\x1b[36m",
             "heading": "\x1b[1m"}
 _PLAIN = "\x1b[0m"
 _WARNING = "kpki: warning:"
-LONGEST = 200       # characters of a value
+LONGEST_VALUE = 200       # characters of a value
 _SENTENCE = 2000    # characters of a sentence; a longer sentence contains a value with spaces
 _WORDS = re.compile("( )")
 _CLAUSES = re.compile("(, |: |; )")
@@ -39,7 +39,7 @@ class Painted(NamedTuple):
         return self.text
 
 
-Line = str | tuple[str | Painted, ...]
+TerminalLine = str | tuple[str | Painted, ...]
 
 
 def printable(text: str) -> str:
@@ -56,17 +56,17 @@ def printable(text: str) -> str:
 
 
 def short(text: str) -> str:
-    """A printable value or sentence, each value in the text cut to LONGEST characters.
+    """A printable value or sentence, each value in the text cut to LONGEST_VALUE characters.
 
     Commands are never cut.
     """
     text = printable(text[:_SENTENCE]) + "..." * (len(text) > _SENTENCE)
-    # no clause that kpki writes is longer than LONGEST
-    return _cut(_cut(text, _WORDS, LONGEST), _CLAUSES, 2 * LONGEST)
+    # no clause that kpki writes is longer than LONGEST_VALUE
+    return _cut(_cut(text, _WORDS, LONGEST_VALUE), _CLAUSES, 2 * LONGEST_VALUE)
 
 
 def _cut(text: str, between: re.Pattern[str], longest: int) -> str:
-    return "".join(part if len(part) <= longest else f"{part[:LONGEST]}..."
+    return "".join(part if len(part) <= longest else f"{part[:LONGEST_VALUE]}..."
                    for part in between.split(text))
 
 
@@ -76,7 +76,7 @@ def _write(stream: TextIO, *texts: str) -> None:
     stream.writelines(text.encode(encoding, "backslashreplace").decode(encoding) for text in texts)
 
 
-def _shown(stream: TextIO, line: Line) -> str:
+def _shown(stream: TextIO, line: TerminalLine) -> str:
     """A line for a stream: escaped, and on a terminal coloured, unless NO_COLOR is set."""
     if isinstance(line, str):
         return f"{printable(line)}\n"
@@ -96,7 +96,7 @@ def draws(text: str) -> bool:
     return True
 
 
-def put(*lines: Line) -> None:
+def put(*lines: TerminalLine) -> None:
     """Print the lines of a result on standard output."""
     _write(sys.stdout, *(_shown(sys.stdout, line) for line in lines))
 
@@ -108,7 +108,7 @@ def put_document(document: str | bytes) -> None:
                             else document)
 
 
-def say(*lines: Line) -> None:
+def say(*lines: TerminalLine) -> None:
     """Print lines on standard error; lines may be commands, so no line is cut."""
     _write(sys.stderr, *(_shown(sys.stderr, line) for line in lines))
 
@@ -118,7 +118,7 @@ def note(*lines: str) -> None:
     say(*(_marked(short(line), _WARNING, "warning") for line in lines))
 
 
-def _marked(line: str, mark: str, colour: str) -> Line:
+def _marked(line: str, mark: str, colour: str) -> TerminalLine:
     """A line, with a colour on *mark* if the line begins with *mark*."""
     return (Painted(mark, colour), line.removeprefix(mark)) if line.startswith(mark) else line
 

@@ -10,7 +10,7 @@ from shlex import join
 from typing import TYPE_CHECKING, NamedTuple
 
 from .lifecycle.trees import (
-    AUTHORITIES,
+    CA_ROWS,
     hosts_with_trees,
     pairs_of_users,
     read_tree,
@@ -154,7 +154,7 @@ def _with_keys(inventory: Inventory, keys: set[str], *,
 
 def _own(folder: str, keys: set[str]) -> Iterator[tuple[str, str, Certificate | None]]:
     """The workspace's own CAs and tokens' key."""
-    for row in AUTHORITIES:
+    for row in CA_ROWS:
         path = WORKSPACE.place(row).certificate
         for certificate in read_certificates(observe_workspace_file(folder, path), row)[0]:
             if _fingerprint(certificate) in keys:

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from .desired.description import Cluster
     from ..files.tree import Action
 
-LONGEST = 64    # a commonName's and an organizationName's upper bound (RFC 5280, appendix A.1)
+# A commonName's and an organizationName's upper bound (RFC 5280, appendix A.1).
+LONGEST_SUBJECT = 64
 KUBELET = "kubelet"     # stands for the kubelet's row, whose name differs between layouts
 ROW_NAMES = frozenset({KUBELET}).union(
     place.row for layout in LAYOUTS for place in layout.places if place.kubeconfig)
@@ -102,9 +103,9 @@ def _valid_name(name: str, noun: str, field: str) -> str:
     """Return *name*. Raises InputError for a name that kpki writes into no certificate."""
     if not name:
         raise InputError(f"the {noun} has no name: the {field} of a certificate cannot be empty")
-    if len(name) > LONGEST:
-        raise InputError(f"{noun} {name[:20]!r}… has {len(name)} characters, over the {LONGEST} "
-                         f"that a certificate's {field} can have")
+    if len(name) > LONGEST_SUBJECT:
+        raise InputError(f"{noun} {name[:20]!r}… has {len(name)} characters, over the "
+                         f"{LONGEST_SUBJECT} that a certificate's {field} can have")
     if bad := next((character for character in name
                     if not (character.isascii() and character.isprintable())), None):
         raise InputError(f"{noun} {name!r} has the character U+{ord(bad):04X} in it, and kpki "

@@ -268,7 +268,7 @@ def _live(skew: timedelta | None, probes: Sequence[Probe],
                       remedy=probe.restart if stale else
                       (f"# on the host of {probe.address}: kpki check /",))
     if not refused:
-        told = [fault for found in logs for fault in found if not fault.follows_from]
-        for last in sorted(told, key=lambda fault: -fault.last_line)[:1]:
+        in_logs = [fault for found in logs for fault in found if not fault.follows_from]
+        for last in sorted(in_logs, key=lambda fault: -fault.last_line)[:1]:
             yield Finding(last.cause, last.facts.get("file", "").lstrip("/"), "", last.text,
                           remedy=last.remedy)

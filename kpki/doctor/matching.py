@@ -9,8 +9,9 @@ from typing import NamedTuple
 from .facts import facts_in
 from .rules import LogRule
 
-LONGEST = 1 << 12       # characters that are compared at once; of a longer line, those round a word
-_BEFORE = LONGEST // 4
+# Characters that are compared at once; of a longer line, those round a word.
+LONGEST_PIECE = 1 << 12
+_BEFORE = LONGEST_PIECE // 4
 # The API server asks the front proxy's CA first: that refusal is no news, the second one is.
 _FIRST_VERDICT = re.compile(r"\[x509: (?:(?!front-proxy|requestheader|, verifying).){0,400}, "
                             r"(?=verifying certificate SN=)")
@@ -34,14 +35,14 @@ class Table(NamedTuple):
 
     def windows(self, raw: str) -> Iterator[str]:
         """*raw*, if the line holds a word; of a long line, what stands round each of its words."""
-        if len(raw) <= LONGEST:
+        if len(raw) <= LONGEST_PIECE:
             if any(word in raw for word in self.words):
                 yield raw
             return
         end = -1
         for place in sorted({place for word in self.words for place in _places(raw, word)}):
             if place >= end:
-                end = max(place - _BEFORE, 0) + LONGEST - _BEFORE
+                end = max(place - _BEFORE, 0) + LONGEST_PIECE - _BEFORE
                 yield raw[max(place - _BEFORE, 0):end + _BEFORE]
 
     def match(self, message: str, component: str) -> tuple[LogRule, dict[str, str]] | None:
@@ -73,4 +74,4 @@ def _places(raw: str, word: str) -> Iterator[int]:
     place = raw.find(word)
     while place >= 0:
         yield place
-        place = raw.find(word, place + LONGEST // 2)
+        place = raw.find(word, place + LONGEST_PIECE // 2)

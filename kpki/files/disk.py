@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from kpki.errors import AccessError, FileError, InputError
 
-Path = str | os.PathLike[str]
+DiskPath = str | os.PathLike[str]
 
 _KINDS = {
     stat.S_IFREG: "regular file", stat.S_IFDIR: "folder", stat.S_IFLNK: "symbolic link",
@@ -52,7 +52,7 @@ def kind(mode: int) -> str:
 
 
 @contextmanager
-def disk(path: Path) -> Iterator[None]:
+def disk(path: DiskPath) -> Iterator[None]:
     """Turn an OSError of the block into a FileError `PATH: the system's words`.
 
     A lack of permission becomes an AccessError. The block should hold system calls only.
@@ -63,7 +63,7 @@ def disk(path: Path) -> Iterator[None]:
         raise failure(path, error) from error
 
 
-def failure(path: Path, error: OSError | ValueError) -> FileError:
+def failure(path: DiskPath, error: OSError | ValueError) -> FileError:
     """The error that `disk` raises for an OSError or ValueError."""
     # os refuses a null character, and text that cannot be encoded, by a ValueError
     if isinstance(error, ValueError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from kpki.errors import AccessError, FileError, RefusedError
-from kpki.files.disk import Path, disk, kind, staged_for
+from kpki.files.disk import DiskPath, disk, kind, staged_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
     """The last change of the content, in seconds since 1970; None if nothing lies at the path."""
 
 
-def resolve(root: Path, relative: str, *, refuse_escape: bool = False) -> str:
+def resolve(root: DiskPath, relative: str, *, refuse_escape: bool = False) -> str:
     """The path of *relative* under *root*, once every symbolic link is followed.
 
     The path need not exist. Links are read as in a chroot(2): an absolute link starts at *root*,
@@ -83,7 +83,7 @@ def _link(path: str) -> str | None:
             raise
 
 
-def read_entry(root: Path, relative: str) -> Entry:
+def read_entry(root: DiskPath, relative: str) -> Entry:
     """The entry at *relative* under *root*; links on the way are followed, the last name is not.
 
     Raises FileError as `resolve` does.
@@ -107,7 +107,7 @@ def read_entry(root: Path, relative: str) -> Entry:
                  group=found.st_gid, modified=found.st_mtime)
 
 
-def read_entry_at(path: Path) -> Entry:
+def read_entry_at(path: DiskPath) -> Entry:
     """The entry at a path of this machine, with every symbolic link followed.
 
     Raises FileError as `resolve` does.
@@ -115,13 +115,13 @@ def read_entry_at(path: Path) -> Entry:
     return read_entry(os.sep, resolve(os.sep, os.path.abspath(os.fspath(path))))
 
 
-def list_names(root: Path) -> list[str]:
+def list_names(root: DiskPath) -> list[str]:
     """The names in a folder, in the file system's order; raises FileError if that fails."""
     with disk(os.fspath(root)):
         return os.listdir(root)
 
 
-def walk(root: Path, *, skip: Callable[[str], bool], closed: list[str] | None = None,
+def walk(root: DiskPath, *, skip: Callable[[str], bool], closed: list[str] | None = None,
          staged: bool = False) -> Iterator[tuple[str, Kind]]:
     """Every regular file (`file`) and symbolic link (`link`) under *root*, by its relative path.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kpki.errors import FileError
-from kpki.files.disk import Path, disk, kind
+from kpki.files.disk import DiskPath, disk, kind
 from kpki.files.entries import resolve
 from kpki.files.rooted import Rooted
 
@@ -25,7 +25,7 @@ _HOLDER = re.compile(rb"(pid \d+ since [\d:TZ-]+)?\n?")
 
 @contextmanager
 def lock(
-    root: Path, relative: str, *, now: datetime, wait: float = 30.0, folder_mode: int = 0o700,
+    root: DiskPath, relative: str, *, now: datetime, wait: float = 30.0, folder_mode: int = 0o700,
     sleep: Callable[[float], object] = time.sleep, clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[None]:
     """Hold flock(2) on the file *relative* under *root* for the block.

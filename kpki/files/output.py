@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from kpki.errors import FileError, RefusedError
 from kpki.files.disk import (
     SEARCH,
-    Path,
+    DiskPath,
     disk,
     not_durable,
     remove,
@@ -43,7 +43,7 @@ _NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.E
 _NO_PREVIEW = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)  # the file system cannot reserve room
 
 
-def write_output(path: Path, data: bytes, *, private: bool = False,
+def write_output(path: DiskPath, data: bytes, *, private: bool = False,
                  warnings: list[str] | None = None) -> None:
     """Write *data* to *path*, in place of the old content; see `-out` in openssl-genpkey(1).
 

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 
 from kpki.errors import FileError
-from kpki.files.disk import Path, disk, failure, kind
+from kpki.files.disk import DiskPath, disk, failure, kind
 
 LIMIT = 16 * 1024 * 1024
 """The most bytes that a certificate, key, request, description or passphrase source may have."""
@@ -15,7 +15,7 @@ _STREAMS = (stat.S_IFIFO, stat.S_IFCHR)
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY
 
 
-def read(path: Path, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
+def read(path: DiskPath, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
     """The bytes of the regular file *path*, at most *limit* bytes.
 
     With *pipes*, a FIFO, a terminal or another character device is read too, until its writer ends.
@@ -30,7 +30,7 @@ def read(path: Path, *, limit: int = LIMIT, pipes: bool = False) -> bytes:
     return read_open(descriptor, path, limit=limit, pipes=pipes)
 
 
-def read_blocks(path: Path, size: int) -> Iterator[bytes]:
+def read_blocks(path: DiskPath, size: int) -> Iterator[bytes]:
     """The bytes of a file of any length, in blocks of at most *size* bytes; FIFOs and devices too.
 
     Raises FileError for a file that is missing, unreadable, or a folder or socket.
@@ -45,12 +45,12 @@ def read_blocks(path: Path, size: int) -> Iterator[bytes]:
         os.close(descriptor)
 
 
-def _next_block(descriptor: int, path: Path, size: int) -> bytes:
+def _next_block(descriptor: int, path: DiskPath, size: int) -> bytes:
     with disk(path):
         return os.read(descriptor, size)
 
 
-def read_end(path: Path, most: int) -> bytes:
+def read_end(path: DiskPath, most: int) -> bytes:
     """The last *most* bytes of a regular file of any size. Raises FileError as `read` does."""
     with disk(path):
         _refuse_other_kinds(path, os.stat(path).st_mode, pipes=False)
@@ -80,7 +80,7 @@ def read_if_file(path: str) -> tuple[os.stat_result | None, bytes | None]:
     return found, read_open(descriptor, path, limit=LIMIT)
 
 
-def read_open(descriptor: int, path: Path, *, limit: int, pipes: bool = False) -> bytes:
+def read_open(descriptor: int, path: DiskPath, *, limit: int, pipes: bool = False) -> bytes:
     """The bytes of an open file, which is closed afterwards; raises FileError as `read` does."""
     try:
         found = os.fstat(descriptor)
@@ -103,7 +103,7 @@ def read_open(descriptor: int, path: Path, *, limit: int, pipes: bool = False) -
     return b"".join(parts)
 
 
-def _refuse_other_kinds(path: Path, mode: int, pipes: bool) -> None:
+def _refuse_other_kinds(path: DiskPath, mode: int, pipes: bool) -> None:
     if not stat.S_ISREG(mode) and not (pipes and stat.S_IFMT(mode) in _STREAMS):
         raise FileError(f"{os.fspath(path)}: a {kind(mode)}, not a regular file")
 

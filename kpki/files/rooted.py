@@ -12,7 +12,7 @@ import stat
 from types import TracebackType
 
 from kpki.errors import FileError
-from kpki.files.disk import SEARCH, Path, disk, kind, left_over, remove, write_new
+from kpki.files.disk import SEARCH, DiskPath, disk, kind, left_over, remove, write_new
 from kpki.files.reading import read_open
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ class Rooted:
     Methods act as the functions of `os` with their names, and let an OSError through.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: DiskPath) -> None:
         top = os.fspath(root)
         self.root = top.rstrip("/") or top[:1] or os.curdir
         self._start = self.root.rstrip("/") + "/"

@@ -4,12 +4,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from kpki.files.disk import Path, disk, staged_for, stem
+from kpki.files.disk import DiskPath, disk, staged_for, stem
 from kpki.files.entries import resolve
 from kpki.files.rooted import Rooted
 
 
-def sweep(root: Path, paths: Sequence[str]) -> None:
+def sweep(root: DiskPath, paths: Sequence[str]) -> None:
     """Remove the staging files that interrupted runs left beside *paths*, relative to *root*.
 
     `replace_tree` does the same for its own files; `sweep` is for files that need no change.

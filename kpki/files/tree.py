@@ -26,7 +26,7 @@ from itertools import count
 
 from kpki.errors import FileError, InputError
 from kpki.files.disk import (
-    Path,
+    DiskPath,
     check_relative,
     disk,
     kind,
@@ -117,7 +117,7 @@ class _Change:
 
 
 def replace_tree(
-    root: Path, files: Sequence[File], *, folder_mode: int | Callable[[str], int],
+    root: DiskPath, files: Sequence[File], *, folder_mode: int | Callable[[str], int],
     backup: str | None, now: datetime, removing: Sequence[str] = (), run: str | None = None,
     warnings: list[str] | None = None,
 ) -> list[tuple[File, Action]]:
@@ -174,7 +174,7 @@ def replace_tree(
     return [(change.file, change.action) for change in changes]
 
 
-def free_run(root: Path, backup: str, now: datetime) -> str:
+def free_run(root: DiskPath, backup: str, now: datetime) -> str:
     """A new name for a run's folder in `root/backup`: *now* in UTC, and a number if need be.
 
     All calls of `replace_tree` in one run share the name.

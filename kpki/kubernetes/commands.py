@@ -46,7 +46,7 @@ _OUTPUT = re.compile(r"\$\((?!\()[^()]*\)|`[^`\n]*`")
 _BEFORE = frozenset({"then", "else", "elif", "if", "do", "while", "!", "{", "export", "readonly",
                      "declare", "local", "typeset"})
 # An absolute path as the script sees the file → the file's text, with its path on the host.
-Reader = Callable[[str], Word | None]
+ScriptReader = Callable[[str], Word | None]
 
 
 class Start(NamedTuple):
@@ -106,7 +106,7 @@ def _unread(_: str) -> Word | None:
 
 
 def find_start(words: Sequence[Word], environment: Mapping[str, Word], folder: str = "/",
-               read: Reader = _unread) -> Start | None:
+               read: ScriptReader = _unread) -> Start | None:
     """The component that a command line starts; None if there is none.
 
     *read* gives the files that a shell's script takes in.
@@ -179,7 +179,7 @@ def _container(words: Sequence[Word], outside: Mapping[str, Word]) -> Start | No
 
 
 def read_script(script: Word, arguments: Sequence[Word], environment: Mapping[str, Word],
-                folder: str = "/", read: Reader = _unread) -> Start | None:
+                folder: str = "/", read: ScriptReader = _unread) -> Start | None:
     """The component that the last matching command of a shell script starts; None if there is none.
 
     *arguments* are the values of `$@`. Assignments before the command count, also those of files

@@ -15,7 +15,7 @@ from .layouts import CONTROL_PLANE, ETCD, SIGNER, Layout, Place
 from .profiles import SERVICE_ACCOUNTS, get_profile
 from ..errors import InputError
 
-Part = Literal["certificate", "key", "kubeconfig"]
+PairPart = Literal["certificate", "key", "kubeconfig"]
 
 
 class Flag(NamedTuple):
@@ -27,7 +27,7 @@ class Flag(NamedTuple):
     """What the file or value is for."""
     rows: tuple[str, ...] = ()
     """The rows, of which the flag names a file: of the first that the host holds."""
-    part: Part = "certificate"
+    part: PairPart = "certificate"
     """Which file of the row's place the flag names."""
     prefer: Literal["", "every host's", "signer"] = ""
     """Which of several places the flag names; "" for the first."""

@@ -198,7 +198,7 @@ POD_FOLDERS = ("etc/kubernetes/manifests", "etc/origin/node/pods",
                "var/lib/rancher/rke2/agent/pod-manifests",
                "var/lib/rancher/k3s/agent/pod-manifests")
 # Groups whose members a distribution makes administrators: they may read all keys.
-ADMINISTRATORS = frozenset({"microk8s"})
+UNIX_ADMINISTRATORS = frozenset({"microk8s"})
 # Distributions for which kpki has no layout, each with a file or folder that only it has.
 MARKS: Mapping[str, str] = {
     "k3s": "var/lib/rancher/k3s", "RKE2": "var/lib/rancher/rke2", "k0s": "var/lib/k0s",

@@ -156,7 +156,7 @@ _FIELDS: dict[str, tuple[str, dict[str, str]]] = {
     "contexts": ("context", {"cluster": "text", "user": "text", "namespace": "text"}),
 }
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")     # RFC 1123
-Fields = dict[str, Any]
+KubeconfigFields = dict[str, Any]
 
 
 def load_kubeconfig(data: bytes, *, server: str = "") -> Kubeconfig:
@@ -248,10 +248,10 @@ def validate_server(url: str) -> str:
 
 
 def _decoded(document: Mapping[str, Any], rows: str,
-             layout: tuple[str, dict[str, str]]) -> dict[str, Fields]:
+             layout: tuple[str, dict[str, str]]) -> dict[str, KubeconfigFields]:
     """The rows of a list by name, each with the fields that client-go decodes."""
     kind, fields = layout
-    found: dict[str, Fields] = {}
+    found: dict[str, KubeconfigFields] = {}
     for name, row in _rows(document, rows, kind):
         owner = f"{kind} {name!r}"
         if name in found:
@@ -296,7 +296,8 @@ def _needed(value: str, name: str, owner: str) -> str:
     return value
 
 
-def _named(rows: Mapping[str, Fields], kind: str, name: str, owner: str) -> Fields:
+def _named(rows: Mapping[str, KubeconfigFields], kind: str, name: str,
+           owner: str) -> KubeconfigFields:
     if name not in rows:
         raise KubeconfigError(
             f"{owner} names the {kind.removesuffix('s')} {name!r}, which is not in the file",
@@ -304,7 +305,7 @@ def _named(rows: Mapping[str, Fields], kind: str, name: str, owner: str) -> Fiel
     return rows[name]
 
 
-def _cluster(fields: Fields, owner: str) -> Fields:
+def _cluster(fields: KubeconfigFields, owner: str) -> KubeconfigFields:
     """The server and the CA certificates that verify it."""
     server = _needed(fields["server"], "server", owner)
     authority = _material(fields, "certificate-authority", owner)
@@ -314,7 +315,7 @@ def _cluster(fields: Fields, owner: str) -> Fields:
             "verifies": not fields["insecure-skip-tls-verify"]}
 
 
-def _user(fields: Fields, owner: str) -> Fields:
+def _user(fields: KubeconfigFields, owner: str) -> KubeconfigFields:
     """The certificate and its key; a certificate without a key raises InputError."""
     certificate = _material(fields, "client-certificate", owner)
     key = _material(fields, "client-key", owner)
@@ -326,7 +327,7 @@ def _user(fields: Fields, owner: str) -> Fields:
     return {"certificate": certificate, "key": key}
 
 
-def _material(fields: Fields, name: str, owner: str) -> Material:
+def _material(fields: KubeconfigFields, name: str, owner: str) -> Material:
     path, data = fields[name], fields[f"{name}-data"]
     if path and data:
         raise InputError(f"{owner} gives both {name} and {name}-data")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .go import private_keys
 from .go.der import GoError
-from .go.keys import CURVES
+from .go.keys import CURVES_OF_OIDS
 from ..pem import only_block
 from ..stages import der
 
@@ -48,7 +48,7 @@ def _form(dotted: str, size: int) -> tuple[bytes, bytes]:
 
 # Length of a secret → its curve, and the form of a key with a named curve and its point (RFC 5915
 # §3).
-_WRITTEN = {size: (next(curve for curve in CURVES.values() if curve.name == name),
+_WRITTEN = {size: (next(curve for curve in CURVES_OF_OIDS.values() if curve.name == name),
                    *_form(dotted, size))
             for name, dotted, size in (("P256", "1.2.840.10045.3.1.7", 32),
                                        ("P384", "1.3.132.0.34", 48))}

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from .words import Word
 
-Part = Literal["certificate", "key", "authority", "kubeconfig", "public-key"]
+UsePart = Literal["certificate", "key", "authority", "kubeconfig", "public-key"]
 
 
 class FileSetting(NamedTuple):
@@ -23,7 +23,7 @@ class FileSetting(NamedTuple):
     """The flag's name."""
     purpose: str
     """The name of the file's purpose."""
-    part: Part
+    part: UsePart
     """The kind of content."""
     pair: str
     """Of a key, the name of its certificate's setting; else the setting's own name."""
@@ -34,7 +34,7 @@ def _pair(certificate: str, key: str, purpose: str) -> tuple[FileSetting, FileSe
             FileSetting(key, purpose, "key", certificate))
 
 
-def _one(name: str, purpose: str, part: Part = "authority") -> FileSetting:
+def _one(name: str, purpose: str, part: UsePart = "authority") -> FileSetting:
     return FileSetting(name, purpose, part, name)
 
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 TOOLS = ("openssl", "kpki")
-VERBS = ("genrsa", "genpkey", "ecparam", "rsa", "ec", "pkey", "req", "x509", "verify")
+OPENSSL_VERBS = ("genrsa", "genpkey", "ecparam", "rsa", "ec", "pkey", "req", "x509", "verify")
 """openssl's commands that kpki has."""
-_OPENSSL = re.compile(rf"\bopenssl (?=({'|'.join(VERBS)})\b)")
-LITERAL = "    "
+_OPENSSL = re.compile(rf"\bopenssl (?=({'|'.join(OPENSSL_VERBS)})\b)")
+CODE_INDENT = "    "
 ITEM = re.compile(r"[-*] |\d+\. ")
 """The beginning of a list's item."""
 _MARK = re.compile(r"\*\*")
@@ -26,7 +26,7 @@ class LessonStep(NamedTuple):
     """A piece of prose with one command, or with an exercise."""
 
     prose: tuple[str, ...]
-    """The paragraphs before the command; a heading begins with `## `, a log with LITERAL."""
+    """The paragraphs before the command; a heading begins with `## `, a log with CODE_INDENT."""
     command: Mapping[str, str]
     """Tool → the command; of an exercise a solution."""
     output: Mapping[str, str]
@@ -108,7 +108,7 @@ def _steps(blocks: list[MarkdownBlock]) -> tuple[list[LessonStep], tuple[str, ..
         if word == "prose":
             prose.append(text)
         elif word == "log":
-            prose.append(LITERAL + text.replace("\n", f"\n{LITERAL}"))
+            prose.append(CODE_INDENT + text.replace("\n", f"\n{CODE_INDENT}"))
         elif word == "hint":
             hints.append(text)
         elif word == "text":

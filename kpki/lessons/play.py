@@ -7,26 +7,26 @@ from typing import NamedTuple
 
 from .catalogue import NAMES
 from .classroom import Classroom, progress_of
-from .lesson import LITERAL, Lesson, LessonStep
+from .lesson import CODE_INDENT, Lesson, LessonStep
 from .words import WORDS, Sentences
 
-Show = Callable[[str, str], None]
+ShowText = Callable[[str, str], None]
 """Shows a text of a kind: `title`, `heading`, `prose`, `command`, `output`, `note` or `wrong`."""
 Ask = Callable[[str], str | None]
 """Asks the learner for a line; None is the end of the input."""
 
 
-def show_prose(paragraphs: Sequence[str], show: Show) -> None:
+def show_prose(paragraphs: Sequence[str], show: ShowText) -> None:
     """Show paragraphs, headings and logs."""
     for text in paragraphs:
         if text.startswith("## "):
             show("heading", text.removeprefix("## "))
         else:
-            show("output" if text.startswith(LITERAL) else "prose",
-                 text.removeprefix(LITERAL).replace(f"\n{LITERAL}", "\n"))
+            show("output" if text.startswith(CODE_INDENT) else "prose",
+                 text.removeprefix(CODE_INDENT).replace(f"\n{CODE_INDENT}", "\n"))
 
 
-def show_text(lesson: Lesson, tool: str, show: Show) -> None:
+def show_text(lesson: Lesson, tool: str, show: ShowText) -> None:
     """Show a lesson without running it, with the outputs as the text has them."""
     show("title", lesson.title)
     for step in lesson.steps:
@@ -44,7 +44,7 @@ class Player(NamedTuple):
     tool: str
     """Whose commands run: `openssl` or `kpki`."""
     language: str
-    show: Show
+    show: ShowText
     now: Callable[[], datetime]
 
     @property
@@ -116,15 +116,15 @@ def play(player: Player, ask: Ask) -> None:
     player.begin()
     if at:
         player.show("note", words.resumed.format(step=at + 1, count=len(steps), folder=folder))
-    told = set[bool]()      # the kinds of steps, exercise or not, whose words were explained
+    explained = set[bool]()      # the kinds of steps, exercise or not, whose words were explained
     while at < len(steps):
         exercise = bool(steps[at].check)
         show_prose(steps[at].prose, player.show)
         if not exercise:
             player.show("command", steps[at].command[player.tool])
-        if exercise not in told:
+        if exercise not in explained:
             player.show("note", words.exercise_keys if exercise else words.keys)
-            told.add(exercise)
+            explained.add(exercise)
         move = _converse(player, steps[at], f"[{at + 1}/{len(steps)}] ", ask)
         if move is None:
             player.show("note", words.left.format(name=player.lesson.name))

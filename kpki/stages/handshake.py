@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .extensions.general_names import ip_octets
 from .keys import validate_signing_key
 from .verification.hostnames import matches_host, matches_ip
-from .verification.verdicts import REASONS, UNKNOWN
+from .verification.verdicts import REASONS, UNKNOWN_REASON
 from ..clock import utc_now
 from ..errors import InputError, KpkiError
 from ..pem import load_certificate
@@ -100,7 +100,7 @@ def _connection(name: str, identity: tuple[Sequence[Certificate], PrivateKeyType
 
     def check(_side: Connection, certificate: X509, code: int, depth: int, ok: int) -> bool:
         if not ok:
-            reasons.setdefault(name, REASONS.get(code, UNKNOWN))
+            reasons.setdefault(name, REASONS.get(code, UNKNOWN_REASON))
         elif depth == 0 and hostname is not None:
             leaf = load_certificate(dump_certificate(FILETYPE_ASN1, certificate))
             if not (matches_host(leaf, hostname) if address is None else matches_ip(leaf, address)):

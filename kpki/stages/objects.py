@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-ROWS = """\
+OBJECTS = """\
 1.2.840.113549|rsadsi|RSA Data Security, Inc.
 1.2.840.113549.1|pkcs|RSA Data Security, Inc. PKCS
 1.2.840.113549.2.2|MD2|md2
@@ -1133,7 +1133,7 @@ class Object(NamedTuple):
 
 @cache
 def _rows() -> list[list[str]]:
-    return [row.split("|") for row in ROWS.splitlines()]
+    return [row.split("|") for row in OBJECTS.splitlines()]
 
 
 @cache

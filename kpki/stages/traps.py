@@ -13,7 +13,7 @@ from . import der
 from .config import Config, Setting
 from .extensions.general_names import ip_octets
 from .extensions.identifiers import SUBJECT_ALTERNATIVE_NAME
-from .extensions.table import KINDS
+from .extensions.table import EXTENSION_MAKERS
 from .extensions.values import Value, parse_list
 from .requests import request_extensions
 from ..errors import InputError
@@ -63,7 +63,7 @@ def unused_section(config: Config, section: str | None) -> list[str]:
         return []
     names = [
         name for name, settings in config.sections.items()
-        if any(setting.key in KINDS for setting in settings)]
+        if any(setting.key in EXTENSION_MAKERS for setting in settings)]
     sections = ", ".join(f"[{name}]" for name in names)
     return [f"the extensions in {sections} are not used: name the section with -extensions"
             ] if names else []

@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from kpki.cli import terminal
 from kpki.cli.main import main
-from kpki.cli.terminal import LONGEST, printable, short
+from kpki.cli.terminal import LONGEST_VALUE, printable, short
 
 # cryptography warns of names that are too long, and makes them all the same
 pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length:UserWarning")
@@ -65,12 +65,12 @@ def test_no_character_that_unicode_hides_is_printed() -> None:
 
 # A sentence → what is printed of it.
 CUTS = [
-    ("x: " + "a" * LONGEST, "x: " + "a" * LONGEST),
-    ("x: " + "a" * 10_000 + ": no such file", "x: " + "a" * LONGEST + "..."),
-    ("a" * 201 + ": gone", "a" * LONGEST + "... gone"),
-    ("\x1b" * 201 + ": gone", r"\x1b" * (LONGEST // 4) + "... gone"),
+    ("x: " + "a" * LONGEST_VALUE, "x: " + "a" * LONGEST_VALUE),
+    ("x: " + "a" * 10_000 + ": no such file", "x: " + "a" * LONGEST_VALUE + "..."),
+    ("a" * 201 + ": gone", "a" * LONGEST_VALUE + "... gone"),
+    ("\x1b" * 201 + ": gone", r"\x1b" * (LONGEST_VALUE // 4) + "... gone"),
     ("the name " + "a b " * 100 + "x: gone",
-     "the name " + ("a b " * 100)[:LONGEST - 9] + "...: gone"),
+     "the name " + ("a b " * 100)[:LONGEST_VALUE - 9] + "...: gone"),
     (", ".join(["a" * 150] * 10), ", ".join(["a" * 150] * 10)),
     ("a, " * 1000, "a, " * 666 + "a,..."),
 ]
@@ -137,8 +137,8 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         assert [line for line in text.split("\n") if printable(line) != line] == []
         assert not any(line.lstrip().startswith(SPOOF) for line in text.split("\n"))
         sentences = "\n".join(line for line in text.split("\n") if not line.startswith(COMMAND))
-        assert ("A" * (LONGEST + 1) not in sentences
-                and ("A b " * LONGEST)[:2 * LONGEST + 1] not in sentences)
+        assert ("A" * (LONGEST_VALUE + 1) not in sentences
+                and ("A b " * LONGEST_VALUE)[:2 * LONGEST_VALUE + 1] not in sentences)
         assert "this is a fault" not in text and "Traceback" not in text
         if about is not None:
             assert printable(about)[:20] in text, text

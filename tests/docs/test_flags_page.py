@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kpki.cli.flags import FORMATS
+from kpki.cli.flags import FLAG_FORMATS
 from kpki.cluster.desired.description import example_description, load_cluster
 from kpki.cluster.flags import component_flags
 from kpki.kubernetes.components import COMPONENTS, Component
@@ -65,5 +65,5 @@ def test_each_command_prints_what_the_page_says(tmp_path: Path, command: str,
 def test_each_form_has_its_command() -> None:
     """Every --format is shown at work; the search for commands finds them."""
     told = " ".join(command for command, _ in COMMANDS)
-    assert all(f"--format {form}" in told for form in FORMATS[1:]) and len(COMMANDS) == 6
-    assert all(f"| `--format {form}` |" in PAGE for form in FORMATS)
+    assert all(f"--format {form}" in told for form in FLAG_FORMATS[1:]) and len(COMMANDS) == 6
+    assert all(f"| `--format {form}` |" in PAGE for form in FLAG_FORMATS)

@@ -9,7 +9,7 @@ from kpki import pem
 from kpki.errors import KpkiError
 from kpki.kubernetes.go import private_keys
 from kpki.kubernetes.go.der import GoError
-from kpki.kubernetes.go.keys import CURVES
+from kpki.kubernetes.go.keys import CURVES_OF_OIDS
 from kpki.kubernetes.private_key import find_canonical_key, verify_private_key
 from kpki.stages.keys import genpkey, genrsa, public_key_der
 from tests.kubernetes.verdict.private_keys import KEYS, as_any, pkcs8
@@ -139,7 +139,7 @@ def test_a_secret_that_the_curve_has_not_is_no_key(name: str, above: int) -> Non
     key = genpkey("EC", curve=name)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     size = key.key_size // 8
-    curve = next(curve for curve in CURVES.values() if curve.name == name.replace("-", ""))
+    curve = next(curve for curve in CURVES_OF_OIDS.values() if curve.name == name.replace("-", ""))
     der = next(pem.blocks(pem.dump_key(key, form="traditional"))).der
     secret = key.private_numbers().private_value.to_bytes(size)
     for number in (0, curve.order + above):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
     from ...stages.der import CertificateFields, Extension
-    from ...stages.verification.trust import Settings
+    from ...stages.verification.trust import TrustSettings
 
 _COMMON = (
     Option("noout", "", "print what is asked for, not the PEM"),
@@ -76,7 +76,7 @@ class _View(NamedTuple):
     """A certificate, the DER of its parts, and the options of the line."""
 
     certificate: Certificate
-    settings: Settings | None
+    settings: TrustSettings | None
     given: GivenOptions
     fields: CertificateFields
     issuer: bytes
@@ -86,7 +86,7 @@ class _View(NamedTuple):
 
 
 def show_certificate(certificate: Certificate, given: GivenOptions, *,
-                     settings: Settings | None = None,
+                     settings: TrustSettings | None = None,
                      now: datetime | None = None) -> tuple[str, int]:
     """The text and the exit status of a certificate's display options.
 
@@ -134,7 +134,7 @@ def extension_names(given: GivenOptions) -> list[str] | None:
     return None if text is None else text.split(",")
 
 
-def _read(certificate: Certificate, settings: Settings | None, given: GivenOptions) -> _View:
+def _read(certificate: Certificate, settings: TrustSettings | None, given: GivenOptions) -> _View:
     from ...stages import der
     fields = der.certificate_fields(certificate)
     issuer, subject = der.whole(fields.issuer), der.whole(fields.subject)
@@ -279,12 +279,12 @@ def _alias(view: _View) -> str:
 
 def _purposes(view: _View) -> str:
     from ...stages.verification.facts import read_facts
-    from ...stages.verification.purposes import PURPOSES
+    from ...stages.verification.purposes import OPENSSL_PURPOSES
     facts = read_facts(view.certificate)
     lines = []
     for name, title in _PURPOSES.items():
         for as_ca in (False, True):
-            answer = -1 if facts.broken else PURPOSES[name](facts, as_ca)
+            answer = -1 if facts.broken else OPENSSL_PURPOSES[name](facts, as_ca)
             words = {0: "No", 1: "Yes"}.get(answer, f"Yes (WARNING code={answer})")
             lines.append(f"{title}{' CA' * as_ca} : {words}\n")
     return "Certificate purposes:\n" + "".join(lines)

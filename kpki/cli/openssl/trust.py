@@ -11,9 +11,9 @@ from ...errors import InputError
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from ...stages.verification.trust import Settings
+    from ...stages.verification.trust import TrustSettings
 
-OPTIONS = (
+TRUST_OPTIONS = (
     Option("trustout", "",
            "write a TRUSTED CERTIFICATE, with its trust settings; Kubernetes reads none"),
     Option("setalias", TEXT, "give it an alias, and -trustout"),
@@ -31,29 +31,29 @@ def writes_settings(given: GivenOptions) -> bool:
     return given.has(*_WRITE) and given.form("outform") == "PEM"
 
 
-def changed_settings(given: GivenOptions, data: bytes) -> Settings | None:
+def changed_settings(given: GivenOptions, data: bytes) -> TrustSettings | None:
     """The settings in *data* (DER, b"" for none) as the options change them; None if none are left.
 
     Broken settings count as none, as in openssl. Raises InputError for an unknown use.
     """
     if not data and not given.has(*_WRITE):
         return None
-    from ...stages.verification.trust import Settings, read_settings
+    from ...stages.verification.trust import TrustSettings, read_settings
     settings = None
     with contextlib.suppress(InputError):
         settings = read_settings(data) if data else None
     if given.has("setalias"):
         alias = (given.get("setalias") or "").encode("utf-8", "surrogateescape")
-        settings = (settings or Settings())._replace(alias=alias)
+        settings = (settings or TrustSettings())._replace(alias=alias)
     if settings is not None and given.has("clrtrust"):
         settings = settings._replace(uses=None)
     if settings is not None and given.has("clrreject"):
         settings = settings._replace(rejected=None)
     if uses := _uses(given, "addtrust"):
-        settings = settings or Settings()
+        settings = settings or TrustSettings()
         settings = settings._replace(uses=(*(settings.uses or ()), *uses))
     if rejected := _uses(given, "addreject"):
-        settings = settings or Settings()
+        settings = settings or TrustSettings()
         settings = settings._replace(rejected=(*(settings.rejected or ()), *rejected))
     return settings
 
@@ -70,7 +70,7 @@ def _uses(given: GivenOptions, option: str) -> list[str]:
     return oids
 
 
-def trusted_block(certificate: Certificate, settings: Settings | None) -> bytes:
+def trusted_block(certificate: Certificate, settings: TrustSettings | None) -> bytes:
     """A certificate and its trust settings as a block TRUSTED CERTIFICATE."""
     data = pem.dump_certificate(certificate, encoding="DER")
     return pem.armour(data + (b"" if settings is None else settings.dump()), "TRUSTED CERTIFICATE")

@@ -130,7 +130,7 @@ def run(verb: str, argv: Sequence[str]) -> int:
 def _question(given: GivenOptions) -> dict[str, Any]:
     """The options as arguments of verify(). Raises InputError if openssl refuses the line."""
     from ...stages.extensions.general_names import ip_octets
-    from ...stages.verification.purposes import PURPOSES
+    from ...stages.verification.purposes import OPENSSL_PURPOSES
     question: dict[str, Any] = {word: given.get(name) for name, word in _WORDS.items()
                                 if given.has(name)}
     question |= {word: True for name, word in _FLAGS.items() if given.has(name)}
@@ -143,9 +143,9 @@ def _question(given: GivenOptions) -> dict[str, Any]:
         from ...stages.verification.policies import PolicyQuestion
         question["policies"] = PolicyQuestion(wanted, *(given.has(name) for name in _POLICIES))
     for purpose in given.all("purpose"):
-        if purpose not in PURPOSES:
+        if purpose not in OPENSSL_PURPOSES:
             raise InputError(f"verify: invalid purpose {purpose}",
-                             hint=f"one of {', '.join(PURPOSES)}")
+                             hint=f"one of {', '.join(OPENSSL_PURPOSES)}")
     for address in given.all("verify_ip"):
         ip_octets(address)
     if (depth := given.number("verify_depth", -1)) >= 0:
@@ -270,9 +270,9 @@ def _chain(verdict: Verdict, roots: Sequence[Certificate], flags: int) -> Iterat
 def _subject(certificate: Certificate, flags: int) -> str:
     """The subject; on several lines only if the display format has a line for each RDN."""
     from ...stages.names import subject_name
-    from ...stages.text.name import OPTIONS, flagged_name_text, lined
+    from ...stages.text.name import NAME_OPTIONS, flagged_name_text, lined
     if lined(flags):
-        return flagged_name_text(subject_name(certificate), flags | OPTIONS["esc_ctrl"][0])
+        return flagged_name_text(subject_name(certificate), flags | NAME_OPTIONS["esc_ctrl"][0])
     return flagged_name_text(subject_name(certificate), flags).replace("\n", "\\n")
 
 

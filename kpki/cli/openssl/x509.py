@@ -46,7 +46,7 @@ TABLE = (
     Option("x509toreq", "", "write a request from a certificate"),
     Option("new", "", "no input: a certificate from -subj and the keys"),
     *display.CERTIFICATE_OPTIONS,
-    *trust.OPTIONS,
+    *trust.TRUST_OPTIONS,
     Option("badsig", "", instead="another CA's signature"),
     SIGOPT,
     Option("vfyopt", TEXT, instead="nothing: a signature has no options here"),

@@ -25,7 +25,7 @@ from ...kubernetes.layouts import KUBEADM
 # Text that YAML reads without quotes, inside brackets too; dump_cluster quotes all other text.
 _PLAIN = re.compile(r"/?[A-Za-z][A-Za-z0-9_./-]*|[0-9]+(\.[0-9]+){3}(/[0-9]+)?|([0-9]+[hms])+")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
-Lines = Iterator[str]
+DumpLines = Iterator[str]
 
 
 def dump_cluster(cluster: Cluster) -> str:
@@ -42,7 +42,7 @@ def dump_cluster(cluster: Cluster) -> str:
         *_certificates(cluster), *_nodes(cluster.hosts), ""])
 
 
-def _names(cluster: Cluster) -> Lines:
+def _names(cluster: Cluster) -> DumpLines:
     if cluster.name != DEFAULT_NAME:
         yield f"clusterName: {_scalar(cluster.name)}"
     yield from ("", "# Where the files lie on a host.", f"layout: {cluster.layout}")
@@ -50,7 +50,7 @@ def _names(cluster: Cluster) -> Lines:
         yield f"certificatesDir: {_scalar(cluster.certificates_dir)}"
 
 
-def _api_server(cluster: Cluster) -> Lines:
+def _api_server(cluster: Cluster) -> DumpLines:
     if cluster.endpoint:
         host, port = cluster.endpoint
         endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -73,7 +73,7 @@ def _api_server(cluster: Cluster) -> Lines:
                     "apiServer:", f"  certSANs: {_sequence(cluster.api_sans)}")
 
 
-def _etcd(cluster: Cluster) -> Lines:
+def _etcd(cluster: Cluster) -> DumpLines:
     local = {"serverCertSANs": cluster.etcd_server_sans, "peerCertSANs": cluster.etcd_peer_sans}
     if any(local.values()):
         yield from ("", "# Further names and addresses in etcd's certificates.", "etcd:",
@@ -87,7 +87,7 @@ def _etcd(cluster: Cluster) -> Lines:
                     *(["  external:", *files] if files else ["  external: {}"]))
 
 
-def _certificates(cluster: Cluster) -> Lines:
+def _certificates(cluster: Cluster) -> DumpLines:
     if cluster.algorithm:
         yield from ("", "# The algorithm of new keys.", f"encryptionAlgorithm: {cluster.algorithm}")
     for name, span, default in (("certificateValidityPeriod", cluster.validity, DEFAULT_VALIDITY),
@@ -104,7 +104,7 @@ def _certificates(cluster: Cluster) -> Lines:
         yield from ("", "# A CA-signed serving pair for each kubelet.", "kubeletServing: true")
 
 
-def _nodes(hosts: Iterable[Host]) -> Lines:
+def _nodes(hosts: Iterable[Host]) -> DumpLines:
     yield ""
     yield "# A node without roles is a worker. The first address is the advertised address."
     yield "nodes:"

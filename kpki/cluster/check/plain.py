@@ -41,7 +41,7 @@ from ...errors import FileError, InputError
 from ...kubernetes import reading
 from ...kubernetes.layouts import LAYOUTS, Layout, Place
 from ...kubernetes.reading import USAGE_OIDS
-from ...kubernetes.settings import Part
+from ...kubernetes.settings import UsePart
 
 # names that many layouts use: alone they do not show a layout
 _COMMON = re.compile(r"(ca|server|peer|admin)(-key)?\.(crt|key|pem)|kubeconfig")
@@ -208,7 +208,7 @@ def _other_uses(found: Mapping[str, ObservedFile], others: Sequence[str]) -> Ite
 _PURPOSES = {"serverAuth": "pair-server", "clientAuth": "pair-client"}
 
 
-def _use(group: str, path: str, purpose: str, part: Part) -> Use:
+def _use(group: str, path: str, purpose: str, part: UsePart) -> Use:
     return Use(component="people", setting=part, source="", path=path, purpose=purpose, part=part,
                group=group, default=True)
 

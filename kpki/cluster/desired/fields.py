@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from ...documents import Document, Path, path_text
+from ...documents import Document, FieldPath, path_text
 from ...errors import ConfigurationError, InputError
 from ...kubernetes.profiles import validate_address, validate_dns_name, validate_node_name
 
 T = TypeVar("T")
-Reader = Callable[[Any], T]
+FieldReader = Callable[[Any], T]
 
 ALGORITHM_NAMES = ("RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-P384")
 LONGEST_TEXT = 4096
@@ -38,7 +38,7 @@ _HIGHEST_PORT = 65535
 class FieldError(InputError):
     """A value that its field refuses; *path* leads from the reader's value to the refused one."""
 
-    def __init__(self, message: str, *, path: Path = (), hint: str | None = None) -> None:
+    def __init__(self, message: str, *, path: FieldPath = (), hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.path = path
 
@@ -232,7 +232,7 @@ def absolute_path(value: Any) -> str:
     return "/" + posixpath.normpath(given).lstrip("/")
 
 
-def one_of(names: Sequence[str]) -> Reader[str]:
+def one_of(names: Sequence[str]) -> FieldReader[str]:
     """A reader of one of these *names*."""
     def read(value: Any) -> str:
         if value.__class__ is not str or value not in names:
@@ -244,7 +244,7 @@ def one_of(names: Sequence[str]) -> Reader[str]:
     return read
 
 
-def each(reader: Reader[T]) -> Reader[tuple[T, ...]]:
+def each(reader: FieldReader[T]) -> FieldReader[tuple[T, ...]]:
     """A reader of a list, whose items *reader* reads."""
     def read(value: Any) -> tuple[T, ...]:
         if value.__class__ is not list:
@@ -259,8 +259,8 @@ def each(reader: Reader[T]) -> Reader[tuple[T, ...]]:
     return read
 
 
-def shape(fields: Mapping[str, Reader[Any]], *, required: Sequence[str] = (),
-          accepted: Collection[str] = (), strict: bool = True) -> Reader[dict[str, Any]]:
+def shape(fields: Mapping[str, FieldReader[Any]], *, required: Sequence[str] = (),
+          accepted: Collection[str] = (), strict: bool = True) -> FieldReader[dict[str, Any]]:
     """A reader of a mapping with these *fields*.
 
     The result has no field that is absent, null or `""`. *required* fields must be present;

@@ -56,7 +56,7 @@ _BOOTSTRAP_TOKEN = shape({"apiServerEndpoint": endpoint}, strict=False, accepted
 _DISCOVERY = shape({"bootstrapToken": _BOOTSTRAP_TOKEN}, strict=False,
                    accepted=("file", "tlsBootstrapToken", "timeout"))
 
-KINDS = {
+KUBEADM_KINDS = {
     "ClusterConfiguration": shape({
         "clusterName": text,
         "controlPlaneEndpoint": endpoint,
@@ -110,14 +110,14 @@ def read_kubeadm(documents: Sequence[Document], *, host_name: str | None) -> Con
     read: dict[str, dict[str, Any]] = {}
     for document in documents:
         with located(document):
-            if (kind := _kind(document.value)) in KINDS:
-                read[kind], found[kind] = KINDS[kind](document.value), document
+            if (kind := _kind(document.value)) in KUBEADM_KINDS:
+                read[kind], found[kind] = KUBEADM_KINDS[kind](document.value), document
     if not found:
         raise ConfigurationError("the file has neither a kpki/v1 Cluster nor a kubeadm "
                                  "configuration",
                                  hint="apiVersion: kpki/v1 and kind: Cluster, or "
                                       "kubeadm.k8s.io/v1beta4 and a kind of "
-                                 + ", ".join(KINDS))
+                                 + ", ".join(KUBEADM_KINDS))
     settings = read.get("ClusterConfiguration", {})
     _validate_etcd(settings.get("etcd", {}), found.get("ClusterConfiguration"))
     kind_of_host = next((kind for kind in ("InitConfiguration", "JoinConfiguration")
@@ -151,11 +151,11 @@ def _kind(value: Any) -> str:
     kind, version = value["kind"], value["apiVersion"].removeprefix(GROUP)
     if not value["apiVersion"].startswith(GROUP) or kind in _WITHOUT_CERTIFICATES:
         return ""
-    if kind not in KINDS:
-        near = nearest(kind, tuple(KINDS))
+    if kind not in KUBEADM_KINDS:
+        near = nearest(kind, tuple(KUBEADM_KINDS))
         slip = f": did you mean {near}?" if near else ""
         raise FieldError(f"{shorten(kind)} is no kind of kubeadm's API{slip}", path=("kind",),
-                         hint=f"kpki reads {', '.join(KINDS)}")
+                         hint=f"kpki reads {', '.join(KUBEADM_KINDS)}")
     if version not in VERSIONS:
         raise FieldError(f"{shorten(version)} is not {' or '.join(VERSIONS)}", path=("apiVersion",),
                          hint="kubeadm config migrate rewrites an older configuration")

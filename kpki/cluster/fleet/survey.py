@@ -16,9 +16,9 @@ from ...kubernetes.reading import serial_digest
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-Host = TypeVar("Host")
+AnyHost = TypeVar("AnyHost")
 Result = TypeVar("Result")
-Seen = TypeVar("Seen")
+Observed = TypeVar("Observed")
 # Pairs (mark, owner): the digest of a key and its host, or the digest of a certificate's issuer and
 # serial number and the certificate. No two owners may have the same mark.
 Marks = tuple[tuple[bytes, bytes], ...]
@@ -33,7 +33,7 @@ def processes_for(hosts: int, most: int | None = None) -> int:
     return (most or os.cpu_count() or 1) if hosts >= FLEET else 1
 
 
-def batches(hosts: Sequence[Host], processes: int, most: int = 0) -> list[Sequence[Host]]:
+def batches(hosts: Sequence[AnyHost], processes: int, most: int = 0) -> list[Sequence[AnyHost]]:
     """Hosts in batches of at most *most* (0: BATCH).
 
     The batches have the same size, and each process gets the same number of batches.
@@ -53,17 +53,17 @@ def in_trees(work: Callable[[Sequence[str | None]], Result], hosts: Sequence[str
     return in_turn(work, [[None], *batches(hosts, count)], count)
 
 
-def survey(examine: Callable[[int], tuple[Seen, Marks]], hosts: Sequence[int], others: Marks,
-           processes: int) -> tuple[list[Seen], frozenset[bytes], list[int]]:
+def survey(examine: Callable[[int], tuple[Observed, Marks]], hosts: Sequence[int], others: Marks,
+           processes: int) -> tuple[list[Observed], frozenset[bytes], list[int]]:
     """The results of *examine* for these hosts, the shared marks, and the hosts with such a mark.
 
     A mark is shared if several hosts have the mark, or a host and *others*. Raises the errors of
     `in_turn`.
     """
-    def examine_batch(batch: Sequence[int]) -> list[tuple[Seen, Marks]]:
+    def examine_batch(batch: Sequence[int]) -> list[tuple[Observed, Marks]]:
         return [examine(host) for host in batch]
 
-    seen, marks = list[Seen](), list[Marks]()
+    seen, marks = list[Observed](), list[Marks]()
     for batch in in_turn(examine_batch, batches(hosts, processes), processes):
         for result, own in batch:
             seen.append(result)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from .graph import Graph, GraphCertificate
 
-Kind = Literal["authority", "certificate", "component"]
+BoxKind = Literal["authority", "certificate", "component"]
 State = Literal["good", "soon", "ended"]
 Relation = Literal["signs", "held by", "calls"]
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -25,7 +25,7 @@ class Box:
 
     number: int
     """The number of the box in the picture, from 0."""
-    kind: Kind
+    kind: BoxKind
     title: str
     """The first line."""
     lines: tuple[str, ...] = ()

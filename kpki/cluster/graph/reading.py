@@ -28,7 +28,7 @@ from ...kubernetes.layouts import WORKSPACE, Layout
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-Held = tuple["Certificate", str, Sequence[Holder]]
+HeldCertificate = tuple["Certificate", str, Sequence[Holder]]
 _USERS = "users"
 _DENIED = "permission denied"
 
@@ -56,7 +56,7 @@ def read_graph(path: str | os.PathLike[str], *, host_name: str = "") -> Graph:
 
 
 def _graph_of(trees: Iterable[tuple[str | None, Inventory]]) -> Graph:
-    held, skipped = list[Held](), list[SkippedFile]()
+    held, skipped = list[HeldCertificate](), list[SkippedFile]()
     for host, inventory in trees:
         held += _held(host, inventory, skipped)
         skipped += (SkippedFile(host, path, _DENIED) for path in inventory.unread)
@@ -105,7 +105,8 @@ def _inventory(tree: Tree, layout: Layout, uses: Sequence[Use]) -> Inventory:
     return Inventory(tree.root, layout, tree.found, uses=tuple(uses), unread=tuple(unread))
 
 
-def _held(host: str | None, inventory: Inventory, skipped: list[SkippedFile]) -> Iterator[Held]:
+def _held(host: str | None, inventory: Inventory,
+          skipped: list[SkippedFile]) -> Iterator[HeldCertificate]:
     """The certificates of one tree with their holders: CAs first, in the order of the uses."""
     for pair in signing_pairs_of(inventory):
         yield from _of_pair(host, inventory, pair, skipped)
@@ -119,7 +120,7 @@ def _held(host: str | None, inventory: Inventory, skipped: list[SkippedFile]) ->
 
 
 def _of_pair(host: str | None, inventory: Inventory, pair: Pair,
-             skipped: list[SkippedFile]) -> Iterator[Held]:
+             skipped: list[SkippedFile]) -> Iterator[HeldCertificate]:
     """The certificates of a pair's file: the leaf with its key, then the CAs above it."""
     chain, fault = pair.chain, None
     if not chain:       # of a pair whose certificate no setting names, the file may still be there

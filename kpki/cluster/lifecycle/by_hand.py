@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .authority_renewal import is_of
 from .edits import embedded_data
 from .renew import Renewal
-from .trees import AUTHORITIES, pairs_of_users, read_tree, read_users, used_pairs
+from .trees import CA_ROWS, pairs_of_users, read_tree, read_users, used_pairs
 from ..authority import leaf_algorithm, signing_digest
 from ..desired.rows import tree_prefix
 from ..observed.hosts import inventory_of
@@ -75,7 +75,7 @@ def workspace_commands(folder: str, done: Renewal, *, host_name: str, new_key: b
                        now: datetime) -> Iterator[str]:
     """The commands that renew what was renewed in a workspace at *now*."""
     cluster = read_cluster(folder, host_name=host_name)
-    places = [(row, *authority_paths(cluster, folder, row)) for row in AUTHORITIES]
+    places = [(row, *authority_paths(cluster, folder, row)) for row in CA_ROWS]
     signers = [*_signers((row, path, key or "") for row, path, key in places)]
     yield from _new_authorities(done, signers, now)
     for host in dict.fromkeys(step.host for step in done.steps):
@@ -117,7 +117,7 @@ def _signers(places: Iterable[tuple[str, str, str]]) -> Iterator[SignerFiles]:
 def _new_authorities(done: Renewal, signers: Sequence[SignerFiles], now: datetime) -> Iterator[str]:
     """The commands that sign the renewed CAs anew, each into a file of its own."""
     yield "umask 077"
-    for row in dict.fromkeys(step.row for step in done.steps if step.row in AUTHORITIES):
+    for row in dict.fromkeys(step.row for step in done.steps if step.row in CA_ROWS):
         signer = next((signer for signer in signers if signer.row == row), None)
         if signer:      # else another host has signed the CA's new certificate
             cut, source = signer.reading()
@@ -132,13 +132,13 @@ def _of_tree(tree: TreeCommands, pairs: Sequence[Pair], done: Renewal, host: str
     """The commands that write the files of one tree anew: the copies of CAs, then the leaves."""
     changed = {step.path: step.row for step in done.steps if step.host == host}
     for path, row in changed.items():
-        if row in AUTHORITIES:
+        if row in CA_ROWS:
             yield from tree.copies(path, row)
     reissued = {path for of, path in done.reissued if of == host}
     made = set[str]()
     for pair in pairs:
-        row = changed.get(tree.real(pair.path.partition("#")[0]), AUTHORITIES[0])
-        if row not in AUTHORITIES or pair.path in reissued:
+        row = changed.get(tree.real(pair.path.partition("#")[0]), CA_ROWS[0])
+        if row not in CA_ROWS or pair.path in reissued:
             yield from tree.leaf(pair, made if new_key else None)
 
 

@@ -15,13 +15,13 @@ from ...kubernetes.kubeconfig import embedded_certificates, load_users
 from ...kubernetes.layouts import KEY_MODE
 
 # The new content of files, by their paths, as far as the edits have come.
-Changed = dict[str, bytes]
+NewContents = dict[str, bytes]
 _DER = b"\x30"
 _CURRENT = re.compile(r"(kubelet-(?:client|server))-current\.pem")
 _STORE_TIME = "%Y-%m-%d-%H-%M-%S"   # in the names of the files that a kubelet keeps
 
 
-def replace_block(changed: Changed, inventory: Inventory, path: str, block: bytes) -> None:
+def replace_block(changed: NewContents, inventory: Inventory, path: str, block: bytes) -> None:
     """Put a PEM block in the place of the first block of its kind in a file.
 
     In a kubeconfig *path* names the entry too: `admin.conf#users/admin`. Raises InputError for data
@@ -31,8 +31,8 @@ def replace_block(changed: Changed, inventory: Inventory, path: str, block: byte
               secret=SECRET in block)
 
 
-def edit_data(changed: Changed, inventory: Inventory, path: str, edit: Callable[[bytes], bytes], *,
-              secret: bool = False) -> None:
+def edit_data(changed: NewContents, inventory: Inventory, path: str,
+              edit: Callable[[bytes], bytes], *, secret: bool = False) -> None:
     """Edit a file, or the data of a kubeconfig's entry; *secret*: the user's key.
 
     Raises InputError for data of a kubeconfig that is not on one line.
@@ -82,7 +82,7 @@ def _with_block(data: bytes, block: bytes) -> bytes:
     return data.replace(old.armour, new.armour, 1)
 
 
-def edited_files(inventory: Inventory, changed: Changed, now: datetime) -> tuple[File, ...]:
+def edited_files(inventory: Inventory, changed: NewContents, now: datetime) -> tuple[File, ...]:
     """The files to write, relative to the tree, for all edits."""
     written = {file.path: file for path, data in changed.items()    # two links may lead to one file
                for file in _files(inventory, path, data, now)}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from .edits import Changed, edit_data, edited_files, replace_block
+from .edits import NewContents, edit_data, edited_files, replace_block
 from .exchange import Exchange, Member
 from .holding import Anchor, Holding, anchor_of, key_anchor
 from .renewal import renewed_certificate
@@ -169,7 +169,7 @@ def phase_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget, *
     Leaves keep their keys; each gets a new certificate, valid for *validity*. What no CA of the
     exchange has signed stays. A file without a difference stays.
     """
-    changed = Changed()
+    changed = NewContents()
     if not exchange.of_ca:
         _change_tokens(exchange, inventory, target, changed)
         return edited_files(inventory, changed, now)
@@ -192,7 +192,7 @@ def phase_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget, *
     return (*edited_files(inventory, changed, now), *signer_file)
 
 
-def _edit(changed: Changed, inventory: Inventory, path: str,
+def _edit(changed: NewContents, inventory: Inventory, path: str,
           new: bytes | Callable[[bytes], bytes], warnings: list[str]) -> None:
     """Put a block into a file, or edit the file's data; what cannot be edited is a warning."""
     try:
@@ -289,7 +289,7 @@ def _keys_of_pairs(inventory: Inventory) -> set[str]:
 
 
 def _change_tokens(exchange: Exchange, inventory: Inventory, target: PhaseTarget,
-                   changed: Changed) -> None:
+                   changed: NewContents) -> None:
     """Change the files of the service accounts' keys."""
     for path in verifying_paths(inventory):
         edit_data(changed, inventory, path, _public_keys(target))

@@ -21,7 +21,7 @@ from .renew import (
     waiting_of,
 )
 from .trees import (
-    AUTHORITIES,
+    CA_ROWS,
     authorities_of_host,
     authorities_of_workspace,
     hosts_with_trees,
@@ -122,7 +122,7 @@ def renew_workspace_authorities(folder: str, order: Order, *, passphrase: Passph
 def _own_files(folder: str) -> Inventory:
     """The certificates of the workspace's own CAs, and its users' kubeconfigs."""
     users = read_users(folder)
-    own = [WORKSPACE.place(row).certificate for row in AUTHORITIES]
+    own = [WORKSPACE.place(row).certificate for row in CA_ROWS]
     return replace(users, found={**{path: observe_workspace_file(folder, path) for path in own},
                                  **users.found})
 
@@ -162,7 +162,7 @@ def _of_host(inventory: Inventory, at_hand: Sequence[Authority],
 def _of_workspace(cluster: Cluster, folder: str, at_hand: Sequence[Authority],
                   now: datetime) -> Iterator[_Found]:
     """The CAs of a workspace; of a bundle the certificate that matches the key, else the first."""
-    for row in AUTHORITIES:
+    for row in CA_ROWS:
         own, given = WORKSPACE.place(row).certificate, authority_paths(cluster, folder, row)[0]
         places = dict.fromkeys((given, os.path.join(folder, own)))
         groups = grouped(((row, certificate) for place in places if is_there(place)

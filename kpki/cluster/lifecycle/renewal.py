@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from .edits import Changed, edited_files, replace_block
+from .edits import NewContents, edited_files, replace_block
 from ..authority import (
     BACKDATED,
     DAYS,
@@ -105,7 +105,7 @@ class HostRenewal(NamedTuple):
 
 def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequence[Authority], *,
                 now: datetime, validity: timedelta | None, new_key: bool,
-                warnings: list[str], changed: Changed | None = None,
+                warnings: list[str], changed: NewContents | None = None,
                 exchanged: Sequence[Certificate] = ()) -> HostRenewal:
     """New certificates for the *pairs* of a tree, each by the CA that signed the old certificate.
 

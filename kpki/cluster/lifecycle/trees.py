@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..desired.description import Cluster
 
-AUTHORITIES = ("ca", "etcd-ca", "front-proxy-ca")
+CA_ROWS = ("ca", "etcd-ca", "front-proxy-ca")
 _USERS, _KUBECONFIG = "users", ".conf"
 
 
@@ -90,7 +90,7 @@ def authorities_of_host(inventory: Inventory, passphrase: Passphrase,
 def authorities_of_workspace(cluster: Cluster, folder: str, passphrase: Passphrase,
                              named: Sequence[str] = ()) -> list[Authority]:
     """The CAs whose keys are *named* or in the workspace."""
-    places = [authority_paths(cluster, folder, row) for row in AUTHORITIES]
+    places = [authority_paths(cluster, folder, row) for row in CA_ROWS]
     known = {path: load_bundle(files.read(path)) for path, _ in places if is_there(path)}
     every = [ca for bundle in known.values() for ca in bundle]
     given = [authority_with(key, every, passphrase) for key in named]
@@ -104,7 +104,7 @@ def authorities_of_workspace(cluster: Cluster, folder: str, passphrase: Passphra
 def exchanged_authorities(folder: str) -> list[Certificate]:
     """The CAs of the workspace that do not sign while they are exchanged."""
     paths = (os.path.join(folder, beside(WORKSPACE.place(row).certificate, which))
-             for row in AUTHORITIES for which in (NEXT, PREVIOUS))
+             for row in CA_ROWS for which in (NEXT, PREVIOUS))
     return [certificate for path in paths if is_there(path)
             for certificate in load_bundle(files.read(path))]
 

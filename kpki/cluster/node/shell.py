@@ -52,10 +52,10 @@ def install_script(changed: Sequence[File], *, node: str, commands: Sequence[str
     files = "".join(f"{sha256(file.data).hexdigest()}  {file.path}\n" for file in changed
                     if not file.link)
     each = "\n".join(f'    "$1" {file.mode:04o} {quote(file.path)}' for file in changed)
-    told = "\n".join(["everything is in place" if changed else "nothing is to be installed",
+    ending = "\n".join(["everything is in place" if changed else "nothing is to be installed",
                       *(f"next: {command}" for command in commands)])
     return (_HEAD.format(node=node)
             + "\neach() {\n" + (f"{each}\n" if each else "    :\n") + "}\n\n"
             + f"(cd \"$from\" && sha256sum -c --quiet) <<'END'\n{files}END\n" * bool(files)
             + "each prepare\neach place\n"
-            + f"cat <<'END'\n{told}\nEND\n")
+            + f"cat <<'END'\n{ending}\nEND\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .configurations import Settings
+from .configurations import ConfiguredSettings
 from .starts import Started
 from .tree import Tree, inner
 from .use import Use
@@ -14,10 +14,10 @@ from ...errors import InputError
 from ...kubernetes.commands import Start
 from ...kubernetes.kubeconfig import Material, load_kubeconfig, load_users
 from ...kubernetes.purposes import ADMISSION, WEBHOOKS
-from ...kubernetes.settings import SETTINGS, FileSetting, Part, SettingValue, values_of
+from ...kubernetes.settings import SETTINGS, FileSetting, SettingValue, UsePart, values_of
 
 
-def uses_of(tree: Tree, running: Started, settings: Settings) -> Iterator[Use]:
+def uses_of(tree: Tree, running: Started, settings: ConfiguredSettings) -> Iterator[Use]:
     """The uses of one component; for each purpose, the use that the component prefers."""
     uses: list[Use] = []
     server = next(iter((*_values(settings, "master"), *_values(settings, "api-servers"))), "")
@@ -33,7 +33,7 @@ def uses_of(tree: Tree, running: Started, settings: Settings) -> Iterator[Use]:
     yield from (use for use in (more(tree, running, settings, uses) if more else uses) if use.path)
 
 
-def _is_plain(settings: Settings, name: str) -> bool:
+def _is_plain(settings: ConfiguredSettings, name: str) -> bool:
     """Whether etcd ignores a setting, because it listens without TLS (server/embed/etcd.go)."""
     names = ("listen-peer-urls",) if name.startswith("peer-") \
         else ("listen-client-urls", "listen-client-http-urls")
@@ -41,11 +41,11 @@ def _is_plain(settings: Settings, name: str) -> bool:
     return names[0] in settings and not any(url.startswith(("https:", "unixs:")) for url in urls)
 
 
-def _values(settings: Settings, name: str) -> tuple[str, ...]:
+def _values(settings: ConfiguredSettings, name: str) -> tuple[str, ...]:
     return values_of(name, settings.get(name, ()))
 
 
-def _is_on(settings: Settings, name: str) -> bool:
+def _is_on(settings: ConfiguredSettings, name: str) -> bool:
     return _values(settings, name) in (("true",), ("1",))
 
 
@@ -102,11 +102,12 @@ def _material(use: Use, where: str, material: Material, kubeconfig: str,
             yield replace(entry, setting=f"{where}/{_FIELDS[use.part]}", path=inner(place))
 
 
-_FIELDS: Mapping[Part, str] = {"authority": "certificate-authority",
+_FIELDS: Mapping[UsePart, str] = {"authority": "certificate-authority",
                                "certificate": "client-certificate", "key": "client-key"}
 
 
-def _default(running: Started, setting: str, path: str, purpose: str, part: Part, pair: str) -> Use:
+def _default(running: Started, setting: str, path: str, purpose: str, part: UsePart,
+             pair: str) -> Use:
     return Use(component=running.start.component, setting=setting, source=running.source,
                path=inner(running.start.on_host(path)),
                purpose=purpose, part=part,
@@ -128,7 +129,8 @@ def _store(running: Started, folder: str, name: str, purpose: str) -> Iterator[U
         yield _default(running, "--cert-dir", f"{folder}/{name}-current.pem", purpose, part, name)
 
 
-def _kubelet(tree: Tree, running: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
+def _kubelet(tree: Tree, running: Started, settings: ConfiguredSettings,
+             uses: list[Use]) -> Iterator[Use]:
     """The kubelet's client and serving pairs (pkg/kubelet/certificate, cmd/kubelet/app/server.go).
 
     The kubelet needs its kubeconfig or a bootstrap kubeconfig. If it rotates its client
@@ -156,7 +158,8 @@ def _kubelet(tree: Tree, running: Started, settings: Settings, uses: list[Use]) 
     yield from uses
 
 
-def _apiserver(tree: Tree, running: Started, settings: Settings, uses: list[Use]) -> Iterator[Use]:
+def _apiserver(tree: Tree, running: Started, settings: ConfiguredSettings,
+               uses: list[Use]) -> Iterator[Use]:
     """The uses of an API server beside its table: own pair, pairs by name, configurations."""
     yield from uses
     if not running.default and not any(use.purpose == "apiserver-serving" for use in uses):
@@ -175,10 +178,10 @@ def _apiserver(tree: Tree, running: Started, settings: Settings, uses: list[Use]
             yield from _further(tree, running, rows, tree.document(place, value.word.source), place)
 
 
-_PAIR: tuple[Part, Part] = ("certificate", "key")
+_PAIR: tuple[UsePart, UsePart] = ("certificate", "key")
 # flag of a configuration file → the fields in the file with paths: the way to a mapping, the
 # mapping's field, and the purpose
-_Rows = tuple[tuple[tuple[str, ...], str, str, Part], ...]
+_Rows = tuple[tuple[tuple[str, ...], str, str, UsePart], ...]
 _TLS = ("egressSelections", "connection", "transport", "tcp", "tlsConfig")
 _PLUGIN: _Rows = (((), "kubeConfigFile", ADMISSION, "kubeconfig"),
                   (("imagePolicy",), "kubeConfigFile", "webhook-client", "kubeconfig"))
@@ -224,13 +227,13 @@ def _each(document: Any, *steps: str) -> Iterator[Any]:
         yield from _each(document.get(steps[0]), *steps[1:])
 
 
-_ETCDCTL: tuple[tuple[str, str, str, Part, str], ...] = (
+_ETCDCTL: tuple[tuple[str, str, str, UsePart, str], ...] = (
     ("ETCDCTL_CACERT", "", "etcd-server-ca", "authority", "etcdctl ca"),
     ("ETCDCTL_CERT", "healthcheck-client.crt", "etcd-client", "certificate", "etcdctl"),
     ("ETCDCTL_KEY", "healthcheck-client.key", "etcd-client", "key", "etcdctl"))
 
 
-def _etcd(tree: Tree, running: Started, _: Settings, uses: list[Use]) -> Iterator[Use]:
+def _etcd(tree: Tree, running: Started, _: ConfiguredSettings, uses: list[Use]) -> Iterator[Use]:
     """The uses of etcd and of etcdctl: etcdctl's variables, else the client that kubeadm makes."""
     yield from uses
     folders = {posixpath.dirname(use.path) for use in uses if use.purpose == "etcd-serving"}
@@ -246,5 +249,5 @@ def _etcd(tree: Tree, running: Started, _: Settings, uses: list[Use]) -> Iterato
                       optional=True)
 
 
-_MORE: Mapping[str, Callable[[Tree, Started, Settings, list[Use]], Iterator[Use]]] = {
+_MORE: Mapping[str, Callable[[Tree, Started, ConfiguredSettings, list[Use]], Iterator[Use]]] = {
     "kubelet": _kubelet, "kube-apiserver": _apiserver, "etcd": _etcd}

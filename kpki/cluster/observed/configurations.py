@@ -16,7 +16,7 @@ from ...kubernetes.settings import (
     variables_of,
 )
 
-Settings = Mapping[str, tuple[SettingValue, ...]]
+ConfiguredSettings = Mapping[str, tuple[SettingValue, ...]]
 _OPENSHIFT = "openshift-config"
 _DROP_IN = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
 # component → the flags of its configuration files, and the required kind of each file
@@ -37,7 +37,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
 _BESIDE = frozenset({"config", "master", "hostname-override"})
 
 
-def settings_of(tree: Tree, start: Start) -> Settings:
+def settings_of(tree: Tree, start: Start) -> ConfiguredSettings:
     """The effective settings of a component, by flag."""
     component = start.component
     flags = [*flags_of(component, start.words)]
@@ -93,7 +93,7 @@ def _drop_ins(tree: Tree, start: Start,
             yield from fields_of(start.component, document, path)
 
 
-def configurations_of(tree: Tree, start: Start, settings: Settings, *,
+def configurations_of(tree: Tree, start: Start, settings: ConfiguredSettings, *,
                       static: bool) -> Iterator[tuple[str, str, str]]:
     """The configuration files of a component in the tree.
 

@@ -11,7 +11,7 @@ from ...kubernetes.layouts import KUBELET_CURRENT, Layout, Place
 from ...kubernetes.profiles import CA, get_profile
 from ...kubernetes.purposes import PURPOSES
 from ...kubernetes.restarts import own_files
-from ...kubernetes.settings import SETTINGS, Part
+from ...kubernetes.settings import SETTINGS, UsePart
 from ...kubernetes.units import FOLDERS as UNITS
 
 # the rows of people, whose kubeconfigs no component reads, and their purposes
@@ -43,7 +43,7 @@ def layout_uses(tree: Tree, layout: Layout, started: Container[str],
         yield from (use for use in _of_people(tree, place) if use.file not in read)
 
 
-_PAIR: tuple[Part, Part] = ("certificate", "key")
+_PAIR: tuple[UsePart, UsePart] = ("certificate", "key")
 
 
 def _marks(layout: Layout, component: Component) -> set[str]:
@@ -111,7 +111,7 @@ def _of_people(tree: Tree, place: Place) -> Iterator[Use]:
                    optional=True)
 
 
-def _use(component: str, setting: str, path: str, purpose: str, part: Part, *, group: str = "",
+def _use(component: str, setting: str, path: str, purpose: str, part: UsePart, *, group: str = "",
          optional: bool = False) -> Use:
     return Use(component=component, setting=setting, source="", path=path, purpose=purpose,
                part=part, group=group or path, default=True, optional=optional)

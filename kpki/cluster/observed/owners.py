@@ -7,7 +7,7 @@ from dataclasses import replace
 from .inventory import Inventory, ObservedFile, observe_file
 from ... import files
 from ...kubernetes.components import COMPONENT_NAMES
-from ...kubernetes.distributions import ADMINISTRATORS
+from ...kubernetes.distributions import UNIX_ADMINISTRATORS
 
 ROOT = "root"
 _USERS, _GROUPS = "etc/passwd", "etc/group"
@@ -63,7 +63,7 @@ def _is_trusted(group: int, trusted: Container[int], root: str) -> bool:
     members = {name for fields in named for name in fields[3:4] and fields[3].split(",") if name}
     users = [fields for fields in _fields(_USERS, root) if fields[2:3]]
     ids = [fields[2] for fields in users if fields[0] in members or fields[3:4] == [str(group)]]
-    if ADMINISTRATORS & {fields[0] for fields in named}:
+    if UNIX_ADMINISTRATORS & {fields[0] for fields in named}:
         return True
     return members <= {fields[0] for fields in users} and all(
         number.isdecimal() and int(number) in trusted for number in ids)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .services import environment_of, services
 from .tree import Tree, inner
-from ...kubernetes.commands import PROGRAMS, Reader, Start, find_start, read_script
+from ...kubernetes.commands import PROGRAMS, ScriptReader, Start, find_start, read_script
 from ...kubernetes.distributions import (
     ARGUMENTS,
     CHILDREN,
@@ -81,7 +81,7 @@ def _started(tree: Tree, service: Service, environment: Mapping[str, Word]) -> S
     return None
 
 
-def _reader(tree: Tree, outside: Start | None = None) -> Reader:
+def _reader(tree: Tree, outside: Start | None = None) -> ScriptReader:
     """What reads the files that a script takes in, as *outside*, a container, sees them."""
     def read(path: str) -> Word | None:
         place = inner(outside.on_host(path) if outside else path) if path.isprintable() else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...kubernetes.settings import Part
+from ...kubernetes.settings import UsePart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Use:
     source: str
     path: str
     purpose: str
-    part: Part
+    part: UsePart
     group: str
     default: bool = False
     optional: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .components import kubeconfig_uses, uses_of
-from .configurations import Settings, configurations_of, settings_of
+from .configurations import ConfiguredSettings, configurations_of, settings_of
 from .inventory import ObservedFile, validate_root
 from .processes import Process
 from .starts import Started, pods, starts
@@ -75,7 +75,7 @@ def read_host(root: str, given: Mapping[str, ObservedFile] | None = None,
                     outdated=outdated)
 
 
-def _as_they_run(tree: Tree, started: list[tuple[Started, Settings]],
+def _as_they_run(tree: Tree, started: list[tuple[Started, ConfiguredSettings]],
                  processes: Sequence[Process]) -> Iterator[str]:
     """Put the settings of processes in place of other settings, and name the components.
 
@@ -98,7 +98,7 @@ def _as_they_run(tree: Tree, started: list[tuple[Started, Settings]],
                 yield component
 
 
-def _agree(written: Settings, running: Settings) -> bool:
+def _agree(written: ConfiguredSettings, running: ConfiguredSettings) -> bool:
     """Whether a process has the settings that files give, as far as the files tell."""
     pairs = [(values_of(name, written.get(name, ())), values_of(name, running.get(name, ())))
              for name in {*written, *running}]
@@ -106,7 +106,7 @@ def _agree(written: Settings, running: Settings) -> bool:
                for first, second in pairs)
 
 
-def _running(tree: Tree, running: Started, settings: Settings) -> Running:
+def _running(tree: Tree, running: Started, settings: ConfiguredSettings) -> Running:
     return Running(component=running.start.component, source=running.source, user=running.user,
                    unit=running.unit, static=running.static,
                    configurations=tuple(configurations_of(
@@ -122,7 +122,8 @@ def _known(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in values if UNKNOWN not in value)
 
 
-def _pod_folders(tree: Tree, started: Sequence[tuple[Started, Settings]]) -> Iterator[str]:
+def _pod_folders(tree: Tree,
+                 started: Sequence[tuple[Started, ConfiguredSettings]]) -> Iterator[str]:
     """The folders of static pods: the kubelets' settings, else the usual folders.
 
     The usual folders count too if a kubelet's configuration is missing.

@@ -11,7 +11,7 @@ from .context import RowContext
 from .facts import read_pair
 from .issued import is_as_issued, is_as_made
 from .pair import DATES, certificate_faults, date_warnings, pair_findings
-from .proved import Kind, Proved
+from .proved import LeafKind, Proved
 from ..desired.rows import Row
 from ..observed.contents import read_key
 from ..observed.inventory import SECRET, ObservedFile
@@ -66,7 +66,7 @@ class _Issued(NamedTuple):
     leaf: Certificate
     public_key: bytes
     signer: Certificate
-    kind: Kind
+    kind: LeafKind
 
 
 def _is_own(signer: Certificate, row: Row, context: RowContext) -> bool:

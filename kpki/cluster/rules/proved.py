@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 # facts that leaves of one CA share: the CA, the row, the bits of the key
-Kind = tuple["Certificate", str, int]
+LeafKind = tuple["Certificate", str, int]
 _MOST_KINDS = 1024
 # a kubeconfig that is the same on all hosts: the row's place, the CA's path in it, the octets
 Named = tuple[Place, str, bytes]
@@ -25,13 +25,13 @@ class Proved:
     """
 
     def __init__(self) -> None:
-        self._kinds = set[Kind]()
+        self._kinds = set[LeafKind]()
         self._named = set[Named]()
 
-    def __contains__(self, kind: Kind) -> bool:
+    def __contains__(self, kind: LeafKind) -> bool:
         return kind in self._kinds
 
-    def add(self, kind: Kind) -> None:
+    def add(self, kind: LeafKind) -> None:
         """Add a kind."""
         if len(self._kinds) < _MOST_KINDS:
             self._kinds.add(kind)

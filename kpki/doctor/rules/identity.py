@@ -1,7 +1,7 @@
 """Rows for who a client is, and what that client may not do."""
 from __future__ import annotations
 
-from .parts import NODE, QUOTE
+from .parts import NODE_NAME, QUOTE
 from .rule import LogRule
 
 IDENTITY = (
@@ -13,8 +13,8 @@ IDENTITY = (
             rf"(?:cannot|is not allowed to) (?:modify node|read) {QUOTE}"
             rf"(?P<node>(?i:(?P=other))(?:\.[\w.-]+)?)(?![\w.-])"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
-            rf"node {QUOTE}(?P<other>{NODE}){QUOTE} (?:cannot|is not allowed to) "
-            rf"(?:modify node|read) {QUOTE}(?P<node>{NODE}){QUOTE}"),
+            rf"node {QUOTE}(?P<other>{NODE_NAME}){QUOTE} (?:cannot|is not allowed to) "
+            rf"(?:modify node|read) {QUOTE}(?P<node>{NODE_NAME}){QUOTE}"),
     LogRule("hostname-case-fqdn", "orbidden| cannot ",
             r"leases\.coordination\.k8s\.io \"(?P<node>[\w-]+)(?:\.[\w.-]+)?\" is forbidden: "
             r"User \"system:node:(?P<other>(?i:(?P=node))(?:\.[\w.-]+)?)\"",
@@ -22,7 +22,7 @@ IDENTITY = (
     LogRule("wrong-node-identity", "orbidden| cannot ",
             r"only access node lease with the same name as the"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
-            rf"can only create a node CSR with CN=system:node:(?P<other>{NODE})"),
+            rf"can only create a node CSR with CN=system:node:(?P<other>{NODE_NAME})"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
             r"can only \w{1,9}(?:/\w{1,9})? pods with spec\.nodeName set to itself"
             r"|only its own Node"),
@@ -45,14 +45,15 @@ IDENTITY = (
             r"(?:[\w.-]*[.-])?(?:node|worker|minion|kubelet)[^\"]*)\""
             r" groups \[(?![^\]]*\bsystem:nodes\b)[^\]]*\] cannot \"(?:list|watch)\""),
     LogRule("wrong-node-identity", "orbidden| cannot ",
-            rf"^Error from server \(Forbidden\).*User \"system:node:(?P<other>{NODE})\" cannot"),
+            rf"^Error from server \(Forbidden\).*User "
+            rf"\"system:node:(?P<other>{NODE_NAME})\" cannot"),
     LogRule("wrong-organisation", "orbidden| cannot ",
-            rf"User \"system:node:(?P<node>{NODE})\" cannot (?:get|list|watch|create|update|patch"
-            r"|delete)(?: resource)?[^:]*(?:at the cluster scope|in the namespace \"[^\"]*\""
+            rf"User \"system:node:(?P<node>{NODE_NAME})\" cannot (?:get|list|watch|create|update"
+            r"|patch|delete)(?: resource)?[^:]*(?:at the cluster scope|in the namespace \"[^\"]*\""
             r"|in API group \"[^\"]*\")\.?[\"']?(?=$| (?!.*relationship)|\))",
             unless=r"no relationship found|: can only|: node "),
     LogRule("wrong-subject", "orbidden| cannot ",
-            rf"\"(?P<node>{NODE})\" is forbidden: User \"(?P<user>(?P=node))\" cannot"),
+            rf"\"(?P<node>{NODE_NAME})\" is forbidden: User \"(?P<user>(?P=node))\" cannot"),
     LogRule("wrong-organisation", "orbidden| cannot ", r"User \"(?P<user>(?!system:)[^\"]*)\" "
             r"cannot",
             where=r"nodes|services|leases|csidrivers|csinodes|runtimeclasses", writer="kubelet"),

@@ -11,7 +11,7 @@ r"|~/)?[\w.@%+=\[\]-]*(?:[/\\][\w.@%+=-]+)*?(?:"
 MISSING = (r"(?i:no such file|is a directory|does(?:n't| not) exist|could not be found"
             r"|cannot find the (?:file|path))")
 CURRENT = r"(?P<file>(?<![\w./-])[\w./-]{0,200}?kubelet-client-current\.pem)"
-NODE = r"[\w.-]+"
+NODE_NAME = r"[\w.-]+"
 QUOTE = r"[\"']?"
 # Who refuses a client's certificate: a server's log speaks of the client.
 OF_CLIENT = (r"(?i:Unable to authenticate the request|TLS handshake error|rejected connection"
@@ -32,7 +32,7 @@ OUTSIDE = (r"(?i:/v2/|pull(?:ing)? image|\bregistry\b|failed to (?:do request|re
             r"|//(?:[\w-]+\.)*(?:docker\.io|docker\.com|gcr\.io|quay\.io|ghcr\.io|github\.com"
             r"|gitlab\.com|githubusercontent\.com)\b"
             r"|x509: certificate signed by unknown authority.{0,40}manifests/)")
-UNKNOWN = r"(?:certificate signed by unknown authority|UnknownIssuer)"
+UNKNOWN_CA = r"(?:certificate signed by unknown authority|UnknownIssuer)"
 EXPIRED = (r"(?:certificate has expired|certificate is expired"
            r"|(?<!alert )certificate expired|CERT_HAS_EXPIRED"
             r"|CertificateExpiredException|invalid peer certificate: Expired)")

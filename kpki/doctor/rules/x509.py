@@ -1,7 +1,7 @@
 """Rows for certificates that one side refuses: Go's, OpenSSL's and other libraries' words."""
 from __future__ import annotations
 
-from .parts import ADDRESS, ETCD, EXPIRED, KUBELET_PORT, OF_CLIENT, OUTSIDE, UNKNOWN
+from .parts import ADDRESS, ETCD, EXPIRED, KUBELET_PORT, OF_CLIENT, OUTSIDE, UNKNOWN_CA
 from .rule import LogRule
 
 _DATES = r"(?:.*?current time (?P<now>\S+) is after (?P<not_after>[^\s\"',\])]+))?"
@@ -42,7 +42,7 @@ CHAINS = (
             r"|(?:no|without a|missing) (?:TLS )?client certificate (?:was )?(?:sent|provided"
             r"|present)"
             r"|certificate_required"),
-    LogRule("external-ca", "x509|ertific", rf"{UNKNOWN}|valid for|{EXPIRED}"
+    LogRule("external-ca", "x509|ertific", rf"{UNKNOWN_CA}|valid for|{EXPIRED}"
             rf"|any IP SANs"
             r"|unable to get local issuer|self[- ]signed certificate|relies on legacy"
             r"|unable to find "
@@ -160,17 +160,18 @@ CHAINS = (
             r"|ALTNAME_INVALID|certificate is not valid for '(?P<name2>[^']+)'"
             r"|doesn't match either of|certificate is not valid for host"),
     LogRule("unknown-authority", "ertific",
-            rf"check the health of member.*{UNKNOWN}|[Cc]ertificate chain is not complete"),
+            rf"check the health of member.*{UNKNOWN_CA}|[Cc]ertificate chain is not complete"),
     LogRule("kubelet-serving-self-signed", "x509|ertific",
-            rf"{UNKNOWN}|(?i:self[- ]signed certificate)(?! in)", where=KUBELET_PORT),
+            rf"{UNKNOWN_CA}|(?i:self[- ]signed certificate)(?! in)", where=KUBELET_PORT),
     LogRule("kubelet-serving-self-signed", "ertific|depth lookup|CERT",
             r"(?i:self[- ]signed certificate)(?! in)|error 18 at \d+ depth|DEPTH_ZERO_SELF_SIGNED"),
-    LogRule("etcd-peer-cert", "ertific", UNKNOWN + _CANDIDATE, where=ETCD),
+    LogRule("etcd-peer-cert", "ertific", UNKNOWN_CA + _CANDIDATE, where=ETCD),
     LogRule("unauthorized-after-ca-rotation", "ertific",
-            r"Unable to authenticate the request due to an error: \[?x509: " + UNKNOWN + _CANDIDATE,
+            r"Unable to authenticate the request due to an error: \[?x509: "
+            + UNKNOWN_CA + _CANDIDATE,
             versions="v1.19 and older, which do not name the certificate"),
     LogRule("unknown-authority", "x509|ertific|routines:|depth lookup|CERT",
-            UNKNOWN + _CANDIDATE + r"|(?i:unable[ _]to[ _]get[ _](?:local[ _])?issuer[ _]cert)"
+            UNKNOWN_CA + _CANDIDATE + r"|(?i:unable[ _]to[ _]get[ _](?:local[ _])?issuer[ _]cert)"
             r"|(?i:self[- _]signed[ _]cert\w*?[ _]in[ _](?:cert\w*[ _])?chain)"
             r"|(?i:unable to verify the (?:first|leaf)|UNABLE_TO_VERIFY_LEAF)"
             r"|issuer is not recognized|PKIX path (?:building|validation) failed"

@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import rsa
-from .der import NULL_ITEM, SEQUENCE, GoError, Reader, oid
+from .der import NULL, SEQUENCE, GoError, Reader, oid
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -32,7 +32,7 @@ class Curve(NamedTuple):
     """The number of points."""
 
 
-CURVES = {
+CURVES_OF_OIDS = {
     oid(text): Curve(name, p, int(b, 16), int(order, 16))
     for text, name, p, b, order in
     (("1.3.132.0.33", "P224", 2**224 - 2**96 + 1,
@@ -77,7 +77,7 @@ def read_key(algorithm: bytes, parameters: bytes, data: bytes) -> Key | None:
 
 
 def _read_rsa(parameters: bytes, data: bytes) -> Key:
-    if parameters != NULL_ITEM:
+    if parameters != NULL:
         raise GoError("x509: RSA key missing NULL parameters")
     numbers = Reader(data).inside(SEQUENCE, "x509: invalid RSA public key")
     modulus = numbers.integer("x509: invalid RSA modulus", bits=None)
@@ -89,7 +89,7 @@ def _read_rsa(parameters: bytes, data: bytes) -> Key:
 
 
 def _read_ecdsa(parameters: bytes, data: bytes) -> Key:
-    curve = CURVES.get(Reader(parameters).oid("x509: invalid ECDSA parameters"))
+    curve = CURVES_OF_OIDS.get(Reader(parameters).oid("x509: invalid ECDSA parameters"))
     if curve is None:
         raise GoError(UNSUPPORTED_CURVE)
     if data[:1] != b"\x04":
@@ -180,7 +180,7 @@ def _pss_of(parameters: bytes) -> Algorithm | None:
     trailer = fields.optional(0xA3, "")
     name, size = _DIGESTS.get(digest, ("", -1))
     if not (mask == _MGF1 and inner == digest and salt == size
-            and {digest_parameters, inner_parameters} <= {b"", NULL_ITEM}
+            and {digest_parameters, inner_parameters} <= {b"", NULL}
             and (trailer is None or Reader(trailer).integer("") == 1)):
         return None
     return Algorithm(f"{name}-RSAPSS", "RSA", name, pss=True)

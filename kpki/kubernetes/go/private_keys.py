@@ -11,7 +11,7 @@ from typing import NamedTuple
 from . import rsa
 from .asn1 import Fields
 from .der import GoError, dotted, oid
-from .keys import CURVES
+from .keys import CURVES_OF_OIDS
 from .pem import blocks
 
 _RSA, _ECDSA, _ED25519, _X25519 = map(oid, (
@@ -201,7 +201,7 @@ def _sec1(der: bytes, curve: bytes | None = None) -> PrivateKey:
         raise GoError(f"x509: failed to parse EC private key: {error.sentence}") from None
     if version != 1:
         raise GoError(f"x509: unknown EC private key version {version}")
-    known = CURVES.get(own or b"" if curve is None else curve)
+    known = CURVES_OF_OIDS.get(own or b"" if curve is None else curve)
     if known is None:
         raise GoError("x509: unknown elliptic curve")
     size = (known.order.bit_length() + 7) // 8

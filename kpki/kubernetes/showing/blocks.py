@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
-from .shown import Kind, Shown
+from .shown import Shown, ShownKind
 from .signers import Authorities, VerificationContext, by_subject, with_verdicts
 from .things import (
     BROKEN,
@@ -23,7 +23,7 @@ from ...errors import InputError
 from ...stages import der
 
 _BEGIN = re.compile(rb"^-----BEGIN ([^\r\n-]+)-----", re.MULTILINE)
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ShownKind] = {
     **dict.fromkeys(pem.CERTIFICATE_LABELS, "certificate"),
     **dict.fromkeys(pem.CSR_LABELS, "request"),
     **dict.fromkeys(pem.KEY_LABELS, "private key"),

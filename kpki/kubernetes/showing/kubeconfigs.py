@@ -15,7 +15,7 @@ from ..kubeconfig import load_kubeconfig
 from ...errors import AccessError, ConfigurationError, InputError, KpkiError
 
 Read = Callable[[str], bytes]
-Fields = Mapping[str, Any]
+ShownFields = Mapping[str, Any]
 _NOT_YAML = "not a YAML document"
 
 
@@ -43,7 +43,7 @@ def show_kubeconfig(data: bytes, *, read: Read, authorities: Authorities | None 
                    problem=_problem(document, data, contexts))
 
 
-def _problem(document: Fields, data: bytes, contexts: tuple[ShownContext, ...]) -> str:
+def _problem(document: ShownFields, data: bytes, contexts: tuple[ShownContext, ...]) -> str:
     """Why client-go refuses the kubeconfig; "" if the current context already has a problem."""
     if not all(isinstance(document.get(field), str | None) for field in ("apiVersion", "kind")):
         return "apiVersion or kind is no text"
@@ -55,7 +55,7 @@ def _problem(document: Fields, data: bytes, contexts: tuple[ShownContext, ...]) 
     return ""
 
 
-def _contexts(document: Fields, read: Read, authorities: Authorities | None,
+def _contexts(document: ShownFields, read: Read, authorities: Authorities | None,
               now: datetime) -> Iterator[ShownContext]:
     users, clusters = _rows(document, "users", "user"), _rows(document, "clusters", "cluster")
     current = document.get("current-context")
@@ -77,12 +77,12 @@ def _contexts(document: Fields, read: Read, authorities: Authorities | None,
                       or seen[key].problem)
 
 
-def _context(cluster: Fields | None, user: Fields | None, read: Read,
+def _context(cluster: ShownFields | None, user: ShownFields | None, read: Read,
              authorities: Authorities | None, now: datetime) -> ShownContext:
     """A context with what is known of its cluster and user."""
     cluster, user, problems = cluster or {}, user or {}, list[str]()
 
-    def file(fields: Fields, name: str) -> tuple[bytes, str]:
+    def file(fields: ShownFields, name: str) -> tuple[bytes, str]:
         """The bytes that a field holds or names, and the name."""
         try:
             return _material(fields, name, read)
@@ -125,7 +125,7 @@ def _certificates(data: bytes) -> tuple[bytes, ...]:
         return ()
 
 
-def _material(fields: Fields, name: str, read: Read) -> tuple[bytes, str]:
+def _material(fields: ShownFields, name: str, read: Read) -> tuple[bytes, str]:
     """The bytes of a certificate or key that a field embeds or names, and the file's name.
 
     Embedded data wins, as in client-go.
@@ -140,7 +140,7 @@ def _material(fields: Fields, name: str, read: Read) -> tuple[bytes, str]:
     return (read(path), path) if path else (b"", "")
 
 
-def _login(user: Fields) -> str:
+def _login(user: ShownFields) -> str:
     """The user's credentials in words, in client-go's order, without the token or password."""
     execs, provider = user.get("exec"), user.get("auth-provider")
     if _text(user, "client-certificate-data") or _text(user, "client-certificate"):
@@ -169,14 +169,14 @@ def _server(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _server_notes(cluster: Fields) -> Iterator[str]:
+def _server_notes(cluster: ShownFields) -> Iterator[str]:
     if cluster.get("insecure-skip-tls-verify") is True:
         yield "insecure-skip-tls-verify: the client trusts any server"
 
 
-def _rows(document: Fields, rows: str, kind: str) -> dict[str, Fields]:
+def _rows(document: ShownFields, rows: str, kind: str) -> dict[str, ShownFields]:
     """The rows of a list by name, the first of each name; other items are left out."""
-    found: dict[str, Fields] = {}
+    found: dict[str, ShownFields] = {}
     given = document.get(rows)
     for row in given if isinstance(given, list) else ():
         inner = row.get(kind) if isinstance(row, dict) else None
@@ -185,6 +185,6 @@ def _rows(document: Fields, rows: str, kind: str) -> dict[str, Fields]:
     return found
 
 
-def _text(fields: Fields, name: str) -> str:
+def _text(fields: ShownFields, name: str) -> str:
     value = fields.get(name)
     return value if isinstance(value, str) else ""

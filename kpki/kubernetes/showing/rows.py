@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from .shown import Use
+from .shown import ShownUse
 from ..layouts import LAYOUTS
 from ..profiles import (
     ADMINISTRATORS,
@@ -22,7 +22,7 @@ _ADMINISTRATORS = {MASTERS_GROUP, *(layout.administrators for layout in LAYOUTS)
 _FIXED = {name for profile in PROFILES for name in (profile.common_name, *profile.former)
           if _NODE not in name}
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_USES: dict[str, Use] = {"serverAuth": "server", "clientAuth": "client"}
+_USES: dict[str, ShownUse] = {"serverAuth": "server", "clientAuth": "client"}
 # The row's kind of names → whether a certificate's names fit. A node has any names; etcd's clients
 # on the same host use the loopback address. The API server's certificate is known by its subject
 # alone.
@@ -32,7 +32,7 @@ _SERVES: dict[str, Callable[[set[str]], bool]] = {
     **dict.fromkeys(("none", "apiserver"), lambda _names: True)}
 
 
-def rows_of(subject: Subject, names: Names, uses: Collection[Use]) -> tuple[str, ...]:
+def rows_of(subject: Subject, names: Names, uses: Collection[ShownUse]) -> tuple[str, ...]:
     """The rows with the subject (present or former), kind and usages of a certificate or request.
 
     A CA with the common name of a row matches that row, any other CA every CA's row.
@@ -45,7 +45,7 @@ def rows_of(subject: Subject, names: Names, uses: Collection[Use]) -> tuple[str,
     return tuple(_leaves(subject, names, uses))
 
 
-def _leaves(subject: Subject, names: Names, uses: Collection[Use]) -> Iterator[str]:
+def _leaves(subject: Subject, names: Names, uses: Collection[ShownUse]) -> Iterator[str]:
     for profile in PROFILES:
         if (profile.kind == "leaf" and _is_user(profile, subject.user)
             and _is_in_groups(profile, subject.groups)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Kind = Literal["certificate", "request", "private key", "public key", "kubeconfig", "unknown"]
-Use = Literal["client", "server", "sign"]
+ShownKind = Literal["certificate", "request", "private key", "public key", "kubeconfig", "unknown"]
+ShownUse = Literal["client", "server", "sign"]
 Where = Literal["itself", "ca", "file", "kubeconfig"]
 Verifier = Literal["openssl", "strict", "kubernetes"]
 
@@ -30,7 +30,7 @@ class UseVerdict:
 
     verifier: Verifier
     """The verifier."""
-    use: Use | None
+    use: ShownUse | None
     """The use of the certificate; None for any use."""
     ok: bool
     """Whether the verifier accepts the certificate."""
@@ -44,7 +44,7 @@ class UseVerdict:
 class Shown:
     """One certificate, request, key or kubeconfig of a file."""
 
-    kind: Kind
+    kind: ShownKind
     problem: str = ""
     """The part that cannot be read or used; "" if there is none."""
     notes: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Shown:
     """The groups to Kubernetes: every O."""
     node: str | None = None
     """The name of the node that Kubernetes authenticates; None if the owner is no node."""
-    uses: tuple[Use, ...] = ()
+    uses: tuple[ShownUse, ...] = ()
     """The permitted uses, from *usages* and *key_usages*."""
     usages: tuple[str, ...] = ()
     """The extendedKeyUsage in OpenSSL's words."""

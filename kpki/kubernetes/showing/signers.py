@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .shown import Shown, Signer, Use, UseVerdict, Verifier, Where
+from .shown import Shown, ShownUse, Signer, UseVerdict, Verifier, Where
 from .things import BROKEN
 from .. import reading
 from ... import pem
@@ -23,7 +23,7 @@ _LONGEST_CHAIN = 10
 _UNLOADED = "Python's cryptography cannot load the certificate: openssl's verdict is left out"
 _HOST = re.compile(
     r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?)*")
-_PURPOSES: dict[Use | None, str] = {"client": "sslclient", "server": "sslserver"}
+_PURPOSES: dict[ShownUse | None, str] = {"client": "sslclient", "server": "sslserver"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def _verdicts(shown: Shown, data: bytes, roots: Sequence[bytes], chain: Sequence
         if go.cause == "malformed-x509":
             yield UseVerdict("kubernetes", None, False, go.reason, go.notes)
         return
-    uses: list[Use | None] = [use for use in shown.uses
+    uses: list[ShownUse | None] = [use for use in shown.uses
                               if use != "sign"] if "sign" not in shown.uses else []
     for use in uses or [None]:
         hostname, ip = _asked(shown) if use == "server" else (None, None)
@@ -159,7 +159,7 @@ def _verdicts(shown: Shown, data: bytes, roots: Sequence[bytes], chain: Sequence
         yield UseVerdict("kubernetes", use, go.ok, go.reason, go.notes)
 
 
-def _openssl(data: bytes, roots: Sequence[bytes], chain: Sequence[bytes], use: Use | None,
+def _openssl(data: bytes, roots: Sequence[bytes], chain: Sequence[bytes], use: ShownUse | None,
              hostname: str | None,
              ip: str | None, now: datetime) -> Iterator[UseVerdict]:
     """openssl's two verdicts.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from .rows import rows_of
-from .shown import Kind, Shown, Use
+from .shown import Shown, ShownKind, ShownUse
 from ..private_key import verify_private_key
 from ..profiles import NODE_PREFIX, NODES_GROUP
 from ..reading import Names, Subject, names_of, subject_of
@@ -36,13 +36,13 @@ from ...stages.text.name import name_text
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-Values = dict[str, Any]
+ShownFacts = dict[str, Any]
 Extensions = tuple[der.Extension, ...]
 # The errors of readers for unreadable bytes.
 BROKEN = (ValueError, TypeError, IndexError, UnsupportedAlgorithm, UnsupportedError)
 _CURVES = {"secp224r1": "P224", "secp256r1": "P256", "secp384r1": "P384", "secp521r1": "P521"}
 _IP_OR_DNS = (0x82, 0x87)
-_ANY_USE: dict[str, tuple[Use, ...]] = {"serverAuth": ("server",), "clientAuth": ("client",),
+_ANY_USE: dict[str, tuple[ShownUse, ...]] = {"serverAuth": ("server",), "clientAuth": ("client",),
                                         "anyExtendedKeyUsage": ("client", "server")}
 
 
@@ -107,7 +107,7 @@ def is_encrypted_der(data: bytes) -> bool:
         return False
 
 
-def _key(kind: Kind, public_key: bytes) -> Shown:
+def _key(kind: ShownKind, public_key: bytes) -> Shown:
     return Shown(kind=kind, key=key_name(public_key),
                  public_key=hashlib.sha256(public_key).hexdigest())
 
@@ -128,11 +128,11 @@ def key_name(public_key: bytes) -> str:
     return f"{kind}-{key.key_size}" if hasattr(key, "key_size") else kind
 
 
-def _shown(kind: Kind, subject: Any, public_key: Any, extensions: Extensions, *, root: bool = False,
-           more: Mapping[str, Callable[[], Values]] | None = None) -> Shown:
+def _shown(kind: ShownKind, subject: Any, public_key: Any, extensions: Extensions, *,
+           root: bool = False, more: Mapping[str, Callable[[], ShownFacts]] | None = None) -> Shown:
     """The readable facts of a certificate or request; the problem names the unreadable parts."""
-    spki, values, unreadable, notes = der.whole(public_key), Values(), list[str](), list[str]()
-    readers: dict[str, Callable[[], Values]] = {
+    spki, values, unreadable, notes = der.whole(public_key), ShownFacts(), list[str](), list[str]()
+    readers: dict[str, Callable[[], ShownFacts]] = {
         "subject": lambda: _identity(der.whole(subject)), **(more or {}),
         "public key": lambda: {"key": key_name(spki)},
         "subjectAltName": lambda: _names(extensions),
@@ -152,7 +152,7 @@ def _shown(kind: Kind, subject: Any, public_key: Any, extensions: Extensions, *,
                  rows=_rows(values, extensions, unreadable), **values)
 
 
-def _identity(name: bytes) -> Values:
+def _identity(name: bytes) -> ShownFacts:
     """The owner to the API server; a node has the prefix and the group (Node authorizer)."""
     subject = subject_of(name)
     prefix, group = subject.user.startswith(NODE_PREFIX), NODES_GROUP in subject.groups
@@ -167,14 +167,14 @@ def _name(name: bytes) -> str:
     return name_text(load_name(name), "RFC2253")
 
 
-def _rows(values: Values, extensions: Extensions, unreadable: list[str]) -> tuple[str, ...]:
+def _rows(values: ShownFacts, extensions: Extensions, unreadable: list[str]) -> tuple[str, ...]:
     if {"subject", "subjectAltName", "extendedKeyUsage", "basicConstraints"} & {*unreadable}:
         return ()
     return rows_of(Subject(values["user"] or "", values["groups"]), names_of(extensions) or Names(),
                    values["uses"])
 
 
-def _names(extensions: Extensions) -> Values:
+def _names(extensions: Extensions) -> ShownFacts:
     value = _value(extensions, SUBJECT_ALTERNATIVE_NAME)
     if value is None:
         return {}
@@ -200,7 +200,7 @@ def _usages(extensions: Extensions) -> tuple[str, ...]:
     return tuple(known.short_name if (known := objects.by_oid().get(oid)) else oid for oid in oids)
 
 
-def _uses(extensions: Extensions, root: bool) -> tuple[Use, ...]:
+def _uses(extensions: Extensions, root: bool) -> tuple[ShownUse, ...]:
     """The uses that Go permits; of a CA, signing and the uses that extendedKeyUsage names."""
     constraints, usages = _value(extensions, BASIC_CONSTRAINTS), _usages(extensions)
     authority = root or (constraints is not None
@@ -208,11 +208,11 @@ def _uses(extensions: Extensions, root: bool) -> tuple[Use, ...]:
                          and "keyCertSign" in (_key_usages(extensions) or ("keyCertSign",)))
     wide = () if authority else ("anyExtendedKeyUsage",)
     named = {use for usage in usages or wide for use in _ANY_USE.get(usage, ())}
-    order: tuple[Use, ...] = ("client", "server")
+    order: tuple[ShownUse, ...] = ("client", "server")
     return (*(("sign",) if authority else ()), *(use for use in order if use in named))
 
 
-def _self_signature(request: bytes) -> Values:
+def _self_signature(request: bytes) -> ShownFacts:
     """A note if the request is not signed by its own key, which proves possession (RFC 2986 §3)."""
     proven = is_self_signed(pem.load_csr(request, encoding="DER"))
     if proven:

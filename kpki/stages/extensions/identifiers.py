@@ -15,7 +15,7 @@ KEY_USAGES = (("digitalSignature", "Digital Signature"), ("nonRepudiation", "Non
 NETSCAPE_TYPES = (("client", "SSL Client"), ("server", "SSL Server"), ("email", "S/MIME"),
                   ("objsign", "Object Signing"), ("reserved", "Unused"), ("sslCA", "SSL CA"),
                   ("emailCA", "S/MIME CA"), ("objCA", "Object Signing CA"))
-REASONS = (("unused", "Unused"), ("keyCompromise", "Key Compromise"),
+REVOCATION_REASONS = (("unused", "Unused"), ("keyCompromise", "Key Compromise"),
            ("CACompromise", "CA Compromise"), ("affiliationChanged", "Affiliation Changed"),
            ("superseded", "Superseded"), ("cessationOfOperation", "Cessation Of Operation"),
            ("certificateHold", "Certificate Hold"), ("privilegeWithdrawn", "Privilege Withdrawn"),

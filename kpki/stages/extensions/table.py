@@ -16,7 +16,7 @@ from .general_names import (
     subject_alternative_names,
 )
 from .generation import generate, hex_octets
-from .identifiers import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
+from .identifiers import KEY_USAGES, NETSCAPE_TYPES, REVOCATION_REASONS, TLS_FEATURES
 from .values import Value, list_values, number, truth
 from .. import der, objects
 from ..config import Setting, located
@@ -67,13 +67,13 @@ def extension(name: str, text: str, context: ExtensionContext) -> Extension:
     known = objects.by_short_name().get(name)
     if known is None:
         raise InputError("unknown extension name")
-    if name not in KINDS:
+    if name not in EXTENSION_MAKERS:
         if name in _NOT_WRITTEN:
             raise UnsupportedError(f"the extension {name} is not supported",
                                    hint=f"{name} = DER:… writes its octets")
         raise InputError("extension setting not supported" if name in _ONLY_READ
                          else "unknown extension")
-    return Extension(known, critical, KINDS[name](text, context))
+    return Extension(known, critical, EXTENSION_MAKERS[name](text, context))
 
 
 def replace_extensions(present: Sequence[Extension],
@@ -217,7 +217,7 @@ def _distribution_point(value: Value, context: ExtensionContext) -> bytes:
 
 
 def _reasons(value: Value, tag: int, context: ExtensionContext) -> bytes:
-    item = _bits(REASONS)(list_values(value.text or "", context.config), context)
+    item = _bits(REVOCATION_REASONS)(list_values(value.text or "", context.config), context)
     return der.tlv(tag, der.content_of(item))
 
 
@@ -265,7 +265,7 @@ def _ia5(text: str, _: ExtensionContext) -> bytes:
 
 # Short name → the function that makes the extension's DER from the text of its value; the order is
 # that of OpenSSL's standard_exts.
-KINDS: dict[str, Callable[[str, ExtensionContext], bytes]] = {
+EXTENSION_MAKERS: dict[str, Callable[[str, ExtensionContext], bytes]] = {
     "nsCertType": _listed(_bits(NETSCAPE_TYPES)),
     "nsBaseUrl": _ia5, "nsRevocationUrl": _ia5, "nsCaRevocationUrl": _ia5, "nsRenewalUrl": _ia5,
     "nsCaPolicyUrl": _ia5, "nsSslServerName": _ia5, "nsComment": _ia5,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat import asn1
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
-    from ..verification.trust import Settings
+    from ..verification.trust import TrustSettings
 
 _MICROSOFT_EXTENSION_REQUEST = "1.3.6.1.4.1.311.2.1.14"
 _EC, _RSA_PSS = "1.2.840.10045.2.1", "1.2.840.113549.1.1.10"
@@ -93,7 +93,7 @@ def request_text(csr: CertificateSigningRequest, *, name_option: int | None = No
     return "".join(text for part, text in parts.items() if part not in without)
 
 
-def trust_text(settings: Settings) -> str:
+def trust_text(settings: TrustSettings) -> str:
     """Trust settings as `openssl x509 -text` prints them behind a certificate (X509_aux_print)."""
     lines = ""
     for title, oids in (("Trusted", settings.uses), ("Rejected", settings.rejected)):

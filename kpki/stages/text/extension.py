@@ -12,16 +12,16 @@ from .name import flagged_name_text, name_flags
 from .value import address_text, content, integer_text, object_text, printable, raw_text, time_text
 from .. import der
 from ..der import Extension
-from ..extensions.identifiers import KEY_USAGES, NETSCAPE_TYPES, REASONS, TLS_FEATURES
+from ..extensions.identifiers import KEY_USAGES, NETSCAPE_TYPES, REVOCATION_REASONS, TLS_FEATURES
 from ..names import load_name
 from ...errors import InputError
 
-Show = Callable[[bytes, int], str]
+ShowValue = Callable[[bytes, int], str]
 
 _CPS, _USER_NOTICE = "1.3.6.1.5.5.7.2.1", "1.3.6.1.5.5.7.2.2"
 _IP = 0x87
 _EMPTY = "<EMPTY>\n"
-UNKNOWN = ("default", "error", "dump")
+WAYS_OF_UNKNOWN = ("default", "error", "dump")
 
 
 def extensions_text(extensions: Iterable[Extension], *, title: str = "", indent: int = 0,
@@ -83,7 +83,8 @@ def _identifier(octets: bytes) -> str:
     return octets.hex(":").upper()
 
 
-def _listed(texts: Callable[[bytes], Sequence[str]], *, joint: str = ", ", empty: str = "") -> Show:
+def _listed(texts: Callable[[bytes], Sequence[str]], *, joint: str = ", ",
+            empty: str = "") -> ShowValue:
     """A row with several values, or *empty*.
 
     A value with a zero octet is shown by its octets alone.
@@ -94,11 +95,11 @@ def _listed(texts: Callable[[bytes], Sequence[str]], *, joint: str = ", ", empty
     return shown
 
 
-def _lined(texts: Callable[[bytes], Sequence[str]]) -> Show:
+def _lined(texts: Callable[[bytes], Sequence[str]]) -> ShowValue:
     return _listed(texts, joint="\n", empty=_EMPTY)
 
 
-def _plain(text: Callable[[bytes], str]) -> Show:
+def _plain(text: Callable[[bytes], str]) -> ShowValue:
     return lambda value, indent: " " * indent + text(value)
 
 
@@ -222,7 +223,7 @@ def _name_lines(item: bytes, indent: int) -> str:
 
 
 def _reasons(title: str, item: bytes, indent: int) -> str:
-    texts = _bit_names(REASONS, der.tag_of(item))(item)
+    texts = _bit_names(REVOCATION_REASONS, der.tag_of(item))(item)
     return f"{' ' * indent}{title}:\n{' ' * (indent + 2)}{', '.join(texts) or _EMPTY}\n"
 
 
@@ -300,7 +301,7 @@ def _reason(value: bytes) -> str:
 
     Its numbers are those of distribution points, but for 0, and for 8, which is inserted.
     """
-    names = [long for _, long in REASONS]
+    names = [long for _, long in REVOCATION_REASONS]
     text = integer_text(value, der.ENUMERATED)
     reasons = ("Unspecified", *names[1:7], text, "Remove From CRL", *names[7:])
     return dict(enumerate(reasons)).get(int(text), text)
@@ -310,7 +311,7 @@ _ia5 = _plain(lambda value: raw_text(content(value, der.IA5)))
 
 # OID → the function that shows the extension's DER, given the indent; the order is that of
 # OpenSSL's standard_exts.
-_KINDS: dict[str, Show] = {
+_KINDS: dict[str, ShowValue] = {
     "2.16.840.1.113730.1.1": _listed(_bit_names(NETSCAPE_TYPES)),
     **{f"2.16.840.1.113730.1.{number}": _ia5 for number in (2, 3, 4, 7, 8, 12, 13)},
     "2.5.29.14": _plain(lambda value: _identifier(content(value, der.OCTET_STRING))),

@@ -27,7 +27,7 @@ _ALL = 0xFFFFFFFF
 
 # Option (lower case) → the bits that it sets, and the bits that it clears first
 # (openssl-namedisplay-options(1)).
-OPTIONS: dict[str, tuple[int, int]] = {
+NAME_OPTIONS: dict[str, tuple[int, int]] = {
     "esc_2253": (_ESC_2253, 0), "esc_2254": (_ESC_2254, 0), "esc_ctrl": (_ESC_CTRL, 0),
     "esc_msb": (_ESC_MSB, 0), "use_quote": (_QUOTE, 0), "utf8": (_UTF8, 0),
     "ignore_type": (_IGNORE_TYPE, 0), "show_type": (_SHOW_TYPE, 0), "dump_all": (_DUMP_ALL, 0),
@@ -67,7 +67,7 @@ def name_flags(*options: str) -> int:
     flags = 0
     for text in options:
         for word in option_words(text):
-            found = OPTIONS.get(word.lower().removeprefix("-").removeprefix("+"))
+            found = NAME_OPTIONS.get(word.lower().removeprefix("-").removeprefix("+"))
             if found is None:
                 raise InputError(f"unknown name option {word!r}",
                                  hint="RFC2253, oneline, multiline, compat …")

@@ -10,7 +10,7 @@ from .verdicts import Fault
 
 
 @dataclass
-class Path:
+class CertificationPath:
     """A path from a certificate towards a root."""
 
     chain: list[Facts]
@@ -23,7 +23,7 @@ class Path:
 
 def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], *,
                partial_chain: bool, depth: int, is_valid: Callable[[Facts], bool],
-               trust: Callable[[Facts], int]) -> Path:
+               trust: Callable[[Facts], int]) -> CertificationPath:
     """The path that openssl finds, or the part that openssl finds.
 
     At each step a root wins over an untrusted certificate. Then a certificate that *is_valid* wins
@@ -31,7 +31,7 @@ def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], 
     the certificates between leaf and root. *trust* says of a root whether it ends the path, or
     forbids the path (see trust.py).
     """
-    path, left = Path([leaf]), list(untrusted)
+    path, left = CertificationPath([leaf]), list(untrusted)
     while len(path.chain) <= depth + 1:
         current = path.chain[-1]
         root = _best(current, roots, is_valid)
@@ -73,7 +73,7 @@ def build_path(leaf: Facts, roots: Sequence[Facts], untrusted: Sequence[Facts], 
     return _ended(path, 2 if path.trusted else 20)
 
 
-def _ended(path: Path, code: int) -> Path:
+def _ended(path: CertificationPath, code: int) -> CertificationPath:
     path.fault = Fault(code, len(path.chain) - 1)
     return path
 

@@ -104,7 +104,7 @@ def _time_stamp(facts: Facts, as_ca: bool) -> int:
 
 # The name of openssl's -purpose → a function of the facts, and of whether the certificate is a CA
 # of the path.
-PURPOSES: dict[str, PurposeTest] = {
+OPENSSL_PURPOSES: dict[str, PurposeTest] = {
     "sslclient": _ssl_client,
     "sslserver": _ssl_server,
     "nssslserver": _netscape_server,

@@ -20,7 +20,7 @@ _REJECT, _OTHER = 0xA0, 0xA1
 _ORDER = (der.SEQUENCE, _REJECT, der.UTF8, der.OCTET_STRING, _OTHER)
 
 
-class Settings(NamedTuple):
+class TrustSettings(NamedTuple):
     """The trust settings of a certificate as they are written; an absent field is None."""
 
     uses: tuple[str, ...] | None = None
@@ -52,7 +52,7 @@ class Trust(NamedTuple):
     """The extended key usages that the certificate is never trusted for."""
 
 
-def read_settings(settings: bytes) -> Settings:
+def read_settings(settings: bytes) -> TrustSettings:
     """Trust settings from their DER, as OpenSSL reads them. Raises InputError for other DER."""
     if der.tag_of(settings) != der.SEQUENCE:
         raise InputError("not trust settings")
@@ -61,7 +61,7 @@ def read_settings(settings: bytes) -> Settings:
         raise InputError("not trust settings")
     uses, rejected = (tuple(map(der.oid_text, der.items(found[tag]))) if tag in found else None
                       for tag in (der.SEQUENCE, _REJECT))
-    return Settings(uses, rejected, *map(found.get, _ORDER[2:]))
+    return TrustSettings(uses, rejected, *map(found.get, _ORDER[2:]))
 
 
 def read_trust(settings: bytes) -> Trust:

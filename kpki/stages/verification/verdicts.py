@@ -80,7 +80,7 @@ REASONS = {
     93: "Using cert extension requires at least X509v3",
     94: "Certificate public key has explicit ECC parameters",
 }
-UNKNOWN = "unknown certificate verification error"
+UNKNOWN_REASON = "unknown certificate verification error"
 
 # `openssl verify` continues after these errors, and ends after any other (cb in verify.c).
 TOLERATED = frozenset({10, 18, 25, 26, 34, 37, 43, 78, 79, *range(80, 94)})
@@ -99,7 +99,7 @@ class Fault(NamedTuple):
     @property
     def reason(self) -> str:
         """OpenSSL 3.0's words for the error."""
-        return REASONS.get(self.code, UNKNOWN)
+        return REASONS.get(self.code, UNKNOWN_REASON)
 
 
 class Policy(NamedTuple):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .facts import Facts, issues, read_facts
 from .hostnames import matches_email, matches_host, matches_ip
-from .paths import Path, build_path
-from .purposes import PURPOSES, check_ca
+from .paths import CertificationPath, build_path
+from .purposes import OPENSSL_PURPOSES, check_ca
 from .strength import LEVELS, key_bits, signature_bits
 from .trust import REJECTED, TRUSTED, Trust, check_trust
 from .verdicts import NAME_CONSTRAINTS, TOLERATED, Fault, Verdict, verdict_of
@@ -87,8 +87,8 @@ def verify(certificate: Certificate, roots: Iterable[Certificate], *,
     >>> kpki.verify(certificate, [ca], hostname="worker-2", now=now).reason
     'hostname mismatch'
     """
-    if purpose is not None and purpose not in PURPOSES:
-        raise InputError(f"invalid purpose {purpose}", hint=f"one of {', '.join(PURPOSES)}")
+    if purpose is not None and purpose not in OPENSSL_PURPOSES:
+        raise InputError(f"invalid purpose {purpose}", hint=f"one of {', '.join(OPENSSL_PURPOSES)}")
     address = None
     if ip is not None:
         from ..extensions.general_names import ip_octets
@@ -109,7 +109,7 @@ def verify(certificate: Certificate, roots: Iterable[Certificate], *,
         return check_trust(root, trust.get(root.certificate), purpose, self_signed=self_signed)
 
     answer = ask(moment, partial_chain=partial_chain or bool(trust))
-    path = Path(_readable(answer) if isinstance(answer, list) else [])
+    path = CertificationPath(_readable(answer) if isinstance(answer, list) else [])
     proven = not trust and isinstance(answer, list) and len(answer) == len(path.chain) <= depth + 1
     if not proven:
         leaf = _readable([certificate])
@@ -247,8 +247,9 @@ def _ask_store(certificate: Certificate, roots: Sequence[Certificate],
         return Fault(int(code), int(depth))
 
 
-def _faults(path: Path, question: _Question, identity: Callable[[], Iterator[Fault]], *,
-            proven: bool, trusts: Callable[[Facts], int]) -> Iterator[Fault]:
+def _faults(path: CertificationPath, question: _Question,
+            identity: Callable[[], Iterator[Fault]], *, proven: bool,
+            trusts: Callable[[Facts], int]) -> Iterator[Fault]:
     """Every error in OpenSSL's order; a caller that reads on tolerates the error before."""
     if question.level > 0 and key_bits(path.chain[0].certificate) < LEVELS[question.level]:
         yield Fault(66, 0)
@@ -269,7 +270,7 @@ def _strength_faults(chain: Sequence[Facts], level: int) -> Iterator[Fault]:
             yield Fault(68, depth)
 
 
-def _extension_faults(path: Path, question: _Question,
+def _extension_faults(path: CertificationPath, question: _Question,
                       trusts: Callable[[Facts], int]) -> Iterator[Fault]:
     """check_extensions: critical extensions, CAs, strict rules, purpose, path length."""
     chain, strict = path.chain, question.strict
@@ -296,7 +297,7 @@ def _extension_faults(path: Path, question: _Question,
             yield from (Fault(code, depth) for code, is_wrong in _STRICT if is_wrong(facts, top))
         if question.purpose is not None:
             trusted = trusts(facts) if depth >= len(chain) - path.trusted else 0
-            purpose = PURPOSES[question.purpose](facts, depth > 0 and not above_proxy)
+            purpose = OPENSSL_PURPOSES[question.purpose](facts, depth > 0 and not above_proxy)
             serves = purpose in ((1,) if strict else range(1, 6))
             if trusted == REJECTED or (trusted != TRUSTED and not serves):
                 yield Fault(26, depth)

@@ -7,11 +7,11 @@ from kpki.kubernetes.layouts import LAYOUTS, Layout
 from kpki.kubernetes.profiles import PROFILES, Profile, identity_of
 from kpki.kubernetes.reading import Names, Subject
 from kpki.kubernetes.showing.rows import rows_of
-from kpki.kubernetes.showing.shown import Use
+from kpki.kubernetes.showing.shown import ShownUse
 
-BOTH: tuple[Use, ...] = ("client", "server")
+BOTH: tuple[ShownUse, ...] = ("client", "server")
 LOCAL, NAMED, NONE = Names(("worker-1", "localhost")), Names(("worker-1",)), Names()
-USES: dict[str, Use] = {"serverAuth": "server", "clientAuth": "client"}
+USES: dict[str, ShownUse] = {"serverAuth": "server", "clientAuth": "client"}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda value: value.name)
@@ -20,7 +20,7 @@ USES: dict[str, Use] = {"serverAuth": "server", "clientAuth": "client"}
 def test_every_row_is_found_by_what_it_is_issued_with(profile: Profile, layout: Layout) -> None:
     """A certificate with a row's own subject, usages and names could be that row."""
     identity = identity_of(profile, node="worker-1", administrators=layout.administrators)
-    uses: tuple[Use, ...] = (("sign",) if profile.kind == "ca"
+    uses: tuple[ShownUse, ...] = (("sign",) if profile.kind == "ca"
                              else tuple(USES[usage] for usage in profile.usages))
     found = rows_of(Subject(identity.user, identity.groups),
                     NONE if profile.sans == "none" else LOCAL, uses)
@@ -53,7 +53,7 @@ def test_every_row_is_found_by_what_it_is_issued_with(profile: Profile, layout: 
     ("10.0.0.10", (), NONE, ("sign",), ("ca", "etcd-ca", "front-proxy-ca")),
     ("kube-scheduler", (), NONE, (), ())])
 def test_a_row_is_its_subject_usages_and_names(user: str, groups: tuple[str, ...], names: Names,
-                                               uses: tuple[Use, ...],
+                                               uses: tuple[ShownUse, ...],
                                                rows: tuple[str, ...]) -> None:
     """Former names count, wider groups count, a CA's name is free; a row that lacks one part is not
     named."""

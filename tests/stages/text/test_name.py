@@ -12,7 +12,7 @@ from kpki.stages import der, keys
 from kpki.stages.names import Attribute, Name, load_name
 from kpki.stages.text.name import (
     COMPAT,
-    OPTIONS,
+    NAME_OPTIONS,
     flagged_name_text,
     lined,
     name_flags,
@@ -44,7 +44,7 @@ NAMES += [
            Attribute("1.2.3.4", der.UTF8, b"u")))),
 ]
 DISPLAYS = [
-    "", *OPTIONS, "RFC2253", "rfc2253,-dn_rev", "oneline,-esc_msb", "oneline,-esc_msb,-utf8",
+    "", *NAME_OPTIONS, "RFC2253", "rfc2253,-dn_rev", "oneline,-esc_msb", "oneline,-esc_msb,-utf8",
     "multiline,-esc_msb,utf8", "multiline,show_type", "oneline,dump_all,-dump_der",
     "oneline,nofname", "sep_multiline,lname,align", "oneline,-use_quote", "oneline,,utf8",
     "show_type,dump_nostr,dump_der", "esc_2253,esc_2254", "ca_default,+dn_rev", "oneline, -utf8",
