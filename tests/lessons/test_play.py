@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -113,7 +114,12 @@ def test_a_command_of_the_learners_own_runs_in_the_folder(talk: Talk, tmp_path: 
 
 def test_control_c_ends_the_command_alone(talk: Talk) -> None:
     """The interrupt of a learner's own command leads back to the step."""
-    shown = talk("kill -INT $PPID $$; sleep 60", "")
+    # a shell that runs the tests in the background has them ignore the interrupt
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        shown = talk("kill -INT $PPID $$; sleep 60", "")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert texts(shown, "wrong") == ["The command ended with status 130."]
     assert texts(shown, "output") == ["one\n"]
 
