@@ -175,6 +175,11 @@ def host_name() -> str:
     return socket.gethostname()
 
 
+def owner() -> tuple[int, int]:
+    """The user and the group that new files belong to."""
+    return os.geteuid(), os.getegid()
+
+
 def key_passphrase(passin: str | None, keys: Iterable[tuple[str, bytes]]) -> bytes | None:
     """The passphrase of CA keys (path, PEM): the one of `--passin`, else the answer to a question.
 

@@ -27,6 +27,7 @@ from .common import (
     Words,
     host_name,
     key_passphrase,
+    owner,
 )
 from ..clock import utc_now
 from ..errors import InputError
@@ -79,16 +80,17 @@ def issue(name: NodeArgument, ca: CaOption = None, ca_key: CaKeyOption = None,
     """
     from . import telling
     from ..cluster.node.orders import NodeOrder, issue_order
-    words, warnings = Words(quiet=quiet), list[str]()
+    words, warnings, now = Words(quiet=quiet), list[str](), utc_now()
     done = issue_order(
         NodeOrder(name=name, addresses=address, dns=dns, server=server, ca=ca, ca_key=ca_key,
                   days=days, algorithm=algorithm, layout=layout, out=out),
         row=row, renew=renew, archive=archive, example=example,
         passphrase=partial(key_passphrase, passin),
-        now=utc_now(), host_name=host_name(), warnings=warnings)
+        now=now, host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
-        words.say(*telling.issue_steps(done, algorithm))
+        from . import node_steps
+        words.say(*node_steps.issue_steps(done, passin=passin, now=now, user=owner()))
     telling.issued(done, archive=archive, as_json=json, words=words)
 
 
@@ -108,7 +110,8 @@ def request(name: NodeArgument, address: AddressOption = [], dns: DnsOption = []
                          now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
-        words.say(*telling.request_steps(done.node, algorithm))
+        from . import node_steps
+        words.say(*node_steps.request_steps(done, user=owner()))
     telling.requested(done, as_json=json, words=words)
 
 
@@ -124,15 +127,16 @@ def sign(csr: CsrArgument, node: NodeOption, ca: CaOption = None, ca_key: CaKeyO
     """
     from . import telling
     from ..cluster.node.orders import NodeOrder, sign_order
-    words, warnings = Words(quiet=quiet), list[str]()
+    words, warnings, now = Words(quiet=quiet), list[str](), utc_now()
     done = sign_order(
         NodeOrder(name=node, addresses=address, dns=dns, ca=ca, ca_key=ca_key, days=days,
                   layout=layout, out=out),
-        csr, passphrase=partial(key_passphrase, passin), now=utc_now(), host_name=host_name(),
+        csr, passphrase=partial(key_passphrase, passin), now=now, host_name=host_name(),
         warnings=warnings)
     words.warn(warnings)
     if explain:
-        words.say(*telling.sign_steps(done, csr))
+        from . import node_steps
+        words.say(*node_steps.sign_steps(done, csr, passin=passin, now=now, user=owner()))
     telling.signed(done, as_json=json, words=words)
 
 
@@ -156,7 +160,8 @@ def install(source: SourceArgument, node: OwnNodeOption = None, root: RootOption
                          now=utc_now(), host_name=host_name(), warnings=warnings)
     words.warn(warnings)
     if explain:
-        words.say(*telling.install_steps(source, done, root=root, key=key))
+        from . import node_steps
+        words.say(*node_steps.install_steps(source, done, root=root, key=key, user=owner()))
     if script:
         telling.scripted(done, root=root, words=words)
     else:

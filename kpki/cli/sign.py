@@ -25,6 +25,7 @@ from .common import (
     columns,
     host_name,
     key_passphrase,
+    owner,
     put_json,
 )
 from .terminal import put
@@ -72,9 +73,10 @@ def sign(bundle: BundleArgument, workspace: WorkspaceOption = os.curdir, ca: CaO
                        warnings=warnings)
     words.warn(warnings)
     if explain:
-        from .telling import bundle_steps
+        from .node_steps import bundle_steps
         words.say(*bundle_steps(bundle, done.requests, authorities,
-                                places_of_authorities(given, workspace, cluster)))
+                                places_of_authorities(given, workspace, cluster), passin=passin,
+                                now=now, user=owner()))
     if json:
         put_json({"digest": done.digest, "written": list(done.written),
                   "signed": [{"host": request.host, "row": request.row} for request in done.requests

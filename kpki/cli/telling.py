@@ -2,35 +2,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
 from .common import Words, put_json
 from .terminal import put, put_document, short
-from .. import files, pem
-from ..cluster.node.node import REQUEST_ALGORITHM
 from ..kubernetes.components import row_flags
 from ..kubernetes.layouts import Layout
-from ..kubernetes.profiles import (
-    KUBELET_PROFILE,
-    Identity,
-    get_profile,
-    leaf_extensions,
-    sans_text,
-)
+from ..kubernetes.profiles import KUBELET_PROFILE
 from ..kubernetes.restarts import components_of, of_layout
 
 if TYPE_CHECKING:
-    from ..cluster.authority import Authority
     from ..cluster.node.install_order import Installed
-    from ..cluster.node.node import Node
     from ..cluster.node.orders import Done
-    from ..cluster.offline.bundle import Request
+    from ..cluster.node.placing import Written
 
-Written = Sequence[tuple[files.File, str]]
 _DONE = {"create": "made", "replace": "replaced", "keep": "right already"}
 
 
@@ -163,92 +150,3 @@ def _list(folder: str, rows: Iterable[tuple[str, int, str]]) -> Iterator[str]:
     """A line per file, with its path below *folder*."""
     for path, mode, action in rows:
         yield f"  {_DONE[action]:<14} {mode:04o}  {os.path.join(folder, path)}"
-
-
-def issue_steps(done: Done, algorithm: str | None) -> list[str]:
-    """The openssl commands that do the same as `node issue`."""
-    row, authority = done.row, done.authority
-    assert authority is not None    # `node issue` always has a CA
-    algorithm = algorithm or authority.algorithm
-    steps = [
-        "kpki node issue makes a key, a request and a certificate:",
-        *_key_steps(algorithm), *_request_steps(row.identity),
-        *_sign_steps(done, "worker.csr", rsa=algorithm.startswith("RSA"))]
-    if row.profile != KUBELET_PROFILE:
-        return [line.replace("worker", row.name) for line in steps]
-    return [*steps,
-            "The certificate is for client and server: the API server authenticates the node by",
-            "the subject, and verifies the kubelet's names and addresses. The kubeconfig names the",
-            "files by their paths."]
-
-
-def request_steps(node: Node, algorithm: str | None) -> list[str]:
-    """The openssl commands that do the same as `node request`."""
-    return ["kpki node request makes a key, which stays on the node, and a request for the CA:",
-            *_key_steps(algorithm or REQUEST_ALGORITHM), *_request_steps(node.identity)]
-
-
-def sign_steps(done: Done, path: str) -> list[str]:
-    """The openssl commands that do the same as `node sign`."""
-    assert done.csr is not None     # `node sign` always has a request
-    return ["kpki node sign checks the request, and issues a node's certificate; the request adds "
-            "no name:",
-            f"  openssl req -noout -text -verify -in {quote(path)}",
-            *_sign_steps(done, path, rsa=isinstance(done.csr.public_key(), RSAPublicKey))]
-
-
-def install_steps(source: str, done: Installed, *, root: str, key: str | None) -> list[str]:
-    """The openssl commands that do the same as `node install`."""
-    from ..cluster.node.by_hand import install_commands
-    return ["kpki node install checks the pair, its signer, its subject and its dates, then "
-            "replaces all files at once. The same by hand, of the files that it changed:",
-            *(f"  {line}" for line in install_commands(source, done, root=root, key=key)), ""]
-
-
-def _key_steps(algorithm: str) -> list[str]:
-    kind, _, size = algorithm.partition("-")
-    return [f"  openssl genrsa -out worker-key.pem {size}" if kind == "RSA" else
-            f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} "
-            "-out worker-key.pem"]
-
-
-def _request_steps(identity: Identity) -> list[str]:
-    subject = quote("".join(f"/O={group}" for group in identity.groups) + f"/CN={identity.user}")
-    names = sans_text(identity)
-    return [f"  openssl req -new -key worker-key.pem -subj {subject} \\",
-            "      " + f"-addext subjectAltName={names} " * bool(names) + "-out worker.csr"]
-
-
-def _sign_steps(done: Done, csr: str, *, rsa: bool) -> list[str]:
-    assert done.authority is not None
-    return signing_steps(
-        csr, "worker", extensions=leaf_extensions(done.row.profile, done.row.identity, rsa=rsa),
-        ca=done.ca, ca_key=done.ca_key, days=done.days, digest=done.authority.digest)
-
-
-def signing_steps(csr: str, name: str, *, extensions: Sequence[tuple[str, str]], ca: str,
-                  ca_key: str, days: int, digest: str) -> list[str]:
-    """The openssl commands that sign the request *csr*: the certificate is in *name*.pem."""
-    first, second, *rest = (quote(f"{field}={value}") if "'" in value else f"'{field}={value}'"
-                            for field, value in extensions)
-    return [f"  printf '%s\\n' {first} {second} \\",
-            f"      {' '.join(rest)} > {quote(f'{name}.ext')}",
-            f"  openssl x509 -req -in {quote(csr)} -CA {quote(ca)} -CAkey {quote(ca_key)} "
-            f"-days {days} -{digest} \\",
-            f"      -extfile {quote(f'{name}.ext')} -out {quote(f'{name}.pem')}"]
-
-
-def bundle_steps(folder: str, requests: Iterable[Request], authorities: Mapping[str, Authority],
-                 paths: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-    """The openssl commands that do the same as `kpki sign`; *paths* of the CAs by their rows."""
-    yield "kpki sign checks each request, and gives its certificate what the row has; the request"
-    yield "adds no name and no usage:"
-    for request in requests:
-        csr = os.path.join(folder, request.file)
-        rsa = isinstance(pem.load_csr(files.read(csr)).public_key(), RSAPublicKey)
-        yield f"  openssl req -noout -text -verify -in {quote(csr)}"
-        yield from signing_steps(
-            csr, csr.removesuffix(".csr"), days=request.days,
-            extensions=leaf_extensions(get_profile(request.row), request.identity, rsa=rsa),
-            ca=paths[request.signer][0], ca_key=paths[request.signer][1],
-            digest=authorities[request.signer].digest)

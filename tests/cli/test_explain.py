@@ -1,26 +1,22 @@
 """`--explain`: anywhere in the line, and openssl commands that run as printed, with one result."""
 from __future__ import annotations
 
-import base64
 import json
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.x509.oid import ExtensionOID
 from typer.main import get_command
 
 from kpki.cli.app import app
 from kpki.cli.command import Commands, VerbCommand
 from kpki.cli.main import main
+from tests.support.by_hand import contents, files_of, rights, run_all, tree
 
 Kpki = Callable[..., Any]
 _COMMAND = re.compile(r"^  ((?:openssl|sed|awk) .*)$", re.MULTILINE)
@@ -34,16 +30,6 @@ def run(told: str, folder: Path) -> str:
     done = subprocess.run(["bash", "-ec", "set -o pipefail\n" + "\n".join(lines)], cwd=folder,
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{done.stderr}\n{told}"
-    return done.stdout
-
-
-def run_all(told: str, folder: Path) -> str:
-    """Run every indented line of an explanation in a plain shell; each must succeed."""
-    block = re.search(r"^(?:  .*\n)+", told, re.MULTILINE)
-    lines = block[0].splitlines() if block else []
-    done = subprocess.run(["sh", "-ec", "\n".join(lines)], cwd=folder, capture_output=True,
-                          text=True, timeout=60, check=False)
-    assert lines and done.returncode == 0, f"{done.stderr}\n{told}"
     return done.stdout
 
 
@@ -104,24 +90,6 @@ def test_check(kpki: Kpki, made: Path) -> None:
     assert keys[::2] == keys[1::2] and len(keys) == 2 * 8
     assert shown.count(": OK\n") >= 7
     assert "notAfter=" in run(kpki("check", "a b", "--explain").err, made)
-
-
-def contents(root: Path, *, keys: bool = True) -> dict[str, list[dict[str, object]]]:
-    """What each certificate under a folder says, by its file; without *keys*, not of its key."""
-    found = dict[str, list[dict[str, object]]]()
-    for path in sorted(root.rglob("*")):
-        data = path.read_bytes() if path.is_file() and "backup" not in path.parts else b""
-        texts = [base64.b64decode(text) for text in re.findall(
-            rb"(?:certificate|authority)-data[\": ]*([A-Za-z0-9+/=]+)", data)] or [data]
-        if b"-BEGIN CERTIFICATE-" in b"".join(texts):
-            found[str(path.relative_to(root))] = [
-                {"subject": seen.subject, "issuer": seen.issuer,
-                 "days": round((seen.not_valid_after_utc - datetime.now(UTC)).days, -1),
-                 **({"key": seen.public_key()} if keys else {}),
-                 "extensions": {item.oid: (item.critical, item.value) for item in seen.extensions
-                                if keys or item.oid != ExtensionOID.SUBJECT_KEY_IDENTIFIER}}
-                for text in texts for seen in x509.load_pem_x509_certificates(text)]
-    return found
 
 
 RENEWALS = {
@@ -250,12 +218,6 @@ def test_rotate(kpki: Kpki, tmp_path: Path, case: str) -> None:
             assert (state["phase"], state["behind"], state["cut_off"]) == (phase, [], [])
 
 
-def files_of(root: Path) -> dict[str, tuple[int, bytes | str]]:
-    """Mode and content of each file of a workspace, without the backup and the lock."""
-    return {path: file for path, file in tree(root).items()
-            if not path.startswith("backup/") and path != ".kpki.lock"}
-
-
 INSTALLATIONS = {
     "a tree": ("nodes/worker-1", "ssl", ()),
     "a tree with other paths": ("nodes/worker-1", "hard-way", ("--server", "https://10.0.0.9:6443")),
@@ -323,13 +285,6 @@ def test_no_key_is_an_argument_of_sed(kpki: Kpki, tmp_path: Path) -> None:
                          and "| sed -i -f /dev/stdin " in line for line in lines)
 
 
-def tree(root: Path) -> dict[str, tuple[int, bytes | str]]:
-    """Mode and content of each file, the target of each link; kpki's own folder is left out."""
-    return {str(path.relative_to(root)): (
-        path.lstat().st_mode, os.readlink(path) if path.is_symlink() else path.read_bytes())
-        for path in root.rglob("*") if not path.is_dir() and "var/lib/kpki" not in str(path)}
-
-
 def test_sign(kpki: Kpki, tmp_path: Path) -> None:
     """The commands sign each request as kpki does: all but serial number and dates is equal."""
     (tmp_path / "cluster.yaml").write_text(WORKSPACE.format(layout="ssl"))
@@ -345,6 +300,7 @@ def test_sign(kpki: Kpki, tmp_path: Path) -> None:
                 "ca/front-proxy-ca.key", "--explain")
     run_all(told.err.replace("requests/", "copy/"), tmp_path)
     assert contents(tmp_path / "copy") == contents(tmp_path / "requests")
+    assert rights(tmp_path / "copy") == rights(tmp_path / "requests")
     assert len(contents(tmp_path / "copy")) == len(told.out.splitlines())
 
 

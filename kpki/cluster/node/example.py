@@ -11,7 +11,12 @@ from ... import files, pem
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE
 from ...kubernetes.profiles import CA
 
-_EXAMPLE_CA = ("pki/ca.crt", "pki/ca.key")
+EXAMPLE_CA = ("pki/ca.crt", "pki/ca.key")
+
+
+def has_example(folder: str) -> bool:
+    """Whether the throw-away CA has its certificate and its key under *folder*."""
+    return all(files.read_entry(folder, path).kind != "missing" for path in EXAMPLE_CA)
 
 
 def ensure_example(folder: str, now: datetime,
@@ -20,9 +25,9 @@ def ensure_example(folder: str, now: datetime,
 
     Makes the CA if a file is missing.
     """
-    certificate_path, key_path = _EXAMPLE_CA
+    certificate_path, key_path = EXAMPLE_CA
     with locked(folder, now):
-        if any(files.read_entry(folder, path).kind == "missing" for path in _EXAMPLE_CA):
+        if not has_example(folder):
             certificate, key = example_authority(now)
             write(folder, [files.File(certificate_path, certificate, CERTIFICATE_MODE),
                            files.File(key_path, key, KEY_MODE)], trees=NODES_FOLDER, now=now,

@@ -2,20 +2,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from . import node as nodes
-from .example import ensure_example
+from .example import ensure_example, has_example
 from .. import workspace
 from ..authority import DAYS, Authority, Passphrase, lasting
 from ..authority_source import read_authority
 from ..desired.rows import NODES_FOLDER, Row
 from ..observed.inventory import layout_there
 from ... import files, pem
-from ...errors import InputError, about
+from ...errors import InputError, KpkiError, about
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SSL, Layout, get_layout
 from ...kubernetes.profiles import KUBELET_PROFILE, get_profile
 
@@ -74,8 +75,10 @@ class Done:
     """The path of the CA's certificate."""
     ca_key: str = ""
     """The path of the CA's key."""
-    days: int = 0
-    """How many days the certificate is valid, if the CA's end does not cut them."""
+    found: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The old data of each file that was there before, by its path in the workspace."""
+    example: bool = False
+    """Whether the throw-away CA was made."""
     csr: CertificateSigningRequest | None = None
     """The request that was signed."""
 
@@ -96,6 +99,7 @@ def issue_order(order: NodeOrder, *, row: str | None = None, renew: bool = False
         order = replace(order, out=f"{_EXAMPLE}/{NODES_FOLDER}",
                         addresses=order.addresses or [_EXAMPLE_ADDRESS],
                         server=order.server or _EXAMPLE_SERVER)
+    made_example = False
     signer = get_profile(row or KUBELET_PROFILE.name).signer or "ca"
     defaults = None if example else workspace.find_defaults(os.curdir, order.name, signer=signer,
                                                             host_name=host_name)
@@ -104,6 +108,7 @@ def issue_order(order: NodeOrder, *, row: str | None = None, renew: bool = False
     node, layout = _node_of(order), _layout(order, defaults)
     nodes.validate_wishes(days=order.days, algorithm=order.algorithm, server=server)
     if example:
+        made_example = not has_example(_EXAMPLE)
         ca, ca_key = ensure_example(_EXAMPLE, now, warnings)
         order = replace(order, ca=ca, ca_key=ca_key)
     authority, validity = read_authority(order.ca, order.ca_key, passphrase=passphrase,
@@ -117,11 +122,12 @@ def issue_order(order: NodeOrder, *, row: str | None = None, renew: bool = False
         packed = [files.File(f"{trees}/{node.name}.tar",
                              files.pack(wanted, now=now, prefix=node.name), KEY_MODE)
                   ] if archive else []
-        written = workspace.write(folder, [*nodes.below(f"{trees}/{node.name}", wanted), *packed],
-                                  trees=trees, now=now, warnings=warnings)
-    return Done(node=node, layout=layout, row=made, written=written, out=order.out,
-                authority=authority, ca=order.ca or "", ca_key=order.ca_key or "",
-                days=validity.days)
+        new = [*nodes.below(f"{trees}/{node.name}", wanted), *packed]
+        found = _found(folder, new)
+        written = workspace.write(folder, new, trees=trees, now=now, warnings=warnings)
+    return Done(node=node, layout=layout, row=made, written=written, out=order.out, found=found,
+                example=made_example, authority=authority, ca=order.ca or "",
+                ca_key=order.ca_key or "")
 
 
 def request_order(order: NodeOrder, *, now: datetime, host_name: str, warnings: list[str]) -> Done:
@@ -136,11 +142,12 @@ def request_order(order: NodeOrder, *, now: datetime, host_name: str, warnings: 
         key, csr = nodes.request_node(
             os.path.join(order.out, node.name), node, algorithm=order.algorithm, layout=layout.name,
             present=files.read(os.path.join(order.out, f"{node.name}.csr")) if exists else None)
-        written = workspace.write(folder, [*nodes.below(f"{trees}/{node.name}", [key]),
-                                           files.File(path, csr, CERTIFICATE_MODE)], trees=trees,
-                                  now=now, warnings=warnings)
+        new = [*nodes.below(f"{trees}/{node.name}", [key]),
+               files.File(path, csr, CERTIFICATE_MODE)]
+        found = _found(folder, new)
+        written = workspace.write(folder, new, trees=trees, now=now, warnings=warnings)
     return Done(node=node, layout=layout, row=nodes.host_row(layout, node), written=written,
-                out=order.out)
+                out=order.out, found=found)
 
 
 def sign_order(order: NodeOrder, csr: str, *, passphrase: Passphrase, now: datetime, host_name: str,
@@ -168,8 +175,18 @@ def sign_order(order: NodeOrder, csr: str, *, passphrase: Passphrase, now: datet
                                               CERTIFICATE_MODE)],
                                   trees=trees, now=now, warnings=warnings)
     return Done(node=node, layout=layout, row=row, written=written, out=order.out,
-                authority=authority, csr=request, ca=order.ca or "", ca_key=order.ca_key or "",
-                days=validity.days)
+                authority=authority, csr=request, ca=order.ca or "", ca_key=order.ca_key or "")
+
+
+def _found(folder: str, new: Sequence[files.File]) -> dict[str, bytes]:
+    """The present data of the new files' paths."""
+    found = dict[str, bytes]()
+    for file in new:
+        with suppress(KpkiError):       # what this user may not read has no data
+            _, data = files.read_if_file(files.resolve(folder, file.path))
+            if data is not None:
+                found[file.path] = data
+    return found
 
 
 def _completed(order: NodeOrder, defaults: workspace.Defaults | None) -> NodeOrder:
