@@ -2,6 +2,7 @@
 the disk, and an ordinary user."""
 from __future__ import annotations
 
+import gc
 import os
 import pkgutil
 import signal
@@ -28,7 +29,8 @@ NOBODY = 65534
 os.environ["SSL_CERT_FILE"] = os.devnull
 
 
-# Many trials of lines that other tests run too: coverage would double their time.
+# Many trials of lines that other tests run too: `scripts/test --all` runs them, and leaves them out
+# of coverage, which would double their time.
 SWEEPS = ("cluster/check/matrix/test_cut_short.py", "cluster/check/test_lines.py",
           "cluster/check/variants/test_check_robust.py", "cluster/lifecycle/exchange/test_cuts.py",
           "cluster/lifecycle/exchange/test_schedules.py", "cluster/plan/test_apply_cuts.py",
@@ -37,11 +39,13 @@ SWEEPS = ("cluster/check/matrix/test_cut_short.py", "cluster/check/test_lines.py
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the sweeps for pytest-cov, if coverage is asked for."""
-    top = Path(__file__).parent
-    for item in items if config.pluginmanager.hasplugin("_cov") else ():
-        if any(item.path.is_relative_to(top / sweep) for sweep in SWEEPS):
-            item.add_marker("no_cover")
+    """Mark the sweeps, also for pytest-cov, if coverage is asked for."""
+    sweeps = {Path(__file__).parent / sweep for sweep in SWEEPS}
+    for item in items:
+        if item.path in sweeps:
+            item.add_marker("sweep")
+            if config.pluginmanager.hasplugin("_cov"):
+                item.add_marker("no_cover")
 
 
 def pytest_report_header() -> str:
@@ -73,6 +77,7 @@ def killed_at(at_call: AtCall) -> Callable[[int, Callable[[], object]], bool]:
         return None
 
     def run(nth: int, work: Callable[[], object]) -> bool:
+        gc.freeze()     # a collection in the child would copy all pages
         child = os.fork()
         if child == 0:
             try:

@@ -106,6 +106,13 @@ DATA_ONLY = {"kpki/stages/objects.py"}
 parsed = cache(ast.parse)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def memory() -> Iterator[None]:
+    """The trees of all modules are large, and each test that forks would copy their pages."""
+    yield
+    parsed.cache_clear()
+
+
 def package(sources: Sources) -> Iterator[tuple[str, ast.Module]]:
     return ((path, parsed(text)) for path, text in sources.items() if path.startswith("kpki/"))
 

@@ -256,11 +256,13 @@ def test_the_first_python_that_will_do_is_taken(checkout: Path) -> None:
     assert call(checkout, "kpki", PYTHON="", PATH=str(path)).returncode == 3
 
 
-def test_the_tests_run_all_three_and_coverage(checkout: Path) -> None:
-    """scripts/test asks ruff, mypy and pytest in turn, and pytest for coverage where nothing else
-    was asked."""
-    done = call(checkout, "test")
-    words = "-n auto --dist worksteal --cov --cov-report=term:skip-covered"
+@pytest.mark.parametrize(("given", "words"), [
+    ([], "-m not sweep"), (["--all"], "--cov --cov-report=term:skip-covered"),
+    (["--all", "-x"], "--cov --cov-report=term:skip-covered -x")])
+def test_the_tests_run_all_three(checkout: Path, given: list[str], words: str) -> None:
+    """scripts/test asks ruff, mypy and pytest in turn; --all adds the sweeps and coverage."""
+    done = call(checkout, "test", *given)
+    words = f"-n auto --dist worksteal {words}"
     assert done.stdout == f"ruff check --quiet kpki tests scripts\nmypy\npytest {words}\n"
     assert done.returncode == 0
     assert re.search(r"^scripts/test: \d+ s$", done.stderr, re.MULTILINE)
