@@ -21,6 +21,7 @@ from .common import (
     Words,
     host_name,
     key_passphrase,
+    owner,
     put_json,
 )
 from .terminal import note, put_document
@@ -69,16 +70,16 @@ def kubeconfig(user: UserArgument, group: GroupOption = [], node: NodeOption = N
     """
     from . import kubeconfig_steps as telling
     from ..cluster import users
-    words, warnings = Words(quiet=quiet), list[str]()
+    words, warnings, now = Words(quiet=quiet), list[str](), utc_now()
     order = users.KubeconfigOrder(
         user=user, groups=group, node=node, server=server, ca=ca, ca_key=ca_key,
         workspace=workspace, days=days, algorithm=algorithm, certificate=client_certificate,
         key=client_key, embed=embed_certs)
-    answer = users.kubeconfig_of(order, passphrase=partial(key_passphrase, passin), now=utc_now(),
+    answer = users.kubeconfig_of(order, passphrase=partial(key_passphrase, passin), now=now,
                                  host_name=host_name(), here=os.getcwd(), warnings=warnings)
     words.warn(warnings)
     if explain:
-        words.say(*telling.steps(answer, embed=embed_certs, out=out))
+        words.say(*telling.steps(answer, out=out, passin=passin, now=now, user=owner()))
     _put(answer, out, as_json=json, words=words)
 
 

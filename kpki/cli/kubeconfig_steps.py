@@ -1,77 +1,81 @@
-"""`kpki kubeconfig --explain`: the openssl and kubectl commands that make the same kubeconfig."""
+"""`kpki kubeconfig --explain`: the openssl commands that make the same kubeconfig."""
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from ..kubernetes.profiles import sans_text
+from .node_steps import CERTIFICATE, CSR, KEY, SigningSteps, User, block
+from .. import files, pem
+from ..cluster.node.placing import Part, file_part, free_places, placed, printed
+from ..cluster.script.shell import make_key
+from ..files import File
+from ..kubernetes.kubeconfig import load_kubeconfig
+from ..kubernetes.layouts import KEY_MODE
+from ..kubernetes.profiles import leaf_extensions
 
 if TYPE_CHECKING:
-    from ..cluster.authority import Authority
     from ..cluster.users import Account, Answer
 
 
-def steps(answer: Answer, *, embed: bool, out: str | None) -> Iterator[str]:
-    """The commands that make the kubeconfig of *answer*, written to *out*."""
-    account, paths = answer.account, answer.paths
+def steps(answer: Answer, *, out: str | None, passin: str | None, now: datetime,
+          user: User) -> Iterator[str]:
+    """The commands that make the kubeconfig of *answer*, and print it or write it to *out*."""
+    paths, parts, commands = answer.paths, list[Part](), list[str]()
     if answer.authority is not None:
-        yield from _issue_steps(account, answer.authority, answer.algorithm, paths[0], paths[1],
-                                answer.validity)
-        yield from _kubectl_steps(account, paths[0], "user.crt", "user.key", embed=True, out=out)
+        yield "kpki kubeconfig makes a client's pair (CN the user, O the groups), and a kubeconfig"
+        yield "with the pair."
+        signer = SigningSteps(answer.authority, paths[0], paths[1], passin, now)
+        commands, parts = _pair(answer, signer)
     elif len(paths) > 1:
-        yield from _given_steps(*paths)
-        yield from _kubectl_steps(account, *paths, embed=embed, out=out)
+        yield "kpki kubeconfig checks the pair, and makes a kubeconfig with the pair."
+        ca, certificate, key = map(quote, paths)
+        parts = [file_part(files.read(path), path) for path in paths]
+        commands = [f"openssl x509 -noout -pubkey -in {certificate} >&2",
+                    f"openssl pkey -pubout -in {key} >&2   # the same",
+                    f"openssl verify -CAfile {ca} -purpose sslclient {certificate} >&2"]
     else:
-        yield f"kpki kubeconfig prints what the workspace holds: {paths[0]}"
+        yield "kpki kubeconfig gives what the workspace holds."
+        parts = [file_part(answer.document, paths[0])]
+    yield from block([*commands, *_given(answer.document, parts, out, user)])
+    if len(paths) > 1:
+        yield ("kubectl config set-cluster, set-credentials, set-context and use-context put the "
+               "same")
+        yield "into a kubeconfig."
 
 
-def _issue_steps(account: Account, authority: Authority, algorithm: str, ca: str, ca_key: str,
-                 validity: timedelta) -> Iterator[str]:
-    """The openssl commands that make a client's pair."""
-    identity, (kind, _, size) = account.identity, algorithm.partition("-")
-    parts = [f"/{field}={value}" for field, value in
-             [*(("O", _escaped(group)) for group in identity.groups),
-              ("CN", _escaped(identity.user))]]
-    extensions = ["basicConstraints=critical,CA:FALSE",
-                  "keyUsage=critical,digitalSignature" + ",keyEncipherment" * (kind == "RSA"),
-                  f"extendedKeyUsage={','.join(account.profile.usages)}"]
-    if names := sans_text(identity):
-        extensions.append(f"subjectAltName={names}")
-    yield ("kpki kubeconfig makes a client's pair (CN the user, O the groups), "
-           "and a kubeconfig with the pair:")
-    yield (f"  openssl genrsa -out user.key {size}" if kind == "RSA" else
-           f"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{size.replace('P', 'P-')} "
-           "-out user.key")
-    yield f"  openssl req -new -key user.key -subj {quote(''.join(parts))} -out user.csr"
-    yield f"  printf '%s\\n' {' '.join(map(quote, extensions))} > user.ext"
-    yield (f"  openssl x509 -req -in user.csr -CA {quote(ca)} -CAkey {quote(ca_key)} "
-           f"-days {max(validity.days, 1)} -{authority.digest} -extfile user.ext -out user.crt")
+def _pair(answer: Answer, signer: SigningSteps) -> tuple[list[str], list[Part]]:
+    """The commands that make a client's pair, and the parts of its kubeconfig."""
+    account, pair = answer.account, load_kubeconfig(answer.document)
+    key, certificate = pair.key.data or b"", pair.certificate.data or b""
+    extensions = leaf_extensions(account.profile, account.identity,
+                                 rsa=answer.algorithm.startswith("RSA"))
+    days = max(signer.days_until(pem.load_certificate(certificate)), 1)
+    return ([make_key(answer.algorithm, KEY).rstrip(),
+             f"openssl req -new -key {KEY} -subj {_subject(account)} -out {CSR}",
+             *signer.commands(CSR, extensions, days)],
+            [signer.bundle(), file_part(certificate, CERTIFICATE), file_part(key, KEY)])
 
 
-def _escaped(text: str) -> str:
-    """A value for openssl's -subj, with a backslash before each of its three special characters."""
-    return "".join(f"\\{character}" if character in "/+\\" else character for character in text)
+def _given(document: bytes, parts: list[Part], out: str | None, user: User) -> Iterator[str]:
+    """The commands that print a kubeconfig, or write it to *out*."""
+    if out is not None:
+        if files.read_entry_at(out).kind == "missing":
+            folder, name = os.path.split(out)
+            file = File(path=name, data=document, mode=KEY_MODE)
+            yield from free_places(folder, [(file, "create")])
+            yield from placed(file, out, parts, user=user)
+    elif parts[0].data == document:
+        yield parts[0].command
+    else:
+        yield from printed(document, parts)
 
 
-def _given_steps(ca: str, certificate: str, key: str) -> Iterator[str]:
-    """The openssl commands that check a pair."""
-    yield "kpki kubeconfig checks the pair, and makes a kubeconfig that names the pair:"
-    yield (f"  openssl x509 -noout -pubkey -in {quote(certificate)}; "
-           f"openssl pkey -pubout -in {quote(key)}   # the same")
-    yield f"  openssl verify -CAfile {quote(ca)} -purpose sslclient {quote(certificate)}"
-
-
-def _kubectl_steps(account: Account, ca: str, certificate: str, key: str, *, embed: bool,
-                   out: str | None) -> Iterator[str]:
-    """The four steps of the documentation (setup/best-practices/certificates, user accounts)."""
-    names, ending = account.names, f" --kubeconfig={quote(out or 'user.conf')}"
-    embedded = " --embed-certs=true" if embed else ""
-    yield (f"  kubectl config set-cluster {quote(names.cluster_name)} "
-           f"--server={quote(names.server)} --certificate-authority={quote(ca)}{embedded}{ending}")
-    yield (f"  kubectl config set-credentials {quote(names.user_name)} "
-           f"--client-certificate={quote(certificate)} --client-key={quote(key)}{embedded}{ending}")
-    yield (f"  kubectl config set-context {quote(names.context_name)} "
-           f"--cluster={quote(names.cluster_name)} --user={quote(names.user_name)}{ending}")
-    yield f"  kubectl config use-context {quote(names.context_name)}{ending}"
+def _subject(account: Account) -> str:
+    """openssl's -subj, with a backslash before each of its three special characters."""
+    values = [*(("O", group) for group in account.identity.groups), ("CN", account.identity.user)]
+    return quote("".join(f"/{field}=" + "".join(
+        f"\\{character}" if character in "/+\\" else character for character in value)
+        for field, value in values))

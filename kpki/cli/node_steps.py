@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from ..cluster.offline.bundle import Request
 
 _DAY = timedelta(days=1)
-_KEY, _CSR, _CERTIFICATE, _EXTENSIONS, _CA = (
+KEY, CSR, CERTIFICATE, _EXTENSIONS, _CA = (
     f"{BY_HAND}/{name}" for name in ("key.pem", "request.csr", "certificate.pem", "extensions",
                                      "ca.pem"))
 User = tuple[int, int]
@@ -84,7 +84,7 @@ class SigningSteps(NamedTuple):
         yield (f"openssl x509 -req -in {quote(csr)} -CA {ca} -CAkey {quote(self.ca_key)}"
                f"{self._passin()} \\")
         yield (f"    -days {days} -{self.authority.digest} -extfile {_EXTENSIONS} "
-               f"-out {_CERTIFICATE}")
+               f"-out {CERTIFICATE}")
 
     def days_until(self, certificate: Certificate) -> int:
         """The whole days until the end of a certificate."""
@@ -112,13 +112,13 @@ def issue_steps(done: Done, *, passin: str | None, now: datetime, user: User) ->
     if done.row.profile == KUBELET_PROFILE:
         yield "The certificate is for client and server: the API server authenticates the node by"
         yield "the subject, and verifies the kubelet's names and addresses."
-    yield from _block(_issue(done, _signer(done, passin, now), user))
+    yield from block(_issue(done, _signer(done, passin, now), user))
 
 
 def request_steps(done: Done, *, user: User) -> Iterator[str]:
     """The openssl commands that do the same as `node request`."""
     yield "kpki node request makes a key, which stays on the node, and a request for the CA."
-    yield from _block(_asked(done, user))
+    yield from block(_asked(done, user))
 
 
 def sign_steps(done: Done, path: str, *, passin: str | None, now: datetime,
@@ -129,10 +129,10 @@ def sign_steps(done: Done, path: str, *, passin: str | None, now: datetime,
     certificate = pem.load_certificates(answer.data)[0]
     yield "kpki node sign checks the request, and issues a node's certificate; the request adds no"
     yield "name."
-    yield from _block([
+    yield from block([
         f"openssl req -noout -text -verify -in {quote(path)}",
         *signer.commands(path, _extensions(done, certificate), signer.days_until(certificate)),
-        *_placed(done, [file_part(pem.dump_certificate(certificate), _CERTIFICATE),
+        *_placed(done, [file_part(pem.dump_certificate(certificate), CERTIFICATE),
                         signer.bundle()], user)])
 
 
@@ -142,7 +142,7 @@ def install_steps(source: str, done: Installed, *, root: str, key: str | None,
     from ..cluster.node.by_hand import install_commands
     yield "kpki node install checks the pair, its signer, its subject and its dates, then replaces"
     yield "all files at once."
-    yield from _block(install_commands(source, done, root=root, key=key, user=user))
+    yield from block(install_commands(source, done, root=root, key=key, user=user))
 
 
 def bundle_steps(folder: str, requests: Sequence[Request], authorities: Mapping[str, Authority],
@@ -160,11 +160,11 @@ def bundle_steps(folder: str, requests: Sequence[Request], authorities: Mapping[
         commands += [f"openssl req -noout -text -verify -in {quote(csr)}",
                      *signer.commands(csr, extensions, request.days),
                      *placed(files.File(request.answer, b"", CERTIFICATE_MODE), answer,
-                             [file_part(b"", _CERTIFICATE)], user=user)]
-    yield from _block(commands)
+                             [file_part(b"", CERTIFICATE)], user=user)]
+    yield from block(commands)
 
 
-def _block(commands: Iterable[str]) -> Iterator[str]:
+def block(commands: Iterable[str]) -> Iterator[str]:
     """The commands as they are printed, and an empty line."""
     lines = [*commands]
     if lines:
@@ -194,13 +194,13 @@ def _issue(done: Done, signer: SigningSteps, user: User) -> Iterator[str]:
         commands, key = _key_of(key_data, done, changed)
         parts = [*parts, key]
         yield from commands
-        kept, certificate = _kept(certificate_data, done, changed, _CERTIFICATE)
+        kept, certificate = _kept(certificate_data, done, changed, CERTIFICATE)
         yield from kept
         if certificate is None:
-            certificate = file_part(certificate_data, _CERTIFICATE)
+            certificate = file_part(certificate_data, CERTIFICATE)
             made = pem.load_certificates(certificate_data)[0]
             yield from _request(key.path, done.row.identity)
-            yield from signer.commands(_CSR, _extensions(done, made), signer.days_until(made))
+            yield from signer.commands(CSR, _extensions(done, made), signer.days_until(made))
         parts = [*parts, certificate]
     yield from _placed(done, [*parts, *_archive(done)], user)
 
@@ -212,7 +212,7 @@ def _asked(done: Done, user: User) -> Iterator[str]:
     (key, _), (csr, _) = done.written
     commands, part = _key_of(key.data, done, {key.path})
     yield from (*commands, *_request(part.path, done.node.identity))
-    yield from _placed(done, [part, file_part(csr.data, _CSR)], user)
+    yield from _placed(done, [part, file_part(csr.data, CSR)], user)
 
 
 def _example(signer: SigningSteps, user: User) -> Iterator[str]:
@@ -222,14 +222,14 @@ def _example(signer: SigningSteps, user: User) -> Iterator[str]:
         *ca_extensions(CA), ("subjectKeyIdentifier", "hash"))
     adding = " ".join(f"-addext {quote(f'{name}={value}')}" for name, value in extensions)
     yield f"mkdir -p {quote(os.path.dirname(signer.ca))}"
-    yield make_key(algorithm, _KEY).rstrip()
-    yield f"openssl req -x509 -new -config /dev/null -key {_KEY} -subj /CN={CA.common_name} \\"
-    yield f"    -days {CA_DAYS} -{signer.authority.digest} -out {_CERTIFICATE} \\"
+    yield make_key(algorithm, KEY).rstrip()
+    yield f"openssl req -x509 -new -config /dev/null -key {KEY} -subj /CN={CA.common_name} \\"
+    yield f"    -days {CA_DAYS} -{signer.authority.digest} -out {CERTIFICATE} \\"
     yield f"    {adding}"
     written = [(files.File(path, data, 0), "create") for path, data in (
         (signer.ca, certificate), (signer.ca_key, files.read(signer.ca_key)))]
     yield from free_places("", written)
-    for (file, _), source in zip(written, (_CERTIFICATE, _KEY), strict=True):
+    for (file, _), source in zip(written, (CERTIFICATE, KEY), strict=True):
         yield from placed(file, file.path, [file_part(file.data, source)], user=user)
 
 
@@ -248,18 +248,18 @@ def _halves(done: Done) -> tuple[bytes, bytes] | None:
 
 def _key_of(data: bytes, done: Done, changed: set[str]) -> tuple[list[str], Part]:
     """The commands that bring the key *data* into a file, and that file."""
-    commands, part = _kept(data, done, changed, _KEY)
+    commands, part = _kept(data, done, changed, KEY)
     if part is not None:
         return commands, part
     public = public_key_der(pem.load_key(data))
     for old in _old_parts(done):
         with suppress(InputError):
             if b"PRIVATE KEY-" in old.data and public_key_der(pem.load_key(old.data)) == public:
-                return ([f"{old.through('openssl pkey -traditional')} -out {_KEY}"],
-                        file_part(data, _KEY))
+                return ([f"{old.through('openssl pkey -traditional')} -out {KEY}"],
+                        file_part(data, KEY))
     algorithm = key_algorithm(pem.load_key(data).public_key())
     assert algorithm is not None    # kpki has made the key
-    return [make_key(algorithm, _KEY).rstrip()], file_part(data, _KEY)
+    return [make_key(algorithm, KEY).rstrip()], file_part(data, KEY)
 
 
 def _kept(data: bytes, done: Done, changed: set[str], target: str) -> tuple[list[str], Part | None]:
@@ -289,7 +289,7 @@ def _request(key: str, identity: Identity) -> Iterator[str]:
     subject = quote("".join(f"/O={group}" for group in identity.groups) + f"/CN={identity.user}")
     names = sans_text(identity)
     yield f"openssl req -new -key {quote(key)} -subj {subject} \\"
-    yield "    " + f"-addext subjectAltName={names} " * bool(names) + f"-out {_CSR}"
+    yield "    " + f"-addext subjectAltName={names} " * bool(names) + f"-out {CSR}"
 
 
 def _extensions(done: Done, certificate: Certificate) -> list[tuple[str, str]]:

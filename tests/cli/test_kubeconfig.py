@@ -3,8 +3,6 @@ alone."""
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from kpki import pem
 from kpki.kubernetes.kubeconfig import Kubeconfig, Material, load_kubeconfig
+from tests.support.by_hand import block_of, contents, run_all
 
 Run = Callable[..., Any]
 SERVER = "https://10.0.0.10:6443"
@@ -412,33 +412,42 @@ def test_a_key_of_another_ca_says_no(kpki: Run, pki: Path) -> None:
 # --explain
 
 @pytest.mark.parametrize("algorithm", ["RSA-2048", "ECDSA-P384"])
-def test_the_commands_it_stands_for_make_the_same(alice: Run, openssl: Run, tmp_path: Path,
-                                                  pki: Path, algorithm: str) -> None:
-    """--explain's openssl lines, run by a shell, make a pair that says the same; then come
-    kubectl's four steps."""
-    told = alice("--group", "dev/ops+x", "--explain", "--algorithm", algorithm)
-    unpacked(told.out, tmp_path)
-    lines = [line.strip() for line in told.err.splitlines()[1:]]
-    script = "\n".join(line for line in lines if not line.startswith("kubectl"))
-    subprocess.run(["sh", "-euc", script], cwd=tmp_path, check=True, capture_output=True,
-                   timeout=60, env={"PATH": os.environ["PATH"]})
-    for what in ("-subject -nameopt RFC2253", "-ext basicConstraints,keyUsage,extendedKeyUsage"):
-        assert openssl(tmp_path, f"x509 -noout {what} -in user.crt") == \
-            openssl(tmp_path, f"x509 -noout {what} -in user.pem")
-    assert [shlex.split(line)[2] for line in lines if line.startswith("kubectl config")] \
-        == ["set-cluster", "set-credentials", "set-context", "use-context"]
+@pytest.mark.parametrize("out", ["", "a b.conf"])
+def test_the_commands_it_stands_for_make_the_same(alice: Run, tmp_path: Path, algorithm: str,
+                                                  out: str) -> None:
+    """--explain's lines, run by a shell, give the same kubeconfig but for the key, serial number
+    and signature; once more they overwrite nothing."""
+    words = ("--out", out) if out else ()
+    told = alice("--group", "dev/ops+x", "--explain", "--algorithm", algorithm, *words)
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    (ours / (out or "printed")).write_text((tmp_path / out).read_text() if out else told.out)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "printed").write_text(run_all(told.err, theirs))
+    assert contents(theirs, keys=False) == contents(ours, keys=False)
+    assert [(path.name, path.stat().st_mode) for path in theirs.glob("*.conf")] \
+        == [(path.name, 0o100600) for path in ours.glob("*.conf")]
+    made = load_kubeconfig((theirs / (out or "printed")).read_bytes())
+    assert made.key.data and made.certificate.data
+    assert pem.load_key(made.key.data).public_key() \
+        == pem.load_certificate(made.certificate.data).public_key()
+    again = subprocess.run(["sh"], input=block_of(told.err), cwd=theirs, text=True, timeout=60,
+                           capture_output=True, check=False)
+    assert again.returncode == bool(out) and not (theirs / "by-hand").exists()
 
 
-def test_what_is_printed_or_named_is_explained(kpki: Run, workspace: Run,
+def test_what_is_printed_or_named_is_explained(kpki: Run, workspace: Run, tmp_path: Path,
                                                pair: tuple[str, ...]) -> None:
-    """--explain names a workspace's kubeconfig by its path, and shows given files with openssl;
-    --quiet prints none of that."""
+    """--explain of a workspace's kubeconfig or of given files: the commands print the same
+    document, to the letter; --quiet prints none of that."""
     place = workspace()
-    told = kpki("kubeconfig", "alice", "--workspace", "w", *pair, "--explain")
-    assert "openssl verify -CAfile w/pki/ca.crt -purpose sslclient user.pem" in told.err
+    for words in (pair, (*pair, "--embed-certs")):
+        told = kpki("kubeconfig", "alice", "--workspace", "w", *words, "--explain")
+        assert "openssl verify -CAfile w/pki/ca.crt -purpose sslclient user.pem" in told.err
+        assert run_all(told.err, tmp_path) == told.out and "PRIVATE KEY" not in told.err
     (place / "users").mkdir()
     (place / "users/admin.conf").write_text(kubeconfig_text("/ca.pem"))
     line = ("kubeconfig", "admin", "--workspace", "w", "--explain")
-    assert (kpki(*line).err
-            == "kpki kubeconfig prints what the workspace holds: w/users/admin.conf\n")
+    assert run_all(kpki(*line).err, tmp_path) == kubeconfig_text("/ca.pem")
     assert kpki(*line, "--quiet").err == ""

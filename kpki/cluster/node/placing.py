@@ -113,14 +113,25 @@ def placed(file: File, target: str, parts: Sequence[Part], *,
             else f"{{ {both[0][0].command}; {both[0][1].command}; }}"
         yield f"{command} | {install} /dev/stdin {word}"
         return
-    words = [_line(line, parts) for line in file.data.decode().splitlines()]
-    if any("PRIVATE KEY" in line or ("client-key-data" in line and "$(" not in line)
-           for line in words):      # no secret is printed
-        yield f"# {word}: only kpki puts its parts together"
+    lines = [*printed(file.data, parts)]
+    if lines[0].startswith("#"):
+        yield from lines
+        return
+    yield from lines[:-1]
+    yield f"{lines[-1]}{_END}"
+    yield f"    | {install} /dev/stdin {word}"
+
+
+def printed(document: bytes, parts: Sequence[Part]) -> Iterator[str]:
+    """The command that prints a kubeconfig; commands in it print what it embeds."""
+    words = [_line(line, parts) for line in document.decode().splitlines()]
+    if any("PRIVATE KEY" in word or ("client-key-data" in word and "$(" not in word)
+           for word in words):      # no secret is printed
+        yield "# only kpki puts the parts of the next file together"
         return
     yield "printf '%s\\n' \\"
-    yield from (f"    {line} \\" for line in words)
-    yield f"    | {install} /dev/stdin {word}"
+    yield from (f"    {word}{_END}" for word in words[:-1])
+    yield f"    {words[-1]}"
 
 
 def _install(file: File, target: str, user: tuple[int, int]) -> str:
