@@ -71,7 +71,7 @@ def test_a_serial_file_is_made_only_when_asked(folder: Path,
     assert main([*SIGN, "-CAserial", "none.srl"]) == 1
     assert "none.srl" in capsys.readouterr().err
     assert main([*SIGN, "-CAcreateserial"]) == 0
-    assert (folder / "ca.srl").read_text() == f"{serial(folder / 'leaf.pem'):040X}\n"
+    assert int((folder / "ca.srl").read_text(), 16) == serial(folder / "leaf.pem")
     assert main([*SIGN, "-CAcreateserial", "-CAserial",
                  "other.srl"]) == 0 and (folder / "other.srl").exists()
 
