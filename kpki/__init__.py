@@ -81,10 +81,10 @@ if TYPE_CHECKING:
     from .pem.keys import dump_key, dump_public_key, load_key, load_public_key
     from .stages.certificates import Values, req_x509, sign_certificate, x509_req
     from .stages.config import Config, Setting, parse_config
-    from .stages.der import Extension
     from .stages.handshake import Handshake, Side, handshake
     from .stages.keys import genpkey, genrsa
     from .stages.names import Attribute, Name, parse_subject
+    from .stages.records import Extension
     from .stages.requests import req_new
     from .stages.strings import StringOptions
     from .stages.text.certificate import certificate_text, request_text
@@ -144,10 +144,10 @@ _ROOMS = {
     "pem.keys": "dump_key dump_public_key load_key load_public_key",
     "stages.certificates": "Values req_x509 sign_certificate x509_req",
     "stages.config": "Config Setting parse_config",
-    "stages.der": "Extension",
     "stages.handshake": "Handshake Side handshake",
     "stages.keys": "genpkey genrsa",
     "stages.names": "Attribute Name parse_subject",
+    "stages.records": "Extension",
     "stages.requests": "req_new",
     "stages.strings": "StringOptions",
     "stages.text.certificate": "certificate_text request_text",

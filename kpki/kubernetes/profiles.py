@@ -16,8 +16,8 @@ from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..stages.certificates import Values
-    from ..stages.der import Extension
     from ..stages.names import Name
+    from ..stages.records import Extension
 
 NODE_PREFIX = "system:node:"
 NODES_GROUP = "system:nodes"
@@ -288,11 +288,11 @@ def _values(identity: Identity, extensions: list[tuple[str, str]]) -> Values:
 
 def _alternatives(identity: Identity) -> Extension:
     """The extension of `sans_text`, built directly: to parse that text for each host is slow."""
-    from ..stages import der
+    from ..stages import der, records
     from ..stages.extensions.general_names import ip_octets
     from ..stages.extensions.identifiers import SUBJECT_ALTERNATIVE_NAME
     names = [der.tlv(_DNS, name.encode()) for name in identity.dns]
-    return der.Extension(SUBJECT_ALTERNATIVE_NAME, False, der.sequence(
+    return records.Extension(SUBJECT_ALTERNATIVE_NAME, False, der.sequence(
         *names, *(der.tlv(_IP, ip_octets(address)) for address in identity.addresses)))
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from .go.certificate import parse
 from .go.der import GoError
 from .go.keys import validate_key
-from ..stages import der, keys, signatures
+from ..stages import der, keys, records, signatures
 from ..stages.extensions.identifiers import (
     AUTHORITY_KEY_IDENTIFIER,
     BASIC_CONSTRAINTS,
@@ -65,33 +65,33 @@ def subject_of(data: bytes) -> Subject:
 
 def certificate_subject(certificate: Certificate) -> Subject:
     """User and groups of a certificate's subject."""
-    return subject_of(der.whole(_fields(certificate).subject))
+    return subject_of(_fields(certificate).subject)
 
 
 def subject_and_issuer(certificate: Certificate) -> tuple[Name, Name]:
     """The two names of a certificate. Raises InputError for what is no name."""
     fields = _fields(certificate)
-    return _name(der.whole(fields.subject)), _name(der.whole(fields.issuer))
+    return _name(fields.subject), _name(fields.issuer)
 
 
 def subject_text(certificate: Certificate) -> str:
     """The subject of a certificate as text (RFC 4514, the last RDN first)."""
-    return dn_text(der.whole(_fields(certificate).subject))
+    return dn_text(_fields(certificate).subject)
 
 
 def issuer_text(certificate: Certificate) -> str:
     """The issuer of a certificate as text (RFC 4514, the last RDN first)."""
-    return dn_text(der.whole(_fields(certificate).issuer))
+    return dn_text(_fields(certificate).issuer)
 
 
 def subject_der(certificate: Certificate) -> bytes:
     """The subject of a certificate (a Name in DER)."""
-    return der.whole(_fields(certificate).subject)
+    return _fields(certificate).subject
 
 
 def issuer_der(certificate: Certificate) -> bytes:
     """The issuer of a certificate (a Name in DER)."""
-    return der.whole(_fields(certificate).issuer)
+    return _fields(certificate).issuer
 
 
 def authority_key_identifier(certificate: Certificate) -> bytes | None:
@@ -103,14 +103,14 @@ def authority_key_identifier(certificate: Certificate) -> bytes | None:
 
 def is_named_issuer(ca: Certificate, certificate: Certificate) -> bool:
     """Whether the certificate's issuer is *ca*'s subject, byte for byte, as Go compares names."""
-    return der.whole(_fields(ca).subject) == der.whole(_fields(certificate).issuer)
+    return _fields(ca).subject == _fields(certificate).issuer
 
 
 def is_same_authority(ca: Certificate, other: Certificate) -> bool:
     """Whether two CA certificates have one subject and key, so that both verify the same leaves."""
     if ca == other:
         return True
-    other_key = der.whole(_fields(other).subject_public_key_info)
+    other_key = _fields(other).subject_public_key_info
     return subject_der(ca) == subject_der(other) and has_public_key(ca, other_key)
 
 
@@ -130,8 +130,8 @@ def serial_number(certificate: Certificate) -> int:
 
 
 @lru_cache(maxsize=_FEW)
-def _fields(certificate: Certificate) -> der.CertificateFields:
-    return der.certificate_fields(certificate)
+def _fields(certificate: Certificate) -> records.CertificateFields:
+    return records.certificate_fields(certificate)
 
 
 @lru_cache(maxsize=_FEW)
@@ -145,7 +145,7 @@ _name = lru_cache(maxsize=_FEW)(load_name)
 
 
 @lru_cache(maxsize=_FEW)
-def names_of(extensions: tuple[der.Extension, ...]) -> Names | None:
+def names_of(extensions: tuple[records.Extension, ...]) -> Names | None:
     """The names of the subjectAltName among *extensions*; None if there is no subjectAltName."""
     value = _value(extensions, SUBJECT_ALTERNATIVE_NAME)
     if value is None:
@@ -161,10 +161,9 @@ def names_of(extensions: tuple[der.Extension, ...]) -> Names | None:
 
 
 @lru_cache(maxsize=_FEW)
-def extensions_of(certificate: Certificate) -> tuple[der.Extension, ...]:
+def extensions_of(certificate: Certificate) -> tuple[records.Extension, ...]:
     """The extensions of a certificate, each with its DER value."""
-    return tuple(der.read_extension(der.whole(extension))
-                 for extension in _fields(certificate).extensions or ())
+    return records.extensions_of(_fields(certificate))
 
 
 def usable_for(certificate: Certificate, usage: str) -> bool:
@@ -263,7 +262,7 @@ _public_key = lru_cache(maxsize=_FEW)(signatures.public_key)
 def has_public_key(certificate: Certificate, public_key: bytes) -> bool:
     """Whether *certificate* has the public key *public_key* (DER)."""
     fields = _fields(certificate)
-    return der.whole(fields.subject_public_key_info) == public_key \
+    return fields.subject_public_key_info == public_key \
         or keys.public_key_der(certificate.public_key()) == public_key
 
 
@@ -272,7 +271,7 @@ def key_pin(public_key: bytes) -> str:
     return f"sha256:{sha256(public_key).hexdigest()}"
 
 
-def _value(extensions: tuple[der.Extension, ...], oid: str) -> bytes | None:
+def _value(extensions: tuple[records.Extension, ...], oid: str) -> bytes | None:
     return next((extension.value for extension in extensions if extension.oid == oid), None)
 
 

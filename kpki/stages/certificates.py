@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import der, keys
+from . import der, keys, records
 from .config import Config, Setting
-from .der import Extension
 from .extensions.context import ExtensionContext, Issuer
 from .extensions.identifiers import (
     AUTHORITY_KEY_IDENTIFIER,
@@ -18,6 +17,7 @@ from .extensions.identifiers import (
 )
 from .extensions.table import extension, replace_extensions, settings_extensions
 from .names import Name
+from .records import Extension
 from .requests import Ask, Form, as_config, as_name, fill_form, request_extensions, validate_section
 from .serials import serial_or_random
 from .signatures import is_self_signed
@@ -123,10 +123,10 @@ def x509_req(csr: CertificateSigningRequest, ca_cert: Certificate | None, ca_key
     signer = keys.validate_signing_key(ca_key)
     if not is_self_signed(csr):
         raise RefusedError("certificate request self-signature did not match the contents")
-    fields = der.request_fields(csr)
+    fields = records.request_fields(csr)
     copied = request_extensions(csr, keep) if copy_extensions in ("copy", "copyall") else ()
     return _certified(
-        subject=der.whole(fields.subject) if subject is None else as_name(subject).dump(),
+        subject=fields.subject if subject is None else as_name(subject).dump(),
         public_key=_der_or(public_key, _key_to_certify(fields, ca_cert, signer)), copied=copied,
         ca_cert=ca_cert, signer=signer, extfile=extfile, extensions=extensions, digest=digest,
         serial_number=serial_number, dates=lifetime(now or utc_now(), days))
@@ -162,25 +162,25 @@ def x509_resign(certificate: Certificate, ca_cert: Certificate | None, ca_key: P
     *clear_extensions* drops the certificate's extensions (`-clrext`). *serial_number* None keeps
     the serial number without *ca_cert*, and draws a new one with *ca_cert*.
     """
-    fields = der.certificate_fields(certificate)
+    fields = records.certificate_fields(certificate)
     signer = keys.validate_signing_key(ca_key)
     if serial_number is None and ca_cert is None:
         serial_number = fields.serial_number
     dates = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     return _certified(
-        subject=der.whole(fields.subject) if subject is None else as_name(subject).dump(),
+        subject=fields.subject if subject is None else as_name(subject).dump(),
         public_key=_der_or(public_key, _key_to_certify(fields, ca_cert, signer)),
-        copied=() if clear_extensions else der.extensions_of(fields), ca_cert=ca_cert,
+        copied=() if clear_extensions else records.extensions_of(fields), ca_cert=ca_cert,
         signer=signer, extfile=extfile, extensions=extensions, digest=digest,
         serial_number=serial_number, version=fields.version,
         dates=dates if days is None else lifetime(now or utc_now(), days))
 
 
-def _key_to_certify(fields: der.CertificateFields | der.CertificationRequestInfo,
+def _key_to_certify(fields: records.CertificateFields | records.CertificationRequestInfo,
                     ca_cert: Certificate | None, signer: keys.SigningKey) -> bytes:
     """The public key of the input, or without a CA the signer's own (DER)."""
     return keys.public_key_der(signer) if ca_cert is None \
-        else der.whole(fields.subject_public_key_info)
+        else fields.subject_public_key_info
 
 
 def _certified(*, subject: bytes, public_key: bytes, copied: Sequence[Extension],
@@ -311,11 +311,11 @@ class _Signer(NamedTuple):
 @lru_cache(maxsize=16)
 def _signer(certificate: Certificate) -> _Signer:
     """What signing needs of a CA certificate; most CAs sign many times."""
-    fields = der.certificate_fields(certificate)
-    found = {extension.oid: extension.value for extension in der.extensions_of(fields)}
-    issuer = Issuer(der.whole(fields.issuer), fields.serial_number, _identifier(found),
+    fields = records.certificate_fields(certificate)
+    found = {extension.oid: extension.value for extension in records.extensions_of(fields)}
+    issuer = Issuer(fields.issuer, fields.serial_number, _identifier(found),
                     found.get(SUBJECT_ALTERNATIVE_NAME))
-    return _Signer(der.whole(fields.subject), der.whole(fields.subject_public_key_info), issuer)
+    return _Signer(fields.subject, fields.subject_public_key_info, issuer)
 
 
 def _own_issuer(name: bytes, serial_number: int, key_identifier: bytes, own: bool) -> Issue:
@@ -385,9 +385,9 @@ def encoded(extensions: Sequence[Extension], issuer: bytes, subject: bytes, publ
     *version* counts from 0; None: the extensions decide.
     """
     algorithm = keys.signature_algorithm(signer, digest)
-    info = der.certificate_info(version=_version(extensions) if version is None else version,
+    info = records.certificate_info(version=_version(extensions) if version is None else version,
                                 serial_number=serial_number, algorithm=algorithm, issuer=issuer,
                                 not_before=not_before, not_after=not_after, subject=subject,
                                 public_key=public_key, extensions=extensions)
     signature = keys.sign_bytes(signer, digest, info)
-    return load_certificate(der.signed(info, algorithm, signature), encoding="DER")
+    return load_certificate(records.signed(info, algorithm, signature), encoding="DER")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from . import der, keys
+from . import der, keys, records
 from .certificates import extfile_section, x509_req
 from .config import Config, Setting
 from .extensions.context import ExtensionContext
@@ -62,7 +62,7 @@ def certify(form: Form, csr: CertificateSigningRequest, ca_cert: Certificate | N
     """The certificate of a request's key, with a form's subject and extensions."""
     settings = _certificate_settings(form)
     extfile = Config({**form.config.sections, _SECTION: settings}) if settings else None
-    public_key = der.whole(der.request_fields(csr).subject_public_key_info)
+    public_key = records.request_fields(csr).subject_public_key_info
     return x509_req(csr, ca_cert, ca_key, days=days, extfile=extfile, extensions=_SECTION,
                     copy_extensions=copy_extensions, digest=form.digest,
                     serial_number=serial_number, subject=form.subject, public_key=public_key,
@@ -93,7 +93,8 @@ def altered(certificate: Certificate, *, issuer: bytes | None = None,
     if issuer is not None:
         fields[3 if der.tag_of(fields[0]) == _VERSION else 2] = issuer
     if keep is not None:
-        kept = named_extensions(der.extensions_of(der.certificate_fields(certificate)), keep)
+        present = records.extensions_of(records.certificate_fields(certificate))
+        kept = named_extensions(present, keep)
         fields = [field for field in fields if der.tag_of(field) != _EXTENSIONS]
         fields += [der.tlv(_EXTENSIONS, extensions_item(kept))] if kept else []
     return load_certificate(der.sequence(der.sequence(*fields), *rest), encoding="DER")

@@ -142,7 +142,7 @@ def public_key_der(key: PrivateKeyTypes | PublicKeyTypes | bytes) -> bytes:
 @lru_cache(maxsize=64)
 def key_identifier(public_key: bytes) -> bytes:
     """The SHA-1 of the key bits of a SubjectPublicKeyInfo: `subjectKeyIdentifier = hash`."""
-    from .der import key_bits
+    from .records import key_bits
     return hashlib.sha1(key_bits(public_key), usedforsecurity=False).digest()
 
 

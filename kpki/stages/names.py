@@ -3,10 +3,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from . import der, objects
+from . import der, objects, records
 from .strings import StringOptions, attribute_string
 from ..errors import InputError, about
 
@@ -20,8 +19,7 @@ _DEFAULTS = StringOptions()
 _CODECS = {der.BMP: "utf-16-be", der.UNIVERSAL: "utf-32-be", der.UTF8: "utf-8"}
 
 
-@dataclass(frozen=True)
-class Attribute:
+class Attribute(NamedTuple):
     """One attribute of a name (RFC 5280 §4.1.2.4)."""
 
     oid: str
@@ -40,8 +38,7 @@ class Attribute:
             return self.octets.decode("latin-1")
 
 
-@dataclass(frozen=True)
-class Name:
+class Name(NamedTuple):
     """A distinguished name."""
 
     rdns: tuple[tuple[Attribute, ...], ...] = ()
@@ -113,9 +110,9 @@ def subject_name(value: Certificate | CertificateSigningRequest) -> Name:
     T61String in Latin-1).
     """
     from cryptography.x509 import Certificate
-    fields = der.certificate_fields(value) if isinstance(value, Certificate) \
-        else der.request_fields(value)
-    return load_name(der.whole(fields.subject))
+    fields = records.certificate_fields(value) if isinstance(value, Certificate) \
+        else records.request_fields(value)
+    return load_name(fields.subject)
 
 
 def attribute(oid: str, text: str, options: StringOptions) -> Attribute:

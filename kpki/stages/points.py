@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import der
+from . import der, records
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def with_point_form(public_key: bytes, form: str) -> bytes:
     algorithm, _ = der.items(der.content_of(public_key))
     if der.oid_text(der.items(der.content_of(algorithm))[0]) != _EC:
         raise InputError("the key is not an EC key and has no point")
-    point = der.key_bits(public_key)
+    point = records.key_bits(public_key)
     if point[0] != FORMS["uncompressed"]:
         raise InputError("the point is not in uncompressed form")
     x, odd = point[1:len(point) // 2 + 1], point[-1] & 1

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from . import der, keys, objects
+from . import der, keys, objects, records
 from .config import Config, Setting, parse_config
-from .der import Extension
 from .dialogue import ask_attributes, ask_name
 from .extensions.context import ExtensionContext
 from .extensions.identifiers import AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER
 from .extensions.table import replace_extensions, section_extensions, settings_extensions
 from .modules import added_names
 from .names import Name, attribute, parse_subject, section_name
+from .records import Extension
 from .strings import StringOptions, string_mask
 from ..errors import ConfigurationError, InputError
 
@@ -124,9 +124,9 @@ def fill_form(config: str | Config | None, *, section: str, subject: str | Name 
     config = default_config() if config is None else as_config(config)
     strings = StringOptions(names=added_names(config))
     if (mask := config.get(section, "string_mask")) is not None:
-        strings = replace(strings, mask=string_mask(mask))
+        strings = strings._replace(mask=string_mask(mask))
     if utf8 or config.get(section, "utf8") == "yes":
-        strings = replace(strings, utf8=True)
+        strings = strings._replace(utf8=True)
     if digest is None:
         digest = config.get(section, "default_md") or "sha256"
     added = _added(addext)
@@ -272,13 +272,12 @@ def req_from(certificate: Certificate, key: PrivateKeyTypes, *, copy_extensions:
     *subject* is `-subj`.
     """
     signer = keys.validate_signing_key(key)
-    fields = der.certificate_fields(certificate)
+    fields = records.certificate_fields(certificate)
     extensions = [
-        extension for extension in der.extensions_of(fields)
+        extension for extension in records.extensions_of(fields)
         if copy_extensions and extension.oid not in _IDENTIFIERS]
     attributes = [_attribute(EXTENSION_REQUEST, extensions_item(extensions))] if extensions else []
-    name = (der.whole(fields.subject) if subject is None
-            else as_name(subject).dump())
+    name = fields.subject if subject is None else as_name(subject).dump()
     return _loaded(_signed(name, keys.public_key_der(signer), attributes, signer, digest))
 
 
@@ -289,8 +288,8 @@ def as_name(subject: str | Name) -> Name:
 
 def _signed(subject: bytes, public_key: bytes, attributes: Iterable[bytes], key: keys.SigningKey,
             digest: str) -> bytes:
-    info = der.request_info(subject=subject, public_key=public_key, attributes=attributes)
-    return der.signed(info, keys.signature_algorithm(key, digest),
+    info = records.request_info(subject=subject, public_key=public_key, attributes=attributes)
+    return records.signed(info, keys.signature_algorithm(key, digest),
                       keys.sign_bytes(key, digest, info))
 
 
@@ -313,7 +312,7 @@ def named_extensions(extensions: Iterable[Extension],
 
 def extensions_item(extensions: Sequence[Extension]) -> bytes:
     """A SEQUENCE OF Extension in DER."""
-    return der.sequence(*map(der.extension_item, extensions))
+    return der.sequence(*map(records.extension_item, extensions))
 
 
 def request_extensions(csr: CertificateSigningRequest | bytes,
@@ -322,7 +321,7 @@ def request_extensions(csr: CertificateSigningRequest | bytes,
 
     Of *keep* see `named_extensions`. Raises InputError if an extension is not well formed.
     """
-    found = tuple(der.read_extension(item)
-                  for oid, values in der.request_attributes(csr) if oid == EXTENSION_REQUEST
+    found = tuple(records.read_extension(item)
+                  for oid, values in records.request_attributes(csr) if oid == EXTENSION_REQUEST
                   for value in values for item in der.items(der.content_of(value)))
     return found if keep is None else named_extensions(found, keep)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from . import objects
@@ -73,15 +72,14 @@ RULES: dict[str, Rule] = {
 _NO_RULE = Rule(-1, -1, _DIRECTORY)
 
 
-@dataclass(frozen=True)
-class StringOptions:
+class StringOptions(NamedTuple):
     """How text becomes the strings of a name."""
 
     mask: int = UTF8_ONLY
     """openssl's `string_mask`, as bits."""
     utf8: bool = False
     """openssl's `utf8`: text is UTF-8; otherwise each byte is a Latin-1 character."""
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = {}
     """Name → OID of each object that a configuration's `oid_section` adds."""
 
     def find_oid(self, text: str) -> str | None:

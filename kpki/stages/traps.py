@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from . import der
+from . import records
 from .config import Config, Setting
 from .extensions.general_names import ip_octets
 from .extensions.identifiers import SUBJECT_ALTERNATIVE_NAME
@@ -73,7 +73,7 @@ def dropped_names(csr: CertificateSigningRequest, certificate: Certificate) -> l
     """A warning if a request asks for a subjectAltName and the certificate has none."""
     asked = {extension.oid for extension in request_extensions(csr)}
     present = {extension.oid
-               for extension in der.extensions_of(der.certificate_fields(certificate))}
+               for extension in records.extensions_of(records.certificate_fields(certificate))}
     return ["the request's subjectAltName is not in the certificate: "
             "use -copy_extensions copy, or an -extfile with the names"
             ] if SUBJECT_ALTERNATIVE_NAME in asked - present else []
@@ -81,11 +81,11 @@ def dropped_names(csr: CertificateSigningRequest, certificate: Certificate) -> l
 
 def no_extension(certificate: Certificate) -> list[str]:
     """A warning if a certificate has no extension."""
-    fields = der.certificate_fields(certificate)
+    fields = records.certificate_fields(certificate)
     if fields.extensions:
         return []
     # A root of version 1 may be a CA.
-    own = der.whole(fields.subject) == der.whole(fields.issuer)
+    own = fields.subject == fields.issuer
     no_ca = "" if own else "the certificate is no CA, and "
     return [f"the certificate has no extension (version {certificate.version.value + 1}): {no_ca}"
             "no host name or address matches the certificate"]

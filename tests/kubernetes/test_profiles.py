@@ -25,9 +25,9 @@ from kpki.kubernetes.profiles import (
     validate_node_name,
 )
 from kpki.stages.config import Setting
-from kpki.stages.der import Extension
 from kpki.stages.extensions.context import ExtensionContext
 from kpki.stages.extensions.table import settings_extensions
+from kpki.stages.records import Extension
 
 # kubernetes.io, "PKI certificates and requirements", with kubeadm 1.34's CNs; kubelet and
 # kube-proxy by the pages on the Node authorizer and on TLS bootstrapping: name → kind, signer, O,

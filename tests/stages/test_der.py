@@ -27,5 +27,5 @@ def test_what_is_cut_short_or_written_longer_than_need_be_is_refused(before: byt
                                                                      bad: bytes) -> None:
     """A length that runs over the end, one with octets too many, and one of no end: BER, or
     broken."""
-    with pytest.raises(InputError, match="not a well-formed sequence"):
+    with pytest.raises(InputError, match="not a well-formed item"):
         der.items(before + bad)

@@ -17,7 +17,7 @@ from ...errors import InputError, UnsupportedError, about
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
-    from ...stages.der import CertificateFields, Extension
+    from ...stages.records import CertificateFields, Extension
     from ...stages.verification.trust import TrustSettings
 
 _COMMON = (
@@ -111,15 +111,15 @@ def show_certificate(certificate: Certificate, given: GivenOptions, *,
 
 def show_request(csr: CertificateSigningRequest, given: GivenOptions) -> tuple[str, int]:
     """The text and the exit status of a request's display options. Raises as `show_certificate`."""
-    from ...stages import der
+    from ...stages import records
     from ...stages.text.certificate import request_text
-    fields = der.request_fields(csr)
-    public_key = der.whole(fields.subject_public_key_info)
+    fields = records.request_fields(csr)
+    public_key = fields.subject_public_key_info
     flags, (without, unknown) = _name_flags(given), _text_options(given, "reqopt")
     shown = {
         "pubkey": lambda: _pubkey(public_key),
         "text": lambda: request_text(csr, name_option=flags, without=without, unknown=unknown),
-        "subject": lambda: _named("subject=", der.whole(fields.subject), flags),
+        "subject": lambda: _named("subject=", fields.subject, flags),
         "modulus": lambda: _modulus(public_key, "Wrong Algorithm type"),
     }
     return "".join(shown[name]() for name in _REQUEST_ORDER if given.has(name)), 0
@@ -135,12 +135,11 @@ def extension_names(given: GivenOptions) -> list[str] | None:
 
 
 def _read(certificate: Certificate, settings: TrustSettings | None, given: GivenOptions) -> _View:
-    from ...stages import der
-    fields = der.certificate_fields(certificate)
-    issuer, subject = der.whole(fields.issuer), der.whole(fields.subject)
-    return _View(certificate, settings, given, fields,
-                    subject if given.has("x509toreq") else issuer, subject,
-                    der.whole(fields.subject_public_key_info), der.extensions_of(fields))
+    from ...stages import records
+    fields = records.certificate_fields(certificate)
+    issuer = fields.subject if given.has("x509toreq") else fields.issuer
+    return _View(certificate, settings, given, fields, issuer, fields.subject,
+                 fields.subject_public_key_info, records.extensions_of(fields))
 
 
 def _in_order(given: GivenOptions) -> Iterable[str]:
@@ -212,7 +211,7 @@ def _date(title: str, place: int) -> Callable[[_View], str]:
     def shown(view: _View) -> str:
         from ...stages import der
         from ...stages.text.value import time_text
-        dates = der.items(der.content_of(der.whole(view.fields.validity)))
+        dates = der.items(der.content_of(view.fields.validity))
         return f"{title}={time_text(dates[place], iso=view.given.get('dateopt') == 'iso_8601')}\n"
     return shown
 
@@ -254,7 +253,7 @@ def _old_hash(name: bytes) -> str:
 def _ocsp_hashes(view: _View) -> str:
     import hashlib
 
-    from ...stages.der import key_bits
+    from ...stages.records import key_bits
     subject, key = (hashlib.sha1(data, usedforsecurity=False).hexdigest().upper()
                     for data in (view.subject, key_bits(view.public_key)))
     return f"        Subject OCSP hash: {subject}\n        Public key OCSP hash: {key}\n"

@@ -198,12 +198,12 @@ def _written(given: GivenOptions, key: _Loaded) -> bytes:
     encoding = given.form("outform")
     old_form = _old_public_form(given)
     if old_form is not None:
-        from ...stages import der
+        from ...stages import der, records
     if old_form == "param_out":
         algorithm = der.items(der.content_of(key.public))[0]
         return _encoded(der.items(der.content_of(algorithm))[1], "EC PARAMETERS", encoding)
     if old_form == "RSAPublicKey_out":
-        return _encoded(der.key_bits(key.public), "RSA PUBLIC KEY", encoding)
+        return _encoded(records.key_bits(key.public), "RSA PUBLIC KEY", encoding)
     if key.private is None or given.has("pubout"):
         return _encoded(key.public, "PUBLIC KEY", encoding)
     return _private(given, key.private, key, encoding)

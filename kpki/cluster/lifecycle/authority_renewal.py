@@ -22,7 +22,7 @@ from ...errors import InputError
 from ...files import File
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import embedded_certificates
-from ...stages import der, keys
+from ...stages import der, keys, records
 from ...stages.certificates import encoded
 from ...stages.extensions.identifiers import AUTHORITY_KEY_IDENTIFIER
 from ...stages.serials import serial_or_random
@@ -68,25 +68,24 @@ def renewed_authority(certificate: Certificate, key: PrivateKeyTypes, *, now: da
     Subject and extensions stay byte for byte; an authority key identifier that names the serial
     number follows it. *validity* counts from *now* (None: as long as before, and at least a year).
     """
-    fields, serial_number = der.certificate_fields(certificate), serial_or_random(None)
+    fields, serial_number = records.certificate_fields(certificate), serial_or_random(None)
     before = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    subject = der.whole(fields.subject)
     return encoded([_following(extension, serial_number)
-                    for extension in der.extensions_of(fields)],
-                   subject, subject, der.whole(fields.subject_public_key_info),
+                    for extension in records.extensions_of(fields)],
+                   fields.subject, fields.subject, fields.subject_public_key_info,
                    keys.validate_signing_key(key), signing_digest(key), serial_number,
                    now - BACKDATED, end_of_validity(now, validity or max(before, lasting(DAYS))),
                    version=fields.version)
 
 
-def _following(extension: der.Extension, serial_number: int) -> der.Extension:
+def _following(extension: records.Extension, serial_number: int) -> records.Extension:
     """An extension of a CA that names itself, with the CA's new serial number."""
     if extension.oid != AUTHORITY_KEY_IDENTIFIER:
         return extension
     number = der.content_of(der.integer(serial_number))
     items = (der.tlv(_SERIAL, number) if der.tag_of(item) == _SERIAL else item
              for item in der.items(der.content_of(extension.value)))
-    return der.Extension(extension.oid, extension.critical, der.sequence(*items))
+    return records.Extension(extension.oid, extension.critical, der.sequence(*items))
 
 
 def named_serial(leaf: Certificate) -> int | None:

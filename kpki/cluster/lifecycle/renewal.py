@@ -30,7 +30,7 @@ from ... import pem
 from ...errors import about
 from ...files import File
 from ...kubernetes import reading
-from ...stages import der, keys
+from ...stages import der, keys, records
 from ...stages.certificates import encoded, issuer_of, subject_der
 from ...stages.extensions.context import ExtensionContext
 from ...stages.extensions.identifiers import AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER
@@ -54,8 +54,8 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
     *warnings*. *identified*: the certificate gets an authority key identifier even if the old one
     has none.
     """
-    fields = der.certificate_fields(certificate)
-    extensions = der.extensions_of(fields)
+    fields = records.certificate_fields(certificate)
+    extensions = records.extensions_of(fields)
     before = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     length = validity or max(before, lasting(DAYS))
     end, last = end_of_validity(now, length), authority.certificate.not_valid_after_utc
@@ -64,7 +64,7 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
         if warnings is not None:
             warnings.append(f"{reading.subject_text(certificate)}: the certificate ends with its "
                             f"CA, {day(last)}")
-    own = public_key or der.whole(fields.subject_public_key_info)
+    own = public_key or fields.subject_public_key_info
     present = []
     for item in extensions:
         if item.oid == AUTHORITY_KEY_IDENTIFIER:
@@ -72,12 +72,12 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
                            else _identifier_of(authority.certificate))
         elif item.oid == SUBJECT_KEY_IDENTIFIER and public_key is not None:
             identifier = der.octet_string(keys.key_identifier(own))
-            present.append(der.Extension(item.oid, item.critical, identifier))
+            present.append(records.Extension(item.oid, item.critical, identifier))
         else:
             present.append(item)
     if identified and present and AUTHORITY_KEY_IDENTIFIER not in {item.oid for item in present}:
         present.append(_identifier_of(authority.certificate))
-    return encoded(present, subject_der(authority.certificate), der.whole(fields.subject), own,
+    return encoded(present, subject_der(authority.certificate), fields.subject, own,
                    keys.validate_signing_key(authority.key), authority.digest,
                    serial_or_random(None), now - BACKDATED, end, version=fields.version)
 
@@ -86,7 +86,7 @@ _facts_of = lru_cache(maxsize=8)(read_facts)    # a cluster has a few CAs, which
 
 
 @lru_cache(maxsize=8)
-def _identifier_of(ca: Certificate) -> der.Extension:
+def _identifier_of(ca: Certificate) -> records.Extension:
     """The authority key identifier of the leaves of a CA."""
     return extension("authorityKeyIdentifier", "keyid, issuer",
                      ExtensionContext(issuer=issuer_of(ca)))

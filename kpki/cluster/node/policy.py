@@ -11,7 +11,7 @@ from ..authority import find_key_fault
 from ...errors import InputError, RefusedError
 from ...kubernetes import reading
 from ...kubernetes.profiles import KUBELET_PROFILE, NODE_PREFIX, NODES_GROUP, Identity
-from ...stages import der, objects
+from ...stages import der, objects, records
 from ...stages.extensions.identifiers import (
     BASIC_CONSTRAINTS,
     EXTENDED_KEY_USAGE,
@@ -39,10 +39,10 @@ def validate_request(csr: CertificateSigningRequest, *, node: str, dns: Collecti
     is not the node's, or an extension that the profile lacks.
     """
     data = _proved(csr)
-    fields = der.request_fields(data)
-    _validate_subject(der.whole(fields.subject), node)
+    fields = records.request_fields(data)
+    _validate_subject(fields.subject, node)
     _validate_rest(csr, data, node, {node, *dns}, set(addresses))
-    return der.whole(fields.subject_public_key_info)
+    return fields.subject_public_key_info
 
 
 def validate_row_request(csr: CertificateSigningRequest, identity: Identity, host: str) -> bytes:
@@ -51,14 +51,14 @@ def validate_row_request(csr: CertificateSigningRequest, identity: Identity, hos
     *host* is the row's host, for messages. Raises RefusedError as `validate_request`.
     """
     data = _proved(csr)
-    fields = der.request_fields(data)
-    subject = reading.subject_of(der.whole(fields.subject))
-    users = load_name(der.whole(fields.subject)).attributes(reading.COMMON_NAME)
+    fields = records.request_fields(data)
+    subject = reading.subject_of(fields.subject)
+    users = load_name(fields.subject).attributes(reading.COMMON_NAME)
     if (len(users), subject.user, {*subject.groups}) != (1, identity.user, {*identity.groups}):
         raise RefusedError(f"the request is for {_who(subject.user, subject.groups)}, and the row "
                            f"is {_who(identity.user, identity.groups)}")
     _validate_rest(csr, data, host, {*identity.dns}, {*identity.addresses})
-    return der.whole(fields.subject_public_key_info)
+    return fields.subject_public_key_info
 
 
 def _who(user: str, groups: Sequence[str]) -> str:
@@ -112,13 +112,13 @@ def _validate_subject(name: bytes, node: str) -> None:
 
 
 def _validate_attributes(data: bytes) -> None:
-    for oid, _ in der.request_attributes(data):
+    for oid, _ in records.request_attributes(data):
         if oid != EXTENSION_REQUEST:
             raise RefusedError(f"the request carries the attribute {_oid_name(oid)}, which a "
                                "node's request has not", hint=_HINT)
 
 
-def _validate_extension(extension: der.Extension, node: str, dns: Collection[str],
+def _validate_extension(extension: records.Extension, node: str, dns: Collection[str],
                         addresses: Collection[str]) -> None:
     if extension.oid == SUBJECT_ALTERNATIVE_NAME:
         _validate_names(extension, node, dns, addresses)
@@ -132,7 +132,7 @@ def _validate_extension(extension: der.Extension, node: str, dns: Collection[str
         raise RefusedError(f"the request asks for {fault}", hint=_HINT)
 
 
-def _validate_names(extension: der.Extension, node: str, dns: Collection[str],
+def _validate_names(extension: records.Extension, node: str, dns: Collection[str],
                     addresses: Collection[str]) -> None:
     for item in der.items(_sequence(extension.value)):
         size = len(der.content_of(item))

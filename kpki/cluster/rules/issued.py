@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..authority import find_key_fault
 from ..desired.rows import Row
 from ...kubernetes.profiles import Profile, ca_values, leaf_values
-from ...stages import der, keys, signatures
+from ...stages import der, keys, records, signatures
 from ...stages.certificates import Values, issuer_of, subject_der
 from ...stages.extensions.context import ExtensionContext
 from ...stages.extensions.identifiers import SUBJECT_KEY_IDENTIFIER
@@ -77,15 +77,15 @@ def _is_written(certificate: Certificate, values: Values, public_key: bytes,
     end = size + 1 + found[size]
     algorithm = der.sequence(der.oid(certificate.signature_algorithm_oid.dotted_string),
                              der.NULL_ITEM if isinstance(signer.key, rsa.RSAPublicKey) else b"")
-    own = der.Extension(SUBJECT_KEY_IDENTIFIER, False,
+    own = records.Extension(SUBJECT_KEY_IDENTIFIER, False,
                         der.octet_string(keys.key_identifier(public_key)))
-    extensions = der.sequence(*map(der.extension_item, (*values.extensions, own)),
+    extensions = der.sequence(*map(records.extension_item, (*values.extensions, own)),
                               signer.identifier)
     tail = b"".join((values.subject.dump(), public_key, der.tlv(_EXTENSIONS, extensions)))
     return (found[size + 1] < 0x80 and any(found[size + 1:end])
             and found.startswith(algorithm + signer.subject, end)
             and found == der.sequence(found[start:len(found) - len(tail)], tail)
-            and certificate.public_bytes(Encoding.DER) == der.signed(found, algorithm,
+            and certificate.public_bytes(Encoding.DER) == records.signed(found, algorithm,
                                                                      certificate.signature)
             and signatures.is_signed_by(certificate, signer.key))
 
@@ -94,4 +94,4 @@ def _is_written(certificate: Certificate, values: Values, public_key: bytes,
 def _signer(ca: Certificate) -> _Signer:
     identifier = extension("authorityKeyIdentifier", "keyid, issuer",
                            ExtensionContext(issuer=issuer_of(ca)))
-    return _Signer(signatures.public_key(ca), subject_der(ca), der.extension_item(identifier))
+    return _Signer(signatures.public_key(ca), subject_der(ca), records.extension_item(identifier))

@@ -14,7 +14,7 @@ from .things import BROKEN
 from .. import reading
 from ... import pem
 from ...errors import InputError
-from ...stages import der
+from ...stages import records
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -87,10 +87,10 @@ def load(data: bytes) -> Certificate | None:
 def _names(data: bytes) -> tuple[bytes, bytes] | None:
     """Subject and issuer of a certificate (DER), each in DER; None if they are unreadable."""
     try:
-        fields = der.certificate_fields(data)
+        fields = records.certificate_fields(data)
     except BROKEN:
         return None
-    return der.whole(fields.subject), der.whole(fields.issuer)
+    return fields.subject, fields.issuer
 
 
 def _is_self_issued(data: bytes) -> bool:

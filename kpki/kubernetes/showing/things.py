@@ -17,7 +17,7 @@ from ..reading import Names, Subject, names_of, subject_of
 from ... import pem
 from ...errors import KpkiError, UnsupportedError
 from ...pem.times import read_time
-from ...stages import der, objects
+from ...stages import der, objects, records
 from ...stages.extensions.identifiers import (
     BASIC_CONSTRAINTS,
     EXTENDED_KEY_USAGE,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 ShownFacts = dict[str, Any]
-Extensions = tuple[der.Extension, ...]
+Extensions = tuple[records.Extension, ...]
 # The errors of readers for unreadable bytes.
 BROKEN = (ValueError, TypeError, IndexError, UnsupportedAlgorithm, UnsupportedError)
 _CURVES = {"secp224r1": "P224", "secp256r1": "P256", "secp384r1": "P384", "secp521r1": "P521"}
@@ -49,25 +49,25 @@ _ANY_USE: dict[str, tuple[ShownUse, ...]] = {"serverAuth": ("server",), "clientA
 def show_certificate(data: bytes) -> Shown:
     """The facts of a certificate (DER)."""
     try:
-        fields = der.certificate_fields(data)
-        extensions = der.extensions_of(fields)
+        fields = records.certificate_fields(data)
+        extensions = records.extensions_of(fields)
     except BROKEN:
         return Shown(kind="certificate", problem="not a well-formed certificate")
-    issuer = der.whole(fields.issuer)
+    issuer = fields.issuer
     # a CA of version 1 is not marked as a CA
-    root = not extensions and issuer == der.whole(fields.subject)
+    root = not extensions and issuer == fields.subject
     return _shown("certificate", fields.subject, fields.subject_public_key_info, extensions,
                   root=root, more={
         "serial number": lambda: {"serial": serial_text(fields.serial_number).replace("\\\n", "")},
         "issuer": lambda: {"issuer": _name(issuer)},
         "dates": lambda: dict(zip(("not_before", "not_after"),
-                                  _validity(der.whole(fields.validity)), strict=True))})
+                                  _validity(fields.validity), strict=True))})
 
 
 def show_request(data: bytes) -> Shown:
     """The facts of a certificate signing request (DER)."""
     try:
-        fields = der.request_fields(data)
+        fields = records.request_fields(data)
         extensions = request_extensions(data)
     except BROKEN:
         return Shown(kind="request", problem="not a well-formed certificate request")
@@ -128,13 +128,13 @@ def key_name(public_key: bytes) -> str:
     return f"{kind}-{key.key_size}" if hasattr(key, "key_size") else kind
 
 
-def _shown(kind: ShownKind, subject: Any, public_key: Any, extensions: Extensions, *,
+def _shown(kind: ShownKind, subject: bytes, public_key: bytes, extensions: Extensions, *,
            root: bool = False, more: Mapping[str, Callable[[], ShownFacts]] | None = None) -> Shown:
     """The readable facts of a certificate or request; the problem names the unreadable parts."""
-    spki, values, unreadable, notes = der.whole(public_key), ShownFacts(), list[str](), list[str]()
+    values, unreadable, notes = ShownFacts(), list[str](), list[str]()
     readers: dict[str, Callable[[], ShownFacts]] = {
-        "subject": lambda: _identity(der.whole(subject)), **(more or {}),
-        "public key": lambda: {"key": key_name(spki)},
+        "subject": lambda: _identity(subject), **(more or {}),
+        "public key": lambda: {"key": key_name(public_key)},
         "subjectAltName": lambda: _names(extensions),
         "keyUsage": lambda: {"key_usages": _key_usages(extensions)},
         "extendedKeyUsage": lambda: {"usages": _usages(extensions)},
@@ -147,7 +147,7 @@ def _shown(kind: ShownKind, subject: Any, public_key: Any, extensions: Extension
         except BROKEN:
             unreadable.append(part)
     problem = f"{' and '.join(unreadable)} cannot be read" if unreadable else ""
-    return Shown(kind=kind, problem=problem, public_key=hashlib.sha256(spki).hexdigest(),
+    return Shown(kind=kind, problem=problem, public_key=hashlib.sha256(public_key).hexdigest(),
                  notes=tuple(notes),
                  rows=_rows(values, extensions, unreadable), **values)
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..config import Config, Setting
-from ..der import Extension
 from ..names import Name, load_name
+from ..records import Extension
 from ..strings import StringOptions
 from ...errors import InputError
 

@@ -20,7 +20,7 @@ from .identifiers import KEY_USAGES, NETSCAPE_TYPES, REVOCATION_REASONS, TLS_FEA
 from .values import Value, list_values, number, truth
 from .. import der, objects
 from ..config import Setting, located
-from ..der import Extension
+from ..records import Extension
 from ..strings import utf8_item
 from ...errors import InputError, UnsupportedError
 

@@ -8,14 +8,13 @@ from .extension import extensions_text
 from .key import public_key_text
 from .name import COMPAT, flagged_name_text, lined, name_flags
 from .value import hexadecimal, object_text, raw_text, time_text
-from .. import der
+from .. import der, records
 from ..names import load_name
 from ..requests import EXTENSION_REQUEST
 from ...errors import InputError
 from ...pem import load_public_key
 
 if TYPE_CHECKING:
-    from cryptography.hazmat import asn1
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
     from ..verification.trust import TrustSettings
@@ -41,24 +40,24 @@ def certificate_text(certificate: Certificate, *, name_option: int | None = None
     'Certificate:'
     """
     data = _der(certificate)
-    fields = der.certificate_fields(data)
+    fields = records.certificate_fields(data)
     not_before, not_after = (time_text(item)
-                             for item in der.items(der.content_of(der.whole(fields.validity))))
-    inner, (_, outer, signature) = der.whole(fields.signature), der.items(der.content_of(data))
+                             for item in der.items(der.content_of(fields.validity)))
+    inner, (_, outer, signature) = fields.signature, der.items(der.content_of(data))
     flags = name_flags() if name_option is None else name_option
     parts = {
         "header": "Certificate:\n    Data:\n",
         "version": f"        Version: {_version(fields.version, highest=2)}\n",
         "serial": f"        Serial Number:{_serial(fields.serial_number)}\n",
         "signame": f"        Signature Algorithm: {_algorithm(inner)}{_parameters(inner)}",
-        "issuer": f"        Issuer:{_name(der.whole(fields.issuer), flags)}\n",
+        "issuer": f"        Issuer:{_name(fields.issuer, flags)}\n",
         "validity": f"        Validity\n            Not Before: {not_before}\n"
                     f"            Not After : {not_after}\n",
-        "subject": f"        Subject:{_name(der.whole(fields.subject), flags)}\n",
-        "pubkey": _public_key(der.whole(fields.subject_public_key_info)),
+        "subject": f"        Subject:{_name(fields.subject, flags)}\n",
+        "pubkey": _public_key(fields.subject_public_key_info),
         "ids": (_unique_id("Issuer", fields.issuer_unique_id)
                 + _unique_id("Subject", fields.subject_unique_id)),
-        "extensions": extensions_text(der.extensions_of(fields), title="X509v3 extensions",
+        "extensions": extensions_text(records.extensions_of(fields), title="X509v3 extensions",
                                       indent=8, unknown=unknown),
         "sigdump": _signature(outer, signature),
     }
@@ -75,15 +74,15 @@ def request_text(csr: CertificateSigningRequest, *, name_option: int | None = No
     'Certificate Request:'
     """
     data = _der(csr)
-    fields = der.request_fields(data)
+    fields = records.request_fields(data)
     _, outer, signature = der.items(der.content_of(data))
     flags = name_flags() if name_option is None else name_option
-    attributes = der.request_attributes(data)
+    attributes = records.request_attributes(data)
     parts = {
         "header": "Certificate Request:\n    Data:\n",
         "version": f"        Version: {_version(fields.version, highest=0)}\n",
-        "subject": f"        Subject:{_name(der.whole(fields.subject), flags)}\n",
-        "pubkey": _public_key(der.whole(fields.subject_public_key_info)),
+        "subject": f"        Subject:{_name(fields.subject, flags)}\n",
+        "pubkey": _public_key(fields.subject_public_key_info),
         "attributes": "        Attributes:\n" + ("".join(
             _attribute(oid, values) for oid, values in attributes if oid not in _EXTENSIONS)
             if attributes else "            (none)\n"),
@@ -199,8 +198,8 @@ def _signature(algorithm: bytes, signature: bytes) -> str:
             f"{_octets(der.content_of(signature)[1:], 8)}")
 
 
-def _unique_id(whose: str, bits: asn1.BitString | None) -> str:
-    return "" if bits is None else f"        {whose} Unique ID: {_octets(bits.as_bytes(), 12)}"
+def _unique_id(whose: str, bits: bytes | None) -> str:
+    return "" if bits is None else f"        {whose} Unique ID: {_octets(bits, 12)}"
 
 
 def _octets(octets: bytes, indent: int) -> str:
@@ -223,7 +222,7 @@ def _requested_extensions(attributes: Sequence[tuple[str, Sequence[bytes]]], unk
     values = next((values for oid, values in attributes if oid in _EXTENSIONS and values),
                   (der.sequence(),))
     try:
-        extensions = [der.read_extension(item) for item in der.items(der.content_of(values[0]))]
+        extensions = [records.read_extension(item) for item in der.items(der.content_of(values[0]))]
     except InputError:
         return ""
     text = extensions_text(extensions, indent=16, unknown=unknown)

@@ -11,9 +11,9 @@ from .general_name import general_name_text, printed_general_name
 from .name import flagged_name_text, name_flags
 from .value import address_text, content, integer_text, object_text, printable, raw_text, time_text
 from .. import der
-from ..der import Extension
 from ..extensions.identifiers import KEY_USAGES, NETSCAPE_TYPES, REVOCATION_REASONS, TLS_FEATURES
 from ..names import load_name
+from ..records import Extension
 from ...errors import InputError
 
 ShowValue = Callable[[bytes, int], str]

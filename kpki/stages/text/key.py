@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .value import object_text
-from .. import der, keys, objects
+from .. import der, keys, objects, records
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -111,7 +111,7 @@ def _parts(public_key: bytes) -> tuple[str, bytes, bytes]:
     """The algorithm, its parameters (DER, b"" if absent) and the key's bits."""
     algorithm, _ = der.items(der.content_of(public_key))
     oid, *parameters = der.items(der.content_of(algorithm))
-    return der.oid_text(oid), b"".join(parameters), der.key_bits(public_key)
+    return der.oid_text(oid), b"".join(parameters), records.key_bits(public_key)
 
 
 def _integers(sequence: bytes) -> list[int]:

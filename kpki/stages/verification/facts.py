@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .canonical import canonical_name
 from .hostnames import read_general_names
-from .. import der
+from .. import der, records
 from ..extensions.identifiers import (
     AUTHORITY_KEY_IDENTIFIER,
     BASIC_CONSTRAINTS,
@@ -165,8 +165,8 @@ def read_facts(certificate: Certificate) -> Facts:
     extension.
     """
     whole = certificate.public_bytes(Encoding.DER)
-    fields = der.certificate_fields(whole)
-    extensions = der.extensions_of(fields)
+    fields = records.certificate_fields(whole)
+    extensions = records.extensions_of(fields)
     broken = False
 
     def read(oid: str, reader: Callable[[bytes], T]) -> T | None:
@@ -189,11 +189,11 @@ def read_facts(certificate: Certificate) -> Facts:
     proxy_length = read(_PROXY, _proxy_length)
     read(_DISTRIBUTION_POINTS, _items)
     read(_NAME_CONSTRAINTS, _subtrees)
-    algorithm, (key_algorithm, explicit) = der.whole(fields.signature), _key(fields)
-    dates = _items(der.whole(fields.validity))[:2]
+    algorithm, (key_algorithm, explicit) = fields.signature, _key(fields)
+    dates = _items(fields.validity)[:2]
     return Facts(
         certificate, fields.version, fields.serial_number,
-        canonical_name(der.whole(fields.subject)), canonical_name(der.whole(fields.issuer)),
+        canonical_name(fields.subject), canonical_name(fields.issuer),
         certificate.not_valid_before_utc, certificate.not_valid_after_utc,
         tuple(bool(_DATE.fullmatch(der.content_of(date))) for date in dates),
         _algorithm(algorithm), consistent=_items(whole)[1] == algorithm,
@@ -209,9 +209,9 @@ def read_facts(certificate: Certificate) -> Facts:
         alternatives=None if alternatives is None else len(alternatives), broken=broken)
 
 
-def _key(fields: der.CertificateFields) -> tuple[str, bool]:
+def _key(fields: records.CertificateFields) -> tuple[str, bool]:
     """A key's algorithm, and whether its curve has explicit parameters (RFC 5480 §2.1.1)."""
-    algorithm = _items(der.whole(fields.subject_public_key_info))[0]
+    algorithm = _items(fields.subject_public_key_info)[0]
     oid, *parameters = _items(algorithm)
     explicit = [*map(der.tag_of, parameters)] == [der.SEQUENCE]
     return der.oid_text(oid), der.oid_text(oid) == _EC and explicit

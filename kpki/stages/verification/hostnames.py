@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from .. import der
+from .. import der, records
 from ..names import load_name
 from ...errors import InputError
 
@@ -74,22 +74,22 @@ def read_general_names(value: bytes) -> tuple[bytes, ...]:
 
 def _matches(certificate: Certificate, tag: int, fallback: str | None, wanted: bytes,
              same: Equal) -> bool:
-    fields = der.certificate_fields(certificate)
+    fields = records.certificate_fields(certificate)
     entries = list(_alternatives(fields, tag))
     if not entries and fallback is not None:
-        subject = load_name(der.whole(fields.subject))
+        subject = load_name(fields.subject)
         entries = [attribute.text.encode("utf-8", "replace")
                    for attribute in subject.attributes(fallback)]
     return any(entry and same(entry, wanted) for entry in entries)
 
 
-def _alternatives(fields: der.CertificateFields, tag: int) -> Iterator[bytes]:
+def _alternatives(fields: records.CertificateFields, tag: int) -> Iterator[bytes]:
     """The entries of one kind in the subjectAltName.
 
     There are no entries if the extension is broken or occurs twice, as in X509_get_ext_d2i.
     """
     try:
-        values = [extension.value for extension in der.extensions_of(fields)
+        values = [extension.value for extension in records.extensions_of(fields)
                   if extension.oid == _SUBJECT_ALTERNATIVE_NAME]
         names = read_general_names(values[0]) if len(values) == 1 else ()
     except InputError:

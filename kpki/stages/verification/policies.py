@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .facts import Facts
 from .verdicts import Policy, PolicyAnswer
-from .. import der
+from .. import der, records
 from ...errors import InputError
 
 if TYPE_CHECKING:
@@ -290,8 +290,8 @@ def _read(facts: Facts) -> _Statement:
 
 
 def _read_extensions(facts: Facts) -> _Statement:
-    found: dict[str, der.Extension] = {}
-    for extension in der.extensions_of(der.certificate_fields(facts.certificate)):
+    found: dict[str, records.Extension] = {}
+    for extension in records.extensions_of(records.certificate_fields(facts.certificate)):
         if extension.oid in (_POLICIES, _MAPPINGS, _CONSTRAINTS, _INHIBIT_ANY):
             if extension.oid in found:
                 raise InputError("an extension occurs twice")
@@ -318,7 +318,7 @@ def _read_extensions(facts: Facts) -> _Statement:
     return statements
 
 
-def _read_policies(statements: _Statement, extension: der.Extension) -> None:
+def _read_policies(statements: _Statement, extension: records.Extension) -> None:
     statements.policies = []
     entries = _inside(extension.value)
     if not entries:

@@ -26,7 +26,7 @@ from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.cluster.rules import leaf
 from kpki.kubernetes import verdict
 from kpki.kubernetes.profiles import CA, ca_values, leaf_values
-from kpki.stages import certificates, der
+from kpki.stages import certificates, der, records
 from kpki.stages.certificates import Values
 from kpki.stages.keys import public_key_der
 
@@ -191,7 +191,7 @@ def test_the_short_way_judges_the_dates(ago: timedelta, in_full: Callable[[], No
     assert workers.findings(NOW + ago) == found
 
 
-def foreign(*extensions: der.Extension,
+def foreign(*extensions: records.Extension,
             usage: str = "critical,digitalSignature,keyEncipherment,keyCertSign",
             validity: timedelta = 10 * YEAR) -> Authority:
     """A CA that kpki would not make: kubeadm's own, as it is, or with more, or less, in it."""
@@ -206,16 +206,16 @@ def foreign(*extensions: der.Extension,
     return Authority(made, key, pem.dump_certificate(made))
 
 
-def limited() -> der.Extension:
+def limited() -> records.Extension:
     """nameConstraints: the addresses 10.0.1.0 to 10.0.1.7, and no others."""
     subtree = der.sequence(der.tlv(0x87, bytes((10, 0, 1, 0, 255, 255, 255, 248))))
-    return der.Extension("2.5.29.30", True, der.sequence(der.tlv(0xA0, subtree)))
+    return records.Extension("2.5.29.30", True, der.sequence(der.tlv(0xA0, subtree)))
 
 
 @pytest.mark.parametrize(("ca", "causes"), [
     (foreign, set()), (lambda: foreign(usage=""), {"strict-refused"}),
     (lambda: foreign(limited()), {"malformed-x509"}),
-    (lambda: foreign(der.Extension("1.2.3.4", True, b"\5\0")),
+    (lambda: foreign(records.Extension("1.2.3.4", True, b"\5\0")),
      {"unknown-authority", "malformed-x509"}),
     (lambda: foreign(validity=200 * DAY), {"outlives-ca"}),
 ], ids=["kubeadm's", "no keyUsage", "nameConstraints", "unknown critical", "ends early"])

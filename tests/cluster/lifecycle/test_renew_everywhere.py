@@ -25,7 +25,7 @@ from kpki.cluster.plan.apply import apply
 from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.workspace import locked
 from kpki.errors import FileError, RefusedError
-from kpki.stages import der
+from kpki.stages import records
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -98,10 +98,9 @@ def certificates(folder: Path) -> dict[tuple[str, int], x509.Certificate]:
 
 def parts(certificate: x509.Certificate) -> list[object]:
     """What a renewal keeps: version, names, key, and the extensions in their order."""
-    fields = der.certificate_fields(certificate.public_bytes(Encoding.DER))
-    return [fields.version,
-            *map(der.whole, (fields.subject, fields.issuer, fields.subject_public_key_info,
-                             *(fields.extensions or ())))]
+    fields = records.certificate_fields(certificate.public_bytes(Encoding.DER))
+    return [fields.version, fields.subject, fields.issuer, fields.subject_public_key_info,
+            *fields.extensions]
 
 
 @pytest.mark.parametrize("now", [NOW + 50 * DAY, NOW + 200 * DAY, NOW + 3620 * DAY,

@@ -21,8 +21,8 @@ from kpki.cluster.rules.proved import Proved
 from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
 from kpki.stages import der
 from kpki.stages.certificates import Values, self_sign, sign_certificate
-from kpki.stages.der import Extension
 from kpki.stages.keys import genrsa, public_key_der
+from kpki.stages.records import Extension
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 YEAR = timedelta(days=365)

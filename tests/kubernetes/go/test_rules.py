@@ -19,7 +19,7 @@ from kpki.kubernetes.go.constraints import (
 from kpki.kubernetes.go.der import GoError, oid
 from kpki.kubernetes.go.keys import Key, algorithm_of, read_key, validate_signature
 from kpki.kubernetes.go.names import HostNames, read_name, validate_host
-from kpki.stages import der
+from kpki.stages import der, records
 from tests.kubernetes.verdict.keys import ALGORITHMS, ec_key, ed25519_key, rsa_key
 from tests.kubernetes.verdict.writer import attribute, cn
 
@@ -225,7 +225,7 @@ def test_signatures_of_each_kind() -> None:
     """What was signed verifies, what was not does not; the kind of the key and the algorithm must
     fit."""
     rsa, signature = pkcs1_key(1024)
-    edwards = read_key(oid("1.3.101.112"), b"", der.key_bits(ed25519_key(1).spki))
+    edwards = read_key(oid("1.3.101.112"), b"", records.key_bits(ed25519_key(1).spki))
     assert edwards is not None
     assert signature_says("rsa-sha256", signature, rsa) == ""
     assert signature_says("rsa-sha384", signature, rsa) == "crypto/rsa: verification error"
@@ -272,7 +272,7 @@ def test_a_point_must_be_on_its_curve(curve: str) -> None:
     """The four curves that Go knows: the point of a real key is on it, its neighbour is not."""
     spki = ec_key(7, curve).spki
     parameters = der.items(der.content_of(der.items(der.content_of(spki))[0]))[1]
-    point, name = der.key_bits(spki), curve.replace("-", "")
+    point, name = records.key_bits(spki), curve.replace("-", "")
     kind = oid("1.2.840.10045.2.1")
     assert read_key(kind, parameters, point) == Key("ECDSA", curve=name, octets=point)
     half = len(point) // 2

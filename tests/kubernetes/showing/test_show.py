@@ -11,7 +11,7 @@ from kpki import pem
 from kpki.errors import FileError
 from kpki.kubernetes.showing.show import show
 from kpki.kubernetes.showing.shown import Shown, problems
-from kpki.stages import der
+from kpki.stages import der, records
 from kpki.stages.certificates import req_x509, x509_req
 from kpki.stages.keys import (
     genpkey,
@@ -52,7 +52,7 @@ def certificate(key: PrivateKeyTypes, *extensions: bytes, subject: bytes | None 
     info = der.sequence(der.tlv(0xA0, der.integer(2)), der.integer(serial), algorithm, who,
                         der.sequence(first, last), who, public_key or public_key_der(key),
                         der.tlv(0xA3, der.sequence(*extensions)))
-    return der.signed(info, algorithm, sign_bytes(signer, "sha256", info))
+    return records.signed(info, algorithm, sign_bytes(signer, "sha256", info))
 
 
 def told(data: bytes, **more: object) -> Shown:

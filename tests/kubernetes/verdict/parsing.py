@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from kpki.stages import der
+from kpki.stages import der, records
 from tests.kubernetes.verdict.keys import (
     ALGORITHMS,
     EC,
@@ -129,7 +129,7 @@ def long_form(tbs: bytes) -> bytes:
 
 
 P256 = der.oid("1.2.840.10045.3.1.7")
-POINT = der.key_bits(ec_key(9).spki)
+POINT = records.key_bits(ec_key(9).spki)
 EXPLICIT = algorithm(EC, der.sequence(der.integer(1),
                                       der.sequence(der.oid("1.2.840.10045.1.1"), der.integer(23))))
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
-from kpki.stages import der
+from kpki.stages import der, records
 from tests.kubernetes.verdict.keys import ALGORITHMS, Key, ec_key
 
 Item = tuple[str, bytes]    # an extension: its dotted OID, and all of it in DER
@@ -151,7 +151,7 @@ def certificate(subject: bytes, key: Key, by: Made | None, items: Iterable[Item]
         der.sequence(moment(start), moment(end)), subject, spki or key.spki,
         der.tlv(0xA3, der.sequence(*wrapped)) if wrapped else b""))
     signature = signer.sign(to_be_signed + b"!" * spoilt, name)
-    return Made(der.signed(to_be_signed, outer or ALGORITHMS[name], signature) + after, subject,
+    return Made(records.signed(to_be_signed, outer or ALGORITHMS[name], signature) + after, subject,
                 key)
 
 

@@ -12,6 +12,7 @@ from cryptography.x509 import Certificate, CertificateSigningRequest
 
 from kpki import req_new, req_x509
 from kpki.stages import der
+from kpki.stages.records import Extension
 from kpki.stages.text.certificate import certificate_text, request_text
 from kpki.stages.text.extension import extension_text, value_text
 
@@ -229,12 +230,12 @@ def test_octets_that_are_no_der_at_all_are_shown(value: bytes) -> None:
     for oid in ("2.5.29.17", "2.5.29.19", "2.5.29.31", "2.5.29.32", "2.5.29.35",
                 "1.3.6.1.5.5.7.1.1", "1.2.3.4"):
         for unknown in ("default", "error", "dump"):
-            assert extension_text(der.Extension(oid, True, value), 4, unknown).startswith("    ")
+            assert extension_text(Extension(oid, True, value), 4, unknown).startswith("    ")
 
 
 def test_a_whole_value_is_no_parse_error() -> None:
     """The display of a broken value is not that of a good one."""
-    good = der.Extension("2.5.29.19", False, der.sequence(der.boolean(True)))
+    good = Extension("2.5.29.19", False, der.sequence(der.boolean(True)))
     assert value_text(good, 0, "error") == "CA:TRUE"
-    assert value_text(der.Extension("2.5.29.19", False, b"\x04\x00"), 0, "error") == "<Parse Error>"
-    assert value_text(der.Extension("1.2.3.4", False, b"\x04\x00"), 0, "error") == "<Not Supported>"
+    assert value_text(Extension("2.5.29.19", False, b"\x04\x00"), 0, "error") == "<Parse Error>"
+    assert value_text(Extension("1.2.3.4", False, b"\x04\x00"), 0, "error") == "<Not Supported>"

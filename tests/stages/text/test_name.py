@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpki.errors import InputError
-from kpki.stages import der, keys
+from kpki.stages import der, keys, records
 from kpki.stages.names import Attribute, Name, load_name
 from kpki.stages.text.name import (
     COMPAT,
@@ -54,11 +54,11 @@ DISPLAYS = [
 def certificate_with(subject: Name, issuer: Name) -> bytes:
     """A certificate (DER) with these names; nobody looks at its signature."""
     algorithm = keys.signature_algorithm(KEY, "sha256")
-    info = der.certificate_info(version=0, serial_number=5, algorithm=algorithm,
+    info = records.certificate_info(version=0, serial_number=5, algorithm=algorithm,
                                 issuer=issuer.dump(), not_before=THEN, not_after=THEN,
                                 subject=subject.dump(), public_key=keys.public_key_der(KEY),
                                 extensions=())
-    return der.signed(info, algorithm, b"none")
+    return records.signed(info, algorithm, b"none")
 
 
 def shown(name: Name, display: str) -> str:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from kpki import pem
-from kpki.stages import der, keys
+from kpki.stages import der, keys, records
 from kpki.stages.certificates import encoded, issuer_of
 from kpki.stages.config import parse_config
 from kpki.stages.extensions.context import ExtensionContext, Issuer
@@ -230,12 +230,12 @@ def explicit(bench: Bench) -> World:
     spelled = subprocess.run(["openssl", "ec", "-pubout", "-param_enc", "explicit", "-outform",
                               "DER"], check=True,
                              input=pem.dump_key(plain.key), capture_output=True).stdout
-    fields = der.certificate_fields(plain.certificate.public_bytes(_DER))
+    fields = records.certificate_fields(plain.certificate.public_bytes(_DER))
     body = der.items(der.content_of(plain.certificate.tbs_certificate_bytes))
-    info = der.sequence(*(spelled if item == der.whole(fields.subject_public_key_info) else item
+    info = der.sequence(*(spelled if item == fields.subject_public_key_info else item
                           for item in body))
-    algorithm = der.whole(fields.signature)
-    return pem.load_certificate(der.signed(info, algorithm,
+    algorithm = fields.signature
+    return pem.load_certificate(records.signed(info, algorithm,
                                            keys.sign_bytes(root.key, "sha256", info))), [root], []
 
 
