@@ -193,7 +193,7 @@ class _PhaseCommands(NamedTuple):
                         pair, files, f"-days {days} -{signing_digest(ca.public_key())}",
                         identified=True)
             yield from self._keys(tree, [path for path, anchor in seen.keys if anchor in others])
-        for file in signer_files(exchange, inventory, target, seen):
+        for file in signer_files(exchange, inventory, target, seen.files, seen.keys):
             yield from self._set_apart(signer)
             word = quote(tree.file(file.path))
             yield f"cp {quote(self.alone[signer])} {word}"

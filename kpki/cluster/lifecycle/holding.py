@@ -5,7 +5,7 @@ is empty. The names of files and the dates of certificates tell nothing.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -68,6 +68,8 @@ class Holding(NamedTuple):
     """What is not part of the exchange, or damaged: the file, and why."""
     shared: tuple[str, ...] = ()
     """What has two jobs, so that an exchange would break one of them: the file, and why."""
+    proved: Mapping[bytes, Anchor] = {}
+    """The pairs that a CA of the exchange has signed: the digest of a pair's files, and the CA."""
 
     def after(self, adds: Iterable[Anchor], drops: Iterable[Anchor], signer: Anchor,
               ends: Iterable[Anchor]) -> Holding:

@@ -1,7 +1,7 @@
 """What one host's files say about an exchange, and the files that a phase gives the host."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,15 @@ from ..authority import Authority
 from ..observed.contents import read_certificates, read_key, read_public_keys
 from ..observed.inventory import Inventory, ObservedFile
 from ..rules.certificate import signer_of
-from ..rules.facts import Pair, TrustFile, pairs_of, signing_pairs_of, trust_files_of
+from ..rules.facts import (
+    Pair,
+    TrustFile,
+    named_pairs_of,
+    pair_digest,
+    pair_there,
+    signing_pairs_of,
+    trust_files_of,
+)
 from ..rules.trust import signer_row
 from ... import pem
 from ...errors import InputError
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
+_NOTHING: Mapping[bytes, Anchor] = {}
 _VERIFY, _SIGN = "service-account-verify", "service-account-sign"
 
 
@@ -59,18 +68,21 @@ class Seen(NamedTuple):
     """The files with the private key of a CA of the exchange; with the CA."""
     strange: list[str]
     """What is damaged or foreign."""
+    proved: dict[bytes, Anchor]
+    """The pairs that a CA of the exchange has signed: the digest of a pair's files, and the CA."""
 
 
-def holding_of(exchange: Exchange, inventory: Inventory, host: str | None,
-               now: datetime) -> Holding:
-    """What a host, or the workspace's users, trust and present."""
+def holding_of(exchange: Exchange, inventory: Inventory, host: str | None, now: datetime,
+               proved: Mapping[bytes, Anchor] = _NOTHING) -> Holding:
+    """What a host, or the workspace's users, trust and present; *proved* is as for `read_seen`."""
     if not exchange.of_ca:
         return _of_tokens(inventory, host)
-    seen = read_seen(exchange, inventory)
+    seen = read_seen(exchange, inventory, proved)
     valid = [frozenset(anchor_of(ca) for ca in file.certificates if _is_valid(ca, now))
              for file in seen.files]
     every = [frozenset(map(anchor_of, file.certificates)) for file in seen.files]
-    signed = frozenset(anchor for _, anchor in (*seen.pairs, *seen.keys))
+    signed = frozenset((*(anchor for _, anchor in (*seen.pairs, *seen.keys)),
+                        *seen.proved.values()))
     paths = {file.path for file in seen.files}
     return Holding(
         host, frozenset.intersection(*valid) if valid else None,
@@ -79,7 +91,7 @@ def holding_of(exchange: Exchange, inventory: Inventory, host: str | None,
         exchange.row == "ca" and any(
             pair.path in paths for pair in signing_pairs_of(inventory)
             if any(use.purpose.startswith("cluster-signing") for use in pair.uses)),
-        tuple(seen.strange), tuple(_with_two_jobs(seen.files, exchange.row)))
+        tuple(seen.strange), tuple(_with_two_jobs(seen.files, exchange.row)), seen.proved)
 
 
 def _with_two_jobs(files: Iterable[TrustFile], row: str) -> Iterator[str]:
@@ -100,43 +112,75 @@ def _ended(exchange: Exchange, now: datetime) -> frozenset[Anchor]:
                      and member.certificate.not_valid_after_utc < now)
 
 
-def read_seen(exchange: Exchange, inventory: Inventory) -> Seen:
-    """The files of a host for the exchange of a CA."""
-    row, strange = exchange.row, list[str]()
-    known, ends = exchange.known, exchange.anchors
-    trusted = [file for file in _trust_files(inventory, row)
-               if not (inventory.file(file.path.partition("#")[0]).missing
-                       and all(use.optional for use in file.uses))]
-    strange += [f"{file.path}: no readable CA is in the file" for file in trusted
+def read_seen(exchange: Exchange, inventory: Inventory,
+              proved: Mapping[bytes, Anchor] = _NOTHING) -> Seen:
+    """The files of a host for the exchange of a CA.
+
+    *proved* has the pairs that an earlier call has checked. A pair whose files hold the same octets
+    is not checked again, and is among the proved pairs alone.
+    """
+    files, strange = trusted_files(inventory, exchange.row), list[str]()
+    strange += [f"{file.path}: no readable CA is in the file" for file in files
                 if not file.certificates]
-    near = [*known, *dict.fromkeys(ca for file in trusted for ca in file.certificates
-                                   if ca not in known)]
+    near, same = _near(exchange, files), dict[bytes, Anchor]()
     pairs = list[tuple[Pair, Anchor]]()
-    for pair in pairs_of(inventory):
-        own = signer_row(pair)
-        if own not in (row, "") or not pair.chain:
+    for named in named_pairs_of(inventory):
+        if signer_row(named) not in (exchange.row, ""):
             continue
-        ca = signer_of(pair.chain, near)
-        if ca is not None and (own or anchor_of(ca) in ends):
-            if pair.matches:
-                pairs.append((pair, anchor_of(ca)))
-            else:
-                strange.append(f"{pair.path}: the key is another certificate's")
-        elif own and not reading.is_named_issuer(pair.chain[0], pair.chain[0]):
-            strange.append(f"{pair.path}: signed by another CA, "
-                           f"{reading.issuer_text(pair.chain[0])}")
-    keys = list[tuple[str, Anchor]]()
-    for path in _key_paths(inventory, row):
-        key, _ = read_key(inventory.file(path), row)
+        digest = pair_digest(inventory, named)
+        if digest in proved and proved[digest] in exchange.anchors:
+            same[digest] = proved[digest]
+        elif (found := _checked(exchange, pair_there(inventory, named), near, strange)):
+            pairs.append(found)
+            if found[1] in exchange.anchors:
+                same[digest] = found[1]
+    return Seen(files, pairs, authority_keys(exchange, inventory, files, strange), strange, same)
+
+
+def _checked(exchange: Exchange, pair: Pair, near: Sequence[Certificate],
+            strange: list[str]) -> tuple[Pair, Anchor] | None:
+    """A pair with the CA that has signed the pair; None for a pair that the exchange leaves."""
+    if not pair.chain:
+        return None
+    own, ca = signer_row(pair), signer_of(pair.chain, near)
+    if ca is not None and (own or anchor_of(ca) in exchange.anchors):
+        if pair.matches:
+            return pair, anchor_of(ca)
+        strange.append(f"{pair.path}: the key is another certificate's")
+    elif own and not reading.is_named_issuer(pair.chain[0], pair.chain[0]):
+        strange.append(f"{pair.path}: signed by another CA, {reading.issuer_text(pair.chain[0])}")
+    return None
+
+
+def authority_keys(exchange: Exchange, inventory: Inventory, files: Sequence[TrustFile],
+                   strange: list[str] | None = None) -> list[tuple[str, Anchor]]:
+    """The files of a host with the private key of a CA of the exchange; with the CA."""
+    found = list[tuple[str, Anchor]]()
+    for path in _key_paths(inventory, exchange.row):
+        key, _ = read_key(inventory.file(path), exchange.row)
         if key is None:
             continue
-        anchor = next((anchor_of(ca) for ca in near
+        anchor = next((anchor_of(ca) for ca in _near(exchange, files)
                        if reading.has_public_key(ca, public_key_der(key))), None)
-        if anchor is None:
+        if anchor is not None:
+            found.append((path, anchor))
+        elif strange is not None:
             strange.append(f"{path}: the key of another CA")
-        else:
-            keys.append((path, anchor))
-    return Seen(trusted, pairs, keys, strange)
+    return found
+
+
+def _near(exchange: Exchange, files: Sequence[TrustFile]) -> list[Certificate]:
+    """The CAs that the workspace knows, then those that the host trusts."""
+    known = exchange.known
+    return [*known, *dict.fromkeys(ca for file in files for ca in file.certificates
+                                   if ca not in known)]
+
+
+def trusted_files(inventory: Inventory, row: str) -> list[TrustFile]:
+    """The files of a host with CAs that verifiers read, but for those that may be missing."""
+    return [file for file in _trust_files(inventory, row)
+            if not (inventory.file(file.path.partition("#")[0]).missing
+                    and all(use.optional for use in file.uses))]
 
 
 def _trust_files(inventory: Inventory, row: str) -> Iterator[TrustFile]:
@@ -173,20 +217,22 @@ def phase_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget, *
     if not exchange.of_ca:
         _change_tokens(exchange, inventory, target, changed)
         return edited_files(inventory, changed, now)
-    seen, ends = read_seen(exchange, inventory), exchange.anchors
-    signer_file = signer_files(exchange, inventory, target, seen)
+    files, ends = trusted_files(inventory, exchange.row), exchange.anchors
+    keys = authority_keys(exchange, inventory, files)
+    signer_file = signer_files(exchange, inventory, target, files, keys)
     if not target.bundles:
         return tuple(signer_file)
-    for file in seen.files:
+    for file in files:
         if file.certificates:
             _edit(changed, inventory, file.path, _bundle(target, now), warnings)
-    for pair, anchor in seen.pairs:
-        if anchor in ends and anchor != target.signer.anchor and target.authority:
-            certificate = renewed_certificate(
-                pair.chain[0], target.authority, now=now, validity=validity, identified=True,
-                warnings=warnings)
-            _edit(changed, inventory, pair.path, pem.dump_certificate(certificate), warnings)
-    for path, anchor in seen.keys:
+    if target.authority:    # else no certificate changes, and the pairs need no look
+        for pair, anchor in read_seen(exchange, inventory).pairs:
+            if anchor in ends and anchor != target.signer.anchor:
+                certificate = renewed_certificate(
+                    pair.chain[0], target.authority, now=now, validity=validity, identified=True,
+                    warnings=warnings)
+                _edit(changed, inventory, pair.path, pem.dump_certificate(certificate), warnings)
+    for path, anchor in keys:
         if anchor in ends and anchor != target.signer.anchor and target.key:
             _edit(changed, inventory, path, pem.dump_key(target.key, form="traditional"), warnings)
     return (*edited_files(inventory, changed, now), *signer_file)
@@ -237,14 +283,17 @@ def with_blocks(data: bytes, blocks: Iterable[bytes]) -> bytes:
 
 
 def signer_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget,
-                 seen: Seen) -> Iterator[File]:
-    """The files with the certificate of the signer alone, for a host with the CA's key."""
-    trusted, ends = {file.path for file in seen.files}, exchange.anchors
+                 files: Sequence[TrustFile], keys: Sequence[tuple[str, Anchor]]) -> Iterator[File]:
+    """The files with the certificate of the signer alone, for a host with the CA's *keys*.
+
+    *files* are those with CAs that verifiers read.
+    """
+    trusted, ends = {file.path for file in files}, exchange.anchors
     paths = [place.certificate for place in inventory.layout.places
              if place.row == exchange.row and place.only == SIGNER]
     paths += [pair.path for pair in signing_pairs_of(inventory) if pair.row == exchange.row and any(
         use.part == "certificate" for use in pair.uses)]
-    for path in dict.fromkeys(paths) if seen.keys else ():
+    for path in dict.fromkeys(paths) if keys else ():
         file = inventory.file(path)
         foreign = not ends.issuperset(map(anchor_of, read_certificates(file, exchange.row)[0]))
         if path not in trusted and not foreign and file.data != target.signer.public:

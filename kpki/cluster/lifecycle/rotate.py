@@ -306,6 +306,7 @@ class _Work(NamedTuple):
         Returns the steps, sentences for a person, and what the files that lie there now say.
         """
         fleet, warnings, made = self.fleet, list[str](), list[tuple[str | None, File]]()
+        proved = {holding.host: holding.proved for holding in fleet.holdings}
         for host in hosts:
             inventory = users_in(fleet.folder) if host is None else inventory_in(fleet, host)
             if self.writes:
@@ -316,7 +317,8 @@ class _Work(NamedTuple):
         steps = self._write(made, [], warnings)
         return steps, warnings, [
             own_holding(self.after) if host is None else
-            holding_of(self.after.exchange, inventory_in(fleet, host), host, fleet.now)
+            holding_of(self.after.exchange, inventory_in(fleet, host), host, fleet.now,
+                       proved.get(host, {}))
             for host in hosts] if self.writes else []
 
     def _write(self, made: Sequence[tuple[str | None, File]], removing: Sequence[str],

@@ -61,6 +61,12 @@ class ObservedFile:
                             self.owner, self.keeper, self.unread, self.group)
 
 
+@lru_cache(maxsize=1024)    # the hosts of a layout lack the same files
+def absent(path: str) -> ObservedFile:
+    """The fact that no file exists at a path."""
+    return ObservedFile(path, missing=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Unread:
     """A file that the caller may not read, or a folder that the caller may not list or search."""
@@ -94,7 +100,7 @@ class Inventory:
 
     def file(self, path: str) -> ObservedFile:
         """The file at a path; missing if neither the layout nor a kubeconfig names the path."""
-        return self.found.get(path) or ObservedFile(path, missing=True)
+        return self.found.get(path) or absent(path)
 
     def look(self, path: str) -> ObservedFile:
         """Internal: the former name of `file`."""
@@ -299,7 +305,7 @@ def tree_observer(root: str, linked: Callable[[str], ObservedFile]) -> Callable[
             entry, data = read(f"{there}/{name}") if there and name not in ("", ".", "..") \
                 else (None, None)
             if there is None or (there and not entry):
-                return ObservedFile(path, missing=True)
+                return absent(path)
             if entry and data is not None:
                 return ObservedFile(path, data, S_IMODE(entry.st_mode), owner=entry.st_uid,
                                     group=entry.st_gid)

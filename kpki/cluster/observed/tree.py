@@ -4,11 +4,11 @@ from __future__ import annotations
 import fnmatch
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Container, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
-from .inventory import ObservedFile, observe_file, tree_observer
+from .inventory import ObservedFile, absent, observe_file, tree_observer
 from ... import files
 from ...documents import load_first
 from ...errors import AccessError, KpkiError, RefusedError
@@ -16,6 +16,7 @@ from ...errors import AccessError, KpkiError, RefusedError
 _LONGEST_SCRIPT = 65536
 
 
+@lru_cache(maxsize=1024)    # every host is asked for the same paths
 def inner(path: str) -> str:
     """A path of the host relative to its root."""
     return posixpath.normpath(f"/{path}").lstrip("/")
@@ -26,8 +27,8 @@ class Tree:
 
     *found* has each file that was read. *outside* has (source, path) of paths that leave the root.
     *given* files replace those of the tree; without a *root* (None) there are no others. Links are
-    read as on the host: an absolute link begins at the root. The place of each folder, and the kind
-    of each path, is found once; a *found* file is not read again.
+    read as on the host: an absolute link begins at the root. The place and the names of each folder
+    are found once, and so is the kind of each path; a *found* file is not read again.
     """
 
     def __init__(self, root: str | None, given: Mapping[str, ObservedFile] | None = None,
@@ -39,14 +40,15 @@ class Tree:
         self.outside: dict[tuple[str, str], None] = {}
         self.closed: dict[str, None] = {}
         self._folders: dict[str, str | None] = {"": top}
+        self._names: dict[str, Container[str] | None] = {}
         self._kinds: dict[str, str] = {}
         self._observe = None if top is None else tree_observer(top, partial(observe_file, top))
 
     def file(self, path: str, source: str) -> ObservedFile:
         """The file at *path*, which *source* names; a file out of the root is missing."""
         if path not in self.found:
-            self.found[path] = self._observe(path) if self._observe \
-                else ObservedFile(path, missing=True)
+            self.found[path] = self._observe(path) if self._observe and not self._lacks(path) \
+                else absent(path)
             if closed := self.found[path].unread:
                 self.closed[closed] = None
         if path not in self.given and self.found[path].link and self._leaves(path):
@@ -69,6 +71,29 @@ class Tree:
                          else None)
             self._folders[folder] = place
         return self._folders[folder]
+
+    def _lacks(self, path: str) -> bool:
+        """Whether nothing lies at a path, and no link is on the way.
+
+        Most of the files that a host may have are missing. One listing of a folder takes less time
+        than a question for each of them.
+        """
+        folder, _, name = path.rpartition("/")
+        if folder not in self._names:
+            self._names[folder] = self._list(folder)
+        names = self._names[folder]
+        return names is not None and name not in names
+
+    def _list(self, folder: str) -> Container[str] | None:
+        """What a folder has, nothing without a folder; None if a link is on the way, or unknown."""
+        try:
+            place = self._place(folder)
+            if place is None:
+                return () if self._lacks(folder) else None
+            straight = f"{self.root}/{folder}" if folder else self.root
+            return {*files.list_names(place), "", ".", ".."} if place == straight else None
+        except KpkiError:   # a folder that may be searched, not listed
+            return None
 
     def _leaves(self, path: str) -> bool:
         try:
@@ -105,7 +130,8 @@ class Tree:
         folder, _, name = path.rpartition("/")
         try:
             place = self._place(folder)
-            return "missing" if place is None else files.read_entry(place, name).kind
+            return "missing" if place is None or self._lacks(path) \
+                else files.read_entry(place, name).kind
         except AccessError:
             self.closed[observe_file(self.root, path).unread or path] = None
             return "hidden"

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..finding import Finding
@@ -95,14 +96,19 @@ class TrustFile(NamedTuple):
         return any(use.purpose in purposes for use in self.uses)
 
 
-def pairs_of(inventory: Inventory) -> list[Pair]:
-    """Every pair that components use."""
+def named_pairs_of(inventory: Inventory) -> list[Pair]:
+    """Every pair that components use, by the settings alone: no file of the pairs is read."""
     keys = {use.group: use.path for use in inventory.uses if use.part == "key"}
     grouped: dict[tuple[str, str], list[Use]] = {}
     for use in inventory.uses:
         if use.part == "certificate" and not use.purpose.startswith("cluster-signing"):
             grouped.setdefault((use.path, keys.get(use.group, "")), []).append(use)
-    pairs = [_there(inventory, *paths, row_of(uses), uses) for paths, uses in grouped.items()]
+    return [Pair(*paths, row_of(uses), tuple(uses)) for paths, uses in grouped.items()]
+
+
+def pairs_of(inventory: Inventory) -> list[Pair]:
+    """Every pair that components use."""
+    pairs = [pair_there(inventory, named) for named in named_pairs_of(inventory)]
     matching = [pair.matches for pair in pairs]
     proved = {pair.key_path for pair, matches in zip(pairs, matching, strict=True)
               if matches and pair.key and pair.chain}
@@ -110,12 +116,22 @@ def pairs_of(inventory: Inventory) -> list[Pair]:
             for pair, matches in zip(pairs, matching, strict=True)]
 
 
-def _there(inventory: Inventory, path: str, key_path: str, row: str, uses: Sequence[Use]) -> Pair:
-    """The pair at a path; another rule reports missing files."""
-    pair = read_pair(row, found_at(inventory, path, "certificate"),
-                     found_at(inventory, key_path, "key"))
+def pair_there(inventory: Inventory, named: Pair) -> Pair:
+    """A named pair with what its files hold; another rule reports missing files."""
+    pair = read_pair(named.row, *_halves(inventory, named))
     faults = tuple(fault for fault in pair.faults if fault.cause != "file-missing")
-    return pair._replace(path=path, key_path=key_path, uses=tuple(uses), faults=faults)
+    return pair._replace(path=named.path, key_path=named.key_path, uses=named.uses, faults=faults)
+
+
+def pair_digest(inventory: Inventory, named: Pair) -> bytes:
+    """A digest of what the files of a named pair hold."""
+    certificate, key = (half.data or b"" for half in _halves(inventory, named))
+    return sha256(sha256(certificate).digest() + key).digest()
+
+
+def _halves(inventory: Inventory, named: Pair) -> tuple[ObservedFile, ObservedFile]:
+    return (found_at(inventory, named.path, "certificate"),
+            found_at(inventory, named.key_path, "key"))
 
 
 def read_pair(row: str, certificate: ObservedFile, key: ObservedFile,
@@ -170,8 +186,8 @@ def signing_pairs_of(inventory: Inventory) -> list[Pair]:
 def _signing_pair(inventory: Inventory, group: str, halves: Mapping[str, Use]) -> Pair:
     path = halves["certificate"].path if "certificate" in halves else group
     row = "etcd-ca" if "etcd" in path else "front-proxy-ca" if "front-proxy" in path else "ca"
-    return _there(inventory, path, halves["key"].path if "key" in halves else "", row,
-                  tuple(halves.values()))
+    return pair_there(inventory, Pair(path, halves["key"].path if "key" in halves else "", row,
+                                      tuple(halves.values())))
 
 
 def kubeconfigs_of(inventory: Inventory) -> Mapping[str, Kubeconfig]:

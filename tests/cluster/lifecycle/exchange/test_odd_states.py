@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -17,6 +18,7 @@ from kpki import pem
 from kpki.cluster.authority import Authority
 from kpki.cluster.lifecycle.renew import Order, renew_workspace
 from kpki.cluster.node.node import issue_node
+from kpki.cluster.workspace import write
 from kpki.errors import InputError, RefusedError
 from tests.cluster.lifecycle.exchange.conftest import NOW, SMALL, content, do, made, reach, state
 from tests.cluster.lifecycle.exchange.oracle import BLOCK, Oracle
@@ -237,6 +239,60 @@ def test_a_foreign_leaf_is_named_and_stays(workspace: Workspace) -> None:
     for phase in ("trust", "switch", "forget"):
         reach(folder, phase)
         assert path.read_bytes() == foreign
+
+
+# What another program does to a host's pair between the gate and the check of `trust`, and what
+# the check then says of the host.
+MEANWHILE: dict[str, tuple[Callable[[Path, Path], object], str, str]] = {
+    "nothing": (lambda _folder, _pair: None, "trusted", ""),
+    "a leaf of the new CA": (
+        lambda folder, pair: pair.write_bytes(signed_anew(pair, folder / "pki/ca-next")),
+        "switching", ""),
+    "a leaf of a third CA": (
+        lambda folder, pair: pair.write_bytes(signed_anew(pair, folder / "pki/etcd/ca")),
+        "trusted", "kube-proxy.pem: signed by another CA, CN=etcd-ca"),
+    "another key": (
+        lambda folder, pair: pair.with_name("kube-proxy-key.pem").write_bytes(
+            pair.with_name("worker-key.pem").read_bytes()),
+        "trusted", "kube-proxy.pem: the key is another certificate's")}
+
+
+def signed_anew(pair: Path, ca: Path) -> bytes:
+    """The leaf of a file, signed by another CA of the workspace."""
+    leaf = x509.load_pem_x509_certificate(pair.read_bytes())
+    authority = x509.load_pem_x509_certificate(ca.with_suffix(".crt").read_bytes())
+    key = serialization.load_pem_private_key(ca.with_suffix(".key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    builder = x509.CertificateBuilder(
+        authority.subject,
+        leaf.subject,
+        leaf.public_key(),
+        5,
+        leaf.not_valid_before_utc,
+        leaf.not_valid_after_utc,
+    )
+    return pem.dump_certificate(builder.sign(key, hashes.SHA256()))
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_the_check_after_a_phase_sees_what_changed_after_the_gate(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """A pair that has other octets than at the gate is checked anew, certificate and key."""
+    folder, (change, phase, strange) = workspace(text=SMALL), MEANWHILE[meanwhile]
+    do(folder)  # the signer's own file, which leaves the pairs as they are
+
+    def then_change(*args: Any, **named: Any) -> Any:
+        done = write(*args, **named)
+        if any(file.path.startswith("nodes/w-1/") for file, _ in done):
+            change(folder, folder / "nodes/w-1" / SSL / "kube-proxy.pem")
+        return done
+
+    monkeypatch.setattr("kpki.cluster.lifecycle.rotate.write", then_change)
+    status = do(folder).status
+    assert status == state(folder)
+    (host,) = [host for host in status.hosts if host.host == "w-1"]
+    assert (host.phase, host.strange) == (phase, (f"{SSL}/{strange}",) if strange else ())
 
 
 def test_a_key_that_is_not_its_certificates_signs_nothing(workspace: Workspace) -> None:
