@@ -1,7 +1,16 @@
 """Rows for certificates that one side refuses: Go's, OpenSSL's and other libraries' words."""
 from __future__ import annotations
 
-from .parts import ADDRESS, ETCD, EXPIRED, KUBELET_PORT, OF_CLIENT, OUTSIDE, UNKNOWN_CA
+from .parts import (
+    ADDRESS,
+    ETCD,
+    EXPIRED,
+    KUBELET_PORT,
+    OF_CLIENT,
+    OUTSIDE,
+    UNKNOWN_CA,
+    UNTRUSTED,
+)
 from .rule import LogRule
 
 _DATES = r"(?:.*?current time (?P<now>\S+) is after (?P<not_after>[^\s\"',\])]+))?"
@@ -34,22 +43,23 @@ CHAINS = (
             r"(?:\"(?P<file>[^\"]+)\" )?exists already but has got the wrong CA cert"
             r"|certificate (?P<name>[\w-]+) (?:is )?not signed by "
             r"(?:CA certificate|(?:the )?corresponding CA)"),
-    LogRule("client-cert-not-presented", "ertific",
+    LogRule("client-cert-not-presented", "ertific|SSL routines|fatal alert",
             r"client didn't provide a certificate|(?i:alert[ _]certificate[ _]required)"
             r"|remote error: tls: certificate required"
             r"|(?i:peer[ _]did[ _]not[ _]return[ _]a[ _]cert)"
             r"|NSS: client certificate not found|No required SSL certificate was sent"
             r"|(?:no|without a|missing) (?:TLS )?client certificate (?:was )?(?:sent|provided"
             r"|present)"
-            r"|certificate_required"),
-    LogRule("external-ca", "x509|ertific", rf"{UNKNOWN_CA}|valid for|{EXPIRED}"
-            rf"|any IP SANs"
-            r"|unable to get local issuer|self[- ]signed certificate|relies on legacy"
-            r"|unable to find "
-            r"valid certification path", where=OUTSIDE,
+            r"|certificate_required|fatal alert: CertificateRequired|RemoteCertificateNotAvailable"
+            r"|client sent no required SSL certificate|peer sent no certificates"
+            r"|did not send any certificate"
+            r"|(?:Empty|null) (?:client |server )?cert(?:ificate)? chain"
+            r"|: Certificate is required"),
+    LogRule("external-ca", "x509|ertific|CERT|SEC_E|ValidatorException", rf"{UNTRUSTED}|valid for"
+            rf"|{EXPIRED}|any IP SANs|self[- ]signed certificate|relies on legacy", where=OUTSIDE,
             unless=r"failed (?:calling|to call) (?:\w+ )?webhook.*(?:has expired"
-            r"|valid for (?!ingress"
-                   r"\.local)|any IP SANs|relies on legacy)|possibly because of \"x509: "),
+            r"|valid for (?!ingress\.local)|any IP SANs|relies on legacy)"
+            r"|possibly because of \"x509: |valid for .{0,900}?, not [\w.-]+\.svc\b"),
     LogRule("external-ca", "ertific", r"valid for (?:.*, )?ingress\.local"),
     LogRule("expired-ca", "ertific", r"candidate authority certificate|possibly because of",
             where=r"possibly because of \"?x509: certificate has expired" + _DATES),
@@ -118,28 +128,29 @@ CHAINS = (
             r"(?P<not_after>[\d-]+ [\d:]+)?)?|active client certificate has expired"
             r"|[Cc]lient certificate(?: in \S+)? (?:has |is )?expired"
             r"|(?P<file2>\S+kubelet-client-current\.pem) (?:has |is |still )?expired"),
-    LogRule("expired-client-cert", "ertific", EXPIRED + _DATES, where=OF_CLIENT),
+    LogRule("expired-client-cert", "ertific|bad_cert", EXPIRED + _DATES, where=OF_CLIENT),
     LogRule("expired-client-cert", "ertific",
             r"requesting a signed certificate from the (?:master|control plane).*Unauthorized"),
     LogRule("expired-server-cert", "valid anymore",
             r"certificate(?: is)? not valid anymore\. Expired on (?P<not_after>[\w:.+-]+)"),
-    LogRule("expired-server-cert", "ertific|CERT", EXPIRED + _DATES
-            + r"|error 10 at 0 depth"),
+    LogRule("expired-server-cert", "ertific|CERT|SEC_E|bad_cert|ValidatorException",
+            EXPIRED + _DATES + r"|error 10 at 0 depth"),
     LogRule("wrong-eku", "KeyUsage does", r"KeyUsage does not allow",
             versions="Java, of keyUsage or extendedKeyUsage"),
-    LogRule("wrong-eku", "ertific",
+    LogRule("wrong-eku", "ertific|ValidatorException",
             r"incompatible key usage|(?i:(?:unsuitable|unsupported)[ _]certificate[ _]purpose)"
             r"|not authorized for an extended key usage|invalid usage for client certificate"
             r"|(?i:extended key usage does not permit|inadequate key ?usage|certificate rejected)"
             r"|InvalidPurpose|error 26 at \d+ depth|unsuitable key usage"),
     LogRule("legacy-cn-no-san", "x509|ertific",
-            r"relies on (?:a )?legacy Common Name|is not valid for any names"
+            r"relies on (?:a )?legacy Common Name"
             r"|Common Name is not a valid host"
             r"|leaf doesn't have a SAN"),
     LogRule("kubelet-serving-self-signed", "x509|ertific|IP SANs", r"any IP SANs|is valid for ",
-            where=KUBELET_PORT, unless=r"valid for (?!\S+@\d{{10}})"),
+            where=KUBELET_PORT, unless=r"valid for (?!\S+@\d{10})"),
     LogRule("missing-san-dns", "x509|ertific",
             rf"valid for (?P<names>.*?), not {_NOT_ADDRESS}(?P<name>{_LABEL})"
+            rf"|is not valid for any names, but wanted to match (?P<name3>{_LABEL})"
             rf"|valid for \d+ names, but none matched {_NOT_ADDRESS}(?P<name2>{_LABEL})"),
     LogRule("missing-san-ip", "x509|ertific",
             rf"valid for (?P<names>.*?), not \[?(?P<address>[\d.a-fA-F:]+)"
@@ -170,25 +181,31 @@ CHAINS = (
             r"Unable to authenticate the request due to an error: \[?x509: "
             + UNKNOWN_CA + _CANDIDATE,
             versions="v1.19 and older, which do not name the certificate"),
-    LogRule("unknown-authority", "x509|ertific|routines:|depth lookup|CERT",
-            UNKNOWN_CA + _CANDIDATE + r"|(?i:unable[ _]to[ _]get[ _](?:local[ _])?issuer[ _]cert)"
-            r"|(?i:self[- _]signed[ _]cert\w*?[ _]in[ _](?:cert\w*[ _])?chain)"
-            r"|(?i:unable to verify the (?:first|leaf)|UNABLE_TO_VERIFY_LEAF)"
-            r"|issuer is not recognized|PKIX path (?:building|validation) failed"
-            r"|(?i:certificate signature failure)|error (?:2|7|19|20|21|27|29) at \d+ depth"
+    LogRule("unknown-authority", "x509|ertific|routines:|depth lookup|CERT|SEC_E|bad_cert"
+            "|ALERT: Fatal|ValidatorException|SSL client CA",
+            UNTRUSTED + _CANDIDATE + r"|error (?:2|7|19|20|21|27|29) at \d+ depth"
             r"|not signed by (?:the |a )?(?:known|trusted|cluster)|invalid[ _]padding"
             r"|issuer name does not match subject|(?i:certificate is not trusted)"
-            r"|failed to load system roots|no roots provided"
-            r"|unable to find valid certification path"
-            r"|certificate issuer is unknown"),
+            r"|failed to load system roots|no roots provided"),
 )
 
 REFUSALS = (
-    LogRule("remote-alert", "ertific|routines:|_ssl.c:",
+    LogRule("remote-alert", "ertific|routines:|_ssl.c:|atal alert|ALERT: Fatal|nutls",
             r"remote error: (?:tls: )?(?P<alert>(?:bad|unknown|expired|revoked|unsupported) "
             r"certificate(?: authority)?)\b"
             r"|(?i:alert[ _](?P<alert2>bad[ _]certificate|unknown[ _]ca|certificate[ _]unknown"
-            r"|certificate[ _]expired|unsupported[ _]certificate|certificate[ _]revoked))"),
+            r"|certificate[ _]expired|unsupported[ _]certificate|certificate[ _]revoked))"
+            # Java, rustls, Erlang, GnuTLS, NSS
+            r"|(?i:received fatal alert: (?P<alert3>bad_?certificate|unknown_?ca"
+            r"|certificate_?unknown|certificate_?expired|unsupported_?certificate"
+            r"|certificate_?revoked))\b"
+            r"|received (?:CLIENT|SERVER) ALERT: Fatal - (?P<alert4>Bad Certificate|Unknown CA"
+            r"|Certificate Unknown|Certificate Expired|Unsupported Certificate|Certificate Revoked)"
+            r"|(?:nutls_handshake\(\) failed|[Aa]lert[^:]{0,60}):+ (?P<alert5>Certificate is (?:bad"
+            r"|expired|not supported)|Certificate was revoked|Unknown certificate|CA is unknown)"
+            r"|(?P<alert6>SSL peer (?:cannot verify|rejected) your certificate"
+            r"|does not recognize and trust the CA that issued your certificate"
+            r"|some unspecified issue with the certificate it received)"),
     LogRule("bootstrap-kubeconfig-missing-or-token-expired", "uthorized|provide credentials",
             r"cannot create certificate signing request: (?:Unauthorized|the server has asked)"
             r"|Failed to connect to apiserver.*(?:Unauthorized|provide credentials)"),

@@ -157,7 +157,7 @@ func main() {
 	words["legacy-cn-no-san: name in the CN"] = verify(leaf(ca, func(made *x509.Certificate) {
 		made.Subject.CommonName, made.DNSNames, made.IPAddresses = "cp-1", nil, nil
 	}), ca, "cp-1")
-	words["legacy-cn-no-san: no name"] = verify(leaf(ca, func(made *x509.Certificate) {
+	words["missing-san-dns: no name"] = verify(leaf(ca, func(made *x509.Certificate) {
 		made.DNSNames, made.IPAddresses = nil, nil
 	}), ca, "cp-1")
 	words["unknown-authority: another CA"] = verify(good, other, "cp-1")
