@@ -79,13 +79,14 @@ if TYPE_CHECKING:
         load_csr,
     )
     from .pem.keys import dump_key, dump_public_key, load_key, load_public_key
-    from .stages.certificates import Values, req_x509, sign_certificate, x509_req
+    from .stages.certificates import req_x509, x509_req
     from .stages.config import Config, Setting, parse_config
     from .stages.handshake import Handshake, Side, handshake
     from .stages.keys import genpkey, genrsa
     from .stages.names import Attribute, Name, parse_subject
     from .stages.records import Extension
     from .stages.requests import req_new
+    from .stages.signing import Values, sign_certificate
     from .stages.strings import StringOptions
     from .stages.text.certificate import certificate_text, request_text
     from .stages.text.name import name_text
@@ -142,13 +143,14 @@ _ROOMS = {
     "pem.blocks": "Block",
     "pem.certificates": "dump_certificate dump_csr load_certificate load_certificates load_csr",
     "pem.keys": "dump_key dump_public_key load_key load_public_key",
-    "stages.certificates": "Values req_x509 sign_certificate x509_req",
+    "stages.certificates": "req_x509 x509_req",
     "stages.config": "Config Setting parse_config",
     "stages.handshake": "Handshake Side handshake",
     "stages.keys": "genpkey genrsa",
     "stages.names": "Attribute Name parse_subject",
     "stages.records": "Extension",
     "stages.requests": "req_new",
+    "stages.signing": "Values sign_certificate",
     "stages.strings": "StringOptions",
     "stages.text.certificate": "certificate_text request_text",
     "stages.text.name": "name_text",

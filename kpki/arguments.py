@@ -112,8 +112,8 @@ def _test_of(hint: Any) -> Test:
     kind = origin or hint
     if origin in (Union, UnionType):
         classes = tuple(member for member in inner if _is_plain(member))
-        return _any_of([lambda value: isinstance(value, classes),
-                        *(_test_of(member) for member in inner if member not in classes)])
+        others = [_test_of(member) for member in inner if member not in classes]
+        return lambda value: isinstance(value, classes) or any(test(value) for test in others)
     if hint is Any or isinstance(hint, TypeVar):
         return lambda _: True
     if origin is Literal:
@@ -156,10 +156,6 @@ def _field_tests(record: Any) -> tuple[tuple[str, Test], ...]:
     tests = _tests(record)
     return tuple((name, tests[name])
                  for name in getattr(record, "__dataclass_fields__", None) or record._fields)
-
-
-def _any_of(tests: Sequence[Test]) -> Test:
-    return lambda value: any(test(value) for test in tests)
 
 
 def described(hint: Any) -> str:

@@ -88,9 +88,9 @@ class Authority:
     """The certificates (PEM) that hosts trust; by default the CA's certificate alone."""
 
     def __post_init__(self) -> None:
-        from ..stages import certificates
+        from ..stages import signing
         validate_arguments(type(self), vars(self))
-        certificates.validate_pair(self.certificate, self.key)
+        signing.validate_pair(self.certificate, self.key)
         if not self.bundle:
             object.__setattr__(self, "bundle", pem.dump_certificate(self.certificate))
 
@@ -301,10 +301,10 @@ def issue(authority: Authority, profile: Profile, identity: Identity,
         warnings.append(f"{span(validity)} are cut to the end of the CA, {day(end)}: no "
                         "certificate outlives its CA")
         not_after = end
-    from ..stages import certificates  # slow to import, and reading a CA does not need it
+    from ..stages import signing  # slow to import, and reading a CA does not need it
     public_key = key if isinstance(key, bytes) else keys.public_key_der(key)
     values = leaf_values(profile, identity, rsa=_is_rsa(key))
-    return certificates.sign_certificate(
+    return signing.certify(     # an Authority's certificate and key match
         values, public_key, authority.certificate, authority.key, digest=authority.digest,
         not_before=now - BACKDATED, not_after=not_after)
 
@@ -315,10 +315,10 @@ def make_authority(profile: Profile, key: PrivateKeyTypes, *, validity: timedelt
 
     The certificate is self-signed, valid for *validity* from *now*, and backdated by 5 minutes.
     """
-    from ..stages import certificates
-    certificate = certificates.self_sign(ca_values(profile), key, digest=signing_digest(key),
-                                         not_before=now - BACKDATED,
-                                         not_after=end_of_validity(now, validity))
+    from ..stages import signing
+    certificate = signing.self_sign(ca_values(profile), key, digest=signing_digest(key),
+                                    not_before=now - BACKDATED,
+                                    not_after=end_of_validity(now, validity))
     return Authority(certificate, key, pem.dump_certificate(certificate))
 
 

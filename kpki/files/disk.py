@@ -32,11 +32,12 @@ SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _MARK = ".kpki-"
 # Characters of a file's name in its staging name: at most 4 bytes each, so NAME_MAX is not reached.
 _STEM = 50
+_UNPLAIN = frozenset(("", ".", ".."))       # parts that a path in its shortest form lacks
 
 
 def check_relative(path: str) -> None:
     """Raise InputError unless *path* is relative and in its shortest form: no `..`, `.` or `//`."""
-    if not path or any(part in ("", ".", "..") for part in path.split("/")):
+    if not _UNPLAIN.isdisjoint(path.split("/")):
         raise InputError(f"{path!r}: not a plain relative path")
     try:
         possible = b"\0" not in os.fsencode(path)

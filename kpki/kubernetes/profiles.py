@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    from ..stages.certificates import Values
     from ..stages.names import Name
     from ..stages.records import Extension
+    from ..stages.signing import Values
 
 NODE_PREFIX = "system:node:"
 NODES_GROUP = "system:nodes"
@@ -280,7 +280,7 @@ def _names(identity: Identity) -> list[tuple[str, str]]:
 
 
 def _values(identity: Identity, extensions: list[tuple[str, str]]) -> Values:
-    from ..stages.certificates import Values
+    from ..stages.signing import Values
     return Values(subject_name(identity), tuple(
         _alternatives(identity) if name == "subjectAltName" else _extension(name, text)
         for name, text in extensions))

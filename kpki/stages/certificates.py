@@ -1,46 +1,37 @@
-"""Certificates, as `openssl req -x509`, `openssl x509 -req` and a CA of the library make them."""
+"""Certificates, as `openssl req -x509` and `openssl x509 -req` make them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from . import der, keys, records
+from . import keys, records
 from .config import Config, Setting
 from .extensions.context import ExtensionContext, Issuer
-from .extensions.identifiers import (
-    AUTHORITY_KEY_IDENTIFIER,
-    SUBJECT_ALTERNATIVE_NAME,
-    SUBJECT_KEY_IDENTIFIER,
-)
-from .extensions.table import extension, replace_extensions, settings_extensions
+from .extensions.identifiers import SUBJECT_ALTERNATIVE_NAME
+from .extensions.table import replace_extensions, settings_extensions
 from .names import Name
 from .records import Extension
 from .requests import Ask, Form, as_config, as_name, fill_form, request_extensions, validate_section
 from .serials import serial_or_random
 from .signatures import is_self_signed
+from .signing import (
+    encoded,
+    identifier_in,
+    issuer_of,
+    subject_der,
+    validate_pair,
+    version_of,
+    with_identifiers,
+)
 from ..clock import utc_now
 from ..errors import InputError, RefusedError
-from ..pem import load_certificate
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
 Issue = Callable[[Sequence[Extension]], Issuer]
-_NO_IDENTIFIER = 2      # octets of the empty SEQUENCE or OCTET STRING that `none` writes
-
-
-@dataclass(frozen=True)
-class Values:
-    """What a certificate says besides its key, its issuer, its serial number and its dates."""
-
-    subject: Name
-    """The distinguished name of the certificate's owner."""
-    extensions: tuple[Extension, ...] = ()
-    """The extensions, in order; the identifiers of the keys may be absent."""
 
 
 def req_x509(key: PrivateKeyTypes, *, config: str | Config | None = None, section: str = "req",
@@ -79,9 +70,9 @@ def self_signed(form: Form, signer: keys.SigningKey, *, days: int = 30,
     settings = [*(context.section(section) if section else ()), *form.added]
     present = _read_extensions(context, settings, (),
                                _own_issuer(issuer, serial_number, identifier, own=True))
-    return encoded(_with_identifiers(present, context, self_signed=True), issuer,
+    return encoded(with_identifiers(present, context, self_signed=True), issuer,
                    context.name().dump(), public_key, signer, form.digest, serial_number,
-                   *lifetime(now or utc_now(), days), version=_version(present))
+                   *lifetime(now or utc_now(), days), version=version_of(present))
 
 
 def lifetime(now: datetime, days: int) -> tuple[datetime, datetime]:
@@ -201,9 +192,9 @@ def _certified(*, subject: bytes, public_key: bytes, copied: Sequence[Extension]
         issue = _given_issuer(issuer_of(ca_cert))
     context.subject, context.key_identifier = subject, keys.key_identifier(public_key)
     present = _read_extensions(context, settings, copied, issue)
-    return encoded(_with_identifiers(present, context, self_signed=own), issuer,
+    return encoded(with_identifiers(present, context, self_signed=own), issuer,
                    _subject_of(context), public_key, signer, digest, serial_number, *dates,
-                   version=max(version, _version(present)))
+                   version=max(version, version_of(present)))
 
 
 def _subject_of(context: ExtensionContext) -> bytes:
@@ -239,85 +230,6 @@ def _der_or(public_key: PublicKeyTypes | bytes | None, own: bytes) -> bytes:
     return own if public_key is None else keys.public_key_der(public_key)
 
 
-def sign_certificate(values: Values, public_key: PublicKeyTypes | bytes, ca_cert: Certificate,
-                     ca_key: PrivateKeyTypes, *, not_before: datetime, not_after: datetime,
-                     digest: str = "sha256", serial_number: int | None = None) -> Certificate:
-    """Certify *public_key* (an object or its DER) with *values*, without a request.
-
-    The result is that of `x509_req` for a request with the same contents. The function is for a key
-    that the caller made a moment ago: a request would prove nothing about the key. *not_before* and
-    *not_after* are the dates. SKI and AKI are added if *values* have none. Raises RefusedError if
-    the CA and its key do not match.
-
-    >>> values = kpki.Values(kpki.parse_subject("/CN=worker-1"))
-    >>> certificate = kpki.sign_certificate(values, key.public_key(), ca, ca_key, not_before=now,
-    ...                                     not_after=now + timedelta(days=365))
-    >>> certificate.subject.rfc4514_string()
-    'CN=worker-1'
-    """
-    signer, public_key = keys.validate_signing_key(ca_key), keys.public_key_der(public_key)
-    validate_pair(ca_cert, signer)
-    context = ExtensionContext(subject=values.subject,
-                               key_identifier=keys.key_identifier(public_key),
-                               issuer=issuer_of(ca_cert))
-    present = _with_identifiers(values.extensions, context,
-                                self_signed=_signer(ca_cert).public_key == public_key)
-    return encoded(present, subject_der(ca_cert), values.subject.dump(), public_key, signer, digest,
-                   serial_or_random(serial_number), not_before, not_after,
-                   version=_version(present))
-
-
-def self_sign(values: Values, key: PrivateKeyTypes, *, not_before: datetime, not_after: datetime,
-              digest: str = "sha256", serial_number: int | None = None) -> Certificate:
-    """Certify a key with itself and *values*, as `req_x509` does for a configuration.
-
-    Dates are UTC. SKI is added if *values* have none. AKI is not added: a root needs none (RFC 5280
-    §4.2.1.1).
-    """
-    signer = keys.validate_signing_key(key)
-    public_key, name = keys.public_key_der(signer), values.subject.dump()
-    context = ExtensionContext(subject=values.subject,
-                               key_identifier=keys.key_identifier(public_key))
-    present = _with_identifiers(values.extensions, context, self_signed=True)
-    return encoded(present, name, name, public_key, signer, digest, serial_or_random(serial_number),
-                   not_before, not_after, version=_version(present))
-
-
-def validate_pair(ca_cert: Certificate, ca_key: PrivateKeyTypes | bytes) -> None:
-    """Raise RefusedError unless the certificate holds the public half of *ca_key*.
-
-    *ca_key* may be that half already (DER).
-    """
-    if _signer(ca_cert).public_key != keys.public_key_der(ca_key):
-        raise RefusedError("CA certificate and CA private key do not match")
-
-
-def subject_der(certificate: Certificate) -> bytes:
-    """The subject of a certificate, byte for byte."""
-    return _signer(certificate).subject
-
-
-def issuer_of(certificate: Certificate) -> Issuer:
-    """A CA certificate, as the extensions of the certificates that it signs refer to it."""
-    return _signer(certificate).issuer
-
-
-class _Signer(NamedTuple):
-    subject: bytes
-    public_key: bytes
-    issuer: Issuer
-
-
-@lru_cache(maxsize=16)
-def _signer(certificate: Certificate) -> _Signer:
-    """What signing needs of a CA certificate; most CAs sign many times."""
-    fields = records.certificate_fields(certificate)
-    found = {extension.oid: extension.value for extension in records.extensions_of(fields)}
-    issuer = Issuer(fields.issuer, fields.serial_number, _identifier(found),
-                    found.get(SUBJECT_ALTERNATIVE_NAME))
-    return _Signer(fields.subject, fields.subject_public_key_info, issuer)
-
-
 def _own_issuer(name: bytes, serial_number: int, key_identifier: bytes, own: bool) -> Issue:
     """A self-signed certificate, as its own extensions refer to it.
 
@@ -325,7 +237,7 @@ def _own_issuer(name: bytes, serial_number: int, key_identifier: bytes, own: boo
     """
     def issue(present: Sequence[Extension]) -> Issuer:
         found = {extension.oid: extension.value for extension in present}
-        return Issuer(name, serial_number, _identifier(found) if own else None,
+        return Issuer(name, serial_number, identifier_in(found) if own else None,
                       found.get(SUBJECT_ALTERNATIVE_NAME), fallback_identifier=key_identifier,
                       own=own)
     return issue
@@ -344,50 +256,3 @@ def _read_extensions(context: ExtensionContext, settings: Iterable[Setting],
         present = replace_extensions(present, settings_extensions(context, [setting]))
     context.issuer = issue(present)
     return tuple(present)
-
-
-def _with_identifiers(extensions: Sequence[Extension], context: ExtensionContext, *,
-                      self_signed: bool) -> tuple[Extension, ...]:
-    """*extensions* with the SKI and AKI that openssl adds to any other extension.
-
-    A setting `none` removes an identifier. A certificate signed with its own key has an AKI only if
-    the settings ask for an AKI.
-    """
-    if not extensions:
-        return ()
-    result = list(extensions)
-    for name, oid, text, adds in (("subjectKeyIdentifier", SUBJECT_KEY_IDENTIFIER, "hash", True),
-                                  ("authorityKeyIdentifier", AUTHORITY_KEY_IDENTIFIER,
-                                   "keyid, issuer", not self_signed)):
-        present = next((extension for extension in result if extension.oid == oid), None)
-        if present is not None and len(present.value) <= _NO_IDENTIFIER:
-            result.remove(present)
-        elif present is None and adds:
-            result.append(extension(name, text, context))
-    return tuple(result)
-
-
-def _identifier(found: dict[str, bytes]) -> bytes | None:
-    value = found.get(SUBJECT_KEY_IDENTIFIER)
-    return None if value is None else der.content_of(value)
-
-
-def _version(extensions: Sequence[Extension]) -> int:
-    """The version, from 0: 2 if any extension was set, even if `none` removed an identifier."""
-    return 2 if extensions else 0
-
-
-def encoded(extensions: Sequence[Extension], issuer: bytes, subject: bytes, public_key: bytes,
-            signer: keys.SigningKey, digest: str, serial_number: int, not_before: datetime,
-            not_after: datetime, *, version: int | None = None) -> Certificate:
-    """The signed certificate of these fields; *issuer*, *subject* and *public_key* are DER.
-
-    *version* counts from 0; None: the extensions decide.
-    """
-    algorithm = keys.signature_algorithm(signer, digest)
-    info = records.certificate_info(version=_version(extensions) if version is None else version,
-                                serial_number=serial_number, algorithm=algorithm, issuer=issuer,
-                                not_before=not_before, not_after=not_after, subject=subject,
-                                public_key=public_key, extensions=extensions)
-    signature = keys.sign_bytes(signer, digest, info)
-    return load_certificate(records.signed(info, algorithm, signature), encoding="DER")

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -76,7 +75,7 @@ def _certificate_settings(form: Form) -> tuple[Setting, ...]:
 
 def certified_request(form: Form, key: PrivateKeyTypes) -> CertificateSigningRequest:
     """The bare request that `req -new -CA` certifies: only the form's subject and *key*."""
-    return sign_request(replace(form, attributes=(), request_extensions=None, added=()),
+    return sign_request(form._replace(attributes=(), request_extensions=None, added=()),
                         keys.validate_signing_key(key))
 
 

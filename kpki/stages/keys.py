@@ -2,15 +2,17 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
+from . import der
 from ..errors import InputError, UnsupportedError
+from ..pem import dump_public_key
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 SigningKey = (rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -135,7 +137,6 @@ def public_key_der(key: PrivateKeyTypes | PublicKeyTypes | bytes) -> bytes:
     """
     if isinstance(key, bytes):
         return key
-    from ..pem import dump_public_key
     return dump_public_key(key.public_key() if hasattr(key, "public_key") else key, encoding="DER")
 
 
@@ -146,6 +147,7 @@ def key_identifier(public_key: bytes) -> bytes:
     return hashlib.sha1(key_bits(public_key), usedforsecurity=False).digest()
 
 
+@cache
 def digest_names() -> frozenset[str]:
     """Every name of a digest in OpenSSL 3.0, in lower case, also of digests that do not sign."""
     return frozenset((*DIGESTS, *_DIGEST_ALIASES, *_OTHER_DIGESTS))
@@ -200,7 +202,6 @@ def _salt(key: rsa.RSAPrivateKey, scheme: Pss) -> int:
 
 def _pss_algorithm(key: rsa.RSAPrivateKey, scheme: Pss) -> bytes:
     """The AlgorithmIdentifier (RFC 4055 §3.1): SHA-1 and 20 octets of salt are not written."""
-    from . import der
     digest, mask = (der.sequence(der.oid(_PSS_DIGESTS[name]), der.NULL_ITEM)
                     for name in (scheme, scheme.mask))
     salt = _salt(key, scheme)
@@ -231,7 +232,6 @@ def signature_algorithm(key: SigningKey, digest: str) -> bytes:
 
 @lru_cache
 def _algorithm(oid: str, *, null: bool = False) -> bytes:
-    from . import der
     return der.sequence(der.oid(oid), der.NULL_ITEM if null else b"")
 
 
@@ -268,6 +268,5 @@ def _validate_signature(key: SigningKey, signature: object, data: bytes,
 
 
 def _hash(digest: str) -> hashes.HashAlgorithm:
-    from cryptography.hazmat.primitives import hashes
     algorithm: hashes.HashAlgorithm = getattr(hashes, DIGESTS[get_digest(digest)][0])()
     return algorithm

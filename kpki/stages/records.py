@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _VERSION, _ISSUER_ID, _SUBJECT_ID, _EXTENSIONS = 0xA0, 0x81, 0x82, 0xA3     # of a certificate
 _ATTRIBUTES = 0xA0      # of a request
+_PUNCTUATION = str.maketrans("", "", "-T:")     # of a time in ISO 8601
 
 
 class Extension(NamedTuple):
@@ -75,8 +76,8 @@ def certificate_info(*, version: int, serial_number: int, algorithm: bytes, issu
 
 def _time(moment: datetime) -> bytes:
     """A UTCTime through 2049, a GeneralizedTime from 2050 on (RFC 5280 §4.1.2.5)."""
-    moment = moment.astimezone(UTC)
-    text = moment.strftime("%Y%m%d%H%M%SZ").zfill(15).encode()
+    moment = moment.astimezone(UTC).replace(tzinfo=None)
+    text = f"{moment.isoformat(timespec='seconds').translate(_PUNCTUATION)}Z".encode()
     return der.tlv(der.UTC_TIME, text[2:]) if 1950 <= moment.year < 2050 \
         else der.tlv(der.GENERALIZED_TIME, text)
 

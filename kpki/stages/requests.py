@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import der, keys, objects, records
 from .config import Config, Setting, parse_config
@@ -62,8 +62,7 @@ basicConstraints = critical,CA:true
 Ask = Callable[[str], str | None]
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """What `req` reads before it writes: the common part of -new and -x509."""
 
     config: Config

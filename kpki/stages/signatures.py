@@ -3,6 +3,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+
 from ..errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -12,10 +15,12 @@ if TYPE_CHECKING:
     )
     from cryptography.x509 import Certificate, CertificateSigningRequest
 
+_PUBLIC_KEYS = (rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+                | ed448.Ed448PublicKey)
+
 
 def public_key(certificate: Certificate) -> CertificatePublicKeyTypes | None:
     """The certificate's key, None if cryptography cannot read the key."""
-    from cryptography.exceptions import UnsupportedAlgorithm
     try:
         return certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
@@ -27,7 +32,6 @@ def digest_of(certificate: Certificate) -> str | None:
 
     None if the signature has no digest, or cryptography does not know the digest.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm
     try:
         digest = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
@@ -38,8 +42,6 @@ def digest_of(certificate: Certificate) -> str | None:
 def is_signed_by(signed: Certificate | CertificateSigningRequest,
                  key: PublicKeyTypes | None) -> bool:
     """Whether *key* made the signature, by any digest; False for an unknown key or algorithm."""
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
     from cryptography.x509 import Certificate
     data = signed.signature, (signed.tbs_certificate_bytes if isinstance(signed, Certificate)
                               else signed.tbs_certrequest_bytes)
@@ -66,15 +68,11 @@ def is_self_signed(csr: CertificateSigningRequest) -> bool:
     Raises UnsupportedError if the key or the algorithm is unknown: an unknown signature is no
     forgery.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-    known = (rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
-             | ed448.Ed448PublicKey)
     try:
         key, _ = csr.public_key(), csr.signature_hash_algorithm
     except (UnsupportedAlgorithm, ValueError):
         raise _unchecked("the key or the algorithm is unknown") from None
-    if not isinstance(key, known):
+    if not isinstance(key, _PUBLIC_KEYS):
         kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
         raise _unchecked(f"the key is a {kind} key")
     return is_signed_by(csr, key)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
-    from ..stages.certificates import Values
+    from ..stages.signing import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _values(row: str, subject: _Subject, *, rsa: bool = False) -> Values:
 
 def _sign(pki: KubernetesPki, row: str, subject: _Subject, key: PrivateKeyTypes,
           authority: Authority, serial_number: int | None = None) -> Certificate:
-    from ..stages.certificates import sign_certificate
+    from ..stages.signing import sign_certificate
     start = pki.now + timedelta(days=subject.starts)
     return sign_certificate(
         _values(row, subject), key.public_key(), authority.certificate, authority.key,
@@ -153,7 +153,7 @@ def _of_stranger(pki: KubernetesPki, row: str) -> _Files:
 
 def _self_signed(pki: KubernetesPki, row: str) -> _Files:
     """A certificate that its own key has signed, as a kubelet makes it."""
-    from ..stages.certificates import self_sign
+    from ..stages.signing import self_sign
     key = make_key(pki.ca.algorithm)
     certificate = self_sign(_values(row, _Subject()), key, not_before=pki.now - BACKDATED,
                             not_after=pki.now + timedelta(days=DAYS))
@@ -208,10 +208,10 @@ def _same_serial(pki: KubernetesPki, row: str) -> _Files:
 def _ca(pki: KubernetesPki, *, starts: int = 0, lasts: int = CA_DAYS,
         extensions: Sequence[tuple[str, str]] | None = None) -> Certificate:
     """The cluster's CA with other dates, or with other extensions, for the same key."""
-    from ..stages.certificates import Values, self_sign
     from ..stages.config import Setting
     from ..stages.extensions.context import ExtensionContext
     from ..stages.extensions.table import settings_extensions
+    from ..stages.signing import Values, self_sign
     values = ca_values(get_profile("ca"))
     if extensions is not None:
         values = Values(values.subject, settings_extensions(
@@ -231,7 +231,7 @@ def _below(ca: Callable[[KubernetesPki], Certificate]) -> Callable[[KubernetesPk
 
 def _too_deep(pki: KubernetesPki, row: str) -> _Files:
     """A certificate below an intermediate CA, whose root allows none (pathlen:0)."""
-    from ..stages.certificates import sign_certificate
+    from ..stages.signing import sign_certificate
     root = _ca(pki, extensions=[("basicConstraints", "critical,CA:TRUE,pathlen:0"), *_SIGNING])
     key = make_key(pki.ca.algorithm)
     profile = replace(get_profile("ca"), common_name="intermediate-ca")

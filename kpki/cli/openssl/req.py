@@ -126,9 +126,8 @@ def _make(given: GivenOptions) -> int:
                          utf8=given.has("utf8"), ask=None if given.has("batch") else streams.ask,
                          warnings=warnings, attributes=not certificate)
         if given.has("sigopt"):
-            from dataclasses import replace
             signer = authority[1] if authority else key
-            form = replace(form, digest=signing_digest(given, form.digest, signer))
+            form = form._replace(digest=signing_digest(given, form.digest, signer))
         streams.note(*(f"req warning: {line}" for line in warnings))
         if given.has("verify") and csr is not None:
             _verify(given, csr, None if authority else key)

@@ -23,9 +23,9 @@ from ...files import File
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import embedded_certificates
 from ...stages import der, keys, records
-from ...stages.certificates import encoded
 from ...stages.extensions.identifiers import AUTHORITY_KEY_IDENTIFIER
 from ...stages.serials import serial_or_random
+from ...stages.signing import encoded
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

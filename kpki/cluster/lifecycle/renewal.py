@@ -31,11 +31,11 @@ from ...errors import about
 from ...files import File
 from ...kubernetes import reading
 from ...stages import der, keys, records
-from ...stages.certificates import encoded, issuer_of, subject_der
 from ...stages.extensions.context import ExtensionContext
 from ...stages.extensions.identifiers import AUTHORITY_KEY_IDENTIFIER, SUBJECT_KEY_IDENTIFIER
 from ...stages.extensions.table import extension
 from ...stages.serials import serial_or_random
+from ...stages.signing import encoded, issuer_of, subject_der
 from ...stages.verification.facts import identifies, read_facts
 
 if TYPE_CHECKING:

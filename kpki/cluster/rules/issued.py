@@ -15,10 +15,10 @@ from ..authority import find_key_fault
 from ..desired.rows import Row
 from ...kubernetes.profiles import Profile, ca_values, leaf_values
 from ...stages import der, keys, records, signatures
-from ...stages.certificates import Values, issuer_of, subject_der
 from ...stages.extensions.context import ExtensionContext
 from ...stages.extensions.identifiers import SUBJECT_KEY_IDENTIFIER
 from ...stages.extensions.table import extension
+from ...stages.signing import Values, issuer_of, subject_der
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..config import Config, Setting
 from ..names import Name, load_name
@@ -13,8 +14,7 @@ from ...errors import InputError
 _PLAIN = StringOptions()
 
 
-@dataclass(frozen=True)
-class Issuer:
+class Issuer(NamedTuple):
     """The certificate that signs, as the extensions of the signed certificate refer to it."""
 
     issuer: bytes

@@ -26,9 +26,9 @@ from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.cluster.rules import leaf
 from kpki.kubernetes import verdict
 from kpki.kubernetes.profiles import CA, ca_values, leaf_values
-from kpki.stages import certificates, der, records
-from kpki.stages.certificates import Values
+from kpki.stages import der, records, signing
 from kpki.stages.keys import public_key_der
+from kpki.stages.signing import Values
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DAY, YEAR = timedelta(days=1), timedelta(days=365)
@@ -84,7 +84,7 @@ class Fleet:
                                                                   addresses=tuple(addresses))
         signer, key = (ca or self.made.roots["ca"].ready(),
                        public_key_der(pem.load_key(self.data(host, self.key))))
-        made = certificates.sign_certificate(
+        made = signing.sign_certificate(
             leaf_values(row.profile, identity, rsa=False), key, signer.certificate, signer.key,
             not_before=now - timedelta(minutes=5), not_after=now + YEAR,
             serial_number=serial_number)
@@ -201,7 +201,7 @@ def foreign(*extensions: records.Extension,
     key, values = make_key("ECDSA-P256"), ca_values(CA)
     kept = tuple(item if item.oid != KEY_USAGE else extension("keyUsage", usage, ExtensionContext())
                  for item in values.extensions if usage or item.oid != KEY_USAGE)
-    made = certificates.self_sign(Values(values.subject, kept + extensions), key, not_before=NOW,
+    made = signing.self_sign(Values(values.subject, kept + extensions), key, not_before=NOW,
                                   not_after=NOW + validity)
     return Authority(made, key, pem.dump_certificate(made))
 

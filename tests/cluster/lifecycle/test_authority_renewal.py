@@ -26,8 +26,8 @@ from kpki.cluster.lifecycle.authority_renewal import (
 from kpki.cluster.lifecycle.renewal import renewed_certificate
 from kpki.cluster.observed.inventory import Inventory, ObservedFile
 from kpki.kubernetes.layouts import SSL
-from kpki.stages.certificates import subject_der
 from kpki.stages.keys import public_key_der
+from kpki.stages.signing import subject_der
 from tests.kubernetes.verdict.golang import build, go_version, is_live
 from tests.kubernetes.verdict.peer import Judge, go_says, kpki_says
 from tests.kubernetes.verdict.writer import Chain

@@ -20,9 +20,9 @@ from kpki.cluster.rules.pair import certificate_faults, pair_findings
 from kpki.cluster.rules.proved import Proved
 from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
 from kpki.stages import der
-from kpki.stages.certificates import Values, self_sign, sign_certificate
 from kpki.stages.keys import genrsa, public_key_der
 from kpki.stages.records import Extension
+from kpki.stages.signing import Values, self_sign, sign_certificate
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 YEAR = timedelta(days=365)

@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from kpki import pem
 from kpki.cli.main import main
 from kpki.stages import keys
-from kpki.stages.certificates import encoded
 from kpki.stages.config import parse_config
 from kpki.stages.extensions.context import ExtensionContext, Issuer
 from kpki.stages.extensions.table import section_extensions
 from kpki.stages.names import parse_subject
+from kpki.stages.signing import encoded
 
 TRIES = os.environ.get("KPKI_FUZZ")
 EXAMPLES = settings(max_examples=int(TRIES or 80), derandomize=TRIES is None, deadline=None,

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from kpki import pem
 from kpki.stages import der, keys, records
-from kpki.stages.certificates import encoded, issuer_of
 from kpki.stages.config import parse_config
 from kpki.stages.extensions.context import ExtensionContext, Issuer
 from kpki.stages.extensions.table import section_extensions
 from kpki.stages.names import parse_subject
+from kpki.stages.signing import encoded, issuer_of
 
 _DER = Encoding.DER
 START = datetime(2030, 1, 1, tzinfo=UTC)

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kpki import pem
 from kpki.stages import keys
-from kpki.stages.certificates import encoded, req_x509
+from kpki.stages.certificates import req_x509
 from kpki.stages.names import parse_subject
+from kpki.stages.signing import encoded
 from kpki.stages.verification.verify import verify
 
 START = datetime.now(UTC) - timedelta(days=1)
