@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
+from typer.models import TyperInfo
 
 from . import (
     check,
@@ -85,22 +86,32 @@ def _options(version: Annotated[bool, typer.Option(
     """The options of kpki itself."""
 
 
-def _asked(argv: Sequence[str]) -> typer.Typer:
-    """The application with the named command only: typer builds each command anew, which is slow.
+def _asked(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """An application with the named command only: typer builds each command anew, which is slow.
 
     For `help`, and for a line that names no command, the application has all commands.
     """
-    name, asked = argv[0] if argv else "", copy(app)
+    name, asked = words[0] if words else "", copy(app)
     asked.registered_commands = [command for command in app.registered_commands
                                  if command.name == name != "help"]
-    asked.registered_groups = [group for group in app.registered_groups if group.name == name]
+    asked.registered_groups = [_asked_of(group, words[1:]) for group in app.registered_groups
+                               if group.name == name]
     return asked if asked.registered_commands or asked.registered_groups else app
+
+
+def _asked_of(group: TyperInfo, words: Sequence[str]) -> TyperInfo:
+    """A group with the named command only."""
+    asked = copy(group)
+    if group.typer_instance:
+        asked.typer_instance = _asked(group.typer_instance, words)
+    return asked
 
 
 def run_app(argv: Sequence[str]) -> int:
     """Run one command and return its exit status; 2 for a usage error, with a message."""
     try:
-        status = get_command(_asked(argv))(args=list(argv), standalone_mode=False, prog_name="kpki")
+        command = get_command(_asked(app, argv))
+        status = command(args=list(argv), standalone_mode=False, prog_name="kpki")
     except TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":     # its message is the help page
             terminal.say(*error.format_message().split("\n"))

@@ -21,8 +21,9 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from kpki.errors import FileError, InputError
 from kpki.files.disk import (
@@ -78,8 +79,7 @@ class File:
             raise InputError(f"{self.path}: mode {self.mode:o} is more than permission bits")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
+class _Change(NamedTuple):
     file: File
     target: str
     old: os.stat_result | None
@@ -229,7 +229,7 @@ def _out_of_way(tree: Rooted, change: _Change, backup: str | None, run: str | No
         assert change.old is not None
         raise FileError(f"{change.target}: a {kind(change.old.st_mode)}, not a regular file")
     place = resolve(tree.root, backup, refuse_escape=True)
-    return replace(change, way_back=os.path.join(place, run, change.file.path))
+    return change._replace(way_back=os.path.join(place, run, change.file.path))
 
 
 def _same(tree: Rooted, target: str, old: os.stat_result, file: File) -> bool:

@@ -1,4 +1,4 @@
-"""The files of a host's row: issued by the CA, or requested by the node and then signed."""
+"""The files of a host's row, issued by the CA."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -6,11 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .policy import validate_request
 from ..authority import (
     DAYS,
     Authority,
-    find_sound_key,
     issue,
     key_algorithm,
     lasting,
@@ -25,28 +23,24 @@ from ..observed.inventory import Inventory, inspect_layout, kubeconfig_of, named
 from ..rules.checked_row import CheckedRow
 from ..rules.context import RowContext
 from ..rules.row import check_row
-from ... import files, pem
+from ... import files
 from ...clock import utc_now
 from ...errors import InputError
 from ...kubernetes.kubeconfig import validate_server
-from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, Layout, Place, get_layout
+from ...kubernetes.layouts import CERTIFICATE_MODE, Layout, Place, get_layout
 from ...kubernetes.profiles import (
     Node as Node,  # noqa: PLC0414 - exported again
     get_profile,
     identity_of,
     node_of as node_of,  # noqa: PLC0414 - exported again
-    sans_text,
-    subject_name,
 )
-from ...stages.requests import req_new
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-    from cryptography.x509 import Certificate, CertificateSigningRequest
+    from cryptography.x509 import Certificate
 
     from ..desired.description import Cluster
 
-REQUEST_ALGORITHM = "ECDSA-P256"    # of a key that a node makes for itself, without its CA
 # The path of a request's key for a layout that embeds the kubelet's pair: the third path that the
 # kubelet reads.
 _REQUEST_KEY = "var/lib/kubelet/pki/kubelet-client.key"
@@ -256,51 +250,6 @@ def validate_addressed(node: Node, row: Row) -> None:
 def _is_addressed(row: Row) -> bool:
     """Whether a row has an address of its host, besides loopback."""
     return bool({*row.identity.addresses} - {*USUAL_NAMES[row.profile.sans][1]})
-
-
-def request_node(root: str, node: Node, *, algorithm: str | None, layout: str,
-                 present: bytes | None) -> tuple[files.File, bytes]:
-    """The key of a node's tree, and a request (PEM) for the node's names and addresses only.
-
-    A sound key in the tree stays. *present* is the present request; it stays if its key and fields
-    are the same.
-    """
-    inventory = require(inspect_layout(root, layout, also=[request_key(get_layout(layout))]))
-    path = request_key(inventory.layout)
-    data = inventory.file(path).data
-    key = find_sound_key(data) if data else None
-    if key is None or (algorithm is not None and key_algorithm(key) != algorithm):
-        key = make_key(algorithm or REQUEST_ALGORITHM)
-        data = pem.dump_key(key, form="traditional")
-    csr = req_new(key, config="", subject=subject_name(node.identity),
-                  addext=[f"subjectAltName={sans_text(node.identity)}"])
-    answer = present if present is not None and same_request(present, csr) else pem.dump_csr(csr)
-    return files.File(path, data or b"", KEY_MODE), answer
-
-
-def same_request(present: bytes, csr: CertificateSigningRequest) -> bool:
-    """Whether the *present* request (PEM) asks for the same as *csr*, with the same key."""
-    try:
-        old = pem.load_csr(present)
-    except InputError:
-        return False
-    return old.is_signature_valid and old.tbs_certrequest_bytes == csr.tbs_certrequest_bytes
-
-
-def sign_node(csr: CertificateSigningRequest, ca: Authority, node: Node, *, layout: str = "ssl",
-              validity: timedelta, now: datetime, warnings: list[str]) -> bytes:
-    """The answer to a node's request (PEM): the node's certificate, then the CA's.
-
-    The certificate has the profile of the *layout*'s kubelet, whatever the request asks for. Raises
-    RefusedError for a request against policy (`policy.validate_request`), InputError for a node
-    without an address.
-    """
-    row = host_row(get_layout(layout), node)
-    validate_addressed(node, row)
-    public_key = validate_request(csr, node=node.name, dns=node.dns, addresses=node.addresses)
-    certificate = issue(ca, row.profile, row.identity, public_key, validity=validity, now=now,
-                        warnings=warnings)
-    return pem.dump_certificate(certificate) + ca.bundle
 
 
 def below(folder: str, tree: Sequence[files.File]) -> list[files.File]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import node as nodes
 from .example import ensure_example, has_example
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 _EXAMPLE, _EXAMPLE_ADDRESS, _EXAMPLE_SERVER = "example", "192.0.2.11", "https://192.0.2.10:6443"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeOrder:
+class NodeOrder(NamedTuple):
     """What a person wants for a node.
 
     The workspace or the CA decides each field that is None or empty.
@@ -96,7 +95,7 @@ def issue_order(order: NodeOrder, *, row: str | None = None, renew: bool = False
         if order.ca or order.ca_key or order.out != NODES_FOLDER:
             raise InputError("--example has a CA and a folder of its own",
                              hint="leave out --ca, --ca-key and --out, or --example")
-        order = replace(order, out=f"{_EXAMPLE}/{NODES_FOLDER}",
+        order = order._replace(out=f"{_EXAMPLE}/{NODES_FOLDER}",
                         addresses=order.addresses or [_EXAMPLE_ADDRESS],
                         server=order.server or _EXAMPLE_SERVER)
     made_example = False
@@ -110,7 +109,7 @@ def issue_order(order: NodeOrder, *, row: str | None = None, renew: bool = False
     if example:
         made_example = not has_example(_EXAMPLE)
         ca, ca_key = ensure_example(_EXAMPLE, now, warnings)
-        order = replace(order, ca=ca, ca_key=ca_key)
+        order = order._replace(ca=ca, ca_key=ca_key)
     authority, validity = read_authority(order.ca, order.ca_key, passphrase=passphrase,
                                          now=now), _validity(order, defaults)
     folder, trees = _place(order.out)
@@ -132,6 +131,7 @@ def issue_order(order: NodeOrder, *, row: str | None = None, renew: bool = False
 
 def request_order(order: NodeOrder, *, now: datetime, host_name: str, warnings: list[str]) -> Done:
     """Make a node's key in its tree, and the key's request beside the tree."""
+    from .requests import request_node  # node issue needs no request
     defaults = workspace.find_defaults(os.curdir, order.name, host_name=host_name)
     node, layout = _node_of(order), _layout(order, defaults)
     nodes.validate_wishes(algorithm=order.algorithm)
@@ -139,7 +139,7 @@ def request_order(order: NodeOrder, *, now: datetime, host_name: str, warnings: 
     path = f"{trees}/{node.name}.csr"
     with workspace.locked(folder, now):
         exists = files.read_entry(folder, path).kind == "file"
-        key, csr = nodes.request_node(
+        key, csr = request_node(
             os.path.join(order.out, node.name), node, algorithm=order.algorithm, layout=layout.name,
             present=files.read(os.path.join(order.out, f"{node.name}.csr")) if exists else None)
         new = [*nodes.below(f"{trees}/{node.name}", [key]),
@@ -156,6 +156,7 @@ def sign_order(order: NodeOrder, csr: str, *, passphrase: Passphrase, now: datet
 
     Raises the errors of `sign_node`.
     """
+    from .requests import sign_node  # likewise
     defaults = workspace.find_defaults(os.curdir, order.name, host_name=host_name)
     order = _completed(order, defaults)
     node, layout, validity = _node_of(order), _layout(order, defaults), _validity(order, defaults)
@@ -167,8 +168,8 @@ def sign_order(order: NodeOrder, csr: str, *, passphrase: Passphrase, now: datet
     authority = read_authority(order.ca, order.ca_key, passphrase=passphrase, now=now)
     with about(csr):
         request = pem.load_csr(data)
-        answer = nodes.sign_node(request, authority, node, layout=layout.name, validity=validity,
-                                 now=now, warnings=warnings)
+        answer = sign_node(request, authority, node, layout=layout.name, validity=validity,
+                           now=now, warnings=warnings)
     with workspace.locked(folder, now):
         written = workspace.write(folder,
                                   [files.File(f"{trees}/{node.name}.pem", answer,
@@ -194,7 +195,7 @@ def _completed(order: NodeOrder, defaults: workspace.Defaults | None) -> NodeOrd
     if defaults is None:
         return order
     named = order.ca or order.ca_key
-    return replace(order, addresses=order.addresses or defaults.addresses,
+    return order._replace(addresses=order.addresses or defaults.addresses,
                    dns=order.dns or defaults.dns, ca=order.ca if named else defaults.ca,
                    ca_key=order.ca_key if named else defaults.ca_key)
 

@@ -16,7 +16,7 @@ from .bundle import FOLDER, LIST, Request, digest, dump_list, load_list, request
 from ..authority import find_sound_key, leaf_algorithm, make_key
 from ..desired.rows import NODES_FOLDER, Row, tree_prefix
 from ..leaf_files import Step, Task, leaf_files
-from ..node.node import same_request
+from ..node.requests import same_request
 from ..observed.inventory import ObservedFile
 from ..plan.host_plan import Waiting
 from ..plan.plan import Plan

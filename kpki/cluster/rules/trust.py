@@ -7,8 +7,8 @@ certificate is at fault.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from cryptography.x509 import Certificate
 
@@ -31,8 +31,7 @@ from ...kubernetes.purposes import Purpose
 Certificates = Sequence[Certificate]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verifiers:
+class Verifiers(NamedTuple):
     """The CA files of a host, and the known CAs beside them."""
 
     files: Sequence[TrustFile]
@@ -46,11 +45,11 @@ class Verifiers:
     """
     etcd_is_here: bool
     """Whether the API server uses the etcd of this host."""
-    keys: Mapping[str, bytes] = field(default_factory=dict)
-    """The public halves (DER) of the CA keys on this host, by the CA certificate's path."""
-    given: Mapping[str, Certificates] = field(default_factory=dict)
-    """The CAs of the command line or of the caller, by row."""
     now: datetime
+    keys: Mapping[str, bytes] = {}
+    """The public halves (DER) of the CA keys on this host, by the CA certificate's path."""
+    given: Mapping[str, Certificates] = {}
+    """The CAs of the command line or of the caller, by row."""
 
     def sure(self, pair: Pair) -> list[TrustFile]:
         """The CA files that verifiers on this host verify the pair with."""
@@ -89,8 +88,7 @@ def _is_own(use: Use, pair: Pair, purpose: Purpose) -> bool:
                for own in pair.uses)
 
 
-@dataclass(frozen=True, slots=True)
-class TrustCheck:
+class TrustCheck(NamedTuple):
     """The result of the check: the faults of CA files and signers, and the CAs for each pair."""
 
     findings: tuple[Finding, ...]

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from kpki import pem
 from kpki.cluster.node import node as nodes
 from kpki.cluster.node.policy import validate_request
+from kpki.cluster.node.requests import sign_node
 from kpki.errors import KpkiError, RefusedError
 from kpki.stages.keys import genpkey
 from kpki.stages.requests import req_new
@@ -33,7 +34,7 @@ def test_issued_and_signed_are_the_same(authorities: Any, tree: Any) -> None:
                              key=KEY, now=tree.now)
     issued = pem.load_certificate(files[1].data)
     csr = req_new(KEY, config="", subject=SUBJECT, addext=["subjectAltName=DNS:w,IP:10.0.0.1"])
-    answer = pem.load_certificates(nodes.sign_node(
+    answer = pem.load_certificates(sign_node(
         csr, authorities[0], W, validity=timedelta(days=365), now=tree.now, warnings=[]))
     assert parts(issued) == parts(answer[0])
     assert answer[1:] == [authorities[0].certificate]
