@@ -77,6 +77,10 @@ _SUSPECT = re.compile(r"x509: |\btls: |TLS handshake error|SSL routines|_ssl\.c:
                       r"|certificate verif|bad certificate")
 _WIDTHS = range(40, 500)    # of terminals that wrap a line
 _MOST_PARTS = 8         # lines that a terminal made of one
+# openssl and OkHttp name the certificate in a line, and the reason in the next ones.
+_AWAITS_REASON = re.compile(r"depth=\d+ |Could not (?:read|open|find) |.{0,400}not verified:\s*$")
+_GIVES_REASON = re.compile(r"verify error:num=|[\dA-F]+:error:"
+                           r"|\s+(?:certificate: sha256/|DN: |subjectAltNames: )")
 
 
 def diagnose(lines: Iterable[str], *, rules: Sequence[LogRule] | None = None, component: str = "",
@@ -141,10 +145,17 @@ class _Held(NamedTuple):
 
     def continues(self, raw: str, found: Diagnosis | UnknownLine | None) -> bool:
         """Whether *raw* may be the rest of this line; what says something itself is no longer."""
+        if self.awaits(raw):
+            return self.parts < _MOST_PARTS
         return 0 < self.parts < _MOST_PARTS and self.width in _WIDTHS and raw != "" \
             and (found is None or (len(raw) <= self.width
                                    and not isinstance(self.found, Diagnosis))) \
             and not begins_record(raw)
+
+    def awaits(self, raw: str) -> bool:
+        """Whether *raw* gives the reason of what this line names."""
+        return _GIVES_REASON.match(raw) is not None \
+            and (self.parts > 1 or _AWAITS_REASON.match(self.raw) is not None)
 
 
 def _told(found: Diagnosis | UnknownLine | None,
@@ -196,7 +207,7 @@ class _Reader:
     def joined(self, held: _Held, raw: str) -> _Held | None:
         """The held line and *raw* as one line, if the two are one; a wrap may eat a blank."""
         begun, rest = held.raw.rstrip("\r"), raw.rstrip("\r")
-        for whole in (begun + rest, f"{begun} {rest}"):
+        for whole in (begun + rest, f"{begun} {rest}")[held.awaits(raw):]:
             found = self.read(held.number, whole)
             if isinstance(found, Diagnosis):
                 return _Held(held.number, whole, held.parts + 1, len(raw), found)

@@ -172,6 +172,31 @@ def test_the_deeper_of_two_causes_is_named(line: str, cause: str) -> None:
     assert causes(line) == [cause]
 
 
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (["depth=1 CN = kubernetes", "verify error:num=10:certificate has expired"],
+         [(1, "expired-ca")]),
+        (["depth=0 CN = cp-1", "verify error:num=10:certificate has expired"],
+         [(1, "expired-server-cert")]),
+        (["depth=1 CN = kubernetes", "verify return:1"], []),
+        (["Could not read private key from a.key",
+          "40E74B:error:1C800064:Provider routines:ossl_cipher_unpadblock:bad decrypt:a.c:124:",
+          "40E74B:error:04800065:PEM routines:PEM_do_header:bad decrypt:pem_lib.c:469:"],
+         [(1, "encrypted-key")]),
+        (["Could not read private key from a.key", "Unable to load private key"],
+         [(1, "bad-pem")]),
+        (["SSLPeerUnverifiedException: Hostname cp-1 not verified:", "    certificate: sha256/cw2T",
+          "    DN: CN=cp-1", "    subjectAltNames: []"], [(1, "legacy-cn-no-san")]),
+        (["SSLPeerUnverifiedException: Hostname cp-1 not verified:", "    certificate: sha256/cw2T",
+          "    DN: CN=cp-1", "    subjectAltNames: [cp-2]"], [(1, "missing-san-dns")]),
+    ],
+)
+def test_a_reason_in_the_next_lines_counts(lines: list[str], wanted: list[tuple[int, str]]) -> None:
+    """openssl and OkHttp write the certificate in one line and the reason below: one diagnosis."""
+    assert [(found.line, found.cause) for found in kpki.diagnose(lines)] == wanted
+
+
 def test_an_unknown_line_is_listed_and_not_guessed() -> None:
     """Trouble with TLS that no row knows is no cause; what is no trouble of certificates is not
     listed."""

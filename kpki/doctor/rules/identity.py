@@ -28,12 +28,15 @@ IDENTITY = (
             r"|only its own Node"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
             r"can only access CSINode with the same name as the requesting node"),
-    LogRule("wrong-organisation", "orbidden| cannot ", r"unknown node for user"),
+    LogRule("wrong-organisation", "orbidden| cannot |node for user", r"unknown node for user"),
     LogRule("bootstrap-kubeconfig-missing-or-token-expired", "orbidden| cannot ",
             r"create certificate signing request: .{0,80}?User \"(?:kubelet-boo|system:boots)"
             r"|certificatesigningrequests\S* is forbidden: User \"(?P<user>(?:system:bootstrap:"
             r"|kubelet-bootstrap)[^\"]*)\"|User \"(?P<user2>system:bootstrap:[^\"]*"
             r"|kubelet-bootstrap)\" cannot"),
+    LogRule("bootstrap-kubeconfig-missing-or-token-expired", "JWS|token id",
+            r"(?:no JWS signed token|not find a JWS signature) in the cluster-info"
+            r"|token id \"\w{1,99}\" is invalid for this cluster"),
     LogRule("wrong-organisation", "orbidden| cannot ",
             r"User \"system:nodes?:?\" cannot"),
     LogRule("wrong-organisation", "orbidden| cannot ",

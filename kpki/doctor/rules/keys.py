@@ -33,7 +33,7 @@ KEYS = (
             r"(?:do not|does not|don't|doesn't|mis)\W?match)|X509_check_private_key"
             r"|(?i:key[ _]type[ _]mismatch)"),
     LogRule("weak-signature-or-key", "x509|crypto/rsa|routines:|ertific|_ssl.c:|ublic key"
-            "|rivate key",
+            "|rivate key|verify error|depth lookup",
             r"private key file (?P<file>\S{1,200}) isn't in RSA format"
             r"|insecure algorithm (?P<algorithm>[\w-]+)|insecure (?P<algorithm2>[\w-]+) signature"
             r"|(?P<bits>\d+)-bit keys are insecure"
@@ -42,13 +42,18 @@ KEYS = (
             r"|cannot verify signature: algorithm unimplemented|unsupported certificate curve"
             r"|RSA key larger than \d+|(?:unsupported|unknown) elliptic curve"
             r"|unsupported (?:type of )?public key|unknown private key type|unknown public key alg"
-            r"|unsupported public key type|certificate key too weak"),
+            r"|unsupported public key type|certificate key too weak|explicit ECC parameters"
+            r"|PKCS#8 wrapping contained private key with unknown algorithm"
+            r"|peer doesn't support any of the certificate's signature algorithms"
+            r"|unsupported certificate(?: key \(|: private key is)"),
     LogRule("sa-key-mismatch", "ublic key",
             r"(?P<file>(?<!\S)\S{1,200}?(?:\.key|_rsa)\.pub): data does not "
             r"contain any valid RSA or ECDSA public keys",
             versions="a public key of ssh-keygen, which names the file after the private key"),
     LogRule("malformed-x509", "asn1: ",
             r"asn1: structure error:? tags don't match \(16 vs \{class:0 tag:6 "),
+    LogRule("front-proxy-ca", "missing content for", r"missing content for CA bundle "
+            r"\"client-ca::[^\"]{1,200}::requestheader-client-ca-file"),
     LogRule("bad-pem", " PEM|missing content for|ublic key|rivate key|ertific|config file"
             "|routines:|_ssl.c:|asn1: |x509|loaded properly",
             r"existed but (?:it|they) could not be loaded properly"
@@ -65,7 +70,9 @@ KEYS = (
             r"|Could not read (?:\w+ )?(?:certificate|private key|CA|public key|cert|key)"
             r"|asn1: structure error: tags don't match|no valid certificates? (?:found|in)"
             r"|(?:invalid|not (?:a )?(?:valid )?)\bPEM\b|unable to parse bytes as PEM block"
-            r"|No certificates? found in|x509: failed to parse (?:EC )?private key"
+            r"|No certificates? found in|x509: failed to parse (?:EC |RSA )?private key"
+            r"|x509: (?:invalid|unsupported|unknown|private key) (?:\w+ )?(?:private key (?:length"
+            r"|version|param)|contains zero)|x509: invalid \w+ private key"
             r"|no PEM[- ](?:data|encoded|block)|empty PEM|PEM_read_bio"
             r"|does ?n[o']t look like an? (?:x509|PEM)|[Nn]o valid private key found"
             r"|[Kk]ey must be PEM[- ]encoded",

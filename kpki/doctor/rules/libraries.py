@@ -75,7 +75,7 @@ LIBRARIES = (
             r"|certificate not valid yet|uses not yet valid certificate|certificate not activated"
             r"|certificate is not yet activated|validity starts in the future|BADCERT_FUTURE"
             r"|Issued certificate not yet valid|certificate not yet activated"),
-    LogRule("malformed-x509", _WORDS + "|X509|X.509",
+    LogRule("malformed-x509", _WORDS,
             r"(?:Empty|Null) (?:issuer|subject) DN not allowed|Duplicate extensions not allowed"
             r"|CertificateParsingException|signed fields invalid|X\.509 Certificate is incomplete"
             r"|Unrecognized critical extension|unrecognized critical ext"
@@ -97,12 +97,14 @@ LIBRARIES = (
             r"|Couldn't understand the server certificate format|is not standards compliant"
             r"|ERROR_IN_CERT_NOT_|\bbad_cert,\s?\{?(?:name_not_permitted|unknown_critical)"
             r"|NAME_CONSTRAINT_VIOLATION|CERT_NOT_IN_NAME_SPACE|unsupported_or_invalid"),
-    LogRule("key-cert-mismatch", _WORDS + "|rivate key|be consistent",
+    LogRule("key-cert-mismatch", _WORDS + "|rivate key",
             r"certificate and the given key do not match|inconsistencies between private key and"
-            r"|InconsistentKeys|KeyMismatch|keys may not be consistent"),
+            r"|keys may not be consistent"),
+    LogRule("legacy-cn-no-san", _WORDS,
+            r"not verified:.{1,900}?subjectAltNames: \[\]", versions="OkHttp"),
     LogRule("missing-san-ip", _WORDS, _lacks("address", ADDRESS) + r"|No subject alternative names "
             r"present|IP: \S{1,60} is not in the cert's list", unless=OUTSIDE),
-    LogRule("missing-san-dns", _WORDS + "|upstream SSL", _lacks("name", _NAME)
+    LogRule("missing-san-dns", _WORDS, _lacks("name", _NAME)
             + r"|RemoteCertificateNameMismatch|BADCERT_CN_MISMATCH"
             r"|name in the certificate does not match the expected"
             r"|Common Name \(CN\) does not match"

@@ -43,7 +43,7 @@ CHAINS = (
             r"(?:\"(?P<file>[^\"]+)\" )?exists already but has got the wrong CA cert"
             r"|certificate (?P<name>[\w-]+) (?:is )?not signed by "
             r"(?:CA certificate|(?:the )?corresponding CA)"),
-    LogRule("client-cert-not-presented", "ertific|SSL routines|fatal alert",
+    LogRule("client-cert-not-presented", "ertific|routines:|atal alert",
             r"client didn't provide a certificate|(?i:alert[ _]certificate[ _]required)"
             r"|remote error: tls: certificate required"
             r"|(?i:peer[ _]did[ _]not[ _]return[ _]a[ _]cert)"
@@ -65,7 +65,9 @@ CHAINS = (
             where=r"possibly because of \"?x509: certificate has expired" + _DATES),
     LogRule("ca-not-a-ca", "x509|ertific|depth lookup|verify error",
             r"parent certificate cannot sign this kind of certificate|(?i:invalid CA certificate)"
-            r"|is not authorized to sign other certificates|(?i:key usage does not include "
+            r"|is not authorized to sign other certificates|certificate \S{1,99} is not a CA\b"
+            r"|ca certificate is not a certificate authority"
+            r"|(?i:key usage does not include "
             r"certificate sign(?:ing)?)|CaUsedAsEndEntity|error (?:24|79) at \d+ depth"),
     LogRule("chain-depth", "x509|ertific|depth lookup|verify error",
             r"too many intermediates for path length constraint"
@@ -86,15 +88,24 @@ CHAINS = (
             r"\bSAN (?:dNSName|rfc822Name|uniformResourceIdentifier) is malformed"),
     LogRule("malformed-x509", "x509|ertific|verify error|depth lookup|_ssl.c:",
             r"failed to parse (?:client )?certificate(?:s)? from (?:server|client)"
-            r"|x509: (?:SAN |malformed|negative serial|trailing data|invalid (?!signature)"
+            r"|x509: (?:SAN |malformed(?! crl)|negative serial"
+            r"|trailing data(?! after CRL)|invalid (?!signature)"
             r"|cannot parse"
-            r"|inner and outer|certificate contains duplicate|RSA |zero or neg|empty name|failed to"
+            r"|inner and outer|certificate contains duplicate|RSA |zero or neg|empty name"
+            r"|failed to(?! marsh| serial)"
             r"|unhandled critical|missing |IP constraint|internal error|improper|unsupported "
             r"(?:string|time)|issuer has name constraints|\S+ (?:key )?identifier (?:incorr"
             r"|extens))"
             r"|incorrectly marked critical|not authorized to sign for this name"
             r"|(?i:(?:permitted|excluded)[ _]subtree[ _]violation|unhandled critical extension)"
-            r"|(?i:missing (?:authority|subject) key identifier)|(?i:format error in certificate)"
+            r"|(?i:missing (?:authority|subject) key identifier|key identifier marked critical)"
+            r"|(?i:unsupported (?:extension feature|name constraint|or invalid name))"
+            r"|invalid or inconsistent certificate|(?:Issuer|Subject) name empty"
+            r"|Subject empty and Subject Alt|cert extension requires at least"
+            r"|invalid for non-CA cert"
+            r"|given without key usage keyCertSign|and signature algorithm mismatch"
+            r"|policy constraints \w+ field overflows|public key contains (?:large|zero)"
+            r"|Ed25519 (?:key encoded|public key size)|(?i:format error in certificate)"
             r"|(?i:basic constraints of ca cert not marked critical)"
             r"|invalid peer certificate: BadEnc"
             r"|(?i:ca cert does not include key usage)|(?i:empty subject alternative name)",
@@ -106,12 +117,23 @@ CHAINS = (
     LogRule("not-yet-valid", "ertific",
             r"has expired or is not yet valid(?!: current)", writer="kubeadm",
             where=r"https?://", versions="Go before 1.14, which gives no dates: a new cluster's"),
-    LogRule("expired-ca", "ertific|depth lookup", r"error 10 at [1-9]\d* depth"
+    LogRule("expired-ca", "ertific|depth lookup|verify error", r"error 10 at [1-9]\d* depth"
             r"|failure loading ca cert.*expired"
             r"|(?:ca|etcd-ca|front-proxy-ca) certificate(?: file)? .{0,40}(?:has|is) expired"
+            r"|for certificate (?:CA|(?:[a-z]+[-/])*ca): the certificate has expired"
+            r"|depth=[1-9]\d* .{0,900}verify error:num=10:"
             r"|(?:cluster|root|signing) CA (?:certificate )?(?:has |is )?expired"
             r"|(?P<name>CA) certificate (?:(?:has )?expired"
             r"|is invalid.{1,200}certificate has expired)"),
+    # events of k3s and RKE2
+    LogRule("expired-ca", "ertific",
+            r"certificate CN=(?P<name>[\w.-]{1,99}-ca(?:@\d+)?) expired at "
+            r"(?P<not_after>[\w:.+-]+)"),
+    LogRule("expired-client-cert", "ertific",
+            r"(?:client-[\w-]{1,99}\.crt: certificate .{1,200}|certificate CN=[^ ]{1,200}"
+            r",O=system:\S{1,99}) expired at (?P<not_after>[\w:.+-]+)"),
+    LogRule("expired-server-cert", "ertific",
+            r"certificate CN=\S{1,200} expired at (?P<not_after>[\w:.+-]+)"),
     # linkerd check lists the roots by serial number, and its issuer is a CA, too
     LogRule("expired-ca", "valid anymore",
             r"(?:\* [\da-f]{1,60} \S{1,200}|(?:issuer|root) certificate)(?: is)? not valid "
@@ -137,11 +159,12 @@ CHAINS = (
             EXPIRED + _DATES + r"|error 10 at 0 depth"),
     LogRule("wrong-eku", "KeyUsage does", r"KeyUsage does not allow",
             versions="Java, of keyUsage or extendedKeyUsage"),
-    LogRule("wrong-eku", "ertific|ValidatorException",
+    LogRule("wrong-eku", "ertific|ValidatorException|verify error|depth lookup",
             r"incompatible key usage|(?i:(?:unsuitable|unsupported)[ _]certificate[ _]purpose)"
             r"|not authorized for an extended key usage|invalid usage for client certificate"
             r"|(?i:extended key usage does not permit|inadequate key ?usage|certificate rejected)"
-            r"|InvalidPurpose|error 26 at \d+ depth|unsuitable key usage"),
+            r"|InvalidPurpose|error 26 at \d+ depth|unsuitable key usage"
+            r"|key usage does not include digital signature"),
     LogRule("legacy-cn-no-san", "x509|ertific",
             r"relies on (?:a )?legacy Common Name"
             r"|Common Name is not a valid host"
@@ -155,7 +178,8 @@ CHAINS = (
     LogRule("missing-san-ip", "x509|ertific",
             rf"valid for (?P<names>.*?), not \[?(?P<address>[\d.a-fA-F:]+)"
             r"|validate certificate for (?P<address2>\S+) because it doesn't contain any IP SANs"
-            r"|any IP SANs|valid for \d+ names, but none matched (?P<address3>[\d.a-fA-F:]+)"
+            r"|any IP SANs"
+            r"|valid for \d+ (?:names|IP SANs), but none matched (?P<address3>[\d.a-fA-F:]+)"
             rf"|(?i:altern\w+ names? match\w*.*?(?:address )?'?(?P<address4>{ADDRESS}))"
             rf"|altnames: IP: (?P<address5>\S+) is not"),
     LogRule("missing-san-ip", "ertific|depth lookup|verify error|_ssl.c:|SSLError|SSLCert",
@@ -181,11 +205,14 @@ CHAINS = (
             r"Unable to authenticate the request due to an error: \[?x509: "
             + UNKNOWN_CA + _CANDIDATE,
             versions="v1.19 and older, which do not name the certificate"),
-    LogRule("unknown-authority", "x509|ertific|routines:|depth lookup|CERT|SEC_E|bad_cert"
-            "|ALERT: Fatal|ValidatorException|SSL client CA",
-            UNTRUSTED + _CANDIDATE + r"|error (?:2|7|19|20|21|27|29) at \d+ depth"
+    LogRule("unknown-authority", "x509|ertific|routines:|depth lookup|verify error|CERT|SEC_E"
+            "|bad_cert|ALERT: Fatal|ValidatorException| cannot ",
+            UNTRUSTED + _CANDIDATE + r"|error (?:2|7|19|20|21|27|29|30|31) at \d+ depth"
             r"|not signed by (?:the |a )?(?:known|trusted|cluster)|invalid[ _]padding"
-            r"|issuer name does not match subject|(?i:certificate is not trusted)"
+            r"|issuer name does not match subject"
+            r"|(?i:certificate (?:is )?not trusted)(?! by the host CA)"
+            r"|(?:ECDSA|Ed25519) verification failure|key identifier mismatch"
+            r"|issuer serial number mismatch"
             r"|failed to load system roots|no roots provided"),
 )
 
