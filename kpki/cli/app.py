@@ -3,12 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from inspect import getdoc
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
-from typer.models import TyperInfo
+from typer.models import CommandInfo, TyperInfo
 
 from . import (
     check,
@@ -87,11 +88,16 @@ def _options(version: Annotated[bool, typer.Option(
 
 
 def _asked(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
-    """An application with the named command only: typer builds each command anew, which is slow.
+    """An application with what a line needs: typer builds each command anew, which is slow.
 
-    For `help`, and for a line that names no command, the application has all commands.
+    A line that names a command needs that command; a page that lists the commands needs no options
+    of theirs. For `help`, and for a line that names no command, the application has all commands.
     """
     name, asked = words[0] if words else "", copy(app)
+    if name in HELP["help_option_names"]:
+        asked.registered_commands = [*map(_listed, app.registered_commands)]
+        asked.registered_groups = [_asked_of(group, words) for group in app.registered_groups]
+        return asked
     asked.registered_commands = [command for command in app.registered_commands
                                  if command.name == name != "help"]
     asked.registered_groups = [_asked_of(group, words[1:]) for group in app.registered_groups
@@ -100,11 +106,22 @@ def _asked(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
 
 
 def _asked_of(group: TyperInfo, words: Sequence[str]) -> TyperInfo:
-    """A group with the named command only."""
+    """A group with what the words after its name need."""
     asked = copy(group)
     if group.typer_instance:
         asked.typer_instance = _asked(group.typer_instance, words)
     return asked
+
+
+def _listed(command: CommandInfo) -> CommandInfo:
+    """A command with its name and its help, without arguments and options."""
+    listed = copy(command)
+    listed.help, listed.callback = getdoc(command.callback), _never_run
+    return listed
+
+
+def _never_run() -> None:
+    """The function of a command that is only listed."""
 
 
 def run_app(argv: Sequence[str]) -> int:

@@ -56,6 +56,14 @@ def test_a_list_of_commands_says_each_in_full(kpki: Run, words: tuple[str, ...])
     assert "..." not in kpki(*words).out.partition("Commands:")[2]
 
 
+@pytest.mark.parametrize("group", [(), ("node",)])
+@pytest.mark.parametrize("asks", ["-h", "--help"])
+def test_a_page_of_names_is_that_of_the_whole_application(kpki: Run, group: tuple[str, ...],
+                                                          asks: str) -> None:
+    """--help builds no options of the commands that it lists, `help` builds all: one page."""
+    assert kpki(*group, asks).out == kpki("help", *group).out != ""
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (("bogus",), "No such command 'bogus'."), (("node", "bogus"), "No such command 'bogus'."),
     (("check", "--bogus"), "No such option: --bogus"),
