@@ -40,6 +40,7 @@ class Tree:
         self.outside: dict[tuple[str, str], None] = {}
         self.closed: dict[str, None] = {}
         self._folders: dict[str, str | None] = {"": top}
+        self._linked = set[str]()       # the folders with a link on the way
         self._names: dict[str, Container[str] | None] = {}
         self._kinds: dict[str, str] = {}
         self._observe = None if top is None else tree_observer(top, partial(observe_file, top))
@@ -61,16 +62,22 @@ class Tree:
 
         Raises KpkiError for a folder that nobody may search.
         """
-        if folder not in self._folders:
-            above, _, name = folder.rpartition("/")
-            place = self._place(above)
-            if place is not None:
-                kind = files.read_entry(place, name).kind
-                place = (f"{place}/{name}" if kind == "folder" else
-                         files.resolve(self.root, folder, refuse_escape=True) if kind == "link"
-                         else None)
-            self._folders[folder] = place
-        return self._folders[folder]
+        above, unknown = folder, list[str]()
+        while above not in self._folders:
+            unknown.append(above)
+            above = above.rpartition("/")[0]
+        place = self._folders[above]
+        for path in reversed(unknown):
+            above, _, name = path.rpartition("/")
+            kind = "missing" if place is None or self._is_unlisted(above, name) \
+                else files.read_entry(place, name).kind
+            if kind == "link" or above in self._linked:
+                self._linked.add(path)
+            place = (f"{place}/{name}" if kind == "folder" else
+                     files.resolve(self.root, path, refuse_escape=True) if kind == "link"
+                     else None)
+            self._folders[path] = place
+        return place
 
     def _lacks(self, path: str) -> bool:
         """Whether nothing lies at a path, and no link is on the way.
@@ -81,17 +88,19 @@ class Tree:
         folder, _, name = path.rpartition("/")
         if folder not in self._names:
             self._names[folder] = self._list(folder)
-        names = self._names[folder]
+        return self._is_unlisted(folder, name)
+
+    def _is_unlisted(self, folder: str, name: str) -> bool:
+        names = self._names.get(folder)
         return names is not None and name not in names
 
     def _list(self, folder: str) -> Container[str] | None:
         """What a folder has, nothing without a folder; None if a link is on the way, or unknown."""
         try:
             place = self._place(folder)
-            if place is None:
-                return () if self._lacks(folder) else None
-            straight = f"{self.root}/{folder}" if folder else self.root
-            return {*files.list_names(place), "", ".", ".."} if place == straight else None
+            if folder in self._linked:
+                return None
+            return {*files.list_names(place), "", ".", ".."} if place else ()
         except KpkiError:   # a folder that may be searched, not listed
             return None
 
@@ -129,9 +138,8 @@ class Tree:
     def _find_kind(self, path: str) -> str:
         folder, _, name = path.rpartition("/")
         try:
-            place = self._place(folder)
-            return "missing" if place is None or self._lacks(path) \
-                else files.read_entry(place, name).kind
+            place = None if self._lacks(path) else self._place(folder)
+            return "missing" if place is None else files.read_entry(place, name).kind
         except AccessError:
             self.closed[observe_file(self.root, path).unread or path] = None
             return "hidden"

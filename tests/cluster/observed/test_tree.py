@@ -40,3 +40,9 @@ def test_each_file_is_found_once_and_right(
             file = tree.file(path, "")
             found[path] = (kind or tree.kind(path), file.missing, file.link)
         assert found == WANTED
+
+
+def test_a_path_may_be_deeper_than_pythons_stack(tmp_path: Path) -> None:
+    """A setting may name any path, also one that no file can have."""
+    tree, path = Tree(str(tmp_path)), "a/" * 5000 + "b"
+    assert tree.file(path, "").missing and tree.kind(path) == "missing"
