@@ -23,11 +23,23 @@ _LACKS = (
     r"host ?name @",
     r"[Pp]eer certificate CN=\S{1,250} did not match expected CN=@",
     # curl, wget, Ruby, Node.js
-    r"does not match target host ?name @", r"match(?:es)? (?:requested host ?name|hostname) @",
+    r"match(?:es)? (?:requested |target )?(?:host ?name|ip\w* address) @",
+    r"hostname @ doesn't match", r"certificate is not valid for @",
     r"hostname @ does not match the server cert", r"hostname \(@\) against server cert",
     r"Host: @ is not (?:cert's CN|in the cert's altnames)",
     # nginx
     r"upstream SSL certificate does not match @")
+
+# The certificate lacks the name, which the words do not tell.
+_OTHER_NAME = (
+    r"RemoteCertificateNameMismatch|BADCERT_CN_MISMATCH|BAD_CERT_DOMAIN"
+    r"|name in the certificate does not match the expected|Common Name \(CN\) does not match"
+    r"|certificate name does not match input|requested domain name does not match"
+    r"|ERR_CERT_COMMON_NAME_INVALID|SEC_E_WRONG_PRINCIPAL|target principal name is incorrect"
+    r"|CN name does not match|CertNotValidForName|certificate's owner does not match"
+    r"|SSL certificate different from the (?:configured|expected) one|hostname_check_failed"
+    r"|[Hh]ost ?name [Vv]erification (?:[Cc]heck )?failed|subject name mismatch|verify SAN list"
+    r"|Cert does not contain a DNS name|unable to obtain common name from peer")
 
 
 def _lacks(fact: str, pattern: str) -> str:
@@ -67,11 +79,11 @@ LIBRARIES = (
     LogRule("chain-depth", _WORDS,
             r"pathLenConstraint violated|Violated path length constraints|PATH_LENGTH_EXCEEDED"
             r"|CERT_CHAIN_TOO_LONG|MaximumPathDepthExceeded|SEC_ERROR_PATH_LEN"
-            r"|\bbad_cert,\s?\{?max_path_length_reached|[Cc]ert(?:ificate)? path length"),
+            r"|\bbad_cert,\s?\{?max_path_length_reached"),
     LogRule("expired-ca", _WORDS, r"certificate issuer's certificate has expired"
             r"|SEC_ERROR_EXPIRED_ISSUER"),
     LogRule("not-yet-valid", _WORDS,
-            r"CertificateNotYetValidException|NotBefore: \w{3} \w{3} \d\d|CertNotValidYet"
+            r"CertificateNotYetValidException|Exception: NotBefore: |CertNotValidYet"
             r"|certificate not valid yet|uses not yet valid certificate|certificate not activated"
             r"|certificate is not yet activated|validity starts in the future|BADCERT_FUTURE"
             r"|Issued certificate not yet valid|certificate not yet activated"),
@@ -102,17 +114,9 @@ LIBRARIES = (
             r"|keys may not be consistent"),
     LogRule("legacy-cn-no-san", _WORDS,
             r"not verified:.{1,900}?subjectAltNames: \[\]", versions="OkHttp"),
+    LogRule("external-ca", _WORDS, _lacks("name", r"[\w*.:-]{1,250}") + "|" + _OTHER_NAME,
+            where=OUTSIDE, unless=r"\.svc\b"),
     LogRule("missing-san-ip", _WORDS, _lacks("address", ADDRESS) + r"|No subject alternative names "
-            r"present|IP: \S{1,60} is not in the cert's list", unless=OUTSIDE),
-    LogRule("missing-san-dns", _WORDS, _lacks("name", _NAME)
-            + r"|RemoteCertificateNameMismatch|BADCERT_CN_MISMATCH"
-            r"|name in the certificate does not match the expected"
-            r"|Common Name \(CN\) does not match"
-            r"|certificate name does not match input|requested domain name does not match"
-            r"|BAD_CERT_DOMAIN|ERR_CERT_COMMON_NAME_INVALID|SEC_E_WRONG_PRINCIPAL"
-            r"|CN name does not match|target principal name is incorrect|CertNotValidForName"
-            r"|certificate's owner does not match|different from the (?:configured|expected) one"
-            r"|hostname_check_failed|[Hh]ost ?name [Vv]erification (?:[Cc]heck )?failed"
-            r"|subject name mismatch|\bverify SAN list|Cert does not contain a DNS name"
-            r"|unable to obtain common name from peer", unless=OUTSIDE),
+            r"present|IP: \S{1,60} is not in the cert's list"),
+    LogRule("missing-san-dns", _WORDS, _lacks("name", _NAME) + "|" + _OTHER_NAME),
 )

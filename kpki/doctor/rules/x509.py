@@ -155,7 +155,7 @@ CHAINS = (
             r"requesting a signed certificate from the (?:master|control plane).*Unauthorized"),
     LogRule("expired-server-cert", "valid anymore",
             r"certificate(?: is)? not valid anymore\. Expired on (?P<not_after>[\w:.+-]+)"),
-    LogRule("expired-server-cert", "ertific|CERT|SEC_E|bad_cert|ValidatorException",
+    LogRule("expired-server-cert", "ertific|CERT|SEC_E|bad_cert|ValidatorException|javax.net.ssl",
             EXPIRED + _DATES + r"|error 10 at 0 depth"),
     LogRule("wrong-eku", "KeyUsage does", r"KeyUsage does not allow",
             versions="Java, of keyUsage or extendedKeyUsage"),
