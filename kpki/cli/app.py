@@ -125,10 +125,14 @@ def _never_run() -> None:
 
 
 def run_app(argv: Sequence[str]) -> int:
-    """Run one command and return its exit status; 2 for a usage error, with a message."""
+    """Run one command and return its exit status; 2 for a usage error, with a message.
+
+    Without a command the help page is printed. A shell that completes a line names no command
+    either: the line is in the environment.
+    """
     try:
         command = get_command(_asked(app, argv))
-        status = command(args=list(argv), standalone_mode=False, prog_name="kpki")
+        status = command(args=list(argv or ["--help"]), standalone_mode=False, prog_name="kpki")
     except TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":     # its message is the help page
             terminal.say(*error.format_message().split("\n"))

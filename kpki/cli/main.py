@@ -80,4 +80,4 @@ def _dispatch(argv: Sequence[str]) -> int:
     if first in ABSENT:
         raise UnsupportedError(f"openssl's {first} is not supported", hint=ABSENT[first])
     from .app import run_app
-    return run_app(argv or ["--help"])
+    return run_app(argv)
