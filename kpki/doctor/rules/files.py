@@ -33,13 +33,19 @@ FILES = (
     LogRule("file-missing", "o such file",
             rf"(?i:no such file or directory):\S{{0,80}}?bss_file\.c:\d+:(?:calling )?"
             rf"fopen\([\"']?{FILE}"),
+    LogRule("file-missing", "ertific", r"the CA files do not exist, please run `?kubeadm"
+            r"|error reading (?P<file>\S{1,300}), certificate and key must be supplied as a pair"),
+    LogRule("flags-mismatch", "CertFile", r"KeyFile and (?:Client)?CertFile (?:must both be present"
+            r"|are not presented)", versions="etcd"),
+    LogRule("file-missing", "o such file", r"SSLError(?:\(|: )(?:FileNotFoundError"
+            r"|\[Errno 2\])"),
     LogRule("file-missing", "o such file| cannot ", rf"X509 key pair.{{0,300}}?{MISSING}"),
     LogRule("file-missing", "ertific", r"curl: \(77\)"
             r"|certificate verify locations"
             rf"(?:.*?{FILE})?"),
     LogRule("file-missing", "o such file|ertific|rivate key",
             rf"(?:Could not open file or uri for loading .*? from|Can't open"
-            rf"|bundle, invalid path:) "
+            rf"|bundle, invalid path:|TLS certificate file, invalid path:) "
             rf"[\"']?{FILE}", unless=r"(?i:permission denied)"),
     LogRule("file-missing", "ertific|rivate key|o such file",
             rf"(?:certificate|key) (?:file )?not found.{{0,200}}?{FILE}"

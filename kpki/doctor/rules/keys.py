@@ -75,7 +75,8 @@ KEYS = (
             r"|version|param)|contains zero)|x509: invalid \w+ private key"
             r"|no PEM[- ](?:data|encoded|block)|empty PEM|PEM_read_bio"
             r"|does ?n[o']t look like an? (?:x509|PEM)|[Nn]o valid private key found"
-            r"|[Kk]ey must be PEM[- ]encoded",
+            r"|[Kk]ey must be PEM[- ]encoded|no valid certificate authority data seen"
+            r"|failed to append CA cert\w* to|not loading an empty (?:serving|SNI) certificate",
             unless=r"(?i:no such file|permission denied)|Unable to decode an event"),
     LogRule("malformed-x509", "asn1: |routines:|_ssl.c:", r"asn1: (?:syntax|structure) error"
             r"|asn1_check_tlen"

@@ -66,7 +66,7 @@ CHAINS = (
     LogRule("ca-not-a-ca", "x509|ertific|depth lookup|verify error",
             r"parent certificate cannot sign this kind of certificate|(?i:invalid CA certificate)"
             r"|is not authorized to sign other certificates|certificate \S{1,99} is not a CA\b"
-            r"|ca certificate is not a certificate authority"
+            r"|certificate is not a certificate authority"
             r"|(?i:key usage does not include "
             r"certificate sign(?:ing)?)|CaUsedAsEndEntity|error (?:24|79) at \d+ depth"),
     LogRule("chain-depth", "x509|ertific|depth lookup|verify error",
@@ -125,6 +125,9 @@ CHAINS = (
             r"|(?:cluster|root|signing) CA (?:certificate )?(?:has |is )?expired"
             r"|(?P<name>CA) certificate (?:(?:has )?expired"
             r"|is invalid.{1,200}certificate has expired)"),
+    LogRule("expired-ca", "ertific", r"refusing to sign a certificate that expired in the past"),
+    # what the controller manager tidies up
+    LogRule("", "ertific", r"Cleaning CSR as the associated certificate is expired"),
     # events of k3s and RKE2
     LogRule("expired-ca", "ertific",
             r"certificate CN=(?P<name>[\w.-]{1,99}-ca(?:@\d+)?) expired at "
@@ -199,7 +202,8 @@ CHAINS = (
     LogRule("kubelet-serving-self-signed", "x509|ertific",
             rf"{UNKNOWN_CA}|(?i:self[- ]signed certificate)(?! in)", where=KUBELET_PORT),
     LogRule("kubelet-serving-self-signed", "ertific|depth lookup|CERT",
-            r"(?i:self[- ]signed certificate)(?! in)|error 18 at \d+ depth|DEPTH_ZERO_SELF_SIGNED"),
+            r"(?i:self[- ]signed certificate)(?! in)|error 18 at \d+ depth|DEPTH_ZERO_SELF_SIGNED",
+            unless=r"(?i:generat|creat|us|issu)\w{1,6} (?:an? )?(?i:self-signed cert)"),
     LogRule("etcd-peer-cert", "ertific", UNKNOWN_CA + _CANDIDATE, where=ETCD),
     LogRule("unauthorized-after-ca-rotation", "ertific",
             r"Unable to authenticate the request due to an error: \[?x509: "
