@@ -25,7 +25,7 @@ from ..cluster.node.placing import (
     placed,
     with_data,
 )
-from ..cluster.script.shell import make_key
+from ..cluster.script.shell import make_key, passin_option
 from ..cluster.workspace import BACKUP
 from ..errors import InputError
 from ..kubernetes.kubeconfig import load_kubeconfig
@@ -82,18 +82,13 @@ class SigningSteps(NamedTuple):
             ca = _CA
         days = min(days, self.days_until(self.authority.certificate))
         yield (f"openssl x509 -req -in {quote(csr)} -CA {ca} -CAkey {quote(self.ca_key)}"
-               f"{self._passin()} \\")
+               f"{passin_option(self.passin)} \\")
         yield (f"    -days {days} -{self.authority.digest} -extfile {_EXTENSIONS} "
                f"-out {CERTIFICATE}")
 
     def days_until(self, certificate: Certificate) -> int:
         """The whole days until the end of a certificate."""
         return (certificate.not_valid_after_utc - self.now.replace(microsecond=0)) // _DAY
-
-    def _passin(self) -> str:
-        """openssl's option for a passphrase in a file or a variable; openssl asks for others."""
-        kind = (self.passin or "").partition(":")[0]
-        return f" -passin {quote(self.passin or '')}" if kind in ("env", "file") else ""
 
     def bundle(self) -> Part:
         """What nodes get as their CA."""

@@ -86,12 +86,13 @@ def renew(names: NameArgument = None, everything: AllOption = False, within: Wit
     else:
         put(*(f"{f'{step.host}: ' if step.host else ''}{step.path}" for step in done.steps))
     if explain:
-        from ..cluster.lifecycle import by_hand
+        from .node_steps import block
+        from ..cluster.lifecycle.by_hand import Renewed, host_commands, workspace_commands
         words.say(*(_EXPLAINED_CA if authorities else _EXPLAINED))
-        commands = by_hand.workspace_commands(workspace, done, host_name=host_name(),
-                                              new_key=new_key, now=now) if root is None \
-            else by_hand.host_commands(root, done, new_key=new_key, now=now)
-        words.say(*(f"  {line}" for line in commands))
+        renewed = Renewed(done, now, new_key, tuple(ca_key or ()), passin)
+        commands = [*(workspace_commands(workspace, renewed, host_name=host_name())
+                      if root is None else host_commands(root, renewed))]
+        words.say(*(block(commands) if commands else ()))
     what = "" if names or everything else within or _WITHIN
     words.say(*_waits(done), *_renewed(done, "CA" if authorities else "certificate", what),
               *(_after_authorities(done, root) if authorities else ()),
@@ -150,8 +151,8 @@ def _next(done: Renewal) -> Iterator[str]:
 _EXPLAINED = (
     "kpki renew signs each certificate anew, for its own key and with all that it says. Serial",
     "number, dates and signature are new. A component that reads its files at start alone must",
-    "restart. The same with openssl:")
+    "restart.")
 _EXPLAINED_CA = (
     "kpki renew --ca signs each CA anew with its own key. Subject, key and identifiers stay, so",
     "that hosts with the old and hosts with the new certificate accept the same leaves. Who read",
-    "the old certificate at start keeps it until a restart. The same with openssl:")
+    "the old certificate at start keeps it until a restart.")

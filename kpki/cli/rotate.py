@@ -59,9 +59,13 @@ def rotate(authority: AuthorityArgument, to: ToOption = None, status: StatusOpti
     old, then the new CA signs, then the old is forgotten. The state is read from the files. Exit
     status 0: done, or nothing to do; 1: a host would be cut off, so nothing was changed.
     """
+    from .node_steps import block
+    from ..cluster.desired.rows import tree_prefix
     from ..cluster.lifecycle.exchange_by_hand import phase_commands
     from ..cluster.lifecycle.exchange_status import read_exchange
     from ..cluster.lifecycle.rotate import carry_out
+    from ..cluster.lifecycle.tree_by_hand import saved
+    from ..cluster.workspace import BACKUP
     words, warnings = Words(quiet=quiet), list[str]()
     if status:
         if to is not None or back or dry_run:
@@ -74,7 +78,7 @@ def rotate(authority: AuthorityArgument, to: ToOption = None, status: StatusOpti
     commands = list[str]()
 
     def tell(fleet: Fleet, target: PhaseTarget, phase: int) -> None:
-        commands.extend(phase_commands(fleet, target, phase))
+        commands.extend(phase_commands(fleet, target, phase, passin))
 
     done = carry_out(workspace, authority, to=to, back=back, dry_run=dry_run,
                      passphrase=partial(key_passphrase, passin), now=utc_now(),
@@ -88,8 +92,11 @@ def rotate(authority: AuthorityArgument, to: ToOption = None, status: StatusOpti
         put(*(f"{f'{step.host}: ' if step.host else ''}{step.path}"
               f"{' removed' if step.action == 'remove' else ''}" for step in done.steps))
     if explain:
-        words.say(*_EXPLAINED, *([_BY_HAND] if commands else []),
-                  *(f"  {line}" for line in commands))
+        words.say(*_EXPLAINED)
+        if commands:
+            old = [tree_prefix(step.host) + step.path for step in done.steps
+                   if step.action != "create"]
+            words.say(*block([*saved(workspace, old, BACKUP), *commands]))
     words.say(*_closing(done, workspace, dry_run=dry_run))
     if done.blocked:
         raise typer.Exit(1)
@@ -212,4 +219,3 @@ _EXPLAINED = (
     "service accounts. First all hosts trust both. Then the new one signs: each leaf is signed",
     "anew, for its own key. Then the old one leaves every file. A phase begins only if each host",
     "trusts what any host presents, before the phase and after the phase.")
-_BY_HAND = "The same phase with openssl, for the files as they were before the phase:"

@@ -5,6 +5,7 @@ import base64
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,3 +65,9 @@ def rights(root: Path) -> dict[str, tuple[int, int, int]]:
     return {str(path.relative_to(root)): (seen.st_mode, seen.st_uid, seen.st_gid)
             for path in root.rglob("*") if "backup" not in path.relative_to(root).parts
             and path.name not in (".kpki.lock", "lock") for seen in (path.lstat(),)}
+
+
+def unlike(found: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
+    """The paths that only one of two folders has, or that differ."""
+    return sorted(path for path in found.keys() | wanted.keys()
+                  if path not in found or path not in wanted or found[path] != wanted[path])

@@ -100,10 +100,15 @@ def _files(inventory: Inventory, path: str, data: bytes, now: datetime) -> Itera
         yield File(path, data, found.mode)
         return
     folder, _, name = path.rpartition("/")
-    if stem := _CURRENT.fullmatch(name):
-        dated = f"{stem[1]}-{now:{_STORE_TIME}}.pem"
+    if dated := stored_name(name, now):
         yield File(f"{folder}/{dated}", data, KEY_MODE)
         yield File(path, dated.encode(), KEY_MODE, link=True)
         return
     real = files.resolve(os.path.abspath(inventory.root), path)
     yield File(os.path.relpath(real, os.path.abspath(inventory.root)), data, found.mode)
+
+
+def stored_name(name: str, now: datetime) -> str:
+    """The name of a new file in a kubelet's store; "" if *name* is not the store's link."""
+    stem = _CURRENT.fullmatch(name)
+    return f"{stem[1]}-{now:{_STORE_TIME}}.pem" if stem else ""

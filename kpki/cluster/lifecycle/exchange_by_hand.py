@@ -11,7 +11,6 @@ from datetime import timedelta
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
-from .by_hand import CERTIFICATE, KEY, LAST, SignerFiles, TreeCommands
 from .edits import embedded_data
 from .exchange import Exchange, Member
 from .exchange_status import Fleet, inventory_in, users_in
@@ -23,10 +22,11 @@ from .host_exchange import (
     signing_paths,
     verifying_paths,
 )
+from .tree_by_hand import CA, CERTIFICATE, KEY, NEW, SignerFiles, TreeCommands
 from ..authority import key_algorithm, signing_digest
 from ..desired.rows import tree_prefix
 from ..observed.inventory import Inventory
-from ..script.shell import make_key
+from ..script.shell import make_key, passin_option
 from ..workspace import is_there
 from ... import pem
 from ...kubernetes.layouts import NEXT, PREVIOUS
@@ -39,16 +39,18 @@ _DAY = timedelta(days=1)
 _PUBLIC = "PUBLIC KEY"
 
 
-def phase_commands(fleet: Fleet, target: PhaseTarget, phase: int) -> Iterator[str]:
-    """The commands that do a phase by hand in a workspace and the trees of its hosts."""
-    yield "umask 077"
-    commands = _PhaseCommands(fleet, target, phase, {})
+def phase_commands(fleet: Fleet, target: PhaseTarget, phase: int,
+                   passin: str | None) -> Iterator[str]:
+    """The commands that do a phase by hand in a workspace and the trees of its hosts.
+
+    *passin* is the source of the passphrase of CAs' keys.
+    """
+    commands = _PhaseCommands(fleet, target, phase, {}, passin)
     yield from commands.of_workspace()
     yield from commands.of_tree(users_in(fleet.folder), None)
     for host in fleet.hosts:
         yield from commands.of_tree(inventory_in(fleet, host), host)
     yield from commands.last()
-    yield LAST
 
 
 class _PhaseCommands(NamedTuple):
@@ -59,6 +61,8 @@ class _PhaseCommands(NamedTuple):
     phase: int
     alone: dict[Member, str]
     """The files that hold one CA, or one public key, alone."""
+    passin: str | None
+    """The source of the passphrase of CAs' keys."""
 
     @property
     def exchange(self) -> Exchange:
@@ -116,10 +120,13 @@ class _PhaseCommands(NamedTuple):
         key, old = self.word(key_path), self.exchange.old
         own = _public_key(new)
         if not self.is_there(key_path):
-            yield make_key(key_algorithm(own) or "ECDSA-P256", key).rstrip()
+            algorithm = key_algorithm(own) or "ECDSA-P256"
             if old.key_pem is not None and pem.is_encrypted(old.key_pem):
-                yield f"openssl pkcs8 -topk8 -in {key} -out renewed.key"
-                yield f"cp renewed.key {key}"
+                yield make_key(algorithm, NEW).rstrip()
+                yield (f"openssl pkcs8 -topk8 -in {NEW}"
+                       f"{passin_option(self.passin, '-passout')} -out {key}")
+            else:
+                yield make_key(algorithm, key).rstrip()
         if new.certificate is None:
             yield f"openssl pkey -in {key} -pubout -out {public}"
         else:
@@ -128,9 +135,9 @@ class _PhaseCommands(NamedTuple):
             extensions = " ".join(f"-addext {quote(f'{name}={value}')}" for name, value in (
                 *ca_extensions(profile), ("subjectKeyIdentifier", "hash")))
             days = self.fleet.cluster.ca_validity // _DAY
-            yield (f"openssl req -x509 -new -config /dev/null -key {key} "
-                   f"-subj {quote(f'/CN={subject}')} -days {days} -{signing_digest(own)} "
-                   f"{extensions} -out {public}")
+            yield (f"openssl req -x509 -new -config /dev/null -key {key}"
+                   f"{passin_option(self.passin)} -subj {quote(f'/CN={subject}')} -days {days} "
+                   f"-{signing_digest(own)} {extensions} -out {public}")
         yield f"chmod 644 {public}"
 
     def _cut(self, member: Member, data: bytes) -> str:
@@ -143,9 +150,9 @@ class _PhaseCommands(NamedTuple):
     def _set_apart(self, member: Member) -> Iterator[str]:
         """The command that writes a CA, or a public key, into a file of its own."""
         if member not in self.alone:
-            self.alone[member] = "renewed.ca"     # the other member has a file of its own
+            self.alone[member] = CA     # the other member has a file of its own
             yield (f"{self._cut(member, changed_data(self.exchange, self.target, self.fleet.now))} "
-                   "> renewed.ca")
+                   f"> {CA}")
 
     def _bundle(self, tree: TreeCommands, path: str, data: bytes) -> Iterator[str]:
         """The commands that give a file of CAs, or of public keys, what all shall trust."""
@@ -188,7 +195,7 @@ class _PhaseCommands(NamedTuple):
                     days = min(self.fleet.cluster.validity,
                                ca.not_valid_after_utc - self.fleet.now) // _DAY
                     files = SignerFiles(exchange.row, ca, self.alone[signer], 1,
-                                        self.place(exchange.place.key))
+                                        self.place(exchange.place.key), self.passin)
                     yield from tree.signed(
                         pair, files, f"-days {days} -{signing_digest(ca.public_key())}",
                         identified=True)
@@ -215,8 +222,8 @@ class _PhaseCommands(NamedTuple):
     def _keys(self, tree: TreeCommands, paths: list[str]) -> Iterator[str]:
         """The commands that put the signer's key into the place of the other key."""
         for path in paths:
-            yield (f"openssl pkey -traditional -in {self.word(self.exchange.place.key)} "
-                   "-out renewed.pem")
+            yield (f"openssl pkey -traditional -in {self.word(self.exchange.place.key)}"
+                   f"{passin_option(self.passin)} -out {NEW}")
             yield from tree.put(path, "", KEY)
 
     def _of_tokens(self, tree: TreeCommands, inventory: Inventory) -> Iterator[str]:

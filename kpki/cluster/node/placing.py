@@ -83,7 +83,7 @@ def away(root: str, written: Written, backup: str) -> Iterator[str]:
     if "/" in backup:
         yield f"install -d {quote(os.path.dirname(place))}"
     yield f"mkdir -p {quote(place)}"
-    yield f'backup={quote(place)}/$(date -u +%Y%m%dT%H%M%SZ); mkdir "$backup"'
+    yield f"backup=$(mktemp -d {quote(place)}/by-hand.XXXXXX)"
     for path in paths:
         folder = os.path.dirname(path)
         if folder:

@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from shlex import quote
 
 from ..authority import ALGORITHMS
 from ...kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig
@@ -177,6 +178,12 @@ def make_key(algorithm: str, target: str) -> str:
     if options["algorithm"] == "RSA":
         return f"openssl genrsa -traditional -out {target} {options['bits']}\n"
     return f"openssl ecparam -name {_CURVES[options['curve']]} -genkey -noout -out {target}\n"
+
+
+def passin_option(source: str | None, option: str = "-passin") -> str:
+    """openssl's option for a passphrase in a file or a variable; openssl asks for others."""
+    kind = (source or "").partition(":")[0]
+    return f" {option} {quote(source or '')}" if kind in ("env", "file") else ""
 
 
 def configuration(identity: Identity, extensions: Sequence[tuple[str, str]], *,
