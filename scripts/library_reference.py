@@ -77,12 +77,12 @@ Modules below `kpki`, members that are not listed and the words of messages are 
 
 **Types.** `Certificate`, `CertificateSigningRequest`, `PrivateKeyTypes` and `PublicKeyTypes` are
 [cryptography's](https://cryptography.io/). Sizes of keys are in bits, `days` in days of 24 hours,
-file modes are permission bits, texts of configurations are what openssl reads, PEM and DER are
+and file modes are permission bits. Texts of configurations are what openssl reads. PEM and DER are
 `bytes`.
 
 **Times** are datetimes with a zone; `now` is the present moment if none is given. **Errors**: each
-function raises `TypeError`, with the parameter's name, for a value of another type, and
-`InputError` for a datetime without a zone; the descriptions name what else is raised.
+function raises `TypeError`, with the parameter's name, for a value of another type. It raises
+`InputError` for a datetime without a zone. The descriptions name what else is raised.
 
 The examples follow on these lines:
 """

@@ -134,7 +134,7 @@ def parse_subject(text: str, options: StringOptions = _DEFAULTS, *,
 
     A backslash escapes the next character. Raises InputError for text that does not start with `/`
     or lacks an `=`, for an unknown type and for an empty value. With a list *warnings* an unknown
-    type or an empty value is no error: the attribute is left out, as openssl does, and the list
+    type or an empty value is no error. The attribute is left out, as openssl does, and the list
     gets a line.
 
     >>> kpki.parse_subject("/O=system:nodes/CN=system:node:worker-1")

@@ -74,7 +74,7 @@ def check(path: str | os.PathLike[str], *, now: datetime | None = None, host_nam
 
     *path* is a workspace, a host's root tree, any folder, or one file. *node* is the name of the
     tree's node, or of one host of a workspace. *host_name* is the name of this host, for `/`. *ca*
-    is the file of the cluster's CA, *ca_key* the file of its key, which the commands name; the
+    is the file of the cluster's CA, *ca_key* the file of its key; the commands name both. The
     other four are the files of etcd's and the front proxy's CA. *now* (UTC, None: the clock) is the
     moment. *layout* is the name of a layout (None: the layout of the existing files). Raises
     InputError or FileError if there is no file to check.
@@ -256,7 +256,7 @@ def _workspace_of(path: str) -> tuple[str | None, str]:
 
 def _no_options(path: str, named: Mapping[str, Sequence[str | None]], layout: str | None) -> None:
     if named or layout is not None:
-        raise InputError(f"{path}: a workspace is judged by its cluster.yaml",
+        raise InputError(f"{path}: a workspace is checked against its cluster.yaml",
                          hint="leave out the CAs and --layout")
 
 

@@ -113,12 +113,12 @@ class Exchange(NamedTuple):
 
     @property
     def ends(self) -> tuple[Member, ...]:
-        """The old and the new CA or key."""
+        """The old CA or key, then the new CA or key if one has been made."""
         return (self.old, self.new) if self.new else (self.old,)
 
     @property
     def anchors(self) -> frozenset[Anchor]:
-        """The trust anchors of both."""
+        """The trust anchors of the old and the new CA or key."""
         return frozenset(member.anchor for member in self.ends)
 
     def other(self, which: str) -> tuple[str, str]:

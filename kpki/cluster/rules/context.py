@@ -100,7 +100,11 @@ class TreeContext(NamedTuple):
 
 def _given(given: Mapping[str, Sequence[Certificate]], files: Sequence[TrustFile],
            ) -> Mapping[str, Sequence[Certificate]]:
-    """The given CAs by row; on a host without the cluster's CA, a subject tells the CA's row."""
+    """The given CAs, each under its row.
+
+    If the host has no file of the cluster's CA, files of other rows are compared with the given CA.
+    It is then also the CA of each row whose file has a CA of the same subject.
+    """
     names = {reading.subject_text(ca) for ca in given.get("ca", ())}
     if any(file.row == "ca" and file.certificates for file in files):
         return given

@@ -95,7 +95,10 @@ def _usage_fault(pair: Pair, asked: Demands) -> Finding | None:
 
 def pair_findings(pair: Pair, asked: Demands | None,
                   faults: Sequence[Finding]) -> Iterator[Finding]:
-    """All findings of a pair with its certificate's *faults*; only of its files without *asked*."""
+    """The findings of a certificate and its key, among them *faults*, those of the certificate.
+
+    *asked* is what the certificate must have. If it is None, only faults of the two files count.
+    """
     broken = next((fault for fault in pair.faults if fault.cause in _UNREADABLE
                    and fault.severity == "error"), None)
     if broken and pair.path == KUBELET_CURRENT:

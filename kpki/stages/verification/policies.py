@@ -203,7 +203,10 @@ def _expected(level: _Level, node: _Node) -> Sequence[str]:
 
 
 def _prune(levels: Sequence[_Level]) -> bool:
-    """Remove the nodes without a child on the last level; whether the tree has nodes left."""
+    """Remove every node from which no path leads to the last level (RFC 5280, 6.1.3 (d) (3)).
+
+    Returns whether the tree has nodes left.
+    """
     if levels[-1].inhibit_map:
         levels[-1].nodes = [node for node in levels[-1].nodes
                             if not (_is_mapped(node) and _orphaned(node))]
