@@ -53,7 +53,7 @@ class KubernetesVerdict:
     reason: str
     """"ok", or Go's sentence."""
     cause: str | None = None
-    """The slug of the cause (`kpki.kubernetes.causes`), or None."""
+    """The slug of the cause (docs/causes.md), or None."""
     notes: tuple[str, ...] = ()
     """Sentences about other verdicts: of Go 1.24 or 1.27, of a handshake, of the API server."""
 

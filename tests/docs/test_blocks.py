@@ -8,14 +8,11 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
-
-import kpki
 
 TOP = Path(__file__).parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md",
@@ -183,10 +180,3 @@ def test_a_block_runs(kpki_environment: dict[str, str], tmp_path: Path, page: st
         assert done.returncode in ((0,) if line == run.before else (0, 1)) or no_server, \
             f"{line}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
-
-
-def test_the_python_about_kubeconfigs_runs() -> None:
-    """The example of the page about kubeconfigs holds, with a CA and a time."""
-    code, = (text for kind, text in blocks("docs/kubeconfig.md") if kind == "python")
-    exec(code, {"authority": kpki.Authority.create(), "now": datetime.now(UTC),
-                "timedelta": timedelta})
