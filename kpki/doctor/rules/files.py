@@ -35,9 +35,7 @@ FILES = (
             rf"fopen\([\"']?{FILE}"),
     LogRule("file-missing", "ertific", r"the CA files do not exist, please run `?kubeadm"
             r"|error reading (?P<file>\S{1,300}), certificate and key must be supplied as a pair"),
-    LogRule("flags-mismatch", "CertFile", r"KeyFile and (?:Client)?CertFile (?:must both be present"
-            r"|are not presented)", versions="etcd"),
-    LogRule("file-missing", "o such file", r"SSLError(?:\(|: )(?:FileNotFoundError"
+    LogRule("file-missing", "SSL", r"SSLError(?:\(|: )(?:FileNotFoundError"
             r"|\[Errno 2\])"),
     LogRule("file-missing", "o such file| cannot ", rf"X509 key pair.{{0,300}}?{MISSING}"),
     LogRule("file-missing", "ertific", r"curl: \(77\)"

@@ -17,14 +17,14 @@ KEYS = (
     LogRule("signing-bundle", "ertific",
             r"(?:csr-controller::(?P<file>[^:\s]{1,200})::\S{1,200} )?"
             r"expected 1 certificate, found \d+"),
-    LogRule("encrypted-key", "rivate key|routines:|x509| PEM|_ssl.c:",
+    LogRule("encrypted-key", "rivate key|routines:|x509| PEM|SSL",
             r"tls: failed to parse private key|bad decrypt|decryption password incorrect"
             r"|no DEK-Info header|private key is (?:encrypted|password)"
             r"|PEM format key .{1,99} is encrypted|(?i:bad_?(?: )?decrypt)"
             r"|(?i:password was not given but private key is encrypted)|maybe wrong pass"
             r"|(?i:problems getting password|bad[ _]password[ _]read)|BEGIN ENCRYPTED PRIVATE"
             r"|Enter (?:PEM )?pass ?phrase for|encrypted private keys? (?:is|are) not supported"),
-    LogRule("key-cert-mismatch", "routines:|_ssl.c:|ertific| PEM|rivate key",
+    LogRule("key-cert-mismatch", "routines:|SSL|ertific| PEM|rivate key",
             r"private key (?:type )?does not match public key|(?i:key[ _]values[ _]mismatch)"
             r"|found a certificate rather than a key|PEM inputs may have been switched"
             r"|unable to set private key file: '?(?P<file>[^\s']*)"
@@ -32,7 +32,7 @@ KEYS = (
             r"|(?i:(?:certificate and (?:the )?(?:private )?key|key and cert\w*) (?:pair )?"
             r"(?:do not|does not|don't|doesn't|mis)\W?match)|X509_check_private_key"
             r"|(?i:key[ _]type[ _]mismatch)"),
-    LogRule("weak-signature-or-key", "x509|crypto/rsa|routines:|ertific|_ssl.c:|ublic key"
+    LogRule("weak-signature-or-key", "x509|crypto/rsa|routines:|ertific|SSL|ublic key"
             "|rivate key|verify error|depth lookup",
             r"private key file (?P<file>\S{1,200}) isn't in RSA format"
             r"|insecure algorithm (?P<algorithm>[\w-]+)|insecure (?P<algorithm2>[\w-]+) signature"
@@ -55,7 +55,7 @@ KEYS = (
     LogRule("front-proxy-ca", "missing content for", r"missing content for CA bundle "
             r"\"client-ca::[^\"]{1,200}::requestheader-client-ca-file"),
     LogRule("bad-pem", " PEM|missing content for|ublic key|rivate key|ertific|config file"
-            "|routines:|_ssl.c:|asn1: |x509|loaded properly",
+            "|routines:|SSL|asn1: |x509|loaded properly",
             r"existed but (?:it|they) could not be loaded properly"
             r"|failed to find (?:any )?(?:certificate )?(?:\"CERTIFICATE\" )?PEM|any PEM data"
             r"|failed to parse certificate PEM data"
@@ -78,7 +78,7 @@ KEYS = (
             r"|[Kk]ey must be PEM[- ]encoded|no valid certificate authority data seen"
             r"|failed to append CA cert\w* to|not loading an empty (?:serving|SNI) certificate",
             unless=r"(?i:no such file|permission denied)|Unable to decode an event"),
-    LogRule("malformed-x509", "asn1: |routines:|_ssl.c:", r"asn1: (?:syntax|structure) error"
+    LogRule("malformed-x509", "asn1: |routines:|SSL", r"asn1: (?:syntax|structure) error"
             r"|asn1_check_tlen"
             r"|(?i:asn1 encoding routines)|\[ASN1: "),
     LogRule("sa-key-mismatch", "invalid bearer token|crypto/rsa",

@@ -7,8 +7,8 @@ from __future__ import annotations
 from .parts import ADDRESS, OUTSIDE
 from .rule import LogRule
 
-# Words of lines of Java, .NET and Windows, GnuTLS, NSS, Erlang and rustls without "ertific".
-_WORDS = "ertific|CERT|SEC_E|bad_cert|ValidatorException|javax.net.ssl"
+# Of a line of Java without "certificate", of Node.js, and of Erlang, whose lines name their file.
+_WORDS = "ertific|CERT|handshake|ValidatorException|SSL"
 _NAME = rf"(?!{ADDRESS})[\w*-][\w.*-]{{0,250}}"
 # The certificate lacks @, the name or address that was asked for.
 _LACKS = (
@@ -64,7 +64,7 @@ LIBRARIES = (
             r"|not valid for the requested usage|does not match the intended purpose"
             r"|Key usage violation|[Uu]sage does not match the \S*[Uu]?\w*sage extension"
             r"|BADCERT_(?:EXT_)?KEY_USAGE|BADCERT_NS_CERT_TYPE"
-            r"|SEC_ERROR_INADEQUATE_|[Cc]ertificate type not approved"
+            r"|[Cc]ertificate type not approved"
             r"|[Cc]ertificate key usage inadequate|Netscape cert type does not permit"
             r"|does not allow extended key usage for|RequiredEkuNotFound"
             r"|is not permitted for this usage|\bbad_cert,\s?\{?invalid_(?:ext_)?key_usage"
@@ -74,14 +74,13 @@ LIBRARIES = (
             r"|CA key usage check failed|Wrong key usage: expected keyCertSign"
             r"|[Cc]ertificate chain: (?:\w+, )*InvalidBasicConstraints"
             r"|CERT_TRUST_INVALID_BASIC_CONSTRAINTS|issuer is not a CA\b|signer not (?:a )?CA\b"
-            r"|SEC_ERROR_CA_CERT_INVALID|[Ii]ssuer certificate is invalid|EndEntityUsedAsCa"
+            r"|[Ii]ssuer certificate is invalid|EndEntityUsedAsCa"
             r"|\bINVALID_CA\b|invalid CA certificate|\bbad_cert,\s?\{?missing_basic_constraint"),
     LogRule("chain-depth", _WORDS,
             r"pathLenConstraint violated|Violated path length constraints|PATH_LENGTH_EXCEEDED"
-            r"|CERT_CHAIN_TOO_LONG|MaximumPathDepthExceeded|SEC_ERROR_PATH_LEN"
+            r"|CERT_CHAIN_TOO_LONG|MaximumPathDepthExceeded"
             r"|\bbad_cert,\s?\{?max_path_length_reached"),
-    LogRule("expired-ca", _WORDS, r"certificate issuer's certificate has expired"
-            r"|SEC_ERROR_EXPIRED_ISSUER"),
+    LogRule("expired-ca", _WORDS, r"certificate issuer's certificate has expired"),
     LogRule("not-yet-valid", _WORDS,
             r"CertificateNotYetValidException|Exception: NotBefore: |CertNotValidYet"
             r"|certificate not valid yet|uses not yet valid certificate|certificate not activated"

@@ -59,7 +59,6 @@ UNTRUSTED = (
     r"|certificate issuer is unknown|certificate signer not trusted"
     r"|(?<!CRL is )not correctly signed by the trusted CA|BADCERT_NOT_TRUSTED"
     r"|issuer is not recognized|issuer has been marked as not trusted"
-    r"|SEC_ERROR_(?:UNKNOWN|UNTRUSTED)_ISSUER"
     r"|problem: (?:Invalid certificate chain|(?:Untrusted|No) root certificate)"
     r"|ERR_CERT_AUTHORITY_INVALID"
     # HAProxy, Erlang, rustls
@@ -77,7 +76,7 @@ EXPIRED = (r"(?:certificate has expired|certificate is expired"
            r"|CERT_TRUST_IS_NOT_TIME_VALID|SEC_E_CERT_EXPIRED|not within its validity period"
            r"|chain uses expired certificate|certificate expiration date has passed"
            r"|certificate validity has expired|BADCERT_EXPIRED|Peer's Certificate has expired"
-           r"|SEC_ERROR_EXPIRED_CERTIFICATE|chain had an expired certificate"
+           r"|chain had an expired certificate"
            r"|received certificate has expired|Issued certificate has expired"
            r"|[Tt]he certificate of \S{1,200} has expired|ERR_CERT_DATE_INVALID"
            r"|\bbad_cert,\s?\{?cert_expired)")

@@ -55,7 +55,7 @@ CHAINS = (
             r"|did not send any certificate"
             r"|(?:Empty|null) (?:client |server )?cert(?:ificate)? chain"
             r"|: Certificate is required"),
-    LogRule("external-ca", "x509|ertific|CERT|SEC_E|ValidatorException", rf"{UNTRUSTED}|valid for"
+    LogRule("external-ca", "x509|ertific|CERT|ValidatorException|SSL", rf"{UNTRUSTED}|valid for"
             rf"|{EXPIRED}|any IP SANs|self[- ]signed certificate|relies on legacy", where=OUTSIDE,
             unless=r"failed (?:calling|to call) (?:\w+ )?webhook.*(?:has expired"
             r"|valid for (?!ingress\.local)|any IP SANs|relies on legacy)"
@@ -86,7 +86,7 @@ CHAINS = (
             rf"(?:\"?(?P<address>{ADDRESS})\"? )?does not match any of DNSNames"),
     LogRule("malformed-x509", "is malformed",
             r"\bSAN (?:dNSName|rfc822Name|uniformResourceIdentifier) is malformed"),
-    LogRule("malformed-x509", "x509|ertific|verify error|depth lookup|_ssl.c:",
+    LogRule("malformed-x509", "x509|ertific|verify error|depth lookup|SSL",
             r"failed to parse (?:client )?certificate(?:s)? from (?:server|client)"
             r"|x509: (?:SAN |malformed(?! crl)|negative serial"
             r"|trailing data(?! after CRL)|invalid (?!signature)"
@@ -153,12 +153,12 @@ CHAINS = (
             r"(?P<not_after>[\d-]+ [\d:]+)?)?|active client certificate has expired"
             r"|[Cc]lient certificate(?: in \S+)? (?:has |is )?expired"
             r"|(?P<file2>\S+kubelet-client-current\.pem) (?:has |is |still )?expired"),
-    LogRule("expired-client-cert", "ertific|bad_cert", EXPIRED + _DATES, where=OF_CLIENT),
+    LogRule("expired-client-cert", "ertific|handshake", EXPIRED + _DATES, where=OF_CLIENT),
     LogRule("expired-client-cert", "ertific",
             r"requesting a signed certificate from the (?:master|control plane).*Unauthorized"),
     LogRule("expired-server-cert", "valid anymore",
             r"certificate(?: is)? not valid anymore\. Expired on (?P<not_after>[\w:.+-]+)"),
-    LogRule("expired-server-cert", "ertific|CERT|SEC_E|bad_cert|ValidatorException|javax.net.ssl",
+    LogRule("expired-server-cert", "ertific|CERT|handshake|ValidatorException|SSL",
             EXPIRED + _DATES + r"|error 10 at 0 depth"),
     LogRule("wrong-eku", "KeyUsage does", r"KeyUsage does not allow",
             versions="Java, of keyUsage or extendedKeyUsage"),
@@ -185,12 +185,12 @@ CHAINS = (
             r"|valid for \d+ (?:names|IP SANs), but none matched (?P<address3>[\d.a-fA-F:]+)"
             rf"|(?i:altern\w+ names? match\w*.*?(?:address )?'?(?P<address4>{ADDRESS}))"
             rf"|altnames: IP: (?P<address5>\S+) is not"),
-    LogRule("missing-san-ip", "ertific|depth lookup|verify error|_ssl.c:|SSLError|SSLCert",
+    LogRule("missing-san-ip", "ertific|depth lookup|verify error|SSL",
             r"(?i:ip[ _]address[ _]mismatch)|error 64 at \d+ depth"
             rf"|(?:expected |\b)hostname:? '?(?P<address>{ADDRESS})(?:'? doesn't|\. Cert)"
             rf"|match(?:es)? target (?:host ?name|ip\w* address) '?(?P<address2>{ADDRESS})"
             rf"|certificate is not valid for '(?P<address3>{ADDRESS})'"),
-    LogRule("missing-san-dns", "ertific|depth lookup|verify error|_ssl.c:|SSLError|SSLCert|CERT",
+    LogRule("missing-san-dns", "ertific|depth lookup|verify error|SSL|CERT",
             r"(?i:hostname[ _]mismatch)|error 62 at \d+ depth"
             r"|no alternative certificate subject name|subject alternative DNS name match"
             r"|(?:expected hostname:|hostname) '?(?P<name>[^\s']+?)(?:'? doesn't match|\. Cert)"
@@ -209,8 +209,8 @@ CHAINS = (
             r"Unable to authenticate the request due to an error: \[?x509: "
             + UNKNOWN_CA + _CANDIDATE,
             versions="v1.19 and older, which do not name the certificate"),
-    LogRule("unknown-authority", "x509|ertific|routines:|depth lookup|verify error|CERT|SEC_E"
-            "|bad_cert|ALERT: Fatal|ValidatorException| cannot ",
+    LogRule("unknown-authority", "x509|ertific|routines:|depth lookup|verify error|CERT"
+            "|handshake|ValidatorException| cannot ",
             UNTRUSTED + _CANDIDATE + r"|error (?:2|7|19|20|21|27|29|30|31) at \d+ depth"
             r"|not signed by (?:the |a )?(?:known|trusted|cluster)|invalid[ _]padding"
             r"|issuer name does not match subject"
@@ -221,7 +221,7 @@ CHAINS = (
 )
 
 REFUSALS = (
-    LogRule("remote-alert", "ertific|routines:|_ssl.c:|atal alert|ALERT: Fatal|nutls",
+    LogRule("remote-alert", "ertific|routines:|SSL|atal alert|handshake",
             r"remote error: (?:tls: )?(?P<alert>(?:bad|unknown|expired|revoked|unsupported) "
             r"certificate(?: authority)?)\b"
             r"|(?i:alert[ _](?P<alert2>bad[ _]certificate|unknown[ _]ca|certificate[ _]unknown"
@@ -252,7 +252,7 @@ REFUSALS = (
 
 # No certificate is the reason: scanners, closed connections, other people's tokens.
 HARMLESS = (
-    LogRule("", "tls: |handshake|x509|_ssl.c:|routines:", r"first record does not look like a TLS"
+    LogRule("", "tls: |handshake|x509|SSL|routines:", r"first record does not look like a TLS"
             r"|\bEOF\b"
             r"|connection reset by peer|i/o timeout|TLS handshake timeout|context (?:canceled|dead)"
             r"|use of closed|broken pipe|unsupported SSLv2|offered only unsupported versions"
