@@ -93,6 +93,9 @@ def test_both_ways_name_the_same_lines() -> None:
         "\x1b[" * 2_000_000,
         "\\" * 4_000_000 + "x509",
         "x509: certificate signed by unknown authority" + " " * 4_000_000,
+        "SSL hostname a not verified: " * 140_000,
+        "Certificate for <" + "a" * 4_000_000,
+        "certificate CN=" + "a," * 2_000_000,
     ],
 )
 def test_hostile_text_ends(hostile: str) -> None:
