@@ -4,9 +4,10 @@ Public functions and methods check their arguments; the package's own modules tr
 """
 from __future__ import annotations
 
+import reprlib
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, wraps
 from inspect import signature, unwrap
@@ -57,7 +58,7 @@ def validate_arguments(annotated: Callable[..., object], values: Mapping[str, ob
     for name, value in values.items():
         test = tests.get(name)
         if test and not test(value):
-            field, wrong, hint = _wrong_field(name, value, resolved(annotated)[name])
+            field, wrong, hint = _wrong_part(name, value, resolved(annotated)[name])
             raise TypeError(
                 f"{field} is {_article(type(wrong).__name__)}, expected {described(hint)}")
         if isinstance(value, datetime) and value.utcoffset() is None:
@@ -66,14 +67,33 @@ def validate_arguments(annotated: Callable[..., object], values: Mapping[str, ob
                 hint="datetime(2026, 1, 31, tzinfo=timezone.utc), or datetime.now(timezone.utc)")
 
 
-def _wrong_field(name: str, value: object, hint: Any) -> tuple[str, object, Any]:
-    """The field with the fault, if *value* is a record: `config.sections`, its value and type."""
-    record = next((kind for kind in (hint, *get_args(hint))
-                   if _is_record(kind) and isinstance(value, kind)), None)
-    for field, test in _field_tests(record) if record else ():
-        if not test(getattr(value, field)):
-            return _wrong_field(f"{name}.{field}", getattr(value, field), resolved(record)[field])
+def _wrong_part(name: str, value: object, hint: Any) -> tuple[str, object, Any]:
+    """The part of *value* with the fault: its name, its value and the expected type.
+
+    A part is the field of a record or an item: `config.sections`, `addresses[0]`.
+    """
+    for kind in (hint, *get_args(hint)):
+        for part, item, expected in _parts(value, kind):
+            if not _test_of(expected)(item):
+                return _wrong_part(f"{name}{part}", item, expected)
     return name, value, hint
+
+
+def _parts(value: object, hint: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The parts of a value that has the outer type of *hint*, with their types."""
+    origin, inner = get_origin(hint) or hint, get_args(hint)
+    if not isinstance(origin, type) or isinstance(value, str) or not isinstance(value, origin):
+        return
+    if _is_record(origin):
+        for field, _ in _field_tests(origin):
+            yield f".{field}", getattr(value, field), resolved(origin)[field]
+    elif isinstance(value, Mapping) and len(inner) == 2:
+        for key, item in value.items():
+            yield f"'s key {reprlib.repr(key)}", key, inner[0]
+            yield f"[{reprlib.repr(key)}]", item, inner[1]
+    elif isinstance(value, list | tuple) and inner and (origin is not tuple or inner[-1] is ...):
+        for number, item in enumerate(value):
+            yield f"[{number}]", item, inner[0]
 
 
 @cache
@@ -133,6 +153,10 @@ def _test_of(hint: Any) -> Test:
         return lambda value: (isinstance(value, kind)
                               and (kind in (str, bytes) or not isinstance(value, str | bytes)))
     item_test = _test_of(inner[0])
+    if isinstance(kind, type) and issubclass(kind, Mapping):
+        value_test = _test_of(inner[1])
+        return lambda value: (isinstance(value, kind) and all(map(item_test, value))
+                              and all(map(value_test, value.values())))
     return lambda value: (isinstance(value, kind) and not isinstance(value, str | bytes)
                           and (not isinstance(value, list | tuple)
                                or all(map(item_test, value))))

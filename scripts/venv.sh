@@ -7,6 +7,8 @@
 # Nothing but these files says "done", and they come last, so the next run begins anew if a run was
 # cut off.
 # .venv.lock       held while one run sets up; .venv.log what venv and pip said
+#
+# A .venv with neither .venv/place nor .venv.log is somebody else's, and stays as it is.
 
 venv=$here/.venv
 log=$here/.venv.log
@@ -54,6 +56,9 @@ install() { # install kpki|test, under the lock
         rm -f "$venv/place"
         : >"$log"
     else
+        [ ! -e "$venv" ] || [ -f "$venv/place" ] || [ -f "$log" ] ||
+            die "$venv: not made by kpki's scripts, which would clear the folder; move it away," \
+                "or run kpki from it: $venv/bin/python -m pip install -e '$here[test]'"
         find_python
         "$python" -c 'import venv, ensurepip' 2>/dev/null ||
             die "$python cannot make a virtual environment" \

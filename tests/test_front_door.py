@@ -186,7 +186,13 @@ WRONG: list[tuple[Call, str]] = [
      "key is a Certificate, expected PrivateKeyTypes"),
     (lambda _: kpki.req_new(KEY, addext="x=y"), r"addext is a str, expected Sequence\[str\]"),
     (lambda _: kpki.verify(CA, [b""]),   # type: ignore[list-item]
-     r"roots is a list, expected Iterable\[Certificate\]"),
+     r"roots\[0\] is a bytes, expected Certificate"),
+    (lambda _: AUTHORITY.issue_node("w", addresses=["10.0.0.1", 3]),    # type: ignore[list-item]
+     r"addresses\[1\] is an int, expected str"),
+    (lambda _: kpki.verify(CA, [CA], trust={CA: 3}),    # type: ignore[dict-item]
+     r"trust\[<Certificate\(.*\] is an int, expected Trust"),
+    (lambda _: kpki.verify(CA, [CA], trust={"CA": kpki.Trust()}),   # type: ignore[dict-item]
+     "trust's key 'CA' is a str, expected Certificate"),
     (lambda _: kpki.verify_kubernetes(CA, CA),    # type: ignore[arg-type]
      "roots is a Certificate, expected Iterable"),
     (lambda _: kpki.make_plan("cluster.yaml"),    # type: ignore[arg-type]
@@ -206,9 +212,9 @@ WRONG: list[tuple[Call, str]] = [
     (lambda _: kpki.req_new(KEY, config=kpki.Config("x")),     # type: ignore[arg-type]
      r"config\.sections is a str, expected Mapping\[str, tuple\[Setting, \.\.\.\]\]"),
     (lambda _: kpki.req_new(KEY, subject=kpki.Name((("CN", "x"),))),    # type: ignore[arg-type]
-     r"subject\.rdns is a tuple, expected tuple\[tuple\[Attribute, \.\.\.\], \.\.\.\]"),
+     r"subject\.rdns\[0\]\[0\] is a str, expected Attribute"),
     (lambda _: kpki.make_plan(replace(CLUSTER, hosts=("cp-1",))),   # type: ignore[arg-type]
-     r"cluster\.hosts is a tuple, expected tuple\[Host, \.\.\.\]"),
+     r"cluster\.hosts\[0\] is a str, expected Host"),
     (lambda _: kpki.make_plan(CLUSTER).files(warnings="w"),     # type: ignore[arg-type]
      r"warnings is a str, expected list\[str\] \| None"),
 ]

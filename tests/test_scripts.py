@@ -115,6 +115,19 @@ def test_changed_dependencies_are_installed(checkout: Path) -> None:
     assert (checkout / ".venv" / "kept").exists()
 
 
+def test_the_environment_of_somebody_else_stays(checkout: Path) -> None:
+    """A .venv that the scripts have not made is not cleared, and the sentence says what to do; a
+    half-made one of their own is."""
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv" / "mine").touch()
+    done = call(checkout, "kpki")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"kpki: {checkout}/.venv: not made by kpki's scripts, which ")
+    assert (checkout / ".venv" / "mine").exists() and not (checkout.parent / "notes").exists()
+    (checkout / ".venv.log").touch()
+    assert call(checkout, "kpki").returncode == 3
+
+
 def test_a_moved_checkout_is_set_up_again(checkout: Path) -> None:
     """An environment made at another place is not used."""
     call(checkout, "kpki")

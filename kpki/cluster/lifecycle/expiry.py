@@ -22,6 +22,8 @@ from ..observed.uses import read_host
 from ..rules.facts import row_of
 from ..workspace import DESCRIPTION, read_cluster, workspace_observer
 from ... import files, pem
+from ...arguments import validated
+from ...clock import utc_now
 from ...errors import FileError, InputError
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import embedded_certificates
@@ -61,13 +63,22 @@ class DatedCertificate:
     """The last moment of the validity (UTC)."""
     serial_number: int
 
-    def days_left(self, now: datetime) -> int:
-        """The whole days from *now* to the end, rounded down; below 0 for an ended certificate."""
-        return (self.not_after - now) // _DAY
+    @validated
+    def days_left(self, now: datetime | None = None) -> int:
+        """The whole days from *now* (UTC, None: the clock) to the end, rounded down.
 
-    def ends_within(self, span: timedelta, now: datetime) -> bool:
-        """Whether the certificate has ended at *now*, or less than *span* is left."""
-        return self.not_after - now < span
+        The days of an ended certificate are below 0. Raises InputError for a datetime without a
+        zone.
+        """
+        return (self.not_after - (now or utc_now())) // _DAY
+
+    @validated
+    def ends_within(self, span: timedelta, now: datetime | None = None) -> bool:
+        """Whether the certificate has ended at *now*, or less than *span* is left.
+
+        *now* is in UTC, None: the clock. Raises InputError for a datetime without a zone.
+        """
+        return self.not_after - (now or utc_now()) < span
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +103,16 @@ class CertificateList:
     of_host: bool = False
     """Whether the place is one host's root tree, where the paths begin."""
 
-    def ending(self, span: timedelta, now: datetime) -> tuple[DatedCertificate, ...]:
-        """The certificates that have ended at *now*, or end before *span* has passed."""
+    @validated
+    def ending(self, span: timedelta,
+               now: datetime | None = None) -> tuple[DatedCertificate, ...]:
+        """The certificates that have ended at *now*, or end before *span* has passed.
+
+        *now* is in UTC, None: the clock. Raises InputError for a datetime without a zone.
+        """
+        moment = now or utc_now()
         return tuple(certificate for certificate in self.certificates
-                     if certificate.ends_within(span, now))
+                     if certificate.not_after - moment < span)
 
 
 def read_certificates(path: str | os.PathLike[str], *, host_name: str = "",
