@@ -65,6 +65,8 @@ def lessons() -> list[str]:
 
 
 def glossary() -> list[str]:
-    """The words of the glossary."""
+    """The words of the glossary, and the causes."""
+    from ..kubernetes.causes import CAUSES
     from ..lessons.glossary import load_glossary
-    return [word for entry in load_glossary("en") for word in entry.words if " " not in word]
+    words = [word for entry in load_glossary("en") for word in entry.words if " " not in word]
+    return [*words, *CAUSES]

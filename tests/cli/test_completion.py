@@ -28,7 +28,7 @@ LINES: list[tuple[str, list[str]]] = [
     ("kpki flags kube-c", ["kube-controller-manager"]), ("kpki kubeconfig super", ["super-admin"]),
     ("kpki x509 -subj", ["-subj", "-subject", "-subject_hash", "-subject_hash_old"]),
     ("kpki x509 --CAk", ["--CAkey", "--CAkeyform"]), ("kpki x509 -inform ", ["DER", "PEM"]),
-    ("kpki help node s", ["sign"]), ("kpki bog", []),
+    ("kpki help node s", ["sign"]), ("kpki bog", []), ("kpki explain key-c", ["key-cert-mismatch"]),
 ]
 
 

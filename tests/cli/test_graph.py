@@ -60,7 +60,7 @@ def test_what_cannot_be_drawn(kpki: Callable[..., Any], issue: Callable[..., Any
     Path("nodes/worker-1/etc/kubernetes/ssl/worker.pem").write_text("")
     told = kpki("graph", "nodes/worker-1", status=2)
     assert (told.out.startswith("CN=kube-ca")
-            and "etc/kubernetes/ssl/worker.pem: no certificate in it" in told.err)
+            and "etc/kubernetes/ssl/worker.pem: the file has no certificate" in told.err)
     (tmp_path / "root/etc/kubernetes").mkdir(parents=True)
     empty = kpki("graph", "root", status=2)
     assert (empty.out, empty.err) == ("", "kpki: root: no certificate\n")

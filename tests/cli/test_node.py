@@ -389,6 +389,10 @@ def test_an_answer_without_its_key_is_refused(kpki: Run, pki: Path, tmp_path: Pa
     told = kpki("node", "install", "nodes/worker-1.pem", "--node", "worker-1", "--root",
                 root(tmp_path), *SERVER, status=2)
     assert told.refusal() == "nodes/worker-1.pem: the key of this certificate is missing"
+    told = kpki("node", "install", "nodes/worker-1.csr", "--node", "worker-1", "--root",
+                tmp_path / "root", *SERVER, status=2)
+    assert told.refusal() == ("nodes/worker-1.csr: no certificate found, but PEM of CERTIFICATE "
+                              "REQUEST")
     assert [*(tmp_path / "root").iterdir()] == []
 
 

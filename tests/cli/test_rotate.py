@@ -82,8 +82,8 @@ def test_the_documents(kpki: Callable[..., Any], workspace: Path) -> None:
     ("words", "message"),
     [
         (["kubelet-ca"], "'kubelet-ca' is nothing to rotate"),
-        (["ca", "--to", "sign"], "--to: 'sign' is no phase of ca"),
-        (["service-accounts", "--to", "trust"], "--to: 'trust' is no phase of service-accounts"),
+        (["ca", "--to", "sign"], "'sign' is no phase of ca"),
+        (["service-accounts", "--to", "trust"], "'trust' is no phase of service-accounts"),
         (["ca", "--to", "trust", "--back"], "--back and --to are two ways to choose a phase"),
         (["ca", "--status", "--back"], "--status changes nothing"),
         (

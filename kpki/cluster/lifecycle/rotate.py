@@ -167,8 +167,8 @@ def _choose(exchange: Exchange, status: ExchangeStatus, to: str | None,
             return now, ""
         return (now + 1, "") if now + 1 < len(phases) else (None, "")
     if to not in phases[1:]:
-        raise InputError(f"--to: {to!r} is no phase of {exchange.row}",
-                         hint=f"the phases are {', '.join(phases[1:])}; --back goes one back")
+        raise InputError(f"{to!r} is no phase of {exchange.row}",
+                         hint=f"the phases are {', '.join(phases[1:])}; --back goes one phase back")
     wanted = phases.index(to)
     if wanted in (now, now + 1) or (wanted, now) == (1, 3):
         return wanted, ""

@@ -125,6 +125,7 @@ def read_source(path: str, layout: Layout | None, *, root: str, key: str | None,
         if is_archive(data):
             return _unpacked(data, layout or _archive_layout(data) or layout_there(root) or SSL)
         chosen = layout or layout_there(root) or SSL
+        pem.load_certificates(data)     # a file of another kind is refused before a key is missed
         key_path = key or find_request_key(path, chosen, root=root, node=node)
         if key_path is None:
             raise InputError("the key of this certificate is missing",

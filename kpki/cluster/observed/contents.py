@@ -105,8 +105,8 @@ def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
     elif b"-----BEGIN " in data:
         what = "the PEM block is cut off, broken or of another kind"
     else:
-        what = "there is no PEM block in it"
-    return Finding("bad-pem", path, row, f"no {noun} in it: {what}", got=f"{len(data)} bytes",
+        what = "there is no PEM block"
+    return Finding("bad-pem", path, row, f"the file has no {noun}: {what}", got=f"{len(data)} bytes",
                    expected=f"a {noun} in PEM")
 
 

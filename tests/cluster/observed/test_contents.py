@@ -75,7 +75,7 @@ def test_a_bundle_has_an_end() -> None:
      "the file holds a certificate, not a private key"),
     ("what the file has: encrypted in PKCS#8", "encrypted-key",
      "the private key is encrypted: no component can load it"),
-    ("what the file has: nothing", "bad-pem", "no private key in it: the file is empty")])
+    ("what the file has: nothing", "bad-pem", "the file has no private key: the file is empty")])
 def test_a_private_key_is_read_as_go_loads_it(name: str, cause: str | None, words: str) -> None:
     """The key, or one finding at its path."""
     key, finding = read_key(ObservedFile("a.key", KEYS[name]), "row")

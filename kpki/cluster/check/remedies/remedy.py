@@ -216,7 +216,7 @@ def _elsewhere(path: str, target: RepairTarget) -> str:
                  for word in pair]
         words = command("kpki", "check", os.path.relpath(root), "--node", "NODE", *map(str, given))
         return comment(f"the commands that mend it: {words}")
-    return comment("nothing here tells what it is for: make it anew where it was made")
+    return comment("no setting here names this file: make a new file where the old file was made")
 
 
 def _away(path: str, target: RepairTarget) -> str:
