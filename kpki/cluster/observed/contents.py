@@ -106,8 +106,8 @@ def _no_pem(path: str, row: str, data: bytes, noun: str) -> Finding:
         what = "the PEM block is cut off, broken or of another kind"
     else:
         what = "there is no PEM block"
-    return Finding("bad-pem", path, row, f"the file has no {noun}: {what}", got=f"{len(data)} bytes",
-                   expected=f"a {noun} in PEM")
+    return Finding("bad-pem", path, row, f"the file has no {noun}: {what}",
+                   got=f"{len(data)} bytes", expected=f"a {noun} in PEM")
 
 
 def read_public_keys(found: ObservedFile, row: str) -> tuple[list[bytes], Finding | None]:
