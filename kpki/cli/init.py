@@ -59,7 +59,7 @@ def init(folder: FolderArgument = os.curdir, layout: LayoutOption = None, source
 def _adoption(folder: str, layout: str | None, source: str | None, node: str | None) -> Adoption:
     """The files of the new workspace."""
     from ..cluster.adopt import adoption
-    from ..cluster.desired.description import example_description
+    from ..cluster.desired.example import example_description
     from ..kubernetes.layouts import KUBEADM, get_layout
     if layout is not None:
         get_layout(layout)

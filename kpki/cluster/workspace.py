@@ -162,7 +162,7 @@ def ensure_example_description(folder: str, now: datetime,
 
     Raises FileError for another cluster.yaml.
     """
-    from .desired.description import example_description
+    from .desired.example import example_description
     text = example_description().encode()
     if files.read_entry(folder, DESCRIPTION).kind == "missing":
         write(folder, [files.File(DESCRIPTION, text, CERTIFICATE_MODE)], trees=NODES_FOLDER,

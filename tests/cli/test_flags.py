@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kpki.cluster.desired.description import example_description, load_cluster
+from kpki.cluster.desired.description import load_cluster
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.flags import component_flags
 from kpki.kubernetes.components import COMPONENTS, KUBELET_COMPONENT
 from kpki.kubernetes.kubeconfig import Kubeconfig, Material, dump_kubeconfig

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kpki import files
-from kpki.cluster.desired.description import example_description, load_cluster
+from kpki.cluster.desired.description import load_cluster
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.plan.plan import make_plan
 from kpki.kubernetes.layouts import LAYOUT_NAMES
 

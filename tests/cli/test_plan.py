@@ -15,7 +15,7 @@ import pytest
 
 from kpki import pem
 from kpki.cli import plan as page
-from kpki.cluster.desired.description import example_description
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.plan.plan import Waiting
 from kpki.kubernetes.layouts import LAYOUT_NAMES
 

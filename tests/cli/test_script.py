@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kpki import pem
-from kpki.cluster.desired.description import example_description
+from kpki.cluster.desired.example import example_description
 
 Kpki = Callable[..., Any]
 

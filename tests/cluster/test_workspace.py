@@ -9,7 +9,8 @@ import pytest
 from kpki import files, pem
 from kpki.clock import utc_now
 from kpki.cluster.authority import load_authority
-from kpki.cluster.desired.description import example_description, load_cluster
+from kpki.cluster.desired.description import load_cluster
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.node.example import ensure_example
 from kpki.cluster.workspace import observe_workspace_file, read_cluster, write
 from kpki.errors import ConfigurationError, FileError

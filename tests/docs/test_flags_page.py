@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from kpki.cli.flags import FLAG_FORMATS
-from kpki.cluster.desired.description import example_description, load_cluster
+from kpki.cluster.desired.description import load_cluster
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.flags import component_flags
 from kpki.kubernetes.components import COMPONENTS, Component
 from kpki.kubernetes.layouts import LAYOUT_NAMES

@@ -20,9 +20,9 @@ from kpki.cluster.desired.description import (
     Cluster,
     ExternalEtcd,
     Host,
-    example_description,
     load_cluster,
 )
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.node.example import example_authority
 from kpki.cluster.observed import inventory
 from kpki.cluster.observed.inventory import ObservedFile

@@ -14,9 +14,9 @@ from kpki.cluster.desired.description import (
     ExternalEtcd,
     GivenAuthority,
     Host,
-    example_description,
     load_cluster,
 )
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.desired.fields import ALGORITHM_NAMES
 from kpki.kubernetes.layouts import LAYOUT_NAMES
 

@@ -8,7 +8,8 @@ import pytest
 
 from kpki import pem
 from kpki.cluster.authority import issue, make_key
-from kpki.cluster.desired.description import Cluster, example_description, load_cluster
+from kpki.cluster.desired.description import Cluster, load_cluster
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.desired.rows import Row, wanted_rows
 from kpki.cluster.observed.inventory import ObservedFile
 from kpki.cluster.plan.plan import Plan, make_plan

@@ -17,9 +17,9 @@ from kpki.cluster.desired.description import (
     ExternalEtcd,
     GivenAuthority,
     Host,
-    example_description,
     load_cluster,
 )
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.desired.fields import ALGORITHM_NAMES
 from kpki.errors import ConfigurationError, InputError, KpkiError
 from kpki.kubernetes.layouts import LAYOUT_NAMES

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kpki.cluster.desired.description import example_description
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.node.install_order import install_order
 from kpki.cluster.node.orders import NodeOrder, issue_order, request_order, sign_order
 from kpki.errors import InputError, RefusedError

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpki import pem
 from kpki.cluster.authority import key_algorithm, make_authority, make_key
-from kpki.cluster.desired.description import Cluster, example_description, load_cluster
+from kpki.cluster.desired.description import Cluster, load_cluster
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.observed.inventory import ObservedFile
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.errors import FileError, InputError, KpkiError, RefusedError

@@ -10,7 +10,8 @@ from cryptography.x509 import Certificate
 
 from kpki import pem
 from kpki.cluster.authority import Authority, issue, make_authority, make_key
-from kpki.cluster.desired.description import example_description, load_cluster
+from kpki.cluster.desired.description import load_cluster
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.desired.rows import Row, wanted_rows
 from kpki.cluster.rules import proved as proved_room
 from kpki.cluster.rules.context import RowContext

@@ -23,9 +23,9 @@ from kpki.cluster.desired.description import (
     Cluster,
     ExternalEtcd,
     GivenAuthority,
-    example_description,
     load_cluster,
 )
+from kpki.cluster.desired.example import example_description
 from kpki.cluster.observed.inventory import observe_file
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.cluster.script.script import script_of
