@@ -19,7 +19,14 @@ from contextlib import contextmanager
 
 
 class KpkiError(Exception):
-    """Base of every exception that kpki raises on purpose; *hint* is the next step, or None."""
+    """Base of every exception that kpki raises on purpose; *hint* is the next step, or None.
+
+    >>> try:
+    ...     cluster.host("worker-2")
+    ... except kpki.KpkiError as error:
+    ...     print(error.message, error.hint, sep="; ")
+    there is no node 'worker-2' in the description; did you mean worker-1?
+    """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -31,11 +38,25 @@ class KpkiError(Exception):
 
 
 class InputError(KpkiError, ValueError):
-    """Bytes, text or an argument do not have the form that the function needs."""
+    """Bytes, text or an argument do not have the form that the function needs.
+
+    >>> try:
+    ...     kpki.load_key(b"no key")
+    ... except kpki.InputError as error:
+    ...     print(error)
+    no private key found: the file is neither PEM nor DER
+    """
 
 
 class ConfigurationError(InputError):
-    """A configuration cannot be read; *line* counts from 1, and is 0 if no line is at fault."""
+    """A configuration cannot be read; *line* counts from 1, and is 0 if no line is at fault.
+
+    >>> try:
+    ...     kpki.parse_config("[req")
+    ... except kpki.ConfigurationError as error:
+    ...     print(error.line, error.message)
+    1 line 1: [req: missing close square bracket
+    """
 
     def __init__(self, message: str, *, line: int = 0, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -43,11 +64,26 @@ class ConfigurationError(InputError):
 
 
 class FileError(KpkiError):
-    """A file or folder could not be read or written."""
+    """A file or folder could not be read or written.
+
+    >>> try:
+    ...     kpki.read_certificates("pki/none.crt")
+    ... except kpki.FileError as error:
+    ...     print(error)
+    pki/none.crt: no such file or folder
+    """
 
 
 class AccessError(FileError):
-    """This user may not read, list or write the file or folder *path* (EACCES, EPERM)."""
+    """This user may not read, list or write the file or folder *path* (EACCES, EPERM).
+
+    >>> closed = kpki.ObservedFile("pki/ca.crt", unread="pki")
+    >>> try:
+    ...     next(kpki.make_plan(cluster, observe=lambda _: closed).steps())
+    ... except kpki.AccessError as error:
+    ...     print(error.path, error.hint, sep=": ")
+    pki: run the command as root or as the file's owner
+    """
 
     def __init__(self, message: str, *, hint: str | None = None, path: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -55,11 +91,25 @@ class AccessError(FileError):
 
 
 class RefusedError(KpkiError):
-    """The input is well-formed, and kpki refuses the request."""
+    """The input is well-formed, and kpki refuses the request.
+
+    >>> try:
+    ...     kpki.Authority(ca, key)
+    ... except kpki.RefusedError as error:
+    ...     print(error)
+    CA certificate and CA private key do not match
+    """
 
 
 class UnsupportedError(KpkiError):
-    """openssl has this feature, kpki does not; the hint names the alternative."""
+    """openssl has this feature, kpki does not; the hint names the alternative.
+
+    >>> try:
+    ...     kpki.genpkey("DSA")
+    ... except kpki.UnsupportedError as error:
+    ...     print(error.hint)
+    RSA, EC, ED25519, ED448
+    """
 
 
 @contextmanager

@@ -21,8 +21,13 @@ from kpki.arguments import described, resolved
 
 TOP = Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs" / "library-reference.md"
-TABLES = {"LOG_RULES": "The rows of `LogRule` that `diagnose` compares lines with, in order: the "
-          "first that fits counts."}
+# A table has no docstring of its own.
+TABLES = {"LOG_RULES": """\
+The rows of `LogRule` that `diagnose` compares lines with, in order: the first that fits counts.
+
+>>> "file-missing" in {rule.cause for rule in kpki.LOG_RULES}
+True
+"""}
 INTERNAL = "Internal: "     # how the docstring of a member begins that is not public
 GROUPS = {"what it issues": "Certificate authorities", "a host": "Hosts and their faults",
           "log says": "Logs", "end": "The end of certificates",
@@ -32,7 +37,7 @@ GROUPS = {"what it issues": "Certificate authorities", "a host": "Hosts and thei
           "verdicts": "Verdicts on a certificate", "openssl": "openssl's steps",
           "keys": "Keys, requests and certificates as PEM or DER", "errors": "Errors"}
 # What the examples speak of: run before each of them.
-SETUP = '''
+SETUP = r'''
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,8 +61,19 @@ nodes:
 cluster = kpki.load_cluster(description)
 temporary = TemporaryDirectory()
 host = Path(temporary.name)         # worker-1's files, but for its kubeconfig
-(host / "etc/kubernetes/pki").mkdir(parents=True)
-(host / "etc/kubernetes/pki/ca.crt").write_bytes(kpki.dump_certificate(ca))
+for path, text in {
+        "etc/kubernetes/pki/ca.crt": kpki.dump_certificate(ca).decode(),
+        "etc/systemd/system/kubelet.service":
+            "[Service]\nExecStart=/usr/bin/kubelet --kubeconfig=/etc/kubernetes/kubelet.conf "
+            "--config=/var/lib/kubelet/config.yaml",
+        "var/lib/kubelet/config.yaml": "apiVersion: kubelet.config.k8s.io/v1beta1\n"
+            "kind: KubeletConfiguration\n"
+            "authentication: {x509: {clientCAFile: /etc/kubernetes/pki/ca.crt}}",
+        "proc/42/cmdline": "/usr/bin/kubelet\0",        # a kubelet that runs since 1970
+        "proc/42/stat": "42 (kubelet) S" + " 0" * 19,
+        "srv/damaged.crt": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"}.items():
+    (host / path).parent.mkdir(parents=True, exist_ok=True)
+    (host / path).write_text(text)
 workspace = host / "srv/workspace"
 for file in (kpki.File("cluster.yaml", description.encode(), 0o644),
              *kpki.make_plan(cluster, now=now).files()):
@@ -112,13 +128,13 @@ def entry(name: str) -> str:
     value = getattr(kpki, name)
     parts = [f"### {name}\n"]
     if name in TABLES:
-        return "\n".join([*parts, TABLES[name], ""])
+        return "\n".join([*parts, *words(TABLES[name])])
     if not isinstance(value, type):
         return "\n".join([*parts, *function(name, value)])
     if issubclass(value, Exception):
         bases = " and ".join(f"`{base.__name__}`" for base in value.__bases__)
-        return "\n".join([*parts, *words(value, f"A kind of {bases}.")])
-    parts += words(value)
+        return "\n".join([*parts, f"A kind of {bases}.", "", *words(docstring(value))])
+    parts += words(docstring(value))
     parts += field_table(value)
     for member, inner in public_members(value):
         if isinstance(inner, property):
@@ -199,7 +215,7 @@ def function(name: str, value: Callable[..., object]) -> list[str]:
     lines = [f"{opening}{', '.join(parts)}) -> {described(hints['return'])}"]
     if len(lines[0]) > 100:
         lines = [opening, *(f"    {part}," for part in parts), f") -> {described(hints['return'])}"]
-    return ["```text", *lines, "```", *words(value)]
+    return ["```text", *lines, "```", *words(docstring(value))]
 
 
 def default_text(value: object) -> str:
@@ -207,12 +223,16 @@ def default_text(value: object) -> str:
     return getattr(value, "__name__", repr(value)) if callable(value) else repr(value)
 
 
-def words(value: object, before: str = "") -> list[str]:
+def docstring(value: object) -> str:
+    """The docstring of a value, without its indentation."""
+    return inspect.cleandoc(getattr(value, "__doc__", "") or "")
+
+
+def words(text: str) -> list[str]:
     """A docstring as Markdown: parameters as code, the example as a block."""
-    text, example = split(inspect.cleandoc(getattr(value, "__doc__", "") or ""))
-    text = re.sub(r"(?<![`\w*])\*(\w+)\*(?![`\w*])", r"`\1`", text)
-    return [*([before, ""] if before else []), text, "",
-            *(["```pycon", example, "```", ""] if example else [])]
+    before, example = split(text)
+    before = re.sub(r"(?<![`\w*])\*(\w+)\*(?![`\w*])", r"`\1`", before)
+    return [before, "", *(["```pycon", example, "```", ""] if example else [])]
 
 
 def split(text: str) -> tuple[str, str]:

@@ -59,7 +59,12 @@ _EC = (ec.EllipticCurvePrivateKey, ec.EllipticCurvePublicKey)
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate that a CA has issued, with its private key and the CA's certificates."""
+    """A certificate that a CA has issued, with its private key and the CA's certificates.
+
+    >>> node = kpki.Authority(ca, ca_key).issue_node("worker-1", addresses=["10.0.0.21"], now=now)
+    >>> len(kpki.load_certificates(kpki.dump_certificate(node.certificate) + node.bundle))
+    2
+    """
 
     certificate: Certificate
     """The certificate; its holder sends it before the CA's."""

@@ -8,7 +8,12 @@ from ..kubernetes.causes import CAUSES, Severity
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault. Raises ValueError for a cause that `kubernetes.causes` does not list."""
+    """One fault. Raises ValueError for a cause that `kubernetes.causes` does not list.
+
+    >>> finding, = kpki.check_path(host, node="worker-1", now=now).findings
+    >>> finding.severity, finding.cause, finding.path
+    ('error', 'file-missing', 'etc/kubernetes/kubelet.conf')
+    """
 
     cause: str
     """The slug of the fault's kind (`kubernetes.causes`)."""

@@ -26,7 +26,12 @@ RENEWED = frozenset({"expiring-soon", "outlives-ca", "strict-refused", "serial-r
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One action on one file."""
+    """One action on one file.
+
+    >>> step = next(kpki.make_plan(cluster).steps())
+    >>> step.action, step.path, step.causes
+    ('create', 'pki/ca.crt', ('file-missing',))
+    """
 
     action: Action
     """What happens to the file."""

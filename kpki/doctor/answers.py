@@ -69,7 +69,12 @@ class ServerTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What one server answered, and what Kubernetes says about the answer."""
+    """What one server answered, and what Kubernetes says about the answer.
+
+    >>> answer = kpki.probe("127.0.0.1:1")
+    >>> answer.problem, answer.served
+    ('nothing listens there: connection refused', ())
+    """
 
     address: str
     """HOST:PORT of the server."""

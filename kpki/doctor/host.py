@@ -33,7 +33,12 @@ _FOLLOWS = ("remote-alert", "unauthorized-after-ca-rotation")
 
 @dataclass(frozen=True, slots=True)
 class HostCheck:
-    """One question about a host, and the answer."""
+    """One question about a host, and the answer.
+
+    >>> check, = kpki.examine_host(host, node="worker-1", now=now).checks
+    >>> check.name, check.ok
+    ('files', False)
+    """
 
     name: str
     """The subject: `kubelet`, `files`, `api-server`, `clock`, `server`, `restart`, `log`."""
@@ -45,7 +50,12 @@ class HostCheck:
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """The report on a host."""
+    """The report on a host.
+
+    >>> report = kpki.examine_host(host, node="worker-1", now=now)
+    >>> report.ok, [finding.path for finding in report.findings]
+    (False, ['etc/kubernetes/kubelet.conf'])
+    """
 
     host: str
     """The name of the host's node, or the root if no file tells the name."""

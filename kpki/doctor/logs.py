@@ -19,7 +19,14 @@ from ..cluster.finding import Finding
 
 
 class Root(NamedTuple):
-    """A finding in the files that is the root of what a log says."""
+    """A finding in the files that is the root of what a log says.
+
+    >>> lines = ["open /etc/kubernetes/kubelet.conf: no such file or directory"]
+    >>> report = kpki.check_path(host, node="worker-1", now=now)
+    >>> found, = kpki.with_roots(kpki.diagnose(lines), report)
+    >>> [(root.role, root.finding.cause) for root in found.roots]
+    [("the client's certificate", 'file-missing')]
+    """
 
     role: str
     """Whose file this is: the server's certificate, the client's CA file …; empty if unknown."""
@@ -31,7 +38,12 @@ class Root(NamedTuple):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What one line of a log, or several lines alike, say about a certificate."""
+    """What one line of a log, or several lines alike, say about a certificate.
+
+    >>> found, = kpki.diagnose(["open /etc/kubernetes/pki/ca.crt: no such file or directory"])
+    >>> found.cause, found.facts["file"]
+    ('file-missing', '/etc/kubernetes/pki/ca.crt')
+    """
 
     cause: str
     """The slug of the cause, as `check_path` names the fault in the files."""
@@ -64,7 +76,14 @@ class Diagnosis:
 
 
 class UnknownLine(NamedTuple):
-    """A line that looks like trouble with TLS, and that no rule knows."""
+    """A line that looks like trouble with TLS, and that no rule knows.
+
+    >>> unknown = []
+    >>> list(kpki.diagnose(["kubelet started", "remote error: tls: odd"], unknown=unknown.append))
+    []
+    >>> [(found.line, found.text) for found in unknown]
+    [(2, 'remote error: tls: odd')]
+    """
 
     line: int
     """The line's number."""

@@ -27,7 +27,13 @@ _OLDEST = 35                        # the minor version that is assumed if no fi
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """A component that must restart."""
+    """A component that must restart.
+
+    >>> proc = str(host / "proc")
+    >>> report = kpki.examine_host(host, node="worker-1", proc=proc, timeout=0, now=now)
+    >>> [(restart.why, restart.commands) for restart in report.restarts]
+    [('var/lib/kubelet/config.yaml is newer than the process', ('systemctl restart kubelet',))]
+    """
 
     component: str
     why: str

@@ -59,6 +59,10 @@ class File:
 
     Raises InputError for a path that is absolute, has `..` or is not in its shortest form, and for
     a mode over 0o777.
+
+    >>> file = next(kpki.make_plan(cluster).files())
+    >>> file.path, f"{file.mode:04o}", file.data.splitlines()[0]
+    ('pki/ca.crt', '0644', b'-----BEGIN CERTIFICATE-----')
     """
 
     path: str

@@ -30,7 +30,11 @@ class KubeconfigError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A certificate, bundle or key of a kubeconfig."""
+    """A certificate, bundle or key of a kubeconfig.
+
+    >>> kpki.Material(data=kpki.dump_key(key))
+    Material(<241 bytes>)
+    """
 
     path: str | None = None
     """The file that the kubeconfig names."""
@@ -45,7 +49,12 @@ class Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubeconfig:
-    """The current context of a kubeconfig, with its cluster and user."""
+    """The current context of a kubeconfig, with its cluster and user.
+
+    >>> row = [*kpki.wanted_rows(cluster)][-1]
+    >>> row.kubeconfig.context_name, row.kubeconfig.server
+    ('system:node:worker-1@kubernetes', 'https://10.0.0.10:6443')
+    """
 
     cluster_name: str
     user_name: str

@@ -19,7 +19,11 @@ Server = Literal["endpoint", "local"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The files of one row, relative to the host's root; "" for a file that the place lacks."""
+    """The files of one row, relative to the host's root; "" for a file that the place lacks.
+
+    >>> [*kpki.inspect_host(host).layout.place("ca").files()]
+    ['etc/kubernetes/pki/ca.crt', 'etc/kubernetes/pki/ca.key']
+    """
 
     row: str
     certificate: str = ""
@@ -48,7 +52,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """One way to lay out the files of hosts."""
+    """One way to lay out the files of hosts.
+
+    >>> layout = kpki.inspect_host(host).layout
+    >>> layout.name, layout.place("ca").certificate
+    ('kubeadm', 'etc/kubernetes/pki/ca.crt')
+    """
 
     name: str
     places: tuple[Place, ...]

@@ -38,7 +38,12 @@ Per = Literal["cluster", "control-plane", "first control-plane", "etcd", "node"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What Kubernetes asks of one certificate."""
+    """What Kubernetes asks of one certificate.
+
+    >>> row = [*kpki.wanted_rows(cluster)][-1]
+    >>> row.profile.signer, row.profile.usages
+    ('ca', ('clientAuth',))
+    """
 
     name: str
     """The row's name."""
@@ -141,7 +146,12 @@ def get_profile(name: str) -> Profile:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The subject and the names of a certificate to issue."""
+    """The subject and the names of a certificate to issue.
+
+    >>> row = [*kpki.wanted_rows(cluster)][-1]
+    >>> row.identity.user, row.identity.groups
+    ('system:node:worker-1', ('system:nodes',))
+    """
 
     user: str
     """The CN."""

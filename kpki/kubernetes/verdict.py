@@ -47,7 +47,12 @@ _PEM_HINT = "only blocks -----BEGIN CERTIFICATE----- without headers count"
 
 @dataclass(frozen=True, slots=True)
 class KubernetesVerdict:
-    """Whether Kubernetes accepts a certificate, and why."""
+    """Whether Kubernetes accepts a certificate, and why.
+
+    >>> verdict = kpki.verify_kubernetes(certificate, [ca], purpose="sslclient", now=now)
+    >>> verdict.ok, verdict.reason
+    (True, 'ok')
+    """
 
     ok: bool
     reason: str

@@ -18,7 +18,12 @@ _SPACE = b" \t\n\r\f\v"
 
 
 class Block(NamedTuple):
-    """One PEM block of a file."""
+    """One PEM block of a file.
+
+    >>> der, pem = kpki.dump_key(key, encoding="DER"), kpki.dump_key(key)
+    >>> kpki.load_key(kpki.Block("PRIVATE KEY", der, False, pem)).public_key() == key.public_key()
+    True
+    """
 
     label: str
     """The words after BEGIN, such as `CERTIFICATE`."""

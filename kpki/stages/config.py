@@ -32,7 +32,12 @@ Include = Callable[[str], Iterable[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Setting:
-    """One `key = value` of a section; variables in the value are expanded."""
+    r"""One `key = value` of a section; variables in the value are expanded.
+
+    >>> setting = kpki.parse_config("[req]\ndefault_bits = 2048").find("req", "default_bits")
+    >>> setting.value, setting.line
+    ('2048', 2)
+    """
 
     key: str
     """The name before the equals sign."""
@@ -73,7 +78,12 @@ def located(setting: Setting) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Config:
-    """A configuration as it was read: sections, each with its settings."""
+    r"""A configuration as it was read: sections, each with its settings.
+
+    >>> config = kpki.parse_config("[req]\ndefault_bits = 2048")
+    >>> config.get("req", "default_bits"), config.settings("ca")
+    ('2048', None)
+    """
 
     sections: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)
     """Section name → the settings in effect, in order."""

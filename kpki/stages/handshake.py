@@ -31,7 +31,13 @@ _WHOLE = 1 << 16  # octets read from a side at once: more than one flight of a h
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The result of a handshake on one side."""
+    """The result of a handshake on one side.
+
+    >>> server = [certificate], key
+    >>> met = kpki.handshake(server, None, server_roots=[ca], client_roots=[ca], now=now)
+    >>> met.server.ok, met.server.reason
+    (False, 'peer did not return a certificate')
+    """
 
     ok: bool
     """Whether the side accepts the other."""
@@ -41,7 +47,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """The result of a handshake on both sides."""
+    """The result of a handshake on both sides.
+
+    >>> server = [certificate], key
+    >>> met = kpki.handshake(server, None, server_roots=[ca], client_roots=[ca], now=now)
+    >>> met.ok, met.protocol
+    (False, '')
+    """
 
     ok: bool
     """Whether both sides accept each other."""

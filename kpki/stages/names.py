@@ -20,7 +20,12 @@ _CODECS = {der.BMP: "utf-16-be", der.UNIVERSAL: "utf-32-be", der.UTF8: "utf-8"}
 
 
 class Attribute(NamedTuple):
-    """One attribute of a name (RFC 5280 §4.1.2.4)."""
+    """One attribute of a name (RFC 5280 §4.1.2.4).
+
+    >>> attribute, = kpki.parse_subject("/CN=worker-1").attributes("2.5.4.3")
+    >>> attribute.text, attribute.tag
+    ('worker-1', 12)
+    """
 
     oid: str
     """The dotted object identifier of the attribute's type."""
@@ -39,7 +44,12 @@ class Attribute(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A distinguished name."""
+    """A distinguished name.
+
+    >>> name = kpki.parse_subject("/O=system:nodes/CN=system:node:worker-1")
+    >>> name.rfc4514(), len(name.rdns)
+    ('CN=system:node:worker-1,O=system:nodes', 2)
+    """
 
     rdns: tuple[tuple[Attribute, ...], ...] = ()
     """The relative distinguished names in order; each has one attribute, or several (`+`)."""

@@ -23,7 +23,13 @@ _PUNCTUATION = str.maketrans("", "", "-T:")     # of a time in ISO 8601
 
 
 class Extension(NamedTuple):
-    """An X.509 extension (RFC 5280 §4.2)."""
+    """An X.509 extension (RFC 5280 §4.2).
+
+    >>> extension = kpki.Extension("2.5.29.19", True, bytes.fromhex("3000"))     # CA:FALSE
+    >>> values = kpki.Values(kpki.parse_subject("/CN=worker-1"), (extension,))
+    >>> [extension.oid for extension in values.extensions]
+    ['2.5.29.19']
+    """
 
     oid: str
     """The dotted object identifier."""

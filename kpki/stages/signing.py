@@ -30,7 +30,12 @@ _NO_IDENTIFIER = 2      # octets of the empty SEQUENCE or OCTET STRING that `non
 
 
 class Values(NamedTuple):
-    """What a certificate says besides its key, its issuer, its serial number and its dates."""
+    """What a certificate says besides its key, its issuer, its serial number and its dates.
+
+    >>> values = kpki.Values(kpki.parse_subject("/CN=worker-1"))
+    >>> values.subject, values.extensions
+    (Name('CN=worker-1'), ())
+    """
 
     subject: Name
     """The distinguished name of the certificate's owner."""

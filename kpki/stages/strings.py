@@ -73,7 +73,12 @@ _NO_RULE = Rule(-1, -1, _DIRECTORY)
 
 
 class StringOptions(NamedTuple):
-    """How text becomes the strings of a name."""
+    """How text becomes the strings of a name.
+
+    >>> options = kpki.StringOptions(names={"rack": "1.3.6.1.4.1.32473.1"})
+    >>> kpki.parse_subject("/CN=worker-1/rack=7", options)
+    Name('1.3.6.1.4.1.32473.1=7,CN=worker-1')
+    """
 
     mask: int = UTF8_ONLY
     """openssl's `string_mask`, as bits."""

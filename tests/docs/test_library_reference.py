@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 import runpy
 import typing
 from collections.abc import Iterator
@@ -16,25 +17,25 @@ from kpki.arguments import resolved
 TOP = Path(__file__).parents[2]
 WRITER = runpy.run_path(str(TOP / "scripts/library_reference.py"))
 TEXT = (TOP / "docs/library-reference.md").read_text()
-members, public_fields = WRITER["public_members"], WRITER["public_fields"]
+members, public_fields, docstring = (
+    WRITER[name] for name in ("public_members", "public_fields", "docstring"))
 
 
-def documented() -> Iterator[tuple[str, Any]]:
-    """Each public function, and each public method, by its name on the page."""
+def documented() -> Iterator[tuple[str, str]]:
+    """Each public name, and each public member of a class, with its docstring."""
     for name in kpki.__all__:
         value = getattr(kpki, name)
-        if not isinstance(value, type):
-            yield name, value
-        else:
-            yield from ((f"{name}.{member}", inner) for member, inner in members(value))
+        yield name, WRITER["TABLES"].get(name) or docstring(value)
+        if isinstance(value, type):
+            yield from ((f"{name}.{member}", docstring(inner)) for member, inner in members(value))
 
 
-FUNCTIONS = dict(documented())
+EXAMPLES = {name: text for name, text in documented() if ">>> " in text}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def names() -> Iterator[dict[str, Any]]:
-    """What the examples speak of."""
+    """What an example speaks of, made anew: an example may write."""
     made: dict[str, Any] = {}
     exec(compile(WRITER["SETUP"], "library-reference.md", "exec"), made)
     yield made
@@ -46,22 +47,51 @@ def test_the_page_is_what_the_docstrings_say() -> None:
     assert WRITER["page"]() == TEXT, "run scripts/library_reference.py"
 
 
+def without_example(text: str) -> list[str]:
+    """The public names whose own entry on a page, before those of members, shows no example."""
+    entries = dict(part.split("\n", 1) for part in text.split("\n### ")[1:])
+    return [name for name in kpki.__all__
+            if "```pycon\n>>> " not in entries.get(name, "").partition("\n#### ")[0]]
+
+
 def test_every_public_name_is_on_the_page() -> None:
-    """No name is left out, and each function shows an example."""
-    entries = {part.partition("\n")[0]: part for part in TEXT.split("\n### ")[1:]}
-    assert {*entries} == {*kpki.__all__}
-    assert [name for name, text in entries.items() if name[0].islower()
-            and ">>> " not in text] == []
+    """No name is left out, and no other name is there."""
+    assert sorted(re.findall(r"^### (.*)", TEXT, re.MULTILINE)) == sorted(kpki.__all__)
 
 
-@pytest.mark.parametrize("name", [name for name, value in FUNCTIONS.items()
-                                  if ">>> " in (value.__doc__ or "")])
-def test_an_example_runs(name: str, names: dict[str, Any]) -> None:
-    """An example prints what stands below it."""
-    test = doctest.DocTestParser().get_doctest(FUNCTIONS[name].__doc__, dict(names), name, None, 0)
-    runner, told = doctest.DocTestRunner(verbose=False), list[str]()
-    runner.run(test, out=told.append)
-    assert "".join(told) == ""
+def test_every_public_name_shows_an_example() -> None:
+    """A function, a type, a table and an error alike; an example of a member does not count."""
+    assert without_example(TEXT) == []
+    bare = TEXT.replace(WRITER["words"](EXAMPLES["Plan"])[3], "", 1)
+    assert without_example(bare) == ["Plan"]
+
+
+def test_every_example_on_the_page_runs() -> None:
+    """The page has the examples of the docstrings, and no other."""
+    shown = re.findall(r"^```pycon\n(.*?)\n```$", TEXT, re.MULTILINE | re.DOTALL)
+    assert sorted(shown) == sorted(WRITER["split"](text)[1] for text in EXAMPLES.values())
+
+
+def complaints(name: str, text: str, names: dict[str, Any]) -> str:
+    """What doctest says of an example."""
+    test = doctest.DocTestParser().get_doctest(text, names, name, None, 0)
+    runner, said = doctest.DocTestRunner(verbose=False), list[str]()
+    runner.run(test, out=said.append)
+    return "".join(said)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_prints_what_stands_below_it(name: str, names: dict[str, Any]) -> None:
+    """What a reader types gives what the page shows."""
+    assert complaints(name, EXAMPLES[name], names) == ""
+
+
+@pytest.mark.parametrize("text", [
+    ">>> kpki.genrsa(2048).key_size\n4096", ">>> kpki.genrsa(2048).key_size",
+    ">>> kpki.Authority(ca, key)"])
+def test_a_wrong_example_fails(text: str, names: dict[str, Any]) -> None:
+    """Another value, a value that nobody wrote down and an error are complaints."""
+    assert complaints("wrong", text, names).count("Failed example") == 1
 
 
 def types_in(hint: Any) -> set[Any]:

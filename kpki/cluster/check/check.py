@@ -36,7 +36,12 @@ from ...stages.keys import public_key_der
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a check."""
+    """The result of a check.
+
+    >>> report = kpki.check_path(workspace, now=now)
+    >>> report.certificates, report.findings, report.commands()
+    (28, [], [])
+    """
 
     whose: str
     """The name of the checked host, workspace, folder or file."""

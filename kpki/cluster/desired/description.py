@@ -51,7 +51,12 @@ KUBEADM_ALGORITHM = "RSA-2048"
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host of the cluster."""
+    """A host of the cluster.
+
+    >>> worker = cluster.host("worker-1")
+    >>> worker.addresses, worker.roles
+    (('10.0.0.21',), frozenset())
+    """
 
     name: str
     """The name of the host's node."""
@@ -65,7 +70,12 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class GivenAuthority:
-    """An existing CA, with its paths in the description."""
+    """An existing CA, with its paths in the description.
+
+    >>> text = description + "certificateAuthorities: {kubernetes: {certificate: ca.crt}}"
+    >>> kpki.load_cluster(text).authorities["kubernetes"]
+    GivenAuthority(certificate='ca.crt', key=None)
+    """
 
     certificate: str
     """The path of the CA's certificate."""
@@ -75,7 +85,13 @@ class GivenAuthority:
 
 @dataclass(frozen=True, slots=True)
 class ExternalEtcd:
-    """The API server's files for an external etcd; absolute paths, None if TLS is off."""
+    """The API server's files for an external etcd; absolute paths, None if TLS is off.
+
+    >>> files = "{caFile: /srv/ca.crt, certFile: /srv/api.crt, keyFile: /srv/api.key}"
+    >>> text = description.replace(", etcd]", "]") + f"etcd: {{external: {files}}}"
+    >>> kpki.load_cluster(text).external_etcd.key_file
+    '/srv/api.key'
+    """
 
     ca_file: str | None
     """The CA that signed etcd's certificate."""
@@ -87,7 +103,11 @@ class ExternalEtcd:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """A cluster as its description asks for it, with every default filled in."""
+    """A cluster as its description asks for it, with every default filled in.
+
+    >>> cluster.layout, cluster.validity.days, cluster.dns_domain
+    ('kubeadm', 365, 'cluster.local')
+    """
 
     name: str
     """The cluster's name in kubeconfigs."""

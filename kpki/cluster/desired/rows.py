@@ -23,7 +23,12 @@ def tree_prefix(host: str | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One profile on one host: the files at a place of the host's tree."""
+    """One profile on one host: the files at a place of the host's tree.
+
+    >>> row = [*kpki.wanted_rows(cluster)][-1]
+    >>> row.host, row.name, row.paths()
+    ('worker-1', 'kubelet-client', ('etc/kubernetes/kubelet.conf',))
+    """
 
     host: str | None
     """The host, None for the workspace's own rows."""

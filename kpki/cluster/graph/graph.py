@@ -19,7 +19,12 @@ _MOST = 16      # CAs of one name that are tried as the signer of a certificate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A file with a certificate, and the component that reads the file."""
+    """A file with a certificate, and the component that reads the file.
+
+    >>> found, = kpki.read_graph(host).certificates
+    >>> [(holder.component, holder.path) for holder in found.holders]
+    [('kubelet', 'etc/kubernetes/pki/ca.crt')]
+    """
 
     host: str | None = None
     """The host whose tree holds the file, None if there is one tree only."""
@@ -35,7 +40,12 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class GraphCertificate:
-    """One certificate of a graph."""
+    """One certificate of a graph.
+
+    >>> found, = kpki.read_graph(host).certificates
+    >>> found.name, found.subject, found.self_signed
+    ('ca', 'CN=kubernetes', True)
+    """
 
     row: str
     """The row of the profiles table, "" if nothing tells the row."""
@@ -64,7 +74,12 @@ class GraphCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One kind of call between components: the *client* shows a certificate to the *server*."""
+    """One kind of call between components: the *client* shows a certificate to the *server*.
+
+    >>> graph = kpki.read_graph(workspace / "nodes/cp-1")
+    >>> [(call.client, call.purpose) for call in graph.calls if call.server == "kubelet"]
+    [('kube-apiserver', 'apiserver-kubelet-client')]
+    """
 
     client: str
     """The component that calls."""
@@ -80,7 +95,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The certificates of a place, each once, and the calls of their holders."""
+    """The certificates of a place, each once, and the calls of their holders.
+
+    >>> graph = kpki.read_graph(workspace / "nodes/cp-1")
+    >>> [graph.certificates[number].name for number in graph.signed_by(None)]
+    ['ca', 'etcd-ca', 'front-proxy-ca']
+    """
 
     certificates: tuple[GraphCertificate, ...]
     """The certificates; a number in this graph counts from 0 in this order."""

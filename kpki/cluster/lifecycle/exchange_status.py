@@ -26,7 +26,12 @@ from ...kubernetes.profiles import SERVICE_ACCOUNTS
 
 @dataclass(frozen=True, slots=True)
 class HostExchange:
-    """The state of one host in an exchange."""
+    """The state of one host in an exchange.
+
+    >>> status = kpki.read_exchange(workspace, "ca")
+    >>> [(found.host, found.phase) for found in status.hosts]
+    [(None, 'before'), ('cp-1', 'before'), ('worker-1', 'before')]
+    """
 
     host: str | None
     """The host; None for the workspace itself, with the kubeconfigs of its users."""
@@ -46,7 +51,12 @@ class HostExchange:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeStatus:
-    """The state of an exchange, as the files of the workspace and of all hosts show it."""
+    """The state of an exchange, as the files of the workspace and of all hosts show it.
+
+    >>> status = kpki.read_exchange(workspace, "ca")
+    >>> status.phase, status.next, status.behind
+    ('before', 'trust', ())
+    """
 
     authority: str
     """The row: `ca`, `etcd-ca`, `front-proxy-ca` or `service-accounts`."""

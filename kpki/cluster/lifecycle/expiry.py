@@ -45,7 +45,12 @@ _ROTATED = re.compile(r"kubelet-(client|server)-\d{4}(-\d\d){5}\.pem")
 
 @dataclass(frozen=True, slots=True)
 class DatedCertificate:
-    """A certificate in one place, and from when until when the certificate is valid."""
+    """A certificate in one place, and from when until when the certificate is valid.
+
+    >>> found, = kpki.read_certificates(host / "etc/kubernetes/pki").certificates
+    >>> found.subject, found.days_left(now)
+    (Name('CN=kubernetes'), 3650)
+    """
 
     host: str | None
     """The host whose tree holds the file, None if there is one tree only."""
@@ -83,7 +88,12 @@ class DatedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file or folder whose certificates could not be read."""
+    """A file or folder whose certificates could not be read.
+
+    >>> found = kpki.read_certificates(host / "srv/damaged.crt")
+    >>> [(skipped.path, skipped.reason) for skipped in found.skipped]
+    [('damaged.crt', 'not a readable certificate')]
+    """
 
     host: str | None
     """The host whose tree holds the file, None if there is one tree only."""
@@ -94,7 +104,12 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class CertificateList:
-    """The certificates of a place, and what could not be read there."""
+    """The certificates of a place, and what could not be read there.
+
+    >>> found = kpki.read_certificates(workspace / "pki")
+    >>> len(found.certificates), found.ending(timedelta(days=30), now)
+    (3, ())
+    """
 
     certificates: tuple[DatedCertificate, ...]
     """The certificates by their end, the first to end first."""

@@ -33,7 +33,12 @@ _TOKENS = "kubectl get secrets -A --field-selector type=kubernetes.io/service-ac
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """One thing that people do after a phase."""
+    """One thing that people do after a phase.
+
+    >>> rotation = kpki.rotate(workspace, "ca", dry_run=True, now=now)
+    >>> rotation.following[0].hosts, rotation.following[0].commands
+    (('cp-1',), ('kpki node install cp-1 --node cp-1',))
+    """
 
     what: str
     """The thing, as a sentence without a full stop."""

@@ -22,7 +22,11 @@ STATES = {
 
 
 class Anchor(NamedTuple):
-    """A CA, or the key of the service accounts, whatever files hold it."""
+    """A CA, or the key of the service accounts, whatever files hold it.
+
+    >>> kpki.read_exchange(workspace, "ca").old.subject
+    'CN=kubernetes'
+    """
 
     key: str
     """The SHA-256 of the public key, as `kubeadm join` takes it: `sha256:…`."""

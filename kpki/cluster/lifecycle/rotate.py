@@ -53,7 +53,12 @@ Tell = Callable[[Fleet, PhaseTarget, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What a phase has changed, and what follows."""
+    """What a phase has changed, and what follows.
+
+    >>> rotation = kpki.rotate(workspace, "ca", dry_run=True, now=now)
+    >>> [step.path for step in rotation.steps], rotation.blocked
+    (['pki/ca-next.key', 'pki/ca-next.crt', 'etc/kubernetes/pki/ca-signer.crt'], ())
+    """
 
     status: ExchangeStatus
     """The state after the phase."""

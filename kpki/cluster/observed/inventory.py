@@ -26,7 +26,12 @@ _MOST_FOLDERS = 1000    # folders whose paths are remembered
 
 @dataclass(frozen=True, slots=True)
 class ObservedFile:
-    """One observed file: its content, or why it has none."""
+    """One observed file: its content, or why it has none.
+
+    >>> file = kpki.inspect_host(host).file("etc/kubernetes/kubelet.conf")
+    >>> file.missing, file.data
+    (True, None)
+    """
 
     path: str
     """The path, relative to the root."""
@@ -69,7 +74,12 @@ def absent(path: str) -> ObservedFile:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A file that the caller may not read, or a folder that the caller may not list or search."""
+    """A file that the caller may not read, or a folder that the caller may not list or search.
+
+    >>> report = kpki.check_path(host, node="worker-1", now=now)
+    >>> [unread.path for unread in report.unread]
+    []
+    """
 
     host: str | None
     """The host of the tree, None if there is a single tree."""
@@ -79,7 +89,12 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """A host's tree: its *layout*, and every file that counts, by its path relative to *root*."""
+    """A host's tree: its *layout*, and every file that counts, by its path relative to *root*.
+
+    >>> inventory = kpki.inspect_host(host)
+    >>> inventory.layout.name, inventory.certificates()
+    ('kubeadm', 1)
+    """
 
     root: str
     """The path of the tree."""

@@ -18,6 +18,13 @@ class Use:
     *part* is the part of the file that is read. *group* is the same string for both halves of a
     pair and for all parts of one kubeconfig. *default*: no setting names the file. *optional*: the
     component starts without the file.
+
+    >>> for use in kpki.inspect_host(host).uses:
+    ...     print(use.setting, use.purpose, use.path)
+    --tls-cert-file kubelet-serving var/lib/kubelet/pki/kubelet.crt
+    --tls-private-key-file kubelet-serving var/lib/kubelet/pki/kubelet.key
+    --kubeconfig kubelet-client etc/kubernetes/kubelet.conf
+    authentication.x509.clientCAFile kubelet-client-ca etc/kubernetes/pki/ca.crt
     """
 
     component: str
@@ -45,6 +52,10 @@ class Running:
     setting its written name and its file. *user* runs the component: a name or a number, "" if no
     file tells. *unit* is the systemd unit without `.service`, "" without a unit. *static*: the
     source is a static pod's.
+
+    >>> kubelet, = kpki.inspect_host(host).running
+    >>> kubelet.unit, kubelet.value("kubeconfig")
+    ('kubelet', '/etc/kubernetes/kubelet.conf')
     """
 
     component: str

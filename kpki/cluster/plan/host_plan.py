@@ -11,7 +11,13 @@ from ..leaf_files import Step, Task
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A row that waits for a missing file."""
+    """A row that waits for a missing file.
+
+    >>> text = description + "certificateAuthorities: {kubernetes: {certificate: ca.crt}}"
+    >>> plan = kpki.make_plan(kpki.load_cluster(text), read=lambda _: kpki.dump_certificate(ca))
+    >>> [(waiting.row, waiting.needs) for waiting in plan.waiting() if waiting.host == "worker-1"]
+    [('kubelet-client', 'the key of ca.crt')]
+    """
 
     host: str | None
     """The host, None for the workspace's own row."""

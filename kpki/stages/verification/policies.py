@@ -26,7 +26,12 @@ _MOST_NODES = 1000      # OpenSSL's bound on a tree (CVE-2023-0464)
 
 
 class PolicyQuestion(NamedTuple):
-    """The question about a path's policies (RFC 5280 §6.1.1, the initial values c, e, f and g)."""
+    """The question about a path's policies (RFC 5280 §6.1.1, the initial values c, e, f and g).
+
+    >>> question = kpki.PolicyQuestion(wanted=("1.2.3.4",), explicit=True)
+    >>> kpki.verify(certificate, [ca], now=now, policies=question).reason
+    'no explicit policy'
+    """
 
     wanted: tuple[str, ...] = ()
     """The OIDs of the acceptable policies (`-policy`)."""

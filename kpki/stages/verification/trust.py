@@ -44,7 +44,12 @@ class TrustSettings(NamedTuple):
 
 
 class Trust(NamedTuple):
-    """What the trust settings of a certificate say (X509_CERT_AUX); an absent list is None."""
+    """What the trust settings of a certificate say (X509_CERT_AUX); an absent list is None.
+
+    >>> trust = {ca: kpki.Trust(rejected=frozenset({"1.3.6.1.5.5.7.3.1"}))}     # serverAuth
+    >>> kpki.verify(certificate, [ca], purpose="sslserver", now=now, trust=trust).reason
+    'certificate rejected'
+    """
 
     uses: frozenset[str] | None = None
     """The extended key usages that the certificate is trusted for."""

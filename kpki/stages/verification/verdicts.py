@@ -89,7 +89,12 @@ NAME_CONSTRAINTS = frozenset({47, 48, 49, 51, 52, 53, 72})
 
 
 class Fault(NamedTuple):
-    """One error of a verification."""
+    """One error of a verification.
+
+    >>> verdict = kpki.verify(certificate, [ca], hostname="worker-2", now=now)
+    >>> [(fault.code, fault.reason) for fault in verdict.faults]
+    [(62, 'hostname mismatch')]
+    """
 
     code: int
     """OpenSSL's number of the error."""
@@ -103,7 +108,13 @@ class Fault(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """One policy that holds for a path."""
+    """One policy that holds for a path.
+
+    >>> leaf = kpki.x509_req(csr, ca, ca_key, now=now, extfile="certificatePolicies = 1.2.3.4")
+    >>> answer = kpki.verify(leaf, [ca], now=now, policies=kpki.PolicyQuestion()).policies
+    >>> [(policy.oid, policy.critical) for policy in answer.authority]
+    [('1.2.3.4', False)]
+    """
 
     oid: str
     """The dotted object identifier of the policy."""
@@ -114,7 +125,13 @@ class Policy(NamedTuple):
 
 
 class PolicyAnswer(NamedTuple):
-    """The answer about a path's policies; a set is None if no tree is left."""
+    """The answer about a path's policies; a set is None if no tree is left.
+
+    >>> question = kpki.PolicyQuestion(explicit=True)
+    >>> answer = kpki.verify(certificate, [ca], now=now, policies=question).policies
+    >>> answer.explicit, answer.error
+    (True, (43, 0))
+    """
 
     error: tuple[int, int] | None = None
     """OpenSSL's number of the error and its depth, None without an error."""
@@ -128,7 +145,12 @@ class PolicyAnswer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer of `openssl verify` about a certificate."""
+    """The answer of `openssl verify` about a certificate.
+
+    >>> verdict = kpki.verify(certificate, [], now=now)
+    >>> verdict.ok, verdict.code, verdict.reason
+    (False, 20, 'unable to get local issuer certificate')
+    """
 
     ok: bool
     """Whether the certificate is valid."""
