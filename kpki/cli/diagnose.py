@@ -64,7 +64,7 @@ def diagnose(log: LogArgument = _STDIN, root: RootOption = None, workspace: Work
         put(*(line for diagnosis in found for line in _lines(diagnosis, report)),
             *unknown.shown())
     if explain:
-        words.say(*_EXPLAINED)
+        words.say(*_EXPLAINED, *(f"  {line}" for line in _by_hand(log, found)))
     words.say(_summary(log, found, unknown))
     if found:
         raise typer.Exit(1)
@@ -177,6 +177,20 @@ def _summary(log: str, found: Sequence[Diagnosis], unknown: _Unknown) -> str:
 
 _EXPLAINED = (
     "kpki diagnose compares each line with the words of Go, OpenSSL and Kubernetes for each cause:",
-    "  grep -nE 'x509|certificate|Unauthorized|is forbidden|no such file' LOG",
-    "The text after the last x509: counts, and a missing file before what fails without the file.",
-    "docs/causes.md describes every cause. With --root, kpki check says which file is wrong.")
+    "the text after the last x509: counts, and a missing file before what fails without the file.",
+    "docs/causes.md describes every cause. With --root, kpki check says which file is wrong.",
+    "The lines by hand, the first of each cause:")
+
+
+def _by_hand(log: str, found: Sequence[Diagnosis]) -> Iterator[str]:
+    """The commands that print the lines of a log that tell of a fault."""
+    from shlex import quote
+    head = b"" if log == _STDIN else next(iter(files.read_blocks(log, 4)), b"")
+    unpacked = next((f"{reader} {quote(log)} | " for magic, reader in _READERS.items()
+                     if head.startswith(magic)), "")
+    for line in sorted({diagnosis.line for diagnosis in found}):
+        yield f"{unpacked}sed -n {line}p" + ("" if unpacked or log == _STDIN else f" {quote(log)}")
+
+
+# The first octets of a log → what prints the log as text.
+_READERS = {b"\x1f\x8b": "zcat", b"\xff\xfe": "iconv -f UTF-16", b"\xfe\xff": "iconv -f UTF-16"}

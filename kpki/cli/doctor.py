@@ -22,6 +22,7 @@ from .terminal import Painted, TerminalLine, put, short
 from ..clock import utc_now
 
 if TYPE_CHECKING:
+    from ..doctor.answers import Probe
     from ..doctor.host import HostCheck, HostReport
 
 TimeoutOption = Annotated[str, typer.Option("--timeout", metavar="SECONDS", help=(
@@ -49,7 +50,7 @@ def doctor(root: RootOption = os.sep, node: NodeOption = None, timeout: TimeoutO
         put(f"{short(report.host)}", *(_line(check) for check in report.checks),
             *_causes(report))
     if explain:
-        words.say(*_explained(report))
+        words.say(*_explained(report, root, node))
     words.warn(report.files.notes)
     words.say(_summary(report))
     tell_unread(report.files.unread, "doctor")
@@ -100,24 +101,53 @@ def _summary(report: HostReport) -> str:
         "nothing wrong" if report.ok else "see the crosses above; no certificate explains them")
 
 
-# name of a check → how a person sees the same
-_BY_HAND = {
-    "kubelet": "systemctl status kubelet; tr '\\0' ' ' < /proc/$(pidof kubelet)/cmdline",
-    "files": "kpki check /",
-    "api-server": "kubectl --kubeconfig /etc/kubernetes/kubelet.conf get --raw /version",
-    "server": "openssl s_client -connect HOST:PORT -noservername </dev/null | openssl x509 "
-              "-noout -serial; openssl x509 -noout -serial -in FILE",
-    "clock": "date -u; curl -skI https://API-SERVER:6443/version | grep -i '^date'",
-    "restart": "stat -c %y FILE; ps -o lstart= -p $(pidof COMPONENT)",
-    "log": "journalctl -u kubelet -n 400 | kpki diagnose -",
-}
-
-
-def _explained(report: HostReport) -> Iterator[str]:
-    yield "kpki doctor reads what runs in /proc, checks the files that it reads, and asks servers:"
-    for name in dict.fromkeys(check.name for check in report.checks):
-        by_hand = _BY_HAND.get(name, f"pidof {name}; systemctl status {name}; crictl ps")
-        yield f"  {name}: {by_hand}"
+def _explained(report: HostReport, root: str, node: str | None) -> Iterator[str]:
+    """The commands of other programs that show what the report says."""
     from ..kubernetes.causes import CAUSES
-    for cause in dict.fromkeys(finding.cause for finding in report.findings):
-        yield CAUSES[cause].explanation
+    yield "kpki doctor reads what runs in /proc, checks the files that it reads, and asks servers."
+    yield "The same with other programs:"
+    lines = [line for check in report.checks for line in _by_hand(check, report, root, node)]
+    yield from (f"  {line}" for line in dict.fromkeys(lines))
+    yield ""
+    yield from dict.fromkeys(CAUSES[finding.cause].explanation for finding in report.findings)
+
+
+def _by_hand(check: HostCheck, report: HostReport, root: str, node: str | None) -> Iterator[str]:
+    """The commands that show what a check says."""
+    from shlex import quote
+    place = check.message.partition(": ")[0]
+    match check.name:
+        case "files":
+            yield f"kpki check {quote(root)}" + (f" --node {quote(node)}" if node else "")
+        case "api-server" | "server":
+            for probe in report.probes:
+                if f"({probe.address})" in place:
+                    yield from _presented(probe, root)
+        case "clock":
+            yield "date -u"
+            yield from (f"curl -skI https://{probe.address}/version | grep -i '^date'"
+                        for probe in report.probes if probe.date)
+        case "restart":
+            for restart in report.restarts:
+                yield f"ps -o lstart= -C {restart.component}"
+                yield from (f"stat -c '%y %n' {quote(os.path.join(root, path))}"
+                            for path in restart.newer)
+        case "log" if place.startswith("journalctl "):
+            yield f"{place} --quiet --no-pager -n 400 | kpki diagnose -"
+        case "log" if place.startswith(os.sep):
+            yield f"tail -c 262144 {quote(os.path.join(root, place.lstrip(os.sep)))} | " \
+                  "kpki diagnose -"
+        case "log":
+            yield "journalctl -u kubelet --quiet --no-pager -n 400"
+        case component:
+            yield f"ps -o pid=,lstart=,args= -C {component}"
+
+
+def _presented(probe: Probe, root: str) -> Iterator[str]:
+    """The commands that show what a server presents, and what its file has."""
+    from shlex import quote
+    shown = "openssl x509 -noout -serial -subject -enddate"
+    yield (f"openssl s_client -connect {probe.address} -noservername < /dev/null 2> /dev/null | "
+           f"{shown}")
+    if probe.path and "#" not in probe.path:
+        yield f"{shown} -in {quote(os.path.join(root, probe.path))}"

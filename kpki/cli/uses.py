@@ -3,12 +3,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .common import ExplainOption, JsonOption, QuietOption, Words, columns, put_json
 from .terminal import put
+from .. import files
+from ..errors import KpkiError
 
 if TYPE_CHECKING:
     from ..cluster.observed.use import Use
@@ -39,10 +42,13 @@ def uses(root: RootArgument = os.sep, json: JsonOption = False, explain: Explain
     else:
         words.say(f"kpki: {root}: no setting names a file for a component")
     if explain:
-        words.say(*_EXPLAINED)
+        words.say(*_EXPLAINED, *(f"  {line}" for line in _by_hand(root, shown)))
     words.warn(host.led_out())
     unread = [f"{os.path.join(root, found.path)}: {found.problem}" for found in host.found.values()
               if found.problem]
+    closed = dict.fromkeys(host.file(use.file).unread for use in host.uses
+                           if use.part == "kubeconfig")
+    unread += [f"{os.path.join(root, path)}: permission denied" for path in closed if path]
     words.warn([f"not read: {problem}" for problem in unread])
     if unread:
         raise typer.Exit(2)
@@ -64,4 +70,22 @@ _EXPLAINED = (
     "  systemd's units with drop-ins and environment files, static pods, files of arguments;",
     "  a component's configuration file and its drop-ins; flags, which replace their values;",
     "  the kubeconfigs, and the files that they name. Without a setting the default counts.",
-    "The same by hand: systemctl cat kubelet; tr '\\0' ' ' < /proc/$(pidof kubelet)/cmdline")
+    "The same by hand:")
+
+
+def _by_hand(root: str, uses: Sequence[Use]) -> Iterator[str]:
+    """The commands that show each setting in the file that has it, but no private key."""
+    from shlex import quote
+    for source in dict.fromkeys(use.source for use in uses if use.source and not use.default):
+        place = files.resolve(os.path.abspath(root), source)
+        text = b""
+        with suppress(KpkiError):       # what this user may not read has no command
+            text = files.read(place)
+        names = dict.fromkeys(use.setting.rpartition("/")[2].rpartition(".")[2]
+                              for use in uses if use.source == source)
+        found = "".join(f" -e {quote(name)}" for name in names
+                        if name.encode() in text and not name.endswith("-key-data"))
+        if found:
+            near = os.path.join(root, source)
+            path = near if files.read_entry_at(near).kind == "file" else place
+            yield f"grep -n{found} {quote(path)}"

@@ -40,6 +40,8 @@ class Restart:
     """The reason, with the file."""
     commands: tuple[str, ...] = ()
     """The commands that restart the component; none if they are unknown."""
+    newer: tuple[str, ...] = ()
+    """The files that are newer than the process."""
 
 
 def restarts_of(inventory: Inventory, processes: Sequence[Process], outdated: Sequence[str],
@@ -69,7 +71,8 @@ def restarts_of(inventory: Inventory, processes: Sequence[Process], outdated: Se
         elif newer:
             yield Restart(running.component,
                           f"{', '.join(newer)} is newer than the process" if len(newer) == 1 else
-                          f"{', '.join(newer)} are newer than the process", commands)
+                          f"{', '.join(newer)} are newer than the process", commands,
+                          tuple(newer))
 
 
 def _read_once(inventory: Inventory, running: Running, minor: int | None,

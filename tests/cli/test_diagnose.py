@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -138,9 +141,21 @@ def test_the_text_of_a_log_cannot_command_the_terminal(
     assert told.out.replace("\n", "").isprintable() and "title" not in told.out
 
 
-def test_the_words_of_explain(kpki: Callable[..., Any], log: Path) -> None:
-    """How to see the same by hand."""
-    assert "grep -nE" in kpki("diagnose", log, "--explain", status=1).err
+@pytest.mark.parametrize("form", ["a log", "gz", "utf-16", "utf-16-be"])
+def test_the_lines_by_hand(kpki: Callable[..., Any], log: Path, form: str) -> None:
+    """--explain prints a command for the first line of each cause, whatever the log's form."""
+    data = log.read_bytes()
+    data = {"a log": data, "gz": gzip.compress(data),
+            "utf-16": data.decode().encode("utf-16"),
+            "utf-16-be": b"\xfe\xff" + data.decode().encode("utf-16-be")}[form]
+    copy = log.with_name(form)
+    copy.write_bytes(data)
+    found = json.loads(kpki("diagnose", copy, "--json", status=1).out)["diagnoses"]
+    lines = re.findall(r"^  (.*sed -n .*)$", kpki("diagnose", copy, "--explain", status=1).err,
+                       re.MULTILINE)
+    shown = [subprocess.run(["sh", "-ec", line], capture_output=True, text=True, check=True,
+                            timeout=60).stdout.strip() for line in lines]
+    assert shown == [text for _, text in sorted({(line["line"], line["text"]) for line in found})]
 
 
 def test_the_commands_against_an_expired_ca_mend_a_host(kpki: Callable[..., Any],

@@ -2,11 +2,18 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cluster.observed.trees import kubeconfig, plant, unit
+from tests.hosts.catalogue import HOSTS
+from tests.hosts.pki import Shelf
+from tests.ordinary_user.user import IS_ROOT, OrdinaryUser
 
 UNIT = "etc/systemd/system/kubelet.service"
 TREE = {UNIT: unit("ExecStart=/usr/bin/kubelet --kubeconfig=/k --client-ca-file=/ca"),
@@ -69,6 +76,42 @@ def test_what_cannot_be_read(kpki: Callable[..., Any], tmp_path: Path) -> None:
     assert "not read: " in kpki("uses", tmp_path / "root", status=2).err
 
 
+def by_hand(told: str) -> dict[str, str]:
+    """What each command of an explanation prints in a shell; each must succeed."""
+    return {line: subprocess.run(["sh", "-ec", line], capture_output=True, text=True, check=True,
+                                 timeout=60).stdout
+            for line in re.findall(r"^  (grep .*)$", told, re.MULTILINE)}
+
+
 def test_how(kpki: Callable[..., Any], tmp_path: Path) -> None:
-    """--explain says what is read, and how to look for oneself."""
-    assert "systemctl cat kubelet" in kpki("uses", plant(tmp_path, TREE), "--explain").err
+    """--explain prints commands that show each setting in its source, and no private key."""
+    root = plant(tmp_path / "a root", {**TREE, "k": kubeconfig(
+        "client-certificate-data: eA==, client-key-data: a2V5",
+        "\n    certificate-authority: /ca").replace("client-key-data", "\n    client-key-data")})
+    shown = by_hand(kpki("uses", root, "--explain").err)
+    assert [*shown] == [f"grep -n -e --kubeconfig -e --client-ca-file '{root}/{UNIT}'",
+                        f"grep -n -e certificate-authority -e client-certificate-data '{root}/k'"]
+    assert "--client-ca-file=/ca" in "".join(shown.values())
+    assert "certificate-authority: /ca" in "".join(shown.values())
+    assert "a2V5" not in "".join(shown.values())
+
+
+@pytest.mark.parametrize("name", [*HOSTS][::5])
+def test_how_on_many_hosts(kpki: Callable[..., Any], tmp_path: Path, name: str) -> None:
+    """Whatever starts the components, each command runs, and prints something."""
+    host = HOSTS[name]
+    (tmp_path / "openssl").mkdir()
+    host.lay(Shelf({}, tmp_path / "openssl").changed(host.rows), tmp_path / "root")
+    shown = by_hand(kpki("uses", tmp_path / "root", "--explain").err)
+    assert shown and all(shown.values()) and "key-data: " not in "".join(shown.values())
+
+
+def test_how_for_an_ordinary_user(ordinary_user: OrdinaryUser) -> None:
+    """What this user may not read has no command; the others run."""
+    root = ordinary_user.home / "root"
+    plant(root, TREE)
+    (root / "k").chmod(0 if not IS_ROOT else 0o600)
+    told = ordinary_user.run("uses", "root", "--explain")
+    lines = re.findall(r"^  (grep .*)$", told.err, re.MULTILINE)
+    assert told.status == 2 and [line.split()[-1] for line in lines] == [f"root/{UNIT}"]
+    assert "--kubeconfig=/k" in ordinary_user.program("sh", "-c", lines[0]).out
