@@ -76,6 +76,8 @@ KEYS = (
             r"|no PEM[- ](?:data|encoded|block)|empty PEM|PEM_read_bio"
             r"|does ?n[o']t look like an? (?:x509|PEM)|[Nn]o valid private key found"
             r"|[Kk]ey must be PEM[- ]encoded|no valid certificate authority data seen"
+            r"|X509::CertificateError: (?:not enough data|nested asn1|header too)"
+            r"|Neither PUB key nor"
             r"|failed to append CA cert\w* to|not loading an empty (?:serving|SNI) certificate",
             unless=r"(?i:no such file|permission denied)|Unable to decode an event"),
     LogRule("malformed-x509", "asn1: |routines:|SSL", r"asn1: (?:syntax|structure) error"
