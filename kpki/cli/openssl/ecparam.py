@@ -9,18 +9,21 @@ from .options import FILE, FORM, RANDOM, TEXT, GivenOptions, Option, begin
 from ... import pem
 from ...errors import InputError
 
-NAMED_CURVE = "named_curve, the only one"
-POINT_FORMS = "the point: uncompressed, compressed or hybrid"
+NAMED_CURVE = "how the curve is written: named_curve is the only form"
+POINT_FORMS = "how the public point is written: uncompressed, compressed or hybrid"
 TABLE = (
-    Option("name", TEXT, "the curve: prime256v1, secp384r1, P-256 …"),
-    Option("in", FILE, "else a file of EC PARAMETERS (standard input)"),
-    Option("inform", FORM, "its form"), Option("genkey", "", "make a key on the curve"),
-    Option("out", FILE, "where both go (standard output)"), Option("outform", FORM, "their form"),
-    Option("noout", "", "do not write the parameters"), Option("text", "", "the curve in words"),
-    Option("check", "", "check the curve, which is a named one"),
-    Option("check_named", "", "the same"),
+    Option("name", TEXT, "the name of the curve: prime256v1, secp384r1, P-256 …"),
+    Option("in", FILE, "read the curve from this file (EC PARAMETERS; default: standard input)"),
+    Option("inform", FORM, "the form of the file of -in, PEM or DER"),
+    Option("genkey", "", "make a key on the curve"),
+    Option("out", FILE, "write the result to this file (default: standard output)"),
+    Option("outform", FORM, "write the result as PEM or DER"),
+    Option("noout", "", "do not write the parameters"),
+    Option("text", "", "print the curve in words"),
+    Option("check", "", "check that the curve is valid"),
+    Option("check_named", "", "check that the curve is one with a name"),
     Option("param_enc", TEXT, NAMED_CURVE), Option("conv_form", TEXT, POINT_FORMS),
-    Option("no_seed", "", "nothing: a named curve shows none"),
+    Option("no_seed", "", "leave out the seed of the curve; a curve with a name shows none"),
     Option("list_curves", "",
            instead="kpki genpkey -algorithm EC, whose error for an unknown curve lists them"),
     *RANDOM,

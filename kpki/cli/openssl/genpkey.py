@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from ...stages.keys import SigningKey
 
 TABLE = (
-    Option("algorithm", TEXT, "RSA, EC, ED25519 or ED448; X25519 or X448, which sign nothing"),
-    Option("pkeyopt", TEXT, "rsa_keygen_bits:N, ec_paramgen_curve:NAME, group:NAME"),
-    Option("paramfile", FILE, "the curve, in place of -algorithm: EC PARAMETERS"),
-    Option("genparam", "", "write the parameters of the curve, no key"),
-    Option("out", FILE, "where the key goes (standard output)"),
-    Option("outform", FORM, "the key's form"),
-    Option("pass", TEXT, "passphrase source of an encrypted key"),
-    Option("text", "", "the key in words as well"),
-    Option("quiet", "", "print no progress; kpki never does"),
+    Option("algorithm", TEXT,
+           "the algorithm of the key: RSA, EC, ED25519 or ED448; X25519 and X448 cannot sign"),
+    Option("pkeyopt", TEXT,
+           "an option of the key: rsa_keygen_bits:N, ec_paramgen_curve:NAME or group:NAME"),
+    Option("paramfile", FILE,
+           "read the curve from this file (EC PARAMETERS), in place of -algorithm"),
+    Option("genparam", "", "write the parameters of the curve, and make no key"),
+    Option("out", FILE, "write the key to this file (default: standard output)"),
+    Option("outform", FORM, "write the key as PEM or DER"),
+    Option("pass", TEXT, "the source of the passphrase that encrypts the key, such as file:PATH"),
+    Option("text", "", "print the key in words too"),
+    Option("quiet", "", "print no progress; kpki never prints any"),
     Option("config", FILE, instead="nothing: kpki loads no module"),
 )
 TABLES = {"genpkey": TABLE}

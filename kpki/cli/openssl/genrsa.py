@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 TABLE = (
-    Option("3", "", "exponent 3"), Option("F4", "", "exponent 65537, the default"),
-    Option("f4", "", "the same"), Option("out", FILE, "where the key goes (standard output)"),
-    Option("passout", TEXT, "passphrase source of an encrypted key"),
-    Option("primes", COUNT, "how many primes: 2"),
-    Option("verbose", "", "say what is made, on stderr"),
-    Option("traditional", "", "PKCS#1 instead of PKCS#8"),
+    Option("3", "", "make a key with the public exponent 3"),
+    Option("F4", "", "make a key with the public exponent 65537 (the default)"),
+    Option("f4", "", "make a key with the public exponent 65537, as -F4 does"),
+    Option("out", FILE, "write the key to this file (default: standard output)"),
+    Option("passout", TEXT,
+           "the source of the passphrase that encrypts the key, such as file:PATH"),
+    Option("primes", COUNT, "the number of primes in the key; kpki accepts only 2"),
+    Option("verbose", "", "say on stderr what is made"),
+    Option("traditional", "", "write PKCS#1 instead of PKCS#8"),
     *RANDOM,
 )
 TABLES = {"genrsa": TABLE}

@@ -28,7 +28,7 @@ class Option(NamedTuple):
 
 # options of every verb for what openssl loads or saves outside of its files; kpki never does
 EVERYWHERE = (
-    Option("help", "", "show this page"), Option("h", "", "the same"),
+    Option("help", "", "show this page"), Option("h", "", "show this page"),
     Option("engine", TEXT, instead="a key in a file"),
     Option("provider", TEXT, instead="default, or nothing: the algorithms that are built in"),
     Option("provider-path", FILE, instead="the algorithms that are built in"),
@@ -36,13 +36,13 @@ EVERYWHERE = (
 )
 RANDOM = (
     Option("rand", FILE,
-           "nothing, though FILE must be there: the kernel's random numbers need no seed"),
+           "read nothing from FILE, which must exist: the kernel's random numbers need no seed"),
     Option("writerand", FILE, instead="nothing: no command reads a seed"),
 )
 OURS = (
     Option("explain", "",
-           "say on stderr what the step reads, does and writes, and the library call it equals"),
-    Option("quiet", "", "no warning of kpki's"),
+           "say on stderr what the verb reads, does and writes, and name the equal library call"),
+    Option("quiet", "", "print none of kpki's own warnings"),
 )
 _BUILT_IN = ("provider", "default")     # kpki does so anyway
 # kpki's own options, which may also stand behind the last option

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _COMMON = (
-    Option("in", FILE, "the key (standard input)"),
-    Option("inform", FORM, "its form (found out by itself)"),
-    Option("passin", TEXT, "passphrase source of the key"),
-    Option("pubin", "", "the input is a public key"),
-    Option("out", FILE, "where the key goes (standard output)"),
-    Option("outform", FORM, "its form"),
-    Option("passout", TEXT, "passphrase source of the key that is written"),
+    Option("in", FILE, "read the key from this file (default: standard input)"),
+    Option("inform", FORM, "the form of the key; by default kpki recognizes it"),
+    Option("passin", TEXT, "the source of the passphrase that opens the key, such as file:PATH"),
+    Option("pubin", "", "read a public key as input"),
+    Option("out", FILE, "write the key to this file (default: standard output)"),
+    Option("outform", FORM, "write the key as PEM or DER"),
+    Option("passout", TEXT,
+           "the source of the passphrase that encrypts the written key, such as file:PATH"),
     Option("pubout", "", "write the public key"), Option("noout", "", "write no key"),
-    Option("text", "", "the key in words"), Option("check", "", "check that the key is consistent"),
+    Option("text", "", "print the key in words"),
+    Option("check", "", "check that the key is consistent"),
 )
 _PUBLIC_INPUT = ("pubin", "RSAPublicKey_in")
 # the object identifier (DER) at the beginning of a key of the verb's kind: rsaEncryption,
@@ -32,21 +34,21 @@ _ALGORITHMS = {"rsa": bytes.fromhex("06092a864886f70d010101"),
                "ec": bytes.fromhex("06072a8648ce3d0201")}
 TABLES: dict[str, tuple[Option, ...]] = {
     "rsa": (
-        *_COMMON, Option("modulus", "", "the modulus"),
-        Option("traditional", "", "PKCS#1 instead of PKCS#8"),
+        *_COMMON, Option("modulus", "", "print the modulus of the key"),
+        Option("traditional", "", "write PKCS#1 instead of PKCS#8"),
         Option("RSAPublicKey_out", "", "write the public key as PKCS#1"),
-        Option("RSAPublicKey_in", "", "the input is a public key, PKCS#1 or not"),
+        Option("RSAPublicKey_in", "", "read a public key as input, PKCS#1 or any other form"),
         *(Option(name, "", instead="PEM or DER")
           for name in ("pvk-strong", "pvk-weak", "pvk-none"))),
     "ec": (
-        *_COMMON, Option("param_out", "", "write the curve's name alone"),
-        Option("no_public", "", "leave the public half out of the private key"),
+        *_COMMON, Option("param_out", "", "write the name of the curve, and no key"),
+        Option("no_public", "", "leave the public key out of the private key"),
         Option("conv_form", TEXT, POINT_FORMS),
         Option("param_enc", TEXT, NAMED_CURVE)),
     "pkey": (
-        *_COMMON, Option("pubcheck", "", "check the public half"),
-        Option("text_pub", "", "the public half in words"),
-        Option("traditional", "", "PKCS#1 or SEC1 instead of PKCS#8"),
+        *_COMMON, Option("pubcheck", "", "check that the public key is valid"),
+        Option("text_pub", "", "print the public key in words"),
+        Option("traditional", "", "write PKCS#1 or SEC1 instead of PKCS#8"),
         Option("ec_conv_form", TEXT, POINT_FORMS),
         Option("ec_param_enc", TEXT, NAMED_CURVE)),
 }

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 SIGOPT = Option("sigopt", TEXT,
-                "rsa_padding_mode:pss, then rsa_pss_saltlen:N, rsa_mgf1_md:DIGEST (may come again)")
+                "how an RSA key signs (repeatable): rsa_padding_mode:pss, then "
+                "rsa_pss_saltlen:N, rsa_mgf1_md:DIGEST")
 _SALTS = {"digest": -1, "auto": -2, "max": -2, "-2": -2, "-3": -2}
 
 

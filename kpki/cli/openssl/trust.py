@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 TRUST_OPTIONS = (
     Option("trustout", "",
-           "write a TRUSTED CERTIFICATE, with its trust settings; Kubernetes reads none"),
-    Option("setalias", TEXT, "give it an alias, and -trustout"),
-    Option("addtrust", TEXT, "trust it for a use, serverAuth … (may come again), and -trustout"),
-    Option("addreject", TEXT, "never trust it for a use (may come again), and -trustout"),
-    Option("clrtrust", "", "drop the uses that it is trusted for"),
-    Option("clrreject", "", "drop the uses that it is never trusted for"),
+           "write a TRUSTED CERTIFICATE, with its trust settings; Kubernetes reads no such "
+           "block"),
+    Option("setalias", TEXT, "give the certificate this alias, and write it as -trustout does"),
+    Option("addtrust", TEXT,
+           "trust the certificate for this use, such as serverAuth (repeatable); write it as "
+           "-trustout does"),
+    Option("addreject", TEXT,
+           "reject the certificate for this use (repeatable); write it as -trustout does"),
+    Option("clrtrust", "", "remove the uses for which the certificate is trusted"),
+    Option("clrreject", "", "remove the uses for which the certificate is rejected"),
 )
 _WRITE = ("trustout", "setalias", "addtrust", "addreject")
 WARNING = "Go passes over a TRUSTED CERTIFICATE: in a file of CAs this one is none for Kubernetes"

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import kpki
 from kpki.cli.main import main
-from kpki.cli.openssl.options import EVERYWHERE
+from kpki.cli.openssl.options import EVERYWHERE, OURS
 from kpki.cli.openssl.verbs import VERBS, table_of
 
 ROOT = Path(__file__).parents[3]
@@ -201,6 +201,25 @@ def test_every_option_of_openssl_is_known_or_has_its_sentence(verb: str) -> None
     docs = "".join((ROOT / "docs" / name).read_text() for name in ("stages.md", "verify.md"))
     assert [name for name in names if table[name].instead is not None
             and not re.search(rf"`(\w+ )?-{name}\b", docs)] == []
+
+
+# What only a reader of the rows around it understands.
+_LEANS = re.compile(r"(its?|their|both|nothing|none|no|for|with|as|else|the same)\b"
+                    r"|.*\b(likewise|and so on)")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_row_of_the_help_is_understood_alone(verb: str) -> None:
+    """Completion and manual pages show one row: at most 25 words, which lean on no other row."""
+    rows = [option.means for option in (*table_of(verb), *EVERYWHERE, *OURS)
+            if option.instead is None]
+    assert [row for row in rows if not row or len(row.split()) > 25 or _LEANS.match(row)] == []
+
+
+def test_a_row_that_leans_on_another_is_seen() -> None:
+    """A row whose noun stands in another row is seen, one with its own noun is not."""
+    assert _LEANS.match("its form (found out by itself)") and _LEANS.match("nothing, likewise")
+    assert _LEANS.match("the same") and not _LEANS.match("the form of the key")
 
 
 UNSUPPORTED = {
