@@ -16,18 +16,17 @@ IDENTITY = (
             rf"node {QUOTE}(?P<other>{NODE_NAME}){QUOTE} (?:cannot|is not allowed to) "
             rf"(?:modify node|read) {QUOTE}(?P<node>{NODE_NAME}){QUOTE}"),
     LogRule("hostname-case-fqdn", "orbidden| cannot ",
-            r"leases\.coordination\.k8s\.io \"(?P<node>[\w-]+)(?:\.[\w.-]+)?\" is forbidden: "
-            r"User \"system:node:(?P<other>(?i:(?P=node))(?:\.[\w.-]+)?)\"",
-            where=r"only access node lease with the same name as the"),
+            r"(?:leases\.coordination|csinodes\.storage)\.k8s\.io \"(?P<node>[\w-]+)"
+            r"(?:\.[\w.-]+)?\" is forbidden: User "
+            r"\"system:node:(?P<other>(?i:(?P=node))(?:\.[\w.-]+)?)\"",
+            where=r"only access (?:node lease|CSINode) with the same name as the"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
-            r"only access node lease with the same name as the"),
+            r"only access (?:node lease|CSINode) with the same name as the"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
             rf"can only create a node CSR with CN=system:node:(?P<other>{NODE_NAME})"),
     LogRule("wrong-node-identity", "orbidden| cannot ",
             r"can only \w{1,9}(?:/\w{1,9})? pods with spec\.nodeName set to itself"
             r"|only its own Node"),
-    LogRule("wrong-node-identity", "orbidden| cannot ",
-            r"can only access CSINode with the same name as the requesting node"),
     LogRule("wrong-organisation", "orbidden| cannot |node for user", r"unknown node for user"),
     LogRule("bootstrap-kubeconfig-missing-or-token-expired", "orbidden| cannot ",
             r"create certificate signing request: .{0,80}?User \"(?:kubelet-boo|system:boots)"
