@@ -10,8 +10,8 @@ from .exchange import Exchange, Member
 from .holding import Anchor, Holding, anchor_of, key_anchor
 from .renewal import renewed_certificate
 from ..authority import Authority
-from ..observed.contents import read_certificates, read_key, read_public_keys
-from ..observed.inventory import Inventory, ObservedFile
+from ..observed.contents import first_certificate, read_certificates, read_key, read_public_keys
+from ..observed.inventory import Inventory, ObservedFile, found_at
 from ..rules.certificate import signer_of
 from ..rules.facts import (
     Pair,
@@ -63,7 +63,10 @@ class Seen(NamedTuple):
     files: list[TrustFile]
     """The files with CAs that verifiers read."""
     pairs: list[tuple[Pair, Anchor]]
-    """The pairs that a CA of the exchange, or another trusted CA, has signed; with the CA."""
+    """The pairs that a CA of the exchange, or another trusted CA, has signed; with the CA.
+
+    A pair that an earlier call has checked has no chain and no key.
+    """
     keys: list[tuple[str, Anchor]]
     """The files with the private key of a CA of the exchange; with the CA."""
     strange: list[str]
@@ -81,8 +84,7 @@ def holding_of(exchange: Exchange, inventory: Inventory, host: str | None, now: 
     valid = [frozenset(anchor_of(ca) for ca in file.certificates if _is_valid(ca, now))
              for file in seen.files]
     every = [frozenset(map(anchor_of, file.certificates)) for file in seen.files]
-    signed = frozenset((*(anchor for _, anchor in (*seen.pairs, *seen.keys)),
-                        *seen.proved.values()))
+    signed = frozenset(anchor for _, anchor in (*seen.pairs, *seen.keys))
     paths = {file.path for file in seen.files}
     return Holding(
         host, frozenset.intersection(*valid) if valid else None,
@@ -117,7 +119,7 @@ def read_seen(exchange: Exchange, inventory: Inventory,
     """The files of a host for the exchange of a CA.
 
     *proved* has the pairs that an earlier call has checked. A pair whose files hold the same octets
-    is not checked again, and is among the proved pairs alone.
+    is not checked again.
     """
     files, strange = trusted_files(inventory, exchange.row), list[str]()
     strange += [f"{file.path}: no readable CA is in the file" for file in files
@@ -130,6 +132,7 @@ def read_seen(exchange: Exchange, inventory: Inventory,
         digest = pair_digest(inventory, named)
         if digest in proved and proved[digest] in exchange.anchors:
             same[digest] = proved[digest]
+            pairs.append((named, proved[digest]))
         elif (found := _checked(exchange, pair_there(inventory, named), near, strange)):
             pairs.append(found)
             if found[1] in exchange.anchors:
@@ -207,11 +210,12 @@ def _key_paths(inventory: Inventory, row: str) -> list[str]:
 
 
 def phase_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget, *, now: datetime,
-                validity: timedelta, warnings: list[str]) -> tuple[File, ...]:
+                validity: timedelta, warnings: list[str],
+                proved: Mapping[bytes, Anchor] = _NOTHING) -> tuple[File, ...]:
     """The files, relative to the tree, that bring a host to the *target* of a phase.
 
     Leaves keep their keys; each gets a new certificate, valid for *validity*. What no CA of the
-    exchange has signed stays. A file without a difference stays.
+    exchange has signed stays. A file without a difference stays. *proved* is as for `read_seen`.
     """
     changed = NewContents()
     if not exchange.of_ca:
@@ -226,10 +230,12 @@ def phase_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget, *
         if file.certificates:
             _edit(changed, inventory, file.path, _bundle(target, now), warnings)
     if target.authority:    # else no certificate changes, and the pairs need no look
-        for pair, anchor in read_seen(exchange, inventory).pairs:
+        for pair, anchor in read_seen(exchange, inventory, proved).pairs:
             if anchor in ends and anchor != target.signer.anchor:
+                leaf = next(iter(pair.chain), None) \
+                    or first_certificate(found_at(inventory, pair.path, "certificate"))
                 certificate = renewed_certificate(
-                    pair.chain[0], target.authority, now=now, validity=validity, identified=True,
+                    leaf, target.authority, now=now, validity=validity, identified=True,
                     warnings=warnings)
                 _edit(changed, inventory, pair.path, pem.dump_certificate(certificate), warnings)
     for path, anchor in keys:

@@ -318,7 +318,8 @@ class _Work(NamedTuple):
                 _sweep(fleet, host, [path for path, file in inventory.found.items() if file.data])
             made += [(host, file) for file in phase_files(
                 fleet.exchange, inventory, self.target, now=fleet.now,
-                validity=fleet.cluster.validity, warnings=warnings)]
+                validity=fleet.cluster.validity, warnings=warnings,
+                proved=proved.get(host, {}))]
         steps = self._write(made, [], warnings)
         return steps, warnings, [
             own_holding(self.after) if host is None else

@@ -33,6 +33,12 @@ def read_certificates(found: ObservedFile, row: str) -> tuple[list[Certificate],
     return [*certificates], fault and replace(fault, path=found.path, row=row)
 
 
+def first_certificate(found: ObservedFile) -> Certificate:
+    """The first certificate of a file of which `read_certificates` has found no fault."""
+    der = next(block.der for block in _blocks(found.data or b"")[0] if block.label == "CERTIFICATE")
+    return pem.load_certificate(der, encoding="DER")
+
+
 def other_block(found: ObservedFile, row: str) -> Finding | None:
     """The finding for a CA file of etcd's with a block that is no certificate.
 

@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from kpki import pem
 from kpki.cluster.authority import Authority
+from kpki.cluster.lifecycle.exchange_status import Fleet, read_fleet
 from kpki.cluster.lifecycle.renew import Order, renew_workspace
 from kpki.cluster.node.node import issue_node
 from kpki.cluster.workspace import write
@@ -293,6 +294,30 @@ def test_the_check_after_a_phase_sees_what_changed_after_the_gate(
     assert status == state(folder)
     (host,) = [host for host in status.hosts if host.host == "w-1"]
     assert (host.phase, host.strange) == (phase, (f"{SSL}/{strange}",) if strange else ())
+
+
+@pytest.mark.parametrize("meanwhile", [name for name in MEANWHILE if "new CA" not in name])
+def test_a_phase_signs_what_is_there_and_not_what_the_gate_saw(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """A pair that has changed since the gate is checked anew, before the new CA signs the pair."""
+    folder, (change, _, strange) = reach(workspace(text=SMALL), "trust"), MEANWHILE[meanwhile]
+    pair = folder / "nodes/w-1" / SSL / "kube-proxy.pem"
+
+    def then_change(*args: Any) -> Fleet:
+        fleet = read_fleet(*args)
+        change(folder, pair)
+        monkeypatch.setattr("kpki.cluster.lifecycle.rotate.read_fleet", read_fleet)
+        changed.append(pair.read_bytes())
+        return fleet
+
+    changed = list[bytes]()
+    monkeypatch.setattr("kpki.cluster.lifecycle.rotate.read_fleet", then_change)
+    status = do(folder).status
+    assert status == state(folder) and status.phase == "switch"
+    (host,) = [host for host in status.hosts if host.host == "w-1"]
+    assert host.strange == ((f"{SSL}/{strange}",) if strange else ())
+    assert (pair.read_bytes() == changed[0]) == bool(strange)
 
 
 def test_a_key_that_is_not_its_certificates_signs_nothing(workspace: Workspace) -> None:
