@@ -210,6 +210,18 @@ def test_an_unknown_line_is_listed_and_not_guessed() -> None:
     assert unknown == [(1, lines[0])]
 
 
+@pytest.mark.parametrize(("line", "facts"), [
+    ("certificate file not found: /etc/pki/ca.crt", {"file": "/etc/pki/ca.crt"}),
+    ("FileNotFoundException: /etc/pki/ca.crt (No such file or directory)",
+     {"file": "/etc/pki/ca.crt"}),
+    ("no such file or directory: SSLError(FileNotFoundError(2, '", {}),
+])
+def test_a_missing_file_is_named(line: str, facts: dict[str, str]) -> None:
+    """The fault of a missing file has the path that the line names, and none if it names none."""
+    assert [(found.cause, dict(found.facts)) for found in kpki.diagnose([line])] == [
+        ("file-missing", facts)]
+
+
 def test_rules_of_a_program() -> None:
     """A row of a program's own counts after the table, or before it."""
     mine = kpki.LogRule("bad-pem", "valid for", "is valid for")

@@ -35,7 +35,7 @@ REQUESTS = [
 RIGHT = [
     HEAD + "[dn]\nCN = a\n[e]\nsubjectAltName = @n\n[n]\nDNS.1 = a\nDNS.2 = b\nIP.1 = 10.0.0.1\n",
     "[req]\ndistinguished_name = dn\n[dn]\nCN = Common Name\nCN_default = a\n",
-    HEAD + "[dn]\nCN = a < b > c $\\$\n[e]\nkeyUsage = cRLSign\n".replace("$\\$", ""),
+    HEAD + "[dn]\nCN = a < b > c \n[e]\nkeyUsage = cRLSign\n",
     HEAD + "[dn]\nCN = a\nCN = a\n[e]\nsubjectAltName = DNS:1.2.3.4.example, IP:1.2.3.4\n",
 ]
 

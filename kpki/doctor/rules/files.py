@@ -46,7 +46,5 @@ FILES = (
             rf"|bundle, invalid path:|TLS certificate file, invalid path:) "
             rf"[\"']?{FILE}", unless=r"(?i:permission denied)"),
     LogRule("file-missing", "ertific|rivate key|o such file",
-            rf"(?:certificate|key) (?:file )?not found.{{0,200}}?{FILE}"
-            rf"|FileNotFound.{{0,200}}?{FILE}"
-            .replace("(?P<file>", "(?:", 1)),
+            rf"(?:(?:certificate|key) (?:file )?not found|FileNotFound).{{0,200}}?{FILE}"),
 )

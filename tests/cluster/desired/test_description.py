@@ -337,14 +337,19 @@ REFUSED: list[tuple[str, int, str]] = [
     ("etcd: {local: {}}\n" + CONTROL_PLANE, 3, "etcd.external: missing: no node has the role etcd"),
     (EXTERNAL + NODES, 3,
      "etcd.external: a node has the role etcd, and a cluster has either local or external etcd"),
-    (EXTERNAL.replace("{external", "{local: {}, external") + CONTROL_PLANE, 3, "etcd.external: the "
+    ("etcd: {local: {}, external: {endpoints: ['https://e:2379'], caFile: /e/ca, certFile: /e/crt, "
+     "keyFile: /e/key}}\n" + CONTROL_PLANE, 3, "etcd.external: the "
      "description has etcd.local too, and a cluster has either local or external etcd"),
-    (EXTERNAL.replace(", keyFile: /e/key", "") + CONTROL_PLANE, 3,
+    ("etcd: {external: {endpoints: ['https://e:2379'], caFile: /e/ca, certFile: /e/crt"
+     "}}\n" + CONTROL_PLANE, 3,
      "etcd.external.keyFile: missing"),
-    (EXTERNAL.replace(", certFile: /e/crt", "") + CONTROL_PLANE, 3,
+    ("etcd: {external: {endpoints: ['https://e:2379'], caFile: /e/ca, keyFile: /e/key"
+     "}}\n" + CONTROL_PLANE, 3,
      "etcd.external.certFile: missing"),
-    (EXTERNAL.replace(", caFile: /e/ca", "") + CONTROL_PLANE, 3, "etcd.external.caFile: missing"),
-    (EXTERNAL.replace("/e/ca", "ca") + CONTROL_PLANE, 3,
+    ("etcd: {external: {endpoints: ['https://e:2379'], certFile: /e/crt, keyFile: /e/key"
+     "}}\n" + CONTROL_PLANE, 3, "etcd.external.caFile: missing"),
+    ("etcd: {external: {endpoints: ['https://e:2379'], caFile: ca, certFile: /e/crt, "
+     "keyFile: /e/key}}\n" + CONTROL_PLANE, 3,
      "etcd.external.caFile: 'ca' is not an absolute path"),
     (EXTERNAL + "nodes: [{name: w, addresses: [10.0.0.1]}]\n", 1, "controlPlaneEndpoint: missing: "
      "no node has the role control-plane, so nothing says where the API server is"),

@@ -10,12 +10,9 @@ from kpki.cluster.desired.description import Cluster, ExternalEtcd, Host, load_c
 from kpki.errors import ConfigurationError
 
 V4, V3 = "kubeadm.k8s.io/v1beta4", "kubeadm.k8s.io/v1beta3"
-INIT = f"""\
-apiVersion: {V4}
-kind: InitConfiguration
-nodeRegistration: {{name: CP-1}}
-localAPIEndpoint: {{advertiseAddress: 10.0.0.10}}
-"""
+NAMED = f"apiVersion: {V4}\nkind: InitConfiguration\nnodeRegistration: {{name: CP-1}}\n"
+ENDPOINT = "localAPIEndpoint: {advertiseAddress: 10.0.0.10}\n"
+INIT = NAMED + ENDPOINT
 CLUSTER = f"apiVersion: {V4}\nkind: ClusterConfiguration\n"
 JOIN = f"apiVersion: {V4}\nkind: JoinConfiguration\nnodeRegistration: {{name: worker-1}}\n"
 # As `kubeadm config print init-defaults --component-configs
@@ -120,9 +117,12 @@ def test_every_field_of_kubeadm_is_taken() -> None:
 
 
 @pytest.mark.parametrize("text", [
-    INIT, INIT.replace(V4, V3), INIT + "---\n" + CLUSTER, CLUSTER + "---\n" + INIT, INIT + "---\n"
+    INIT,
+    f"apiVersion: {V3}\nkind: InitConfiguration\nnodeRegistration: {{name: CP-1}}\n" + ENDPOINT,
+    INIT + "---\n" + CLUSTER, CLUSTER + "---\n" + INIT, INIT + "---\n"
     + CLUSTER + "clusterName: ''\nencryptionAlgorithm: ''\netcd: {local: {dataDir: ''}}\n"
-    "networking: {}", INIT + "---\n" + JOIN, INIT.replace("10.0.0.10}", "10.0.0.10, bindPort: 0}"),
+    "networking: {}", INIT + "---\n" + JOIN,
+    NAMED + "localAPIEndpoint: {advertiseAddress: 10.0.0.10, bindPort: 0}\n",
 ], ids=range(7))
 def test_what_is_left_out_has_kubeadm_s_default(text: str) -> None:
     """Both versions, alone or together, in any order: kubeadm's defaults, RSA-2048 among them."""
@@ -132,7 +132,7 @@ def test_what_is_left_out_has_kubeadm_s_default(text: str) -> None:
 def test_the_host_s_own_name_stands_in_for_a_missing_one() -> None:
     """nodeRegistration.name wins; without it the host name, in lower case; without both the field
     is named."""
-    bare = INIT.replace("nodeRegistration: {name: CP-1}\n", "")
+    bare = f"apiVersion: {V4}\nkind: InitConfiguration\n" + ENDPOINT
     assert (load_cluster(bare, host_name="CP-1\n") == load_cluster(INIT, host_name="other")
             == DEFAULTS)
     assert (refusal(bare).message
@@ -197,20 +197,23 @@ DOTS = "---\n"
 @pytest.mark.parametrize(("text", "message"), [
     (CLUSTER, "line 1: InitConfiguration.localAPIEndpoint.advertiseAddress: missing: the API "
      "server's certificate needs this address, and kpki does not guess addresses"),
-    (INIT.replace("advertiseAddress: 10.0.0.10", "bindPort: 1"),
+    (NAMED + "localAPIEndpoint: {bindPort: 1}\n",
      "line 4: localAPIEndpoint.advertiseAddress: missing: "
      "the API server's certificate needs this address, and kpki does not guess addresses"),
-    (INIT.replace("10.0.0.10", "0.0.0.0"), "line 4: localAPIEndpoint.advertiseAddress: 0.0.0.0 is "
+    (NAMED + "localAPIEndpoint: {advertiseAddress: 0.0.0.0}\n",
+     "line 4: localAPIEndpoint.advertiseAddress: 0.0.0.0 is "
      "no address at which other hosts find this host"),
-    (INIT.replace("10.0.0.10", "ff02::1"), "line 4: localAPIEndpoint.advertiseAddress: ff02::1 is "
+    (NAMED + "localAPIEndpoint: {advertiseAddress: ff02::1}\n",
+     "line 4: localAPIEndpoint.advertiseAddress: ff02::1 is "
      "no address at which other hosts find this host"),
-    (INIT.replace("10.0.0.10", "0.0.0.0.0"),
+    (NAMED + "localAPIEndpoint: {advertiseAddress: 0.0.0.0.0}\n",
      "line 4: localAPIEndpoint.advertiseAddress: '0.0.0.0.0' is not an IP address"),
-    (INIT.replace("10.0.0.10", "10.0.0.256"),
+    (NAMED + "localAPIEndpoint: {advertiseAddress: 10.0.0.256}\n",
      "line 4: localAPIEndpoint.advertiseAddress: '10.0.0.256' is not an IP address"),
-    (INIT.replace("advertiseAddress", "advertisedAddress"),
+    (NAMED + "localAPIEndpoint: {advertisedAddress: 10.0.0.10}\n",
      "line 4: localAPIEndpoint.advertisedAddress: no such field: did you mean advertiseAddress?"),
-    (INIT.replace("CP-1", "cp_1"), "line 3: nodeRegistration.name: node name 'cp_1' is no DNS "
+    (f"apiVersion: {V4}\nkind: InitConfiguration\nnodeRegistration: {{name: cp_1}}\n" + ENDPOINT,
+     "line 3: nodeRegistration.name: node name 'cp_1' is no DNS "
      "name: lower-case letters, digits, '-' and '.' only"),
     (INIT + DOTS + CLUSTER + "apiServer: {certSANs: [ok, a_b]}\n",
      "line 8: apiServer.certSANs[1]: 'a_b' is no DNS name: lower-case letters, digits, '-' and '.' "
@@ -222,15 +225,15 @@ DOTS = "---\n"
      "'RSA-1024' is none of RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384"),
     (INIT + DOTS + CLUSTER + "networking: {serviceSubnet: 10.96.0.0/12 }\nclustername: x\n",
      "line 9: clustername: no such field: did you mean clusterName?"),
-    (INIT + DOTS + CLUSTER.replace(V4, V3) + "encryptionAlgorithm: RSA-2048\n",
+    (INIT + DOTS + f"apiVersion: {V3}\nkind: ClusterConfiguration\nencryptionAlgorithm: RSA-2048\n",
      "line 8: encryptionAlgorithm: v1beta3 has no such field, and kubeadm would ignore the field"),
     (INIT + DOTS + INIT, "line 7: kind: 'InitConfiguration' is there twice"),
-    (INIT.replace(V4, "kubeadm.k8s.io/v1beta2"),
+    ("apiVersion: kubeadm.k8s.io/v1beta2\nkind: InitConfiguration\n" + ENDPOINT,
      "line 1: apiVersion: 'v1beta2' is not v1beta4 or v1beta3"),
-    (INIT.replace("InitConf", "IntConf"),
+    (f"apiVersion: {V4}\nkind: IntConfiguration\n" + ENDPOINT,
      "line 2: kind: 'IntConfiguration' is no kind of kubeadm's API: did you mean "
      "InitConfiguration?"),
-    (INIT.replace("InitConfiguration", "Secret"),
+    (f"apiVersion: {V4}\nkind: Secret\n" + ENDPOINT,
      "line 2: kind: 'Secret' is no kind of kubeadm's API"),
     (INIT + DOTS + "kind: KubeletConfiguration\n", "line 6: apiVersion: missing"),
     ("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n",
