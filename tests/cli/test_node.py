@@ -261,8 +261,8 @@ def test_the_commands_that_are_shown_can_be_pasted(issue: Run, kpki: Run, pki: P
 
 
 def test_json_says_what_was_done(issue: Run) -> None:
-    """The document of DESIGN: host, path in its tree, row and action of each file, nothing
-    waiting."""
+    """The document has host, path in the host's tree, row and action of each file, and nothing
+    that waits."""
     rows = ["ca", "kubelet", "kubelet", "kubelet"]
     for action in ("create", "keep"):
         told = issue("worker-1", "--json")

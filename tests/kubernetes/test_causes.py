@@ -23,7 +23,8 @@ def test_slugs_are_there_once() -> None:
 
 
 def test_only_what_works_today_is_a_warning() -> None:
-    """Warnings are those of DESIGN §8; every other cause stops something."""
+    """What ends soon, or what only strict clients or later settings refuse, is a warning; every
+    other cause stops something today."""
     assert {row.slug for row in ROWS if row.severity == "warning"} == {
         "outlives-ca", "expiring-soon", "strict-refused", "kubelet-serving-self-signed"}
 
