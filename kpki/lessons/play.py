@@ -1,6 +1,7 @@
 """A lesson is played: step by step with a learner, or without questions."""
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -14,6 +15,9 @@ ShowText = Callable[[str, str], None]
 """Shows a text of a kind: `title`, `heading`, `prose`, `command`, `output`, `note` or `wrong`."""
 Ask = Callable[[str], str | None]
 """Asks the learner for a line; None is the end of the input."""
+
+# A line of a report that says how to repair: the learner finds out, and hints help.
+_REMEDY = re.compile(r" +(# |\$ |\(the same commands\))")
 
 
 def show_prose(paragraphs: Sequence[str], show: ShowText) -> None:
@@ -86,7 +90,8 @@ class Player(NamedTuple):
             status, output = self.classroom.run(line)
             if status:
                 self.show("wrong", f"{self.words.wrong} {reason}")
-                self.show("output", output)
+                self.show("output", "".join(
+                    said for said in output.splitlines(keepends=True) if not _REMEDY.match(said)))
                 return False
         self.show("note", self.words.right)
         self.show("command", "\n".join(

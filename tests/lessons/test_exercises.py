@@ -1,6 +1,7 @@
 """The exercises: any right answer passes, and a wrong one is told what is wrong with it."""
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -44,9 +45,10 @@ def exercise(name: str, number: int) -> Any:
 @pytest.mark.parametrize(("name", "number", "commands", "reason"), WRONG_ANSWERS)
 def test_a_wrong_answer_is_told_its_reason(answer: Callable[..., Any], name: str, number: int,
                                            commands: str, reason: str) -> None:
-    """The check refuses the answer, and says in a sentence why."""
+    """The check refuses the answer, and says in a sentence why, but not how to repair."""
     right, said = answer(name, number, commands)
     assert (right, reason in said) == (False, True), said
+    assert not re.search(r"^ +(# |\$ )", said, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("name", "number"), EXERCISES)

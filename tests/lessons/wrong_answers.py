@@ -81,6 +81,8 @@ WRONG_ANSWERS: list[tuple[str, int, str, str]] = [
      "client: verify error:num=20:unable to get local issuer certificate"),
     ("tls", 0, KUBELET.format(ca="ca", usage="clientAuth,serverAuth", san="DNS:kubelet"),
      "client: verify error:num=62:hostname mismatch"),
+    ("tls", 0, "rm kubelet.crt", "There is no kubelet.crt"),
+    ("tls", 0, "openssl genrsa -out kubelet.key", "Private key does not match"),
     ("tls", 0, "cp safe/ca.key .", "outside of the safe"),
     ("cluster", 0, "rm cp-1/etc/kubernetes/scheduler.conf", "There is no such kubeconfig."),
     ("cluster", 0, "cd cp-1/etc/kubernetes; cp controller-manager.conf scheduler.conf",
