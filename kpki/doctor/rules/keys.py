@@ -58,7 +58,7 @@ KEYS = (
             "|routines:|SSL|asn1: |x509|loaded properly",
             r"existed but (?:it|they) could not be loaded properly"
             r"|failed to find (?:any )?(?:certificate )?(?:\"CERTIFICATE\" )?PEM|any PEM data"
-            r"|failed to parse certificate PEM data"
+            r"|failed to parse certificate PEM data|no valid PEM formatted block"
             r"|missing content for (?:\w{1,14} ){0,3}(?:cert|bundle|key|CA)"
             r"|data does not contain (?:any|a) valid (?:RSA|ECDSA|private|public|cert)"
             r"|does(?: not|n't) contain (?:any )?(?:a )?(?:valid )?(?:PEM|certificates?"

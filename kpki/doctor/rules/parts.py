@@ -36,6 +36,10 @@ OUTSIDE = (r"(?i:/v2/|pull(?:ing)? image|\bregistry\b|failed to (?:do request|re
             r"(?:-\w+)?\.[\w.-]"
             r"|//(?:[\w-]+\.)*(?:docker\.io|docker\.com|gcr\.io|quay\.io|ghcr\.io|github\.com"
             r"|gitlab\.com|githubusercontent\.com)\b"
+            # a host with a name, at HTTPS' own port, and a path that no component of a cluster has
+            r"|https://(?:[a-z0-9-]+\.)+[a-z]{2,20}(?<!\.svc)(?<!\.local)(?<!\.internal)/"
+            r"(?!apis?\b|version|healthz|readyz|livez|openapi|metrics|cacerts|v1-|v3/|ping)[\w.-]"
+            r"|/realms/|openid-connect"
             r"|x509: certificate signed by unknown authority.{0,40}manifests/)")
 UNKNOWN_CA = r"(?:certificate signed by unknown authority|UnknownIssuer)"
 # The other libraries' words for that.

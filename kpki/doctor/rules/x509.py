@@ -42,7 +42,8 @@ CHAINS = (
     LogRule("kubeconfig-wrong-ca", "config file|ertific",
             r"(?:\"(?P<file>[^\"]+)\" )?exists already but has got the wrong CA cert"
             r"|certificate (?P<name>[\w-]+) (?:is )?not signed by "
-            r"(?:CA certificate|(?:the )?corresponding CA)"),
+            r"(?:CA certificate|(?:the )?corresponding CA)",
+            unless=r"x509: certificate has expired"),
     LogRule("client-cert-not-presented", "ertific|routines:|atal alert",
             r"client didn't provide a certificate|(?i:alert[ _]certificate[ _]required)"
             r"|remote error: tls: certificate required"
@@ -65,7 +66,7 @@ CHAINS = (
             where=r"possibly because of \"?x509: certificate has expired" + _DATES),
     LogRule("ca-not-a-ca", "x509|ertific|depth lookup|verify error",
             r"parent certificate cannot sign this kind of certificate|(?i:invalid CA certificate)"
-            r"|is not authorized to sign other certificates|certificate \S{1,99} is not a CA\b"
+            r"|is not authorized to sign other certificates|certificate (?:\S{1,99} )?is not a CA\b"
             r"|certificate is not a certificate authority"
             r"|(?i:key usage does not include "
             r"certificate sign(?:ing)?)|CaUsedAsEndEntity|error (?:24|79) at \d+ depth"),
