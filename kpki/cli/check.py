@@ -178,6 +178,8 @@ def _summary(report: Report) -> str:
     count = f"({_counted(report.certificates, 'certificate')} read)"
     whose = f"{short(report.whose)} (looks like {report.distribution})" if report.distribution \
         else short(report.whose)
+    if not (counts or report.certificates or report.unread):
+        return f"kpki: {whose}: nothing to check, for no certificate is here"
     return f"kpki: {whose}: {', '.join(counts) or fine} {count}"
 
 

@@ -97,6 +97,8 @@ def _summary(report: HostReport) -> str:
     if report.restarts:
         names = ", ".join(dict.fromkeys(restart.component for restart in report.restarts))
         return f"kpki: {short(report.host)}: restart {names}"
+    if all(check.ok is None for check in report.checks):
+        return f"kpki: {short(report.host)}: nothing was checked"
     return f"kpki: {short(report.host)}: " + (
         "nothing wrong" if report.ok else "see the crosses above; no certificate explains them")
 

@@ -162,6 +162,8 @@ def _files(report: Report) -> HostCheck:
         closed = ", ".join(file.path for file in report.unread)
         return HostCheck("files", None, f"permission denied, not checked: {closed}; "
                                         f"nothing wrong in the rest ({count})")
+    if not report.certificates:
+        return HostCheck("files", None, "no certificate is here, so no file was checked")
     return HostCheck("files", True, f"the files are right ({count})")
 
 

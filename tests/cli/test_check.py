@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from kpki.cli.check import _summary as summary
+from kpki.cli.doctor import _summary as host_summary
+from kpki.cluster.check.check import Report
+from kpki.doctor.host import HostReport, _files as files_answer
 from kpki.kubernetes.causes import CAUSES
 
 CA, CERTIFICATE, KEY = (f"etc/kubernetes/ssl/{name}.pem" for name in ("ca", "worker", "worker-key"))
@@ -241,3 +245,17 @@ def test_a_key_that_a_run_has_left(tree: Path, kpki: Run) -> None:
                                                              f"etc/kubernetes/ssl/{copy.name}"]
     copy.write_bytes((tree / CERTIFICATE).read_bytes())
     assert "a private key that" not in kpki("check", TREE).err
+
+
+def test_a_host_without_kubernetes_is_not_called_right() -> None:
+    """Where `/` has no certificate, the last line says so: nobody takes it for a sound host."""
+    sound = Report("laptop", (), 2)
+    assert summary(sound) == "kpki: laptop: nothing wrong (2 certificates read)"
+    assert files_answer(sound).ok is True
+    bare = Report("laptop", (), 0)
+    assert summary(bare) == "kpki: laptop: nothing to check, for no certificate is here"
+    answer = files_answer(bare)
+    assert (answer.ok, answer.message) == (None, "no certificate is here, so no file was checked")
+    for report, last in ((bare, "nothing was checked"), (sound, "nothing wrong")):
+        host = HostReport("laptop", (files_answer(report),), (), (), report)
+        assert host_summary(host) == f"kpki: laptop: {last}"
