@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .. import files, pem
 from ..cluster.authority import CA_DAYS, key_algorithm
+from ..cluster.desired.fields import is_in_token
 from ..cluster.node.placing import (
     BY_HAND,
     Part,
@@ -25,7 +26,7 @@ from ..cluster.node.placing import (
     placed,
     with_data,
 )
-from ..cluster.script.shell import make_key, passin_option
+from ..cluster.script.shell import NEEDS_PROVIDER, make_key, passin_option
 from ..cluster.workspace import BACKUP
 from ..errors import InputError
 from ..kubernetes.kubeconfig import load_kubeconfig
@@ -81,6 +82,8 @@ class SigningSteps(NamedTuple):
             yield f"awk '/-BEGIN CERTIFICATE-/ {{n++}} n == {number}' {ca} > {_CA}"
             ca = _CA
         days = min(days, self.days_until(self.authority.certificate))
+        if is_in_token(self.ca_key):
+            yield NEEDS_PROVIDER
         yield (f"openssl x509 -req -in {quote(csr)} -CA {ca} -CAkey {quote(self.ca_key)}"
                f"{passin_option(self.passin)} \\")
         yield (f"    -days {days} -{self.authority.digest} -extfile {_EXTENSIONS} "

@@ -191,6 +191,21 @@ def test_a_token_renews(token: Path, kpki: Kpki, tmp_path: Path, name: str) -> N
     assert kpki("check").returncode == 0
 
 
+def test_explain_says_what_openssl_needs_for_a_token(token: Path, kpki: Kpki, tmp_path: Path,
+                                                     ) -> None:
+    """The commands of --explain for a key in a token name a provider, and contain no PIN."""
+    signer = ["--ca-key", uri("p256"), "--passin", "file:pin"]
+    told = kpki(*issued(token, "p256", uri("p256"), "--passin", "file:pin", "--explain"))
+    assert "# openssl reads a key in a token through a provider" in told.stderr
+    described(token, tmp_path, "p256")
+    kpki("apply")
+    kpki("sign", "requests", "--ca", token / "p256.pem", *signer)
+    kpki("apply")
+    told = kpki("renew", "--all", *signer, "--explain")
+    assert told.returncode == 0 and "pkcs11-provider; what it signs is left" in told.stderr
+    assert (tmp_path / "pin").read_text().strip() not in told.stderr
+
+
 def test_a_key_in_a_file_elsewhere_renews(token: Path, kpki: Kpki, tmp_path: Path) -> None:
     """`renew --ca-key` takes a file as well; a key of no CA here is refused."""
     described(token, tmp_path, "p256", f"{token}/p256.key")

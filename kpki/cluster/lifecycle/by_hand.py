@@ -21,6 +21,7 @@ from ..observed.hosts import inventory_of
 from ..observed.inventory import require
 from ..observed.uses import read_host
 from ..rules.facts import Pair, signing_pairs_of, trust_files_of
+from ..script.shell import NEEDS_PROVIDER
 from ..workspace import BACKUP as WORKSPACE_BACKUP, authority_paths, is_there, read_cluster
 from ... import files, pem
 from ...errors import InputError
@@ -53,6 +54,7 @@ def workspace_commands(folder: str, renewed: Renewed, *, host_name: str) -> Iter
     changed = [tree_prefix(step.host) + step.path for step in done.steps
                if step.action == "replace"]
     newest = _newest(renewed, signers, {os.path.join(folder, path) for path in changed})
+    yield from _of_token(renewed)
     yield from saved(folder, changed, WORKSPACE_BACKUP)
     yield from _new_authorities(newest, renewed.now)
     for host in dict.fromkeys(step.host for step in done.steps):
@@ -74,10 +76,17 @@ def host_commands(root: str, renewed: Renewed) -> Iterator[str]:
                           for row, path, key in dict.fromkeys(places)), renewed)]
     changed = [step.path for step in renewed.done.steps if step.action == "replace"]
     newest = _newest(renewed, signers, {os.path.join(root, path) for path in changed})
+    yield from _of_token(renewed)
     yield from saved(root, changed, HOST_BACKUP)
     yield from _new_authorities(newest, renewed.now)
     yield from _of_tree(TreeCommands(root, signers, renewed.now), used_pairs(inventory), renewed,
                         newest, None)
+
+
+def _of_token(renewed: Renewed) -> Iterator[str]:
+    """A comment for what a key in a token has signed: there are no commands for it."""
+    if any(map(is_in_token, renewed.keys)):
+        yield f"{NEEDS_PROVIDER}; what it signs is left out here"
 
 
 def _signers(places: Iterable[tuple[str, str, str]], renewed: Renewed) -> Iterator[SignerFiles]:

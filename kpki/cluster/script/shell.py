@@ -180,6 +180,10 @@ def make_key(algorithm: str, target: str) -> str:
     return f"openssl ecparam -name {_CURVES[options['curve']]} -genkey -noout -out {target}\n"
 
 
+# A comment beside what a key in a token signs.
+NEEDS_PROVIDER = "# openssl reads a key in a token through a provider, such as pkcs11-provider"
+
+
 def passin_option(source: str | None, option: str = "-passin") -> str:
     """openssl's option for a passphrase in a file or a variable; openssl asks for others."""
     kind = (source or "").partition(":")[0]
