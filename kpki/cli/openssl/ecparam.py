@@ -12,7 +12,7 @@ from ...errors import InputError
 NAMED_CURVE = "how the curve is written: named_curve is the only form"
 POINT_FORMS = "how the public point is written: uncompressed, compressed or hybrid"
 TABLE = (
-    Option("name", TEXT, "the name of the curve: prime256v1, secp384r1, P-256 …"),
+    Option("name", TEXT, "the name of the curve, for example prime256v1"),
     Option("in", FILE, "read the curve from this file (EC PARAMETERS; default: standard input)"),
     Option("inform", FORM, "the form of the file of -in, PEM or DER"),
     Option("genkey", "", "make a key on the curve"),

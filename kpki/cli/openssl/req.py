@@ -55,7 +55,7 @@ TABLE = (
     Option("extensions", TEXT, "the section with the extensions of a certificate"),
     Option("addext", TEXT, "add one more extension, written name=value"),
     Option("days", COUNT, "the number of days for which the certificate is valid (default: 30)"),
-    Option("set_serial", TEXT, "the serial number of the certificate, decimal or 0x…"),
+    Option("set_serial", TEXT, "the serial number of the certificate, decimal or 0x1F"),
     Option("CA", FILE, "the CA certificate that signs; implies -x509"),
     Option("CAkey", FILE, "the private key of the CA (default: in the file of -CA)"),
     Option("copy_extensions", TEXT,

@@ -39,7 +39,7 @@ TABLE = (
     Option("passin", TEXT, "the source of the passphrase that opens the key, such as file:PATH"),
     Option("days", NUMBER, "the number of days for which the certificate is valid (default: 30)"),
     Option("preserve_dates", "", "keep the dates of a certificate that is signed again"),
-    Option("set_serial", TEXT, "the serial number of the certificate, decimal or 0x…"),
+    Option("set_serial", TEXT, "the serial number of the certificate, decimal or 0x1F"),
     Option("extfile", FILE, "the configuration file with the extensions"),
     Option("extensions", TEXT,
            "the section of -extfile to use (default: the one that its extensions= names, else "
