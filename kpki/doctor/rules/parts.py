@@ -18,7 +18,7 @@ OF_CLIENT = (r"(?i:Unable to authenticate the request|TLS handshake error|reject
               r"|verify client(?:'s)? certificate|client SSL certificate|verifying certificate SN="
               r"|\bclient[- ]cert"
               r"|existing bootstrap client|client certificate|admin\.conf|kubelet\.conf"
-              r"|-client\b(?!-go)|front-proxy-client|(?:scheduler|controller-manager)\.conf)")
+              r"|(?<!\"etcd)-client\b(?!-go)|front-proxy-client|(?:scheduler|controller-manager)\.conf)")
 KUBELET_PORT = (r":10250\b|dialing backend|containerLogs|kubelet_summary|[Ff]ailed to scrape node"
                  r"|fully (?:scrape|collect) metrics|stats/summary|error trying to reach service"
                  r"|/metrics/resource|any IP SANs\\*\" node=")
