@@ -124,6 +124,15 @@ def read_seen(exchange: Exchange, inventory: Inventory,
     files, strange = trusted_files(inventory, exchange.row), list[str]()
     strange += [f"{file.path}: no readable CA is in the file" for file in files
                 if not file.certificates]
+    pairs, same = _signed_pairs(exchange, inventory, files, proved, strange)
+    keys = authority_keys(exchange, inventory, files, strange)
+    return Seen(files, pairs, keys, strange, same)
+
+
+def _signed_pairs(exchange: Exchange, inventory: Inventory, files: Sequence[TrustFile],
+                  proved: Mapping[bytes, Anchor], strange: list[str],
+                  ) -> tuple[list[tuple[Pair, Anchor]], dict[bytes, Anchor]]:
+    """`pairs` and `proved` of Seen, for a host that trusts the CAs of *files*."""
     near, same = _near(exchange, files), dict[bytes, Anchor]()
     pairs = list[tuple[Pair, Anchor]]()
     for named in named_pairs_of(inventory):
@@ -137,11 +146,11 @@ def read_seen(exchange: Exchange, inventory: Inventory,
             pairs.append(found)
             if found[1] in exchange.anchors:
                 same[digest] = found[1]
-    return Seen(files, pairs, authority_keys(exchange, inventory, files, strange), strange, same)
+    return pairs, same
 
 
 def _checked(exchange: Exchange, pair: Pair, near: Sequence[Certificate],
-            strange: list[str]) -> tuple[Pair, Anchor] | None:
+             strange: list[str]) -> tuple[Pair, Anchor] | None:
     """A pair with the CA that has signed the pair; None for a pair that the exchange leaves."""
     if not pair.chain:
         return None
@@ -158,12 +167,12 @@ def _checked(exchange: Exchange, pair: Pair, near: Sequence[Certificate],
 def authority_keys(exchange: Exchange, inventory: Inventory, files: Sequence[TrustFile],
                    strange: list[str] | None = None) -> list[tuple[str, Anchor]]:
     """The files of a host with the private key of a CA of the exchange; with the CA."""
-    found = list[tuple[str, Anchor]]()
+    near, found = _near(exchange, files), list[tuple[str, Anchor]]()
     for path in _key_paths(inventory, exchange.row):
         key, _ = read_key(inventory.file(path), exchange.row)
         if key is None:
             continue
-        anchor = next((anchor_of(ca) for ca in _near(exchange, files)
+        anchor = next((anchor_of(ca) for ca in near
                        if reading.has_public_key(ca, public_key_der(key))), None)
         if anchor is not None:
             found.append((path, anchor))
@@ -230,7 +239,7 @@ def phase_files(exchange: Exchange, inventory: Inventory, target: PhaseTarget, *
         if file.certificates:
             _edit(changed, inventory, file.path, _bundle(target, now), warnings)
     if target.authority:    # else no certificate changes, and the pairs need no look
-        for pair, anchor in read_seen(exchange, inventory, proved).pairs:
+        for pair, anchor in _signed_pairs(exchange, inventory, files, proved, [])[0]:
             if anchor in ends and anchor != target.signer.anchor:
                 leaf = next(iter(pair.chain), None) \
                     or first_certificate(found_at(inventory, pair.path, "certificate"))
