@@ -118,10 +118,24 @@ def constants(modules: dict[str, ast.Module]) -> Iterator[tuple[str, str]]:
     the options of commands: an option's alias is called as the option is."""
     for tree in modules.values():
         for node in tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                name = node.targets[0].id
+            targets = node.targets if isinstance(node, ast.Assign) else \
+                [node.target] if isinstance(node, ast.AnnAssign) and node.value else []
+            for name, value in (pair for target in targets for pair in assigned(target, node)):
                 if name[0].isupper() and not _OF_COMMAND.search(name):
-                    yield name, ast.unparse(node.value)
+                    yield name, value
+
+
+def assigned(target: ast.expr, node: ast.stmt) -> Iterator[tuple[str, str]]:
+    """The names that an assignment gives values, also in a tuple, with the text of the values."""
+    assert isinstance(node, ast.Assign | ast.AnnAssign) and node.value
+    if isinstance(target, ast.Name):
+        yield target.id, ast.unparse(node.value)
+    elif isinstance(target, ast.Tuple):
+        values = node.value.elts if isinstance(node.value, ast.Tuple) \
+            else [node.value] * len(target.elts)
+        yield from ((name.id, ast.unparse(value))
+                    for name, value in zip(target.elts, values, strict=True)
+                    if isinstance(name, ast.Name))
 
 
 def test_no_constant_has_two_meanings(package: dict[str, ast.Module]) -> None:
@@ -154,6 +168,9 @@ def test_a_second_meaning_is_seen() -> None:
     assert [*classes({"a": tree, "b": tree})] == ["Place", "Place"]
     tree = ast.parse("MOST = 5\n_LEAST = 1\nsmall = 2\nKeyOption = MOST\nMOST = 6")
     assert [*constants({"a": tree})] == [("MOST", "5"), ("MOST", "6")]
+    tree = ast.parse("KEY, MOST = 'a', 5\nKEYS: int = 1\nONE, TWO = call()")
+    assert [*constants({"a": tree})] == [("KEY", "'a'"), ("MOST", "5"), ("KEYS", "1"),
+                                         ("ONE", "call()"), ("TWO", "call()")]
     tree = ast.parse("Key = Annotated[str, typer.Option('--key', metavar='FILE')]\nMOST = 5")
     assert [*options(tree)] == [("Key", "--key")]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from .node_steps import CERTIFICATE, CSR, KEY, SigningSteps, User, block
+from .node_steps import CERTIFICATE_FILE, CSR_FILE, KEY_FILE, SigningSteps, User, block
 from .. import files, pem
 from ..cluster.node.placing import Part, file_part, free_places, placed, printed
 from ..cluster.script.shell import make_key
@@ -53,10 +53,10 @@ def _pair(answer: Answer, signer: SigningSteps) -> tuple[list[str], list[Part]]:
     extensions = leaf_extensions(account.profile, account.identity,
                                  rsa=answer.algorithm.startswith("RSA"))
     days = max(signer.days_until(pem.load_certificate(certificate)), 1)
-    return ([make_key(answer.algorithm, KEY).rstrip(),
-             f"openssl req -new -key {KEY} -subj {_subject(account)} -out {CSR}",
-             *signer.commands(CSR, extensions, days)],
-            [signer.bundle(), file_part(certificate, CERTIFICATE), file_part(key, KEY)])
+    return ([make_key(answer.algorithm, KEY_FILE).rstrip(),
+             f"openssl req -new -key {KEY_FILE} -subj {_subject(account)} -out {CSR_FILE}",
+             *signer.commands(CSR_FILE, extensions, days)],
+            [signer.bundle(), file_part(certificate, CERTIFICATE_FILE), file_part(key, KEY_FILE)])
 
 
 def _given(document: bytes, parts: list[Part], out: str | None, user: User) -> Iterator[str]:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from ..cluster.offline.bundle import Request
 
 _DAY = timedelta(days=1)
-KEY, CSR, CERTIFICATE, _EXTENSIONS, _CA = (
+KEY_FILE, CSR_FILE, CERTIFICATE_FILE, _EXTENSIONS, _CA = (
     f"{BY_HAND}/{name}" for name in ("key.pem", "request.csr", "certificate.pem", "extensions",
                                      "ca.pem"))
 User = tuple[int, int]
@@ -87,7 +87,7 @@ class SigningSteps(NamedTuple):
         yield (f"openssl x509 -req -in {quote(csr)} -CA {ca} -CAkey {quote(self.ca_key)}"
                f"{passin_option(self.passin)} \\")
         yield (f"    -days {days} -{self.authority.digest} -extfile {_EXTENSIONS} "
-               f"-out {CERTIFICATE}")
+               f"-out {CERTIFICATE_FILE}")
 
     def days_until(self, certificate: Certificate) -> int:
         """The whole days until the end of a certificate."""
@@ -130,7 +130,7 @@ def sign_steps(done: Done, path: str, *, passin: str | None, now: datetime,
     yield from block([
         f"openssl req -noout -text -verify -in {quote(path)}",
         *signer.commands(path, _extensions(done, certificate), signer.days_until(certificate)),
-        *_placed(done, [file_part(pem.dump_certificate(certificate), CERTIFICATE),
+        *_placed(done, [file_part(pem.dump_certificate(certificate), CERTIFICATE_FILE),
                         signer.bundle()], user)])
 
 
@@ -158,7 +158,7 @@ def bundle_steps(folder: str, requests: Sequence[Request], authorities: Mapping[
         commands += [f"openssl req -noout -text -verify -in {quote(csr)}",
                      *signer.commands(csr, extensions, request.days),
                      *placed(files.File(request.answer, b"", CERTIFICATE_MODE), answer,
-                             [file_part(b"", CERTIFICATE)], user=user)]
+                             [file_part(b"", CERTIFICATE_FILE)], user=user)]
     yield from block(commands)
 
 
@@ -192,13 +192,13 @@ def _issue(done: Done, signer: SigningSteps, user: User) -> Iterator[str]:
         commands, key = _key_of(key_data, done, changed)
         parts = [*parts, key]
         yield from commands
-        kept, certificate = _kept(certificate_data, done, changed, CERTIFICATE)
+        kept, certificate = _kept(certificate_data, done, changed, CERTIFICATE_FILE)
         yield from kept
         if certificate is None:
-            certificate = file_part(certificate_data, CERTIFICATE)
+            certificate = file_part(certificate_data, CERTIFICATE_FILE)
             made = pem.load_certificates(certificate_data)[0]
             yield from _request(key.path, done.row.identity)
-            yield from signer.commands(CSR, _extensions(done, made), signer.days_until(made))
+            yield from signer.commands(CSR_FILE, _extensions(done, made), signer.days_until(made))
         parts = [*parts, certificate]
     yield from _placed(done, [*parts, *_archive(done)], user)
 
@@ -210,7 +210,7 @@ def _asked(done: Done, user: User) -> Iterator[str]:
     (key, _), (csr, _) = done.written
     commands, part = _key_of(key.data, done, {key.path})
     yield from (*commands, *_request(part.path, done.node.identity))
-    yield from _placed(done, [part, file_part(csr.data, CSR)], user)
+    yield from _placed(done, [part, file_part(csr.data, CSR_FILE)], user)
 
 
 def _example(signer: SigningSteps, user: User) -> Iterator[str]:
@@ -220,14 +220,14 @@ def _example(signer: SigningSteps, user: User) -> Iterator[str]:
         *ca_extensions(CA), ("subjectKeyIdentifier", "hash"))
     adding = " ".join(f"-addext {quote(f'{name}={value}')}" for name, value in extensions)
     yield f"mkdir -p {quote(os.path.dirname(signer.ca))}"
-    yield make_key(algorithm, KEY).rstrip()
-    yield f"openssl req -x509 -new -config /dev/null -key {KEY} -subj /CN={CA.common_name} \\"
-    yield f"    -days {CA_DAYS} -{signer.authority.digest} -out {CERTIFICATE} \\"
+    yield make_key(algorithm, KEY_FILE).rstrip()
+    yield f"openssl req -x509 -new -config /dev/null -key {KEY_FILE} -subj /CN={CA.common_name} \\"
+    yield f"    -days {CA_DAYS} -{signer.authority.digest} -out {CERTIFICATE_FILE} \\"
     yield f"    {adding}"
     written = [(files.File(path, data, 0), "create") for path, data in (
         (signer.ca, certificate), (signer.ca_key, files.read(signer.ca_key)))]
     yield from free_places("", written)
-    for (file, _), source in zip(written, (CERTIFICATE, KEY), strict=True):
+    for (file, _), source in zip(written, (CERTIFICATE_FILE, KEY_FILE), strict=True):
         yield from placed(file, file.path, [file_part(file.data, source)], user=user)
 
 
@@ -246,18 +246,18 @@ def _halves(done: Done) -> tuple[bytes, bytes] | None:
 
 def _key_of(data: bytes, done: Done, changed: set[str]) -> tuple[list[str], Part]:
     """The commands that bring the key *data* into a file, and that file."""
-    commands, part = _kept(data, done, changed, KEY)
+    commands, part = _kept(data, done, changed, KEY_FILE)
     if part is not None:
         return commands, part
     public = public_key_der(pem.load_key(data))
     for old in _old_parts(done):
         with suppress(InputError):
             if b"PRIVATE KEY-" in old.data and public_key_der(pem.load_key(old.data)) == public:
-                return ([f"{old.through('openssl pkey -traditional')} -out {KEY}"],
-                        file_part(data, KEY))
+                return ([f"{old.through('openssl pkey -traditional')} -out {KEY_FILE}"],
+                        file_part(data, KEY_FILE))
     algorithm = key_algorithm(pem.load_key(data).public_key())
     assert algorithm is not None    # kpki has made the key
-    return [make_key(algorithm, KEY).rstrip()], file_part(data, KEY)
+    return [make_key(algorithm, KEY_FILE).rstrip()], file_part(data, KEY_FILE)
 
 
 def _kept(data: bytes, done: Done, changed: set[str], target: str) -> tuple[list[str], Part | None]:
@@ -287,7 +287,7 @@ def _request(key: str, identity: Identity) -> Iterator[str]:
     subject = quote("".join(f"/O={group}" for group in identity.groups) + f"/CN={identity.user}")
     names = sans_text(identity)
     yield f"openssl req -new -key {quote(key)} -subj {subject} \\"
-    yield "    " + f"-addext subjectAltName={names} " * bool(names) + f"-out {CSR}"
+    yield "    " + f"-addext subjectAltName={names} " * bool(names) + f"-out {CSR_FILE}"
 
 
 def _extensions(done: Done, certificate: Certificate) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import InputError
 
-API_VERSION, KIND = "v1", "Config"
+KUBECONFIG_VERSION, KUBECONFIG_KIND = "v1", "Config"
 NO_SERVER = "https://API-SERVER:6443"   # printed commands name this URL if no file gives one
 
 
@@ -93,7 +93,7 @@ def _document(kubeconfig: Kubeconfig, pair: Sequence[str]) -> bytes:
     cluster, user, context = map(_quoted, (
         kubeconfig.cluster_name, kubeconfig.user_name, kubeconfig.context_name))
     return "\n".join([
-        f"apiVersion: {API_VERSION}", f"kind: {KIND}",
+        f"apiVersion: {KUBECONFIG_VERSION}", f"kind: {KUBECONFIG_KIND}",
         "clusters:", f"- name: {cluster}", "  cluster:",
         *_written("certificate-authority", kubeconfig.authority),
         f"    server: {_quoted(kubeconfig.server)}",
@@ -184,7 +184,7 @@ def load_kubeconfig(data: bytes, *, server: str = "") -> Kubeconfig:
     document = _loaded(data)
     if not isinstance(document, dict):
         raise InputError("not a kubeconfig: the document is no mapping")
-    for name, right in (("apiVersion", API_VERSION), ("kind", KIND)):
+    for name, right in (("apiVersion", KUBECONFIG_VERSION), ("kind", KUBECONFIG_KIND)):
         if (found := document.get(name) or right) != right:
             raise InputError(f"not a kubeconfig: {name} is {found!r}, expected {right}")
     clusters, users, contexts = (_decoded(document, *row) for row in _FIELDS.items())

@@ -25,7 +25,7 @@ from ..observed.inventory import (
 )
 from ..observed.search import (
     CERTIFICATES,
-    KEYS,
+    KEY_SUFFIXES,
     is_aside,
     is_kubeconfig,
     may_matter,
@@ -99,13 +99,13 @@ def _in_pem(found: ObservedFile) -> ObservedFile:
         return replace(found, data=pem.dump_certificate(pem.load_certificate(data, encoding="DER")))
     with suppress(InputError):
         return replace(found, data=pem.dump_key(pem.load_key(data, encoding="DER")))
-    return found if found.path.endswith(KEYS) \
+    return found if found.path.endswith(KEY_SUFFIXES) \
         else replace(found, data=pem.armour(data, "CERTIFICATE"))
 
 
 def _matters(found: ObservedFile) -> bool:
     """Whether a file is a certificate, key or kubeconfig, by content, or by name if unreadable."""
-    if found.unread or found.path.endswith((*CERTIFICATES, *KEYS)):
+    if found.unread or found.path.endswith((*CERTIFICATES, *KEY_SUFFIXES)):
         return True
     data = found.data or b""
     return b"-----BEGIN " in data or is_kubeconfig(data)
@@ -216,7 +216,7 @@ def _use(group: str, path: str, purpose: str, part: UsePart) -> Use:
 def _keys_of(path: str) -> Iterator[str]:
     """The usual names of the key of a certificate."""
     stem, _ = posixpath.splitext(path)
-    return (stem + ending for ending in KEYS)
+    return (stem + ending for ending in KEY_SUFFIXES)
 
 
 def _kind(found: ObservedFile) -> str:
@@ -230,4 +230,4 @@ def _kind(found: ObservedFile) -> str:
             return kind
     if name.endswith((".conf", ".kubeconfig")):
         return "kubeconfig"
-    return "key" if name.endswith(KEYS) else "certificate"
+    return "key" if name.endswith(KEY_SUFFIXES) else "certificate"

@@ -16,13 +16,13 @@ from .tree_by_hand import SignerFiles, TreeCommands, new_authority, saved
 from .trees import CA_ROWS, pairs_of_users, read_tree, read_users, used_pairs
 from ..desired.fields import is_in_token
 from ..desired.rows import tree_prefix
-from ..node.installation import BACKUP as HOST_BACKUP
+from ..node.installation import HOST_BACKUP
 from ..observed.hosts import inventory_of
 from ..observed.inventory import require
 from ..observed.uses import read_host
 from ..rules.facts import Pair, signing_pairs_of, trust_files_of
 from ..script.shell import NEEDS_PROVIDER
-from ..workspace import BACKUP as WORKSPACE_BACKUP, authority_paths, is_there, read_cluster
+from ..workspace import BACKUP, authority_paths, is_there, read_cluster
 from ... import files, pem
 from ...errors import InputError
 from ...kubernetes import reading
@@ -55,7 +55,7 @@ def workspace_commands(folder: str, renewed: Renewed, *, host_name: str) -> Iter
                if step.action == "replace"]
     newest = _newest(renewed, signers, {os.path.join(folder, path) for path in changed})
     yield from _of_token(renewed)
-    yield from saved(folder, changed, WORKSPACE_BACKUP)
+    yield from saved(folder, changed, BACKUP)
     yield from _new_authorities(newest, renewed.now)
     for host in dict.fromkeys(step.host for step in done.steps):
         pairs = pairs_of_users(read_users(folder)) if host is None \

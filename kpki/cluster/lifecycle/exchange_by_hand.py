@@ -22,7 +22,7 @@ from .host_exchange import (
     signing_paths,
     verifying_paths,
 )
-from .tree_by_hand import CA, CERTIFICATE, KEY, NEW, SignerFiles, TreeCommands
+from .tree_by_hand import CA_FILE, CERTIFICATE_LABEL, KEY_LABEL, NEW_FILE, SignerFiles, TreeCommands
 from ..authority import key_algorithm, signing_digest
 from ..desired.rows import tree_prefix
 from ..observed.inventory import Inventory
@@ -71,7 +71,7 @@ class _PhaseCommands(NamedTuple):
     @property
     def kind(self) -> str:
         """The kind of the PEM blocks that verifiers read."""
-        return CERTIFICATE if self.exchange.of_ca else _PUBLIC
+        return CERTIFICATE_LABEL if self.exchange.of_ca else _PUBLIC
 
     def place(self, path: str) -> str:
         """The path of a file of the workspace, from here."""
@@ -122,8 +122,8 @@ class _PhaseCommands(NamedTuple):
         if not self.is_there(key_path):
             algorithm = key_algorithm(own) or "ECDSA-P256"
             if old.key_pem is not None and pem.is_encrypted(old.key_pem):
-                yield make_key(algorithm, NEW).rstrip()
-                yield (f"openssl pkcs8 -topk8 -in {NEW}"
+                yield make_key(algorithm, NEW_FILE).rstrip()
+                yield (f"openssl pkcs8 -topk8 -in {NEW_FILE}"
                        f"{passin_option(self.passin, '-passout')} -out {key}")
             else:
                 yield make_key(algorithm, key).rstrip()
@@ -150,9 +150,9 @@ class _PhaseCommands(NamedTuple):
     def _set_apart(self, member: Member) -> Iterator[str]:
         """The command that writes a CA, or a public key, into a file of its own."""
         if member not in self.alone:
-            self.alone[member] = CA     # the other member has a file of its own
+            self.alone[member] = CA_FILE     # the other member has a file of its own
             yield (f"{self._cut(member, changed_data(self.exchange, self.target, self.fleet.now))} "
-                   f"> {CA}")
+                   f"> {CA_FILE}")
 
     def _bundle(self, tree: TreeCommands, path: str, data: bytes) -> Iterator[str]:
         """The commands that give a file of CAs, or of public keys, what all shall trust."""
@@ -223,8 +223,8 @@ class _PhaseCommands(NamedTuple):
         """The commands that put the signer's key into the place of the other key."""
         for path in paths:
             yield (f"openssl pkey -traditional -in {self.word(self.exchange.place.key)}"
-                   f"{passin_option(self.passin)} -out {NEW}")
-            yield from tree.put(path, "", KEY)
+                   f"{passin_option(self.passin)} -out {NEW_FILE}")
+            yield from tree.put(path, "", KEY_LABEL)
 
     def _of_tokens(self, tree: TreeCommands, inventory: Inventory) -> Iterator[str]:
         yield from self._bundles(tree, inventory, dict.fromkeys(verifying_paths(inventory)))

@@ -33,7 +33,7 @@ from ..desired.description import Cluster
 from ..desired.rows import NODES_FOLDER, layout_of, tree_prefix
 from ..fleet.survey import in_trees
 from ..leaf_files import Step
-from ..node.installation import BACKUP as HOST_BACKUP, LOCK
+from ..node.installation import HOST_BACKUP, LOCK
 from ..observed.hosts import inventory_of
 from ..observed.inventory import require
 from ..observed.restarts import restart_commands

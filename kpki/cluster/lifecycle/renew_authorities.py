@@ -33,7 +33,7 @@ from .trees import (
 )
 from ..authority import Authority, Passphrase, load_bundle
 from ..desired.description import GIVEN_NAMES, Cluster
-from ..node.installation import BACKUP as HOST_BACKUP, LOCK
+from ..node.installation import HOST_BACKUP, LOCK
 from ..observed.contents import read_certificates
 from ..observed.hosts import inventory_of
 from ..observed.inventory import Inventory, require

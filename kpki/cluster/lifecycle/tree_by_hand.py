@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .authority_renewal import is_of
 from .edits import embedded_data, stored_name
 from ..authority import leaf_algorithm, signing_digest
-from ..node.placing import BY_HAND
+from ..node.placing import BY_HAND, backup_folder
 from ..observed.search import is_kubeconfig
 from ..rules.facts import Pair
 from ..script.shell import make_key, passin_option
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _DAY = timedelta(days=1)
-KEY, CERTIFICATE = "PRIVATE KEY", "CERTIFICATE"
+KEY_LABEL, CERTIFICATE_LABEL = "PRIVATE KEY", "CERTIFICATE"
 _KEYID, _SERIAL = 0x80, 0x82    # of an authority key identifier (RFC 5280 §4.2.1.1)
-NEW, OLD, FILE, CA = (f"{BY_HAND}/{name}" for name in ("new.pem", "old.pem", "file", "ca.pem"))
+NEW_FILE, OLD_FILE, EDITED_FILE, CA_FILE = (
+    f"{BY_HAND}/{name}" for name in ("new.pem", "old.pem", "file", "ca.pem"))
 _OLD_KEY, _CSR, _EXTENSIONS = (f"{BY_HAND}/{name}" for name in (
     "old-key.pem", "request.csr", "extensions"))
 # A block of a file becomes the block in NEW; the result is in FILE.
 _PUT = (r"""awk 'NR == FNR {new = new $0 "\n"; next} /-BEGIN .*KIND-/ && ++n == NUMBER """
         r"""{printf "%s", new; old = 1} !old; /-END .*KIND-/ {old = 0}' """
-        f"{NEW} SOURCE > {FILE}")
+        f"{NEW_FILE} SOURCE > {EDITED_FILE}")
 
 
 class SignerFiles(NamedTuple):
@@ -54,7 +55,7 @@ class SignerFiles(NamedTuple):
         if self.number == 1:
             return [], quote(self.path)
         return [f"awk '/-BEGIN CERTIFICATE-/ {{n++}} n == {self.number}' {quote(self.path)} "
-                f"> {CA}"], CA
+                f"> {CA_FILE}"], CA_FILE
 
     @property
     def key(self) -> str:
@@ -79,9 +80,7 @@ def saved(root: str, paths: Sequence[str], backup: str) -> Iterator[str]:
     """The commands that save the files that others write anew in a new folder of *backup*."""
     if not paths:
         return
-    place = os.path.normpath(os.path.join(root, backup))
-    yield f"mkdir -p {quote(place)}"
-    yield f"backup=$(mktemp -d {quote(place)}/by-hand.XXXXXX)"
+    yield from backup_folder(root, backup)
     yield f"tar -C {quote(root)} -c \\"
     yield from (f"    {quote(path)} \\" for path in dict.fromkeys(paths))
     yield '    | tar -C "$backup" -xp'
@@ -133,11 +132,11 @@ class TreeCommands(NamedTuple):
         """The commands that put a renewed CA into the place of each of its copies in a file."""
         data = files.read(self.file(path))
         entries = embedded_certificates(data) if is_kubeconfig(data) else [("", data)]
-        yield f"cp {new_authority(row)} {NEW}"
+        yield f"cp {new_authority(row)} {NEW_FILE}"
         for entry, content in entries:
             for number, certificate in enumerate(pem.load_certificates(content), 1):
                 if is_of(certificate, new):
-                    yield from self.put(path, entry, CERTIFICATE, number)
+                    yield from self.put(path, entry, CERTIFICATE_LABEL, number)
 
     def leaf(self, pair: Pair, made: set[str] | None) -> Iterator[str]:
         """The commands that sign a leaf anew; *made* has the new keys, None if keys stay."""
@@ -148,8 +147,8 @@ class TreeCommands(NamedTuple):
             return
         if made is not None and pair.key and pair.key_path not in made:
             made.add(pair.key_path)
-            yield make_key(leaf_algorithm(pair.key), NEW).rstrip()
-            yield from self.put(*_parted(pair.key_path), KEY)
+            yield make_key(leaf_algorithm(pair.key), NEW_FILE).rstrip()
+            yield from self.put(*_parted(pair.key_path), KEY_LABEL)
         yield from self.signed(pair, signer, signer.options(leaf, self.now))
 
     def signed(self, pair: Pair, signer: SignerFiles, options: str, *,
@@ -158,8 +157,8 @@ class TreeCommands(NamedTuple):
 
         *identified*: the certificate gets an authority key identifier even if the old has none.
         """
-        before, certificate = self.reading(pair.path, CERTIFICATE, OLD)
-        and_key, key = self.reading(pair.key_path or "", KEY, _OLD_KEY)
+        before, certificate = self.reading(pair.path, CERTIFICATE_LABEL, OLD_FILE)
+        and_key, key = self.reading(pair.key_path or "", KEY_LABEL, _OLD_KEY)
         cut, ca = signer.reading()
         yield from (*before, *and_key, *cut)
         yield (f"openssl x509 -x509toreq -in {certificate} -key {key} -copy_extensions copyall "
@@ -169,8 +168,8 @@ class TreeCommands(NamedTuple):
             yield f"printf '%s\\n' {' '.join(identifiers)} > {_EXTENSIONS}"
         yield (f"openssl x509 -req -in {_CSR} -CA {ca} -CAkey {signer.key} "
                f"{options} -copy_extensions copyall "
-               f"{f'-extfile {_EXTENSIONS} ' * bool(identifiers)}-out {NEW}")
-        yield from self.put(*_parted(pair.path), CERTIFICATE)
+               f"{f'-extfile {_EXTENSIONS} ' * bool(identifiers)}-out {NEW_FILE}")
+        yield from self.put(*_parted(pair.path), CERTIFICATE_LABEL)
 
     def reading(self, path: str, kind: str, target: str) -> tuple[list[str], str]:
         """The command that writes the data of a kubeconfig to *target*, and the file to read."""
@@ -185,20 +184,20 @@ class TreeCommands(NamedTuple):
         """The commands that put NEW into the place of a block of a file."""
         word = self.word(path)
         if entry:
-            line, source = self._line(path, entry, kind), NEW
+            line, source = self._line(path, entry, kind), NEW_FILE
             if len([*pem.blocks(line.data)]) > 1:
-                before, old = self.reading(f"{path}#{entry}", kind, OLD)
+                before, old = self.reading(f"{path}#{entry}", kind, OLD_FILE)
                 yield from (*before, _put(kind, number, old))
-                source = FILE
+                source = EDITED_FILE
             yield self._embed(line, source, word)
         elif not [*pem.blocks(data := files.read(self.file(path)))]:
-            verb = "pkey" if kind == KEY else "x509"
-            yield f"openssl {verb} -in {NEW} -outform DER -out {word}"
+            verb = "pkey" if kind == KEY_LABEL else "x509"
+            yield f"openssl {verb} -in {NEW_FILE} -outform DER -out {word}"
         elif len([*pem.blocks(data)]) == 1:
-            yield from self.write(NEW, path)
+            yield from self.write(NEW_FILE, path)
         else:
             yield _put(kind, number, word)
-            yield from self.write(FILE, path)
+            yield from self.write(EDITED_FILE, path)
 
     def blocks(self, path: str, kind: str, dropped: Sequence[int], added: Sequence[str], *,
                ended: bool) -> Iterator[str]:
@@ -207,7 +206,7 @@ class TreeCommands(NamedTuple):
         *ended*: the file's last line has a line end.
         """
         name, entry = _parted(path)
-        before, source = self.reading(path, kind, OLD)
+        before, source = self.reading(path, kind, OLD_FILE)
         yield from before
         parts = []
         if dropped:
@@ -217,12 +216,12 @@ class TreeCommands(NamedTuple):
         if added:
             join, first = "cat" if ended else "awk 1", "-" if parts else source
             parts.append(f"{join} {first} {' '.join(added)}")
-        yield f"{' | '.join(parts)} > {FILE}"
+        yield f"{' | '.join(parts)} > {EDITED_FILE}"
         word = self.word(name)
         if entry:
-            yield self._embed(self._line(name, entry, kind), FILE, word)
+            yield self._embed(self._line(name, entry, kind), EDITED_FILE, word)
         else:
-            yield from self.write(FILE, path)
+            yield from self.write(EDITED_FILE, path)
 
     @staticmethod
     def _embed(line: DataLine, source: str, word: str) -> str:
@@ -233,9 +232,9 @@ class TreeCommands(NamedTuple):
     def _line(self, path: str, entry: str, kind: str) -> DataLine:
         """The line with an entry's data in a kubeconfig."""
         text = files.read(self.file(path))
-        field = "client-key" if kind == KEY else "client-certificate" \
+        field = "client-key" if kind == KEY_LABEL else "client-certificate" \
             if entry.startswith("users/") else "certificate-authority"
-        return find_data(text, embedded_data(text, entry, secret=kind == KEY), field)
+        return find_data(text, embedded_data(text, entry, secret=kind == KEY_LABEL), field)
 
 
 def _parted(path: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from .install_order import Installed
-from .installation import BACKUP, find_request_key, is_archive
+from .installation import HOST_BACKUP, find_request_key, is_archive
 from .placing import BY_HAND, Part, away, file_part, free_places, placed, with_data
 from ... import files, pem
 from ...errors import InputError
@@ -41,7 +41,7 @@ def install_commands(source: str, done: Installed, *, root: str, key: str | None
         os.path.join(root, file.path) for file, action in done.written if action == "replace"}]
     for part in kept:       # the key of a request, which the host has in another form
         yield f"{part.command} > {_KEY}"
-    yield from away(root, done.written, BACKUP)
+    yield from away(root, done.written, HOST_BACKUP)
     sources = [*(file_part(part.data, _KEY) for part in kept), *parts]
     for file, action in done.written:
         if action != "keep":

@@ -45,7 +45,7 @@ from ...kubernetes.manifests import MANIFESTS
 from ...kubernetes.profiles import NODE_PREFIX, get_profile
 from ...kubernetes.restarts import own_files
 
-BACKUP, LOCK = "var/lib/kpki/backup", "var/lib/kpki/lock"
+HOST_BACKUP, LOCK = "var/lib/kpki/backup", "var/lib/kpki/lock"
 # Causes of files that nobody can read; all other errors are those of readable files.
 UNREADABLE = ("file-missing", "bad-pem", "malformed-x509", "key-unreadable", "encrypted-key",
               "kubeconfig-broken")
@@ -319,7 +319,7 @@ def _ca_warnings(inventory: Inventory, wanted: Sequence[files.File]) -> Iterator
                 if not any(reading.is_same_authority(certificate, renewed)
                            for certificate in old for renewed in new):
                     yield (f"{file.path}: another CA than before; if the new CA is not the "
-                           f"cluster's, put the old CA back from {BACKUP}")
+                           f"cluster's, put the old CA back from {HOST_BACKUP}")
 
 
 def _validate_files(source: Sequence[files.File], inventory: Inventory, leaves: Sequence[Place],
@@ -375,7 +375,7 @@ def _former(inventory: Inventory, node: str) -> str | None:
 
 def install(plan: Installation, root: str, *, now: datetime, warnings: list[str] | None = None,
             ) -> list[tuple[files.File, str]]:
-    """Install the files, all at once; the replaced files go to BACKUP.
+    """Install the files, all at once; the replaced files go to HOST_BACKUP.
 
     Returns each file with the action.
 
@@ -384,4 +384,5 @@ def install(plan: Installation, root: str, *, now: datetime, warnings: list[str]
     _validate_root(root)
     with files.lock(root, LOCK, now=now, folder_mode=FOLDER_MODE):
         return [(file, action) for file, action in files.replace_tree(
-            root, plan.files, folder_mode=FOLDER_MODE, backup=BACKUP, now=now, warnings=warnings)]
+            root, plan.files, folder_mode=FOLDER_MODE, backup=HOST_BACKUP, now=now,
+            warnings=warnings)]

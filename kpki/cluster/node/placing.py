@@ -74,16 +74,21 @@ def free_places(root: str, written: Written) -> Iterator[str]:
         yield 'do [ ! -e "$new" ] || { echo "$new: the file is there already" >&2; exit 1; }; done'
 
 
+def backup_folder(root: str, backup: str) -> Iterator[str]:
+    """The commands that make a new folder of *backup* in *root*; $backup is its path."""
+    place = os.path.normpath(os.path.join(root, backup))
+    if "/" in backup:
+        yield f"install -d {quote(os.path.dirname(place))}"
+    yield f"mkdir -p {quote(place)}"
+    yield f"backup=$(mktemp -d {quote(place)}/by-hand.XXXXXX)"
+
+
 def away(root: str, written: Written, backup: str) -> Iterator[str]:
     """The commands that move the replaced files into a new folder of *backup* in *root*."""
     paths = [file.path for file, action in written if action == "replace"]
     if not paths:
         return
-    place = os.path.join(root, backup)
-    if "/" in backup:
-        yield f"install -d {quote(os.path.dirname(place))}"
-    yield f"mkdir -p {quote(place)}"
-    yield f"backup=$(mktemp -d {quote(place)}/by-hand.XXXXXX)"
+    yield from backup_folder(root, backup)
     for path in paths:
         folder = os.path.dirname(path)
         if folder:

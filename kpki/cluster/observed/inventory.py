@@ -15,7 +15,7 @@ from ...errors import AccessError, InputError, KpkiError
 from ...kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
 from ...kubernetes.layouts import LAYOUTS, Layout, Place, get_layout
 
-CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+CERTIFICATE_BEGIN = b"-----BEGIN CERTIFICATE-----"
 SECRET = b"PRIVATE KEY-----"     # in every file with a private key
 _EMBEDDED = re.compile(rb"^ +(?:client-certificate|certificate-authority)-data:", re.MULTILINE)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from .inventory import PASSED_OVER, ObservedFile, observe_file, root_of
 
-CERTIFICATES, KEYS = (".crt", ".pem", ".cer", ".der"), (".key", "-key.pem", ".key.pem")
+CERTIFICATES, KEY_SUFFIXES = (".crt", ".pem", ".cer", ".der"), (".key", "-key.pem", ".key.pem")
 _OTHERS = ("", ".conf", ".config", ".kubeconfig", ".yaml", ".yml", ".json", ".key", ".pub")
 _KUBECONFIG = re.compile(rb"^[\"']?(clusters|users|contexts)[\"']?:", re.MULTILINE)
 _JSON = re.compile(rb'\A\s*\{.*"(clusters|users|contexts)"\s*:', re.DOTALL)

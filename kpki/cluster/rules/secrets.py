@@ -8,7 +8,7 @@ from .checked_row import ca_key_on_worker, exposed
 from .facts import TrustFile, row_of
 from ..finding import Finding
 from ..observed.contents import private_key_in
-from ..observed.inventory import CERTIFICATE, SECRET, Inventory
+from ..observed.inventory import CERTIFICATE_BEGIN, SECRET, Inventory
 from ...kubernetes import reading
 from ...kubernetes.layouts import BOOTSTRAP
 from ...kubernetes.profiles import SERVICE_ACCOUNTS
@@ -36,7 +36,7 @@ def secret_findings(inventory: Inventory, files: Sequence[TrustFile]) -> Iterato
         if path not in rows and found.data in read:    # a link leads to the file
             continue
         row = row_of([use for use in inventory.uses if use.file == path]) if path in rows else ""
-        if path in shown and CERTIFICATE not in data:
+        if path in shown and CERTIFICATE_BEGIN not in data:
             continue
         if SECRET in data:
             key = private_key_in(found)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Content = PrivateKeyTypes | Sequence[Certificate]
 
-KEY, CERTIFICATE = "client-key", "client-certificate"
+KEY_FIELD, CERTIFICATE_FIELD = "client-key", "client-certificate"
 _BLOCKS = "'/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p'"
 # A line with a kubeconfig's field, as kubeadm and kubectl write the line; then a line with quotes
 # and other blanks.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
 
-from ..observed.inventory import CERTIFICATE
+from ..observed.inventory import CERTIFICATE_BEGIN
 from ..observed.search import is_kubeconfig
 from ..observed.use import Use
 from ... import files
@@ -32,7 +32,7 @@ def show_commands(path: str, options: str) -> list[str]:
                 f"openssl base64 -d -A | {ending}"
                 for field in _FIELDS
                 for number in range(1, _count(rf"(?m)^[ -]*{field}-data: *\S".encode(), data) + 1)]
-    count = data.count(CERTIFICATE)
+    count = data.count(CERTIFICATE_BEGIN)
     if count > 1:
         return [f"awk '/-BEGIN CERTIFICATE-/ {{n++}} n == {number}' {quote(path)} | {ending}"
                 for number in range(1, count + 1)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import shell
-from .extraction import CERTIFICATE, KEY, copy_command, dump, extract_command
+from .extraction import CERTIFICATE_FIELD, KEY_FIELD, copy_command, dump, extract_command
 from .signers import ScriptAuthority
 from ..desired.rows import Row, tree_prefix
 from ..leaf_files import Task, path_kubeconfig
@@ -326,8 +326,8 @@ class Steps:
 
     def _embedded(self, task: Task) -> Iterator[str]:
         """A pair that only its kubeconfig holds."""
-        key = self._extract(task, KEY, task.key, _USER_KEY) if task.key else None
-        chain = self._extract(task, CERTIFICATE, [*task.chain],
+        key = self._extract(task, KEY_FIELD, task.key, _USER_KEY) if task.key else None
+        chain = self._extract(task, CERTIFICATE_FIELD, [*task.chain],
                               _USER_CERTIFICATE) if key and task.chain else None
         if task.key and key is None:
             yield shell.comment("sed cannot read the notation of the old key: the next command "
@@ -344,7 +344,7 @@ class Steps:
         path = task.row.place.kubeconfig
         data = self.file(path).data or b""
         read = load_kubeconfig(data)
-        material = read.key if field == KEY else read.certificate
+        material = read.key if field == KEY_FIELD else read.certificate
         if material.data is not None:
             return extract_command(data, field, material, content, self.old_word(task, path),
                                    target)

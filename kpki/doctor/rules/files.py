@@ -1,14 +1,14 @@
 """Rows for files that are missing, or closed to the reader."""
 from __future__ import annotations
 
-from .parts import CURRENT, FILE, MISSING
+from .parts import CURRENT, FILE_NAME, MISSING
 from .rule import LogRule
 
 FILES = (
-    LogRule("key-unreadable", "ermission denied", rf"{FILE}.{{0,60}}?(?i:permission denied)",
+    LogRule("key-unreadable", "ermission denied", rf"{FILE_NAME}.{{0,60}}?(?i:permission denied)",
             unless=r"oom_score_adj|\.sock\b"),
     LogRule("key-unreadable", "ermission denied",
-            rf"(?i:permission denied).{{0,60}}?{FILE}", unless=r"oom_score_adj|\.sock\b"),
+            rf"(?i:permission denied).{{0,60}}?{FILE_NAME}", unless=r"oom_score_adj|\.sock\b"),
     LogRule("key-unreadable", "ermission denied",
             r"mkdir (?P<file>/\S{1,200}): permission denied", where=r"(?i:cert)"),
     LogRule("kubelet-client-current-broken", "client-current.pem",
@@ -22,17 +22,18 @@ FILES = (
             r"unable to load bootstrap kubeconfig.*?(?P<file>/[^\s:\"]+)"),
     # journalctl and systemctl cut a line at the terminal's width
     LogRule("file-missing", "client CA file",
-            rf"unable to load client CA file {FILE}: o(?:p(?:e(?:n(?: ?/\S*)?)?)?)?$"),
+            rf"unable to load client CA file {FILE_NAME}: o(?:p(?:e(?:n(?: ?/\S*)?)?)?)?$"),
     LogRule("file-missing", "o such file|is a directory|n't exist| cannot |ertific",
-            rf"{FILE}.{{0,120}}?{MISSING}",
+            rf"{FILE_NAME}.{{0,120}}?{MISSING}",
             unless=r"wrong CA cert|cannot statx?|/cni/net\.d|/config\.yaml|resolv\.conf|\.sock\b"
                    r"|(?:will|to) (?:be )?(?:generat|creat)|using self-signed|No .{0,40}ignoring"
                    r"|bootstrap-kubeconfig.*skipping"),
-    LogRule("file-missing", "o such file", rf"(?i:no such file or directory)[^/\w]{{0,60}}?{FILE}",
+    LogRule("file-missing", "o such file",
+            rf"(?i:no such file or directory)[^/\w]{{0,60}}?{FILE_NAME}",
             unless=r"cannot statx?"),
     LogRule("file-missing", "o such file",
             rf"(?i:no such file or directory):\S{{0,80}}?bss_file\.c:\d+:(?:calling )?"
-            rf"fopen\([\"']?{FILE}"),
+            rf"fopen\([\"']?{FILE_NAME}"),
     LogRule("file-missing", "ertific", r"the CA files do not exist, please run `?kubeadm"
             r"|error reading (?P<file>\S{1,300}), certificate and key must be supplied as a pair"),
     LogRule("file-missing", "SSL", r"SSLError(?:\(|: )(?:FileNotFoundError"
@@ -40,11 +41,11 @@ FILES = (
     LogRule("file-missing", "o such file| cannot ", rf"X509 key pair.{{0,300}}?{MISSING}"),
     LogRule("file-missing", "ertific", r"curl: \(77\)"
             r"|certificate verify locations"
-            rf"(?:.*?{FILE})?"),
+            rf"(?:.*?{FILE_NAME})?"),
     LogRule("file-missing", "o such file|ertific|rivate key",
             rf"(?:Could not open file or uri for loading .*? from|Can't open"
             rf"|bundle, invalid path:|TLS certificate file, invalid path:) "
-            rf"[\"']?{FILE}", unless=r"(?i:permission denied)"),
+            rf"[\"']?{FILE_NAME}", unless=r"(?i:permission denied)"),
     LogRule("file-missing", "ertific|rivate key|o such file",
-            rf"(?:(?:certificate|key) (?:file )?not found|FileNotFound).{{0,200}}?{FILE}"),
+            rf"(?:(?:certificate|key) (?:file )?not found|FileNotFound).{{0,200}}?{FILE_NAME}"),
 )

@@ -1,14 +1,14 @@
 """Rows for what a file holds: PEM, keys, pairs, strength; and for tokens."""
 from __future__ import annotations
 
-from .parts import FILE
+from .parts import FILE_NAME
 from .rule import LogRule
 
 KEYS = (
     LogRule("kubeconfig-broken", "invalid kubeconfig|config file",
             r"invalid kubeconfig: (?:invalid configuration: no configuration|.{0,200}?(?:yaml"
             r"|json): )"
-            rf"|(?i:error loading config file) \"{FILE}\": (?:yaml|json|couldn't get version"
+            rf"|(?i:error loading config file) \"{FILE_NAME}\": (?:yaml|json|couldn't get version"
             rf"|no kind|empty|invalid)"
             r"|invalid kubeconfig: .{0,80}?context (?:was not found|\S+ does not exist)"),
     LogRule("flags-mismatch", "config file", r"load [Kk]ubelet config file,? (?:path: "

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 # The files that hold certificates, keys and kubeconfigs.
-FILE = (r"(?P<file>(?<![\w./\\%+=@-])(?:[A-Za-z]:)?(?:[/\\]|\.{1,2}/"
+FILE_NAME = (r"(?P<file>(?<![\w./\\%+=@-])(?:[A-Za-z]:)?(?:[/\\]|\.{1,2}/"
 r"|~/)?[\w.@%+=\[\]-]*(?:[/\\][\w.@%+=-]+)*?(?:"
          r"\.(?:crt|cert|cer|pem|key|pub|p12|pfx|csr|kubeconfig)|/?[Kk]ubeconfig(?:\.(?:ya?ml"
          r"|conf))?"
@@ -22,7 +22,7 @@ OF_CLIENT = (r"(?i:Unable to authenticate the request|TLS handshake error|reject
 KUBELET_PORT = (r":10250\b|dialing backend|containerLogs|kubelet_summary|[Ff]ailed to scrape node"
                  r"|fully (?:scrape|collect) metrics|stats/summary|error trying to reach service"
                  r"|/metrics/resource|any IP SANs\\*\" node=")
-ETCD = (r":23(?:79|80)\b|\brafthttp\b|health check for peer|prober detected"
+OF_ETCD = (r":23(?:79|80)\b|\brafthttp\b|health check for peer|prober detected"
          r"|\bpeer\b(?! certificate)|etcd"
          r"|rejected connection")
 OUTSIDE = (r"(?i:/v2/|pull(?:ing)? image|\bregistry\b|failed to (?:do request|resolve reference)"
@@ -43,7 +43,7 @@ OUTSIDE = (r"(?i:/v2/|pull(?:ing)? image|\bregistry\b|failed to (?:do request|re
             r"|x509: certificate signed by unknown authority.{0,40}manifests/)")
 UNKNOWN_CA = r"(?:certificate signed by unknown authority|UnknownIssuer)"
 # The other libraries' words for that.
-UNTRUSTED = (
+NOT_TRUSTED = (
     rf"(?:{UNKNOWN_CA}"
     # OpenSSL, Node.js, wget
     r"|(?i:unable[ _]to[ _]get[ _](?:local[ _])?issuer[ _]cert)"

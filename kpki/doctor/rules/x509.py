@@ -3,13 +3,13 @@ from __future__ import annotations
 
 from .parts import (
     ADDRESS,
-    ETCD,
     EXPIRED,
     KUBELET_PORT,
+    NOT_TRUSTED,
     OF_CLIENT,
+    OF_ETCD,
     OUTSIDE,
     UNKNOWN_CA,
-    UNTRUSTED,
 )
 from .rule import LogRule
 
@@ -56,7 +56,7 @@ CHAINS = (
             r"|did not send any certificate"
             r"|(?:Empty|null) (?:client |server )?cert(?:ificate)? chain"
             r"|: Certificate is required"),
-    LogRule("external-ca", "x509|ertific|CERT|ValidatorException|SSL", rf"{UNTRUSTED}|valid for"
+    LogRule("external-ca", "x509|ertific|CERT|ValidatorException|SSL", rf"{NOT_TRUSTED}|valid for"
             rf"|{EXPIRED}|any IP SANs|self[- ]signed certificate|relies on legacy", where=OUTSIDE,
             unless=r"failed (?:calling|to call) (?:\w+ )?webhook.*(?:has expired"
             r"|valid for (?!ingress\.local)|any IP SANs|relies on legacy)"
@@ -205,14 +205,14 @@ CHAINS = (
     LogRule("kubelet-serving-self-signed", "ertific|depth lookup|CERT",
             r"(?i:self[- ]signed certificate)(?! in)|error 18 at \d+ depth|DEPTH_ZERO_SELF_SIGNED",
             unless=r"(?i:generat|creat|us|issu)\w{1,6} (?:an? )?(?i:self-signed cert)"),
-    LogRule("etcd-peer-cert", "ertific", UNKNOWN_CA + _CANDIDATE, where=ETCD),
+    LogRule("etcd-peer-cert", "ertific", UNKNOWN_CA + _CANDIDATE, where=OF_ETCD),
     LogRule("unauthorized-after-ca-rotation", "ertific",
             r"Unable to authenticate the request due to an error: \[?x509: "
             + UNKNOWN_CA + _CANDIDATE,
             versions="v1.19 and older, which do not name the certificate"),
     LogRule("unknown-authority", "x509|ertific|routines:|depth lookup|verify error|CERT"
             "|handshake|ValidatorException| cannot ",
-            UNTRUSTED + _CANDIDATE + r"|error (?:2|7|19|20|21|27|29|30|31) at \d+ depth"
+            NOT_TRUSTED + _CANDIDATE + r"|error (?:2|7|19|20|21|27|29|30|31) at \d+ depth"
             r"|not signed by (?:the |a )?(?:known|trusted|cluster)|invalid[ _]padding"
             r"|issuer name does not match subject"
             r"|(?i:certificate (?:is )?not trusted)(?! by the host CA)"

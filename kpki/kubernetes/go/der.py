@@ -5,7 +5,7 @@ import re
 from typing import Literal
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT, SEQUENCE, SET = 1, 2, 3, 4, 6, 0x30, 0x31
-NULL = b"\x05\x00"
+NULL_PARAMETERS = b"\x05\x00"
 
 # The object of a refusal: an unreadable certificate, an invalid leaf, an invalid CA, a host's name
 # or address that the certificate lacks, or either of them if the certificate has no subjectAltName.

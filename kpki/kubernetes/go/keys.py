@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import rsa
-from .der import NULL, SEQUENCE, GoError, Reader, oid
+from .der import NULL_PARAMETERS, SEQUENCE, GoError, Reader, oid
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -77,7 +77,7 @@ def read_key(algorithm: bytes, parameters: bytes, data: bytes) -> Key | None:
 
 
 def _read_rsa(parameters: bytes, data: bytes) -> Key:
-    if parameters != NULL:
+    if parameters != NULL_PARAMETERS:
         raise GoError("x509: RSA key missing NULL parameters")
     numbers = Reader(data).inside(SEQUENCE, "x509: invalid RSA public key")
     modulus = numbers.integer("x509: invalid RSA modulus", bits=None)
@@ -180,7 +180,7 @@ def _pss_of(parameters: bytes) -> Algorithm | None:
     trailer = fields.optional(0xA3, "")
     name, size = _DIGESTS.get(digest, ("", -1))
     if not (mask == _MGF1 and inner == digest and salt == size
-            and {digest_parameters, inner_parameters} <= {b"", NULL}
+            and {digest_parameters, inner_parameters} <= {b"", NULL_PARAMETERS}
             and (trailer is None or Reader(trailer).integer("") == 1)):
         return None
     return Algorithm(f"{name}-RSAPSS", "RSA", name, pss=True)
