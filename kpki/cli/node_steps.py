@@ -26,7 +26,7 @@ from ..cluster.node.placing import (
     placed,
     with_data,
 )
-from ..cluster.script.shell import NEEDS_PROVIDER, make_key, passin_option
+from ..cluster.script.shell import NEEDS_PROVIDER, make_key, passin_option, pem_block
 from ..cluster.workspace import BACKUP
 from ..errors import InputError
 from ..kubernetes.kubeconfig import load_kubeconfig
@@ -79,7 +79,7 @@ class SigningSteps(NamedTuple):
         own, ca = pem.load_certificates(files.read(self.ca)), quote(self.ca)
         if own[0] != self.authority.certificate:
             number = own.index(self.authority.certificate) + 1
-            yield f"awk '/-BEGIN CERTIFICATE-/ {{n++}} n == {number}' {ca} > {_CA}"
+            yield f"{pem_block(ca, number)} > {_CA}"
             ca = _CA
         days = min(days, self.days_until(self.authority.certificate))
         if is_in_token(self.ca_key):

@@ -26,7 +26,7 @@ from .tree_by_hand import CA_FILE, CERTIFICATE_LABEL, KEY_LABEL, NEW_FILE, Signe
 from ..authority import key_algorithm, signing_digest
 from ..desired.rows import tree_prefix
 from ..observed.inventory import Inventory
-from ..script.shell import make_key, passin_option
+from ..script.shell import make_key, passin_option, pem_block
 from ..workspace import is_there
 from ... import pem
 from ...kubernetes.layouts import NEXT, PREVIOUS
@@ -144,8 +144,7 @@ class _PhaseCommands(NamedTuple):
         """The command that prints one block of the workspace's own file."""
         ders = [block.der for block in pem.blocks(data) if block.label.endswith(self.kind)]
         number = ders.index(next(pem.blocks(member.public)).der) + 1
-        return (f"awk '/-BEGIN .*{self.kind}-/ {{n++}} n == {number}' "
-                f"{self.word(self.exchange.place.certificate)}")
+        return pem_block(self.word(self.exchange.place.certificate), number, f".*{self.kind}")
 
     def _set_apart(self, member: Member) -> Iterator[str]:
         """The command that writes a CA, or a public key, into a file of its own."""

@@ -13,7 +13,7 @@ from ..authority import leaf_algorithm, signing_digest
 from ..node.placing import BY_HAND, backup_folder
 from ..observed.search import is_kubeconfig
 from ..rules.facts import Pair
-from ..script.shell import make_key, passin_option
+from ..script.shell import make_key, passin_option, pem_block
 from ... import files, pem
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import embedded_certificates
@@ -54,8 +54,7 @@ class SignerFiles(NamedTuple):
         """The command that cuts the certificate out of a bundle, if any; the certificate's file."""
         if self.number == 1:
             return [], quote(self.path)
-        return [f"awk '/-BEGIN CERTIFICATE-/ {{n++}} n == {self.number}' {quote(self.path)} "
-                f"> {CA_FILE}"], CA_FILE
+        return [f"{pem_block(quote(self.path), self.number)} > {CA_FILE}"], CA_FILE
 
     @property
     def key(self) -> str:

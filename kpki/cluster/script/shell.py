@@ -184,6 +184,11 @@ def make_key(algorithm: str, target: str) -> str:
 NEEDS_PROVIDER = "# openssl reads a key in a token through a provider, such as pkcs11-provider"
 
 
+def pem_block(word: str, number: int, label: str = "CERTIFICATE") -> str:
+    """The command that prints one PEM block of a file, by its number among those of a label."""
+    return f"awk '/-BEGIN {label}-/ {{n++}} n == {number}' {word}"
+
+
 def passin_option(source: str | None, option: str = "-passin") -> str:
     """openssl's option for a passphrase in a file or a variable; openssl asks for others."""
     kind = (source or "").partition(":")[0]
