@@ -22,8 +22,6 @@ from ..kubernetes.profiles import (
     KUBELET_PROFILE,
     Identity,
     Profile,
-    ca_values,
-    leaf_values,
     node_of,
 )
 from ..stages import keys
@@ -306,7 +304,9 @@ def issue(authority: Authority, profile: Profile, identity: Identity,
         warnings.append(f"{span(validity)} are cut to the end of the CA, {day(end)}: no "
                         "certificate outlives its CA")
         not_after = end
-    from ..stages import signing  # slow to import, and reading a CA does not need it
+    # slow to import, and reading a CA does not need them
+    from ..kubernetes.values import leaf_values
+    from ..stages import signing
     public_key = key if isinstance(key, bytes) else keys.public_key_der(key)
     values = leaf_values(profile, identity, rsa=_is_rsa(key))
     return signing.certify(     # an Authority's certificate and key match
@@ -320,6 +320,7 @@ def make_authority(profile: Profile, key: PrivateKeyTypes, *, validity: timedelt
 
     The certificate is self-signed, valid for *validity* from *now*, and backdated by 5 minutes.
     """
+    from ..kubernetes.values import ca_values
     from ..stages import signing
     certificate = signing.self_sign(ca_values(profile), key, digest=signing_digest(key),
                                     not_before=now - BACKDATED,

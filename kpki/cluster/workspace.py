@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,7 +78,7 @@ def observe_workspace_file(folder: str, path: str) -> ObservedFile:
     else:
         found = observe_file(os.path.join(folder, trees, host), inner)
         unread = found.unread and os.path.normpath(f"{trees}/{host}/{found.unread}")
-    return replace(found, path=path, unread=unread)
+    return found._replace(path=path, unread=unread)
 
 
 def workspace_observer(folder: str) -> Callable[[str], ObservedFile]:

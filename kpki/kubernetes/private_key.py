@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
 from .go import private_keys
 from .go.der import GoError
 from .go.keys import CURVES_OF_OIDS
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _NUMBERS = 5    # of an RSA key of two primes
+# Go's name of a curve → the curve
+_CURVES = {"P224": ec.SECP224R1(), "P256": ec.SECP256R1(), "P384": ec.SECP384R1(),
+           "P521": ec.SECP521R1()}
 # Go's words for a well-formed key of a kind, curve or size that Go does not support.
 _WEAK = re.compile(
     "unknown elliptic curve|unknown algorithm|unknown private key"
@@ -94,11 +99,8 @@ def verify_private_key(data: bytes, *, tokens: bool = False) -> KeyVerdict:
 
 def _key(found: private_keys.PrivateKey) -> PrivateKeyTypes | None:
     """A key that Go has loaded, as an object of cryptography."""
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    curves: dict[str, type[ec.EllipticCurve]] = {
-        "P224": ec.SECP224R1, "P256": ec.SECP256R1, "P384": ec.SECP384R1, "P521": ec.SECP521R1}
     if found.kind == "ECDSA":
-        return ec.derive_private_key(int.from_bytes(found.secret), curves[found.curve]())
+        return ec.derive_private_key(int.from_bytes(found.secret), _CURVES[found.curve])
     if found.kind == "Ed25519":
         return ed25519.Ed25519PrivateKey.from_private_bytes(found.secret)
     if found.kind != "RSA" or len(found.numbers) != _NUMBERS:

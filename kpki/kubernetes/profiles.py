@@ -1,4 +1,4 @@
-"""The table of profiles: what Kubernetes asks of each certificate, and its values on one host.
+"""The table of profiles: what Kubernetes asks of each certificate, and its identity on one host.
 
 Plans, issuing, checks and layouts derive from this table.
 """
@@ -9,15 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from ..stages.names import Name
-    from ..stages.records import Extension
-    from ..stages.signing import Values
 
 NODE_PREFIX = "system:node:"
 NODES_GROUP = "system:nodes"
@@ -29,7 +23,6 @@ _NODE_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 LONGEST_NAME = 253
 # OpenSSL's upper bound of a commonName (RFC 5280, appendix A.1) less the prefix.
 LONGEST_NODE = 64 - len(NODE_PREFIX)
-_DNS, _IP = 0x82, 0x87      # of a GeneralName (RFC 5280 §4.2.1.6)
 
 Kind = Literal["ca", "leaf", "key"]
 Sans = Literal["none", "apiserver", "etcd-server", "etcd-peer", "node"]
@@ -239,18 +232,6 @@ def node_of(name: str, addresses: Sequence[str] = (), dns: Sequence[str] = ()) -
                 tuple(dict.fromkeys(map(validate_dns_name, dns))))
 
 
-def subject_name(identity: Identity) -> Name:
-    """The subject of a certificate: O before CN, as Kubernetes' own tools write it."""
-    return _subject(tuple(identity.groups), identity.user)
-
-
-@lru_cache(maxsize=16)      # a node has several certificates under its name
-def _subject(groups: tuple[str, ...], user: str) -> Name:
-    from ..stages.names import name_of
-    from ..stages.strings import StringOptions
-    return name_of([*(("O", group) for group in groups), ("CN", user)], StringOptions(utf8=True))
-
-
 def leaf_extensions(profile: Profile, identity: Identity, *, rsa: bool) -> list[tuple[str, str]]:
     """The extensions of a leaf that OpenSSL (strict), Python and Go accept, in OpenSSL's words.
 
@@ -274,44 +255,9 @@ def ca_identity(profile: Profile) -> Identity:
     return Identity(name, dns=(name,) if _NODE_NAME.fullmatch(name) else ())
 
 
-def leaf_values(profile: Profile, identity: Identity, *, rsa: bool) -> Values:
-    """Subject and extensions of a leaf."""
-    return _values(identity, leaf_extensions(profile, identity, rsa=rsa))
-
-
-def ca_values(profile: Profile) -> Values:
-    """Subject and extensions of a CA."""
-    return _values(ca_identity(profile), ca_extensions(profile))
-
-
 def _names(identity: Identity) -> list[tuple[str, str]]:
     names = sans_text(identity)
     return [("subjectAltName", names)] if names else []
-
-
-def _values(identity: Identity, extensions: list[tuple[str, str]]) -> Values:
-    from ..stages.signing import Values
-    return Values(subject_name(identity), tuple(
-        _alternatives(identity) if name == "subjectAltName" else _extension(name, text)
-        for name, text in extensions))
-
-
-def _alternatives(identity: Identity) -> Extension:
-    """The extension of `sans_text`, built directly: to parse that text for each host is slow."""
-    from ..stages import der, records
-    from ..stages.extensions.general_names import ip_octets
-    from ..stages.extensions.identifiers import SUBJECT_ALTERNATIVE_NAME
-    names = [der.tlv(_DNS, name.encode()) for name in identity.dns]
-    return records.Extension(SUBJECT_ALTERNATIVE_NAME, False, der.sequence(
-        *names, *(der.tlv(_IP, ip_octets(address)) for address in identity.addresses)))
-
-
-@lru_cache(maxsize=64)
-def _extension(name: str, text: str) -> Extension:
-    from ..stages.config import Setting
-    from ..stages.extensions.context import ExtensionContext
-    from ..stages.extensions.table import settings_extensions
-    return settings_extensions(ExtensionContext(), [Setting(name, text)])[0]
 
 
 def sans_text(identity: Identity) -> str:

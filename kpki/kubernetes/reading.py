@@ -117,11 +117,10 @@ def is_same_authority(ca: Certificate, other: Certificate) -> bool:
 @lru_cache(maxsize=_FEW)
 def serial_digest(certificate: Certificate) -> bytes:
     """A digest of issuer and serial number, a pair that a CA gives once (RFC 5280 §4.1.2.2)."""
-    fields = iter(der.items(der.content_of(certificate.tbs_certificate_bytes)))
-    # the first INTEGER: an explicit version comes before it, in a tag of its own
-    number = next(field for field in fields if der.tag_of(field) == der.INTEGER)
-    next(fields)
-    return sha256(next(fields) + number).digest()[:16]
+    fields = der.items(der.content_of(certificate.tbs_certificate_bytes), 4)
+    # an explicit version comes before serial number, algorithm and issuer, in a tag of its own
+    number, _, issuer = fields[:3] if der.tag_of(fields[0]) == der.INTEGER else fields[1:]
+    return sha256(issuer + number).digest()[:16]
 
 
 def serial_number(certificate: Certificate) -> int:

@@ -78,8 +78,9 @@ def only_block(data: bytes) -> Block | None:
 
 def armour(der: bytes, label: str) -> bytes:
     """*der* as a PEM block, 64 characters a line."""
-    lines = b"".join(binascii.b2a_base64(der[at:at + 48]) for at in range(0, len(der), 48)) or b"\n"
-    return b"-----BEGIN %s-----\n%s-----END %s-----\n" % (label.encode(), lines, label.encode())
+    text = binascii.b2a_base64(der, newline=False)
+    lines = b"\n".join([text[at:at + 64] for at in range(0, len(text), 64)])
+    return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (label.encode(), lines, label.encode())
 
 
 def first(data: bytes, labels: Sequence[str], noun: str, encoding: str | None) -> bytes:
@@ -105,10 +106,14 @@ def refuse_other(data: bytes, noun: str, encoding: str | None) -> None:
                          hint="name DER as the form of the file")
     if data[:1] != b"\x30" and encoding == "DER":
         raise InputError(f"no {noun} in DER found")
-    found = re.findall(rb"-----BEGIN ([^\r\n-]+)-----", data)
-    labels = sorted({label.decode("latin-1") for label in found})
+    labels = _labels(data) if b"-----BEGIN " in data else []
     if labels:
         cut_off = "" if any(True for _ in _borders(data)) else " that is cut off"
         raise InputError(f"no {noun} found, but PEM of {', '.join(labels)}{cut_off}")
     if data[:1] != b"\x30":
         raise InputError(f"no {noun} found: the file is neither PEM nor DER")
+
+
+def _labels(data: bytes) -> list[str]:
+    found = re.findall(rb"-----BEGIN ([^\r\n-]+)-----", data)
+    return sorted({label.decode("latin-1") for label in found})

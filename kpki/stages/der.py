@@ -119,10 +119,13 @@ def named_bits(numbers: Iterable[int]) -> bytes:
 NULL_ITEM = tlv(NULL)
 
 
-def items(content: bytes) -> tuple[bytes, ...]:
-    """The items inside a constructed item's *content*. Raises InputError if one is not DER."""
-    found, at = [], 0
-    while at < len(content):
+def items(content: bytes, most: int | None = None) -> tuple[bytes, ...]:
+    """The items inside a constructed item's *content*, the first *most* if given.
+
+    Raises InputError if one is not DER.
+    """
+    found, at = list[bytes](), 0
+    while at < len(content) and len(found) != most:
         end = _borders(content, at)[1]
         found.append(content[at:end])
         at = end

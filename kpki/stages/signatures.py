@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PUBLIC_KEYS = (rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
                 | ed448.Ed448PublicKey)
+_EC_SCHEMES, _RSA_SCHEMES = ec.ECDSA | None, padding.PKCS1v15 | padding.PSS | None
 
 
 def public_key(certificate: Certificate) -> CertificatePublicKeyTypes | None:
@@ -47,12 +48,11 @@ def is_signed_by(signed: Certificate | CertificateSigningRequest,
                               else signed.tbs_certrequest_bytes)
     try:
         scheme, digest = signed.signature_algorithm_parameters, signed.signature_hash_algorithm
-        if isinstance(key, rsa.RSAPublicKey) and digest \
-                and isinstance(scheme, padding.PKCS1v15 | padding.PSS | None):
-            key.verify(*data, scheme or padding.PKCS1v15(), digest)   # None: PKCS1v15 over MD5
-        elif isinstance(key, ec.EllipticCurvePublicKey) and digest \
-                and isinstance(scheme, ec.ECDSA | None):
+        if isinstance(key, ec.EllipticCurvePublicKey) and digest \
+                and isinstance(scheme, _EC_SCHEMES):
             key.verify(*data, scheme or ec.ECDSA(digest))   # None: ECDSA over SHA-1
+        elif isinstance(key, rsa.RSAPublicKey) and digest and isinstance(scheme, _RSA_SCHEMES):
+            key.verify(*data, scheme or padding.PKCS1v15(), digest)   # None: PKCS1v15 over MD5
         elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             key.verify(*data)
         else:

@@ -11,7 +11,8 @@ from .contexts import client_context, server_context
 from .pki import NODE, KubernetesPki, identity_on_loopback, make_kubernetes_pki
 from ..cluster.authority import BACKDATED, CA_DAYS, DAYS, Authority, make_key
 from ..errors import InputError
-from ..kubernetes.profiles import ca_extensions, ca_values, get_profile, leaf_values
+from ..kubernetes.profiles import ca_extensions, get_profile
+from ..kubernetes.values import ca_values, leaf_values
 from ..pem import armour, dump_certificate, dump_key
 
 if TYPE_CHECKING:

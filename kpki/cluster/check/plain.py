@@ -96,11 +96,11 @@ def _in_pem(found: ObservedFile) -> ObservedFile:
     if data[:1] != b"\x30":
         return found
     with suppress(InputError):
-        return replace(found, data=pem.dump_certificate(pem.load_certificate(data, encoding="DER")))
+        return found._replace(data=pem.dump_certificate(pem.load_certificate(data, encoding="DER")))
     with suppress(InputError):
-        return replace(found, data=pem.dump_key(pem.load_key(data, encoding="DER")))
+        return found._replace(data=pem.dump_key(pem.load_key(data, encoding="DER")))
     return found if found.path.endswith(KEY_SUFFIXES) \
-        else replace(found, data=pem.armour(data, "CERTIFICATE"))
+        else found._replace(data=pem.armour(data, "CERTIFICATE"))
 
 
 def _matters(found: ObservedFile) -> bool:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..authority import Authority, Passphrase, load_bundle
@@ -60,7 +59,7 @@ def pairs_of_users(users: Inventory) -> list[Pair]:
     for path, file in users.found.items():
         name = os.path.basename(path).removesuffix(_KUBECONFIG)
         for user, material in load_users(file.data or b"").items():
-            certificate, key = (replace(file, path=f"{path}#users/{user}", data=half.data)
+            certificate, key = (file._replace(path=f"{path}#users/{user}", data=half.data)
                                 for half in material)
             if certificate.data and key.data:
                 pairs.append(read_pair(name, certificate, key))

@@ -11,7 +11,8 @@ from ..observed.inventory import inspect_layout, require
 from ... import files, pem
 from ...errors import InputError
 from ...kubernetes.layouts import KEY_MODE, get_layout
-from ...kubernetes.profiles import Node, sans_text, subject_name
+from ...kubernetes.profiles import Node, sans_text
+from ...kubernetes.values import subject_name
 from ...stages.requests import req_new
 
 if TYPE_CHECKING:

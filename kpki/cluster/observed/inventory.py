@@ -5,9 +5,10 @@ import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from stat import S_IMODE
+from typing import NamedTuple
 
 from .use import Running, Use
 from ... import files
@@ -24,8 +25,7 @@ _KINDS = {"folder": "a folder", "link": "a link", "other": "a FIFO, a socket or 
 _MOST_FOLDERS = 1000    # folders whose paths are remembered
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedFile:
+class ObservedFile(NamedTuple):
     """One observed file: its content, or why it has none.
 
     >>> file = kpki.inspect_host(host).file("etc/kubernetes/kubelet.conf")
@@ -35,7 +35,7 @@ class ObservedFile:
 
     path: str
     """The path, relative to the root."""
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | None = None
     """The content; None if it was not read."""
     mode: int = 0
     """The permission bits; `with_owners` leaves out the group's if it has no stranger."""
@@ -54,19 +54,17 @@ class ObservedFile:
     group: int | None = None
     """The id of the file's group, None if unknown."""
 
+    def __repr__(self) -> str:      # data may be a private key
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items()
+                          if name != "data")
+        return f"ObservedFile({shown})"
+
     @property
     def there(self) -> bool:
         """Whether a file is known to exist; a file that a closed folder hides is not known."""
         return not self.missing and self.unread in ("", self.path)
 
-    def at(self, path: str) -> ObservedFile:
-        """Internal: the same file at another path."""
-        # dataclasses.replace takes several times as long
-        return ObservedFile(path, self.data, self.mode, self.problem, self.missing, self.link,
-                            self.owner, self.keeper, self.unread, self.group)
 
-
-@lru_cache(maxsize=1024)    # the hosts of a layout lack the same files
 def absent(path: str) -> ObservedFile:
     """The fact that no file exists at a path."""
     return ObservedFile(path, missing=True)

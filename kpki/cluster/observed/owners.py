@@ -36,13 +36,13 @@ def with_owners(inventory: Inventory) -> Inventory:
         unread = file.owner == 0 and usual == {0} and known - {0, None} and not file.mode & 0o077
         if file.owner is not None \
             and ((file.owner not in usual | known and None not in known) or unread):
-            found[path] = replace(file, keeper=min(runs - {ROOT}, default=ROOT))
+            found[path] = file._replace(keeper=min(runs - {ROOT}, default=ROOT))
     trusted = {0, *(number for number in ids.values() if number is not None)}
     for path, file in inventory.found.items():
         # in a user's copy of a tree, groups are the user's own
         if usual == {0} and file.mode & 0o070 and file.group is not None \
                 and _is_trusted(file.group, trusted, inventory.root):
-            found[path] = replace(found.get(path, file), mode=file.mode & ~0o070)
+            found[path] = found.get(path, file)._replace(mode=file.mode & ~0o070)
     return replace(inventory, found={**inventory.found, **found}) if found else inventory
 
 

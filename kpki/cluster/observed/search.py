@@ -4,7 +4,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from dataclasses import replace
 
 from .inventory import PASSED_OVER, ObservedFile, observe_file, root_of
 
@@ -46,4 +45,4 @@ def observe_in(folder: str, name: str, root: str, path: str) -> ObservedFile:
     found = observe_file(root, path)
     unread = found.unread and (name if found.unread == path
                                else os.path.relpath(os.path.join(root, found.unread), folder))
-    return replace(found, path=name, unread=unread)
+    return found._replace(path=name, unread=unread)

@@ -27,8 +27,9 @@ from ... import files, pem
 from ...errors import InputError, KpkiError
 from ...kubernetes import reading
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE
-from ...kubernetes.profiles import sans_text, subject_name
+from ...kubernetes.profiles import sans_text
 from ...kubernetes.reading import key_pin
+from ...kubernetes.values import subject_name
 from ...stages import der
 from ...stages.extensions.identifiers import BASIC_CONSTRAINTS
 from ...stages.keys import public_key_der

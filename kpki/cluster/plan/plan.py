@@ -34,6 +34,7 @@ from ..desired.rows import Row, Wanted, tree_prefix
 from ..finding import Finding
 from ..fleet.survey import Marks, processes_for, survey
 from ..leaf_files import RENEWED, Step, Task, leaf_files, leaf_task, step_of
+from ..observed.inventory import ObservedFile
 from ..rules.checked_row import CheckedRow, Observe, exposed
 from ..rules.context import RowContext
 from ..rules.proved import Proved
@@ -320,7 +321,8 @@ class Plan:
     def _observer_of(self, host: Host) -> Observe:
         """An *observe* function for one host's tree."""
         tree = tree_prefix(host.name)
-        return lambda path: self.observe(tree + path).at(path)
+        # the fields behind the path: _replace takes three times as long
+        return lambda path: ObservedFile(path, *self.observe(tree + path)[1:])
 
     # The files
 

@@ -14,6 +14,7 @@ from .certificate import (
 )
 from .checked_row import CheckedRow, Observe, ca_key_on_worker, exposed
 from .context import RowContext
+from .proved import Proved
 from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, read_key, read_public_keys
@@ -28,16 +29,20 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def check_authority(row: Row, observe: Observe, context: RowContext) -> CheckedRow:
+def check_authority(row: Row, observe: Observe, context: RowContext, proved: Proved) -> CheckedRow:
     """Check a CA's files on a host: the certificate is the cluster's, and a key is the CA's key."""
-    path, signer = row.place.certificate, context.signers.get(row.name)
-    chain, finding = read_certificates(observe(path), row.name)
-    fault = _authority_fault(path, row, chain, context) if chain else None
+    path, signer, fault = row.place.certificate, context.signers.get(row.name), None
+    found = observe(path)
+    chain, finding = read_certificates(found, row.name)
+    if chain and not proved.knows(file := (row.place, path, found.data or b"")):
+        fault = _authority_fault(path, row, chain, context)
+        if fault is None:
+            proved.add_file(file)
     findings = [*filter(None, (finding, fault))]
     right, own = not findings, row.with_key and row.place.key
     if context.forbidden and row.name == "ca":
         findings += [ca_key_on_worker(*place) for place in context.forbidden
-                     if (there := observe(place[0])) and not there.missing and not there.unread]
+                     if (found := observe(place[0])) and not found.missing and not found.unread]
     # a wrong certificate tells nothing about the key; a CA without its key is an external CA
     if context.forbidden or not own or fault \
         or ((found := observe(row.place.key)).missing and not context.exact):

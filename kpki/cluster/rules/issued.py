@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..authority import find_key_fault
 from ..desired.rows import Row
-from ...kubernetes.profiles import Profile, ca_values, leaf_values
+from ...kubernetes.profiles import Profile
+from ...kubernetes.values import ca_values, leaf_values
 from ...stages import der, keys, records, signatures
 from ...stages.extensions.context import ExtensionContext
 from ...stages.extensions.identifiers import SUBJECT_KEY_IDENTIFIER
@@ -33,23 +34,29 @@ _EXPONENT = 65537
 
 
 class _Signer(NamedTuple):
-    """What a CA adds to its certificates: its *subject*, its key's identifier, and its *key*."""
+    """What a CA adds to its certificates."""
 
     key: PublicKeyTypes | None
+    """The CA's key, which verifies the signatures."""
+    parameters: bytes
+    """The parameters of the signatures' algorithm: NULL if the key is an RSA key."""
     subject: bytes
+    """The CA's subject in DER."""
     identifier: bytes
+    """The extension that identifies the CA's key, in DER; b"" for none."""
 
 
-def is_as_issued(certificate: Certificate, row: Row, key: PublicKeyTypes, public_key: bytes,
-                 signer: Certificate) -> bool:
+def is_as_issued(certificate: Certificate, encoded: bytes, row: Row, key: PublicKeyTypes,
+                 public_key: bytes, signer: Certificate) -> bool:
     """Whether `authority.issue` would write this certificate for a row, *key* and *signer*.
 
-    *public_key* is the key in DER. The serial number (above 0) and the dates may have any value.
-    The answer is False for any other difference, right or wrong.
+    *encoded* is the certificate in DER, *public_key* the key in DER. The serial number (above 0)
+    and the dates may have any value. The answer is False for any other difference, right or wrong.
     """
-    return not find_key_fault(key) and _is_written(certificate, leaf_values(
-        row.profile, row.identity, rsa=isinstance(key, rsa.RSAPublicKey)), public_key,
-                                                   _signer(signer))
+    return not find_key_fault(key) and _is_written(
+        certificate, encoded, leaf_values(row.profile, row.identity,
+                                          rsa=isinstance(key, rsa.RSAPublicKey)),
+        public_key, _signer(signer))
 
 
 @lru_cache(maxsize=16)
@@ -62,11 +69,11 @@ def is_as_made(ca: Certificate, profile: Profile) -> bool:
     key, values = ca.public_key(), ca_values(profile)
     return not find_key_fault(key) \
         and not (isinstance(key, rsa.RSAPublicKey) and key.public_numbers().e != _EXPONENT) \
-        and _is_written(ca, values, keys.public_key_der(key),
-                        _Signer(key, values.subject.dump(), b""))
+        and _is_written(ca, ca.public_bytes(Encoding.DER), values, keys.public_key_der(key),
+                        _Signer(key, _parameters(key), values.subject.dump(), b""))
 
 
-def _is_written(certificate: Certificate, values: Values, public_key: bytes,
+def _is_written(certificate: Certificate, encoded: bytes, values: Values, public_key: bytes,
                 signer: _Signer) -> bool:
     """Whether a certificate has *values* and kpki's additions for the key, signed by the signer."""
     found = certificate.tbs_certificate_bytes
@@ -76,7 +83,7 @@ def _is_written(certificate: Certificate, values: Values, public_key: bytes,
     size = start + len(_HEAD)       # an octet of the serial number
     end = size + 1 + found[size]
     algorithm = der.sequence(der.oid(certificate.signature_algorithm_oid.dotted_string),
-                             der.NULL_ITEM if isinstance(signer.key, rsa.RSAPublicKey) else b"")
+                             signer.parameters)
     own = records.Extension(SUBJECT_KEY_IDENTIFIER, False,
                         der.octet_string(keys.key_identifier(public_key)))
     extensions = der.sequence(*map(records.extension_item, (*values.extensions, own)),
@@ -85,8 +92,7 @@ def _is_written(certificate: Certificate, values: Values, public_key: bytes,
     return (found[size + 1] < 0x80 and any(found[size + 1:end])
             and found.startswith(algorithm + signer.subject, end)
             and found == der.sequence(found[start:len(found) - len(tail)], tail)
-            and certificate.public_bytes(Encoding.DER) == records.signed(found, algorithm,
-                                                                     certificate.signature)
+            and encoded == records.signed(found, algorithm, certificate.signature)
             and signatures.is_signed_by(certificate, signer.key))
 
 
@@ -94,4 +100,9 @@ def _is_written(certificate: Certificate, values: Values, public_key: bytes,
 def _signer(ca: Certificate) -> _Signer:
     identifier = extension("authorityKeyIdentifier", "keyid, issuer",
                            ExtensionContext(issuer=issuer_of(ca)))
-    return _Signer(signatures.public_key(ca), subject_der(ca), records.extension_item(identifier))
+    key = signatures.public_key(ca)
+    return _Signer(key, _parameters(key), subject_der(ca), records.extension_item(identifier))
+
+
+def _parameters(key: PublicKeyTypes | None) -> bytes:
+    return der.NULL_ITEM if isinstance(key, rsa.RSAPublicKey) else b""

@@ -164,7 +164,7 @@ def check_kubeconfig(row: Row, observe: Observe, context: RowContext, proved: Pr
     right = not any(fault.severity == "error" and fault.cause != "key-exposed"
                     for fault in findings)
     if written and row.place.by_path and authority.path in context.authority_paths and not findings:
-        proved.add_named(named)
+        proved.add_file(named)
     return checked._replace(findings=tuple(findings), kubeconfig_right=right)
 
 

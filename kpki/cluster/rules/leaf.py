@@ -94,7 +94,7 @@ def _as_issued(found: ObservedFile, key: PrivateKeyTypes, row: Row,
         owner = key.public_key()
         public_key = keys.public_key_der(owner)
         signer = next((ca for ca in context.trusted(row.profile.signer)
-                       if is_as_issued(leaf, row, owner, public_key, ca)), None)
+                       if is_as_issued(leaf, block.der, row, owner, public_key, ca)), None)
     except ValueError:
         return None     # the rules that read the certificate in full report the fault
     return None if signer is None \

@@ -11,22 +11,22 @@ if TYPE_CHECKING:
 # facts that leaves of one CA share: the CA, the row, the bits of the key
 LeafKind = tuple["Certificate", str, int]
 _MOST_KINDS = 1024
-# a kubeconfig that is the same on all hosts: the row's place, the CA's path in it, the octets
-Named = tuple[Place, str, bytes]
-_MOST_NAMED = 16
+# a file that is the same on all hosts: the place of its row, the path of the CA's file, the octets
+SharedFile = tuple[Place, str, bytes]
+_MOST_FILES = 16
 
 
 class Proved:
-    """The kinds of leaves and the kubeconfigs that were checked in full, and are right.
+    """The kinds of leaves and the files that were checked in full, and are right.
 
-    Of a leaf of such a kind only the dates can be wrong. The kubeconfigs name files by their paths.
-    One context has one cache. The cache has at most _MOST_KINDS and _MOST_NAMED entries; anything
-    more is checked in full.
+    Of a leaf of such a kind only the dates can be wrong. The files are CA files, and kubeconfigs
+    that name other files by their paths. One context has one cache. The cache has at most
+    _MOST_KINDS and _MOST_FILES entries; anything more is checked in full.
     """
 
     def __init__(self) -> None:
         self._kinds = set[LeafKind]()
-        self._named = set[Named]()
+        self._files = set[SharedFile]()
 
     def __contains__(self, kind: LeafKind) -> bool:
         return kind in self._kinds
@@ -36,11 +36,11 @@ class Proved:
         if len(self._kinds) < _MOST_KINDS:
             self._kinds.add(kind)
 
-    def knows(self, named: Named) -> bool:
-        """Whether the kubeconfig was checked without a fault."""
-        return named in self._named
+    def knows(self, file: SharedFile) -> bool:
+        """Whether the file was checked without a fault."""
+        return file in self._files
 
-    def add_named(self, named: Named) -> None:
-        """Add a kubeconfig."""
-        if len(self._named) < _MOST_NAMED:
-            self._named.add(named)
+    def add_file(self, file: SharedFile) -> None:
+        """Add a file."""
+        if len(self._files) < _MOST_FILES:
+            self._files.add(file)

@@ -24,11 +24,12 @@ def check_row(row: Row, observe: Observe, context: RowContext,
 
     *proved* saves time on the leaves of many hosts.
     """
+    proved = proved or Proved()
     if row.profile.kind == "ca":
-        return check_authority(row, observe, context)
+        return check_authority(row, observe, context, proved)
     if row.profile.kind == "key":
         return check_service_accounts(row, observe, context)
-    place, pair, proved = row.place, CheckedRow(), proved or Proved()
+    place, pair = row.place, CheckedRow()
     if place.certificate:
         pair = check_pair(row, observe(place.certificate), observe(place.key), context, proved)
     if not place.kubeconfig:

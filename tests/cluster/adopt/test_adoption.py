@@ -99,8 +99,8 @@ def plan_of(workspace: Path) -> Plan:
     def observe(path: str) -> ObservedFile:
         parts = path.split("/", 2)
         root = workspace / "nodes" / parts[1] if parts[0] == "nodes" else workspace
-        return replace(inventory.observe_file(str(root), parts[2] if parts[0] == "nodes" else path),
-                       path=path)
+        inner = parts[2] if parts[0] == "nodes" else path
+        return inventory.observe_file(str(root), inner)._replace(path=path)
     return make_plan(load_cluster((workspace / "cluster.yaml").read_bytes()), observe=observe,
                      now=NOW)
 

@@ -25,7 +25,8 @@ from kpki.cluster.plan.of_workspace import plan_of
 from kpki.cluster.plan.plan import Plan, make_plan
 from kpki.cluster.rules import leaf
 from kpki.kubernetes import verdict
-from kpki.kubernetes.profiles import CA, ca_values, leaf_values
+from kpki.kubernetes.profiles import CA
+from kpki.kubernetes.values import ca_values, leaf_values
 from kpki.stages import der, records, signing
 from kpki.stages.keys import public_key_der
 from kpki.stages.signing import Values

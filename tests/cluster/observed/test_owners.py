@@ -30,8 +30,8 @@ def faults(tree: Any, files: dict[str, str], owner: int, group: int = 0,
         tree.put(path, text)
     seen = inspect(str(tree.root), node="worker-1")
     assert seen.file(KEY).owner == os.getuid()
-    seen = with_owners(replace(seen, found={**seen.found, KEY: replace(
-        seen.file(KEY), owner=owner, group=group, mode=mode)}))
+    seen = with_owners(replace(seen, found={**seen.found, KEY: seen.file(KEY)._replace(
+        owner=owner, group=group, mode=mode)}))
     found = with_remedies(check_node(seen, node="worker-1", now=tree.now),
                           RepairTarget(seen, "worker-1", now=tree.now))
     return [(item.cause, item.got, item.expected, item.remedy) for item in found]

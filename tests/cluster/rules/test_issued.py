@@ -19,7 +19,8 @@ from kpki.cluster.rules.facts import Pair
 from kpki.cluster.rules.issued import is_as_issued as is_issued, is_as_made
 from kpki.cluster.rules.pair import certificate_faults, pair_findings
 from kpki.cluster.rules.proved import Proved
-from kpki.kubernetes.profiles import CA, ETCD_CA, ca_values, leaf_values
+from kpki.kubernetes.profiles import CA, ETCD_CA
+from kpki.kubernetes.values import ca_values, leaf_values
 from kpki.stages import der
 from kpki.stages.keys import genrsa, public_key_der
 from kpki.stages.records import Extension
@@ -47,7 +48,8 @@ def leaf(ca: Authority, row: Row, key: bytes, now: datetime = NOW) -> Certificat
 
 def is_as_issued(certificate: Certificate, row: Row, key: bytes, signer: Certificate) -> bool:
     """The judgement for a public key in DER."""
-    return is_issued(certificate, row, pem.load_public_key(key, encoding="DER"), key, signer)
+    return is_issued(certificate, pem.dump_certificate(certificate, encoding="DER"), row,
+                     pem.load_public_key(key, encoding="DER"), key, signer)
 
 
 @pytest.mark.parametrize("algorithm", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
@@ -142,14 +144,14 @@ def test_what_is_proved_is_bounded(ca: Authority, monkeypatch: pytest.MonkeyPatc
     assert kinds[0] not in Proved()
 
 
-def test_what_is_known_of_kubeconfigs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kubeconfig that was added is known by its place, the CA's path and its bytes; of more than
+def test_what_is_known_of_files_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was added is known by its place, the CA's path and its bytes; of more than
     so many none is."""
-    monkeypatch.setattr(proved_room, "_MOST_NAMED", 2)
+    monkeypatch.setattr(proved_room, "_MOST_FILES", 2)
     proved, right = Proved(), (ROW.place, "ca.pem", b"right")
     assert not proved.knows(right)
     for named in (right, (ROW.place, "ca.pem", b"other"), (ROW.place, "ca.pem", b"third")):
-        proved.add_named(named)
+        proved.add_file(named)
     others = [(replace(ROW.place, kubeconfig="x"), "ca.pem", b"right"), (ROW.place, "x", b"right"),
               (ROW.place, "ca.pem", b"third")]
     assert proved.knows(right) and not any(map(proved.knows, others))

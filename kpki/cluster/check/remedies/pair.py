@@ -24,8 +24,9 @@ from ...rules.names import names_asked, wanted_names
 from ...rules.subjects import subject_fault
 from .... import files
 from ....kubernetes import reading
-from ....kubernetes.profiles import get_profile, identity_of, subject_name
+from ....kubernetes.profiles import get_profile, identity_of
 from ....kubernetes.purposes import Purpose
+from ....kubernetes.values import subject_name
 from ....stages.names import load_name
 
 _DAYS = 365

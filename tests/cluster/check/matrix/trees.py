@@ -20,7 +20,8 @@ from kpki.cluster.plan.plan import make_plan
 from kpki.files import File
 from kpki.kubernetes.kubeconfig import Material, dump_kubeconfig, load_kubeconfig
 from kpki.kubernetes.layouts import Layout, Place
-from kpki.kubernetes.profiles import leaf_extensions, subject_name
+from kpki.kubernetes.profiles import leaf_extensions
+from kpki.kubernetes.values import subject_name
 from kpki.stages.certificates import x509_new, x509_resign
 from kpki.stages.keys import public_key_der
 
