@@ -72,8 +72,9 @@ def find_canonical_key(data: bytes) -> PrivateKeyTypes | None:
         if block.der.startswith(before) and block.der.startswith(after, end) \
                 and len(block.der) == end + len(after) + 2 * size:
             secret = block.der[len(before):end]
-            return _key(private_keys.PrivateKey("ECDSA", curve.name, secret)) \
-                if 0 < int.from_bytes(secret) < curve.order else None
+            number = int.from_bytes(secret)
+            return ec.derive_private_key(number, _CURVES[curve.name]) \
+                if 0 < number < curve.order else None
     return None
 
 

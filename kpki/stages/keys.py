@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
 from . import der
+from .records import key_bits
 from ..errors import InputError, UnsupportedError
 from ..pem import dump_public_key
 
@@ -143,7 +144,6 @@ def public_key_der(key: PrivateKeyTypes | PublicKeyTypes | bytes) -> bytes:
 @lru_cache(maxsize=64)
 def key_identifier(public_key: bytes) -> bytes:
     """The SHA-1 of the key bits of a SubjectPublicKeyInfo: `subjectKeyIdentifier = hash`."""
-    from .records import key_bits
     return hashlib.sha1(key_bits(public_key), usedforsecurity=False).digest()
 
 

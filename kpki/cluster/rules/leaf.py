@@ -35,8 +35,10 @@ def check_pair(row: Row, certificate: ObservedFile, key: ObservedFile, context: 
     issued = _as_issued(certificate, loaded[0], row, context) if loaded[0] is not None \
         and context.exact \
         else None
-    if issued \
-        and (not context.warns or issued.kind in proved or _is_own(issued.signer, row, context)):
+    if issued and context.warns and issued.kind not in proved \
+        and _is_own(issued.signer, row, context):
+        proved.add(issued.kind)
+    if issued and (not context.warns or issued.kind in proved):
         findings = exposed(key, row.name)
         if context.warns:
             findings += date_warnings(certificate.path, row.name, issued.leaf, issued.signer,
