@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InputError
 
@@ -28,8 +28,7 @@ class KubeconfigError(InputError):
         self.where = where
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(NamedTuple):
     """A certificate, bundle or key of a kubeconfig.
 
     >>> kpki.Material(data=kpki.dump_key(key))
@@ -45,6 +44,10 @@ class Material:
         if self.data is None:
             return f"Material({self.path!r})"
         return f"Material(<{len(self.data)} bytes>)"
+
+
+# what a kubeconfig neither names nor embeds
+NO_MATERIAL = Material()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +321,7 @@ def _cluster(fields: KubeconfigFields, owner: str) -> KubeconfigFields:
     """The server and the CA certificates that verify it."""
     server = _needed(fields["server"], "server", owner)
     authority = _material(fields, "certificate-authority", owner)
-    if fields["insecure-skip-tls-verify"] and authority != Material():
+    if fields["insecure-skip-tls-verify"] and authority != NO_MATERIAL:
         raise InputError(f"{owner} gives both insecure-skip-tls-verify and a certificate-authority")
     return {"server": server, "authority": authority, "asked_name": fields["tls-server-name"],
             "verifies": not fields["insecure-skip-tls-verify"]}
@@ -328,7 +331,7 @@ def _user(fields: KubeconfigFields, owner: str) -> KubeconfigFields:
     """The certificate and its key; a certificate without a key raises InputError."""
     certificate = _material(fields, "client-certificate", owner)
     key = _material(fields, "client-key", owner)
-    if certificate != Material() and key == Material():
+    if certificate != NO_MATERIAL and key == NO_MATERIAL:
         raise InputError(f"{owner} has a client-certificate and no client-key")
     if fields["token"] and (fields["username"] or fields["password"]):
         raise InputError(

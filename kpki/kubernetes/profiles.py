@@ -137,8 +137,7 @@ def get_profile(name: str) -> Profile:
                      hint=f"one of: {', '.join(profile.name for profile in PROFILES)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The subject and the names of a certificate to issue.
 
     >>> row = [*kpki.wanted_rows(cluster)][-1]

@@ -132,7 +132,7 @@ def _values(row: str, subject: _Subject, *, rsa: bool = False) -> Values:
         ("addresses", subject.addresses)) if value is not None}
     if subject.usages is not None:
         profile = replace(profile, usages=tuple(subject.usages))
-    return leaf_values(profile, replace(identity, **changes), rsa=rsa)  # type: ignore[arg-type]
+    return leaf_values(profile, identity._replace(**changes), rsa=rsa)  # type: ignore[arg-type]
 
 
 def _sign(pki: KubernetesPki, row: str, subject: _Subject, key: PrivateKeyTypes,

@@ -29,8 +29,8 @@ EMBEDDED = replace(WANTED, authority=Material(data=b"CA"),
 DOCUMENT = dump_kubeconfig(WANTED).decode().replace('"', "")
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-MATERIALS = st.one_of(st.builds(Material, path=TEXTS),
-                      st.builds(Material, data=st.binary().map(b"-----".__add__)))
+MATERIALS = st.one_of(TEXTS.map(lambda path: Material(path=path)),
+                      st.binary().map(lambda data: Material(data=b"-----" + data)))
 KUBECONFIGS = st.builds(Kubeconfig, cluster_name=TEXTS, user_name=TEXTS, context_name=TEXTS,
                         server=TEXTS, authority=MATERIALS | st.just(Material()),
                         certificate=MATERIALS, key=MATERIALS)

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
-from ...kubernetes.kubeconfig import Kubeconfig, Material
+from ...kubernetes.kubeconfig import NO_MATERIAL, Kubeconfig
 from ...kubernetes.layouts import CONTROL_PLANE, SIGNER, WORKSPACE, Layout, Place, get_layout
 from ...kubernetes.profiles import Identity, Profile, get_profile, identity_of
 
@@ -21,8 +21,7 @@ def tree_prefix(host: str | None) -> str:
     return "" if host is None else f"{NODES_FOLDER}/{host}/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One profile on one host: the files at a place of the host's tree.
 
     >>> row = [*kpki.wanted_rows(cluster)][-1]
@@ -193,7 +192,7 @@ def blank_kubeconfig(layout: Layout, cluster_name: str, user: str, server: str) 
     """A kubeconfig with the layout's names, without CA and pair."""
     context_name = layout.context.replace("{user}", user).replace("{cluster}", cluster_name)
     return Kubeconfig(cluster_name=cluster_name, user_name=user, server=server,
-                      authority=Material(), certificate=Material(), key=Material(),
+                      authority=NO_MATERIAL, certificate=NO_MATERIAL, key=NO_MATERIAL,
                       context_name=context_name)
 
 

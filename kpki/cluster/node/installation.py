@@ -303,7 +303,7 @@ def _installed_kubeconfig(server: str | None, given: files.File | None, inventor
     if server is None and given is not None:
         with about(given.path):
             server = load_kubeconfig(given.data).server
-    row = replace(host_row(inventory.layout, node_of(node), place.row, server), place=place)
+    row = host_row(inventory.layout, node_of(node), place.row, server)._replace(place=place)
     return path_kubeconfig(row, inventory.layout, authority)
 
 

@@ -93,7 +93,7 @@ def _find_described(cluster: Cluster, node: Node, name: str, server: str | None)
     found = next(rows, None)
     if found is None or found.kubeconfig is None or server is None:
         return found
-    return replace(found, kubeconfig=replace(found.kubeconfig, server=server))
+    return found._replace(kubeconfig=replace(found.kubeconfig, server=server))
 
 
 def request_key(layout: Layout) -> str:

@@ -196,11 +196,11 @@ class Plan:
         root = self.roots.get(row.name)
         if row.profile.kind == "ca" and row.with_key and root \
                 and (root.encrypted or not root.can_sign):
-            return replace(row, with_key=False)
+            return row._replace(with_key=False)
         pair = self.service_accounts
         if row.profile.kind == "key" and pair and pair.public_pem is not None \
                 and pair.key_pem is None:
-            return replace(row, with_key=False)
+            return row._replace(with_key=False)
         return row
 
     def _context_of(self, host: Host, shared: frozenset[bytes], *,

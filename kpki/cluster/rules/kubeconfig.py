@@ -22,6 +22,7 @@ from ..observed.use import Use
 from ... import pem
 from ...errors import InputError
 from ...kubernetes.kubeconfig import (
+    NO_MATERIAL,
     Kubeconfig,
     KubeconfigError,
     Material,
@@ -35,7 +36,6 @@ from ...kubernetes.purposes import ADMISSION, WEBHOOKS
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-_NOTHING = Material()
 _AUTHORITY, _CERTIFICATE, _KEY = "certificate-authority", "client-certificate", "client-key"
 
 
@@ -90,7 +90,7 @@ def _lacking(kubeconfig: Kubeconfig, path: str, row: str,
             (_AUTHORITY, kubeconfig.authority, "cluster", kubeconfig.cluster_name),
             (_CERTIFICATE, kubeconfig.certificate, "user", kubeconfig.user_name),
             (_KEY, kubeconfig.key, "user", kubeconfig.user_name)):
-        if part in parts and material == _NOTHING:
+        if part in parts and material == NO_MATERIAL:
             yield Finding("kubeconfig-broken", f"{path}#{kind}s/{name}", row,
                           f"{kind} {name!r} has no {part}")
 
@@ -126,12 +126,12 @@ def _misled(inventory: Inventory, pairs: Sequence[Pair],
 
 def check_kubeconfig(row: Row, observe: Observe, context: RowContext, proved: Proved) -> CheckedRow:
     """Check the kubeconfig of a row: readable, this cluster's server and CA, and a right pair."""
-    from .leaf import check_pair  # slow to import, and only a described host has such a row
     path = row.place.kubeconfig
     found = observe(path)
     named = row.place, context.authority_path("ca"), found.data or b""
     if proved.knows(named):
         return CheckedRow(pair_right=True, kubeconfig_right=True)
+    from .leaf import check_pair  # slow to import, and only a described host has such a row
     written = _as_written(found.data or b"", row, context)
     kubeconfig, finding = (written, None) if written else _read(found, row.name)
     if kubeconfig is None:
@@ -151,7 +151,7 @@ def check_kubeconfig(row: Row, observe: Observe, context: RowContext, proved: Pr
 
     checked, pair = CheckedRow(pair_right=True), (kubeconfig.certificate, kubeconfig.key)
     paths = {named_path(path, material.path) if material.path else user for material in pair}
-    if kubeconfig.certificate != _NOTHING and paths - {row.place.certificate, row.place.key}:
+    if kubeconfig.certificate != NO_MATERIAL and paths - {row.place.certificate, row.place.key}:
         checked = check_pair(row, taken(pair[0], user), taken(pair[1], user), context, proved)
     authority = taken(kubeconfig.authority, cluster)
     findings = [*checked.findings, *_astray(kubeconfig, path, row.name, context.servers,

@@ -51,9 +51,8 @@ class Workspace:
     def issued(self, name: str, *, signer: str, now: datetime = NOW,
                addresses: tuple[str, ...] | None = None, host: str = "cp-1") -> None:
         """Another certificate of a row for the key that is there."""
-        from dataclasses import replace
         row, folder = self.row(name, host), f"nodes/{host}"
-        identity = row.identity if addresses is None else replace(row.identity, addresses=addresses)
+        identity = row.identity if addresses is None else row.identity._replace(addresses=addresses)
         key = pem.load_key(self.found[f"{folder}/{row.place.key}"].data or b"")
         made = issue(self.made.roots[signer].ready(), row.profile, identity, key, validity=YEAR,
                      now=now, warnings=[])

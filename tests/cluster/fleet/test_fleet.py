@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -81,8 +80,8 @@ class Fleet:
         """Another certificate for the kubelet's key that is there."""
         row = next(item for item in Wanted(self.cluster).of_host(self.cluster.host(host))
                    if item.place.certificate == self.certificate)
-        identity = row.identity if addresses is None else replace(row.identity,
-                                                                  addresses=tuple(addresses))
+        identity = row.identity if addresses is None else row.identity._replace(
+            addresses=tuple(addresses))
         signer, key = (ca or self.made.roots["ca"].ready(),
                        public_key_der(pem.load_key(self.data(host, self.key))))
         made = signing.sign_certificate(
