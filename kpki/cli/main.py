@@ -79,5 +79,5 @@ def _dispatch(argv: Sequence[str]) -> int:
         return run_verb(first, argv[1:])
     if first in ABSENT:
         raise UnsupportedError(f"openssl's {first} is not supported", hint=ABSENT[first])
-    from .app import run_app
+    from .application import run_app
     return run_app(argv)

@@ -31,14 +31,28 @@ def test_help_says_what_it_is_for_and_what_not(kpki: Run) -> None:
 def test_help_loads_next_to_nothing_beside_typer() -> None:
     """What a command needs is imported when it runs: the first screen pays for typer and the
     commands' signatures."""
-    code = ("import sys, typer; before = set(sys.modules); from kpki.cli.app import run_app; "
-            "run_app(['--help']); print(*sorted(set(sys.modules) - before), file=sys.stderr)")
+    code = ("import sys, typer; before = set(sys.modules); from kpki.cli.main import main; "
+            "main(['--help']); print(*sorted(set(sys.modules) - before), file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
                           check=True)
     assert {name.partition(".")[0]
-            for name in done.stderr.split()} <= {"kpki", "typer", "__future__"}
+            for name in done.stderr.split()} <= {"kpki", "typer", "__future__", "gc"}
     assert ({name for name in done.stderr.split() if name.startswith("kpki.")
              and not name.startswith("kpki.cli")} <= {"kpki.clock", "kpki.errors", "kpki.files"})
+
+
+@pytest.mark.parametrize(("line", "modules"), [
+    ("node issue --help", ["node"]), ("plan --help", ["plan"]), ("apply --help", ["plan"]),
+    ("explain", ["learn"]), ("check --help", []), ("help plan", ["learn", "node", "plan"]),
+    ("paln", ["learn", "node", "plan"])])
+def test_a_line_loads_the_module_of_its_command_alone(line: str, modules: list[str]) -> None:
+    """Only help, and a word that is no command, need the modules of all commands."""
+    code = ("import sys; from kpki.cli.main import main; main(sys.argv[1:]); "
+            "print(*sys.modules, file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True,
+                          text=True, timeout=60, check=True)
+    assert sorted({"learn", "node", "plan"} & {name.removeprefix("kpki.cli.")
+                                               for name in done.stderr.split()}) == modules
 
 
 @pytest.mark.parametrize("words", [("node", "--help"), ("node", "issue", "--help"),
