@@ -12,16 +12,13 @@ from .rules.checked_row import CheckedRow, Observe
 from .. import pem
 from ..files import File
 from ..kubernetes.kubeconfig import Material, dump_kubeconfig
-from ..kubernetes.layouts import Layout
+from ..kubernetes.layouts import Layout, ca_path
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
 Action = Literal["create", "replace", "remove"]
-# The causes that a new certificate for the same key repairs. A pair with no other fault stays
-# unless it is renewed.
-RENEWED = frozenset({"expiring-soon", "outlives-ca", "strict-refused", "serial-reused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +104,6 @@ def signer_path(row: Row, layout: Layout) -> str:
     """
     return ca_path(layout) if row.place == layout.kubelet or row.profile.per == "node" else \
         layout.place(row.profile.signer or "").certificate
-
-
-def ca_path(layout: Layout) -> str:
-    """The path of the cluster's CA that every host of a layout has."""
-    return layout.node_places()[0].certificate
 
 
 def step_of(row: Row, path: str, observe: Observe, findings: Sequence[Finding]) -> Step:

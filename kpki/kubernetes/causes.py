@@ -189,3 +189,6 @@ ROWS = (
           "date -u; chronyc tracking", "systemctl restart chronyd"),
 )
 CAUSES = {row.slug: row for row in ROWS}
+# The causes that a new certificate for the same key repairs. A pair with no other fault stays
+# unless it is renewed.
+RENEWED = frozenset({"expiring-soon", "outlives-ca", "strict-refused", "serial-reused"})

@@ -281,6 +281,11 @@ WORKSPACE = Layout(
 NEXT, PREVIOUS = "next", "previous"
 
 
+def ca_path(layout: Layout) -> str:
+    """The path of the cluster's CA that every host of a layout has."""
+    return layout.node_places()[0].certificate
+
+
 def beside(path: str, which: str) -> str:
     """The path of the other pair of an exchange, NEXT or PREVIOUS, for a path of WORKSPACE.
 

@@ -28,6 +28,13 @@ Kind = Literal["ca", "leaf", "key"]
 Sans = Literal["none", "apiserver", "etcd-server", "etcd-peer", "node"]
 Per = Literal["cluster", "control-plane", "first control-plane", "etcd", "node"]
 
+# The names and addresses that a row has on every host, besides the host's own and the named ones.
+USUAL_NAMES: dict[Sans, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "none": ((), ()), "node": ((), ()),
+    "apiserver": (("kubernetes", "kubernetes.default", "kubernetes.default.svc"), ()),
+    "etcd-server": (("localhost",), ("127.0.0.1", "::1")),
+    "etcd-peer": (("localhost",), ("127.0.0.1", "::1"))}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:

@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Callable, Container, Iterable, Iterator
 
 from .components import COMPONENTS, Component
-from .layouts import Layout, Place
+from .layouts import Layout, Place, ca_path
 from .manifests import MANIFESTS
 from .profiles import get_profile
 
@@ -18,7 +18,7 @@ _LONG_ENOUGH = 25   # seconds
 
 def components_of(layout: Layout, paths: Container[str], running: Container[str]) -> list[str]:
     """The *running* components that read one of *paths* on a host, in the order of the table."""
-    ca = layout.node_places()[0].certificate
+    ca = ca_path(layout)
     return [component.name for component in COMPONENTS if component.name in running and any(
         _reads(place, flag.path([(place, True)]).lstrip("/"), paths, ca)
         for place in layout.places for flag in component.flags)]

@@ -12,7 +12,6 @@ from ..desired.description import GIVEN_NAMES, Cluster
 from ..desired.rows import NODES_FOLDER, Row, Wanted
 from ..finding import Finding
 from ..fleet.survey import processes_for
-from ..leaf_files import RENEWED
 from ..observed.contents import read_certificates, read_key
 from ..observed.inventory import Inventory, ObservedFile, Unread, certificates_in
 from ..plan.of_workspace import plan_of
@@ -22,6 +21,7 @@ from ..rules.context import WITHIN, RowContext
 from ..rules.row import check_row
 from ..workspace import read_cluster, workspace_observer
 from ...errors import AccessError, KpkiError
+from ...kubernetes.causes import RENEWED
 from ...kubernetes.layouts import WORKSPACE, get_layout
 from ...kubernetes.profiles import get_profile
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from .node import host_row, named_kubeconfig, no_server, node_of, request_key
 from ..authority import load_bundle, load_plain_key
 from ..finding import Finding
-from ..leaf_files import ca_path, leaf_files, path_kubeconfig
+from ..leaf_files import leaf_files, path_kubeconfig
 from ..observed.defaults import layout_uses
 from ..observed.hosts import inspect
 from ..observed.inventory import (
@@ -40,6 +40,7 @@ from ...kubernetes.layouts import (
     SSL,
     Layout,
     Place,
+    ca_path,
 )
 from ...kubernetes.manifests import MANIFESTS
 from ...kubernetes.profiles import NODE_PREFIX, get_profile

@@ -29,6 +29,7 @@ from ...errors import InputError
 from ...kubernetes.kubeconfig import validate_server
 from ...kubernetes.layouts import CERTIFICATE_MODE, Layout, Place, get_layout
 from ...kubernetes.profiles import (
+    USUAL_NAMES,
     Node as Node,  # noqa: PLC0414 - exported again
     get_profile,
     identity_of,
@@ -45,14 +46,6 @@ if TYPE_CHECKING:
 # kubelet reads.
 _REQUEST_KEY = "var/lib/kubelet/pki/kubelet-client.key"
 _NO_SERVER = "https://kubernetes.invalid"       # in a row whose kubeconfig is not made
-
-
-# The names and addresses that a row has on every host, besides the host's own and the named ones.
-USUAL_NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "node": ((), ()),
-    "apiserver": (("kubernetes", "kubernetes.default", "kubernetes.default.svc"), ()),
-    "etcd-server": (("localhost",), ("127.0.0.1", "::1")),
-    "etcd-peer": (("localhost",), ("127.0.0.1", "::1"))}
 
 
 def host_row(layout: Layout, node: Node, name: str | None = None, server: str | None = None,

@@ -33,7 +33,7 @@ from ..desired.description import Cluster, Host
 from ..desired.rows import Row, Wanted, tree_prefix
 from ..finding import Finding
 from ..fleet.survey import Marks, processes_for, survey
-from ..leaf_files import RENEWED, Step, Task, leaf_files, leaf_task, step_of
+from ..leaf_files import Step, Task, leaf_files, leaf_task, step_of
 from ..observed.inventory import ObservedFile
 from ..rules.checked_row import CheckedRow, Observe, exposed
 from ..rules.context import RowContext
@@ -43,6 +43,7 @@ from ... import pem
 from ...arguments import validated
 from ...clock import utc_now
 from ...files import File
+from ...kubernetes.causes import RENEWED
 from ...kubernetes.layouts import CERTIFICATE_MODE, KEY_MODE, SIGNER, Place
 
 DEFAULT_ALGORITHM = "ECDSA-P256"

@@ -14,12 +14,11 @@ from .subject import subject_option
 from .target import RepairTarget, no_option
 from ...authority import find_key_fault
 from ...finding import Finding
-from ...leaf_files import ca_path
 from ...observed.contents import private_key_in, read_certificates, read_key
 from ...rules.certificate import ca_fault, signer_of
 from ...rules.facts import Pair, signing_pairs_of
 from ....kubernetes import reading
-from ....kubernetes.layouts import Place, get_layout
+from ....kubernetes.layouts import Place, ca_path, get_layout
 from ....kubernetes.profiles import get_profile
 from ....stages.der import UTF8
 from ....stages.keys import public_key_der

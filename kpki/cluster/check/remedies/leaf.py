@@ -11,11 +11,11 @@ from .names import PLACEHOLDERS, missing_names, names_options, server_url, tells
 from .target import RepairTarget
 from ...desired.rows import NODES_FOLDER
 from ...finding import Finding
-from ...leaf_files import RENEWED
 from ...observed.contents import read_certificates, read_key
 from ...rules.certificate import intermediate_of, signer_of
 from ...rules.facts import signing_pairs_of
 from ....kubernetes import reading
+from ....kubernetes.causes import RENEWED
 from ....kubernetes.layouts import get_layout
 from ....kubernetes.profiles import Profile, get_profile
 from ....kubernetes.purposes import PURPOSES, Purpose

@@ -9,14 +9,19 @@ from urllib.parse import urlsplit
 
 from .target import RepairTarget
 from ...finding import Finding
-from ...node.node import USUAL_NAMES
 from ...observed.inventory import HOSTS, kubeconfig_of
 from ...rules.names import certified_names, is_address, led_beside, wanted_names
 from ....errors import InputError
 from ....kubernetes import reading
 from ....kubernetes.kubeconfig import NO_SERVER, validate_server
 from ....kubernetes.layouts import Place
-from ....kubernetes.profiles import Profile, get_profile, validate_address, validate_dns_name
+from ....kubernetes.profiles import (
+    USUAL_NAMES,
+    Profile,
+    get_profile,
+    validate_address,
+    validate_dns_name,
+)
 from ....pem import load_certificate
 
 _NO_ADDRESS = "ADDRESS"
@@ -39,7 +44,7 @@ def names_options(place: Place, profile: Profile, target: RepairTarget,
     if profile.sans == "none" and place != target.inventory.layout.kubelet:
         return []
     found = _found_names(place, profile, target, missing)
-    own = {target.node, *(USUAL_NAMES[profile.sans][0] if profile.sans != "none" else ())}
+    own = {target.node, *USUAL_NAMES[profile.sans][0]}
     addresses = [*found.addresses] or [_NO_ADDRESS] * (profile.sans != "none")
     dns = [name for name in found.dns if name not in own]
     return [word for option, values in (("--address", addresses), ("--dns", dns))
@@ -75,11 +80,10 @@ def _found_names(place: Place, profile: Profile, target: RepairTarget,
     if profile.sans == "apiserver":
         services = service_names(target)
         dns, addresses = [*dns, *services.dns], [*addresses, *services.addresses]
-    usual = USUAL_NAMES[profile.sans][1] if profile.sans != "none" else ()
     addresses += (*wanted.addresses, *missing.addresses)
     return reading.Names(tuple(dict.fromkeys((*dns, *wanted.dns, *missing.dns))),
                          tuple(dict.fromkeys(address for address in addresses
-                                             if address not in usual)))
+                                             if address not in USUAL_NAMES[profile.sans][1])))
 
 
 def _wanted_names(profile: Profile, target: RepairTarget) -> reading.Names:

@@ -17,14 +17,13 @@ from .names import PLACEHOLDERS, missing_names, own_addresses, service_names
 from .subject import subject_option
 from .target import RepairTarget, inside
 from ...finding import Finding
-from ...node.node import USUAL_NAMES
 from ...observed.owners import ROOT, user_id
 from ...rules.facts import Pair
 from ...rules.names import names_asked, wanted_names
 from ...rules.subjects import subject_fault
 from .... import files
 from ....kubernetes import reading
-from ....kubernetes.profiles import get_profile, identity_of
+from ....kubernetes.profiles import USUAL_NAMES, get_profile, identity_of
 from ....kubernetes.purposes import Purpose
 from ....kubernetes.values import subject_name
 from ....stages.names import load_name
