@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from .kubeconfig_form import read_form
 from ..errors import InputError
 
 KUBECONFIG_VERSION, KUBECONFIG_KIND = "v1", "Config"
@@ -216,6 +217,8 @@ def load_kubeconfig(data: bytes, *, server: str = "") -> Kubeconfig:
 @lru_cache(maxsize=16)      # a host has a few kubeconfigs, and each is read many times
 def _loaded(data: bytes) -> Any:
     """The value of a kubeconfig's first document. Raises InputError for a text that is no YAML."""
+    if form := read_form(data):
+        return form
     from ..documents import load_documents
     documents = load_documents(data)
     return documents[0].value if documents else None
@@ -224,6 +227,8 @@ def _loaded(data: bytes) -> Any:
 @lru_cache(maxsize=16)
 def _loaded_first(data: bytes) -> Any:
     """The same for entries alone: JSON too, and None for a text that is no YAML."""
+    if form := read_form(data):
+        return form
     from ..documents import load_first
     return load_first(data)
 
