@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .probe import TIMEOUT, Presented, ask
+from .probe import Presented, ask
 from ..clock import utc_now
 from ..errors import InputError
 from ..kubernetes.go import pem as go_pem
 from ..kubernetes.go.addresses import is_address
-from ..kubernetes.listeners import NAMELESS
+from ..kubernetes.listeners import NAMELESS, TIMEOUT
 from ..kubernetes.verdict import KubernetesVerdict, authorities, verify_kubernetes
 from ..pem import is_encrypted, load_certificates, load_key
 

@@ -7,14 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import TYPE_CHECKING
 
-from .answers import Probe, probe_all
-from .journal import last_lines
-from .logs import Diagnosis, diagnose
-from .probe import TIMEOUT
 from .restarts import Restart, restarts_of
-from .servers import host_targets
-from .summary import summarize
 from ..clock import utc_now
 from ..cluster.check.check import Report, check_read
 from ..cluster.finding import Finding
@@ -23,6 +18,11 @@ from ..cluster.observed.inventory import Inventory
 from ..cluster.observed.processes import Process, read_processes
 from ..cluster.observed.use import Use
 from ..cluster.observed.uses import read_host
+from ..kubernetes.listeners import TIMEOUT
+
+if TYPE_CHECKING:
+    from .answers import Probe
+    from .logs import Diagnosis
 
 PROC = "/proc"
 _SKEW = timedelta(minutes=5)
@@ -98,8 +98,7 @@ def doctor(root: str | os.PathLike[str] = "/", *, node: str | None = None, host_
     processes = read_processes(proc) if proc else []
     host = read_host(root, processes=processes)
     inventory = inventory_of(root, host)
-    probes = probe_all(host_targets(inventory, live=True), timeout=timeout, now=moment) \
-        if proc and timeout else []
+    probes = _probes(inventory, timeout, moment) if proc and timeout else []
     skew = _skew(probes, moment + timedelta(seconds=monotonic() - began))
     # by a wrong clock, right files would have ended, or not begun
     report = check_read(root, host, now=moment if skew is None else moment - skew,
@@ -121,6 +120,13 @@ def doctor(root: str | os.PathLike[str] = "/", *, node: str | None = None, host_
                     *findings]
     return HostReport(report.whose, tuple(checks), tuple(findings), restarts, report,
                       tuple(probes))
+
+
+def _probes(inventory: Inventory, timeout: float, now: datetime) -> Sequence[Probe]:
+    """The answers of the host's servers, and of those that its clients call."""
+    from .answers import probe_all  # a tree without processes has no servers
+    from .servers import host_targets
+    return probe_all(host_targets(inventory, live=True), timeout=timeout, now=now)
 
 
 def _skew(probes: Sequence[Probe], now: datetime) -> timedelta | None:
@@ -217,6 +223,11 @@ def _restarts(restarts: Sequence[Restart], processes: Sequence[Process]) -> Iter
 def _logs(root: str, inventory: Inventory, processes: Sequence[Process], *,
           journal: bool) -> Iterator[tuple[str, str, Sequence[Diagnosis]]]:
     """Component, name of the log, and the faults in its last lines, of each log that is there."""
+    if not inventory.running:
+        return
+    from .journal import last_lines
+    from .logs import diagnose
+    from .summary import summarize
     for running in inventory.running:
         mine = [process.since for process in processes if process.component == running.component]
         lines, place = last_lines(root, running, journal=journal, since=max(mine, default=None))

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, KpkiError
+from ..kubernetes.listeners import TIMEOUT
 from ..kubernetes.reading import dn_text
 from ..stages.handshake import openssl_reasons
 from ..stages.keys import validate_signing_key
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     Identity = tuple[Sequence[Certificate], PrivateKeyTypes]
 
-TIMEOUT = 5.0       # seconds for the whole probe of one server
 _REPLY = 2.0        # seconds for the answer to the request, once the handshake is over
 _WHOLE = 1 << 16    # octets read at once
 _HEAD = 1 << 16     # octets of an HTTP answer that are read at most

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+TIMEOUT = 5.0       # seconds in which a server must answer a probe
+
 
 class Listener(NamedTuple):
     """One server of a component."""
