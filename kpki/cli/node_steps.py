@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .. import files, pem
 from ..cluster.authority import CA_DAYS, key_algorithm
-from ..cluster.desired.fields import is_in_token
+from ..cluster.desired.token import is_in_token
 from ..cluster.node.placing import (
     BY_HAND,
     Part,

@@ -13,7 +13,7 @@ from .authority import (
     load_authority,
     load_bundle,
 )
-from .desired.fields import is_in_token
+from .desired.token import is_in_token
 from .. import files, pem
 from ..errors import InputError, RefusedError, about
 from ..kubernetes import reading

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from .desired.description import Cluster, Host, load_cluster
-from .desired.fields import is_in_token
 from .desired.rows import Wanted, layout_of
+from .desired.token import is_in_token
 from .workspace import authority_paths, is_exchanged, is_there, observe_workspace_file
 from .. import files
 from ..errors import InputError, about

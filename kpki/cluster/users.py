@@ -23,8 +23,8 @@ from .authority import (
 )
 from .authority_source import read_authority
 from .desired.description import DEFAULT_NAME
-from .desired.fields import is_in_token
 from .desired.rows import Row, Wanted, blank_kubeconfig, layout_of, tree_prefix
+from .desired.token import is_in_token
 from .kubeconfig_order import KubeconfigOrder as KubeconfigOrder  # noqa: PLC0414 - exported again
 from .workspace import DESCRIPTION, authority_paths, is_there, read_cluster
 from .. import files, pem

@@ -129,7 +129,7 @@ def authority_paths(cluster: Cluster, folder: str, row: str = "ca") -> tuple[str
     The key's path is None if the description names no key, and a URI if the key is in a token.
     """
     from .desired.description import GIVEN_NAMES
-    from .desired.fields import is_in_token
+    from .desired.token import is_in_token
     given, place = cluster.authorities.get(GIVEN_NAMES[row]), WORKSPACE.place(row)
     certificate, key = (given.certificate, given.key) if given else (place.certificate, place.key)
     return os.path.join(folder, certificate), key if key is None or is_in_token(key) \

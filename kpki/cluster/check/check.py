@@ -13,8 +13,8 @@ from cryptography.x509 import Certificate
 from .remedies.lines import command, each_once
 from .remedies.target import RepairTarget
 from ..authority import find_sound_key, load_trusted_bundle
-from ..desired.fields import is_in_token
 from ..desired.rows import NODES_FOLDER
+from ..desired.token import is_in_token
 from ..finding import Finding
 from ..observed.hosts import inventory_of, is_host_tree
 from ..observed.inventory import Inventory, Unread, observe_file

@@ -304,8 +304,3 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
     lower = {word.lower(): word for word in known}
     found = difflib.get_close_matches(name[:LONGEST_TEXT].lower(), lower, n=1, cutoff=0.75)
     return lower[found[0]] if found else None
-
-
-def is_in_token(key: str) -> bool:
-    """Whether the text that names a CA's key is a PKCS#11 URI (RFC 7512), and no path."""
-    return key.lower().startswith("pkcs11:")

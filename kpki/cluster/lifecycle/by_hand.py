@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from .renew import Renewal
 from .tree_by_hand import SignerFiles, TreeCommands, new_authority, saved
 from .trees import CA_ROWS, pairs_of_users, read_tree, read_users, used_pairs
-from ..desired.fields import is_in_token
 from ..desired.rows import tree_prefix
+from ..desired.token import is_in_token
 from ..node.installation import HOST_BACKUP
 from ..observed.hosts import inventory_of
 from ..observed.inventory import require

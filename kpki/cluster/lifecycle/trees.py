@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..authority import Authority, Passphrase, load_bundle
 from ..authority_source import authority_with
-from ..desired.fields import is_in_token
 from ..desired.rows import NODES_FOLDER
+from ..desired.token import is_in_token
 from ..observed.contents import read_certificates
 from ..observed.hosts import inventory_of
 from ..observed.inventory import Inventory, require

@@ -10,7 +10,6 @@ from typing import Any
 
 from .inventory import ObservedFile, absent, observe_file, tree_observer
 from ... import files
-from ...documents import load_first
 from ...errors import AccessError, KpkiError, RefusedError
 
 _LONGEST_SCRIPT = 65536
@@ -125,7 +124,10 @@ class Tree:
     def document(self, path: str, source: str) -> Any:
         """The value of a file's first YAML or JSON document; None if there is none."""
         data = self.read(path, source)
-        return None if data is None else load_first(data)
+        if data is None:
+            return None
+        from ...documents import load_first
+        return load_first(data)
 
     def kind(self, path: str) -> str:
         """The kind of a path: `file`, `link`, `folder`, `missing`, `hidden` (by a folder)."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from .bundle import LIST, Request, digest, load_list
 from ..authority import Authority, Passphrase, issue, lasting
 from ..authority_source import read_authority
-from ..desired.fields import is_in_token
 from ..desired.rows import wanted_rows
+from ..desired.token import is_in_token
 from ..node.policy import validate_row_request
 from ..workspace import authority_paths, is_there
 from ... import files, pem

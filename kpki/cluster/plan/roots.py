@@ -19,8 +19,8 @@ from ..authority import (
     validate_ca_validity,
 )
 from ..desired.description import GIVEN_NAMES
-from ..desired.fields import is_in_token
 from ..desired.rows import NODES_FOLDER, Row, Wanted
+from ..desired.token import is_in_token
 from ..finding import Finding
 from ..observed.contents import (
     private_key_in,

@@ -17,7 +17,6 @@ from ..fleet.survey import serial_mark
 from ..observed.inventory import Inventory
 from ..observed.use import Use
 from ...clock import utc_now
-from ...documents import load_first
 from ...kubernetes.components import COMPONENT_NAMES, KUBELET_COMPONENT
 from ...kubernetes.layouts import LAYOUTS
 from ...kubernetes.profiles import NODE_PREFIX
@@ -131,6 +130,7 @@ def configuration_faults(inventory: Inventory) -> Iterator[Finding]:
             data = inventory.file(path).data
             if data is None or (not kind and not data.strip()):
                 continue
+            from ...documents import load_first
             document = load_first(data)
             if not isinstance(document, dict) or (kind and document.get("kind") != kind):
                 what = f"no {kind}" if isinstance(document, dict) \
