@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -115,18 +114,11 @@ def _written(name: str, material: Material) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """A YAML scalar: a JSON string if the text is printable, else with YAML's own escapes.
-
-    YAML does not know JSON's surrogate pairs.
-    """
-    if text.isprintable():
-        return _string(text)
-    return '"' + "".join(json.dumps(character, ensure_ascii=False)[1:-1]
-                         if character.isprintable() else f"\\U{ord(character):08x}"
-                         for character in text) + '"'
-
-
-_string = json.JSONEncoder(ensure_ascii=False).encode
+    """A YAML scalar in double quotes, with an escape for each character that is not printable."""
+    text = text.replace("\\", r"\\").replace('"', r'\"')
+    return f'"{text}"' if text.isprintable() else '"' + "".join(
+        character if character.isprintable() else f"\\U{ord(character):08x}"
+        for character in text) + '"'
 
 
 # A placeholder for the pair; no document contains it, because unprintable text is escaped.

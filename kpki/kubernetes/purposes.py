@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from .profiles import MASTERS_GROUP
-from .settings import SIGNERS
 
 ServerNames = Literal["none", "apiserver", "etcd", "etcd-peer", "kubelet"]
 SubjectRule = Literal["any", "node", "bound", "administrator", "kubelet-client", "front-proxy",
                       "etcd-peer"]
+# The signers of the controller manager that may have a pair each: `--cluster-signing-NAME-…`.
+SIGNERS = ("kubelet-serving", "kubelet-client", "kube-apiserver-client", "legacy-unknown")
 # The CA files that etcd's library reads.
 ETCD_CAS = ("etcd-server-ca", "etcd-client-ca", "etcd-peer-ca")
 # The kubeconfigs whose cluster is a webhook; those of admission need no context, as their users are

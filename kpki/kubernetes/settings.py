@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from .purposes import SIGNERS
 from .words import Word
 
 UsePart = Literal["certificate", "key", "authority", "kubeconfig", "public-key"]
@@ -49,7 +50,6 @@ def _serving(purpose: str, clients: str) -> tuple[FileSetting, ...]:
             _one("client-ca-file", clients))
 
 
-SIGNERS = ("kubelet-serving", "kubelet-client", "kube-apiserver-client", "legacy-unknown")
 _FRONT_PROXY_CA = _one("requestheader-client-ca-file", "requestheader-ca")
 _MANAGER = (*_serving("component-serving", "component-client-ca"), _FRONT_PROXY_CA,
             _one("root-ca-file", "root-ca"), _one("service-account-private-key-file",

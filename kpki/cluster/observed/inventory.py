@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from stat import S_IMODE
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .use import Running, Use
 from ... import files
 from ...errors import AccessError, InputError, KpkiError
 from ...kubernetes.kubeconfig import Kubeconfig, load_kubeconfig
 from ...kubernetes.layouts import LAYOUTS, Layout, Place, get_layout
+
+if TYPE_CHECKING:
+    from .use import Running, Use
 
 CERTIFICATE_BEGIN = b"-----BEGIN CERTIFICATE-----"
 SECRET = b"PRIVATE KEY-----"     # in every file with a private key

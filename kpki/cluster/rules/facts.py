@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..finding import Finding
 from ..observed.contents import other_block, read_certificates, read_key
 from ..observed.inventory import Inventory, ObservedFile, found_at, kubeconfig_in
-from ..observed.use import Use
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
 from ...kubernetes.purposes import ETCD_CAS, PURPOSES, WEBHOOKS, Purpose
@@ -17,6 +16,8 @@ from ...stages.keys import public_key_der
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
+
+    from ..observed.use import Use
 
 # a private key, or the fault of its file
 Loaded = tuple["PrivateKeyTypes | None", Finding | None]

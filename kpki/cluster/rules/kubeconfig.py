@@ -18,7 +18,6 @@ from ..desired.rows import Row
 from ..finding import Finding
 from ..observed.contents import read_certificates, readable
 from ..observed.inventory import Inventory, ObservedFile, named_path
-from ..observed.use import Use
 from ... import pem
 from ...errors import InputError
 from ...kubernetes.kubeconfig import (
@@ -35,6 +34,8 @@ from ...kubernetes.purposes import ADMISSION, WEBHOOKS
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+
+    from ..observed.use import Use
 
 _AUTHORITY, _CERTIFICATE, _KEY = "certificate-authority", "client-certificate", "client-key"
 

@@ -6,17 +6,19 @@ import posixpath
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from .certificate import node_fault
 from .facts import Pair, kubeconfigs_of
 from ..finding import Finding
 from ..observed.inventory import HOSTS, Inventory
-from ..observed.use import Running
 from ...kubernetes import reading
 from ...kubernetes.kubeconfig import Kubeconfig
 from ...kubernetes.profiles import NODE_PREFIX
+
+if TYPE_CHECKING:
+    from ..observed.use import Running
 
 # the store: certificates that the kubelet itself has requested, for its own names
 STORE = "-current.pem"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.x509 import Certificate
 
@@ -23,10 +23,12 @@ from .certificate import (
 )
 from .facts import Pair, TrustFile
 from ..finding import Finding
-from ..observed.use import Use
 from ...kubernetes import reading
 from ...kubernetes.profiles import get_profile
 from ...kubernetes.purposes import Purpose
+
+if TYPE_CHECKING:
+    from ..observed.use import Use
 
 Certificates = Sequence[Certificate]
 
