@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .authority import find_key_fault
 from .desired.rows import Row
@@ -42,15 +42,14 @@ class Step:
     """The causes of the findings that the step repairs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """The steps of one row, and the key and certificate that stay."""
 
     row: Row
     """The row."""
     steps: tuple[Step, ...]
     """The steps, in order."""
-    key: PrivateKeyTypes | None = field(default=None, repr=False)
+    key: PrivateKeyTypes | None = None
     """The key that stays, None if a new key is made."""
     chain: tuple[Certificate, ...] = ()
     """The certificate that stays, with its chain; empty if a new certificate is made."""

@@ -244,8 +244,7 @@ def _same(tree: Rooted, target: str, old: os.stat_result, file: File) -> bool:
             and tree.read(target, limit=max(LIMIT, len(file.data))) == file.data)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """The steps of one batch."""
 
     tree: Rooted
@@ -271,12 +270,12 @@ class _Work:
         touched, backed_up, place = set[str](), set[str](), ""
         if backup and run and any(change.old for change in self.todo):
             place = resolve(self.tree.root, backup, refuse_escape=True)
-            backed_up = self._make(os.path.dirname(place), self._mode_of)
-            backed_up |= self._make(place, _private)
+            backed_up = self._make_folders(os.path.dirname(place), self._mode_of)
+            backed_up |= self._make_folders(place, _private)
         for change in self.todo:
             folder = os.path.dirname(change.target)
             if folder not in touched:
-                touched |= self._make(folder, self._mode_of)
+                touched |= self._make_folders(folder, self._mode_of)
             if change.action != "remove":
                 self._stage(change)
             if change.old and not change.in_way:
@@ -285,7 +284,7 @@ class _Work:
             if change.old and place:
                 path = os.path.join(place, run or "", change.file.path)
                 if os.path.dirname(path) not in backed_up:
-                    backed_up |= self._make(os.path.dirname(path), _private)
+                    backed_up |= self._make_folders(os.path.dirname(path), _private)
                 if not change.in_way:       # what is in the way moves there later
                     self.undo.callback(self._remove, path)
                     self._second_name(change, path)
@@ -368,7 +367,7 @@ class _Work:
             self.tree.write_new(path, data, mode=stat.S_IMODE(change.old.st_mode),
                                 owner=change.owner, sync=True)
 
-    def _make(self, folder: str, mode_of: Callable[[str], int]) -> set[str]:
+    def _make_folders(self, folder: str, mode_of: Callable[[str], int]) -> set[str]:
         """Make a folder and those missing above it; returns the folders whose names change."""
         touched = {folder}
         with disk(folder):

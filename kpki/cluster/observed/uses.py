@@ -7,7 +7,7 @@ Kubernetes 1.34, etcd 3.6.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .components import kubeconfig_uses, uses_of
 from .configurations import ConfiguredSettings, configurations_of, settings_of
@@ -24,8 +24,7 @@ from ...kubernetes.words import UNKNOWN
 _PEOPLE = ("etc/kubernetes/admin.conf", "etc/kubernetes/super-admin.conf", "root/.kube/config")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostUses:
+class HostUses(NamedTuple):
     """The settings of a host's components, their *uses*, *running*, and the *found* files.
 
     *outside* has (source, path) of paths that leave the *root*; these files are not read.
@@ -35,7 +34,7 @@ class HostUses:
     uses: tuple[Use, ...]
     running: tuple[Running, ...]
     outside: tuple[tuple[str, str], ...] = ()
-    found: Mapping[str, ObservedFile] = field(default_factory=dict, repr=False)
+    found: Mapping[str, ObservedFile] = {}
     closed: tuple[str, ...] = ()
     """The files and folders that the caller may not read, list or search."""
     outdated: tuple[str, ...] = ()
