@@ -61,7 +61,7 @@ def _add(names: dict[str, str], settings: Sequence[Setting], *, long_names: bool
         with located(setting):
             if dotted is None:
                 raise InputError("problem creating object: the value is not an object identifier")
-            if dotted in objects.by_oid() or dotted in names.values():
+            if objects.find_object(dotted) or dotted in names.values():
                 raise InputError("problem creating object: oid exists")
             if (setting.key in objects.by_short_name() | names
                     or long_name in objects.by_long_name() | names):

@@ -1137,15 +1137,14 @@ def _rows() -> list[list[str]]:
 
 
 @cache
-def objects() -> tuple[Object, ...]:
-    """Every object, in openssl's order."""
-    return tuple(map(Object._make, _rows()))
+def _by_oid() -> dict[str, str]:
+    return {row[:row.index("|")]: row for row in reversed(OBJECTS.splitlines())}
 
 
-@cache
-def by_oid() -> dict[str, Object]:
-    """OID → object; of two rows with one OID the first counts, as in OBJ_obj2nid."""
-    return {row.oid: row for row in reversed(objects())}
+def find_object(oid: str) -> Object | None:
+    """The object of an OID; of two rows with one OID the first counts, as in OBJ_obj2nid."""
+    row = _by_oid().get(oid)
+    return Object(*row.split("|")) if row else None
 
 
 @cache
@@ -1168,7 +1167,7 @@ def find_oid(text: str) -> str | None:
 def find_known_oid(text: str) -> str | None:
     """The OID of a name or of dotted digits, None for digits without a row (OBJ_txt2nid)."""
     named = by_short_name().get(text) or by_long_name().get(text)
-    if named is None and (digits := dotted(text)) in by_oid():
+    if named is None and (digits := dotted(text)) and find_object(digits):
         return digits
     return named
 

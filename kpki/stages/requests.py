@@ -304,9 +304,8 @@ def _attribute(oid: str, value: bytes) -> bytes:
 def named_extensions(extensions: Iterable[Extension],
                      names: Container[str]) -> tuple[Extension, ...]:
     """The extensions whose short names in openssl (`keyUsage`) are among *names*."""
-    known = objects.by_oid()
     return tuple(extension for extension in extensions
-                 if extension.oid in known and known[extension.oid].short_name in names)
+                 if (known := objects.find_object(extension.oid)) and known.short_name in names)
 
 
 def extensions_item(extensions: Sequence[Extension]) -> bytes:

@@ -18,7 +18,7 @@ def named_curve(path: str | None, encoding: str = "PEM") -> str:
             raise InputError("the curve is there by its numbers, not by its name",
                              hint="kpki ecparam -name prime256v1 names one")
         try:
-            known = objects.by_oid().get(der.oid_text(found)) if found[:1] == b"\x06" else None
+            known = objects.find_object(der.oid_text(found)) if found[:1] == b"\x06" else None
         except InputError:
             known = None
         if known is None:

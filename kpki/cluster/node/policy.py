@@ -199,5 +199,5 @@ _KEY_USAGES = ("digitalSignature", "nonRepudiation", "keyEncipherment")
 
 
 def _oid_name(oid: str) -> str:
-    row = objects.by_oid().get(oid)
+    row = objects.find_object(oid)
     return row.short_name if row else oid

@@ -197,7 +197,7 @@ def _usages(extensions: Extensions) -> tuple[str, ...]:
     value = _value(extensions, EXTENDED_KEY_USAGE)
     oids = () if value is None else tuple(der.oid_text(item)
                                           for item in der.items(der.content_of(value)))
-    return tuple(known.short_name if (known := objects.by_oid().get(oid)) else oid for oid in oids)
+    return tuple(known.short_name if (known := objects.find_object(oid)) else oid for oid in oids)
 
 
 def _uses(extensions: Extensions, root: bool) -> tuple[ShownUse, ...]:

@@ -124,7 +124,7 @@ def _curve(parameters: bytes) -> tuple[str, int] | None:
     """The short name and the bits of a named curve, None for explicit parameters."""
     if parameters[:1] != bytes((der.OBJECT,)):
         return None
-    known = objects.by_oid().get(der.oid_text(parameters))
+    known = objects.find_object(der.oid_text(parameters))
     curve = keys.CURVES.get(known.short_name) if known else None
     return (known.short_name, curve().key_size) if known and curve else None
 

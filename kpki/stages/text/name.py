@@ -111,7 +111,7 @@ def flagged_name_text(name: Name, flags: int, indent: int = 0) -> str:
         if previous is not None:
             text += plus if number == previous else joint + between
         previous = number
-        known = objects.by_oid().get(attribute.oid)
+        known = objects.find_object(attribute.oid)
         text += _field(attribute.oid, flags) if flags & _FIELD != _NO_FIELD else ""
         dumped = _DUMP_ALL if flags & _DUMP_UNKNOWN and not known else 0
         value = _value(attribute, flags | dumped)
@@ -134,7 +134,7 @@ def slashed_name_text(name: Name, limit: int | None = None) -> str:
     text, previous = "", None
     for number, rdn in enumerate(name.rdns):
         for attribute in rdn:
-            known = objects.by_oid().get(attribute.oid)
+            known = objects.find_object(attribute.oid)
             kind = known.short_name if known else attribute.oid
             shown = "".join("\\" * (octet in b"/+") + chr(octet) if 32 <= octet <= 126
                             else f"\\x{octet:02X}" for octet in _octets(attribute))
@@ -156,7 +156,7 @@ def _compat(name: Name) -> str:
 
 
 def _field(oid: str, flags: int) -> str:
-    known, kind = objects.by_oid().get(oid), flags & _FIELD
+    known, kind = objects.find_object(oid), flags & _FIELD
     text, width = oid, 0
     if known and kind != _OID:
         text, width = (known.short_name if kind == _SHORT else known.long_name), _WIDTHS[kind]

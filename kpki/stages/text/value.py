@@ -22,7 +22,7 @@ def raw_text(octets: bytes) -> str:
 
 def object_text(oid: str) -> str:
     """The long name of an object, or its digits if it has no name (i2a_ASN1_OBJECT)."""
-    known = objects.by_oid().get(oid)
+    known = objects.find_object(oid)
     return known.long_name if known else oid
 
 

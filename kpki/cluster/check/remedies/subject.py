@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 
 from ....stages.names import Name
-from ....stages.objects import by_oid
+from ....stages.objects import find_object
 
 
 def subject_option(name: Name) -> str:
@@ -17,7 +17,7 @@ def subject_option(name: Name) -> str:
 
 def _short(oid: str) -> str:
     """The name of an attribute in `-subj`."""
-    known = by_oid().get(oid)
+    known = find_object(oid)
     return known.short_name if known else oid
 
 
