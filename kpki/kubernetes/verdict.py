@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # (what a refusal is about, "" for anything; a pattern in Go's sentence) → cause. The first match
 # wins.
-_CAUSES = tuple((about, re.compile(pattern), cause) for about, pattern, cause in (
+_CAUSES = (
     ("reading", "", "malformed-x509"),
     ("unnamed", "", "legacy-cn-no-san"),
     ("name", "", "missing-san-dns"),
@@ -40,7 +40,7 @@ _CAUSES = tuple((about, re.compile(pattern), cause) for about, pattern, cause in
          "|public (?:exponent|modulus)", "weak-signature-or-key"),
     ("", "unhandled critical extension|for this name: |invalid policies", "malformed-x509"),
     ("", "", "unknown-authority"),
-))
+)
 _API_SERVER = "data does not contain any valid RSA or ECDSA certificates"
 _PEM_HINT = "only blocks -----BEGIN CERTIFICATE----- without headers count"
 
@@ -155,9 +155,9 @@ def _der(certificate: Loaded | bytes) -> bytes:
 
 
 def _cause(error: GoError, purpose: str) -> str:
-    use = "server" if purpose == "sslserver" else "client"
-    return next(cause for about, pattern, cause in _CAUSES
-                if about in ("", error.about) and pattern.search(error.sentence)).format(use=use)
+    found = next(cause for about, pattern, cause in _CAUSES
+                 if about in ("", error.about) and re.search(pattern, error.sentence))
+    return found.format(use="server" if purpose == "sslserver" else "client")
 
 
 def _distinct(notes: Iterable[str | None]) -> tuple[str, ...]:

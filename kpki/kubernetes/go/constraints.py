@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
 from .addresses import ip_text, to_4
 from .der import GoError
 from .text import is_domain, quoted
-from .urls import Url, bare_host
+
+if TYPE_CHECKING:
+    from .urls import Url
 
 _KEY = bytes.maketrans(b".ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"\0abcdefghijklmnopqrstuvwxyz")
 _ATEXT = r"[0-9A-Za-z!#$%&'*+\-/=?^_`{|}~.]"
-_MAILBOX = re.compile(
+_MAILBOX = (
     r'"((?:\\[\x01-\x09\x0b\x0c\x0e-\x7f]|[\x01-\x08\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f])*)"@(.*)'
-    rf"|((?:\\.|{_ATEXT})+)@(.*)", re.DOTALL)
+    rf"|((?:\\.|{_ATEXT})+)@(.*)")
 _BY_WILDCARD = "Go 1.24 accepts a wildcard although a name below the wildcard is excluded"
 _URIS_UNCHECKED = "Go 1.24 checks URIs only if a CA has constraints for URIs"
 
@@ -54,7 +56,7 @@ class Mailbox(NamedTuple):
 
 def parse_mailbox(text: str) -> Mailbox | None:
     """An e-mail address of RFC 2821 §4.1.2, as liberally as Go reads it; None for other text."""
-    match = _MAILBOX.fullmatch(text)
+    match = re.fullmatch(_MAILBOX, text, re.DOTALL)
     if match is None:
         return None
     quoted_local, _, plain, _ = match.groups()
@@ -196,6 +198,7 @@ def validate_names(chain: Sequence[tuple[Alternatives | None, Limits | None]]) -
 
 
 def _validate(names: Alternatives, above: Sequence[Limits]) -> None:
+    from .urls import bare_host  # few CAs have constraints
     try:
         hosts = [bare_host(url) for url in names.uris]
     except ValueError as error:

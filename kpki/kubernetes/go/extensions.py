@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .addresses import parse_ip, to_4
 from .constraints import Alternatives, Subtrees, limits_of, parse_mailbox
@@ -24,7 +24,9 @@ from .der import (
     oid,
 )
 from .text import is_domain, octets_text, quoted
-from .urls import Url, parse_url
+
+if TYPE_CHECKING:
+    from .urls import Url
 
 Found = dict[str, Any]
 _NEGATIVE_LENGTH = "Go 1.24 treats a negative pathLen as absent"
@@ -118,6 +120,7 @@ def _ia5(octets: bytes, kind: str) -> str:
 
 
 def _uri(uri: str) -> Url:
+    from .urls import parse_url  # few certificates name a URI
     try:
         url = parse_url(uri)
     except ValueError as error:

@@ -13,7 +13,7 @@ _COMMON_NAME, _ORGANIZATION = b"\x55\x04\x03", b"\x55\x04\x0a"
 _PRINTABLE = (b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
               b"'()+,-./ :=?*&")     # the last two are Go's own
 _NUMERIC = b"0123456789 "
-_NOT_UCS2 = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U00010000-\U0010ffff]")
+_NOT_UCS2 = "[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U00010000-\U0010ffff]"
 _LATER = "Go 1.27 reads a string of this type"
 _LISTED = 100   # from this number of names on, Go's message counts the names and does not list them
 
@@ -49,7 +49,7 @@ def _utf8(value: bytes) -> str:
 
 def _ucs2(value: bytes) -> str:
     text = "" if len(value) % 2 else value.decode("utf-16-be", "surrogatepass")
-    if len(value) % 2 or _NOT_UCS2.search(text):
+    if len(value) % 2 or re.search(_NOT_UCS2, text):
         raise ValueError("invalid BMPString")
     return text.removesuffix("\0")
 
