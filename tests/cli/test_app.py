@@ -45,14 +45,37 @@ def test_help_loads_next_to_nothing_beside_typer() -> None:
     ("node issue --help", ["node"]), ("plan --help", ["plan"]), ("apply --help", ["plan"]),
     ("explain", ["learn"]), ("check --help", []), ("help plan", ["learn", "node", "plan"]),
     ("paln", ["learn", "node", "plan"])])
-def test_a_line_loads_the_module_of_its_command_alone(line: str, modules: list[str]) -> None:
+def test_a_line_loads_the_module_of_its_command_alone(line: str, modules: list[str],
+                                                      tmp_path: Path) -> None:
     """Only help, and a word that is no command, need the modules of all commands."""
+    assert sorted({"learn", "node", "plan"} & {name.removeprefix("kpki.cli.")
+                                               for name in loaded_by(line, tmp_path)}) == modules
+
+
+@pytest.mark.parametrize(("line", "without"), [
+    ("node issue worker-2 --example", "kpki.kubernetes.settings"),
+    ("check example/nodes/worker-1 --node worker-1", "kpki.stages.signing"),
+    ("doctor --root example/nodes/worker-1 --node worker-1",
+     "kpki.stages.signing kpki.doctor.logs kpki.doctor.probe concurrent.futures")])
+def test_a_command_loads_nothing_of_what_it_does_without(kpki: Run, tmp_path: Path, line: str,
+                                                         without: str) -> None:
+    """A tree that kpki made needs no YAML, and the remedy of a mode nothing that signs. A host that
+    does not run needs nothing that asks servers or reads logs."""
+    kpki("node", "issue", "worker-1", "--example")
+    key, = tmp_path.rglob("worker-key.pem")
+    key.chmod(0o644)
+    loaded = loaded_by(line, tmp_path)
+    assert "kpki.kubernetes.kubeconfig" in loaded
+    assert loaded.isdisjoint({"yaml", "json", "kpki.documents", *without.split()})
+
+
+def loaded_by(line: str, folder: Path) -> set[str]:
+    """The modules that a line loads."""
     code = ("import sys; from kpki.cli.main import main; main(sys.argv[1:]); "
             "print(*sys.modules, file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True,
-                          text=True, timeout=60, check=True)
-    assert sorted({"learn", "node", "plan"} & {name.removeprefix("kpki.cli.")
-                                               for name in done.stderr.split()}) == modules
+                          text=True, timeout=60, check=True, cwd=folder)
+    return {*done.stderr.splitlines()[-1].split()}
 
 
 @pytest.mark.parametrize("words", [("node", "--help"), ("node", "issue", "--help"),

@@ -7,18 +7,20 @@ Kubernetes 1.34, etcd 3.6.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .components import kubeconfig_uses, uses_of
 from .configurations import ConfiguredSettings, configurations_of, settings_of
 from .inventory import ObservedFile, validate_root
-from .processes import Process
 from .starts import Started, pods, starts
 from .tree import Tree, inner
 from .use import Running, Use
 from ...kubernetes.distributions import POD_FOLDERS
 from ...kubernetes.settings import SETTINGS, values_of
 from ...kubernetes.words import UNKNOWN
+
+if TYPE_CHECKING:
+    from .processes import Process
 
 # the kubeconfigs of people, which no component reads
 _PEOPLE = ("etc/kubernetes/admin.conf", "etc/kubernetes/super-admin.conf", "root/.kube/config")

@@ -25,7 +25,6 @@ from .... import files
 from ....kubernetes import reading
 from ....kubernetes.profiles import USUAL_NAMES, get_profile, identity_of
 from ....kubernetes.purposes import Purpose
-from ....kubernetes.values import subject_name
 from ....stages.names import load_name
 
 _DAYS = 365
@@ -209,6 +208,7 @@ def _subject(finding: Finding, pair: Pair, names: Sequence[str], target: RepairT
         allowed = [name.partition(":")[2] for name in names] or [pair.uses[0].component]
     if allowed:
         return f"/CN={allowed[0]}"
+    from ....kubernetes.values import subject_name  # with what signs, which few remedies need
     return subject_option(subject_name(identity_of(get_profile(pair.row), node=target.node,
                                                    administrators=target.inventory.layout.administrators)))
 
