@@ -64,9 +64,9 @@ class Name(NamedTuple):
 
     def dump(self) -> bytes:
         """The name in DER."""
-        return der.sequence(*(
-            der.set_of(der.sequence(der.oid(part.oid), der.tlv(part.tag, part.octets))
-                       for part in rdn) for rdn in self.rdns))
+        return der.sequence(*[
+            der.set_of([der.sequence(der.oid(part.oid), der.tlv(part.tag, part.octets))
+                        for part in rdn]) for rdn in self.rdns])
 
     def attributes(self, oid: str) -> tuple[Attribute, ...]:
         """The attributes of the type *oid* (dotted), in order."""

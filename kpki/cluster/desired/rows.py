@@ -90,6 +90,7 @@ class Wanted:
 
     def __init__(self, cluster: Cluster, *, bundled: bool = False) -> None:
         self.cluster, self.layout, self.bundled = cluster, layout_of(cluster), bundled
+        self.authority_keys = self.layout.authority_keys()
         self._first = next(iter(cluster.with_role(CONTROL_PLANE)), None)
         self._tables = dict[tuple[frozenset[str], bool],
                             tuple[tuple[Place, Profile, bool], ...]]()

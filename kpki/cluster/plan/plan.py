@@ -208,7 +208,7 @@ class Plan:
                     warns: bool = False) -> RowContext:
         """The facts that the rows of a host are checked against."""
         return self.context._replace(shared=shared, warns=warns or self.renews,
-                       forbidden=() if host.roles else self.wanted.layout.authority_keys())
+                       forbidden=() if host.roles else self.wanted.authority_keys)
 
     def _add(self, row: Row, checked: CheckedRow, observe: Observe, tasks: list[Task],
              held: list[tuple[Task, str]]) -> None:
