@@ -6,7 +6,7 @@ Go's own words. Notes tell where other versions of Go, or the handshake that fol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .go import pem
 from .go.addresses import parse_ip
 from .go.certificate import Certificate, parse
-from .go.chains import USAGES, Pool, verify
+from .go.chains import USAGES, pool_of, verify
 from .go.der import GoError
 from .go.times import moment_of
 from ..clock import utc_now
@@ -85,18 +85,17 @@ def verify_kubernetes(certificate: Loaded | bytes, roots: Iterable[Loaded | byte
         raise InputError(f"bad ip address: value={ip}")
     notes: tuple[str | None, ...] = ()
     try:
-        trusted = [parse(_der(root)) for root in roots]
+        trusted = pool_of(tuple(map(_der, roots)))
         leaf = parse(_der(certificate))
-        intermediates = [parse(_der(intermediate)) for intermediate in untrusted]
-        notes = tuple(parsed.note for parsed in (leaf, *intermediates, *trusted))
-        verify(leaf, Pool(trusted), Pool(intermediates), USAGES[purpose],
-               filter(None, (hostname, ip)),
+        sent = pool_of(tuple(map(_der, untrusted)))
+        notes = (leaf.note, *sent.notes, *trusted.notes)
+        verify(leaf, trusted, sent, USAGES[purpose], filter(None, (hostname, ip)),
                moment_of(now or utc_now()))
     except GoError as error:
         return KubernetesVerdict(False, error.sentence, _cause(error, purpose),
-                                 _distinct((error.note, *notes)))
+                                 _distinct(error.note, *notes))
     return KubernetesVerdict(True, "ok", None,
-                             _distinct((*notes, *_handshake_notes(leaf, purpose))))
+                             _distinct(*notes, *_handshake_notes(leaf, purpose)))
 
 
 def authorities(data: bytes, purpose: str) -> tuple[bytes, ...]:
@@ -160,13 +159,14 @@ def _cause(error: GoError, purpose: str) -> str:
     return found.format(use="server" if purpose == "sslserver" else "client")
 
 
-def _distinct(notes: Iterable[str | None]) -> tuple[str, ...]:
+def _distinct(*notes: str | None) -> tuple[str, ...]:
     """Each note once, in order."""
     return tuple(dict.fromkeys(filter(None, notes)))
 
 
-def _handshake_notes(leaf: Certificate, purpose: str) -> Iterator[str]:
+def _handshake_notes(leaf: Certificate, purpose: str) -> list[str]:
     """Faults beyond a chain's verdict: keys that TLS refuses, a client without a user."""
+    notes = []
     key = leaf.key
     bits = key.modulus.bit_length() if key else 0
     weak = None
@@ -175,12 +175,16 @@ def _handshake_notes(leaf: Certificate, purpose: str) -> Iterator[str]:
     elif key and key.curve == "P224":
         weak = "a P-224 key"
     if bits > 8192:
-        yield f"the handshake fails: the peer refuses an RSA key of {bits} bits (over 8192)"
+        notes.append(
+            f"the handshake fails: the peer refuses an RSA key of {bits} bits (over 8192)")
     elif weak and purpose != "sslclient":
-        yield (f"the handshake fails: no server can use {weak}" if bits else
-               f"a TLS 1.3 handshake fails: no server can use {weak}; a TLS 1.2 handshake works")
+        notes.append(
+            f"the handshake fails: no server can use {weak}" if bits else
+            f"a TLS 1.3 handshake fails: no server can use {weak}; a TLS 1.2 handshake works")
     if weak and purpose != "sslserver":
-        yield (f"the client sends no certificate, because TLS clients cannot use {weak}: "
-               "the API server treats the client as anonymous and answers 401 or 403")
+        notes.append(
+            f"the client sends no certificate, because TLS clients cannot use {weak}: "
+            "the API server treats the client as anonymous and answers 401 or 403")
     if purpose == "sslclient" and not leaf.subject_name.common_name:
-        yield "the certificate has no CN, so the API server finds no user: 401 Unauthorized"
+        notes.append("the certificate has no CN, so the API server finds no user: 401 Unauthorized")
+    return notes

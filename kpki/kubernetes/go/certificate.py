@@ -9,7 +9,7 @@ from .der import SEQUENCE, GoError, Reader, right_aligned
 from .extensions import Found, read_extensions
 from .keys import Algorithm, Key, algorithm_of, read_key
 from .names import PkixName, read_name
-from .times import Moment, read_time
+from .times import Moment, read_validity
 
 
 class Certificate(NamedTuple):
@@ -73,8 +73,7 @@ def parse(der: bytes) -> Certificate:
     algorithm = algorithm_of(*_identifier(identifier))
     issuer = fields.element(SEQUENCE, "x509: malformed issuer")
     read_name(issuer)
-    validity = fields.inside(SEQUENCE, "x509: malformed validity")
-    not_before, not_after = read_time(validity), read_time(validity)
+    not_before, not_after = read_validity(fields.content(SEQUENCE, "x509: malformed validity"))
     # Go's sentence, too, says issuer
     subject = fields.element(SEQUENCE, "x509: malformed issuer")
     subject_name = read_name(subject)

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from .certificate import Certificate
+from .certificate import Certificate, parse
 from .constraints import Alternatives, validate_names
 from .der import About, GoError, oid
 from .keys import Key, validate_signature
@@ -28,19 +29,29 @@ class Pool:
     def __init__(self, certificates: Iterable[Certificate]) -> None:
         self._by_subject: dict[bytes, list[Certificate]] = {}
         self._known: set[bytes] = set()
+        self.notes: list[str] = []
         for certificate in certificates:
             if certificate.raw not in self._known:
                 self._known.add(certificate.raw)
                 self._by_subject.setdefault(certificate.subject, []).append(certificate)
+                if certificate.note is not None:
+                    self.notes.append(certificate.note)
 
     def __contains__(self, certificate: Certificate) -> bool:
         return certificate.raw in self._known
 
     def parents(self, child: Certificate) -> list[Certificate]:
         """The certificates with *child*'s issuer as subject; key identifiers give their order."""
-        return sorted(self._by_subject.get(child.issuer, ()), key=lambda parent: (
+        found = self._by_subject.get(child.issuer, [])
+        return found if len(found) < 2 else sorted(found, key=lambda parent: (
             0 if parent.subject_key == child.authority_key
             else 1 if not parent.subject_key or not child.authority_key else 2))
+
+
+@lru_cache(maxsize=16)      # one CA file judges many certificates
+def pool_of(certificates: tuple[bytes, ...]) -> Pool:
+    """The pool of certificates in DER; raises GoError for a malformed one."""
+    return Pool(map(parse, certificates))
 
 
 class _Search(NamedTuple):
@@ -129,8 +140,10 @@ def _chains(chain: list[Certificate], search: _Search) -> list[list[Certificate]
 
 
 def _candidates(child: Certificate, search: _Search) -> Iterator[tuple[Certificate, bool]]:
-    yield from ((parent, True) for parent in search.roots.parents(child))
-    yield from ((parent, False) for parent in search.untrusted.parents(child))
+    for parent in search.roots.parents(child):
+        yield parent, True
+    for parent in search.untrusted.parents(child):
+        yield parent, False
 
 
 def _unknown_authority(hint: tuple[GoError, Certificate] | None) -> GoError:
@@ -150,7 +163,7 @@ def _unknown_authority(hint: tuple[GoError, Certificate] | None) -> GoError:
 def _is_in(chain: Sequence[Certificate], candidate: Certificate) -> bool:
     """Whether the chain has *candidate*'s subject, key and alternative names (alreadyInChain)."""
     for certificate in chain:
-        if (certificate.subject, certificate.spki) == (candidate.subject, candidate.spki):
+        if certificate.subject == candidate.subject and certificate.spki == candidate.spki:
             if certificate.alternatives_item == candidate.alternatives_item:
                 return True
             if certificate.alternatives_item is None or candidate.alternatives_item is None:
@@ -172,16 +185,19 @@ def _validate_itself(certificate: Certificate, chain: Sequence[Certificate], now
     about: About = "ca" if chain else "leaf"
     if certificate.unhandled:
         raise GoError("x509: unhandled critical extension", about=about)
-    start, end = certificate.not_before, certificate.not_after
-    for is_outside, word, bound in ((now[:2] < start[:2], "before", start),
-                                    (now[:2] > end[:2], "after", end)):
-        if is_outside:
-            raise GoError("x509: certificate has expired or is not yet valid: "
-                          f"current time {now.text} is {word} {bound.text}", about=about)
+    if now.micros < certificate.not_before.micros:
+        raise _outside(now, "before", certificate.not_before, about)
+    if now.micros > certificate.not_after.micros:
+        raise _outside(now, "after", certificate.not_after, about)
     if intermediate and not certificate.ca:
         raise GoError("x509: certificate is not authorized to sign other certificates", about=about)
     if certificate.path_length is not None and len(chain) - 1 > certificate.path_length:
         raise GoError("x509: too many intermediates for path length constraint", about=about)
+
+
+def _outside(now: Moment, word: str, bound: Moment, about: About) -> GoError:
+    return GoError("x509: certificate has expired or is not yet valid: "
+                   f"current time {now.text} is {word} {bound.text}", about=about)
 
 
 def _is_for(chain: Sequence[Certificate], usage: bytes) -> bool:

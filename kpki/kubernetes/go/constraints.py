@@ -188,6 +188,8 @@ def limits_of(permitted: Subtrees, excluded: Subtrees) -> Limits:
 
 def validate_names(chain: Sequence[tuple[Alternatives | None, Limits | None]]) -> None:
     """Raise GoError unless the limits of all certificates above permit each name in the chain."""
+    if all(limits is None for _, limits in chain):
+        return
     for depth, (names, _) in enumerate(chain):
         above = [limits for _, limits in chain[depth + 1:] if limits is not None]
         if names is not None and above:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import rsa
@@ -89,9 +89,7 @@ def _read_rsa(parameters: bytes, data: bytes) -> Key:
 
 
 def _read_ecdsa(parameters: bytes, data: bytes) -> Key:
-    curve = CURVES_OF_OIDS.get(Reader(parameters).oid("x509: invalid ECDSA parameters"))
-    if curve is None:
-        raise GoError(UNSUPPORTED_CURVE)
+    curve = _curve(parameters)
     if data[:1] != b"\x04":
         raise GoError("ecdsa: invalid uncompressed public key")
     size = (curve.p.bit_length() + 7) // 8
@@ -103,6 +101,14 @@ def _read_ecdsa(parameters: bytes, data: bytes) -> Key:
     if (x * x * x - 3 * x + curve.b - y * y) % curve.p:
         raise GoError(f"{curve.name} point not on curve")
     return Key("ECDSA", curve=curve.name, octets=data)
+
+
+@lru_cache(maxsize=4)       # keys of a batch are on one curve
+def _curve(parameters: bytes) -> Curve:
+    curve = CURVES_OF_OIDS.get(Reader(parameters).oid("x509: invalid ECDSA parameters"))
+    if curve is None:
+        raise GoError(UNSUPPORTED_CURVE)
+    return curve
 
 
 def _read_ed25519(parameters: bytes, data: bytes) -> Key:
@@ -134,7 +140,7 @@ class Algorithm(NamedTuple):
     kind: str
     """The kind of the key."""
     digest: str
-    """The digest's name in hashlib."""
+    """The digest's name in hashlib and in cryptography; "" if the algorithm has its own."""
     pss: bool = False
     """Whether the padding of RSA is PSS."""
 
@@ -203,6 +209,17 @@ def validate_key(key: Key) -> None:
 def validate_signature(algorithm: Algorithm | None, signed: bytes, signature: bytes,
                        key: Key) -> None:
     """Raise GoError unless *key* made *signature* over *signed*, by an algorithm that Go trusts."""
+    if not _verifier(algorithm, key)(signature, signed):
+        raise GoError("crypto/rsa: verification error" if key.kind == "RSA"
+                      else f"x509: {key.kind} verification failure")
+
+
+@lru_cache(maxsize=64)      # one CA signs many certificates
+def _verifier(algorithm: Algorithm | None, key: Key) -> Callable[[bytes, bytes], bool]:
+    """Whether *key* made a signature over octets, as a function of both.
+
+    Raises GoError unless Go trusts the algorithm and the key.
+    """
     if algorithm is None:
         raise GoError(_UNIMPLEMENTED)
     if algorithm.digest in ("MD5", "SHA1"):
@@ -213,30 +230,19 @@ def validate_signature(algorithm: Algorithm | None, signed: bytes, signature: by
         raise GoError(f"x509: signature algorithm specifies an {algorithm.kind} public key, "
                       f"but have public key of type {_GO_TYPES[key.kind]}")
     validate_key(key)
-    if not _is_signed(algorithm, signed, signature, key):
-        raise GoError("crypto/rsa: verification error" if key.kind == "RSA"
-                      else f"x509: {key.kind} verification failure")
-
-
-def _is_signed(algorithm: Algorithm, signed: bytes, signature: bytes, key: Key) -> bool:
     from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
-    loaded, digest = _loaded(key), _digest(algorithm.digest)
-    try:
-        if isinstance(loaded, ed25519.Ed25519PublicKey):
-            loaded.verify(signature, signed)
-        elif isinstance(loaded, ec.EllipticCurvePublicKey):
-            loaded.verify(signature, signed, ec.ECDSA(digest))
-        else:
-            scheme = padding.PSS(padding.MGF1(digest),
-                                 digest.digest_size) if algorithm.pss else padding.PKCS1v15()
-            loaded.verify(signature, signed, scheme, digest)
-    except InvalidSignature:
-        return False
-    return True
+    verify: Callable[..., None] = _loaded(key).verify
+    scheme = _scheme(algorithm)
+
+    def is_signed(signature: bytes, signed: bytes) -> bool:
+        try:
+            verify(signature, signed, *scheme)
+        except InvalidSignature:
+            return False
+        return True
+    return is_signed
 
 
-@lru_cache(maxsize=64)      # one CA signs many certificates
 def _loaded(key: Key) -> RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     if key.kind == "RSA":
@@ -248,7 +254,15 @@ def _loaded(key: Key) -> RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKe
     return ec.EllipticCurvePublicKey.from_encoded_point(curves[key.curve], key.octets)
 
 
-@cache
-def _digest(name: str) -> HashAlgorithm:
+def _scheme(algorithm: Algorithm) -> tuple[object, ...]:
+    """The arguments of a key's verify() after signature and octets."""
     from cryptography.hazmat.primitives import hashes
-    return {"SHA384": hashes.SHA384(), "SHA512": hashes.SHA512()}.get(name, hashes.SHA256())
+    from cryptography.hazmat.primitives.asymmetric import ec, padding
+    if algorithm.kind == "Ed25519":
+        return ()
+    digest: HashAlgorithm = getattr(hashes, algorithm.digest)()
+    if algorithm.kind == "ECDSA":
+        return (ec.ECDSA(digest),)
+    if algorithm.pss:
+        return padding.PSS(padding.MGF1(digest), digest.digest_size), digest
+    return padding.PKCS1v15(), digest

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,16 +17,14 @@ _FORMS = {
                        re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)" + _ZONE, re.ASCII)),
 }
 _DAY_ONE, _DAYS_OF_400_YEARS = date(1970, 1, 1).toordinal(), 146097
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 class Moment(NamedTuple):
     """A point in time."""
 
-    seconds: int
-    """Seconds since 1970 (UTC)."""
     micros: int
-    """Microseconds beyond *seconds*."""
+    """Microseconds since 1970 (UTC)."""
     text: str
     """The time as Go prints it."""
 
@@ -35,9 +33,14 @@ class Moment(NamedTuple):
 def moment_of(now: datetime) -> Moment:
     """A datetime as a Moment in UTC; a datetime without a zone is local time."""
     utc = now.astimezone(UTC)
-    since = utc - _EPOCH
-    return Moment(since.days * 86400 + since.seconds, since.microseconds,
-                  utc.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20))
+    return Moment((utc - _EPOCH) // _MICROSECOND, utc.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20))
+
+
+@lru_cache(maxsize=256)     # many certificates of a batch have equal dates
+def read_validity(content: bytes) -> tuple[Moment, Moment]:
+    """The two times of a Validity."""
+    validity = Reader(content)
+    return read_time(validity), read_time(validity)
 
 
 def read_time(reader: Reader) -> Moment:
@@ -45,13 +48,8 @@ def read_time(reader: Reader) -> Moment:
     kind = reader.peek()
     if kind not in _FORMS:
         raise GoError("x509: unsupported time format")
-    return _moment(kind, reader.content(kind, f"x509: malformed {_FORMS[kind][0]}"))
-
-
-@lru_cache(maxsize=256)     # many certificates of a batch, and their CA, have equal dates
-def _moment(kind: int, written: bytes) -> Moment:
     name, form = _FORMS[kind]
-    match = form.fullmatch(written.decode("latin-1"))
+    match = form.fullmatch(reader.content(kind, f"x509: malformed {name}").decode("latin-1"))
     if match is None or (match[7] and match[8] == match[9] == "00"):
         raise GoError(f"x509: malformed {name}")
     year, month, day, hour, minute, second = (int(group or 0) for group in match.groups()[:6])
@@ -66,5 +64,5 @@ def _moment(kind: int, written: bytes) -> Moment:
     offset = (int(match[8]) * 60 + int(match[9])) * (-60 if match[7] == "-"
                                                      else 60) if match[7] else 0
     zone = f"{match[7]}{match[8]}:{match[9]}" if match[7] else "Z"
-    return Moment(days * 86400 + hour * 3600 + minute * 60 + second - offset, 0,
+    return Moment((days * 86400 + hour * 3600 + minute * 60 + second - offset) * 1_000_000,
                   f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}")
