@@ -61,24 +61,23 @@ def parse(der: bytes) -> Certificate:
     """A certificate from its DER; raises GoError with Go's sentence for a malformed one."""
     whole = Reader(der)
     outer = whole.inside(SEQUENCE, "x509: malformed certificate")
-    signed = outer.element(SEQUENCE, "x509: malformed tbs certificate")
-    fields = Reader(signed).inside(SEQUENCE, "x509: malformed tbs certificate")
-    version = _version(fields)
+    signed, fields = outer.opened(SEQUENCE, "x509: malformed tbs certificate")
+    version = _version(fields.optional(0xA0, "x509: malformed version"))
     serial = fields.integer("x509: malformed serial number", bits=None)
     if serial < 0:
         raise GoError("x509: negative serial number")
     identifier = fields.content(SEQUENCE, "x509: malformed signature algorithm identifier")
     if outer.content(SEQUENCE, "x509: malformed algorithm identifier") != identifier:
         raise GoError("x509: inner and outer signature algorithm identifiers don't match")
-    algorithm = algorithm_of(*_identifier(identifier))
+    algorithm = _algorithm(identifier)
     issuer = fields.element(SEQUENCE, "x509: malformed issuer")
     read_name(issuer)
     not_before, not_after = read_validity(fields.content(SEQUENCE, "x509: malformed validity"))
     # Go's sentence, too, says issuer
     subject = fields.element(SEQUENCE, "x509: malformed issuer")
     subject_name = read_name(subject)
-    spki = fields.element(SEQUENCE, "x509: malformed spki")
-    key = _key(spki)
+    spki, key_fields = fields.opened(SEQUENCE, "x509: malformed spki")
+    key = _key(key_fields)
     found = _extensions(fields, version)
     signature = right_aligned(*outer.bits("x509: malformed signature"))
     if whole:
@@ -87,8 +86,8 @@ def parse(der: bytes) -> Certificate:
                        subject_name, not_before, not_after, spki, key, **found)
 
 
-def _version(fields: Reader) -> int:
-    written = fields.optional(0xA0, "x509: malformed version")
+@lru_cache(maxsize=4)
+def _version(written: bytes | None) -> int:
     if written is None:
         return 1
     reader = Reader(written)
@@ -98,6 +97,11 @@ def _version(fields: Reader) -> int:
     if version > 2:
         raise GoError("x509: invalid version")
     return version + 1
+
+
+@lru_cache(maxsize=64)
+def _algorithm(identifier: bytes) -> Algorithm | None:
+    return algorithm_of(*_identifier(identifier))
 
 
 @lru_cache(maxsize=64)
@@ -111,11 +115,10 @@ def _identifier(content: bytes) -> tuple[bytes, bytes]:
     return kind, content[begin:reader.at]
 
 
-def _key(spki: bytes) -> Key | None:
-    inside = Reader(spki).inside(SEQUENCE, "x509: malformed spki")
-    identifier = _identifier(inside.content(SEQUENCE,
-                                            "x509: malformed public key algorithm identifier"))
-    return read_key(*identifier, right_aligned(*inside.bits("x509: malformed subjectPublicKey")))
+def _key(spki: Reader) -> Key | None:
+    identifier = _identifier(spki.content(SEQUENCE,
+                                          "x509: malformed public key algorithm identifier"))
+    return read_key(*identifier, right_aligned(*spki.bits("x509: malformed subjectPublicKey")))
 
 
 def _extensions(fields: Reader, version: int) -> Found:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT, SEQUENCE, SET = 1, 2, 3, 4, 6, 0x30, 0x31
@@ -35,53 +36,44 @@ class Reader:
     Each method has a parameter with the sentence of the GoError for a malformed item.
     """
 
-    __slots__ = ("at", "octets")
+    __slots__ = ("at", "octets", "stop")
 
     def __init__(self, octets: bytes) -> None:
         self.octets = octets
         self.at = 0
+        self.stop = len(octets)
 
     def __bool__(self) -> bool:
-        return self.at < len(self.octets)
+        return self.at < self.stop
 
     def peek(self) -> int:
         """The next identifier octet; -1 at the end (PeekASN1Tag)."""
-        return self.octets[self.at] if self.at < len(self.octets) else -1
+        return self.octets[self.at] if self.at < self.stop else -1
 
-    def header(self, sentence: str) -> tuple[int, int, int]:
-        """Read one item: (identifier octet, start and end of the content) (readASN1)."""
-        octets, start = self.octets, self.at + 2
-        if start > len(octets):
+    def any(self, sentence: str) -> tuple[int, bytes]:
+        """(identifier octet, content) of the next item, of any type (ReadAnyASN1)."""
+        tag = self.peek()
+        if tag & 0x1F == 0x1F:      # a tag of several octets, or the end
             raise GoError(sentence)
-        tag, size = octets[start - 2], octets[start - 1]
+        return tag, self.content(tag, sentence)
+
+    def content(self, tag: int, sentence: str) -> bytes:
+        """The content of the next item, which must have the identifier octet *tag* (ReadASN1)."""
+        octets, start = self.octets, self.at + 2
+        if start > self.stop or octets[start - 2] != tag:
+            raise GoError(sentence)
+        size = octets[start - 1]
         if size >= 0x80:
             length = octets[start:start + (size & 0x7F)]
             start += size & 0x7F
             size = int.from_bytes(length, "big")
             if not 1 <= len(length) <= 4 or length[0] == 0 or size < 0x80:
                 raise GoError(sentence)
-        if tag & 0x1F == 0x1F or start + size > len(octets):
+        stop = start + size
+        if stop > self.stop:
             raise GoError(sentence)
-        self.at = start + size
-        return tag, start, self.at
-
-    def any(self, sentence: str) -> tuple[int, bytes]:
-        """(identifier octet, content) of the next item, of any type (ReadAnyASN1)."""
-        tag, start, stop = self.header(sentence)
-        return tag, self.octets[start:stop]
-
-    def content(self, tag: int, sentence: str) -> bytes:
-        """The content of the next item, which must have the identifier octet *tag* (ReadASN1)."""
-        octets, start = self.octets, self.at + 2
-        if start <= len(octets) and octets[start - 2] == tag:
-            stop = start + octets[start - 1]
-            if stop < start + 0x80 and stop <= len(octets):     # a short item, as most are
-                self.at = stop
-                return octets[start:stop]
-        found, start, stop = self.header(sentence)
-        if found != tag:
-            raise GoError(sentence)
-        return self.octets[start:stop]
+        self.at = stop
+        return octets[start:stop]
 
     def inside(self, tag: int, sentence: str) -> Reader:
         """A reader of the next item's content."""
@@ -90,10 +82,19 @@ class Reader:
     def element(self, tag: int, sentence: str) -> bytes:
         """The next item with its header (ReadASN1Element)."""
         begin = self.at
-        found, _, stop = self.header(sentence)
-        if found != tag:
-            raise GoError(sentence)
-        return self.octets[begin:stop]
+        self.content(tag, sentence)
+        return self.octets[begin:self.at]
+
+    def opened(self, tag: int, sentence: str) -> tuple[bytes, Reader]:
+        """The next item with its header, and a reader of its content."""
+        begin = self.at
+        inside = self.inside(tag, sentence)
+        return self.octets[begin:self.at], inside
+
+    def each(self, tag: int, sentence: str) -> Iterator[bytes]:
+        """The content of each item to the end; each must have the identifier octet *tag*."""
+        while self.at < self.stop:
+            yield self.content(tag, sentence)
 
     def optional(self, tag: int, sentence: str) -> bytes | None:
         """The content of the next item if it begins with *tag*, else None (ReadOptionalASN1)."""
@@ -119,17 +120,17 @@ class Reader:
     def oid(self, sentence: str) -> bytes:
         """The content of an object identifier with arcs of 31 bits (ReadASN1ObjectIdentifier)."""
         content = self.content(OBJECT, sentence)
-        if not is_oid(content):
+        if _OID.fullmatch(content) is None:
             raise GoError(sentence)
         return content
 
     def bits(self, sentence: str) -> tuple[bytes, int]:
         """(octets, number of unused zero bits at the end) of a BIT STRING (ReadASN1BitString)."""
         content = self.content(BIT_STRING, sentence)
-        if not content or (unused := content[0]) > 7 or (len(content) == 1 and unused) \
-                or (content[-1] & (1 << unused) - 1 and len(content) > 1):
+        unused = content[0] if content else 8
+        if unused and (unused > 7 or len(content) == 1 or content[-1] & (1 << unused) - 1):
             raise GoError(sentence)
-        return content[1:], content[0]
+        return content[1:], unused
 
 
 def right_aligned(octets: bytes, unused: int) -> bytes:

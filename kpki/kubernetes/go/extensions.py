@@ -36,19 +36,17 @@ _CONTIGUOUS = {0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE, 0xFF}
 
 def read_extensions(extensions: Reader) -> Found:
     """The fields of a certificate's extensions; first all are separated, then each is parsed."""
-    found: Found = {}
-    each: dict[bytes, tuple[bool, bytes]] = {}
-    while extensions:
-        kind, critical, value = _parts(extensions.content(SEQUENCE, "x509: malformed extension"))
+    each: dict[bytes, tuple[bytes, bool, bytes]] = {}
+    for content in extensions.each(SEQUENCE, "x509: malformed extension"):
+        extension = _parts(content)
+        kind = extension[0]
         if kind in each:
             raise GoError(
                 f"x509: certificate contains duplicate extension with OID {quoted(dotted(kind))}")
-        each[kind] = critical, value
-    for kind, (critical, value) in each.items():
-        fields, unread = _read(kind, value, critical)
-        found |= fields
-        if unread and critical:
-            found["unhandled"] = True
+        each[kind] = extension
+    found: Found = {}
+    for extension in each.values():
+        found |= _read(*extension)
     return found
 
 
@@ -63,11 +61,14 @@ def _parts(content: bytes) -> tuple[bytes, bool, bytes]:
 
 
 @lru_cache(maxsize=256)
-def _read(kind: bytes, value: bytes, critical: bool) -> tuple[Found, bool]:
-    """(fields of an extension, whether a part of it is unknown to Go)."""
+def _read(kind: bytes, critical: bool, value: bytes) -> Found:
+    """The fields of an extension."""
     found: Found = {}
     reader = _READERS.get(kind)
-    return found, reader is None or reader(found, value, critical)
+    unread = reader is None or reader(found, value, critical)
+    if unread and critical:
+        found["unhandled"] = True
+    return found
 
 
 def _key_usage(found: Found, value: bytes, _critical: bool) -> bool:

@@ -15,6 +15,8 @@ _PRINTABLE = (b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _NUMERIC = b"0123456789 "
 _NOT_UCS2 = "[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U00010000-\U0010ffff]"
 _LATER = "Go 1.27 reads a string of this type"
+_INVALID = "x509: invalid RDNSequence"
+_INVALID_VALUE = f"{_INVALID}: invalid attribute value"
 _LISTED = 100   # from this number of names on, Go's message counts the names and does not list them
 
 _LABEL = r"(?!-)[a-zA-Z0-9_-]+"
@@ -63,28 +65,31 @@ _STRINGS: dict[int, Callable[[bytes], str]] = {
 @lru_cache(maxsize=256)     # an issuer is the subject of another certificate
 def read_name(element: bytes) -> PkixName:
     """The name in a Name item (DER); raises GoError for a malformed name."""
-    sentence = "x509: invalid RDNSequence"
     common_name, organization = "", None
-    sets = Reader(element).inside(SEQUENCE, sentence)
-    while sets:
-        attributes = sets.inside(SET, sentence)
-        while attributes:
-            attribute = attributes.inside(SEQUENCE, f"{sentence}: invalid attribute")
-            kind = attribute.oid(f"{sentence}: invalid attribute type")
-            tag, value = attribute.any(f"{sentence}: invalid attribute value")
-            if tag not in _STRINGS:
-                raise GoError(
-                    f"{sentence}: invalid attribute value: unsupported string type: {tag}",
-                    note=_LATER)
-            try:
-                text = _STRINGS[tag](value)
-            except ValueError as error:
-                raise GoError(f"{sentence}: invalid attribute value: {error}") from None
+    for relative in Reader(element).inside(SEQUENCE, _INVALID).each(SET, _INVALID):
+        for kind, text in _attributes(relative):
             if kind == _COMMON_NAME:
                 common_name = text
             elif kind == _ORGANIZATION and organization is None:
                 organization = text
     return PkixName(common_name, organization)
+
+
+@lru_cache(maxsize=256)     # the certificates of a batch have an O in common
+def _attributes(relative: bytes) -> list[tuple[bytes, str]]:
+    """(type, text) of each attribute in the content of a RelativeDistinguishedName."""
+    found = []
+    for content in Reader(relative).each(SEQUENCE, "x509: invalid RDNSequence: invalid attribute"):
+        attribute = Reader(content)
+        kind = attribute.oid("x509: invalid RDNSequence: invalid attribute type")
+        tag, value = attribute.any(_INVALID_VALUE)
+        if tag not in _STRINGS:
+            raise GoError(f"{_INVALID_VALUE}: unsupported string type: {tag}", note=_LATER)
+        try:
+            found.append((kind, _STRINGS[tag](value)))
+        except ValueError as error:
+            raise GoError(f"{_INVALID_VALUE}: {error}") from None
+    return found
 
 
 class HostNames(NamedTuple):
@@ -119,16 +124,16 @@ def _matches(pattern: str, host: str) -> bool:
     The first label of a pattern may be `*`.
     """
     pattern = _lower(pattern)
-    if _HOST.fullmatch(host.removesuffix(".")) and _PATTERN.fullmatch(pattern):
-        return _matches_labels(pattern, host)
-    return pattern == host and host not in ("", ".")
+    if pattern == host:
+        return host not in ("", ".")
+    return (_matches_labels(pattern, host) and _PATTERN.fullmatch(pattern) is not None
+            and _HOST.fullmatch(host.removesuffix(".")) is not None)
 
 
 def _matches_labels(pattern: str, host: str) -> bool:
-    labels, wanted = pattern.split("."), host.removesuffix(".").split(".")
-    return bool(pattern) and len(labels) == len(wanted) and all(
-        label == other or (at == 0 and label == "*")
-        for at, (label, other) in enumerate(zip(labels, wanted, strict=True)))
+    first, *rest = pattern.split(".")
+    wanted, *others = host.removesuffix(".").split(".")
+    return bool(pattern) and first in ("*", wanted) and rest == others
 
 
 def _lower(text: str) -> str:
