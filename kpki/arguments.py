@@ -28,7 +28,7 @@ def validated(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
     @wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         # not signature.bind, which takes longer than all tests; the call refuses a wrong number
-        validate_arguments(function, {**dict(zip(names, args, strict=False)), **kwargs})
+        validate_arguments(function, dict(zip(names, args, strict=False), **kwargs))
         return function(*args, **kwargs)
 
     return call
@@ -157,9 +157,9 @@ def _test_of(hint: Any) -> Test:
         value_test = _test_of(inner[1])
         return lambda value: (isinstance(value, kind) and all(map(item_test, value))
                               and all(map(value_test, value.values())))
-    return lambda value: (isinstance(value, kind) and not isinstance(value, str | bytes)
-                          and (not isinstance(value, list | tuple)
-                               or all(map(item_test, value))))
+    lists = tuple(known for known in (list, tuple) if issubclass(known, kind))
+    return lambda value: (all(map(item_test, value)) if isinstance(value, lists) else
+                          isinstance(value, kind) and not isinstance(value, (str, bytes)))
 
 
 def _is_plain(hint: Any) -> bool:
