@@ -25,14 +25,14 @@ class Certificate(NamedTuple):
     """The signature algorithm; None if Go does not know it."""
     signature: bytes
     issuer: bytes
-    """The issuer's Name in DER."""
+    """The content of the issuer's Name in DER."""
     subject: bytes
-    """The subject's Name in DER."""
+    """The content of the subject's Name in DER."""
     subject_name: PkixName
     not_before: Moment
     not_after: Moment
     spki: bytes
-    """The SubjectPublicKeyInfo in DER."""
+    """The content of the SubjectPublicKeyInfo in DER."""
     key: Key | None
     """The public key; None if Go does not know the algorithm."""
     unhandled: bool = False
@@ -61,7 +61,7 @@ def parse(der: bytes) -> Certificate:
     """A certificate from its DER; raises GoError with Go's sentence for a malformed one."""
     whole = Reader(der)
     outer = whole.inside(SEQUENCE, "x509: malformed certificate")
-    signed, fields = outer.opened(SEQUENCE, "x509: malformed tbs certificate")
+    signed, fields = outer.element(SEQUENCE, "x509: malformed tbs certificate")
     version = _version(fields.optional(0xA0, "x509: malformed version"))
     serial = fields.integer("x509: malformed serial number", bits=None)
     if serial < 0:
@@ -70,14 +70,14 @@ def parse(der: bytes) -> Certificate:
     if outer.content(SEQUENCE, "x509: malformed algorithm identifier") != identifier:
         raise GoError("x509: inner and outer signature algorithm identifiers don't match")
     algorithm = _algorithm(identifier)
-    issuer = fields.element(SEQUENCE, "x509: malformed issuer")
-    read_name(issuer)
+    issuer = fields.content(SEQUENCE, "x509: malformed issuer")
+    _read_issuer(issuer)
     not_before, not_after = read_validity(fields.content(SEQUENCE, "x509: malformed validity"))
     # Go's sentence, too, says issuer
-    subject = fields.element(SEQUENCE, "x509: malformed issuer")
+    subject = fields.content(SEQUENCE, "x509: malformed issuer")
     subject_name = read_name(subject)
-    spki, key_fields = fields.opened(SEQUENCE, "x509: malformed spki")
-    key = _key(key_fields)
+    spki = fields.content(SEQUENCE, "x509: malformed spki")
+    key = _key(Reader(spki))
     found = _extensions(fields, version)
     signature = right_aligned(*outer.bits("x509: malformed signature"))
     if whole:
@@ -113,6 +113,9 @@ def _identifier(content: bytes) -> tuple[bytes, bytes]:
     if reader:
         reader.any("x509: malformed parameters")
     return kind, content[begin:reader.at]
+
+
+_read_issuer = lru_cache(maxsize=64)(read_name)     # a CA's certificates have one issuer
 
 
 def _key(spki: Reader) -> Key | None:

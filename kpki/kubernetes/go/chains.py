@@ -202,5 +202,7 @@ def _outside(now: Moment, word: str, bound: Moment, about: About) -> GoError:
 
 def _is_for(chain: Sequence[Certificate], usage: bytes) -> bool:
     """Whether each list of extended key usages has *usage* or any (checkChainForKeyUsage)."""
-    return all(not certificate.usages or not certificate.usages.isdisjoint((usage, _ANY_USAGE))
-               for certificate in chain)
+    for certificate in chain:
+        if certificate.usages and certificate.usages.isdisjoint((usage, _ANY_USAGE)):
+            return False
+    return True

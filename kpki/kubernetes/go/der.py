@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT, SEQUENCE, SET = 1, 2, 3, 4, 6, 0x30, 0x31
@@ -52,8 +53,7 @@ class Reader:
 
     def any(self, sentence: str) -> tuple[int, bytes]:
         """(identifier octet, content) of the next item, of any type (ReadAnyASN1)."""
-        tag = self.peek()
-        if tag & 0x1F == 0x1F:      # a tag of several octets, or the end
+        if self.at >= self.stop or (tag := self.octets[self.at]) & 0x1F == 0x1F:
             raise GoError(sentence)
         return tag, self.content(tag, sentence)
 
@@ -79,14 +79,8 @@ class Reader:
         """A reader of the next item's content."""
         return Reader(self.content(tag, sentence))
 
-    def element(self, tag: int, sentence: str) -> bytes:
-        """The next item with its header (ReadASN1Element)."""
-        begin = self.at
-        self.content(tag, sentence)
-        return self.octets[begin:self.at]
-
-    def opened(self, tag: int, sentence: str) -> tuple[bytes, Reader]:
-        """The next item with its header, and a reader of its content."""
+    def element(self, tag: int, sentence: str) -> tuple[bytes, Reader]:
+        """(next item with its header, a reader of its content) (ReadASN1Element)."""
         begin = self.at
         inside = self.inside(tag, sentence)
         return self.octets[begin:self.at], inside
@@ -98,7 +92,9 @@ class Reader:
 
     def optional(self, tag: int, sentence: str) -> bytes | None:
         """The content of the next item if it begins with *tag*, else None (ReadOptionalASN1)."""
-        return self.content(tag, sentence) if self.peek() == tag else None
+        if self.at < self.stop and self.octets[self.at] == tag:
+            return self.content(tag, sentence)
+        return None
 
     def integer(self, sentence: str, *, tag: int = INTEGER, bits: int | None = 64) -> int:
         """A signed number in the fewest octets, of at most *bits* if given (ReadASN1Integer)."""
@@ -120,7 +116,7 @@ class Reader:
     def oid(self, sentence: str) -> bytes:
         """The content of an object identifier with arcs of 31 bits (ReadASN1ObjectIdentifier)."""
         content = self.content(OBJECT, sentence)
-        if _OID.fullmatch(content) is None:
+        if not is_oid(content):
             raise GoError(sentence)
         return content
 
@@ -140,6 +136,7 @@ def right_aligned(octets: bytes, unused: int) -> bytes:
     return (int.from_bytes(octets, "big") >> unused).to_bytes(len(octets), "big")
 
 
+@lru_cache(maxsize=256)     # the kinds of attributes and extensions are few
 def is_oid(content: bytes) -> bool:
     """Whether *content* is an object identifier with arcs of 31 bits."""
     return _OID.fullmatch(content) is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .addresses import parse_ip, to_4
 from .constraints import Alternatives, Subtrees, limits_of, parse_mailbox
@@ -34,41 +34,47 @@ _MAPPED = "Go 1.27 refuses this certificate: x509: SAN iPAddress contains IPv4-m
 _CONTIGUOUS = {0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE, 0xFF}
 
 
+class Refusal(NamedTuple):
+    """Why Go refuses an extension's value, after all extensions are separated."""
+
+    sentence: str
+    note: str | None
+
+
 def read_extensions(extensions: Reader) -> Found:
     """The fields of a certificate's extensions; first all are separated, then each is parsed."""
-    each: dict[bytes, tuple[bytes, bool, bytes]] = {}
+    found: Found = {}
+    refusals: dict[bytes, Refusal | None] = {}
     for content in extensions.each(SEQUENCE, "x509: malformed extension"):
-        extension = _parts(content)
-        kind = extension[0]
-        if kind in each:
+        kind, fields, refusal = _extension(content)
+        if kind in refusals:
             raise GoError(
                 f"x509: certificate contains duplicate extension with OID {quoted(dotted(kind))}")
-        each[kind] = extension
-    found: Found = {}
-    for extension in each.values():
-        found |= _read(*extension)
+        refusals[kind] = refusal
+        found |= fields
+    for refusal in refusals.values():
+        if refusal:
+            raise GoError(refusal.sentence, note=refusal.note)
     return found
 
 
 @lru_cache(maxsize=256)     # the certificates of one CA have most extensions in common
-def _parts(content: bytes) -> tuple[bytes, bool, bytes]:
-    """(kind, whether critical, value) of an extension."""
+def _extension(content: bytes) -> tuple[bytes, Found, Refusal | None]:
+    """(kind of an extension, its fields, why Go refuses its value)."""
     extension = Reader(content)
     kind = extension.oid("x509: malformed extension OID field")
     critical = (extension.peek() == BOOLEAN
                 and extension.boolean("x509: malformed extension critical field"))
-    return kind, critical, extension.content(OCTET_STRING, "x509: malformed extension value field")
-
-
-@lru_cache(maxsize=256)
-def _read(kind: bytes, critical: bool, value: bytes) -> Found:
-    """The fields of an extension."""
+    value = extension.content(OCTET_STRING, "x509: malformed extension value field")
     found: Found = {}
     reader = _READERS.get(kind)
-    unread = reader is None or reader(found, value, critical)
+    try:
+        unread = reader is None or reader(found, value, critical)
+    except GoError as error:
+        return kind, found, Refusal(error.sentence, error.note)
     if unread and critical:
         found["unhandled"] = True
-    return found
+    return kind, found, None
 
 
 def _key_usage(found: Found, value: bytes, _critical: bool) -> bool:

@@ -62,11 +62,10 @@ _STRINGS: dict[int, Callable[[bytes], str]] = {
 }
 
 
-@lru_cache(maxsize=256)     # an issuer is the subject of another certificate
-def read_name(element: bytes) -> PkixName:
-    """The name in a Name item (DER); raises GoError for a malformed name."""
+def read_name(content: bytes) -> PkixName:
+    """The name in the content of a Name item (DER); raises GoError for a malformed name."""
     common_name, organization = "", None
-    for relative in Reader(element).inside(SEQUENCE, _INVALID).each(SET, _INVALID):
+    for relative in Reader(content).each(SET, _INVALID):
         for kind, text in _attributes(relative):
             if kind == _COMMON_NAME:
                 common_name = text
@@ -137,7 +136,7 @@ def _matches_labels(pattern: str, host: str) -> bool:
 
 
 def _lower(text: str) -> str:
-    return text.translate(_UPPER_TO_LOWER)
+    return text.lower() if text.isascii() else text.translate(_UPPER_TO_LOWER)
 
 
 def _not_for(names: HostNames, host: str) -> str:

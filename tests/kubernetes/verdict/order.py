@@ -14,6 +14,7 @@ from tests.kubernetes.verdict.writer import (
     CLIENT,
     END,
     NOON,
+    SAN,
     START,
     UNKNOWN,
     Facts,
@@ -35,6 +36,7 @@ from tests.kubernetes.verdict.writer import (
 
 SECOND = timedelta(seconds=1)
 CRITICAL = extension(UNKNOWN, b"\5\0", True)
+NO_BASIC, NO_NAMES = extension(BASIC, b"\5\0"), extension(SAN, b"\5\0")
 PAST: dict[str, Any] = {"start": START - timedelta(days=900), "end": START}
 OTHER = authority(key=ec_key(2))    # the same name, another key
 RSA_CA = authority(key=rsa_key(1))
@@ -75,6 +77,12 @@ PARSED: Facts = {
         "the leaf and an intermediate are": ask(WORSE, via=[between("i", 3, CA, after=b"\0")]),
         "an intermediate is": ask(leaf(), via=[I, between("i", 3, CA, after=b"\0")]),
         "none is": ask(leaf(), via=[I])},
+    "all extensions are separated before the first value is read": {
+        "a bad value before a kind twice": ask(leaf(only=[NO_BASIC, named("api"), named("api")])),
+        "a bad value before what is no extension": ask(leaf(only=[NO_BASIC, (SAN, b"\2\0")])),
+        "two bad values": ask(leaf(only=[NO_BASIC, NO_NAMES])),
+        "the other way round": ask(leaf(only=[NO_NAMES, NO_BASIC])),
+        "good values": ask(leaf(only=[basic(), named("api")]))},
     "a critical extension, then the time, then the name, then the authority": {
         "all four": ask(leaf(CRITICAL, by=STRANGER, **PAST), host="other"),
         "three": ask(leaf(by=STRANGER, **PAST), host="other"),
