@@ -7,10 +7,11 @@ from __future__ import annotations
 import reprlib
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, wraps
 from inspect import signature, unwrap
+from itertools import chain
 from types import UnionType
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -28,7 +29,7 @@ def validated(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
     @wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         # not signature.bind, which takes longer than all tests; the call refuses a wrong number
-        validate_arguments(function, dict(zip(names, args, strict=False), **kwargs))
+        validate_arguments(function, chain(zip(names, args, strict=False), kwargs.items()))
         return function(*args, **kwargs)
 
     return call
@@ -48,14 +49,15 @@ def renamed(function: Callable[Parameters, Result],
     return call
 
 
-def validate_arguments(annotated: Callable[..., object], values: Mapping[str, object]) -> None:
-    """Compare *values* with the annotations of a function or a class.
+def validate_arguments(annotated: Callable[..., object],
+                       values: Iterable[tuple[str, object]]) -> None:
+    """Compare *values*, each with its name, with the annotations of a function or a class.
 
     Raises TypeError, which names the parameter, for a value of another type. Raises InputError for
     a datetime without a zone.
     """
     tests = _tests(annotated)
-    for name, value in values.items():
+    for name, value in values:
         test = tests.get(name)
         if test and not test(value):
             field, wrong, hint = _wrong_part(name, value, resolved(annotated)[name])

@@ -92,7 +92,7 @@ class Authority:
 
     def __post_init__(self) -> None:
         from ..stages import signing
-        validate_arguments(type(self), vars(self))
+        validate_arguments(type(self), vars(self).items())
         signing.validate_pair(self.certificate, self.key)
         if not self.bundle:
             object.__setattr__(self, "bundle", pem.dump_certificate(self.certificate))
