@@ -3,13 +3,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from .certificate import Certificate, parse
-from .constraints import Alternatives, validate_names
+from .constraints import validate_names
 from .der import About, GoError, oid
 from .keys import Key, validate_signature
-from .names import HostNames, validate_host
+from .names import validate_host
 from .policies import policies_hold
 from .text import quoted
 from .times import Moment
@@ -54,16 +53,6 @@ def pool_of(certificates: tuple[bytes, ...]) -> Pool:
     return Pool(map(parse, certificates))
 
 
-class _Search(NamedTuple):
-    """The parameters of a search for chains."""
-
-    roots: Pool
-    untrusted: Pool
-    now: Moment
-    tried: list[None]
-    """An item for each signature that the search has checked."""
-
-
 def verify(leaf: Certificate, roots: Pool, untrusted: Pool, usage: bytes | None,
            hosts: Iterable[str], now: Moment) -> None:
     """Raise GoError unless *leaf* is valid *now*, for *usage* (None: any) and each of *hosts*.
@@ -71,12 +60,9 @@ def verify(leaf: Certificate, roots: Pool, untrusted: Pool, usage: bytes | None,
     A valid leaf has a chain to one of *roots*.
     """
     _validate_itself(leaf, [], now)
-    alternatives = leaf.alternatives or Alternatives()
-    names = HostNames(leaf.subject_name.common_name, leaf.alternatives is not None,
-                      alternatives.dns, alternatives.ips)
     for host in hosts:
-        validate_host(names, host)
-    chains = [[leaf]] if leaf in roots else _chains([leaf], _Search(roots, untrusted, now, []))
+        validate_host(leaf.subject_name.common_name, leaf.alternatives, host)
+    chains = [[leaf]] if leaf in roots else _chains([leaf], roots, untrusted, now, [])
     without_policy = without_usage = 0
     first: GoError | None = None
     for chain in chains:
@@ -101,18 +87,20 @@ def verify(leaf: Certificate, roots: Pool, untrusted: Pool, usage: bytes | None,
     raise GoError(f"x509: no valid chains built: {', '.join(counts)}", about="ca")
 
 
-def _chains(chain: list[Certificate], search: _Search) -> list[list[Certificate]]:
+def _chains(chain: list[Certificate], roots: Pool, untrusted: Pool, now: Moment,
+            tried: list[None]) -> list[list[Certificate]]:
     """Every chain to a root that begins with *chain*; raises GoError if there is none.
 
+    *tried* gets an item for each signature that the search checks.
     The error is the fault of the last candidate with a valid signature. Without such a candidate
     the error is an unknown authority, with the first candidate's fault as a hint.
     """
     found: list[list[Certificate]] = []
     last: GoError | None = None
     hint: tuple[GoError, Certificate] | None = None
-    for candidate, trusted in _candidates(chain[-1], search):
-        search.tried.append(None)
-        if len(search.tried) > _MOST_SIGNATURES:
+    for candidate, trusted in _candidates(chain[-1], roots, untrusted):
+        tried.append(None)
+        if len(tried) > _MOST_SIGNATURES:
             last = GoError(_TOO_MANY, about="ca")
         if last is not None and last.sentence == _TOO_MANY:
             break
@@ -124,14 +112,14 @@ def _chains(chain: list[Certificate], search: _Search) -> list[list[Certificate]
             hint = hint or (error, candidate)
             continue
         try:
-            _validate_itself(candidate, chain, search.now, intermediate=not trusted)
+            _validate_itself(candidate, chain, now, intermediate=not trusted)
         except GoError as error:
             last, hint = error, hint or (error, candidate)
             continue
         last = None
         longer = [*chain, candidate]
         try:
-            found += [longer] if trusted else _chains(longer, search)
+            found += [longer] if trusted else _chains(longer, roots, untrusted, now, tried)
         except GoError as error:
             last = error
     if not found:
@@ -139,10 +127,11 @@ def _chains(chain: list[Certificate], search: _Search) -> list[list[Certificate]
     return found
 
 
-def _candidates(child: Certificate, search: _Search) -> Iterator[tuple[Certificate, bool]]:
-    for parent in search.roots.parents(child):
+def _candidates(child: Certificate, roots: Pool,
+                untrusted: Pool) -> Iterator[tuple[Certificate, bool]]:
+    for parent in roots.parents(child):
         yield parent, True
-    for parent in search.untrusted.parents(child):
+    for parent in untrusted.parents(child):
         yield parent, False
 
 

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 from .addresses import ip_text, parse_ip, to_16
+from .constraints import Alternatives
 from .der import SEQUENCE, SET, GoError, Reader
 
 _COMMON_NAME, _ORGANIZATION = b"\x55\x04\x03", b"\x55\x04\x0a"
@@ -91,30 +92,23 @@ def _attributes(relative: bytes) -> list[tuple[bytes, str]]:
     return found
 
 
-class HostNames(NamedTuple):
-    """The names under which a certificate's owner is reached."""
+def validate_host(common_name: str, alternatives: Alternatives | None, host: str) -> None:
+    """Raise GoError unless *alternatives* have *host*, a name or an address (in brackets or not).
 
-    common_name: str
-    has_alternatives: bool
-    """Whether the certificate has a subjectAltName."""
-    dns: Sequence[str]
-    """The DNS names of the subjectAltName."""
-    ips: Sequence[bytes]
-    """The IP addresses of the subjectAltName."""
-
-
-def validate_host(names: HostNames, host: str) -> None:
-    """Raise GoError unless *names* has *host*, a name or an address (in brackets or not)."""
+    *alternatives* are None for a certificate without a subjectAltName.
+    """
+    names = alternatives or Alternatives()
     bare = host[1:-1] if len(host) >= 3 and host[0] == "[" and host[-1] == "]" else host
     address = parse_ip(bare)
     if address is not None:
         if not any(to_16(ip) == address for ip in names.ips):
-            raise GoError(_not_for(names, bare), about="address" if names.has_alternatives
-                          else "unnamed")
+            raise GoError(_not_for(common_name, alternatives, bare),
+                          about="address" if alternatives else "unnamed")
         return
     wanted = _lower(host)
     if not any(_matches(dns_name, wanted) for dns_name in names.dns):
-        raise GoError(_not_for(names, host), about="name" if names.has_alternatives else "unnamed")
+        raise GoError(_not_for(common_name, alternatives, host),
+                      about="name" if alternatives else "unnamed")
 
 
 def _matches(pattern: str, host: str) -> bool:
@@ -139,10 +133,11 @@ def _lower(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_UPPER_TO_LOWER)
 
 
-def _not_for(names: HostNames, host: str) -> str:
+def _not_for(common_name: str, alternatives: Alternatives | None, host: str) -> str:
     """Go's sentence about a certificate without *host* among its names (HostnameError)."""
-    if not names.has_alternatives and _matches_labels(_lower(names.common_name), _lower(host)):
+    if not alternatives and _matches_labels(_lower(common_name), _lower(host)):
         return "x509: certificate relies on legacy Common Name field, use SANs instead"
+    names = alternatives or Alternatives()
     is_ip = parse_ip(host) is not None
     if is_ip and not names.ips:
         return (f"x509: cannot validate certificate for {host} "

@@ -18,7 +18,7 @@ from kpki.kubernetes.go.constraints import (
 )
 from kpki.kubernetes.go.der import GoError, oid
 from kpki.kubernetes.go.keys import Key, algorithm_of, read_key, validate_signature
-from kpki.kubernetes.go.names import HostNames, read_name, validate_host
+from kpki.kubernetes.go.names import read_name, validate_host
 from kpki.stages import der, records
 from tests.kubernetes.verdict.keys import ALGORITHMS, ec_key, ed25519_key, rsa_key
 from tests.kubernetes.verdict.writer import attribute, cn
@@ -28,7 +28,7 @@ def says(host: str, *dns: str, ips: tuple[bytes, ...] = (), common_name: str = "
          has_san: bool = True) -> str:
     """What Go says of a certificate with these names, "" if it is for *host*."""
     try:
-        validate_host(HostNames(common_name, has_san, dns, ips), host)
+        validate_host(common_name, Alternatives(dns=dns, ips=ips) if has_san else None, host)
     except GoError as error:
         return error.sentence
     return ""
