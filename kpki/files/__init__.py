@@ -10,7 +10,15 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` takes longer tha
 if TYPE_CHECKING:
     from kpki.files.archive import members, pack, unpack
     from kpki.files.disk import staged_for
-    from kpki.files.entries import Entry, list_names, read_entry, read_entry_at, resolve, walk
+    from kpki.files.entries import (
+        Entry,
+        list_names,
+        plain_paths,
+        read_entry,
+        read_entry_at,
+        resolve,
+        walk,
+    )
     from kpki.files.locking import lock
     from kpki.files.output import stand_in_streams, write_output
     from kpki.files.reading import LIMIT, read, read_blocks, read_end, read_if_file
@@ -18,9 +26,10 @@ if TYPE_CHECKING:
     from kpki.files.tree import File, free_run, replace_tree
 
 __all__ = [
-    "LIMIT", "Entry", "File", "free_run", "list_names", "lock", "members", "pack", "read",
-    "read_blocks", "read_end", "read_entry", "read_entry_at", "read_if_file", "replace_tree",
-    "resolve", "staged_for", "stand_in_streams", "sweep", "unpack", "walk", "write_output"]
+    "LIMIT", "Entry", "File", "free_run", "list_names", "lock", "members", "pack",
+    "plain_paths", "read", "read_blocks", "read_end", "read_entry", "read_entry_at",
+    "read_if_file", "replace_tree", "resolve", "staged_for", "stand_in_streams", "sweep", "unpack",
+    "walk", "write_output"]
 
 _ROOMS = {
     "LIMIT": "reading", "read": "reading", "read_blocks": "reading", "read_end": "reading",
@@ -28,7 +37,7 @@ _ROOMS = {
     "stand_in_streams": "output", "write_output": "output",
     "File": "tree", "free_run": "tree", "replace_tree": "tree",
     "sweep": "sweeping",
-    "Entry": "entries", "list_names": "entries", "read_entry": "entries",
+    "Entry": "entries", "list_names": "entries", "plain_paths": "entries", "read_entry": "entries",
     "read_entry_at": "entries", "resolve": "entries", "walk": "entries",
     "lock": "locking",
     "staged_for": "disk",

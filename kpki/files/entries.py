@@ -121,6 +121,32 @@ def list_names(root: DiskPath) -> list[str]:
         return os.listdir(root)
 
 
+def plain_paths(root: str, *, most: int) -> frozenset[str] | None:
+    """The paths of a tree that has files and folders alone; those of folders end with `/`.
+
+    None for a tree with a link or a device, with more than *most* paths, or with a folder that
+    cannot be listed.
+    """
+    found, rest = set[str](), [""]
+    try:
+        while rest:
+            folder = rest.pop()
+            with os.scandir(f"{root}/{folder}") as entries:
+                for entry in entries:
+                    path = folder + entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        path += "/"
+                        rest.append(path)
+                    elif not entry.is_file(follow_symlinks=False):
+                        return None
+                    found.add(path)
+                    if len(found) > most:
+                        return None
+    except (OSError, ValueError):
+        return None
+    return frozenset(found)
+
+
 def walk(root: DiskPath, *, skip: Callable[[str], bool], closed: list[str] | None = None,
          staged: bool = False) -> Iterator[tuple[str, Kind]]:
     """Every regular file (`file`) and symbolic link (`link`) under *root*, by its relative path.

@@ -9,10 +9,9 @@ from ..authority import Authority, Passphrase, load_bundle
 from ..authority_source import authority_with
 from ..desired.rows import NODES_FOLDER
 from ..desired.token import is_in_token
+from ..observed.alike import inspect_alike
 from ..observed.contents import read_certificates
-from ..observed.hosts import inventory_of
 from ..observed.inventory import Inventory, require
-from ..observed.uses import read_host
 from ..rules.facts import Pair, pairs_of, read_pair, signing_pairs_of, trust_files_of
 from ..workspace import authority_paths, is_there, observe_workspace_file
 from ... import files, pem
@@ -128,8 +127,7 @@ def processes_of(authorities: Sequence[Authority], most: int | None) -> int | No
 
 def read_tree(cluster: Cluster, folder: str, host: str) -> Inventory:
     """A host's tree in the workspace. Raises AccessError for a file that cannot be read."""
-    tree = tree_of(folder, host)
-    return require(inventory_of(tree, read_host(tree), layout=cluster.layout, node=host))
+    return require(inspect_alike(tree_of(folder, host), cluster.layout, host))
 
 
 def hosts_with_trees(cluster: Cluster, folder: str) -> list[str]:

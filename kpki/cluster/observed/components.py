@@ -70,6 +70,12 @@ def kubeconfig_uses(tree: Tree, use: Use, path: str, start: Start | None = None,
     is no certificate.
     """
     data = tree.read(use.path, use.source) or b""
+    return uses_in_kubeconfig(data, use, path, start, server=server)
+
+
+def uses_in_kubeconfig(data: bytes, use: Use, path: str, start: Start | None = None, *,
+                       server: str = "") -> Iterator[Use]:
+    """`kubeconfig_uses` for the content of the kubeconfig."""
     try:
         found = load_kubeconfig(data, server=server)
     except InputError:
