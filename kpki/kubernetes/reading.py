@@ -128,6 +128,11 @@ def serial_number(certificate: Certificate) -> int:
     return _fields(certificate).serial_number
 
 
+def fields_of(certificate: Certificate) -> records.CertificateFields:
+    """The fields of a certificate; those of the last certificates are remembered."""
+    return _fields(certificate)
+
+
 @lru_cache(maxsize=_FEW)
 def _fields(certificate: Certificate) -> records.CertificateFields:
     return records.certificate_fields(certificate)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from .exchange import CA_PHASES, KEY_PHASES, Exchange, read_workspace
@@ -12,6 +13,7 @@ from .holding import Anchor, Holding, find_gaps, merged, state_of
 from .host_exchange import PhaseTarget, holding_of
 from .trees import hosts_with_trees, read_tree, tree_of, user_paths
 from ..desired.description import Cluster
+from ..desired.rows import Row, Wanted
 from ..fleet.processes import in_turn
 from ..fleet.survey import batches, processes_for
 from ..observed.components import kubeconfig_uses
@@ -82,7 +84,7 @@ class ExchangeStatus:
 
 
 class Reads(NamedTuple):
-    """Which files of a host matter in an exchange; hosts of one kind share the value."""
+    """Which files of a host matter in an exchange."""
 
     layout: Layout
     """The host's layout, with the places of the exchanged CA alone."""
@@ -95,6 +97,7 @@ class Fleet(NamedTuple):
 
     folder: str
     cluster: Cluster
+    wanted: Wanted
     exchange: Exchange
     now: datetime
     hosts: Sequence[str]
@@ -103,6 +106,10 @@ class Fleet(NamedTuple):
     """The workspace's, then each host's."""
     reads: Mapping[str, Reads] = {}
     """Which files of each host matter."""
+
+    def rows_of(self, host: str) -> tuple[Row, ...]:
+        """The rows that the description asks of a host."""
+        return self.wanted.of_host(self.cluster.host(host))
 
 
 def read_exchange(folder: str | os.PathLike[str], authority: str, *, now: datetime | None = None,
@@ -129,17 +136,15 @@ def read_fleet(folder: str, cluster: Cluster, authority: str, now: datetime,
     Raises as `read_exchange`.
     """
     exchange = read_workspace(folder, cluster, authority)
-    fleet = Fleet(folder, cluster, exchange, now, hosts_with_trees(cluster, folder))
+    fleet = Fleet(folder, cluster, Wanted(cluster), exchange, now,
+                  hosts_with_trees(cluster, folder))
 
     def read(batch: Sequence[str]) -> list[tuple[Holding, Reads]]:
-        found, shared = list[tuple[Holding, Reads]](), dict[Reads, Reads]()
+        found = list[tuple[Holding, Reads]]()
         for host in batch:
             inventory = read_tree(cluster, folder, host)
-            reads = Reads(replace(inventory.layout, places=tuple(
-                place for place in inventory.layout.places if place.row == exchange.row)),
-                inventory.uses)
-            found.append((holding_of(exchange, inventory, host, now),
-                          shared.setdefault(reads, reads)))
+            found.append((holding_of(exchange, inventory, host, now, rows=fleet.rows_of(host)),
+                          Reads(_of_row(inventory.layout, exchange.row), inventory.uses)))
         return found
 
     count = processes_for(len(fleet.hosts), processes)
@@ -147,6 +152,12 @@ def read_fleet(folder: str, cluster: Cluster, authority: str, now: datetime,
     return fleet._replace(
         holdings=concerned([own_holding(fleet), *(holding for holding, _ in hosts)]),
         reads={host: reads for host, (_, reads) in zip(fleet.hosts, hosts, strict=True)})
+
+
+@lru_cache(maxsize=8)       # the hosts of a fleet have one layout
+def _of_row(layout: Layout, row: str) -> Layout:
+    """A layout with the places of one row alone."""
+    return replace(layout, places=tuple(place for place in layout.places if place.row == row))
 
 
 def own_holding(fleet: Fleet) -> Holding:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from .edits import NewContents, edit_data, edited_files, replace_block
 from .exchange import Exchange, Member
 from .holding import Anchor, Holding, anchor_of, key_anchor
+from .issued_pair import issued_pair
 from .renewal import renewed_certificate
 from ..authority import Authority
+from ..desired.rows import Row
 from ..observed.contents import first_certificate, read_certificates, read_key, read_public_keys
 from ..observed.inventory import Inventory, ObservedFile, found_at
 from ..rules.certificate import signer_of
@@ -76,11 +78,11 @@ class Seen(NamedTuple):
 
 
 def holding_of(exchange: Exchange, inventory: Inventory, host: str | None, now: datetime,
-               proved: Mapping[bytes, Anchor] = _NOTHING) -> Holding:
-    """What a host, or the workspace's users, trust and present; *proved* is as for `read_seen`."""
+               proved: Mapping[bytes, Anchor] = _NOTHING, rows: Sequence[Row] = ()) -> Holding:
+    """What a host, or the workspace's users, trust and present, with the options of `read_seen`."""
     if not exchange.of_ca:
         return _of_tokens(inventory, host)
-    seen = read_seen(exchange, inventory, proved)
+    seen = read_seen(exchange, inventory, proved, rows)
     valid = [frozenset(anchor_of(ca) for ca in file.certificates if _is_valid(ca, now))
              for file in seen.files]
     every = [frozenset(map(anchor_of, file.certificates)) for file in seen.files]
@@ -115,8 +117,8 @@ def _ended(exchange: Exchange, now: datetime) -> frozenset[Anchor]:
 
 
 def read_seen(exchange: Exchange, inventory: Inventory,
-              proved: Mapping[bytes, Anchor] = _NOTHING) -> Seen:
-    """The files of a host for the exchange of a CA.
+              proved: Mapping[bytes, Anchor] = _NOTHING, rows: Sequence[Row] = ()) -> Seen:
+    """The files of a host for the exchange of a CA; pairs that kpki issued for *rows* are quick.
 
     *proved* has the pairs that an earlier call has checked. A pair whose files hold the same octets
     is not checked again.
@@ -124,13 +126,13 @@ def read_seen(exchange: Exchange, inventory: Inventory,
     files, strange = trusted_files(inventory, exchange.row), list[str]()
     strange += [f"{file.path}: no readable CA is in the file" for file in files
                 if not file.certificates]
-    pairs, same = _signed_pairs(exchange, inventory, files, proved, strange)
+    pairs, same = _signed_pairs(exchange, inventory, files, proved, strange, rows)
     keys = authority_keys(exchange, inventory, files, strange)
     return Seen(files, pairs, keys, strange, same)
 
 
 def _signed_pairs(exchange: Exchange, inventory: Inventory, files: Sequence[TrustFile],
-                  proved: Mapping[bytes, Anchor], strange: list[str],
+                  proved: Mapping[bytes, Anchor], strange: list[str], rows: Sequence[Row] = (),
                   ) -> tuple[list[tuple[Pair, Anchor]], dict[bytes, Anchor]]:
     """`pairs` and `proved` of Seen, for a host that trusts the CAs of *files*."""
     near, same = _near(exchange, files), dict[bytes, Anchor]()
@@ -142,7 +144,8 @@ def _signed_pairs(exchange: Exchange, inventory: Inventory, files: Sequence[Trus
         if digest in proved and proved[digest] in exchange.anchors:
             same[digest] = proved[digest]
             pairs.append((named, proved[digest]))
-        elif (found := _checked(exchange, pair_there(inventory, named), near, strange)):
+        elif found := _checked(exchange, issued_pair(inventory, named, rows, near)
+                               or pair_there(inventory, named), near, strange):
             pairs.append(found)
             if found[1] in exchange.anchors:
                 same[digest] = found[1]
@@ -154,7 +157,7 @@ def _checked(exchange: Exchange, pair: Pair, near: Sequence[Certificate],
     """A pair with the CA that has signed the pair; None for a pair that the exchange leaves."""
     if not pair.chain:
         return None
-    own, ca = signer_row(pair), signer_of(pair.chain, near)
+    own, ca = signer_row(pair), pair.signer or signer_of(pair.chain, near)
     if ca is not None and (own or anchor_of(ca) in exchange.anchors):
         if pair.matches:
             return pair, anchor_of(ca)

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import (
     Callable,
-    Container,
     Iterable,
     Iterator,
     Mapping,
@@ -30,7 +29,7 @@ from .trees import (
 )
 from ..authority import Passphrase
 from ..desired.description import Cluster
-from ..desired.rows import NODES_FOLDER, layout_of, tree_prefix
+from ..desired.rows import NODES_FOLDER, Wanted, layout_of, tree_prefix
 from ..fleet.survey import in_trees
 from ..leaf_files import Step
 from ..node.installation import HOST_BACKUP, LOCK
@@ -169,14 +168,15 @@ def renew_workspace(folder: str, order: Order, *, passphrase: Passphrase, now: d
         # nobody is asked for a passphrase, or a PIN, if nothing is to be signed
         authorities = authorities_of_workspace(cluster, folder, passphrase, order.keys) \
             if hosts or own else []
-        exchanged = exchanged_authorities(folder)
+        exchanged, wanted = exchanged_authorities(folder), Wanted(cluster)
 
         def renew_tree(host: str | None, said: list[str]) -> TreeRenewal:
             if host is None:
                 inventory, pairs = users, own
             else:
                 inventory = read_tree(cluster, folder, host)
-                pairs = [pair for pair in used_pairs(inventory)
+                rows = wanted.of_host(cluster.host(host))
+                pairs = [pair for pair in used_pairs(inventory, rows, authorities)
                          if order.wants(pair.chain[0], now, host, f"{host}/{pair.row}")]
             found = renew_pairs(inventory, pairs, authorities, now=now, validity=cluster.validity,
                                 new_key=order.new_key, warnings=said, exchanged=exchanged)
@@ -307,9 +307,10 @@ def validate_names(order: Order, known: AbstractSet[str], place: str,
                              hint=f"known names: {', '.join(sorted(known)[:_MOST_NAMES])}")
 
 
-def restarts_of(cluster: Cluster, host: str | None, changed: Container[str]) -> Iterator[str]:
+def restarts_of(cluster: Cluster, host: str | None, changed: Iterable[str]) -> Iterator[str]:
     """The restarts on a host of the description, whose tree starts no component."""
     if host is not None:
         layout = layout_of(cluster)
-        yield from of_layout(components_to_restart(layout, cluster.host(host), changed),
+        yield from of_layout(components_to_restart(layout, cluster.host(host).roles,
+                                                   frozenset(changed)),
                              lambda _: layout.static_pods)

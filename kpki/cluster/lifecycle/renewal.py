@@ -54,8 +54,7 @@ def renewed_certificate(certificate: Certificate, authority: Authority, *, now: 
     *warnings*. *identified*: the certificate gets an authority key identifier even if the old one
     has none.
     """
-    fields = records.certificate_fields(certificate)
-    extensions = records.extensions_of(fields)
+    fields, extensions = reading.fields_of(certificate), reading.extensions_of(certificate)
     before = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     length = validity or max(before, lasting(DAYS))
     end, last = end_of_validity(now, length), authority.certificate.not_valid_after_utc
@@ -126,7 +125,7 @@ def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequen
                             "works; kpki check says what is wrong")
             continue
         leaf = pair.chain[0]
-        authority = _signer(leaf, authorities, exchanged)
+        authority = _signer(pair, authorities, exchanged)
         if authority is None:
             waiting.append(pair)
             continue
@@ -150,12 +149,18 @@ def renew_pairs(inventory: Inventory, pairs: Iterable[Pair], authorities: Sequen
     return HostRenewal(tuple(renewed), edited_files(inventory, changed, now), tuple(waiting))
 
 
-def _signer(leaf: Certificate, authorities: Sequence[Authority],
+def _signer(pair: Pair, authorities: Sequence[Authority],
             exchanged: Sequence[Certificate]) -> Authority | None:
-    """The CA that signs a leaf anew: the same, or the one that signs in its exchange."""
+    """The CA that signs a pair anew: the same, or the one that signs in its exchange."""
     for authority in authorities:
         bundle = pem.load_certificates(authority.bundle) if exchanged else []
-        if any(reading.is_signed_by(leaf, ca) for ca in (
+        if any(_has_signed(ca, pair) for ca in (
                 authority.certificate, *(ca for ca in bundle if ca in exchanged))):
             return authority
     return None
+
+
+def _has_signed(ca: Certificate, pair: Pair) -> bool:
+    """Whether a CA signed a pair; a known signer may have another certificate of the same key."""
+    return reading.is_same_authority(ca, pair.signer) if pair.signer \
+        else reading.is_signed_by(pair.chain[0], ca)

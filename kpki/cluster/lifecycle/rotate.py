@@ -324,7 +324,7 @@ class _Work(NamedTuple):
         return steps, warnings, [
             own_holding(self.after) if host is None else
             holding_of(self.after.exchange, inventory_in(fleet, host), host, fleet.now,
-                       proved.get(host, {}))
+                       proved.get(host, {}), fleet.rows_of(host))
             for host in hosts] if self.writes else []
 
     def _write(self, made: Sequence[tuple[str | None, File]], removing: Sequence[str],

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from .plan import Plan, make_plan
 from ..authority import Passphrase
-from ..desired.description import Cluster, Host
+from ..desired.description import Cluster
 from ..observed.inventory import ObservedFile
 from ..workspace import (
     ca_keys,
@@ -71,13 +72,14 @@ def restarts(plan: Plan,
         if not paths or paths >= {path for row in plan.wanted.of_host(host)
                                   for path in row.paths()}:
             continue
-        if components := tuple(components_to_restart(plan.wanted.layout, host, paths)):
+        if components := components_to_restart(plan.wanted.layout, host.roles, frozenset(paths)):
             hosts.setdefault(components, []).append(host.name)
     return hosts
 
 
-def components_to_restart(layout: Layout, host: Host, paths: Container[str]) -> list[str]:
-    """The components of a host's roles that read one of *paths*."""
-    roles = {"", *host.roles}
-    running = {component.name for component in COMPONENTS if component.role in roles}
-    return components_of(layout, paths, running)
+@lru_cache(maxsize=64)      # the hosts of a fleet change the same files
+def components_to_restart(layout: Layout, roles: frozenset[str],
+                          paths: frozenset[str]) -> tuple[str, ...]:
+    """The components of a host's *roles* that read one of *paths*."""
+    running = {component.name for component in COMPONENTS if component.role in {"", *roles}}
+    return tuple(components_of(layout, paths, running))

@@ -1,7 +1,7 @@
 """The pairs and CA files that components read, each file parsed once, with its purposes."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,11 +52,13 @@ class Pair(NamedTuple):
     key_proved: bool = False
     """Whether the key belongs to another certificate, which components present with the same key.
     """
+    signer: Certificate | None = None
+    """The CA that signed the certificate, if that is known; the key is then the certificate's."""
 
     @property
     def matches(self) -> bool:
         """Whether the key may belong to the certificate: no fact speaks against it."""
-        return self.key is None or not self.chain \
+        return self.signer is not None or self.key is None or not self.chain \
             or reading.has_public_key(self.chain[0], public_key_der(self.key))
 
     @property
@@ -107,9 +109,10 @@ def named_pairs_of(inventory: Inventory) -> list[Pair]:
     return [Pair(*paths, row_of(uses), tuple(uses)) for paths, uses in grouped.items()]
 
 
-def pairs_of(inventory: Inventory) -> list[Pair]:
-    """Every pair that components use."""
-    pairs = [pair_there(inventory, named) for named in named_pairs_of(inventory)]
+def pairs_of(inventory: Inventory, known: Callable[[Pair], Pair | None] = lambda _: None,
+             ) -> list[Pair]:
+    """Every pair that components use; *known* reads a named pair in less time, or returns None."""
+    pairs = [known(named) or pair_there(inventory, named) for named in named_pairs_of(inventory)]
     matching = [pair.matches for pair in pairs]
     proved = {pair.key_path for pair, matches in zip(pairs, matching, strict=True)
               if matches and pair.key and pair.chain}
@@ -119,18 +122,19 @@ def pairs_of(inventory: Inventory) -> list[Pair]:
 
 def pair_there(inventory: Inventory, named: Pair) -> Pair:
     """A named pair with what its files hold; another rule reports missing files."""
-    pair = read_pair(named.row, *_halves(inventory, named))
+    pair = read_pair(named.row, *halves(inventory, named))
     faults = tuple(fault for fault in pair.faults if fault.cause != "file-missing")
     return pair._replace(path=named.path, key_path=named.key_path, uses=named.uses, faults=faults)
 
 
 def pair_digest(inventory: Inventory, named: Pair) -> bytes:
     """A digest of what the files of a named pair hold."""
-    certificate, key = (half.data or b"" for half in _halves(inventory, named))
+    certificate, key = (half.data or b"" for half in halves(inventory, named))
     return sha256(sha256(certificate).digest() + key).digest()
 
 
-def _halves(inventory: Inventory, named: Pair) -> tuple[ObservedFile, ObservedFile]:
+def halves(inventory: Inventory, named: Pair) -> tuple[ObservedFile, ObservedFile]:
+    """The files of a named pair: certificate and key, or the data that a kubeconfig embeds."""
     return (found_at(inventory, named.path, "certificate"),
             found_at(inventory, named.key_path, "key"))
 
