@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from .exchange import CA_PHASES, KEY_PHASES, Exchange, read_workspace
@@ -17,7 +17,7 @@ from ..desired.rows import Row, Wanted
 from ..fleet.processes import in_turn
 from ..fleet.survey import batches, processes_for
 from ..observed.components import kubeconfig_uses
-from ..observed.inventory import Inventory, require
+from ..observed.inventory import Inventory, observe_file, require, tree_observer
 from ..observed.tree import Tree
 from ..observed.use import Use
 from ..workspace import read_cluster
@@ -183,12 +183,15 @@ def inventory_in(fleet: Fleet, host: str) -> Inventory:
 
     Raises AccessError for a file that cannot be read.
     """
-    layout, uses = fleet.reads[host]
-    tree = Tree(tree_of(fleet.folder, host))
-    for path in (*(use.file for use in uses), *(path for path, _ in layout.files())):
-        tree.file(path, "")
-    return require(Inventory(tree.root, layout, tree.found, uses=uses, unread=tuple(
-        file.unread for file in tree.found.values() if file.unread)))
+    (layout, uses), root = fleet.reads[host], os.path.abspath(tree_of(fleet.folder, host))
+    observe = tree_observer(root, partial(observe_file, root))
+    paths = dict.fromkeys([*(use.file for use in uses), *(path for path, _ in layout.files())])
+    found = {path: observe(path) for path in paths}
+    if any(file.link for file in found.values()):   # a link may lead out of the tree
+        tree = Tree(root)
+        found = {path: tree.file(path, "") for path in paths}
+    return require(Inventory(root, layout, found, uses=uses, unread=tuple(
+        file.unread for file in found.values() if file.unread)))
 
 
 def users_in(folder: str) -> Inventory:
