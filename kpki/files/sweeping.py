@@ -18,8 +18,19 @@ def sweep(root: DiskPath, paths: Sequence[str]) -> None:
     with Rooted(root) as tree:
         places = {folder: resolve(tree.root, folder, refuse_escape=True)
                   for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths)}
-        remove_staged(tree, (os.path.join(places[folder], name) for folder, _, name in
-                      (path.rpartition("/") for path in paths)))
+        if any(map(_may_have_staged, {*places.values()})):
+            remove_staged(tree, (os.path.join(places[folder], name) for folder, _, name in
+                          (path.rpartition("/") for path in paths)))
+
+
+def _may_have_staged(folder: str) -> bool:
+    """Whether a folder has a staging file, or cannot be listed: nearly none has."""
+    try:
+        return any(staged_for(name) is not None for name in os.listdir(folder))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True     # remove_staged raises the error
 
 
 def remove_staged(tree: Rooted, targets: Iterable[str]) -> None:
