@@ -1,7 +1,9 @@
 """Certificates and certificate signing requests in PEM and DER."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from .blocks import Block, armour, blocks, first
@@ -115,21 +117,26 @@ def validate_size(octets: int, noun: str) -> None:
 
 def _certificate(der: bytes) -> x509.Certificate:
     validate_size(len(der), "certificate")
-    import warnings
-
-    from cryptography.utils import CryptographyDeprecationWarning
-    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
+    load, unknown_version, odd_number = _loader()
     with warnings.catch_warnings():
         # Whoever checks the certificate reports a serial number of 0 or below; a reader does not.
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        warnings.simplefilter("ignore", odd_number)
         try:
-            return load_der_x509_certificate(der)
-        except (ValueError, InvalidVersion):
+            return load(der)
+        except (ValueError, unknown_version):
             from . import lenient
             try:
                 return lenient.load(der)
-            except (ValueError, IndexError, InvalidVersion):
+            except (ValueError, IndexError, unknown_version):
                 raise InputError("not a readable certificate") from None
+
+
+@cache      # slow to import, and an import inside a function costs each of many certificates
+def _loader() -> tuple[Callable[[bytes], x509.Certificate], type[Exception], type[Warning]]:
+    """cryptography's reader of DER, its refusal of a version, its warning of a serial number."""
+    from cryptography.utils import CryptographyDeprecationWarning
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
+    return load_der_x509_certificate, InvalidVersion, CryptographyDeprecationWarning
 
 
 def dump_csr(csr: x509.CertificateSigningRequest, *, encoding: str = "PEM",

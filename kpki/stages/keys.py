@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from . import der
 from .records import key_bits
 from ..errors import InputError, UnsupportedError
-from ..pem import dump_public_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
@@ -138,7 +138,8 @@ def public_key_der(key: PrivateKeyTypes | PublicKeyTypes | bytes) -> bytes:
     """
     if isinstance(key, bytes):
         return key
-    return dump_public_key(key.public_key() if hasattr(key, "public_key") else key, encoding="DER")
+    public = key.public_key() if hasattr(key, "public_key") else key
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 @lru_cache(maxsize=64)
