@@ -114,10 +114,14 @@ def is_same_authority(ca: Certificate, other: Certificate) -> bool:
     return subject_der(ca) == subject_der(other) and has_public_key(ca, other_key)
 
 
-@lru_cache(maxsize=_FEW)
-def serial_digest(certificate: Certificate) -> bytes:
-    """A digest of issuer and serial number, a pair that a CA gives once (RFC 5280 §4.1.2.2)."""
-    fields = der.items(der.content_of(certificate.tbs_certificate_bytes), 4)
+def serial_digest(certificate: Certificate | bytes) -> bytes:
+    """A digest of issuer and serial number, a pair that a CA gives once (RFC 5280 §4.1.2.2).
+
+    *certificate* may be the certificate's DER: cryptography encodes an object's fields again.
+    """
+    info = records.signed_octets(certificate) if isinstance(certificate, bytes) \
+        else certificate.tbs_certificate_bytes
+    fields = der.items(der.content_of(info), 4)
     # an explicit version comes before serial number, algorithm and issuer, in a tag of its own
     number, _, issuer = fields[:3] if der.tag_of(fields[0]) == der.INTEGER else fields[1:]
     return sha256(issuer + number).digest()[:16]

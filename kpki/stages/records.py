@@ -109,6 +109,14 @@ def signed(to_be_signed: bytes, algorithm: bytes, signature: bytes) -> bytes:
     return der.sequence(to_be_signed, algorithm, der.bit_string(signature))
 
 
+def signed_octets(record: bytes) -> bytes:
+    """The octets of a Certificate or CertificationRequest (DER) that are signed.
+
+    Raises InputError if the record is not DER.
+    """
+    return der.items(der.content_of(record), 1)[0]
+
+
 def certificate_fields(certificate: Certificate | bytes) -> CertificateFields:
     """The fields of a certificate (or its DER); names and key keep their octets.
 

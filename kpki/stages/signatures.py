@@ -40,12 +40,13 @@ def digest_of(certificate: Certificate) -> str | None:
     return digest.name if digest else None
 
 
-def is_signed_by(signed: Certificate | CertificateSigningRequest,
-                 key: PublicKeyTypes | None) -> bool:
-    """Whether *key* made the signature, by any digest; False for an unknown key or algorithm."""
-    from cryptography.x509 import Certificate
-    data = signed.signature, (signed.tbs_certificate_bytes if isinstance(signed, Certificate)
-                              else signed.tbs_certrequest_bytes)
+def is_signed_by(signed: Certificate | CertificateSigningRequest, key: PublicKeyTypes | None,
+                 octets: bytes = b"") -> bool:
+    """Whether *key* made the signature, by any digest; False for an unknown key or algorithm.
+
+    *octets* are the signed octets, if the caller has them: cryptography would encode them again.
+    """
+    data = signed.signature, octets or _octets(signed)
     try:
         scheme, digest = signed.signature_algorithm_parameters, signed.signature_hash_algorithm
         if isinstance(key, ec.EllipticCurvePublicKey) and digest \
@@ -60,6 +61,12 @@ def is_signed_by(signed: Certificate | CertificateSigningRequest,
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
+
+
+def _octets(signed: Certificate | CertificateSigningRequest) -> bytes:
+    from cryptography.x509 import Certificate
+    return signed.tbs_certificate_bytes if isinstance(signed, Certificate) \
+        else signed.tbs_certrequest_bytes
 
 
 def is_self_signed(csr: CertificateSigningRequest) -> bool:

@@ -85,6 +85,9 @@ def key_mark(public_key: bytes) -> bytes:
     return sha256(public_key).digest()[:16]
 
 
-def serial_mark(certificate: Certificate) -> tuple[bytes, bytes]:
-    """The mark of a certificate's issuer and serial number, and its owner: the certificate."""
-    return serial_digest(certificate), certificate.signature[-16:]
+def serial_mark(certificate: Certificate, encoded: bytes = b"") -> tuple[bytes, bytes]:
+    """The mark of a certificate's issuer and serial number, and its owner: the certificate.
+
+    *encoded* is the certificate in DER, if the caller has it.
+    """
+    return serial_digest(encoded or certificate), certificate.signature[-16:]

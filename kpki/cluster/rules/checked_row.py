@@ -19,15 +19,16 @@ class CheckedRow(NamedTuple):
     """The result of a row's check.
 
     *key* and *chain* are the contents of the pair's files, or of the kubeconfig that embeds the
-    pair, if readable. *public_key* is the key's public half (DER), if a rule needed it.
-    *pair_right* and *kubeconfig_right* say whether those files can stay. *own* is false for a key
-    whose right certificate is for another key.
+    pair, if readable. *public_key* is the key's public half (DER), and *encoded* the first
+    certificate (DER), if a rule needed it. *pair_right* and *kubeconfig_right* say whether those
+    files can stay. *own* is false for a key whose right certificate is for another key.
     """
 
     findings: tuple[Finding, ...] = ()
     key: PrivateKeyTypes | None = None
     public_key: bytes = b""
     chain: tuple[Certificate, ...] = ()
+    encoded: bytes = b""
     pair_right: bool = False
     kubeconfig_right: bool = False
     own: bool = True

@@ -5,14 +5,17 @@ certificate of a fleet.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .proved import LeafKind
 from ..authority import find_key_fault
 from ..desired.rows import Row
+from ... import pem
 from ...kubernetes.profiles import Profile
 from ...kubernetes.values import ca_values, leaf_values
 from ...stages import der, keys, records, signatures
@@ -22,7 +25,7 @@ from ...stages.extensions.table import extension
 from ...stages.signing import Values, issuer_of, subject_der
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
     from cryptography.x509 import Certificate
 
 # version 3, and the tag of a serial number
@@ -44,6 +47,49 @@ class _Signer(NamedTuple):
     """The CA's subject in DER."""
     identifier: bytes
     """The extension that identifies the CA's key, in DER; b"" for none."""
+
+
+class IssuedLeaf(NamedTuple):
+    """A certificate that kpki would issue again for its key."""
+
+    leaf: Certificate
+    """The certificate."""
+    encoded: bytes
+    """The certificate in DER."""
+    public_key: bytes
+    """The key in DER."""
+    signer: Certificate
+    """The CA that signed the certificate."""
+    kind: LeafKind
+    """What the certificate has in common with others of its row."""
+
+
+def find_issued(data: bytes, key: PrivateKeyTypes | None, row: Row,
+                authorities: Sequence[Certificate]) -> IssuedLeaf | None:
+    """The certificate of a file, if one of *authorities* would issue it again for a row and *key*.
+
+    Of such a certificate every octet but those of serial number, dates and signature is known, and
+    these are in strict DER, as in Go.
+    """
+    block = pem.only_block(data)
+    if block is None or block.label != "CERTIFICATE" \
+            or not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        return None
+    try:
+        leaf, owner = pem.load_certificate(block.der, encoding="DER"), key.public_key()
+        public_key = keys.public_key_der(owner)
+        signer = next((ca for ca in authorities if is_as_issued(leaf, block.der, row, owner,
+                                                                public_key, ca)), None)
+    except ValueError:
+        return None     # the rules that read the certificate in full report the fault
+    return IssuedLeaf(leaf, block.der, public_key, signer, (signer, row.name, key.key_size)) \
+        if signer and _is_strict(leaf) else None
+
+
+def _is_strict(certificate: Certificate) -> bool:
+    """Whether cryptography itself has read a certificate (see kpki/pem/lenient.py)."""
+    from cryptography.x509 import Certificate
+    return type(certificate) is Certificate     # isinstance accepts a lenient one
 
 
 def is_as_issued(certificate: Certificate, encoded: bytes, row: Row, key: PublicKeyTypes,
@@ -76,7 +122,7 @@ def is_as_made(ca: Certificate, profile: Profile) -> bool:
 def _is_written(certificate: Certificate, encoded: bytes, values: Values, public_key: bytes,
                 signer: _Signer) -> bool:
     """Whether a certificate has *values* and kpki's additions for the key, signed by the signer."""
-    found = certificate.tbs_certificate_bytes
+    found = records.signed_octets(encoded)
     start = found.find(_HEAD, 0, _LONGEST_HEADER + len(_HEAD))
     if signatures.digest_of(certificate) not in _DIGESTS or start < 0:
         return False
@@ -93,7 +139,7 @@ def _is_written(certificate: Certificate, encoded: bytes, values: Values, public
             and found.startswith(algorithm + signer.subject, end)
             and found == der.sequence(found[start:len(found) - len(tail)], tail)
             and encoded == records.signed(found, algorithm, certificate.signature)
-            and signatures.is_signed_by(certificate, signer.key))
+            and signatures.is_signed_by(certificate, signer.key, found))
 
 
 @lru_cache(maxsize=8)

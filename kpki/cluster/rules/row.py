@@ -53,7 +53,7 @@ def check_row_among(row: Row, observe: Observe, context: RowContext, proved: Pro
             or f"{place.kubeconfig}#users/{row.kubeconfig.user_name if row.kubeconfig else ''}"
         fault = Finding("shared-key", path, row.name, "another host has the same private key")
         return checked._replace(findings=(*checked.findings, fault), key=None)
-    if checked.chain and serial_mark(checked.chain[0])[0] in context.shared:
+    if checked.chain and serial_mark(checked.chain[0], checked.encoded)[0] in context.shared:
         fault = serial_reused(place.certificate or place.kubeconfig, row.name, checked.chain[0])
         return checked._replace(findings=(*checked.findings, fault), pair_right=False)
     return checked
@@ -71,7 +71,7 @@ def marks_of(checked: Iterable[tuple[Row, CheckedRow]], host: str) -> Marks:
            and checked.key is not None
            and checked.is_hosts]
     return (*((_key_mark(leaf), host.encode()) for leaf in own),
-            *(serial_mark(leaf.chain[0]) for leaf in own if leaf.chain))
+            *(serial_mark(leaf.chain[0], leaf.encoded) for leaf in own if leaf.chain))
 
 
 def _key_mark(checked: CheckedRow) -> bytes:

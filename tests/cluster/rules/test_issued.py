@@ -2,6 +2,7 @@
 judgement."""
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,13 +17,15 @@ from kpki.cluster.desired.rows import Row, wanted_rows
 from kpki.cluster.rules import proved as proved_room
 from kpki.cluster.rules.context import RowContext
 from kpki.cluster.rules.facts import Pair
-from kpki.cluster.rules.issued import is_as_issued as is_issued, is_as_made
+from kpki.cluster.rules.issued import find_issued, is_as_issued as is_issued, is_as_made
 from kpki.cluster.rules.pair import certificate_faults, pair_findings
 from kpki.cluster.rules.proved import Proved
+from kpki.kubernetes.go.certificate import parse
+from kpki.kubernetes.go.der import GoError
 from kpki.kubernetes.profiles import CA, ETCD_CA
 from kpki.kubernetes.values import ca_values, leaf_values
-from kpki.stages import der
-from kpki.stages.keys import genrsa, public_key_der
+from kpki.stages import der, records
+from kpki.stages.keys import genrsa, public_key_der, sign_bytes, validate_signing_key
 from kpki.stages.records import Extension
 from kpki.stages.signing import Values, self_sign, sign_certificate
 
@@ -96,6 +99,24 @@ def test_any_other_shape_is_not(ca: Authority, change: str) -> None:
         type(values)(values.subject, extensions), key, ca.certificate, ca.key, not_before=NOW,
         not_after=NOW + YEAR, digest="sha1" if change == "sha1" else "sha256")
     assert not is_as_issued(made, ROW, key, ca.certificate)
+
+
+@pytest.mark.parametrize(("end", "right"), [
+    ((der.GENERALIZED_TIME, b"20500101000000Z"), True), ((der.UTC_TIME, b"300101000000Z"), True),
+    ((der.GENERALIZED_TIME, b"20500101000000.5Z"), False),
+    ((der.UTC_TIME, b"300101000000"), False)])
+def test_a_date_is_one_that_go_reads(ca: Authority, end: tuple[int, bytes], right: bool) -> None:
+    """All else is as kpki issues it: a form of the end that Go refuses is another certificate."""
+    key = make_key("ECDSA-P256")
+    made = leaf(ca, ROW, public_key_der(key))
+    version, number, algorithm, issuer, _, *rest = der.members_of(made.tbs_certificate_bytes)
+    validity = der.sequence(der.tlv(der.UTC_TIME, b"250101000000Z"), der.tlv(*end))
+    info = der.sequence(version, number, algorithm, issuer, validity, *rest)
+    data = records.signed(info, algorithm, sign_bytes(validate_signing_key(ca.key), "sha256", info))
+    found = find_issued(pem.armour(data, "CERTIFICATE"), key, ROW, [ca.certificate])
+    assert (found is not None) == right
+    with nullcontext() if right else pytest.raises(GoError):
+        parse(data)
 
 
 @pytest.mark.parametrize(("number", "right"),
