@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import FileError, KpkiError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 _PULSE = 0.25   # seconds after which a child checks again that its parent is alive
 
 
@@ -71,19 +73,33 @@ def _ending(code: int | None) -> str:
 
 def _serve(work: Callable[[Batch], Result], batches: Sequence[Batch], writer: Connection,
            parent: int) -> None:
-    """Work on the batches in a child process, and send each result."""
-    def end_with_parent(_number: int, _frame: FrameType | None) -> None:
+    """Work on the batches in a child process, and send each result.
+
+    The first signal interrupts the work. Later signals are ignored: they would interrupt the way
+    back of the unfinished batch, or the end of the process.
+    """
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        _ignore_signals()
+        raise KeyboardInterrupt
+
+    def end_with_parent(number: int, frame: FrameType | None) -> None:
         # a killed parent: this child still holds its lock
         if os.getppid() != parent:
-            raise KeyboardInterrupt
+            interrupt(number, frame)
 
-    try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt, BrokenPipeError):      # the parent reports its own error
+        for number in _ENDS:
+            signal.signal(number, interrupt)
         signal.signal(signal.SIGALRM, end_with_parent)
         signal.setitimer(signal.ITIMER_REAL, _PULSE, _PULSE)
-        for batch in batches:
-            writer.send(work(batch))
-    except KpkiError as error:
-        writer.send(error)
-    except (KeyboardInterrupt, BrokenPipeError):
-        pass    # the parent reports its own error
+        try:
+            for batch in batches:
+                writer.send(work(batch))
+        except KpkiError as error:
+            writer.send(error)
+        _ignore_signals()
+
+
+def _ignore_signals() -> None:
+    for number in (*_ENDS, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)

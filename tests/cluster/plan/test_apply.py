@@ -2,6 +2,7 @@
 is told."""
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 import shutil
 import signal
@@ -415,6 +416,32 @@ def test_an_iterator_that_is_closed_ends_its_processes() -> None:
     assert child != os.getpid()
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGALRM])
+def test_a_signal_at_the_end_of_a_process_says_nothing(
+        number: signal.Signals, monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str]) -> None:
+    """A process that has sent its last result ends without a word, whatever signal it gets."""
+    monkeypatch.setattr(multiprocessing.util, "_exit_function",
+                        lambda: os.kill(os.getpid(), number))
+    assert [*in_turn(lambda batch: batch, range(4), 2)] == [0, 1, 2, 3]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_second_signal_leaves_the_way_back_alone(tmp_path: Path) -> None:
+    """What undoes an interrupted batch is not interrupted again."""
+    def work(batch: int) -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            (tmp_path / str(batch)).touch()
+        return batch
+
+    with pytest.raises(FileError, match="ended early"):
+        [*in_turn(work, [1, 2], 2)]
+    assert (tmp_path / "1").exists()
 
 
 @pytest.mark.parametrize("processes", [1, 2])
