@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
-_ENDS = (signal.SIGINT, signal.SIGTERM)
 _PULSE = 0.25   # seconds after which a child checks again that its parent is alive
 
 
@@ -88,8 +87,9 @@ def _serve(work: Callable[[Batch], Result], batches: Sequence[Batch], writer: Co
             interrupt(number, frame)
 
     with suppress(KeyboardInterrupt, BrokenPipeError):      # the parent reports its own error
-        for number in _ENDS:
-            signal.signal(number, interrupt)
+        signal.signal(signal.SIGTERM, interrupt)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:   # a shell's background job
+            signal.signal(signal.SIGINT, interrupt)
         signal.signal(signal.SIGALRM, end_with_parent)
         signal.setitimer(signal.ITIMER_REAL, _PULSE, _PULSE)
         try:
@@ -101,5 +101,5 @@ def _serve(work: Callable[[Batch], Result], batches: Sequence[Batch], writer: Co
 
 
 def _ignore_signals() -> None:
-    for number in (*_ENDS, signal.SIGALRM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)

@@ -444,6 +444,20 @@ def test_a_second_signal_leaves_the_way_back_alone(tmp_path: Path) -> None:
     assert (tmp_path / "1").exists()
 
 
+def test_a_background_job_is_not_interrupted() -> None:
+    """A shell lets its background jobs ignore Control-C, and so do their processes."""
+    def work(batch: int) -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        return batch
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        found = [*in_turn(work, [1, 2], 2)]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert found == [1, 2]
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_results_come_in_the_batches_order(processes: int) -> None:
     """Results come in the order of the batches for any number of processes; one process is this
