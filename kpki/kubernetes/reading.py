@@ -119,7 +119,7 @@ def serial_digest(certificate: Certificate | bytes) -> bytes:
 
     *certificate* may be the certificate's DER: cryptography encodes an object's fields again.
     """
-    info = records.signed_octets(certificate) if isinstance(certificate, bytes) \
+    info = records.to_be_signed(certificate) if isinstance(certificate, bytes) \
         else certificate.tbs_certificate_bytes
     fields = der.items(der.content_of(info), 4)
     # an explicit version comes before serial number, algorithm and issuer, in a tag of its own

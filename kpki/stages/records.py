@@ -109,14 +109,6 @@ def signed(to_be_signed: bytes, algorithm: bytes, signature: bytes) -> bytes:
     return der.sequence(to_be_signed, algorithm, der.bit_string(signature))
 
 
-def signed_octets(record: bytes) -> bytes:
-    """The octets of a Certificate or CertificationRequest (DER) that are signed.
-
-    Raises InputError if the record is not DER.
-    """
-    return der.items(der.content_of(record), 1)[0]
-
-
 def certificate_fields(certificate: Certificate | bytes) -> CertificateFields:
     """The fields of a certificate (or its DER); names and key keep their octets.
 
@@ -129,11 +121,11 @@ def certificate_fields(certificate: Certificate | bytes) -> CertificateFields:
         except InputError:
             certificate = pem.dump_certificate(certificate, encoding="DER")
     try:
-        return _certificate_fields(_to_be_signed(certificate, "certificate"))
+        return _certificate_fields(to_be_signed(certificate))
     except InputError:
         from ..pem.lenient import trimmed
         try:
-            return _certificate_fields(_to_be_signed(trimmed(certificate), "certificate"))
+            return _certificate_fields(to_be_signed(trimmed(certificate)))
         except (ValueError, IndexError):
             pass
         raise
@@ -182,7 +174,7 @@ def _version(item: bytes) -> int:
 
 def request_fields(csr: CertificateSigningRequest | bytes) -> CertificationRequestInfo:
     """The fields of a certificate signing request (or its DER). Raises InputError if it is none."""
-    info = _to_be_signed(csr, "request") if isinstance(csr, bytes) else csr.tbs_certrequest_bytes
+    info = to_be_signed(csr, "request") if isinstance(csr, bytes) else csr.tbs_certrequest_bytes
     try:
         version, subject, public_key, item = der.members_of(info)
         return CertificationRequestInfo(der.number_of(version), subject, public_key,
@@ -191,7 +183,11 @@ def request_fields(csr: CertificateSigningRequest | bytes) -> CertificationReque
         raise InputError("not a well-formed request") from None
 
 
-def _to_be_signed(data: bytes, noun: str) -> bytes:
+def to_be_signed(data: bytes, noun: str = "certificate") -> bytes:
+    """The signed part of a Certificate or CertificationRequest (DER), whose *noun* is in messages.
+
+    Raises InputError if the outer structure is not that of such a record.
+    """
     try:
         info, _algorithm, signature = der.members_of(data)
         der.bits_of(signature)

@@ -122,7 +122,7 @@ def is_as_made(ca: Certificate, profile: Profile) -> bool:
 def _is_written(certificate: Certificate, encoded: bytes, values: Values, public_key: bytes,
                 signer: _Signer) -> bool:
     """Whether a certificate has *values* and kpki's additions for the key, signed by the signer."""
-    found = records.signed_octets(encoded)
+    found = records.to_be_signed(encoded)
     start = found.find(_HEAD, 0, _LONGEST_HEADER + len(_HEAD))
     if signatures.digest_of(certificate) not in _DIGESTS or start < 0:
         return False
